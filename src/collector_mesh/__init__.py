@@ -1,0 +1,132 @@
+"""collector-mesh: processes that serve each other's methods, without sidecar, broker or control plane.
+
+Names resolve on first use: importing this package loads neither grpc nor protobuf.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collector_mesh.adapters.grpc.tls import Tls, TlsError
+    from collector_mesh.adapters.loopback.network import LoopbackNetwork
+    from collector_mesh.app.allow_list import AllowList, AllowListError
+    from collector_mesh.app.client import MeshClient
+    from collector_mesh.app.collector import Collector
+    from collector_mesh.app.service import Service
+    from collector_mesh.app.settings import Settings, SettingsError
+    from collector_mesh.domain.model.context import CallContext
+    from collector_mesh.domain.model.errors import (
+        ConflictError,
+        DeadlineExceededError,
+        DuplicateMethodError,
+        Executed,
+        ForbiddenError,
+        HandlerError,
+        InvalidCallError,
+        ListenError,
+        MeshError,
+        NotFoundError,
+        OutcomeUnknownError,
+        OverloadedError,
+        PayloadTooLargeError,
+        UnavailableError,
+    )
+    from collector_mesh.domain.model.names import MethodKey
+    from collector_mesh.domain.model.payload import Payload
+    from collector_mesh.domain.model.snapshot import (
+        CandidateInfo,
+        ConnectionInfo,
+        Explanation,
+        MethodInfo,
+        Snapshot,
+    )
+    from collector_mesh.domain.model.status import Reply, Status
+
+_HOMES = {
+    "AllowList": "collector_mesh.app.allow_list",
+    "AllowListError": "collector_mesh.app.allow_list",
+    "CallContext": "collector_mesh.domain.model.context",
+    "CandidateInfo": "collector_mesh.domain.model.snapshot",
+    "Collector": "collector_mesh.app.collector",
+    "ConflictError": "collector_mesh.domain.model.errors",
+    "ConnectionInfo": "collector_mesh.domain.model.snapshot",
+    "DeadlineExceededError": "collector_mesh.domain.model.errors",
+    "DuplicateMethodError": "collector_mesh.domain.model.errors",
+    "Executed": "collector_mesh.domain.model.errors",
+    "Explanation": "collector_mesh.domain.model.snapshot",
+    "ForbiddenError": "collector_mesh.domain.model.errors",
+    "HandlerError": "collector_mesh.domain.model.errors",
+    "InvalidCallError": "collector_mesh.domain.model.errors",
+    "ListenError": "collector_mesh.domain.model.errors",
+    "LoopbackNetwork": "collector_mesh.adapters.loopback.network",
+    "MeshClient": "collector_mesh.app.client",
+    "MeshError": "collector_mesh.domain.model.errors",
+    "MethodInfo": "collector_mesh.domain.model.snapshot",
+    "MethodKey": "collector_mesh.domain.model.names",
+    "NotFoundError": "collector_mesh.domain.model.errors",
+    "OutcomeUnknownError": "collector_mesh.domain.model.errors",
+    "OverloadedError": "collector_mesh.domain.model.errors",
+    "Payload": "collector_mesh.domain.model.payload",
+    "PayloadTooLargeError": "collector_mesh.domain.model.errors",
+    "Reply": "collector_mesh.domain.model.status",
+    "Service": "collector_mesh.app.service",
+    "Settings": "collector_mesh.app.settings",
+    "SettingsError": "collector_mesh.app.settings",
+    "Snapshot": "collector_mesh.domain.model.snapshot",
+    "Status": "collector_mesh.domain.model.status",
+    "Tls": "collector_mesh.adapters.grpc.tls",
+    "TlsError": "collector_mesh.adapters.grpc.tls",
+    "UnavailableError": "collector_mesh.domain.model.errors",
+}
+
+__all__ = [
+    "AllowList",
+    "AllowListError",
+    "CallContext",
+    "CandidateInfo",
+    "Collector",
+    "ConflictError",
+    "ConnectionInfo",
+    "DeadlineExceededError",
+    "DuplicateMethodError",
+    "Executed",
+    "Explanation",
+    "ForbiddenError",
+    "HandlerError",
+    "InvalidCallError",
+    "ListenError",
+    "LoopbackNetwork",
+    "MeshClient",
+    "MeshError",
+    "MethodInfo",
+    "MethodKey",
+    "NotFoundError",
+    "OutcomeUnknownError",
+    "OverloadedError",
+    "Payload",
+    "PayloadTooLargeError",
+    "Reply",
+    "Service",
+    "Settings",
+    "SettingsError",
+    "Snapshot",
+    "Status",
+    "Tls",
+    "TlsError",
+    "UnavailableError",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Resolve a public name on its first use."""
+    try:
+        home = _HOMES[name]
+    except KeyError:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
+    value = getattr(import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -1,0 +1,93 @@
+"""The options of servers and channels, each with what it is against."""
+
+import grpc
+
+from collector_mesh.adapters.grpc.tls import Tls
+from collector_mesh.domain.model.address import HostPort
+from collector_mesh.domain.model.errors import InvalidCallError
+
+Options = list[tuple[str, int | str]]
+
+MAX_STREAMS = 512
+"""Calls at once on one connection; beyond it a call fails with RST_STREAM (a reset costs memory)."""
+
+MESSAGE_OVERHEAD_BYTES = 64 * 1024
+"""What a message may hold beside its payload."""
+
+_PING_TIMEOUT_MS = 5_000
+_MIN_PING_MS = 1_000
+"""The server allows faster pings than any client of ours sends; else it answers with GOAWAY."""
+_PENDING = 1 << 20
+
+
+def _common(max_payload_bytes: int, keepalive_interval: float) -> Options:
+    limit = max_payload_bytes + MESSAGE_OVERHEAD_BYTES
+    return [
+        ("grpc.max_receive_message_length", limit),
+        ("grpc.max_send_message_length", limit),
+        # A frozen peer is only found with a timeout for the ping itself, 60 s by default (grpc#32095).
+        ("grpc.keepalive_time_ms", round(keepalive_interval * 1000)),
+        ("grpc.keepalive_timeout_ms", _PING_TIMEOUT_MS),
+        ("grpc.http2.ping_timeout_ms", _PING_TIMEOUT_MS),
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.http2.max_pings_without_data", 0),
+    ]
+
+
+def server_options(*, max_payload_bytes: int, keepalive_interval: float) -> Options:
+    """Options for `grpc.aio.server`; the interval is in seconds."""
+    return [
+        *_common(max_payload_bytes, keepalive_interval),
+        # Else a second process takes the same port and part of the calls (grpc#16920).
+        ("grpc.so_reuseport", 0),
+        ("grpc.max_concurrent_streams", MAX_STREAMS),
+        ("grpc.server_handshake_timeout_ms", 5_000),
+        ("grpc.http2.min_ping_interval_without_data_ms", _MIN_PING_MS),
+        # Else calls are cancelled once about 1,000 are pending; admission is ours.
+        ("grpc.server.max_pending_requests", _PENDING),
+        ("grpc.server.max_pending_requests_hard_limit", _PENDING),
+    ]
+
+
+def channel_options(*, max_payload_bytes: int, keepalive_interval: float) -> Options:
+    """Options for a channel to one peer; the interval is in seconds."""
+    return [
+        *_common(max_payload_bytes, keepalive_interval),
+        # Else channels with equal options share one connection and its back-off.
+        ("grpc.use_local_subchannel_pool", 1),
+        ("grpc.enable_http_proxy", 0),
+        # Else a peer that comes back is only found after 1 to 20 s (grpc#25540).
+        ("grpc.initial_reconnect_backoff_ms", 100),
+        ("grpc.min_reconnect_backoff_ms", 100),
+        ("grpc.max_reconnect_backoff_ms", 1_000),
+        # What may run twice is decided by our own retry policy.
+        ("grpc.enable_retries", 0),
+    ]
+
+
+def check_plaintext(address: HostPort, tls: Tls | None, *, insecure: bool) -> None:
+    """See that plaintext stays on this machine.
+
+    Raises:
+        InvalidCallError: it would not, and nobody has said that it may.
+    """
+    if tls is None and not insecure and not address.is_loopback:
+        raise InvalidCallError(
+            f"plaintext is refused on {address}, which is not a loopback address:"
+            " give it TLS certificates, or allow it with insecure (--insecure)"
+        )
+
+
+def open_channel(address: HostPort, tls: Tls | None, *, insecure: bool, options: Options) -> grpc.aio.Channel:
+    """Make a channel, inside the loop that will use it.
+
+    Raises:
+        InvalidCallError: plaintext would leave this machine.
+        TlsError: the certificate files cannot be used.
+    """
+    check_plaintext(address, tls, insecure=insecure)
+    if tls is None:
+        return grpc.aio.insecure_channel(str(address), options=options)
+    if tls.server_name is not None:
+        options = [*options, ("grpc.ssl_target_name_override", tls.server_name)]
+    return grpc.aio.secure_channel(str(address), tls.channel_credentials(), options=options)

@@ -1,0 +1,45 @@
+"""What the errors of grpc mean to a caller: above all, whether the call may have run."""
+
+import grpc
+
+from collector_mesh.domain.model.errors import (
+    DeadlineExceededError,
+    ForbiddenError,
+    MeshError,
+    OutcomeUnknownError,
+    OverloadedError,
+    UnavailableError,
+)
+from collector_mesh.domain.policies.admission import RETRY_AFTER
+
+_NEVER_SENT = (
+    "failed to connect to all addresses",
+    "empty address list",
+    "dns resolution failed",
+    "domain name not found",
+    "name resolution",
+    "no connection established",
+)
+_REFUSED_STREAM = "error code 7"
+
+
+def mesh_error(error: grpc.aio.AioRpcError, address: str) -> MeshError:
+    """The mesh's error for a failed call to an address."""
+    code = error.code()
+    details = error.details() or code.name
+    text = f"{address}: {details}"
+    if code is grpc.StatusCode.DEADLINE_EXCEEDED:
+        return DeadlineExceededError("deadline exceeded")
+    if code is grpc.StatusCode.UNIMPLEMENTED:
+        return UnavailableError(f"{address} is no collector: {details}")
+    if code in {grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED}:
+        return ForbiddenError(text)
+    if code is grpc.StatusCode.UNAVAILABLE:
+        lowered = details.lower()
+        if lowered.startswith(_NEVER_SENT):
+            return UnavailableError(text)
+        if _REFUSED_STREAM in lowered:
+            # The peer's limit of streams; the call never reached its handlers.
+            return OverloadedError.after(RETRY_AFTER)
+    # A cancellation that nobody here has asked for comes from a server that is ending.
+    return OutcomeUnknownError(f"outcome unknown: {text}")

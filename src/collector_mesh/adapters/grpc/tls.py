@@ -1,0 +1,137 @@
+"""Certificates: what a collector shows, and whom it believes."""
+
+import logging
+import ssl
+from pathlib import Path
+
+import attrs
+import grpc
+
+_LOGGER = logging.getLogger("collector_mesh")
+
+Stamp = tuple[int, ...]
+
+
+class TlsError(ValueError):
+    """Certificate files that cannot be used; the text names them."""
+
+
+def _path(value: str | Path | None) -> Path | None:
+    return None if value is None else Path(value)
+
+
+@attrs.frozen
+class Tls:
+    """Files for TLS, PEM, read when a collector begins to listen and at each new connection.
+
+    Attributes:
+        cert: the certificate chain to show; needed to listen.
+        key: its private key.
+        ca: whom to believe. A collector that listens with one asks its callers for a certificate as
+            well (mutual TLS). Without one, a dialer believes the authorities of its machine.
+        server_name: the name to look for in the certificate of whoever is dialed, where it is not the
+            host that is dialed.
+
+    Raises:
+        TlsError: there is a certificate without a key, or a key without a certificate.
+    """
+
+    cert: Path | None = attrs.field(default=None, converter=_path)
+    key: Path | None = attrs.field(default=None, converter=_path)
+    ca: Path | None = attrs.field(default=None, converter=_path)
+    server_name: str | None = None
+
+    def __attrs_post_init__(self) -> None:
+        if (self.cert is None) != (self.key is None):
+            raise TlsError("a TLS certificate needs its key, and a key its certificate")
+
+    @property
+    def is_mutual(self) -> bool:
+        """Whether callers have to show a certificate."""
+        return self.ca is not None
+
+    def check(self) -> None:
+        """Read the files and see whether they fit together.
+
+        Raises:
+            TlsError: a file cannot be read, is no certificate, or the key is of another one.
+        """
+        for path in (self.cert, self.key, self.ca):
+            if path is not None:
+                _read(path)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        if self.cert is not None:
+            try:
+                context.load_cert_chain(self.cert, self.key, password="")
+            except (ssl.SSLError, OSError, ValueError) as error:
+                raise TlsError(
+                    f"{self.cert} and {self.key} are not a certificate and its key: {error}"
+                ) from error
+        if self.ca is not None:
+            try:
+                context.load_verify_locations(self.ca)
+            except (ssl.SSLError, OSError) as error:
+                raise TlsError(f"{self.ca} holds no certificates: {error}") from error
+
+    def server_credentials(self) -> grpc.ServerCredentials:
+        """What a server shows; new files are taken up by themselves, bad ones are left alone.
+
+        Raises:
+            TlsError: see `check`; or there is no certificate.
+        """
+        if self.cert is None:
+            raise TlsError("a collector that listens with TLS needs a certificate and its key")
+        self.check()
+        shown = self._stamp()
+
+        def newer() -> grpc.ServerCertificateConfiguration | None:
+            # Asked at each handshake, in a thread of grpc.
+            nonlocal shown
+            try:
+                stamp = self._stamp()
+                if stamp == shown:
+                    return None
+                self.check()
+                configuration = self._configuration()
+            except (TlsError, OSError) as error:
+                _LOGGER.warning("certificate_unusable", extra={"facts": {"reason": str(error)}})
+                return None
+            shown = stamp
+            _LOGGER.info("certificate_renewed", extra={"facts": {"certificate": str(self.cert)}})
+            return configuration
+
+        return grpc.dynamic_ssl_server_credentials(
+            self._configuration(),
+            newer,  # type: ignore[arg-type]  # None stands for "as before", which the stubs do not know
+            require_client_authentication=self.is_mutual,
+        )
+
+    def channel_credentials(self) -> grpc.ChannelCredentials:
+        """What a dialer shows and believes.
+
+        Raises:
+            TlsError: see `check`.
+        """
+        self.check()
+        return grpc.ssl_channel_credentials(
+            _read(self.ca) if self.ca else None,
+            _read(self.key) if self.key else None,
+            _read(self.cert) if self.cert else None,
+        )
+
+    def _configuration(self) -> grpc.ServerCertificateConfiguration:
+        if self.cert is None or self.key is None:
+            raise TlsError("there is no certificate")
+        return grpc.ssl_server_certificate_configuration(
+            [(_read(self.key), _read(self.cert))], _read(self.ca) if self.ca else None
+        )
+
+    def _stamp(self) -> Stamp:
+        return tuple(path.stat().st_mtime_ns for path in (self.cert, self.key, self.ca) if path is not None)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise TlsError(f"cannot read {path}: {error.strerror or error}") from error

@@ -1,0 +1,165 @@
+"""A link to a collector that is called with one RPC for each call."""
+
+import asyncio
+import math
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import grpc
+from google.protobuf.message import DecodeError
+
+from collector_mesh.adapters.grpc.channels import MAX_STREAMS
+from collector_mesh.adapters.grpc.errors import mesh_error
+from collector_mesh.adapters.wire.dispatcher_codec import (
+    decode_connected,
+    decode_dispatched,
+    decode_served,
+    encode_connect,
+    encode_dispatch,
+    encode_serve,
+)
+from collector_mesh.domain.model.call import Call
+from collector_mesh.domain.model.errors import (
+    DeadlineExceededError,
+    Executed,
+    InvalidCallError,
+    OutcomeUnknownError,
+    UnavailableError,
+)
+from collector_mesh.domain.model.introduction import Offer, Welcome
+from collector_mesh.domain.model.status import Metadata, Reply
+from collector_mesh.domain.ports.clock import Clock
+from collector_mesh.domain.ports.link import Link
+
+T = TypeVar("T")
+_Method = grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]
+
+SERVICE = "collector.CollectiveDispatcher"
+
+FOREVER = 10 * 365 * 86400.0
+"""What stands for no limit, in seconds: grpc's own "no timeout" means our default to a collector."""
+
+_MAX_IN_FLIGHT = MAX_STREAMS - 12
+"""Some streams stay free for Connect and health checks."""
+
+
+class UnaryLink:
+    """A link to one address over one channel.
+
+    Made inside the loop that uses it, and not to be used after a fork.
+    """
+
+    def __init__(self, address: str, channel: grpc.aio.Channel, clock: Clock) -> None:
+        self.address = address
+        self._channel = channel
+        self._clock = clock
+        self._pid = os.getpid()
+        self._slots = asyncio.Semaphore(_MAX_IN_FLIGHT)
+        self._in_flight = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._is_closing = False
+        self._connect: _Method = channel.unary_unary(f"/{SERVICE}/Connect")
+        self._serve: _Method = channel.unary_unary(f"/{SERVICE}/Serve")
+        self._dispatch: _Method = channel.unary_unary(f"/{SERVICE}/Dispatch")
+
+    async def connect(self, offer: Offer, *, timeout: float) -> Welcome:
+        """See the port."""
+        try:
+            return await self._call(
+                self._connect,
+                encode_connect(offer),
+                decode_connected,
+                timeout=timeout,
+                wait_for_ready=True,
+            )
+        except DeadlineExceededError:
+            raise UnavailableError(f"nobody has answered at {self.address} within {timeout:g} s") from None
+        except OutcomeUnknownError as error:
+            raise UnavailableError(str(error).removeprefix("outcome unknown: ")) from error
+
+    async def serve(self, call: Call) -> Reply:
+        """See the port."""
+        return await self._run(self._serve, encode_serve(call), decode_served, call)
+
+    async def dispatch(self, call: Call) -> Reply:
+        """See the port."""
+        return await self._run(self._dispatch, encode_dispatch(call), decode_dispatched, call)
+
+    async def aclose(self) -> None:
+        """See the port."""
+        self._is_closing = True
+        await self._idle.wait()
+        await self._channel.close()
+
+    async def _run(
+        self,
+        method: _Method,
+        data: bytes,
+        decode: Callable[[bytes], T],
+        call: Call,
+    ) -> T:
+        left = call.deadline - self._clock.now()
+        if self._slots.locked():
+            try:
+                async with asyncio.timeout(None if left == math.inf else left):
+                    await self._slots.acquire()
+            except TimeoutError:
+                raise DeadlineExceededError("deadline exceeded", executed=Executed.NO) from None
+            left = call.deadline - self._clock.now()
+        else:
+            await self._slots.acquire()
+        try:
+            return await self._call(method, data, decode, timeout=min(left, FOREVER), metadata=call.metadata)
+        finally:
+            self._slots.release()
+
+    async def _call(
+        self,
+        method: _Method,
+        data: bytes,
+        decode: Callable[[bytes], T],
+        *,
+        timeout: float,
+        metadata: Metadata = (),
+        wait_for_ready: bool = False,
+    ) -> T:
+        if self._is_closing:
+            raise UnavailableError(f"the link to {self.address} is closed")
+        if os.getpid() != self._pid:
+            raise UnavailableError("a link cannot be used after a fork: start the process anew")
+        self._in_flight += 1
+        self._idle.clear()
+        try:
+            answer = await method(
+                data,
+                timeout=timeout,
+                metadata=metadata or None,
+                wait_for_ready=wait_for_ready or None,
+            )
+            return decode(answer)
+        except grpc.aio.AioRpcError as error:
+            raise mesh_error(error, self.address) from error
+        except DecodeError as error:
+            raise OutcomeUnknownError(
+                f"outcome unknown: {self.address} has answered what cannot be read"
+            ) from error
+        except grpc.aio.UsageError as error:
+            raise UnavailableError(f"the link to {self.address} is closed") from error
+        except grpc.aio.InternalError as error:
+            raise InvalidCallError(f"metadata that cannot be sent: {error}") from error
+        except asyncio.CancelledError:
+            # A closed channel looks to whoever waits like its own cancellation.
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            raise OutcomeUnknownError(f"outcome unknown: the link to {self.address} was closed") from None
+        finally:
+            self._in_flight -= 1
+            if not self._in_flight:
+                self._idle.set()
+
+
+if TYPE_CHECKING:
+    _fits: type[Link] = UnaryLink

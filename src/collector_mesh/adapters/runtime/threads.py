@@ -1,0 +1,53 @@
+"""A bounded pool of daemon threads."""
+
+import queue
+import threading
+from collections.abc import Callable
+
+from collector_mesh.domain.policies.admission import Slots
+
+
+class DaemonThreads:
+    """Runs plain functions, at most so many at once; it never queues.
+
+    The threads are daemons, which `concurrent.futures` does not offer: a handler that never returns
+    must not keep the process from ending.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._slots = Slots(limit)
+        self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._threads = 0
+        self._lock = threading.Lock()
+
+    @property
+    def busy(self) -> int:
+        """Threads that are running a function."""
+        return self._slots.taken
+
+    def submit(self, function: Callable[[], None]) -> None:
+        """Run a function, which must not raise, in a thread.
+
+        Raises:
+            OverloadedError: every thread is taken.
+        """
+        with self._lock:
+            self._slots.take()
+            if self._threads < self._slots.taken:
+                self._threads += 1
+                name = f"collector-mesh-handler-{self._threads}"
+                threading.Thread(target=self._serve, name=name, daemon=True).start()
+        self._work.put(function)
+
+    def close(self) -> None:
+        """Let the threads end once they are idle."""
+        with self._lock:
+            for _ in range(self._threads):
+                self._work.put(None)
+            self._threads = 0
+
+    def _serve(self) -> None:
+        while (function := self._work.get()) is not None:
+            function()
+            with self._lock:
+                self._slots.release()

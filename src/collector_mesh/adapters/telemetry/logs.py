@@ -1,0 +1,48 @@
+"""What happens in a collector, as log records."""
+
+import logging
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+import attrs
+
+from collector_mesh.domain.model import events
+from collector_mesh.domain.ports.observer import Observer
+
+_LOGGER = logging.getLogger("collector_mesh")
+
+
+_WORDS: Mapping[type[events.Event], tuple[str, int]] = MappingProxyType(
+    {
+        events.Started: ("started", logging.INFO),
+        events.Draining: ("draining", logging.INFO),
+        events.Stopped: ("stopped", logging.INFO),
+        events.PeerConnected: ("peer_connected", logging.INFO),
+        events.PeerLost: ("peer_lost", logging.WARNING),
+        events.PeerForgotten: ("peer_forgotten", logging.INFO),
+        events.PeerRefused: ("peer_refused", logging.WARNING),
+        events.DialFailed: ("dial_failed", logging.WARNING),
+        events.HandlerFailed: ("handler_failed", logging.ERROR),
+    }
+)
+
+
+class LoggingObserver:
+    """Logs each event as one record: a constant word, its facts as `facts` in the record."""
+
+    def tell(self, event: events.Event) -> None:
+        """See the port."""
+        word, level = _WORDS[type(event)]
+        if not _LOGGER.isEnabledFor(level):
+            return
+        facts = attrs.asdict(event, recurse=False)
+        error = None
+        if isinstance(event, events.HandlerFailed):
+            error = facts.pop("error")
+            facts["key"] = str(event.key)
+        _LOGGER.log(level, word, extra={"facts": facts}, exc_info=error)
+
+
+if TYPE_CHECKING:
+    _fits: type[Observer] = LoggingObserver

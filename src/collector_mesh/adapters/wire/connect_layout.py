@@ -1,0 +1,111 @@
+"""The two layouts of ConnectRequest.
+
+The description has id, address and namespaces as fields 1 to 3; the Go original sends address,
+namespaces and a metadata map, with the id in it. Both are told apart by their bytes (WIRE §1).
+"""
+
+from collections.abc import Iterator
+
+import attrs
+
+_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+_FIXED_SIZES = {_FIXED64: 8, _FIXED32: 4}
+_MAX_VARINT_BYTES = 10
+_ID_KEY = "collector_id"
+
+
+class MalformedRequestError(ValueError):
+    """Bytes that are no ConnectRequest in either layout."""
+
+
+@attrs.frozen
+class ConnectFields:
+    """What a ConnectRequest says, whatever its layout."""
+
+    collector_id: str
+    address: str
+    namespaces: tuple[str, ...]
+
+
+def read_connect(data: bytes) -> ConnectFields:
+    """Read a ConnectRequest of either layout.
+
+    Raises:
+        MalformedRequestError: the bytes are no protobuf message, or a text is not UTF-8.
+    """
+    first = b""
+    second: list[bytes] = []
+    third: list[bytes] = []
+    for number, value in _fields(data):
+        if number == 1:
+            first = value
+        elif number == 2:
+            second.append(value)
+        elif number == 3:
+            third.append(value)
+    entries = [_map_entry(value) for value in third]
+    if b":" in first or (not first and None not in entries):
+        address = _text(first)
+        metadata = dict(entry for entry in entries if entry is not None)
+        collector_id = metadata.get(_ID_KEY, "")
+        if not collector_id and address:
+            collector_id = "unknown-" + address.replace(":", "-")
+        return ConnectFields(collector_id, address, tuple(map(_text, second)))
+    address = _text(second[-1]) if second else ""
+    return ConnectFields(_text(first), address, tuple(map(_text, third)))
+
+
+def _map_entry(data: bytes) -> tuple[str, str] | None:
+    """The key and the value of a well-formed entry of a map of texts; None for anything else."""
+    parts: dict[int, str] = {}
+    try:
+        for number, value in _fields(data, only=(1, 2)):
+            if number in parts:
+                return None
+            parts[number] = _text(value)
+    except MalformedRequestError:
+        return None
+    return parts.get(1, ""), parts.get(2, "")
+
+
+def _fields(data: bytes, only: tuple[int, ...] = ()) -> Iterator[tuple[int, bytes]]:
+    """The length-delimited fields of a message; others are skipped, or refused if `only` is given."""
+    position = 0
+    while position < len(data):
+        tag, position = _varint(data, position)
+        number, kind = tag >> 3, tag & 7
+        if not 0 < number < 1 << 29 or (only and (number not in only or kind != _BYTES)):
+            raise MalformedRequestError(f"unexpected field {number} of kind {kind}")
+        if kind == _VARINT:
+            _, position = _varint(data, position)
+            continue
+        if kind == _BYTES:
+            size, start = _varint(data, position)
+        elif kind in _FIXED_SIZES:
+            size, start = _FIXED_SIZES[kind], position
+        else:
+            raise MalformedRequestError(f"field {number} is of the unknown kind {kind}")
+        position = start + size
+        if position > len(data):
+            raise MalformedRequestError(f"field {number} is cut short")
+        if kind == _BYTES:
+            yield number, data[start:position]
+
+
+def _varint(data: bytes, position: int) -> tuple[int, int]:
+    value = 0
+    for index in range(_MAX_VARINT_BYTES):
+        if position + index >= len(data):
+            raise MalformedRequestError("a number is cut short")
+        byte = data[position + index]
+        value |= (byte & 0x7F) << (7 * index)
+        if byte < 0x80:
+            return value, position + index + 1
+    raise MalformedRequestError("a number is too long")
+
+
+def _text(data: bytes) -> str:
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise MalformedRequestError("a text is not UTF-8") from error

@@ -1,0 +1,211 @@
+"""The messages of `collector.CollectiveDispatcher`, to and from the words of the domain."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from google.protobuf.message import DecodeError
+
+from collector_mesh.adapters.wire.connect_layout import MalformedRequestError, read_connect
+from collector_mesh.adapters.wire.generated import dispatcher_pb2 as pb
+from collector_mesh.domain.model.call import NO_HINTS, Call
+from collector_mesh.domain.model.errors import NO_DETAILS, Executed, InvalidCallError
+from collector_mesh.domain.model.introduction import Offer, Welcome
+from collector_mesh.domain.model.names import MethodKey
+from collector_mesh.domain.model.payload import Payload
+from collector_mesh.domain.model.status import OK, Reply, Status
+
+IDEMPOTENT_HINT = "idempotent"
+"""Under this key `routing_hints` says "true" of a call that may run twice."""
+
+_MAYBE_EXECUTED = frozenset({499, 502, 504})
+_ALWAYS_EXECUTED = frozenset({200, 500})
+
+
+class Incoming(NamedTuple):
+    """A request as it has arrived: nothing in it has been checked."""
+
+    key: MethodKey
+    payload: Payload
+    target: str = ""
+    hints: Mapping[str, str] = NO_HINTS
+
+
+def encode_connect(offer: Offer) -> bytes:
+    """A ConnectRequest, in our layout."""
+    return pb.ConnectRequest(
+        collector_id=offer.collector_id, address=offer.address, namespaces=offer.namespaces
+    ).SerializeToString()
+
+
+def decode_connect(data: bytes) -> Offer:
+    """Read a ConnectRequest of either layout.
+
+    Raises:
+        InvalidCallError: the bytes are no such message.
+    """
+    try:
+        fields = read_connect(data)
+    except MalformedRequestError as error:
+        raise InvalidCallError("malformed request") from error
+    return Offer(fields.collector_id, fields.address, fields.namespaces)
+
+
+def encode_connected(welcome: Welcome) -> bytes:
+    """A ConnectResponse."""
+    return pb.ConnectResponse(
+        status=_status(welcome.status),
+        connection_id=welcome.connection_id,
+        shared_namespaces=welcome.shared_namespaces,
+        target_collector_id=welcome.collector_id,
+    ).SerializeToString()
+
+
+def decode_connected(data: bytes) -> Welcome:
+    """Read a ConnectResponse.
+
+    Raises:
+        DecodeError: the bytes are no such message.
+    """
+    response = pb.ConnectResponse.FromString(data)
+    return Welcome(
+        _read_status(response.status),
+        response.connection_id,
+        tuple(response.shared_namespaces),
+        response.target_collector_id,
+    )
+
+
+def encode_serve(call: Call) -> bytes:
+    """A ServeRequest."""
+    key = call.key
+    return pb.ServeRequest(
+        namespace=key.namespace,
+        service=pb.ServiceTypeRef(namespace=key.namespace, service_name=key.service),
+        method_name=key.method,
+        input={"type_url": call.payload.type_url, "value": call.payload.value},
+    ).SerializeToString()
+
+
+def decode_serve(data: bytes) -> Incoming:
+    """Read a ServeRequest.
+
+    Raises:
+        InvalidCallError: the bytes are no such message.
+    """
+    try:
+        request = pb.ServeRequest.FromString(data)
+    except DecodeError as error:
+        raise InvalidCallError("malformed request") from error
+    payload = request.input
+    return Incoming(
+        MethodKey(request.namespace, request.service.service_name, request.method_name),
+        Payload(payload.type_url, payload.value),
+    )
+
+
+def encode_served(reply: Reply) -> bytes:
+    """A ServeResponse."""
+    response = pb.ServeResponse(executor_id=reply.handled_by)
+    _write_outcome(response.status, reply)
+    if reply.status.code == OK.code:
+        response.output.type_url = reply.payload.type_url
+        response.output.value = reply.payload.value
+    return response.SerializeToString()
+
+
+def decode_served(data: bytes) -> Reply:
+    """Read a ServeResponse.
+
+    Raises:
+        DecodeError: the bytes are no such message.
+    """
+    response = pb.ServeResponse.FromString(data)
+    return _reply(response.status, response.output.type_url, response.output.value, response.executor_id)
+
+
+def encode_dispatch(call: Call) -> bytes:
+    """A DispatchRequest."""
+    key = call.key
+    request = pb.DispatchRequest(
+        namespace=key.namespace,
+        service=pb.ServiceTypeRef(namespace=key.namespace, service_name=key.service),
+        method_name=key.method,
+        input={"type_url": call.payload.type_url, "value": call.payload.value},
+        target_collector_id=call.target,
+        routing_hints=call.hints,
+    )
+    if call.idempotent is not None:
+        request.routing_hints[IDEMPOTENT_HINT] = "true" if call.idempotent else "false"
+    return request.SerializeToString()
+
+
+def decode_dispatch(data: bytes) -> Incoming:
+    """Read a DispatchRequest.
+
+    Raises:
+        InvalidCallError: the bytes are no such message.
+    """
+    try:
+        request = pb.DispatchRequest.FromString(data)
+    except DecodeError as error:
+        raise InvalidCallError("malformed request") from error
+    payload = request.input
+    return Incoming(
+        MethodKey(request.namespace, request.service.service_name, request.method_name),
+        Payload(payload.type_url, payload.value),
+        request.target_collector_id,
+        dict(request.routing_hints) if request.routing_hints else NO_HINTS,
+    )
+
+
+def encode_dispatched(reply: Reply) -> bytes:
+    """A DispatchResponse."""
+    response = pb.DispatchResponse(handled_by_collector_id=reply.handled_by)
+    _write_outcome(response.status, reply)
+    if reply.status.code == OK.code:
+        response.output.type_url = reply.payload.type_url
+        response.output.value = reply.payload.value
+    return response.SerializeToString()
+
+
+def decode_dispatched(data: bytes) -> Reply:
+    """Read a DispatchResponse.
+
+    Raises:
+        DecodeError: the bytes are no such message.
+    """
+    response = pb.DispatchResponse.FromString(data)
+    return _reply(
+        response.status,
+        response.output.type_url,
+        response.output.value,
+        response.handled_by_collector_id,
+    )
+
+
+def _write_outcome(status: pb.Status, reply: Reply) -> None:
+    status.code = reply.status.code
+    status.message = reply.status.message
+    if reply.status.details:
+        status.details.update(reply.status.details)
+
+
+def _status(status: Status) -> pb.Status:
+    return pb.Status(code=status.code, message=status.message, details=status.details)
+
+
+def _read_status(status: pb.Status) -> Status:
+    if status.code == OK.code and status.message == OK.message and not status.details:
+        return OK
+    return Status(status.code, status.message, dict(status.details) if status.details else NO_DETAILS)
+
+
+def _reply(status: pb.Status, type_url: str, value: bytes, handled_by: str) -> Reply:
+    """A reply; over unary, whether a handler ran is told by who ran it and by the code (WIRE §2)."""
+    if handled_by or status.code in _ALWAYS_EXECUTED:
+        executed = Executed.YES
+    elif status.code in _MAYBE_EXECUTED:
+        executed = Executed.MAYBE
+    else:
+        executed = Executed.NO
+    return Reply(_read_status(status), Payload(type_url, value), handled_by, executed)

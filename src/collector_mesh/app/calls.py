@@ -1,0 +1,180 @@
+"""What Collector and MeshClient have in common: a call made from what a user gives."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import TypedDict, TypeVar, Unpack, overload
+
+from collector_mesh.domain.model.call import NO_HINTS, Call, checked_metadata
+from collector_mesh.domain.model.context import CURRENT
+from collector_mesh.domain.model.errors import InvalidCallError
+from collector_mesh.domain.model.names import MethodKey
+from collector_mesh.domain.model.payload import Message, Payload, payload_of
+from collector_mesh.domain.model.status import Reply
+from collector_mesh.domain.ports.clock import Clock
+
+M = TypeVar("M", bound=Message)
+
+Metadata = Iterable[tuple[str, str | bytes]]
+
+
+class CallOptions(TypedDict, total=False):
+    """What may be said of a call; see `Caller.dispatch`."""
+
+    target: str
+    timeout: float | None
+    hints: Mapping[str, str] | None
+    metadata: Metadata
+    idempotent: bool | None
+
+
+class Caller(ABC):
+    """Something that calls can be made at."""
+
+    @abstractmethod
+    async def dispatch(
+        self,
+        namespace: str,
+        service: str,
+        method: str,
+        request: Message | Payload | None = None,
+        *,
+        target: str = "",
+        timeout: float | None = None,
+        hints: Mapping[str, str] | None = None,
+        metadata: Metadata = (),
+        idempotent: bool | None = None,
+    ) -> Reply:
+        """Have a method run by whoever in the mesh has it.
+
+        Cancelling this cancels the handler.
+
+        Args:
+            namespace: the namespace.
+            service: the service.
+            method: the method.
+            request: a protobuf message, a payload, or None.
+            target: id of the only collector that may run it.
+            timeout: seconds; None for the default, or for what the call has left that this is made
+                in; `math.inf` for no limit.
+            hints: for the router.
+            metadata: pairs for the handler; keys in lower case, with `-bin` at their end for bytes;
+                1 KiB at most.
+            idempotent: whether it may run twice.
+
+        Returns:
+            What came of it; whatever happens in the mesh is a reply with a code and never raised.
+
+        Raises:
+            TypeError: an argument is of a type that cannot be meant.
+        """
+
+    @overload
+    async def call(
+        self,
+        namespace: str,
+        service: str,
+        method: str,
+        request: Message | Payload | None = None,
+        *,
+        returns: type[M],
+        **options: Unpack[CallOptions],
+    ) -> M: ...
+
+    @overload
+    async def call(
+        self,
+        namespace: str,
+        service: str,
+        method: str,
+        request: Message | Payload | None = None,
+        *,
+        returns: None = None,
+        **options: Unpack[CallOptions],
+    ) -> Payload: ...
+
+    async def call(
+        self,
+        namespace: str,
+        service: str,
+        method: str,
+        request: Message | Payload | None = None,
+        *,
+        returns: type[M] | None = None,
+        **options: Unpack[CallOptions],
+    ) -> M | Payload:
+        """Have a method run and give its result.
+
+        Args:
+            namespace: the namespace.
+            service: the service.
+            method: the method.
+            request: a protobuf message, a payload, or None.
+            returns: the message class of the result; without it the raw payload is given.
+            options: as for `dispatch`.
+
+        Raises:
+            MeshError: the status is not 200; `.code`, `.executed` and `.handled_by` tell the rest.
+            TypeError: an argument is of a type that cannot be meant.
+        """
+        reply = await self.dispatch(namespace, service, method, request, **options)
+        if returns is None:
+            return reply.raise_for_status().payload
+        return reply.unpack(returns)
+
+
+class CallFactory:
+    """Makes calls from what a user gives.
+
+    Args:
+        clock: the time.
+        default_timeout: seconds for a call that says nothing about its time.
+    """
+
+    def __init__(self, clock: Clock, default_timeout: float) -> None:
+        self._now = clock.now
+        self._default_timeout = default_timeout
+
+    def make(
+        self,
+        key: MethodKey,
+        request: "Message | Payload | None",
+        target: str,
+        timeout: float | None,
+        hints: Mapping[str, str] | None,
+        metadata: Metadata,
+        idempotent: bool | None,  # noqa: FBT001  # as in every signature of a call
+    ) -> Call:
+        """Make a call; inside a handler it ends with the call that the handler runs for.
+
+        Raises:
+            InvalidCallError: metadata or timeout are not what they may be, or the request cannot be
+                serialized.
+            TypeError: something is of a type that cannot be meant.
+        """
+        payload = request if type(request) is Payload else payload_of(request)
+        parent = CURRENT.get()
+        if timeout is None:
+            deadline = self._now() + self._default_timeout if parent is None else parent.deadline
+        else:
+            if not timeout >= 0:
+                raise InvalidCallError(f"timeout must be at least 0 seconds, got {timeout!r}")
+            deadline = self._now() + timeout
+            if parent is not None and parent.deadline < deadline:
+                deadline = parent.deadline
+        return Call(
+            key,
+            payload,
+            deadline,
+            target,
+            _checked_hints(hints) if hints else NO_HINTS,
+            checked_metadata(metadata) if metadata else (),
+            idempotent,
+        )
+
+
+def _checked_hints(hints: Mapping[str, str]) -> Mapping[str, str]:
+    for key, value in hints.items():
+        if not isinstance(key, str) or not isinstance(value, str):
+            raise TypeError(f"hints must be texts, got {key!r}: {value!r}")
+    return MappingProxyType(dict(hints))

@@ -1,0 +1,55 @@
+"""The command line, `collector-mesh`."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from importlib import metadata
+from typing import NoReturn
+
+from collector_mesh.app.cli import demo, dispatch, serve
+from collector_mesh.app.cli.errors import CommandError
+
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(EXIT_USAGE, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of the whole command line."""
+    root = _Parser(
+        prog="collector-mesh",
+        description="Processes that serve each other's methods over gRPC.",
+        allow_abbrev=False,
+    )
+    version = metadata.version("collector-mesh")
+    root.add_argument("--version", action="version", version=f"collector-mesh {version}")
+    verbs = root.add_subparsers(metavar="VERB", required=True, title="verbs")
+    for verb in (serve, dispatch, demo):
+        verb.add_parser(verbs)
+    return root
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; give its exit status."""
+    # The core of grpc writes to stderr by itself, beside our own logs.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    parsed = parser().parse_args(arguments)
+    try:
+        status: int = parsed.run(parsed)
+    except CommandError as error:
+        print(f"collector-mesh: error: {error}", file=sys.stderr)  # noqa: T201
+        return error.status
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read the output has gone; Python would complain once more when it flushes at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return status

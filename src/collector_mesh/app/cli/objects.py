@@ -1,0 +1,40 @@
+"""Objects that a user names as MODULE:OBJECT."""
+
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from collector_mesh.app.cli.errors import CommandError
+
+
+def load(reference: str, *, option: str) -> Any:
+    """Import an object; the current directory is importable.
+
+    Args:
+        reference: MODULE:OBJECT, where OBJECT may have dots.
+        option: what the user has given it as, for the error.
+
+    Raises:
+        CommandError: there is no such module or object, or the module cannot be imported.
+    """
+    module_name, colon, path = reference.partition(":")
+    if not colon or not all(map(str.isidentifier, [*module_name.split("."), *path.split(".")])):
+        raise CommandError(f"{option} must be MODULE:OBJECT, got {reference!r}")
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)
+    try:
+        found: Any = import_module(module_name)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        missing = isinstance(error, ModuleNotFoundError) and error.name == module_name.partition(".")[0]
+        why = "there is no such module" if missing else f"{type(error).__name__}: {error}"
+        raise CommandError(f"{option} {reference}: cannot import {module_name}: {why}") from error
+    for name in path.split("."):
+        try:
+            found = getattr(found, name)
+        except AttributeError as error:
+            raise CommandError(f"{option} {reference}: {module_name} has no {path}") from error
+    return found

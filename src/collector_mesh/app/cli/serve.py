@@ -1,0 +1,149 @@
+"""`collector-mesh serve`: a collector in a process of its own."""
+
+import argparse
+import asyncio
+import logging
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING, Any
+
+from collector_mesh.app.cli.config import ServeConfig, read_config
+from collector_mesh.app.cli.errors import EXIT_FAILED, CommandError
+from collector_mesh.app.cli.logs import FORMATS, LEVELS, configure
+from collector_mesh.app.cli.objects import load
+
+if TYPE_CHECKING:
+    from collector_mesh.app.collector import Collector
+
+EXIT_KILLED = 130
+_LOGGER = logging.getLogger("collector_mesh")
+
+
+def add_parser(verbs: Any) -> None:
+    """Add the verb to the command line."""
+    parser: argparse.ArgumentParser = verbs.add_parser(
+        "serve", help="run a collector", description="Run a collector until SIGTERM or SIGINT."
+    )
+    parser.set_defaults(run=run)
+    parser.add_argument("--id", help="id of the collector, unique in the mesh")
+    parser.add_argument("--listen", metavar="HOST:PORT", help="where to take calls; port 0 picks a free one")
+    parser.add_argument("--advertise", metavar="HOST:PORT", help="what others dial instead of --listen")
+    parser.add_argument("--namespace", metavar="NS", action="append", help="a namespace to be a member of")
+    parser.add_argument("--service", metavar="MODULE:OBJECT", action="append", help="a Service to serve")
+    parser.add_argument("--validator", metavar="MODULE:OBJECT", help="is asked before each call")
+    parser.add_argument("--peer", metavar="HOST:PORT", action="append", help="a collector to connect to")
+    parser.add_argument("--config", metavar="FILE", help="TOML with the same names; flags win over it")
+    tls = parser.add_argument_group("TLS")
+    tls.add_argument("--tls-cert", metavar="FILE", help="certificate chain, PEM")
+    tls.add_argument("--tls-key", metavar="FILE", help="its private key, PEM")
+    tls.add_argument("--tls-ca", metavar="FILE", help="whom to believe, PEM; callers need certificates then")
+    tls.add_argument("--insecure", action="store_true", help="allow plaintext beyond this machine")
+    parser.add_argument(
+        "--accept-unary-peers",
+        action="store_true",
+        help="let collectors of other machines connect without mutual TLS",
+    )
+    parser.add_argument("--reflection", action="store_true", help="offer gRPC server reflection")
+    parser.add_argument("--log-format", choices=FORMATS, help="of the logs on stderr (pretty)")
+    parser.add_argument("--log-level", choices=LEVELS, help="of the logs on stderr (info)")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the verb."""
+    config = read_config(arguments)
+    configure(config.log_format, config.log_level)
+    return asyncio.run(_serve(config))
+
+
+async def _serve(config: ServeConfig) -> int:
+    from collector_mesh.adapters.grpc.tls import TlsError
+    from collector_mesh.domain.model.errors import ListenError, MeshError
+
+    stop = asyncio.Event()
+    _install_signals(stop)
+    try:
+        collector = _collector(config)
+        async with collector:
+            _announce(f"{collector.collector_id} ready on {collector.bound_address}")
+            await stop.wait()
+    except ListenError as error:
+        raise CommandError(str(error), EXIT_FAILED) from error
+    except (MeshError, TlsError, TypeError) as error:
+        raise CommandError(str(error)) from error
+    except Exception as error:
+        _LOGGER.debug("failed", exc_info=error)
+        raise CommandError(f"{type(error).__name__}: {error}", EXIT_FAILED) from error
+    return 0
+
+
+def _collector(config: ServeConfig) -> "Collector":
+    from collector_mesh.app.collector import Collector
+    from collector_mesh.app.service import Service
+
+    services = []
+    for reference in config.service:
+        service = load(reference, option="--service")
+        if not isinstance(service, Service):
+            raise CommandError(f"--service {reference}: is no Service but {_kind(service)}")
+        services.append(service)
+    validator = load(config.validator, option="--validator") if config.validator else None
+    if validator is not None and (
+        isinstance(validator, type) or not callable(getattr(validator, "validate_service_method", None))
+    ):
+        raise CommandError(
+            f"--validator {config.validator}: is no object with a method validate_service_method"
+            f" but {_kind(validator)}"
+        )
+    return Collector(
+        config.id,
+        listen=config.listen,
+        advertise=config.advertise,
+        namespaces=config.namespace,
+        services=services,
+        peers=config.peer,
+        validator=validator,
+        tls=_tls(config),
+        insecure=config.insecure,
+        accept_unary_peers=config.accept_unary_peers,
+        reflection=config.reflection,
+        settings=config.settings,
+    )
+
+
+def _tls(config: ServeConfig) -> Any:
+    from collector_mesh.adapters.grpc.tls import Tls, TlsError
+
+    if not (config.tls_cert or config.tls_key or config.tls_ca):
+        return None
+    if not (config.tls_cert and config.tls_key):
+        raise TlsError("serving with TLS needs both --tls-cert and --tls-key")
+    return Tls(cert=config.tls_cert, key=config.tls_key, ca=config.tls_ca)
+
+
+def _kind(found: object) -> str:
+    if isinstance(found, type):
+        return f"the class {found.__name__}; an instance is needed"
+    return f"a {type(found).__name__}"
+
+
+def _install_signals(stop: asyncio.Event) -> None:
+    """The first signal drains, a second one ends the process at once."""
+    loop = asyncio.get_running_loop()
+
+    def received() -> None:
+        if stop.is_set():
+            os._exit(EXIT_KILLED)
+        stop.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, received)
+
+
+def _announce(line: str) -> None:
+    """Tell whoever has started this that calls are taken; it may not be listening."""
+    try:
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _LOGGER.warning("stdout_closed")

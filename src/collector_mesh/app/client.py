@@ -1,0 +1,165 @@
+"""A program outside the mesh that calls into it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from dependency_injector import providers
+
+from collector_mesh.app.calls import Caller, CallFactory, Metadata
+from collector_mesh.app.container import ClientContainer
+from collector_mesh.app.options import ClientOptions
+from collector_mesh.app.settings import Settings
+from collector_mesh.domain.model.call import Call
+from collector_mesh.domain.model.errors import (
+    MeshError,
+    PayloadTooLargeError,
+    UnavailableError,
+)
+from collector_mesh.domain.model.names import MethodKey, check_name
+from collector_mesh.domain.model.payload import Message, Payload
+from collector_mesh.domain.model.status import Reply
+from collector_mesh.domain.ports.link import Link
+from collector_mesh.domain.ports.transport import Transport
+
+if TYPE_CHECKING:
+    from collector_mesh.adapters.grpc.tls import Tls
+
+
+class MeshClient(Caller):
+    """Calls into the mesh through one collector. Used as an async context manager.
+
+    Args:
+        address: HOST:PORT of any collector, or what the transport takes.
+        tls: certificates for gRPC.
+        insecure: whether plaintext may be used to an address that is not of this machine.
+        transport: how the collector is reached; gRPC by default.
+        settings: what can be tuned; a client heeds the times and the size of payloads.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        *,
+        tls: "Tls | None" = None,
+        insecure: bool = False,
+        transport: Transport | None = None,
+        settings: Settings | None = None,
+    ) -> None:
+        self.address = address
+        self.container = ClientContainer(
+            options=providers.Object(ClientOptions(tls=tls, insecure=insecure, transport=transport)),
+            settings=providers.Object(settings or Settings()),
+        )
+        """The parts; a part is replaced by an `override` of its provider before the client is entered."""
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._link: Link | None = None
+        self._calls: CallFactory | None = None
+
+    async def __aenter__(self) -> Self:
+        """Make ready; nothing is sent before the first call.
+
+        Raises:
+            InvalidCallError: the address is malformed, or plaintext would leave this machine.
+            TlsError: the certificate files cannot be used.
+        """
+        parts = self.container
+        self._loop = asyncio.get_running_loop()
+        self._calls = CallFactory(parts.clock(), parts.settings().default_timeout)
+        self._link = parts.transport().open(self.address, caller="")
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Wait for the calls under way and close."""
+        link, self._link = self._link, None
+        if link is not None:
+            await link.aclose()
+
+    async def dispatch(
+        self,
+        namespace: str,
+        service: str,
+        method: str,
+        request: Message | Payload | None = None,
+        *,
+        target: str = "",
+        timeout: float | None = None,
+        hints: Mapping[str, str] | None = None,
+        metadata: Metadata = (),
+        idempotent: bool | None = None,
+    ) -> Reply:
+        """Have the collector find somebody who runs a method; see `Caller.dispatch`."""
+        link = self._link
+        return await self._send(
+            None if link is None else link.dispatch,
+            MethodKey(namespace, service, method),
+            request,
+            target,
+            timeout,
+            hints,
+            metadata,
+            idempotent,
+        )
+
+    async def serve(
+        self,
+        namespace: str,
+        service: str,
+        method: str,
+        request: Message | Payload | None = None,
+        *,
+        timeout: float | None = None,
+        metadata: Metadata = (),
+    ) -> Reply:
+        """Have the collector run one of its own methods; it never passes the call on.
+
+        Arguments, reply and errors are those of `dispatch`.
+        """
+        link = self._link
+        return await self._send(
+            None if link is None else link.serve,
+            MethodKey(namespace, service, method),
+            request,
+            "",
+            timeout,
+            None,
+            metadata,
+            None,
+        )
+
+    async def _send(
+        self,
+        send: Callable[[Call], Awaitable[Reply]] | None,
+        key: MethodKey,
+        request: Message | Payload | None,
+        target: str,
+        timeout: float | None,
+        hints: Mapping[str, str] | None,
+        metadata: Metadata,
+        idempotent: bool | None,  # noqa: FBT001  # as in every signature of a call
+    ) -> Reply:
+        calls = self._calls
+        try:
+            if send is None or calls is None:
+                raise UnavailableError("the client is closed: it is used inside 'async with'")
+            if asyncio.get_running_loop() is not self._loop:
+                raise RuntimeError(
+                    f"the client of {self.address} belongs to another event loop: a client is used in"
+                    " the loop, and in the process, that it was entered in"
+                )
+            call = calls.make(key, request, target, timeout, hints, metadata, idempotent)
+            call.key.check()
+            if target:
+                check_name("target_collector_id", target)
+            size, limit = len(call.payload.value), self.container.settings().max_payload_bytes
+            if size > limit:
+                raise PayloadTooLargeError.of(size, limit)
+            return await send(call)
+        except MeshError as error:
+            return Reply.refused(error)

@@ -1,0 +1,303 @@
+"""The collector as a user sees it."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AsyncExitStack
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from dependency_injector import providers
+
+from collector_mesh.app.calls import Caller, CallFactory, Metadata
+from collector_mesh.app.container import CollectorContainer
+from collector_mesh.app.lifetime import Lifetime
+from collector_mesh.app.options import Options
+from collector_mesh.app.service import Service, method_from
+from collector_mesh.app.settings import Settings
+from collector_mesh.domain.dispatcher import Dispatcher
+from collector_mesh.domain.model.errors import MeshError, UnavailableError
+from collector_mesh.domain.model.names import MethodKey
+from collector_mesh.domain.model.payload import Message, Payload
+from collector_mesh.domain.model.snapshot import ConnectionInfo, Explanation, Snapshot
+from collector_mesh.domain.model.status import Reply
+from collector_mesh.domain.peering import Peering
+from collector_mesh.domain.ports.authorizer import Authorizer
+from collector_mesh.domain.ports.transport import Transport
+from collector_mesh.domain.ports.validator import Validator
+
+if TYPE_CHECKING:
+    from collector_mesh.adapters.grpc.tls import Tls
+
+
+class Collector(Caller):
+    """Serves methods inside namespaces, and has others run what it does not have.
+
+    Used as an async context manager: it takes calls inside; on leaving it refuses new calls, lets the
+    running ones finish, and closes. One event loop, the one it is entered in.
+
+    Args:
+        collector_id: unique in the mesh; letters, digits and `._-`, at most 128.
+        listen: HOST:PORT, port 0 for a free one; without it nobody can connect to this collector and
+            it can connect to nobody. With a transport of your own it is whatever that takes, by
+            default the collector id.
+        advertise: HOST:PORT that others dial instead; needed where `listen` is a wildcard.
+        namespaces: namespaces to be a member of, beside those of the services.
+        services: services to serve.
+        peers: addresses to keep connected, whenever somebody answers there.
+        validator: asked before each call that runs here.
+        authorizer: asked for each call that comes from outside; without one everybody may call.
+        transport: how collectors reach each other; gRPC by default.
+        tls: certificates for gRPC.
+        insecure: whether plaintext may be used on addresses that are not of this machine.
+        accept_unary_peers: whether collectors on other machines may connect to this one without mutual
+            TLS.
+        reflection: whether the gRPC server tells which services it has.
+        settings: what can be tuned.
+
+    Raises:
+        InvalidCallError: a name is malformed.
+        DuplicateMethodError: two services have a method of the same name.
+    """
+
+    def __init__(
+        self,
+        collector_id: str,
+        *,
+        listen: str | None = None,
+        advertise: str | None = None,
+        namespaces: Iterable[str] = (),
+        services: Iterable[Service] = (),
+        peers: Iterable[str] = (),
+        validator: Validator | None = None,
+        authorizer: Authorizer | None = None,
+        transport: Transport | None = None,
+        tls: "Tls | None" = None,
+        insecure: bool = False,
+        accept_unary_peers: bool = False,
+        reflection: bool = False,
+        settings: Settings | None = None,
+    ) -> None:
+        if listen is None and transport is not None:
+            listen = collector_id
+        options = Options(
+            collector_id=collector_id,
+            listen=listen,
+            advertise=advertise,
+            validator=validator,
+            authorizer=authorizer,
+            transport=transport,
+            tls=tls,
+            insecure=insecure,
+            accept_unary_peers=accept_unary_peers,
+            reflection=reflection,
+        )
+        self.container = CollectorContainer(
+            options=providers.Object(options), settings=providers.Object(settings or Settings())
+        )
+        """The parts; a part is replaced by an `override` of its provider before the collector is entered."""
+        self._options = options
+        self._peers = _texts("peers", peers)
+        self._handlers = self.container.handlers()
+        for namespace in _texts("namespaces", namespaces):
+            self._handlers.add_namespace(namespace)
+        for service in services:
+            self._handlers.add_namespace(service.namespace)
+            for method in service.methods:
+                self._handlers.register(method)
+        self._lifetime = Lifetime(self.container)
+        self._exits = AsyncExitStack()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._dispatcher: Dispatcher | None = None
+        self._peering: Peering | None = None
+        self._calls: CallFactory | None = None
+
+    async def __aenter__(self) -> Self:
+        """Begin to take calls.
+
+        Raises:
+            InvalidCallError: an address is malformed, or plaintext would leave this machine.
+            ListenError: the address is taken or not of this machine.
+            TlsError: the certificate files cannot be used.
+        """
+        self._loop = asyncio.get_running_loop()
+        parts = self.container
+        # What a call needs is made before the first peer can send one.
+        self._calls = CallFactory(parts.clock(), parts.settings().default_timeout)
+        self._peering = parts.peering()
+        self._dispatcher = parts.dispatcher()
+        try:
+            await self._exits.enter_async_context(self._lifetime.run(self._options.listen, self._peers))
+        except BaseException:
+            self._dispatcher = self._peering = None
+            raise
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Refuse new calls, let the running ones finish for at most `drain_timeout`, close."""
+        try:
+            await self._exits.__aexit__(kind, error, traceback)
+        finally:
+            self._dispatcher = self._peering = None
+
+    @property
+    def collector_id(self) -> str:
+        """Its id."""
+        return self._options.collector_id
+
+    @property
+    def address(self) -> str:
+        """Where others reach it, with the real port; empty while it does not listen."""
+        return self._lifetime.listener.address if self._lifetime.listener else ""
+
+    @property
+    def bound_address(self) -> str:
+        """What it is listening on, with the real port; not `address` where another is advertised."""
+        return self._lifetime.listener.bound if self._lifetime.listener else ""
+
+    @property
+    def namespaces(self) -> tuple[str, ...]:
+        """The namespaces that it is a member of."""
+        return self._handlers.namespaces
+
+    async def dispatch(
+        self,
+        namespace: str,
+        service: str,
+        method: str,
+        request: Message | Payload | None = None,
+        *,
+        target: str = "",
+        timeout: float | None = None,
+        hints: Mapping[str, str] | None = None,
+        metadata: Metadata = (),
+        idempotent: bool | None = None,
+    ) -> Reply:
+        """Have a method run: on the target, else here, else on a peer that shares the namespace.
+
+        See `Caller.dispatch`; while it is not entered, the reply is a 503.
+        """
+        dispatcher, calls = self._dispatcher, self._calls
+        if dispatcher is None or calls is None:
+            return Reply.refused(self._not_serving())
+        self._check_loop()
+        try:
+            call = calls.make(
+                MethodKey(namespace, service, method),
+                request,
+                target,
+                timeout,
+                hints,
+                metadata,
+                idempotent,
+            )
+        except MeshError as error:
+            return Reply.refused(error)
+        return await dispatcher.dispatch(call)
+
+    def register(
+        self,
+        namespace: str,
+        service: str,
+        method: str,
+        handler: Callable[..., Any],
+        *,
+        idempotent: bool = False,
+        replace: bool = False,
+    ) -> None:
+        """Make a function a method of this collector; see `Service.method` for its form.
+
+        Raises:
+            InvalidCallError: a name is malformed.
+            NotFoundError: the namespace is not one of this collector.
+            DuplicateMethodError: there is such a method, and it is not to be replaced.
+            TypeError: the function is not of a form that can be called.
+        """
+        key = MethodKey(namespace, service, method)
+        key.check()
+        self._handlers.register(method_from(key, handler, idempotent=idempotent), replace=replace)
+
+    def set_validator(self, validator: Validator | None) -> None:
+        """Set, replace or (with None) remove the validator; calls that it has allowed go on."""
+        self.container.executor().validator = validator
+
+    async def connect(
+        self,
+        address: str,
+        *,
+        timeout: float = 5.0,
+    ) -> ConnectionInfo:
+        """Connect to a collector, and stay connected until `disconnect`.
+
+        Raises:
+            InvalidCallError: it is no address, or it is this collector's own; or this one does not
+                listen.
+            UnavailableError: nobody has answered within so many seconds.
+            MeshError: the other one has refused.
+        """
+        return (await self._open_peering().connect(address, timeout=timeout)).info
+
+    async def disconnect(self, peer_id: str) -> None:
+        """Forget a peer and do not dial it anymore.
+
+        Raises:
+            NotFoundError: there is no connection to it.
+        """
+        await self._open_peering().disconnect(peer_id)
+
+    def explain(self, namespace: str, service: str, method: str) -> Explanation:
+        """Tell where a call would go now, and why.
+
+        Raises:
+            InvalidCallError: a name is malformed.
+        """
+        now = self.container.clock().now()
+        return self.container.router().explain(MethodKey(namespace, service, method), now=now)
+
+    def snapshot(self) -> Snapshot:
+        """What this collector is and knows, now."""
+        parts = self.container
+        return Snapshot(
+            collector_id=self.collector_id,
+            address=self.address,
+            state=self._lifetime.state,
+            namespaces=self._handlers.namespaces,
+            methods=tuple(method.info for method in self._handlers.methods),
+            connections=tuple(connection.info for connection in parts.topology()),
+            dialing=self._peering.dialing if self._peering is not None else (),
+            running=parts.running().taken,
+            outgoing=parts.outgoing().taken,
+        )
+
+    def __repr__(self) -> str:
+        where = f" on {self.address}" if self.address else ""
+        return f"<Collector {self.collector_id}{where}, {self._lifetime.state}>"
+
+    def _open_peering(self) -> Peering:
+        if self._peering is None:
+            raise self._not_serving()
+        self._check_loop()
+        return self._peering
+
+    def _check_loop(self) -> None:
+        if asyncio.get_running_loop() is not self._loop:
+            raise RuntimeError(
+                f"collector {self.collector_id!r} belongs to another event loop: a collector is used in"
+                " the loop, and in the process, that it was entered in"
+            )
+
+    def _not_serving(self) -> UnavailableError:
+        return UnavailableError(
+            f"collector '{self.collector_id}' is {self._lifetime.state}: it is used inside 'async with'"
+        )
+
+
+def _texts(name: str, values: Iterable[str]) -> tuple[str, ...]:
+    """Several texts; a single one, which is an iterable of texts too, is a mistake."""
+    if isinstance(values, str):
+        raise TypeError(f"{name} must be several texts, got one: {values!r}")
+    return tuple(values)

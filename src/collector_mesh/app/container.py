@@ -1,0 +1,152 @@
+"""How the parts of one collector fit together: the one file that knows every implementation."""
+
+from dependency_injector import containers, providers
+
+from collector_mesh.adapters.runtime.clock import LoopClock
+from collector_mesh.adapters.runtime.randomness import SystemRandomness
+from collector_mesh.adapters.runtime.tasks import LoopTasks
+from collector_mesh.adapters.telemetry.logs import LoggingObserver
+from collector_mesh.app.options import ClientOptions, Options
+from collector_mesh.app.settings import Settings
+from collector_mesh.domain.dispatcher import Dispatcher
+from collector_mesh.domain.executor import Executor
+from collector_mesh.domain.gateway import CollectorGateway
+from collector_mesh.domain.greeter import Greeter
+from collector_mesh.domain.handlers import HandlerRegistry
+from collector_mesh.domain.model.address import HostPort
+from collector_mesh.domain.peering import Peering, PeeringTimes
+from collector_mesh.domain.policies.admission import Slots
+from collector_mesh.domain.policies.backoff import Backoff
+from collector_mesh.domain.policies.retry import Retry
+from collector_mesh.domain.policies.strangers import EVERYBODY, StrangerRule
+from collector_mesh.domain.ports.clock import Clock
+from collector_mesh.domain.ports.transport import Transport
+from collector_mesh.domain.router import Router
+from collector_mesh.domain.topology import Topology
+
+
+def _transport(options: Options | ClientOptions, settings: Settings, clock: Clock) -> Transport:
+    if options.transport is not None:
+        return options.transport
+    # Whoever chooses grpc pays for its import.
+    from collector_mesh.adapters.grpc.transport import GrpcTransport
+
+    listening = options if isinstance(options, Options) else None
+    return GrpcTransport(
+        clock=clock,
+        tls=options.tls,
+        insecure=options.insecure,
+        advertise=listening.advertise if listening else None,
+        reflection=listening is not None and listening.reflection,
+        max_payload_bytes=settings.max_payload_bytes,
+        keepalive_interval=settings.keepalive_interval,
+    )
+
+
+def _strangers(options: Options) -> StrangerRule:
+    if options.transport is not None or not options.listen:
+        return EVERYBODY
+    is_mutual = options.tls is not None and options.tls.is_mutual
+    return StrangerRule(
+        only_loopback=HostPort.parse(options.listen, field="listen").is_loopback,
+        allowed=is_mutual or options.accept_unary_peers,
+    )
+
+
+def _times(settings: Settings) -> PeeringTimes:
+    return PeeringTimes(refresh=settings.refresh_interval, expiry=settings.peer_expiry)
+
+
+def _backoff(settings: Settings) -> Backoff:
+    return Backoff(first=settings.reconnect_first, cap=settings.reconnect_cap)
+
+
+class CollectorContainer(containers.DeclarativeContainer):
+    """The parts of one collector. It builds them and opens nothing; a test overrides one of them."""
+
+    options: providers.Dependency[Options] = providers.Dependency(instance_of=Options)
+    settings: providers.Dependency[Settings] = providers.Dependency(instance_of=Settings)
+
+    clock = providers.Singleton(LoopClock)
+    dice = providers.Singleton(SystemRandomness)
+    observer = providers.Singleton(LoggingObserver)
+    tasks = providers.Singleton(LoopTasks, clock, max_threads=settings.provided.max_threads)
+    transport = providers.Singleton(_transport, options, settings, clock)
+
+    handlers = providers.Singleton(HandlerRegistry)
+    topology = providers.Singleton(Topology)
+    running = providers.Singleton(Slots, settings.provided.max_running)
+    outgoing = providers.Singleton(Slots, settings.provided.max_outgoing)
+    router = providers.Singleton(Router, options.provided.collector_id, handlers, topology)
+    executor = providers.Singleton(
+        Executor,
+        options.provided.collector_id,
+        handlers,
+        topology,
+        tasks=tasks,
+        clock=clock,
+        dice=dice,
+        observer=observer,
+        slots=running,
+        max_payload_bytes=settings.provided.max_payload_bytes,
+        authorizer=options.provided.authorizer,
+        validator=options.provided.validator,
+        expose_handler_errors=settings.provided.expose_handler_errors,
+    )
+    peering = providers.Singleton(
+        Peering,
+        options.provided.collector_id,
+        handlers,
+        topology,
+        transport=transport,
+        tasks=tasks,
+        clock=clock,
+        dice=dice,
+        observer=observer,
+        backoff=providers.Factory(_backoff, settings),
+        times=providers.Factory(_times, settings),
+    )
+    dispatcher = providers.Singleton(
+        Dispatcher,
+        options.provided.collector_id,
+        executor,
+        handlers,
+        router,
+        topology,
+        peering,
+        clock=clock,
+        dice=dice,
+        slots=outgoing,
+        retry=providers.Factory(Retry, settings.provided.max_attempts),
+        max_payload_bytes=settings.provided.max_payload_bytes,
+    )
+    greeter = providers.Singleton(
+        Greeter,
+        options.provided.collector_id,
+        handlers,
+        topology,
+        peering,
+        transport=transport,
+        clock=clock,
+        dice=dice,
+        observer=observer,
+        strangers=providers.Factory(_strangers, options),
+    )
+    gateway = providers.Singleton(
+        CollectorGateway,
+        dispatcher,
+        executor,
+        greeter,
+        clock=clock,
+        default_timeout=settings.provided.default_timeout,
+    )
+
+
+class ClientContainer(containers.DeclarativeContainer):
+    """The parts of one client."""
+
+    options: providers.Dependency[ClientOptions] = providers.Dependency(instance_of=ClientOptions)
+    settings: providers.Dependency[Settings] = providers.Dependency(instance_of=Settings)
+
+    clock = providers.Singleton(LoopClock)
+    transport = providers.Singleton(_transport, options, settings, clock)

@@ -1,0 +1,73 @@
+"""How a collector begins and ends: what is opened is closed in reverse, after a drain."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Literal
+
+from collector_mesh.app.container import CollectorContainer
+from collector_mesh.domain.model.events import Draining, Started, Stopped
+from collector_mesh.domain.ports.transport import Listener
+
+State = Literal["new", "serving", "draining", "closed"]
+
+_LOOK_SECONDS = 0.02
+"""How often a drain looks whether calls are still running."""
+
+
+class Lifetime:
+    """The life of one collector."""
+
+    def __init__(self, container: CollectorContainer) -> None:
+        self._container = container
+        self.state: State = "new"
+        self.listener: Listener | None = None
+
+    @asynccontextmanager
+    async def run(self, listen: str | None, peers: tuple[str, ...]) -> AsyncIterator[None]:
+        """Take calls and keep peers connected while the context is open; then drain.
+
+        Raises:
+            InvalidCallError: an address is malformed, or plaintext would leave this machine.
+            ListenError: the address cannot be listened on.
+        """
+        if self.state != "new":
+            raise RuntimeError("a collector can be entered once; make a new one")
+        parts = self._container
+        collector_id = parts.options().collector_id
+        peering, observer = parts.peering(), parts.observer()
+        async with AsyncExitStack() as opened:
+            opened.push_async_callback(self._close)
+            if listen is not None:
+                listening = parts.transport().listen(listen, parts.gateway())
+                self.listener = await opened.enter_async_context(listening)
+                peering.address = self.listener.address
+            opened.push_async_callback(peering.close)
+            peering.start()
+            for address in peers:
+                peering.want(address)
+            opened.push_async_callback(self._drain)
+            self.state = "serving"
+            observer.tell(Started(collector_id, peering.address))
+            yield
+
+    async def _drain(self) -> None:
+        """Refuse what is new, let finish what runs, cancel the rest."""
+        parts = self._container
+        options, settings, clock = parts.options(), parts.settings(), parts.clock()
+        running, outgoing = parts.running(), parts.outgoing()
+        self.state = "draining"
+        parts.executor().is_draining = parts.greeter().is_draining = True
+        parts.observer().tell(Draining(options.collector_id))
+        if self.listener is not None:
+            await self.listener.drain()
+        until = clock.now() + settings.drain_timeout
+        alarm = clock.alarm()
+        while (running.taken or outgoing.taken) and clock.now() < until:
+            await alarm.wait(_LOOK_SECONDS)
+        cancelled = parts.tasks().cancel_all()
+        await alarm.wait(0)
+        parts.observer().tell(Stopped(options.collector_id, cancelled))
+
+    async def _close(self) -> None:
+        await self._container.tasks().close()
+        self.state = "closed"

@@ -1,0 +1,231 @@
+"""A call on its way in: checked, authorized, admitted, validated, looked up, run."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from collector_mesh.domain.handlers import HandlerRegistry, Method
+from collector_mesh.domain.model.call import Call, Origin
+from collector_mesh.domain.model.context import CURRENT, CallContext
+from collector_mesh.domain.model.errors import (
+    DeadlineExceededError,
+    Executed,
+    ForbiddenError,
+    HandlerError,
+    MeshError,
+    NotFoundError,
+    OutcomeUnknownError,
+    OverloadedError,
+    PayloadTooLargeError,
+    UnavailableError,
+    clipped,
+    quoted,
+)
+from collector_mesh.domain.model.events import HandlerFailed
+from collector_mesh.domain.model.names import MethodKey
+from collector_mesh.domain.model.payload import Payload, payload_of
+from collector_mesh.domain.model.status import OK, Reply, Status
+from collector_mesh.domain.policies.admission import Slots
+from collector_mesh.domain.ports.authorizer import Authorizer
+from collector_mesh.domain.ports.clock import Clock
+from collector_mesh.domain.ports.observer import Observer
+from collector_mesh.domain.ports.randomness import Randomness
+from collector_mesh.domain.ports.tasks import Tasks
+from collector_mesh.domain.ports.validator import Validator
+from collector_mesh.domain.topology import Topology
+
+
+class Executor:
+    """Runs calls on this collector and nowhere else. It never raises but what cancels it."""
+
+    def __init__(
+        self,
+        collector_id: str,
+        handlers: HandlerRegistry,
+        topology: Topology,
+        *,
+        tasks: Tasks,
+        clock: Clock,
+        dice: Randomness,
+        observer: Observer,
+        slots: Slots,
+        max_payload_bytes: int,
+        authorizer: Authorizer | None = None,
+        validator: Validator | None = None,
+        expose_handler_errors: bool = True,
+    ) -> None:
+        self._collector_id = collector_id
+        self._handlers = handlers
+        self._topology = topology
+        self._tasks = tasks
+        self._clock = clock
+        self._dice = dice
+        self._observer = observer
+        self._slots = slots
+        self._max_payload_bytes = max_payload_bytes
+        self._authorizer = authorizer
+        self._expose = expose_handler_errors
+        self.validator = validator
+        """Asked before each call that is run here, if there is one."""
+        self.is_draining = False
+        """Whether new calls from outside are refused; those that running handlers make are not."""
+
+    async def serve(self, call: Call) -> Reply:
+        """Run a call that has come from outside."""
+        try:
+            self.check(call)
+            if not self._handlers.has_namespace(call.key.namespace):
+                raise NotFoundError(f"namespace '{call.key.namespace}' not found")
+            if call.caller and not self._topology.shares(call.caller, call.key.namespace):
+                raise ForbiddenError(
+                    f"namespace '{call.key.namespace}' is not shared with {quoted(call.caller)}"
+                )
+        except MeshError as error:
+            return Reply.refused(error)
+        return await self.run(call)
+
+    def check(self, call: Call) -> None:
+        """Check the fields of a call from outside and whether its sender may use the namespace.
+
+        Raises:
+            InvalidCallError: a field is empty or malformed.
+            PayloadTooLargeError: the payload is over the limit.
+            ForbiddenError: the sender may not use the namespace.
+        """
+        if self._handlers.find(call.key) is None:
+            call.key.check()
+        size = len(call.payload.value)
+        if size > self._max_payload_bytes:
+            raise PayloadTooLargeError.of(size, self._max_payload_bytes)
+        if self._authorizer is not None and not self._authorizer.may_use(call.identity, call.key.namespace):
+            who = quoted(call.identity) if call.identity else "an unknown caller"
+            raise ForbiddenError(f"{who} may not use namespace '{call.key.namespace}'")
+
+    def check_open(self) -> None:
+        """See that calls from outside are taken.
+
+        Raises:
+            UnavailableError: this collector is draining.
+        """
+        if self.is_draining:
+            raise UnavailableError(f"collector '{self._collector_id}' is draining")
+
+    async def run(self, call: Call) -> Reply:
+        """Run a call whose fields have been checked."""
+        slots = self._slots
+        try:
+            if call.origin is not Origin.LOCAL:
+                self.check_open()
+            if call.deadline <= self._clock.now():
+                raise DeadlineExceededError("deadline exceeded", executed=Executed.NO)
+            if self.validator is None:
+                self._find(call.key)
+            slots.take()
+        except MeshError as error:
+            return Reply.refused(error)
+        context = CallContext(call, self._collector_id, self._clock.now)
+        try:
+            return await self._tasks.run(self._work(call, context), call.deadline, slots.release)
+        except (DeadlineExceededError, OutcomeUnknownError) as error:
+            context.cancel()
+            if not context.has_started:
+                error.executed = Executed.NO
+            return Reply.refused(error)
+        except BaseException:
+            context.cancel()
+            raise
+
+    def _find(self, key: MethodKey) -> Method:
+        method = self._handlers.find(key)
+        if method is None:
+            if not self._handlers.has_namespace(key.namespace):
+                raise NotFoundError(f"namespace '{key.namespace}' not found")
+            raise NotFoundError(
+                f"method '{key.service}.{key.method}' not found in namespace '{key.namespace}'"
+            )
+        return method
+
+    async def _work(self, call: Call, context: CallContext) -> Reply:
+        CURRENT.set(context)
+        key = call.key
+        try:
+            if self.validator is not None:
+                await self._validate(self.validator, key)
+            method = self._find(key)
+            request = call.payload if method.read is None else method.read(call.payload)
+            if method.blocking:
+                return await self._run_in_thread(method, request, context)
+        except MeshError as error:
+            return Reply.refused(error)
+        context.has_started = True
+        try:
+            result = await method.function(request, context)
+        except Exception as error:  # noqa: BLE001  # whatever a handler raises is an outcome
+            return self._failed(key, error)
+        except BaseException as error:
+            # SystemExit, a cancellation of its own making, and the like end the call, not the process.
+            if self._tasks.being_cancelled():
+                raise
+            return self._failed(key, error)
+        return self._succeeded(key, result)
+
+    async def _validate(self, validator: Validator, key: MethodKey) -> None:
+        try:
+            await validator.validate_service_method(key.namespace, key.service, key.method)
+        except BaseException as error:
+            if not isinstance(error, Exception) and self._tasks.being_cancelled():
+                raise
+            raise NotFoundError(f"service not registered in registry: {_text_of(error)}") from error
+
+    async def _run_in_thread(self, method: Method, request: object, context: CallContext) -> Reply:
+        context.has_started = True
+        try:
+            return await self._tasks.in_thread(
+                partial(self._call_blocking, method.key, method.function, request, context)
+            )
+        except OverloadedError:
+            context.has_started = False
+            raise
+
+    def _call_blocking(
+        self,
+        key: MethodKey,
+        function: Callable[[Any, CallContext], Any],
+        request: object,
+        context: CallContext,
+    ) -> Reply:
+        try:
+            result = function(request, context)
+        except BaseException as error:  # noqa: BLE001  # nothing that a handler raises may end the thread
+            return self._failed(key, error)
+        return self._succeeded(key, result)
+
+    def _succeeded(self, key: MethodKey, result: object) -> Reply:
+        if type(result) is not Payload:
+            try:
+                result = payload_of(result)
+            except (MeshError, TypeError) as error:
+                return self._failed(key, HandlerError(f"cannot send the result: {error}"))
+        size = len(result.value)
+        if size > self._max_payload_bytes:
+            text = f"result of {size} bytes is over the limit of {self._max_payload_bytes} bytes"
+            return self._failed(key, HandlerError(text))
+        return Reply(OK, result, self._collector_id, Executed.YES)
+
+    def _failed(self, key: MethodKey, error: BaseException) -> Reply:
+        if isinstance(error, MeshError) and not isinstance(error, HandlerError):
+            status = Status(error.code, clipped(_text_of(error)), error.details)
+        else:
+            correlation_id = self._dice.token()
+            self._observer.tell(HandlerFailed(self._collector_id, key, error, correlation_id))
+            shown = _text_of(error) if self._expose else correlation_id
+            status = Status(500, clipped(f"handler error: {shown}"))
+        return Reply(status, handled_by=self._collector_id, executed=Executed.YES)
+
+
+def _text_of(error: BaseException) -> str:
+    """The text of any exception, also of one without a text or whose text cannot be had."""
+    try:
+        return str(error) or type(error).__name__
+    except Exception:  # noqa: BLE001  # a user's __str__ may do anything
+        return type(error).__name__

@@ -1,0 +1,94 @@
+"""What can run here."""
+
+from collections.abc import Callable, Iterable
+from typing import Any, Literal
+
+import attrs
+
+from collector_mesh.domain.model.context import CallContext
+from collector_mesh.domain.model.errors import DuplicateMethodError, NotFoundError
+from collector_mesh.domain.model.names import MethodKey, check_name
+from collector_mesh.domain.model.payload import Payload
+from collector_mesh.domain.model.snapshot import MethodInfo
+
+Kind = Literal["unary"]
+
+
+@attrs.frozen
+class Method:
+    """A method that can run here.
+
+    Attributes:
+        key: its names.
+        function: takes the request and the context and gives the result, or an awaitable of it.
+        blocking: whether the function is a plain one, which runs in a thread.
+        read: turns the payload into the request, or raises InvalidCallError; None gives the payload.
+        kind: unary for now.
+        idempotent: whether it may run twice for one call.
+    """
+
+    key: MethodKey
+    function: Callable[[Any, CallContext], Any]
+    blocking: bool = False
+    read: Callable[[Payload], Any] | None = None
+    kind: Kind = "unary"
+    idempotent: bool = False
+
+    @property
+    def info(self) -> MethodInfo:
+        """The method as a snapshot shows it."""
+        return MethodInfo(self.key, self.kind, self.idempotent)
+
+
+class HandlerRegistry:
+    """The namespaces of a collector, and the methods that it runs in them."""
+
+    def __init__(self, namespaces: Iterable[str] = ()) -> None:
+        self._namespaces: dict[str, None] = {}
+        self._methods: dict[MethodKey, Method] = {}
+        for namespace in namespaces:
+            self.add_namespace(namespace)
+
+    @property
+    def namespaces(self) -> tuple[str, ...]:
+        """The namespaces, in the order in which they were added."""
+        return tuple(self._namespaces)
+
+    @property
+    def methods(self) -> tuple[Method, ...]:
+        """What can run here, in order of the names."""
+        return tuple(self._methods[key] for key in sorted(self._methods))
+
+    def add_namespace(self, namespace: str) -> None:
+        """Become a member of a namespace. Idempotent.
+
+        Raises:
+            InvalidCallError: it is no name.
+        """
+        check_name("namespace", namespace)
+        self._namespaces[namespace] = None
+
+    def has_namespace(self, namespace: str) -> bool:
+        """Whether this collector is a member of a namespace."""
+        return namespace in self._namespaces
+
+    def register(self, method: Method, *, replace: bool = False) -> None:
+        """Make a method available.
+
+        Raises:
+            InvalidCallError: one of its names is malformed.
+            NotFoundError: its namespace is not one of this collector.
+            DuplicateMethodError: it is registered already, and is not to be replaced.
+        """
+        key = method.key
+        key.check()
+        if key.namespace not in self._namespaces:
+            known = ", ".join(self._namespaces) or "none"
+            raise NotFoundError(f"namespace {key.namespace!r} is not one of this collector: it has {known}")
+        if key in self._methods and not replace:
+            raise DuplicateMethodError(f"method {key} is registered already")
+        self._methods[key] = method
+
+    def find(self, key: MethodKey) -> Method | None:
+        """The method of that name, or None; the names need not be well-formed."""
+        return self._methods.get(key)

@@ -1,0 +1,84 @@
+"""What an Observer is told: changes of state, and handlers that failed."""
+
+import attrs
+
+from collector_mesh.domain.model.names import MethodKey
+
+
+@attrs.frozen
+class Event:
+    """Something that has happened in a collector."""
+
+    collector_id: str
+
+
+@attrs.frozen
+class Started(Event):
+    """The collector takes calls."""
+
+    address: str
+
+
+@attrs.frozen
+class Draining(Event):
+    """The collector refuses new calls and finishes those under way."""
+
+
+@attrs.frozen
+class Stopped(Event):
+    """The collector has ended; `cancelled` calls had not finished in time."""
+
+    cancelled: int
+
+
+@attrs.frozen
+class PeerConnected(Event):
+    """There is a connection to a peer, or a new one instead of an old one."""
+
+    peer: str
+    address: str
+    shared_namespaces: tuple[str, ...]
+    dialed: bool
+
+
+@attrs.frozen
+class PeerLost(Event):
+    """A peer that is wanted does not answer; it is dialed until it does."""
+
+    peer: str
+    address: str
+    reason: str
+
+
+@attrs.frozen
+class PeerForgotten(Event):
+    """A connection has ended and nobody brings it back."""
+
+    peer: str
+    reason: str
+
+
+@attrs.frozen
+class PeerRefused(Event):
+    """Somebody wanted to connect and may not."""
+
+    peer: str
+    address: str
+    reason: str
+
+
+@attrs.frozen
+class DialFailed(Event):
+    """A peer cannot be reached or refuses; told once until it has changed."""
+
+    address: str
+    reason: str
+
+
+@attrs.frozen
+class HandlerFailed(Event):
+    """A handler raised, or returned what cannot be sent."""
+
+    key: MethodKey
+    error: BaseException
+    correlation_id: str

@@ -1,0 +1,65 @@
+"""The names of the mesh, and what they may look like."""
+
+import re
+from typing import NamedTuple
+
+from collector_mesh.domain.model.errors import InvalidCallError, quoted
+
+NAME = re.compile(r"[A-Za-z0-9._-]{1,128}")
+"""What a collector id and a namespace match, whole."""
+
+IDENTIFIERS = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
+"""What a service and a method match, whole: identifiers, joined by dots."""
+
+MAX_IDENTIFIERS = 256
+"""Longest service or method name, in characters."""
+
+
+def check_name(field: str, value: str) -> None:
+    """Check a collector id or a namespace.
+
+    Raises:
+        InvalidCallError: it is empty or does not match `NAME`.
+    """
+    if not NAME.fullmatch(value):
+        raise _malformed(field, value, NAME.pattern)
+
+
+def check_identifiers(field: str, value: str) -> None:
+    """Check the name of a service or a method.
+
+    Raises:
+        InvalidCallError: it is empty, too long, or not identifiers joined by dots.
+    """
+    if len(value) > MAX_IDENTIFIERS or not IDENTIFIERS.fullmatch(value):
+        raise _malformed(field, value, f"{IDENTIFIERS.pattern} and have at most {MAX_IDENTIFIERS} characters")
+
+
+def _malformed(field: str, value: str, allowed: str) -> InvalidCallError:
+    if not value:
+        return InvalidCallError(f"{field} is required")
+    return InvalidCallError(f"{field} must match {allowed}, got {quoted(value)}")
+
+
+class MethodKey(NamedTuple):
+    """One method of one service in one namespace: the unit of registration and of routing.
+
+    A tuple, because it is hashed several times a call; whoever looks one up in vain has it checked.
+    """
+
+    namespace: str
+    service: str
+    method: str
+
+    def check(self) -> None:
+        """Check the three names, in the order in which the wire contract wants it.
+
+        Raises:
+            InvalidCallError: one of them is empty or malformed; the text names the field.
+        """
+        check_name("namespace", self.namespace)
+        check_identifiers("service", self.service)
+        check_identifiers("method_name", self.method)
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.service}.{self.method}"

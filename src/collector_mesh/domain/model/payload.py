@@ -1,0 +1,105 @@
+"""What a call carries: bytes and the name of their type."""
+
+from collections.abc import Callable
+from typing import Any, Protocol, TypeVar
+
+import attrs
+
+from collector_mesh.domain.model.errors import InvalidCallError, quoted
+
+TYPE_PREFIX = "type.googleapis.com/"
+"""What `google.protobuf.Any` puts before the full name of a message."""
+
+
+class Message(Protocol):
+    """What the mesh needs of a protobuf message; every generated class has it."""
+
+    DESCRIPTOR: Any
+
+    def SerializeToString(self) -> bytes:  # noqa: N802  # protobuf's own name
+        """Give the message as bytes."""
+        ...
+
+
+M = TypeVar("M", bound=Message)
+
+
+@attrs.frozen
+class Payload:
+    """Bytes and the type URL that says what they are; immutable, so nobody needs a copy.
+
+    Attributes:
+        type_url: `type.googleapis.com/` and the full name of a protobuf message; anything else is
+            carried as it is, and only a handler that takes raw payloads gets to see it.
+        value: the serialized message.
+    """
+
+    type_url: str = ""
+    value: bytes = b""
+
+    @classmethod
+    def pack(cls, message: Message) -> "Payload":
+        """Wrap a protobuf message.
+
+        Raises:
+            InvalidCallError: the message lacks required fields or cannot be serialized.
+        """
+        name = message.DESCRIPTOR.full_name
+        try:
+            value = message.SerializeToString()
+        except Exception as error:
+            raise InvalidCallError(f"{name} cannot be serialized: {error}") from error
+        return cls(TYPE_PREFIX + name, value)
+
+    def unpack(self, message: type[M]) -> M:
+        """Read the payload as a message of a class.
+
+        Raises:
+            InvalidCallError: it is of another type, or its bytes are not such a message.
+        """
+        return reader_of(message)(self)
+
+
+def reader_of(message: type[M]) -> Callable[[Payload], M]:
+    """A function that reads payloads as messages of a class; see `Payload.unpack`."""
+    name: str = message.DESCRIPTOR.full_name
+    expected = TYPE_PREFIX + name
+    parse: Callable[[bytes], M] = message.FromString  # type: ignore[attr-defined]  # classmethod of protobuf
+    fits_nothing = name == "google.protobuf.Empty"
+
+    def read(payload: Payload) -> M:
+        url = payload.type_url
+        if url != expected and url.rpartition("/")[2] != name and not (fits_nothing and not url):
+            found = f"is a {quoted(url)}" if url else "is missing"
+            raise InvalidCallError(f"payload {found}, expected {expected!r}")
+        try:
+            return parse(payload.value)
+        except Exception as error:
+            raise InvalidCallError(f"payload cannot be read as {name}") from error
+
+    return read
+
+
+EMPTY = Payload(TYPE_PREFIX + "google.protobuf.Empty")
+"""What stands for nothing: no request, no result."""
+
+
+def payload_of(value: object) -> Payload:
+    """The payload for a request or a result: a protobuf message, a payload, or None.
+
+    Raises:
+        TypeError: it is none of these.
+        InvalidCallError: the message cannot be serialized.
+    """
+    if type(value) is Payload:
+        return value
+    if value is None:
+        return EMPTY
+    if is_message(value):
+        return Payload.pack(value)  # type: ignore[arg-type]  # just looked
+    raise TypeError(f"expected a protobuf message, a Payload or None, got {type(value).__qualname__}")
+
+
+def is_message(value: object) -> bool:
+    """Whether something is a protobuf message, or a class of them."""
+    return hasattr(value, "DESCRIPTOR") and hasattr(value, "SerializeToString")

@@ -1,0 +1,16 @@
+"""Port: who may call."""
+
+from typing import Protocol
+
+
+class Authorizer(Protocol):
+    """Says who may use which namespace. Without one, everybody may."""
+
+    def may_use(self, identity: str | None, namespace: str, /) -> bool:
+        """Whether a caller may use a namespace; asked for every call that comes from outside.
+
+        Args:
+            identity: what the transport has proved about the caller, or None.
+            namespace: the namespace of the call.
+        """
+        ...

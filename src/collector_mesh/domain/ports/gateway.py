@@ -1,0 +1,49 @@
+"""Port: where a transport hands in what has arrived."""
+
+from collections.abc import Iterable, Mapping
+from typing import Protocol
+
+from collector_mesh.domain.model.call import NO_HINTS
+from collector_mesh.domain.model.introduction import Offer, Welcome
+from collector_mesh.domain.model.names import MethodKey
+from collector_mesh.domain.model.payload import Payload
+from collector_mesh.domain.model.status import Reply
+
+
+class Gateway(Protocol):
+    """The collector as a transport sees it. It always answers: nothing but a cancellation gets out.
+
+    `timeout` is the time that the call has left, in seconds, `math.inf` for no limit, and None where
+    the caller has said nothing. Names come as they arrived, unchecked.
+    """
+
+    async def connect(self, offer: Offer) -> Welcome:
+        """Somebody introduces itself."""
+        ...
+
+    async def serve(
+        self,
+        key: MethodKey,
+        payload: Payload,
+        *,
+        timeout: float | None = None,
+        metadata: Iterable[tuple[str, str | bytes]] = (),
+        caller: str = "",
+        identity: str | None = None,
+    ) -> Reply:
+        """Run a call here and nowhere else; `caller` is the peer whose link it came over, if any."""
+        ...
+
+    async def dispatch(
+        self,
+        key: MethodKey,
+        payload: Payload,
+        *,
+        timeout: float | None = None,
+        target: str = "",
+        hints: Mapping[str, str] = NO_HINTS,
+        metadata: Iterable[tuple[str, str | bytes]] = (),
+        identity: str | None = None,
+    ) -> Reply:
+        """Find somebody who runs a call."""
+        ...

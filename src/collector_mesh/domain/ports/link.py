@@ -1,0 +1,42 @@
+"""Port: the way to one peer."""
+
+from typing import Protocol
+
+from collector_mesh.domain.model.call import Call
+from collector_mesh.domain.model.introduction import Offer, Welcome
+from collector_mesh.domain.model.status import Reply
+
+
+class Link(Protocol):
+    """The way to one collector. Calls may overlap; replies come in any order.
+
+    Every call ends by its deadline. Cancelling one tells the other side.
+    """
+
+    address: str
+
+    async def connect(self, offer: Offer, *, timeout: float) -> Welcome:
+        """Introduce oneself; the answer may be a refusal.
+
+        Raises:
+            UnavailableError: nobody has answered within so many seconds.
+        """
+        ...
+
+    async def serve(self, call: Call) -> Reply:
+        """Have the call run there and nowhere else.
+
+        Raises:
+            UnavailableError: it could not be sent; no handler ran.
+            OutcomeUnknownError: the connection was lost after it had been sent.
+            DeadlineExceededError: its time is up.
+        """
+        ...
+
+    async def dispatch(self, call: Call) -> Reply:
+        """Have the collector there find somebody who runs the call. Raises what `serve` does."""
+        ...
+
+    async def aclose(self) -> None:
+        """Let the calls under way finish, then let go of the peer. Idempotent."""
+        ...

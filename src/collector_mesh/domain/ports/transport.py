@@ -1,0 +1,54 @@
+"""Port: how collectors reach each other."""
+
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
+
+from collector_mesh.domain.ports.gateway import Gateway
+from collector_mesh.domain.ports.link import Link
+
+
+class Listener(Protocol):
+    """A place where a collector takes calls."""
+
+    address: str
+    """Where others reach it, with the real port."""
+
+    bound: str
+    """What it is listening on, with the real port."""
+
+    async def drain(self) -> None:
+        """Tell whoever asks for its health that it is about to end; calls are still taken."""
+        ...
+
+
+class Transport(Protocol):
+    """A technology that carries calls between collectors."""
+
+    def check_address(self, address: str) -> None:
+        """Check that an address is of the kind that this transport dials.
+
+        Raises:
+            InvalidCallError: it is not; the text says what is allowed.
+        """
+        ...
+
+    def listen(self, address: str, gateway: Gateway) -> AbstractAsyncContextManager[Listener]:
+        """Take calls while the context is open; on leaving, nobody is answered anymore.
+
+        Raises:
+            InvalidCallError: the address is malformed, or plaintext would leave this machine.
+            ListenError: it is taken or cannot be bound; the text names it.
+        """
+        ...
+
+    def open(self, address: str, *, caller: str) -> Link:
+        """Make a link; nothing is sent until it is used.
+
+        Args:
+            address: where to.
+            caller: own collector id, empty for a client.
+
+        Raises:
+            InvalidCallError: the address is malformed, or plaintext would leave this machine.
+        """
+        ...

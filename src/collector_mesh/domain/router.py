@@ -1,0 +1,69 @@
+"""Who gets a call, and why."""
+
+from collections.abc import Container
+
+from collector_mesh.domain.handlers import HandlerRegistry
+from collector_mesh.domain.model.names import MethodKey
+from collector_mesh.domain.model.snapshot import CandidateInfo, Explanation
+from collector_mesh.domain.ports.randomness import Randomness
+from collector_mesh.domain.topology import Connection, Topology
+
+
+class Router:
+    """Chooses a collector for a call: a local handler first, else a random peer that is fit."""
+
+    def __init__(self, collector_id: str, handlers: HandlerRegistry, topology: Topology) -> None:
+        self._collector_id = collector_id
+        self._handlers = handlers
+        self._topology = topology
+
+    def choose(
+        self, key: MethodKey, *, tried: Container[str], now: float, dice: Randomness
+    ) -> Connection | None:
+        """A peer for a call that cannot run here, or None if there is none.
+
+        The cost does not depend on how many peers there are, only on how many are unfit.
+        """
+        members = self._topology.sharing(key.namespace)
+        count = len(members)
+        if not count:
+            return None
+        start = dice.below(count)
+        for step in range(count):
+            connection = members[(start + step) % count]
+            if self._unfit(connection, key, tried, now) is None:
+                return connection
+        return None
+
+    def explain(self, key: MethodKey, *, now: float) -> Explanation:
+        """Where a call would go now: every collector that could take it, with the reason.
+
+        Raises:
+            InvalidCallError: one of the names is malformed.
+        """
+        key.check()
+        here = self._handlers.find(key) is not None
+        if here:
+            reason = "has the method"
+        elif self._handlers.has_namespace(key.namespace):
+            reason = "lacks the method"
+        else:
+            reason = "is not in the namespace"
+        candidates = [CandidateInfo(self._collector_id, here, reason)]
+        for connection in self._topology:
+            unfit = self._unfit(connection, key, (), now)
+            candidates.append(
+                CandidateInfo(connection.peer_id, unfit is None, unfit or "shares the namespace")
+            )
+        return Explanation(key, tuple(candidates))
+
+    def _unfit(self, connection: Connection, key: MethodKey, tried: Container[str], now: float) -> str | None:
+        if connection.state != "live":
+            return "does not answer"
+        if connection.peer_id in tried:
+            return "has been tried"
+        if self._topology.lacks(key, connection.peer_id, now=now):
+            return "lacks the method"
+        if key.namespace not in connection.shared_namespaces:
+            return "does not share the namespace"
+        return None

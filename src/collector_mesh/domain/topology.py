@@ -1,0 +1,161 @@
+"""Who is connected, and who could take a call."""
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+import attrs
+
+from collector_mesh.domain.model.names import MethodKey
+from collector_mesh.domain.model.snapshot import ConnectionInfo
+from collector_mesh.domain.ports.link import Link
+
+LACKS_SECONDS = 1.0
+"""How long a peer is taken at its word that it lacks a method (WIRE §3)."""
+
+
+@attrs.define(eq=False)
+class Connection:
+    """What is known of a peer.
+
+    Attributes:
+        peer_id: whom it leads to.
+        address: where the peer listens.
+        connection_id: unique for this connection.
+        shared_namespaces: the namespaces of both, in the order of the Connect.
+        link: the way there.
+        dialed: whether this side has dialed and keeps it up.
+        last_news: when it was last known to be well, on the monotonic clock, in seconds.
+        in_flight: calls sent to it and not answered yet.
+    """
+
+    peer_id: str
+    address: str
+    connection_id: str
+    shared_namespaces: tuple[str, ...]
+    link: Link
+    dialed: bool
+    last_news: float
+    in_flight: int = 0
+    state: Literal["live", "lost"] = "live"
+
+    @property
+    def info(self) -> ConnectionInfo:
+        """The connection as a snapshot shows it."""
+        return ConnectionInfo(
+            self.peer_id,
+            self.address,
+            self.connection_id,
+            self.shared_namespaces,
+            self.state,
+            self.dialed,
+            self.in_flight,
+        )
+
+
+class _Pool:
+    """Connections in no particular order: one is added, removed or picked at the same small cost."""
+
+    __slots__ = ("_places", "members")
+
+    def __init__(self) -> None:
+        self.members: list[Connection] = []
+        self._places: dict[str, int] = {}
+
+    def add(self, connection: Connection) -> None:
+        self._places[connection.peer_id] = len(self.members)
+        self.members.append(connection)
+
+    def remove(self, connection: Connection) -> None:
+        place = self._places.pop(connection.peer_id)
+        last = self.members.pop()
+        if last is not connection:
+            self.members[place] = last
+            self._places[last.peer_id] = place
+
+
+class Topology:
+    """The connections of a collector, with an index from a namespace to those who share it.
+
+    At most one connection a peer. What it holds changes only through its methods, so that the index
+    is always right.
+    """
+
+    def __init__(self) -> None:
+        self._connections: dict[str, Connection] = {}
+        self._pools: dict[str, _Pool] = {}
+        self._lacks: dict[MethodKey, dict[str, float]] = {}
+        self._lacks_until: deque[tuple[float, MethodKey, str]] = deque()
+
+    def __len__(self) -> int:
+        return len(self._connections)
+
+    def __iter__(self) -> Iterator[Connection]:
+        """The connections, by peer id."""
+        return iter([self._connections[peer_id] for peer_id in sorted(self._connections)])
+
+    def get(self, peer_id: str) -> Connection | None:
+        """The connection to a peer."""
+        return self._connections.get(peer_id)
+
+    def put(self, connection: Connection) -> Connection | None:
+        """Add a connection; give the one to the same peer that it replaces."""
+        replaced = self.remove(connection.peer_id)
+        self._connections[connection.peer_id] = connection
+        for namespace in connection.shared_namespaces:
+            pool = self._pools.get(namespace)
+            if pool is None:
+                pool = self._pools[namespace] = _Pool()
+            pool.add(connection)
+        return replaced
+
+    def remove(self, peer_id: str) -> Connection | None:
+        """Forget a peer; give what was known of it."""
+        connection = self._connections.pop(peer_id, None)
+        if connection is not None:
+            for namespace in connection.shared_namespaces:
+                pool = self._pools[namespace]
+                pool.remove(connection)
+                if not pool.members:
+                    del self._pools[namespace]
+            self.has_news(peer_id)
+        return connection
+
+    def shares(self, peer_id: str, namespace: str) -> bool:
+        """Whether a peer is connected and shares a namespace."""
+        connection = self._connections.get(peer_id)
+        return connection is not None and namespace in connection.shared_namespaces
+
+    def sharing(self, namespace: str) -> Sequence[Connection]:
+        """The connections that share a namespace; a live view, in no particular order."""
+        pool = self._pools.get(namespace)
+        return () if pool is None else pool.members
+
+    def note_lacks(self, key: MethodKey, peer_id: str, *, now: float) -> None:
+        """Remember for a while that a peer does not have a method."""
+        self._forget_old_lacks(now)
+        until = now + LACKS_SECONDS
+        self._lacks.setdefault(key, {})[peer_id] = until
+        self._lacks_until.append((until, key, peer_id))
+
+    def lacks(self, key: MethodKey, peer_id: str, *, now: float) -> bool:
+        """Whether a peer has just said that it does not have a method."""
+        # Most methods are lacked by nobody: one look-up, no more.
+        peers = self._lacks.get(key)
+        return peers is not None and peers.get(peer_id, now) > now
+
+    def has_news(self, peer_id: str) -> None:
+        """Drop what is remembered of a peer: it may have other methods now."""
+        for key, peers in list(self._lacks.items()):
+            peers.pop(peer_id, None)
+            if not peers:
+                del self._lacks[key]
+
+    def _forget_old_lacks(self, now: float) -> None:
+        while self._lacks_until and self._lacks_until[0][0] <= now:
+            _, key, peer_id = self._lacks_until.popleft()
+            peers = self._lacks.get(key)
+            if peers is not None and peers.get(peer_id, now + 1) <= now:
+                del peers[peer_id]
+                if not peers:
+                    del self._lacks[key]

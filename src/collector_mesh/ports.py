@@ -1,0 +1,73 @@
+"""The ports: what a part of the mesh of one's own has to offer."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collector_mesh.domain.model.call import Call, Origin
+    from collector_mesh.domain.model.events import Event
+    from collector_mesh.domain.model.introduction import Offer, Welcome
+    from collector_mesh.domain.ports.authorizer import Authorizer
+    from collector_mesh.domain.ports.clock import Alarm, Clock
+    from collector_mesh.domain.ports.gateway import Gateway
+    from collector_mesh.domain.ports.link import Link
+    from collector_mesh.domain.ports.observer import Observer
+    from collector_mesh.domain.ports.randomness import Randomness
+    from collector_mesh.domain.ports.tasks import Task, Tasks
+    from collector_mesh.domain.ports.transport import Listener, Transport
+    from collector_mesh.domain.ports.validator import Validator
+
+_HOMES = {
+    "Alarm": "collector_mesh.domain.ports.clock",
+    "Authorizer": "collector_mesh.domain.ports.authorizer",
+    "Call": "collector_mesh.domain.model.call",
+    "Clock": "collector_mesh.domain.ports.clock",
+    "Event": "collector_mesh.domain.model.events",
+    "Gateway": "collector_mesh.domain.ports.gateway",
+    "Link": "collector_mesh.domain.ports.link",
+    "Listener": "collector_mesh.domain.ports.transport",
+    "Observer": "collector_mesh.domain.ports.observer",
+    "Offer": "collector_mesh.domain.model.introduction",
+    "Origin": "collector_mesh.domain.model.call",
+    "Randomness": "collector_mesh.domain.ports.randomness",
+    "Task": "collector_mesh.domain.ports.tasks",
+    "Tasks": "collector_mesh.domain.ports.tasks",
+    "Transport": "collector_mesh.domain.ports.transport",
+    "Validator": "collector_mesh.domain.ports.validator",
+    "Welcome": "collector_mesh.domain.model.introduction",
+}
+
+__all__ = [
+    "Alarm",
+    "Authorizer",
+    "Call",
+    "Clock",
+    "Event",
+    "Gateway",
+    "Link",
+    "Listener",
+    "Observer",
+    "Offer",
+    "Origin",
+    "Randomness",
+    "Task",
+    "Tasks",
+    "Transport",
+    "Validator",
+    "Welcome",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Resolve a public name on its first use."""
+    try:
+        home = _HOMES[name]
+    except KeyError:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
+    value = getattr(import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])
