@@ -1,10 +1,10 @@
-"""Generates the protobuf code of the wire from the files in proto/, or checks that it is up to date.
+"""Generates the protobuf code of the wire and of the shop example, or checks that it is up to date.
 
     python scripts/generate_protos.py [--check]
 
 It is generated with the oldest protoc whose code every supported protobuf loads, in an environment of
 its own, because that protoc wants another protobuf than the one the project is developed with. The
-code is patched to register its messages in a descriptor pool of its own: a user may have generated the
+code of the wire is patched to register its messages in a descriptor pool of its own: a user may have generated the
 same messages, and the default pool refuses two files with the same names.
 """
 
@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import venv
+from dataclasses import dataclass
 from pathlib import Path
 
 TOOLS = "grpcio-tools==1.78.2"
@@ -21,8 +22,8 @@ TOOLS = "grpcio-tools==1.78.2"
 
 ROOT = Path(__file__).resolve().parent.parent
 ENVIRONMENT = ROOT / "build" / "protoc"
-TARGET = ROOT / "src" / "collector_mesh" / "adapters" / "wire" / "generated"
-SOURCES = (Path("collector/dispatcher.proto"),)
+WIRE = Path("src/collector_mesh/adapters/wire/generated")
+SHOP = Path("examples/shop")
 
 DEFAULT_POOL = "_descriptor_pool.Default()"
 POOL_IMPORT = "from google.protobuf import descriptor_pool as _descriptor_pool\n"
@@ -40,28 +41,36 @@ def compiler() -> Path:
     return python
 
 
-def generate(target: Path) -> None:
-    """Generate everything into a folder."""
-    for source in SOURCES:
-        with tempfile.TemporaryDirectory() as scratch:
-            subprocess.run(
-                [
-                    compiler(),
-                    "-m",
-                    "grpc_tools.protoc",
-                    f"--proto_path={ROOT / 'proto'}",
-                    f"--python_out={scratch}",
-                    f"--pyi_out={scratch}",
-                    str(source),
-                ],
-                check=True,
-            )
-            for suffix in (".py", ".pyi"):
-                made = Path(scratch) / source.parent / f"{source.stem}_pb2{suffix}"
-                text = made.read_text(encoding="utf-8")
-                if suffix == ".py":
-                    text = patched(text)
-                (target / made.name).write_text(text, encoding="utf-8")
+@dataclass(frozen=True)
+class Source:
+    """A proto file, relative to the folder that its imports are relative to, and where its code goes."""
+
+    root: Path
+    file: Path
+    target: Path
+    has_own_pool: bool
+
+
+SOURCES = (
+    Source(Path("proto"), Path("collector/dispatcher.proto"), WIRE, has_own_pool=True),
+    Source(SHOP, Path("shop.proto"), SHOP, has_own_pool=False),
+)
+
+
+def generate(source: Source) -> dict[Path, str]:
+    """The code of a source: file, relative to the project, and text."""
+    made = {}
+    with tempfile.TemporaryDirectory() as scratch:
+        arguments = [f"--proto_path={ROOT / source.root}", f"--python_out={scratch}", f"--pyi_out={scratch}"]
+        command = [compiler(), "-m", "grpc_tools.protoc", *arguments, str(source.file)]
+        subprocess.run(command, check=True)
+        for suffix in (".py", ".pyi"):
+            name = f"{source.file.stem}_pb2{suffix}"
+            text = (Path(scratch) / source.file.parent / name).read_text(encoding="utf-8")
+            if source.has_own_pool and suffix == ".py":
+                text = patched(text)
+            made[source.target / name] = text
+    return made
 
 
 def patched(text: str) -> str:
@@ -75,19 +84,19 @@ def patched(text: str) -> str:
 
 def main() -> int:
     """Generate, or check."""
-    parser = argparse.ArgumentParser(description="Generate the protobuf code of the wire.")
+    parser = argparse.ArgumentParser(description="Generate the protobuf code.")
     parser.add_argument("--check", action="store_true", help="only tell whether it is up to date")
     check = parser.parse_args().check
+    made = {path: text for source in SOURCES for path, text in generate(source).items()}
     if not check:
-        generate(TARGET)
+        for path, text in made.items():
+            (ROOT / path).write_text(text, encoding="utf-8")
         return 0
-    with tempfile.TemporaryDirectory() as scratch:
-        generate(Path(scratch))
-        stale = [
-            made.name
-            for made in sorted(Path(scratch).iterdir())
-            if not (TARGET / made.name).exists() or (TARGET / made.name).read_bytes() != made.read_bytes()
-        ]
+    stale = [
+        str(path)
+        for path, text in made.items()
+        if not (ROOT / path).exists() or (ROOT / path).read_text(encoding="utf-8") != text
+    ]
     if stale:
         print(f"generated code is stale ({', '.join(stale)}): run `make protos`", file=sys.stderr)
         return 1

@@ -43,10 +43,7 @@ class DispatcherService:
         }
         return grpc.method_handlers_generic_handler(
             SERVICE,
-            {
-                name: grpc.unary_unary_rpc_method_handler(method)
-                for name, method in methods.items()
-            },
+            {name: grpc.unary_unary_rpc_method_handler(method) for name, method in methods.items()},
         )
 
     async def connect(self, data: bytes, context: _Context) -> bytes:

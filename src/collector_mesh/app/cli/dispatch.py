@@ -33,7 +33,9 @@ def add_parser(verbs: Any) -> None:
     parser.add_argument("--target", metavar="ID", default="", help="the only collector that may run it")
     parser.add_argument("--timeout", metavar="SECONDS", type=float, help="default 15")
     parser.add_argument("--hint", metavar="KEY=VALUE", action="append", default=[], help="for the router")
-    parser.add_argument("--metadata", metavar="KEY=VALUE", action="append", default=[], help="for the handler")
+    parser.add_argument(
+        "--metadata", metavar="KEY=VALUE", action="append", default=[], help="for the handler"
+    )
     parser.add_argument("--verbose", action="store_true", help="tell also who ran it")
     tls = parser.add_argument_group("TLS")
     tls.add_argument("--tls-cert", metavar="FILE", help="certificate chain to show, PEM")

@@ -1,0 +1,69 @@
+# What people run. Each target does all the set-up that it needs.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+# The newest Python that is at hand; PYTHON=... chooses another one.
+PYTHON ?= $(shell for name in python3.13 python3.12 python3.11 python3 python; do \
+	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { command -v $$name; break; }; done)
+BIN := .venv/bin
+READY := .venv/ready
+PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
+
+.PHONY: help demo test lint types imports unit-coverage tests bench protos protos-check test-oldest \
+	test-all-pythons clean
+
+help: ## show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
+
+$(READY): pyproject.toml
+	@[ -n "$(PYTHON)" ] || { echo "make: no Python of version 3.11 or newer on the PATH" >&2; exit 1; }
+	"$(PYTHON)" -m venv --clear .venv
+	$(BIN)/python $(PIP_INSTALL) --editable '.[dev]'
+	@touch $@
+
+demo: $(READY) ## run the shop example with real processes
+	$(BIN)/collector-mesh demo
+
+test: lint types imports protos-check tests ## everything that has to pass
+
+lint: $(READY) ## style
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+types: $(READY) ## types
+	$(BIN)/mypy
+
+imports: $(READY) ## which part may know which
+	PYTHONPATH=src $(BIN)/lint-imports --no-cache
+
+protos: $(READY) ## generate the protobuf code anew
+	$(BIN)/python scripts/generate_protos.py
+
+protos-check: $(READY) ## is the protobuf code up to date?
+	$(BIN)/python scripts/generate_protos.py --check
+
+tests: $(READY) ## the test suite, with the coverage of the domain
+	$(BIN)/pytest --cov --cov-report=term
+
+bench: $(READY) ## the figures, each beside its yardstick
+	$(BIN)/python -m benchmarks
+
+# The oldest versions that pyproject.toml allows of what the wire depends on.
+test-oldest: $(READY) ## the suite under the oldest grpcio and protobuf that are supported
+	"$(BIN)/python" -m venv --clear build/oldest
+	build/oldest/bin/python $(PIP_INSTALL) --editable '.[dev]' grpcio==1.78.2 grpcio-health-checking==1.78.2 \
+		grpcio-reflection==1.78.2 protobuf==6.33.5 attrs==24.2.0 dependency-injector==4.46.0
+	build/oldest/bin/pytest tests/unit tests/contract
+
+test-all-pythons: ## the suite under every supported Python that is at hand
+	@for name in python3.11 python3.12 python3.13; do \
+		command -v $$name >/dev/null && $$name -c '' 2>/dev/null || { echo "$$name: not at hand"; continue; }; \
+		echo "== $$name"; $$name -m venv --clear build/$$name; \
+		build/$$name/bin/python $(PIP_INSTALL) --editable '.[dev]'; \
+		build/$$name/bin/pytest -q; done
+
+clean: ## remove what was made
+	rm -rf .venv build dist .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis
