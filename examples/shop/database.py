@@ -1,5 +1,6 @@
 """Where the shop keeps its data: SQLite files in the folder that SHOP_DATA names."""
 
+import atexit
 import os
 import sqlite3
 import threading
@@ -33,7 +34,16 @@ class Database:
                 self._connection = sqlite3.connect(folder / self._name, check_same_thread=False)
                 self._connection.execute("PRAGMA journal_mode = WAL")
                 self._connection.execute("PRAGMA synchronous = NORMAL")
+                # Closing brings what is in the write-ahead log into the file itself.
+                atexit.register(self.close)
                 with self._connection:
                     self._prepare(self._connection)
             with self._connection:
                 yield self._connection
+
+    def close(self) -> None:
+        """Close the file; the next transaction opens it again."""
+        with self._lock:
+            connection, self._connection = self._connection, None
+            if connection is not None:
+                connection.close()

@@ -28,19 +28,22 @@ allowed = AllowList.from_toml(Path(__file__).parent / "allowed.toml")
 # The same order twice is one order, so a call for it may be run again.
 @orders.method("CreateOrder", idempotent=True)
 def create_order(request: Order) -> Order:
-    """Write an order down."""
+    """Write an order down; another one under the same id is refused."""
     if not 0 < request.quantity <= MOST_PIECES:
         raise ValueError(f"an order is for 1 to {MOST_PIECES} pieces, not {request.quantity}")
-    row = [
+    row = (
         request.order_id,
         request.user_id,
         request.product,
         request.quantity,
         request.price_cents,
         request.ordered_on,
-    ]
+    )
     with database.transaction() as connection:
         connection.execute("INSERT OR IGNORE INTO orders VALUES (?, ?, ?, ?, ?, ?)", row)
+        found = connection.execute("SELECT * FROM orders WHERE order_id = ?", [request.order_id]).fetchone()
+    if found != row:
+        raise MeshError(f"there is another order {request.order_id!r}", code=409)
     return request
 
 

@@ -37,8 +37,11 @@ _Method = grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]
 
 SERVICE = "collector.CollectiveDispatcher"
 
-FOREVER = 10 * 365 * 86400.0
-"""What stands for no limit, in seconds: grpc's own "no timeout" means our default to a collector."""
+FOREVER = 2 * 365 * 86400.0
+"""What stands for no limit, in seconds: without a timeout a collector takes its default.
+
+grpc carries at most 27,000 hours.
+"""
 
 _MAX_IN_FLIGHT = MAX_STREAMS - 12
 """Some streams stay free for Connect and health checks."""
@@ -100,20 +103,26 @@ class UnaryLink:
         decode: Callable[[bytes], T],
         call: Call,
     ) -> T:
-        left = call.deadline - self._clock.now()
-        if self._slots.locked():
-            try:
-                async with asyncio.timeout(None if left == math.inf else left):
-                    await self._slots.acquire()
-            except TimeoutError:
-                raise DeadlineExceededError("deadline exceeded", executed=Executed.NO) from None
-            left = call.deadline - self._clock.now()
-        else:
-            await self._slots.acquire()
+        await self._take_slot(call.deadline)
         try:
+            left = call.deadline - self._clock.now()
+            if left <= 0:
+                raise DeadlineExceededError("deadline exceeded", executed=Executed.NO)
             return await self._call(method, data, decode, timeout=min(left, FOREVER), metadata=call.metadata)
         finally:
             self._slots.release()
+
+    async def _take_slot(self, deadline: float) -> None:
+        """Wait until the peer's limit of streams has room for another call."""
+        if not self._slots.locked():
+            await self._slots.acquire()
+            return
+        left = deadline - self._clock.now()
+        try:
+            async with asyncio.timeout(None if left == math.inf else left):
+                await self._slots.acquire()
+        except TimeoutError:
+            raise DeadlineExceededError("deadline exceeded", executed=Executed.NO) from None
 
     async def _call(
         self,

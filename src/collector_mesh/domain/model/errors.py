@@ -65,7 +65,7 @@ class MeshError(Exception):
                 raise ValueError(f"code must be between 400 and 599, got {code}")
             self.code = code
         if details:
-            self.details = MappingProxyType(dict(details))
+            self.details = dict(details)
         if executed is not None:
             self.executed = executed
         if handled_by:

@@ -34,6 +34,10 @@ class Status:
     message: str = ""
     details: Mapping[str, str] = NO_DETAILS
 
+    def __reduce__(self) -> tuple[type["Status"], tuple[int, str, dict[str, str]]]:
+        """Pickle it; a read-only mapping cannot be."""
+        return Status, (self.code, self.message, dict(self.details))
+
 
 OK = Status(200, "OK")
 NO_PAYLOAD = Payload()

@@ -1,0 +1,312 @@
+"""Networks of collectors, as the contract suite wants them: in this process, or a process each."""
+
+import asyncio
+import contextlib
+import pickle
+import struct
+import sys
+from contextlib import AsyncExitStack
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+import attrs
+
+from collector_mesh.app.client import MeshClient
+from collector_mesh.app.collector import Collector
+from collector_mesh.app.settings import Settings
+from collector_mesh.app.testing.services import contract_service
+from collector_mesh.domain.model.payload import Message, Payload
+from collector_mesh.domain.model.snapshot import ConnectionInfo, Explanation, Snapshot
+from collector_mesh.domain.model.status import Reply
+from collector_mesh.domain.ports.transport import Transport
+from collector_mesh.domain.ports.validator import Validator
+
+ServiceName = tuple[str, str]
+"""Namespace and name of a contract service."""
+
+
+@attrs.frozen(kw_only=True)
+class NodeOptions:
+    """What a collector of a test is made from."""
+
+    collector_id: str
+    namespaces: tuple[str, ...] = ()
+    services: tuple[ServiceName, ...] = ()
+    peers: tuple[str, ...] = ()
+    listen: str | None = None
+    settings: Settings = Settings()
+
+    def collector(self, transport: Transport | None) -> Collector:
+        """Make the collector."""
+        return Collector(
+            self.collector_id,
+            listen=self.listen,
+            namespaces=self.namespaces,
+            services=[contract_service(*name) for name in self.services],
+            peers=self.peers,
+            transport=transport,
+            settings=self.settings,
+        )
+
+
+class Node(Protocol):
+    """A running collector, wherever it runs. Its methods are those of `Collector`."""
+
+    collector_id: str
+    address: str
+
+    async def connect(self, address: str, *, timeout: float = 5.0) -> ConnectionInfo: ...
+
+    async def disconnect(self, peer_id: str) -> None: ...
+
+    async def dispatch(
+        self,
+        namespace: str,
+        service: str,
+        method: str,
+        request: Message | Payload | None = None,
+        **options: Any,
+    ) -> Reply: ...
+
+    async def snapshot(self) -> Snapshot: ...
+
+    async def explain(self, namespace: str, service: str, method: str) -> Explanation: ...
+
+    async def set_validator(self, validator: Validator | None) -> None:
+        """Set a validator, which must survive pickling, or remove the one that there is."""
+
+    async def stop(self) -> None:
+        """Leave the collector's context: it drains and closes."""
+
+
+class Network(Protocol):
+    """Starts collectors that can reach each other; on leaving its context all of them are stopped."""
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(self, *error: object) -> None: ...
+
+    async def start(self, options: NodeOptions) -> Node:
+        """Start a collector."""
+
+    def client(self, address: str) -> MeshClient:
+        """A client of one of the collectors, to be entered."""
+
+
+class LocalNode:
+    """A collector of this process."""
+
+    def __init__(self, collector: Collector, exits: AsyncExitStack) -> None:
+        self.collector = collector
+        self.collector_id = collector.collector_id
+        self.address = collector.address
+        self.connect = collector.connect
+        self.disconnect = collector.disconnect
+        self.dispatch = collector.dispatch
+        self._exits = exits
+
+    async def snapshot(self) -> Snapshot:
+        """See `Collector`."""
+        return self.collector.snapshot()
+
+    async def explain(self, namespace: str, service: str, method: str) -> Explanation:
+        """See `Collector`."""
+        return self.collector.explain(namespace, service, method)
+
+    async def set_validator(self, validator: Validator | None) -> None:
+        """See `Collector`."""
+        self.collector.set_validator(validator)
+
+    async def stop(self) -> None:
+        """See the protocol."""
+        await self._exits.aclose()
+
+
+class LocalNetwork:
+    """Collectors of this process.
+
+    Args:
+        transport: what they reach each other over; None for gRPC on 127.0.0.1.
+    """
+
+    def __init__(self, transport: Transport | None = None) -> None:
+        self._transport = transport
+        self._nodes: list[LocalNode] = []
+
+    async def __aenter__(self) -> Self:
+        """Nothing is running yet."""
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Stop what is running, the youngest first."""
+        for node in reversed(self._nodes):
+            await node.stop()
+
+    async def start(self, options: NodeOptions) -> LocalNode:
+        """See the protocol."""
+        if options.listen is None and self._transport is None:
+            options = attrs.evolve(options, listen="127.0.0.1:0")
+        exits = AsyncExitStack()
+        collector = await exits.enter_async_context(options.collector(self._transport))
+        node = LocalNode(collector, exits)
+        self._nodes.append(node)
+        return node
+
+    def client(self, address: str) -> MeshClient:
+        """See the protocol."""
+        return MeshClient(address, transport=self._transport)
+
+
+class ProcessNode:
+    """A collector in a process of its own, which is told what to do over its stdin."""
+
+    def __init__(self, collector_id: str, process: asyncio.subprocess.Process) -> None:
+        self.collector_id = collector_id
+        self.address = ""
+        self.process = process
+        self._next = 0
+        self._waiting: dict[int, asyncio.Future[Any]] = {}
+        self._reader = asyncio.create_task(self._read())
+
+    async def connect(self, address: str, *, timeout: float = 5.0) -> ConnectionInfo:
+        """See `Collector`."""
+        found: ConnectionInfo = await self.tell("connect", address, timeout=timeout)
+        return found
+
+    async def disconnect(self, peer_id: str) -> None:
+        """See `Collector`."""
+        await self.tell("disconnect", peer_id)
+
+    async def dispatch(
+        self,
+        namespace: str,
+        service: str,
+        method: str,
+        request: Message | Payload | None = None,
+        **options: Any,
+    ) -> Reply:
+        """See `Collector`."""
+        reply: Reply = await self.tell("dispatch", namespace, service, method, request, **options)
+        return reply
+
+    async def snapshot(self) -> Snapshot:
+        """See `Collector`."""
+        found: Snapshot = await self.tell("snapshot")
+        return found
+
+    async def explain(self, namespace: str, service: str, method: str) -> Explanation:
+        """See `Collector`."""
+        found: Explanation = await self.tell("explain", namespace, service, method)
+        return found
+
+    async def set_validator(self, validator: Validator | None) -> None:
+        """See `Collector`."""
+        await self.tell("set_validator", validator)
+
+    async def stop(self) -> None:
+        """See the protocol."""
+        if self.process.returncode is None and self.process.stdin is not None:
+            self.process.stdin.close()
+            await self.process.wait()
+        await self._reader
+
+    async def kill(self) -> None:
+        """End the process at once, as a crash does."""
+        with contextlib.suppress(ProcessLookupError):
+            self.process.kill()
+        await self.process.wait()
+        await self._reader
+
+    async def tell(self, verb: str, *arguments: Any, **options: Any) -> Any:
+        """Have the process do something and give what comes of it; what it raises is raised here."""
+        self._next += 1
+        number = self._next
+        future = self._waiting[number] = asyncio.get_running_loop().create_future()
+        if self.process.stdin is None:
+            raise RuntimeError("the process has no stdin")
+        write_frame(self.process.stdin, (number, verb, arguments, options))
+        await self.process.stdin.drain()
+        return await future
+
+    async def _read(self) -> None:
+        try:
+            while self.process.stdout is not None:
+                number, result, error = await read_frame(self.process.stdout)
+                future = self._waiting.pop(number)
+                if future.done():
+                    continue
+                if error is not None:
+                    future.set_exception(error)
+                else:
+                    future.set_result(result)
+        except asyncio.IncompleteReadError:
+            for future in self._waiting.values():
+                if not future.done():
+                    future.set_exception(ConnectionError(f"{self.collector_id} has gone"))
+
+
+class ProcessNetwork:
+    """Collectors in processes of their own, over gRPC on 127.0.0.1."""
+
+    def __init__(self) -> None:
+        self._nodes: list[ProcessNode] = []
+
+    async def __aenter__(self) -> Self:
+        """Nothing is running yet."""
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Stop what is running, all at once."""
+        for node in self._nodes:
+            if node.process.stdin is not None:
+                node.process.stdin.close()
+        await asyncio.gather(*(node.stop() for node in self._nodes))
+
+    async def start(self, options: NodeOptions) -> ProcessNode:
+        """See the protocol."""
+        if options.listen is None:
+            options = attrs.evolve(options, listen="127.0.0.1:0")
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "collector_mesh.app.testing.node_process",
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+        )
+        node = ProcessNode(options.collector_id, process)
+        self._nodes.append(node)
+        node.address = await node.tell("start", options)
+        return node
+
+    def client(self, address: str) -> MeshClient:
+        """See the protocol."""
+        return MeshClient(address)
+
+
+_SIZE = struct.Struct("!I")
+
+
+def write_frame(writer: asyncio.StreamWriter, value: object) -> None:
+    """Write a pickled value with its length before it."""
+    data = pickle.dumps(value)
+    writer.write(_SIZE.pack(len(data)) + data)
+
+
+async def read_frame(reader: asyncio.StreamReader) -> Any:
+    """Read what `write_frame` has written.
+
+    Raises:
+        asyncio.IncompleteReadError: there is no more.
+    """
+    (size,) = _SIZE.unpack(await reader.readexactly(_SIZE.size))
+    return pickle.loads(await reader.readexactly(size))  # noqa: S301  # from our own child process

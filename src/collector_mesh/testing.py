@@ -1,0 +1,71 @@
+"""What helps to test with the mesh: the contract that every transport keeps, networks of collectors.
+
+Needs pytest and pytest-asyncio.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collector_mesh.app.testing.contract.connection import ConnectionContract
+    from collector_mesh.app.testing.contract.dispatch import DispatchContract
+    from collector_mesh.app.testing.contract.serve import ServeContract
+    from collector_mesh.app.testing.contract.transport import TransportContract
+    from collector_mesh.app.testing.contract.validation import ValidationContract
+    from collector_mesh.app.testing.networks import (
+        LocalNetwork,
+        LocalNode,
+        Network,
+        Node,
+        NodeOptions,
+        ProcessNetwork,
+        ProcessNode,
+    )
+    from collector_mesh.app.testing.services import contract_service
+
+_HOMES = {
+    "ConnectionContract": "collector_mesh.app.testing.contract.connection",
+    "DispatchContract": "collector_mesh.app.testing.contract.dispatch",
+    "LocalNetwork": "collector_mesh.app.testing.networks",
+    "LocalNode": "collector_mesh.app.testing.networks",
+    "Network": "collector_mesh.app.testing.networks",
+    "Node": "collector_mesh.app.testing.networks",
+    "NodeOptions": "collector_mesh.app.testing.networks",
+    "ProcessNetwork": "collector_mesh.app.testing.networks",
+    "ProcessNode": "collector_mesh.app.testing.networks",
+    "ServeContract": "collector_mesh.app.testing.contract.serve",
+    "TransportContract": "collector_mesh.app.testing.contract.transport",
+    "ValidationContract": "collector_mesh.app.testing.contract.validation",
+    "contract_service": "collector_mesh.app.testing.services",
+}
+
+__all__ = [
+    "ConnectionContract",
+    "DispatchContract",
+    "LocalNetwork",
+    "LocalNode",
+    "Network",
+    "Node",
+    "NodeOptions",
+    "ProcessNetwork",
+    "ProcessNode",
+    "ServeContract",
+    "TransportContract",
+    "ValidationContract",
+    "contract_service",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Resolve a public name on its first use."""
+    try:
+        home = _HOMES[name]
+    except KeyError:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
+    value = getattr(import_module(home), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])
