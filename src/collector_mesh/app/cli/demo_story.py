@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from collector_mesh.app.cli.demo_processes import Collectors, DemoError, ServedCollector
-from collector_mesh.app.cli.shop_tables import Record, calls_table, errors_table, outcomes_table
+from collector_mesh.app.cli.demo_tables import Record, calls_table, errors_table, outcomes_table
 from collector_mesh.app.client import MeshClient
 from collector_mesh.domain.model.payload import Message
 from collector_mesh.domain.model.status import Reply

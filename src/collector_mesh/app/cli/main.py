@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         status: int = parsed.run(parsed)
     except CommandError as error:
-        print(f"collector-mesh: error: {error}", file=sys.stderr)  # noqa: T201
+        print(f"collector-mesh: error: {error}", file=sys.stderr)
         return error.status
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED

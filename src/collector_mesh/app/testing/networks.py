@@ -34,7 +34,7 @@ class NodeOptions:
     services: tuple[ServiceName, ...] = ()
     peers: tuple[str, ...] = ()
     listen: str | None = None
-    settings: Settings = Settings()
+    settings: Settings = attrs.field(factory=Settings)
 
     def collector(self, transport: Transport | None) -> Collector:
         """Make the collector."""

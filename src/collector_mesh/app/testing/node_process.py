@@ -35,7 +35,7 @@ class _Process:
         result = error = None
         try:
             result = await self._do(verb, arguments, options)
-        except Exception as raised:  # noqa: BLE001  # it is raised again where it was asked for
+        except Exception as raised:  # it is raised again where it was asked for
             error = raised
         write_frame(self._writer, (number, result, error))
         await self._writer.drain()

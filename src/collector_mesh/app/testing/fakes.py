@@ -1,0 +1,275 @@
+"""The ports of the domain without a loop, a clock, dice or a network: everything happens when a test says so."""
+
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+import attrs
+
+from collector_mesh.domain.model.call import Call
+from collector_mesh.domain.model.errors import InvalidCallError, UnavailableError
+from collector_mesh.domain.model.events import Event
+from collector_mesh.domain.model.introduction import Offer, Welcome
+from collector_mesh.domain.model.status import OK, Reply
+from collector_mesh.domain.ports.clock import Alarm, Clock
+from collector_mesh.domain.ports.gateway import Gateway
+from collector_mesh.domain.ports.link import Link
+from collector_mesh.domain.ports.observer import Observer
+from collector_mesh.domain.ports.randomness import Randomness
+from collector_mesh.domain.ports.tasks import Task, Tasks
+from collector_mesh.domain.ports.transport import Listener, Transport
+
+T = TypeVar("T")
+
+
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine that never has to wait, without a loop.
+
+    Raises:
+        RuntimeError: it waits for something.
+    """
+    try:
+        work.send(None)
+    except StopIteration as ended:
+        result: T = ended.value
+        return result
+    work.close()
+    raise RuntimeError("the coroutine waits for something")
+
+
+class _Pause(Awaitable[None]):
+    def __await__(self) -> Generator[None, None, None]:
+        yield
+
+
+class FakeAlarm:
+    """An alarm that sleeps until a `FakeTasks.step` has come and its time has."""
+
+    def __init__(self, clock: "FakeClock") -> None:
+        self._clock = clock
+        self._is_rung = False
+
+    async def wait(self, seconds: float) -> bool:
+        """See the port."""
+        until = self._clock.time + seconds
+        while not self._is_rung and self._clock.time < until:
+            await _Pause()
+        was_rung, self._is_rung = self._is_rung, False
+        return was_rung
+
+    def ring(self) -> None:
+        """See the port."""
+        self._is_rung = True
+
+
+@attrs.define
+class FakeClock:
+    """A clock that stands still until `time` is set."""
+
+    time: float = 1000.0
+
+    def now(self) -> float:
+        """See the port."""
+        return self.time
+
+    def wall(self) -> float:
+        """See the port."""
+        return self.time
+
+    def alarm(self) -> FakeAlarm:
+        """See the port."""
+        return FakeAlarm(self)
+
+
+@attrs.define
+class FakeDice:
+    """Dice that throw what they are told, over and over: a share of the range from 0 to below 1."""
+
+    share: float = 0.0
+    tokens: int = 0
+
+    def below(self, limit: int) -> int:
+        """See the port."""
+        return int(self.share * limit)
+
+    def uniform(self, low: float, high: float) -> float:
+        """See the port."""
+        return low + self.share * (high - low)
+
+    def token(self) -> str:
+        """See the port; they are counted."""
+        self.tokens += 1
+        return f"{self.tokens:032x}"
+
+
+@attrs.define(eq=False)
+class _FakeTask:
+    tasks: "FakeTasks"
+    work: Coroutine[Any, Any, None]
+
+    async def stop(self) -> None:
+        self.work.close()
+        if self in self.tasks.background:
+            self.tasks.background.remove(self)
+
+
+@attrs.define
+class FakeTasks:
+    """Runs work where it is asked for; what goes on in the background takes a step when told to."""
+
+    is_cancelling: bool = False
+    error: Exception | None = None
+    thread_error: Exception | None = None
+    background: list[_FakeTask] = attrs.field(factory=list)
+
+    async def run(self, work: Coroutine[Any, Any, T], deadline: float, ended: Callable[[], None]) -> T:
+        """See the port; if `error` is set, it is raised and the work is not begun."""
+        _ = deadline
+        try:
+            if self.error is not None:
+                work.close()
+                raise self.error
+            return await work
+        finally:
+            ended()
+
+    def being_cancelled(self) -> bool:
+        """See the port."""
+        return self.is_cancelling
+
+    async def in_thread(self, function: Callable[[], T]) -> T:
+        """See the port; if `thread_error` is set, it is raised and the function is not called."""
+        if self.thread_error is not None:
+            raise self.thread_error
+        return function()
+
+    def start(self, work: Coroutine[Any, Any, None], name: str) -> Task:
+        """See the port; nothing happens before `step`."""
+        _ = name
+        task = _FakeTask(self, work)
+        self.background.append(task)
+        return task
+
+    def step(self) -> None:
+        """Let everything in the background run until it waits."""
+        for task in list(self.background):
+            try:
+                task.work.send(None)
+            except StopIteration:
+                self.background.remove(task)
+
+    def cancel_all(self) -> int:
+        """See the port; nothing is ever left running."""
+        return 0
+
+    async def close(self) -> None:
+        """See the port."""
+        for task in list(self.background):
+            await task.stop()
+
+
+@attrs.define
+class FakeObserver:
+    """Keeps the events that it is told."""
+
+    events: list[Event] = attrs.field(factory=list)
+
+    def tell(self, event: Event) -> None:
+        """See the port."""
+        self.events.append(event)
+
+    def of(self, kind: type[Event]) -> list[Event]:
+        """The events of one kind."""
+        return [event for event in self.events if isinstance(event, kind)]
+
+
+Answer = Callable[[Call], Reply]
+
+
+def ok(_call: Call) -> Reply:
+    """The answer of a peer that has run the call."""
+    return Reply(OK)
+
+
+@attrs.define(eq=False)
+class FakeLink:
+    """A link whose other side is a function, or nobody.
+
+    Attributes:
+        address: where it leads to.
+        answer: what the other side answers to a call; an exception is raised.
+        welcome: what it answers to Connect; None if nobody is there.
+        calls: what was sent.
+        offers: the Connects that were sent.
+        is_closed: whether it was closed.
+    """
+
+    address: str = "peer:1"
+    answer: Answer = ok
+    welcome: Welcome | None = None
+    calls: list[Call] = attrs.field(factory=list)
+    offers: list[Offer] = attrs.field(factory=list)
+    is_closed: bool = False
+
+    async def connect(self, offer: Offer, *, timeout: float) -> Welcome:
+        """See the port."""
+        self.offers.append(offer)
+        if self.welcome is None:
+            raise UnavailableError(f"nobody has answered at {self.address} within {timeout:g} s")
+        return self.welcome
+
+    async def serve(self, call: Call) -> Reply:
+        """See the port."""
+        self.calls.append(call)
+        return self.answer(call)
+
+    async def dispatch(self, call: Call) -> Reply:
+        """See the port."""
+        return await self.serve(call)
+
+    async def aclose(self) -> None:
+        """See the port."""
+        self.is_closed = True
+
+
+@attrs.define
+class FakeTransport:
+    """Links to the addresses in `welcomes`; nobody is anywhere else."""
+
+    welcomes: dict[str, Welcome] = attrs.field(factory=dict)
+    links: list[FakeLink] = attrs.field(factory=list)
+
+    def check_address(self, address: str) -> None:
+        """See the port; every text with a colon will do."""
+        if ":" not in address:
+            raise InvalidCallError(f"address must have a colon, got {address!r}")
+
+    def listen(self, address: str, gateway: Gateway) -> AbstractAsyncContextManager[Listener]:
+        """See the port; nobody listens on a fake."""
+        _ = gateway
+        return _nobody_listens(address)
+
+    def open(self, address: str, *, caller: str) -> FakeLink:
+        """See the port."""
+        _ = caller
+        link = FakeLink(address, welcome=self.welcomes.get(address))
+        self.links.append(link)
+        return link
+
+    def __iter__(self) -> Iterator[FakeLink]:
+        """The links that were opened."""
+        return iter(self.links)
+
+
+def _nobody_listens(address: str) -> NoReturn:
+    raise UnavailableError(f"nobody listens on {address}: this is a fake")
+
+
+if TYPE_CHECKING:
+    _alarm_fits: type[Alarm] = FakeAlarm
+    _clock_fits: type[Clock] = FakeClock
+    _dice_fits: type[Randomness] = FakeDice
+    _tasks_fits: type[Tasks] = FakeTasks
+    _observer_fits: type[Observer] = FakeObserver
+    _link_fits: type[Link] = FakeLink
+    _transport_fits: type[Transport] = FakeTransport

@@ -1,0 +1,321 @@
+import pytest
+from tests.unit.domain.world import ECHO, MAX_PAYLOAD, Denying, World
+
+from collector_mesh.app.testing.fakes import run
+from collector_mesh.domain.executor import Executor
+from collector_mesh.domain.handlers import HandlerRegistry, Method
+from collector_mesh.domain.model.call import Call, Origin
+from collector_mesh.domain.model.context import CURRENT, CallContext
+from collector_mesh.domain.model.errors import (
+    DeadlineExceededError,
+    DuplicateMethodError,
+    Executed,
+    InvalidCallError,
+    MeshError,
+    NotFoundError,
+    OutcomeUnknownError,
+    OverloadedError,
+)
+from collector_mesh.domain.model.events import HandlerFailed
+from collector_mesh.domain.model.names import MethodKey
+from collector_mesh.domain.model.payload import Payload
+from collector_mesh.domain.model.status import Reply
+from collector_mesh.domain.registry.allow_list import AllowedMethods
+
+
+def outcome(reply: Reply) -> tuple[int, str, Executed, str]:
+    return reply.status.code, reply.status.message, reply.executed, reply.handled_by
+
+
+def test_a_handler_is_run_and_named(world: World) -> None:
+    reply = world.serve(ECHO, Payload("x", b"y"))
+
+    assert outcome(reply) == (200, "OK", Executed.YES, "self")
+    assert reply.payload == Payload("x", b"y")
+
+
+def test_fields_are_checked_before_the_namespace(world: World) -> None:
+    assert outcome(world.serve(MethodKey("", "", "")))[:2] == (400, "namespace is required")
+    assert outcome(world.serve(MethodKey("stock", "", "x")))[:2] == (400, "service is required")
+
+
+def test_a_foreign_namespace_and_a_missing_method_are_not_found(world: World) -> None:
+    foreign = world.serve(MethodKey("stock", "StockService", "Count"))
+    missing = world.serve(MethodKey("users", "UserService", "Missing"))
+
+    assert outcome(foreign) == (404, "namespace 'stock' not found", Executed.NO, "")
+    assert missing.status.message == "method 'UserService.Missing' not found in namespace 'users'"
+
+
+def test_over_a_link_the_namespace_must_be_shared(world: World) -> None:
+    world.peer("a", "users")
+    world.peer("b", "orders")
+
+    assert world.serve(ECHO, caller="a").status.code == 200
+    assert outcome(world.serve(ECHO, caller="b")) == (
+        403,
+        "namespace 'users' is not shared with 'b'",
+        Executed.NO,
+        "",
+    )
+    assert world.serve(ECHO, caller="stranger").status.code == 403
+
+
+def executor(world: World, **options: object) -> Executor:
+    return Executor(
+        "self",
+        world.handlers,
+        world.topology,
+        tasks=world.tasks,
+        clock=world.clock,
+        dice=world.dice,
+        observer=world.observer,
+        slots=world.running,
+        max_payload_bytes=MAX_PAYLOAD,
+        **options,  # type: ignore[arg-type]  # as the test says
+    )
+
+
+def test_the_authorizer_decides_who_may_use_a_namespace(world: World) -> None:
+    guarded = executor(world, authorizer=Denying("spiffe://friend"))
+
+    friend = run(guarded.serve(Call(ECHO, identity="spiffe://friend", origin=Origin.CLIENT)))
+    foe = run(guarded.serve(Call(ECHO, identity="spiffe://foe", origin=Origin.CLIENT)))
+    nobody = run(guarded.serve(Call(ECHO, origin=Origin.CLIENT)))
+
+    assert friend.status.code == 200
+    assert outcome(foe)[:2] == (403, "'spiffe://foe' may not use namespace 'users'")
+    assert outcome(nobody)[:2] == (403, "an unknown caller may not use namespace 'users'")
+
+
+def test_a_payload_over_the_limit_is_refused(world: World) -> None:
+    assert world.serve(ECHO, Payload("x", bytes(MAX_PAYLOAD))).status.code == 200
+    assert world.serve(ECHO, Payload("x", bytes(MAX_PAYLOAD + 1))).status.code == 413
+
+
+def test_a_result_over_the_limit_is_the_handlers_fault(world: World) -> None:
+    async def big(_request: object, _context: CallContext) -> Payload:
+        return Payload("x", bytes(MAX_PAYLOAD + 1))
+
+    world.method(ECHO, big)
+
+    reply = world.serve(ECHO)
+    assert (reply.status.code, reply.executed) == (500, Executed.YES)
+    assert "result of 1001 bytes is over the limit of 1000 bytes" in reply.status.message
+
+
+def test_what_is_over_the_limit_of_running_calls_is_shed(world: World) -> None:
+    world.running.taken = world.running.limit
+
+    reply = world.serve(ECHO)
+
+    assert outcome(reply) == (429, "overloaded", Executed.NO, "")
+    assert reply.status.details["retry_after_ms"] == "100"
+
+
+def test_a_slot_is_free_again_however_a_call_ends(world: World) -> None:
+    world.tasks.error = DeadlineExceededError("deadline exceeded")
+    world.serve(ECHO)
+    world.tasks.error = RuntimeError("a bug")
+    with pytest.raises(RuntimeError, match="a bug"):
+        world.serve(ECHO)
+
+    assert world.running.taken == 0
+
+
+def test_a_call_whose_time_is_up_is_not_run(world: World) -> None:
+    reply = world.serve(ECHO, deadline=world.clock.now())
+
+    assert outcome(reply) == (504, "deadline exceeded", Executed.NO, "")
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (DeadlineExceededError("deadline exceeded"), 504),
+        (OutcomeUnknownError("outcome unknown: drained"), 502),
+    ],
+)
+def test_a_call_that_ends_before_its_handler_began_was_not_run(
+    world: World, error: MeshError, code: int
+) -> None:
+    world.tasks.error = error
+
+    reply = world.serve(ECHO)
+
+    assert (reply.status.code, reply.executed) == (code, Executed.NO)
+
+
+def test_while_draining_only_calls_of_this_collector_are_taken(world: World) -> None:
+    world.executor.is_draining = True
+
+    assert outcome(world.serve(ECHO)) == (503, "collector 'self' is draining", Executed.NO, "")
+    assert world.dispatch(ECHO).status.code == 200
+    assert world.dispatch(ECHO, origin=Origin.CLIENT).status.code == 503
+
+
+class Odd(Exception):
+    """An exception that has no text."""
+
+    def __str__(self) -> str:
+        raise ValueError("no text")
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (ValueError("no stock"), "handler error: no stock"),
+        (KeyError(), "handler error: KeyError"),
+        (SystemExit(3), "handler error: 3"),
+        (KeyboardInterrupt(), "handler error: KeyboardInterrupt"),
+        (GeneratorExit(), "handler error: GeneratorExit"),
+        (Odd(), "handler error: Odd"),
+        (ValueError("\ud800"), "handler error: \\ud800"),
+    ],
+)
+@pytest.mark.parametrize("blocking", [False, True])
+def test_whatever_a_handler_raises_is_a_500(
+    world: World, error: BaseException, text: str, blocking: bool
+) -> None:
+    def plain(_request: object, _context: CallContext) -> None:
+        raise error
+
+    async def fail(_request: object, _context: CallContext) -> None:
+        raise error
+
+    world.method(ECHO, plain if blocking else fail, blocking=blocking)
+
+    assert outcome(world.serve(ECHO)) == (500, text, Executed.YES, "self")
+    assert [event.error for event in world.observer.events if isinstance(event, HandlerFailed)] == [error]
+
+
+def test_a_cancellation_from_outside_goes_through(world: World) -> None:
+    class Cancelled(BaseException):
+        pass
+
+    async def fail(_request: object, _context: CallContext) -> None:
+        raise Cancelled
+
+    world.method(ECHO, fail)
+    world.tasks.is_cancelling = True
+
+    with pytest.raises(Cancelled):
+        world.serve(ECHO)
+
+
+def test_handler_errors_can_be_hidden_behind_an_id(world: World) -> None:
+    async def fail(_request: object, _context: CallContext) -> None:
+        raise ValueError("the password is 1234")
+
+    world.method(ECHO, fail)
+    reply = run(executor(world, expose_handler_errors=False).serve(Call(ECHO)))
+
+    (event,) = world.observer.of(HandlerFailed)
+    assert isinstance(event, HandlerFailed)
+    assert reply.status.message == f"handler error: {event.correlation_id}"
+
+
+def test_a_mesh_error_of_a_handler_keeps_its_code_and_is_no_news(world: World) -> None:
+    async def refuse(_request: object, _context: CallContext) -> None:
+        raise NotFoundError("there is no such user", handled_by="elsewhere")
+
+    world.method(ECHO, refuse)
+
+    assert outcome(world.serve(ECHO)) == (404, "there is no such user", Executed.YES, "self")
+    assert world.observer.events == []
+
+
+def test_a_result_that_cannot_be_sent_is_a_500(world: World) -> None:
+    async def number(_request: object, _context: CallContext) -> int:
+        return 7
+
+    world.method(ECHO, number)
+
+    assert world.serve(ECHO).status.message.endswith(
+        "expected a protobuf message, a Payload or None, got int"
+    )
+
+
+def test_a_payload_that_cannot_be_read_keeps_the_handler_from_running(world: World) -> None:
+    ran: list[object] = []
+
+    async def take(request: object, _context: CallContext) -> None:
+        ran.append(request)
+
+    def read(_payload: Payload) -> object:
+        raise InvalidCallError("payload is wrong")
+
+    world.method(ECHO, take, read=read)
+
+    assert outcome(world.serve(ECHO)) == (400, "payload is wrong", Executed.NO, "")
+    assert ran == []
+
+
+def test_without_a_thread_a_plain_handler_is_not_run(world: World) -> None:
+    world.tasks.thread_error = OverloadedError.after(0.1)
+    world.method(ECHO, lambda _r, _c: None, blocking=True)
+
+    assert outcome(world.serve(ECHO)) == (429, "overloaded", Executed.NO, "")
+
+
+def test_the_validator_is_asked_before_the_look_up(world: World) -> None:
+    world.executor.validator = AllowedMethods(["users/UserService.Missing"])
+
+    assert world.serve(ECHO).status.message.startswith(
+        "service not registered in registry: users/UserService.Echo"
+    )
+    assert world.serve(MethodKey("users", "UserService", "Missing")).status.message.startswith("method ")
+    world.executor.validator = None
+    assert world.serve(ECHO).status.code == 200
+
+
+class Interrupting:
+    """A validator that raises what is no Exception."""
+
+    async def validate_service_method(self, *_names: str) -> None:
+        raise SystemExit(5)
+
+
+def test_a_validator_that_goes_wild_refuses(world: World) -> None:
+    world.executor.validator = Interrupting()
+
+    assert outcome(world.serve(ECHO))[:3] == (404, "service not registered in registry: 5", Executed.NO)
+    world.tasks.is_cancelling = True
+    with pytest.raises(SystemExit):
+        world.serve(ECHO)
+
+
+def test_a_handler_knows_the_call_that_it_runs_for(world: World) -> None:
+    seen: list[CallContext | None] = []
+
+    async def look(_request: object, context: CallContext) -> None:
+        seen.append(CURRENT.get())
+        seen.append(context)
+
+    world.method(ECHO, look)
+    world.serve(ECHO, metadata=(("a", "b"),))
+
+    assert seen[0] is seen[1]
+    assert seen[1] is not None
+    assert (seen[1].collector_id, seen[1].metadata) == ("self", (("a", "b"),))
+
+
+def test_a_method_is_registered_once_unless_it_is_to_be_replaced() -> None:
+    handlers = HandlerRegistry(["users"])
+    handlers.register(Method(ECHO, print))
+
+    with pytest.raises(
+        DuplicateMethodError, match=r"users/UserService\.Echo is registered already"
+    ) as raised:
+        handlers.register(Method(ECHO, print))
+
+    assert isinstance(raised.value, ValueError)
+    handlers.register(Method(ECHO, repr), replace=True)
+    assert [method.info.key for method in handlers.methods] == [ECHO]
+
+
+def test_a_method_needs_a_namespace_of_the_collector() -> None:
+    with pytest.raises(NotFoundError, match="'users' is not one of this collector: it has orders, stock"):
+        HandlerRegistry(["orders", "stock"]).register(Method(ECHO, print))
+    with pytest.raises(InvalidCallError, match="namespace must match"):
+        HandlerRegistry(["or ders"])

@@ -1,0 +1,97 @@
+import pytest
+
+from collector_mesh.app.testing.fakes import FakeDice, run
+from collector_mesh.domain.model.errors import Executed, ForbiddenError, NotFoundError, OverloadedError
+from collector_mesh.domain.model.status import Reply, Status
+from collector_mesh.domain.policies.admission import Slots
+from collector_mesh.domain.policies.backoff import Backoff
+from collector_mesh.domain.policies.retry import Retry, is_discovery
+from collector_mesh.domain.policies.strangers import EVERYBODY, StrangerRule
+from collector_mesh.domain.registry.allow_list import AllowedMethods
+
+
+def test_slots_are_refused_when_all_are_taken_and_free_again_after_a_release() -> None:
+    slots = Slots(1)
+    slots.take()
+
+    with pytest.raises(OverloadedError, match="overloaded"):
+        slots.take()
+
+    slots.release()
+    slots.take()
+
+
+@pytest.mark.parametrize(
+    ("code", "executed", "idempotent", "allowed"),
+    [
+        (503, Executed.NO, False, True),
+        (429, Executed.NO, False, True),
+        (503, Executed.YES, True, False),
+        (429, Executed.YES, False, False),
+        (404, Executed.NO, True, False),
+        (403, Executed.NO, True, False),
+        (413, Executed.NO, True, False),
+        (500, Executed.YES, True, False),
+        (502, Executed.MAYBE, False, False),
+        (502, Executed.MAYBE, True, True),
+        (504, Executed.MAYBE, True, False),
+        (508, Executed.NO, True, False),
+    ],
+)
+def test_only_what_did_not_run_or_may_run_twice_goes_on(
+    code: int, executed: Executed, idempotent: bool, allowed: bool
+) -> None:
+    reply = Reply(Status(code), executed=executed)
+
+    assert Retry().allows(reply, attempts=1, idempotent=idempotent) is allowed
+    assert not Retry(max_attempts=1).allows(reply, attempts=1, idempotent=idempotent)
+
+
+def test_only_the_meshs_own_word_that_a_method_is_lacking_is_discovery() -> None:
+    assert is_discovery(Reply(Status(404, "method 'a.b' not found in namespace 'c'")))
+    assert is_discovery(Reply(Status(404, "namespace 'c' not found")))
+    assert not is_discovery(Reply(Status(404, "method 'a.b' not found"), executed=Executed.YES))
+    assert not is_discovery(Reply(Status(404, "service not registered in registry: x")))
+    assert not is_discovery(Reply(Status(503, "namespace 'c' not found")))
+
+
+@pytest.mark.parametrize(("attempt", "longest"), [(1, 0.1), (2, 0.2), (3, 0.4), (6, 2.0), (100_000, 2.0)])
+def test_pauses_grow_up_to_the_cap(attempt: int, longest: float) -> None:
+    backoff = Backoff(first=0.1, factor=2.0, cap=2.0)
+
+    assert backoff.pause(attempt, dice=FakeDice(share=1.0)) == pytest.approx(longest)
+    assert backoff.pause(attempt, dice=FakeDice(share=0.0)) == 0.0
+
+
+def test_strangers_on_this_machine_are_taken_by_a_collector_on_loopback() -> None:
+    rule = StrangerRule(only_loopback=True, allowed=False)
+
+    rule.check("127.0.0.1:1")
+    rule.check("localhost:1")
+    with pytest.raises(ForbiddenError, match=r"'10\.0\.0\.1:1' is not on this machine"):
+        rule.check("10.0.0.1:1")
+
+
+def test_strangers_are_refused_elsewhere_unless_they_are_allowed() -> None:
+    with pytest.raises(ForbiddenError, match="--accept-unary-peers"):
+        StrangerRule(only_loopback=False, allowed=False).check("10.0.0.1:1")
+    EVERYBODY.check("10.0.0.1:1")
+
+
+def test_an_allow_list_allows_methods_services_and_namespaces() -> None:
+    allowed = AllowedMethods(["a/shop.Orders.Create", "b/Users.*", "c/*"])
+
+    run(allowed.validate_service_method("a", "shop.Orders", "Create"))
+    run(allowed.validate_service_method("b", "Users", "Anything"))
+    run(allowed.validate_service_method("c", "Any.Thing", "At"))
+    for key in (("a", "shop.Orders", "Delete"), ("b", "Orders", "Create"), ("d", "X", "Y")):
+        with pytest.raises(NotFoundError, match="is not on the list"):
+            run(allowed.validate_service_method(*key))
+
+
+@pytest.mark.parametrize(
+    "entry", ["", "users", "users/", "users/Get", "/A.b", "users/a b.c", "users/A.b c", "u s/*"]
+)
+def test_an_entry_of_another_form_is_named(entry: str) -> None:
+    with pytest.raises(ValueError, match=r"is not NAMESPACE/SERVICE\.METHOD"):
+        AllowedMethods([entry])

@@ -1,0 +1,148 @@
+"""A domain of which everything outside is a fake."""
+
+from typing import Any
+
+import attrs
+
+from collector_mesh.app.testing.fakes import (
+    FakeClock,
+    FakeDice,
+    FakeLink,
+    FakeObserver,
+    FakeTasks,
+    FakeTransport,
+    run,
+)
+from collector_mesh.domain.dispatcher import Dispatcher
+from collector_mesh.domain.executor import Executor
+from collector_mesh.domain.gateway import CollectorGateway
+from collector_mesh.domain.greeter import Greeter
+from collector_mesh.domain.handlers import HandlerRegistry, Method
+from collector_mesh.domain.model.call import Call, Origin
+from collector_mesh.domain.model.context import CallContext
+from collector_mesh.domain.model.names import MethodKey
+from collector_mesh.domain.model.payload import Payload
+from collector_mesh.domain.model.status import Reply
+from collector_mesh.domain.peering import Peering, PeeringTimes
+from collector_mesh.domain.policies.admission import Slots
+from collector_mesh.domain.policies.backoff import Backoff
+from collector_mesh.domain.policies.retry import Retry
+from collector_mesh.domain.policies.strangers import EVERYBODY
+from collector_mesh.domain.router import Router
+from collector_mesh.domain.topology import Connection, Topology
+
+ECHO = MethodKey("users", "UserService", "Echo")
+THERE = MethodKey("orders", "OrderService", "CreateOrder")
+MAX_PAYLOAD = 1000
+
+
+class World:
+    """A collector called `self` in the namespaces users and orders, with an Echo method."""
+
+    def __init__(self) -> None:
+        self.clock = FakeClock()
+        self.dice = FakeDice()
+        self.tasks = FakeTasks()
+        self.observer = FakeObserver()
+        self.transport = FakeTransport()
+        self.handlers = HandlerRegistry(["users", "orders"])
+        self.topology = Topology()
+        self.running = Slots(2)
+        self.outgoing = Slots(2)
+        self.executor = Executor(
+            "self",
+            self.handlers,
+            self.topology,
+            tasks=self.tasks,
+            clock=self.clock,
+            dice=self.dice,
+            observer=self.observer,
+            slots=self.running,
+            max_payload_bytes=MAX_PAYLOAD,
+        )
+        self.peering = Peering(
+            "self",
+            self.handlers,
+            self.topology,
+            transport=self.transport,
+            tasks=self.tasks,
+            clock=self.clock,
+            dice=self.dice,
+            observer=self.observer,
+            backoff=Backoff(),
+            times=PeeringTimes(),
+        )
+        self.peering.address = "self:1"
+        self.router = Router("self", self.handlers, self.topology)
+        self.dispatcher = Dispatcher(
+            "self",
+            self.executor,
+            self.handlers,
+            self.router,
+            self.topology,
+            self.peering,
+            clock=self.clock,
+            dice=self.dice,
+            slots=self.outgoing,
+            retry=Retry(),
+            max_payload_bytes=MAX_PAYLOAD,
+        )
+        self.greeter = Greeter(
+            "self",
+            self.handlers,
+            self.topology,
+            self.peering,
+            transport=self.transport,
+            clock=self.clock,
+            dice=self.dice,
+            observer=self.observer,
+            strangers=EVERYBODY,
+        )
+        self.gateway = CollectorGateway(
+            self.dispatcher, self.executor, self.greeter, clock=self.clock, default_timeout=15.0
+        )
+        self.method(ECHO, echo)
+
+    def method(self, key: MethodKey, function: Any, **options: Any) -> None:
+        """Register a handler."""
+        self.handlers.register(Method(key, function, **options), replace=True)
+
+    def peer(self, peer_id: str, *shared: str, dialed: bool = False, **link: Any) -> FakeLink:
+        """Add a connection to a peer that shares some namespaces, orders if none is named."""
+        made = FakeLink(f"{peer_id}:1", **link)
+        self.topology.put(
+            Connection(
+                peer_id,
+                made.address,
+                f"connection to {peer_id}",
+                shared or ("orders",),
+                made,
+                dialed=dialed,
+                last_news=self.clock.now(),
+            )
+        )
+        return made
+
+    def dispatch(self, key: MethodKey, payload: Payload = Payload(), **options: Any) -> Reply:  # noqa: B008
+        """Dispatch a call."""
+        return run(self.dispatcher.dispatch(Call(key, payload, **options)))
+
+    def serve(self, key: MethodKey, payload: Payload = Payload(), **options: Any) -> Reply:  # noqa: B008
+        """Serve a call from outside."""
+        return run(self.executor.serve(Call(key, payload, origin=Origin.CLIENT, **options)))
+
+
+async def echo(request: object, _context: CallContext) -> object:
+    """Give the request back."""
+    return request
+
+
+@attrs.define
+class Denying:
+    """An authorizer that lets one identity use everything and the others nothing."""
+
+    allowed: str
+
+    def may_use(self, identity: str | None, _namespace: str, /) -> bool:
+        """See the port."""
+        return identity == self.allowed
