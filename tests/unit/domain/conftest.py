@@ -1,7 +1,13 @@
+from collections.abc import Iterator
+
 import pytest
 from tests.unit.domain.world import World
 
+from collector_mesh.app.testing.fakes import run
+
 
 @pytest.fixture
-def world() -> World:
-    return World()
+def world() -> Iterator[World]:
+    world = World()
+    yield world
+    run(world.tasks.close())

@@ -154,7 +154,7 @@ def test_while_draining_only_calls_of_this_collector_are_taken(world: World) -> 
     assert world.dispatch(ECHO, origin=Origin.CLIENT).status.code == 503
 
 
-class Odd(Exception):
+class OddError(Exception):
     """An exception that has no text."""
 
     def __str__(self) -> str:
@@ -169,7 +169,7 @@ class Odd(Exception):
         (SystemExit(3), "handler error: 3"),
         (KeyboardInterrupt(), "handler error: KeyboardInterrupt"),
         (GeneratorExit(), "handler error: GeneratorExit"),
-        (Odd(), "handler error: Odd"),
+        (OddError(), "handler error: OddError"),
         (ValueError("\ud800"), "handler error: \\ud800"),
     ],
 )

@@ -52,6 +52,8 @@ class FakeAlarm:
     async def wait(self, seconds: float) -> bool:
         """See the port."""
         until = self._clock.time + seconds
+        if not self._is_rung:
+            await _Pause()
         while not self._is_rung and self._clock.time < until:
             await _Pause()
         was_rung, self._is_rung = self._is_rung, False

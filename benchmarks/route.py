@@ -1,0 +1,45 @@
+"""Choosing a route with 10 and with 10,000 known peers."""
+
+import time
+
+from benchmarks.measure import ROUNDS, Rate, ratio
+from collector_mesh.adapters.runtime.randomness import SystemRandomness
+from collector_mesh.app.testing.fakes import FakeLink
+from collector_mesh.domain.handlers import HandlerRegistry
+from collector_mesh.domain.model.names import MethodKey
+from collector_mesh.domain.router import Router
+from collector_mesh.domain.topology import Connection, Topology
+
+KEY = MethodKey("orders", "OrderService", "CreateOrder")
+FEW, MANY = 10, 10_000
+
+
+def router(peers: int) -> Router:
+    """A router that knows so many peers, every one of which shares the namespace."""
+    topology = Topology()
+    for index in range(peers):
+        shared = ("orders", f"own-{index}")
+        topology.put(Connection(f"peer-{index}", "", "", shared, FakeLink(), dialed=False, last_news=0.0))
+    return Router("self", HandlerRegistry(["orders"]), topology)
+
+
+def choices_per_second(chooser: Router, seconds: float) -> float:
+    """How often a route is chosen in a second."""
+    dice, done = SystemRandomness(), 0
+    begin = time.perf_counter()
+    while time.perf_counter() - begin < seconds:
+        for _ in range(1000):
+            chooser.choose(KEY, tried=(), now=0.0, dice=dice)
+        done += 1000
+    return done / (time.perf_counter() - begin)
+
+
+async def main(seconds: float) -> None:
+    """Measure and print."""
+    routers = [router(FEW), router(MANY)]
+    rounds = [[choices_per_second(chooser, seconds / 2) for chooser in routers] for _ in range(ROUNDS)]
+    few, many = (Rate(tuple(rates)) for rates in zip(*rounds, strict=True))
+    print(f"\nChoosing a route with {FEW} and with {MANY:,} known peers (target: within 1.2 x)")
+    print(f"  {FEW:6,} peers                 {few}")
+    print(f"  {MANY:6,} peers                 {many}")
+    print(f"  time with many / with few    {ratio(few, many):.2f} x")

@@ -1,0 +1,216 @@
+import pytest
+from tests.unit.domain.world import World
+
+from collector_mesh.app.testing.fakes import run
+from collector_mesh.domain.model.errors import (
+    ConflictError,
+    InvalidCallError,
+    NotFoundError,
+    UnavailableError,
+)
+from collector_mesh.domain.model.events import DialFailed, PeerConnected, PeerForgotten, PeerLost
+from collector_mesh.domain.model.introduction import Offer, Welcome
+from collector_mesh.domain.model.status import OK, Status
+
+HERE = Welcome(OK, "c-1", ("orders", "users"), "a")
+
+
+def connect(world: World, address: str = "a:1") -> str:
+    return run(world.peering.connect(address, timeout=5.0)).peer_id
+
+
+def state(world: World, peer_id: str = "a") -> str:
+    connection = world.topology.get(peer_id)
+    return connection.state if connection else "unknown"
+
+
+def test_connecting_introduces_this_collector(world: World) -> None:
+    world.transport.welcomes["a:1"] = HERE
+
+    connection = run(world.peering.connect("a:1", timeout=5.0))
+
+    assert (connection.peer_id, connection.connection_id, connection.dialed) == ("a", "c-1", True)
+    # In the order of what was offered, whatever the other side makes of it.
+    assert connection.shared_namespaces == ("users", "orders")
+    assert world.transport.links[0].offers == [Offer("self", "self:1", ("users", "orders"))]
+
+
+def test_namespaces_that_this_collector_is_not_in_are_not_shared(world: World) -> None:
+    world.transport.welcomes["a:1"] = Welcome(OK, "c-1", ("orders", "secrets"), "a")
+
+    connect(world)
+
+    assert not world.topology.shares("a", "secrets")
+
+
+@pytest.mark.parametrize(
+    ("welcome", "error", "message"),
+    [
+        (None, UnavailableError, "nobody has answered at a:1 within 5 s"),
+        (Welcome(Status(409, "taken"), collector_id="a"), ConflictError, "a:1 refuses: taken"),
+        (Welcome(Status(0), collector_id="a"), Exception, "a:1 refuses: status 0"),
+        (Welcome(OK, "c", (), ""), UnavailableError, "a:1 gives '' for its collector id"),
+        (Welcome(OK, "c", (), "no id"), UnavailableError, "gives 'no id' for its collector id"),
+        (Welcome(OK, "c", (), "self"), InvalidCallError, "cannot connect to itself"),
+    ],
+)
+def test_a_connect_that_fails_leaves_nothing(
+    world: World, welcome: Welcome | None, error: type[Exception], message: str
+) -> None:
+    if welcome is not None:
+        world.transport.welcomes["a:1"] = welcome
+
+    with pytest.raises(error, match=message):
+        connect(world)
+
+    world.tasks.step()
+    assert (len(world.topology), world.tasks.background) == (0, [])
+    assert world.transport.links[0].is_closed
+
+
+def test_only_who_listens_can_connect_and_not_to_itself(world: World) -> None:
+    with pytest.raises(InvalidCallError, match="cannot connect to itself"):
+        connect(world, "self:1")
+    with pytest.raises(InvalidCallError, match="address must have a colon"):
+        connect(world, "nonsense")
+    world.peering.address = ""
+    with pytest.raises(InvalidCallError, match="only a collector that listens can connect"):
+        connect(world)
+
+
+def test_a_connection_is_refreshed_over_the_same_link(world: World) -> None:
+    world.transport.welcomes["a:1"] = HERE
+    connect(world)
+    world.tasks.step()
+
+    world.clock.time += world.peering.times.refresh
+    world.tasks.step()
+
+    assert len(world.transport.links) == 1
+    assert len(world.transport.links[0].offers) == 2
+    assert len(world.observer.of(PeerConnected)) == 1
+
+
+def test_a_lost_peer_is_dialed_at_once_and_then_ever_more_rarely_until_it_is_back(world: World) -> None:
+    world.transport.welcomes["a:1"] = HERE
+    connect(world)
+    world.tasks.step()
+    del world.transport.welcomes["a:1"]
+    connection = world.topology.get("a")
+    assert connection is not None
+
+    world.dice.share = 1.0
+    world.peering.has_failed(connection, "connection refused")
+    world.tasks.step()
+    assert (state(world), len(world.transport.links)) == ("lost", 2)
+    world.tasks.step()
+    assert len(world.transport.links) == 2
+    for pause in (0.1, 0.16, 0.256):
+        world.clock.time += pause
+        world.tasks.step()
+    assert len(world.transport.links) == 5
+
+    world.transport.welcomes["a:1"] = HERE
+    world.clock.time += 2.0
+    world.tasks.step()
+    assert state(world) == "live"
+    kinds = [type(event) for event in world.observer.events]
+    assert kinds == [PeerConnected, PeerLost, DialFailed, PeerConnected]
+
+
+def test_a_wanted_address_is_dialed_until_somebody_answers(world: World) -> None:
+    world.peering.want("a:1")
+    world.peering.want("a:1")
+    world.tasks.step()
+    assert (world.peering.dialing, len(world.topology)) == (("a:1",), 0)
+
+    world.transport.welcomes["a:1"] = HERE
+    world.clock.time += 2.0
+    world.tasks.step()
+
+    assert (world.peering.dialing, state(world)) == ((), "live")
+
+
+def test_another_collector_at_the_same_address_takes_the_place_of_the_old_one(world: World) -> None:
+    world.transport.welcomes["a:1"] = HERE
+    connect(world)
+    world.tasks.step()
+
+    world.transport.links[0].welcome = Welcome(OK, "c-2", ("orders",), "b")
+    world.clock.time += world.peering.times.refresh
+    world.tasks.step()
+
+    assert [connection.peer_id for connection in world.topology] == ["b"]
+    assert [event.reason for event in world.observer.events if isinstance(event, PeerForgotten)] == [
+        "b is there now"
+    ]
+
+
+def test_one_peer_under_two_addresses_is_kept_under_the_last_one(world: World) -> None:
+    world.transport.welcomes = {"a:1": HERE, "a:2": HERE}
+
+    connect(world, "a:1")
+    connect(world, "a:2")
+
+    (connection,) = world.topology
+    assert connection.address == "a:2"
+    world.clock.time += world.peering.times.refresh
+    world.tasks.step()
+    assert [link.address for link in world.transport.links] == ["a:1", "a:2"]
+    assert world.transport.links[0].is_closed
+
+
+def test_a_disconnected_peer_is_not_dialed_anymore(world: World) -> None:
+    world.transport.welcomes["a:1"] = HERE
+    connect(world)
+
+    run(world.peering.disconnect("a"))
+    world.clock.time += 100
+    world.tasks.step()
+
+    assert (len(world.topology), len(world.transport.links), world.tasks.background) == (0, 1, [])
+    assert world.transport.links[0].is_closed
+    with pytest.raises(NotFoundError, match="no connection to collector 'a'"):
+        run(world.peering.disconnect("a"))
+
+
+def test_a_stranger_that_is_not_heard_of_is_forgotten(world: World) -> None:
+    world.peering.start()
+    world.tasks.step()
+    stranger = world.peer("stranger", "orders")
+    wanted = world.peer("wanted", "orders", dialed=True)
+    alive = world.peer("alive", "orders")
+
+    world.clock.time += world.peering.times.expiry + 1
+    connection = world.topology.get("alive")
+    assert connection is not None
+    connection.last_news = world.clock.now()
+    world.tasks.step()
+    world.tasks.step()
+
+    assert [found.peer_id for found in world.topology] == ["alive", "wanted"]
+    assert (stranger.is_closed, wanted.is_closed, alive.is_closed) == (True, False, False)
+
+
+def test_the_failure_of_a_stranger_is_not_the_end_of_it(world: World) -> None:
+    world.peer("stranger", "orders")
+    connection = world.topology.get("stranger")
+    assert connection is not None
+
+    world.peering.has_failed(connection, "connection refused")
+
+    assert state(world, "stranger") == "live"
+
+
+def test_closing_ends_every_connection(world: World) -> None:
+    world.transport.welcomes["a:1"] = HERE
+    world.peering.start()
+    connect(world)
+    stranger = world.peer("stranger", "orders")
+    world.peering.want("nobody:1")
+
+    run(world.peering.close())
+
+    assert (len(world.topology), world.tasks.background) == (0, [])
+    assert stranger.is_closed
+    assert world.transport.links[0].is_closed
