@@ -3,12 +3,12 @@
 import argparse
 import asyncio
 import platform
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from importlib import metadata
 
 from benchmarks import dispatch_local, route, serve_unary
 
-BENCHMARKS: dict[str, Callable[[float], Awaitable[None]]] = {
+BENCHMARKS: dict[str, Callable[[float], Coroutine[None, None, None]]] = {
     "route": route.main,
     "dispatch": dispatch_local.main,
     "serve": serve_unary.main,

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import grpc
+from google.protobuf.message import Message
 
 from benchmarks.measure import IN_FLIGHT, PAYLOAD, alternate, ratio
 from collector_mesh import Collector, Payload, Service
@@ -75,7 +76,9 @@ async def main(seconds: float) -> None:
             channel = await opened.enter_async_context(grpc.aio.insecure_channel(address))
             send = channel.unary_unary(SERVE, pb.ServeRequest.SerializeToString, pb.ServeResponse.FromString)
 
-            async def call(send: "grpc.aio.UnaryUnaryMultiCallable[object, pb.ServeResponse]" = send) -> None:
+            async def call(
+                send: "grpc.aio.UnaryUnaryMultiCallable[Message, pb.ServeResponse]" = send,
+            ) -> None:
                 reply = await send(request)
                 if reply.status.code != 200:
                     raise SystemExit(f"unexpected reply: {reply}")

@@ -62,7 +62,7 @@ def generate(source: Source) -> dict[Path, str]:
     made = {}
     with tempfile.TemporaryDirectory() as scratch:
         arguments = [f"--proto_path={ROOT / source.root}", f"--python_out={scratch}", f"--pyi_out={scratch}"]
-        command = [compiler(), "-m", "grpc_tools.protoc", *arguments, str(source.file)]
+        command = [str(compiler()), "-m", "grpc_tools.protoc", *arguments, str(source.file)]
         subprocess.run(command, check=True)
         for suffix in (".py", ".pyi"):
             name = f"{source.file.stem}_pb2{suffix}"

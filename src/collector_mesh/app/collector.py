@@ -184,10 +184,13 @@ class Collector(Caller):
         dispatcher, calls = self._dispatcher, self._calls
         if dispatcher is None or calls is None:
             return Reply.refused(self._not_serving())
-        self._check_loop()
+        if asyncio.get_running_loop() is not self._loop:
+            raise self._foreign_loop()
+        # Looked up rather than made: a key costs as much as three look-ups.
+        known = self._handlers.find((namespace, service, method))
         try:
             call = calls.make(
-                MethodKey(namespace, service, method),
+                MethodKey(namespace, service, method) if known is None else known.key,
                 request,
                 target,
                 timeout,
@@ -280,15 +283,15 @@ class Collector(Caller):
     def _open_peering(self) -> Peering:
         if self._peering is None:
             raise self._not_serving()
-        self._check_loop()
+        if asyncio.get_running_loop() is not self._loop:
+            raise self._foreign_loop()
         return self._peering
 
-    def _check_loop(self) -> None:
-        if asyncio.get_running_loop() is not self._loop:
-            raise RuntimeError(
-                f"collector {self.collector_id!r} belongs to another event loop: a collector is used in"
-                " the loop, and in the process, that it was entered in"
-            )
+    def _foreign_loop(self) -> RuntimeError:
+        return RuntimeError(
+            f"collector {self.collector_id!r} belongs to another event loop: a collector is used in"
+            " the loop, and in the process, that it was entered in"
+        )
 
     def _not_serving(self) -> UnavailableError:
         return UnavailableError(

@@ -13,7 +13,7 @@ from collector_mesh.domain.model.errors import (
     quoted,
 )
 from collector_mesh.domain.model.names import check_name
-from collector_mesh.domain.model.status import Reply
+from collector_mesh.domain.model.status import OK, Reply
 from collector_mesh.domain.peering import Peering
 from collector_mesh.domain.policies.admission import Slots
 from collector_mesh.domain.policies.retry import Retry, is_discovery
@@ -75,7 +75,7 @@ class Dispatcher:
                 return await self._to_target(call)
             if runs_here:
                 reply = await self._executor.run(call)
-                if not self._goes_on(call, reply, 1):
+                if reply.status is OK or not self._goes_on(call, reply, 1):
                     return reply
                 return await self._to_peers(call, reply)
             return await self._to_peers(call, None)

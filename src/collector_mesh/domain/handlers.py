@@ -89,6 +89,6 @@ class HandlerRegistry:
             raise DuplicateMethodError(f"method {key} is registered already")
         self._methods[key] = method
 
-    def find(self, key: MethodKey) -> Method | None:
+    def find(self, key: tuple[str, str, str]) -> Method | None:
         """The method of that name, or None; the names need not be well-formed."""
-        return self._methods.get(key)
+        return self._methods.get(key)  # type: ignore[call-overload,no-any-return]  # a MethodKey is such a tuple

@@ -28,10 +28,11 @@ class Router:
         count = len(members)
         if not count:
             return None
+        lacking = self._topology.lacking(key, now=now)
         start = dice.below(count)
         for step in range(count):
             connection = members[(start + step) % count]
-            if self._unfit(connection, key, tried, now) is None:
+            if self._unfit(connection, tried, lacking) is None:
                 return connection
         return None
 
@@ -50,20 +51,23 @@ class Router:
         else:
             reason = "is not in the namespace"
         candidates = [CandidateInfo(self._collector_id, here, reason)]
+        lacking = self._topology.lacking(key, now=now)
         for connection in self._topology:
-            unfit = self._unfit(connection, key, (), now)
+            unfit: str | None = "does not share the namespace"
+            if key.namespace in connection.shared_namespaces:
+                unfit = self._unfit(connection, (), lacking)
             candidates.append(
                 CandidateInfo(connection.peer_id, unfit is None, unfit or "shares the namespace")
             )
         return Explanation(key, tuple(candidates))
 
-    def _unfit(self, connection: Connection, key: MethodKey, tried: Container[str], now: float) -> str | None:
+    @staticmethod
+    def _unfit(connection: Connection, tried: Container[str], lacking: Container[str]) -> str | None:
+        """Why a peer that shares the namespace may not get the call, or None if it may."""
         if connection.state != "live":
             return "does not answer"
         if connection.peer_id in tried:
             return "has been tried"
-        if self._topology.lacks(key, connection.peer_id, now=now):
+        if connection.peer_id in lacking:
             return "lacks the method"
-        if key.namespace not in connection.shared_namespaces:
-            return "does not share the namespace"
         return None

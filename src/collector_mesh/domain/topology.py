@@ -1,7 +1,7 @@
 """Who is connected, and who could take a call."""
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from typing import Literal
 
 import attrs
@@ -138,11 +138,10 @@ class Topology:
         self._lacks.setdefault(key, {})[peer_id] = until
         self._lacks_until.append((until, key, peer_id))
 
-    def lacks(self, key: MethodKey, peer_id: str, *, now: float) -> bool:
-        """Whether a peer has just said that it does not have a method."""
-        # Most methods are lacked by nobody: one look-up, no more.
-        peers = self._lacks.get(key)
-        return peers is not None and peers.get(peer_id, now) > now
+    def lacking(self, key: MethodKey, *, now: float) -> Container[str]:
+        """Ids of the peers that have just said that they do not have a method."""
+        self._forget_old_lacks(now)
+        return self._lacks.get(key, ())
 
     def has_news(self, peer_id: str) -> None:
         """Drop what is remembered of a peer: it may have other methods now."""

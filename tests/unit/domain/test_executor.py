@@ -1,5 +1,5 @@
 import pytest
-from tests.unit.domain.world import ECHO, MAX_PAYLOAD, Denying, World
+from tests.unit.domain.world import ECHO, MAX_PAYLOAD, Denying, World, echo
 
 from collector_mesh.app.testing.fakes import run
 from collector_mesh.domain.executor import Executor
@@ -302,20 +302,20 @@ def test_a_handler_knows_the_call_that_it_runs_for(world: World) -> None:
 
 def test_a_method_is_registered_once_unless_it_is_to_be_replaced() -> None:
     handlers = HandlerRegistry(["users"])
-    handlers.register(Method(ECHO, print))
+    handlers.register(Method(ECHO, echo))
 
     with pytest.raises(
         DuplicateMethodError, match=r"users/UserService\.Echo is registered already"
     ) as raised:
-        handlers.register(Method(ECHO, print))
+        handlers.register(Method(ECHO, echo))
 
     assert isinstance(raised.value, ValueError)
-    handlers.register(Method(ECHO, repr), replace=True)
+    handlers.register(Method(ECHO, echo, idempotent=True), replace=True)
     assert [method.info.key for method in handlers.methods] == [ECHO]
 
 
 def test_a_method_needs_a_namespace_of_the_collector() -> None:
     with pytest.raises(NotFoundError, match="'users' is not one of this collector: it has orders, stock"):
-        HandlerRegistry(["orders", "stock"]).register(Method(ECHO, print))
+        HandlerRegistry(["orders", "stock"]).register(Method(ECHO, echo))
     with pytest.raises(InvalidCallError, match="namespace must match"):
         HandlerRegistry(["or ders"])

@@ -1,5 +1,6 @@
 import math
 import pickle
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -28,8 +29,7 @@ from collector_mesh.domain.model.status import OK, Reply, Status, status_of
 class Greeting:
     """What the mesh needs of a protobuf message, and no more."""
 
-    class DESCRIPTOR:
-        full_name = "test.Greeting"
+    DESCRIPTOR: Any = SimpleNamespace(full_name="test.Greeting")
 
     def __init__(self, text: str = "") -> None:
         self.text = text

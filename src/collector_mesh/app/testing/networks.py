@@ -7,10 +7,11 @@ import struct
 import sys
 from contextlib import AsyncExitStack
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, Unpack
 
 import attrs
 
+from collector_mesh.app.calls import CallOptions
 from collector_mesh.app.client import MeshClient
 from collector_mesh.app.collector import Collector
 from collector_mesh.app.settings import Settings
@@ -65,7 +66,7 @@ class Node(Protocol):
         service: str,
         method: str,
         request: Message | Payload | None = None,
-        **options: Any,
+        **options: Unpack[CallOptions],
     ) -> Reply: ...
 
     async def snapshot(self) -> Snapshot: ...
@@ -84,7 +85,12 @@ class Network(Protocol):
 
     async def __aenter__(self) -> Self: ...
 
-    async def __aexit__(self, *error: object) -> None: ...
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None: ...
 
     async def start(self, options: NodeOptions) -> Node:
         """Start a collector."""
@@ -100,10 +106,26 @@ class LocalNode:
         self.collector = collector
         self.collector_id = collector.collector_id
         self.address = collector.address
-        self.connect = collector.connect
-        self.disconnect = collector.disconnect
-        self.dispatch = collector.dispatch
         self._exits = exits
+
+    async def connect(self, address: str, *, timeout: float = 5.0) -> ConnectionInfo:
+        """See `Collector`."""
+        return await self.collector.connect(address, timeout=timeout)
+
+    async def disconnect(self, peer_id: str) -> None:
+        """See `Collector`."""
+        await self.collector.disconnect(peer_id)
+
+    async def dispatch(
+        self,
+        namespace: str,
+        service: str,
+        method: str,
+        request: Message | Payload | None = None,
+        **options: Unpack[CallOptions],
+    ) -> Reply:
+        """See `Collector`."""
+        return await self.collector.dispatch(namespace, service, method, request, **options)
 
     async def snapshot(self) -> Snapshot:
         """See `Collector`."""
@@ -188,7 +210,7 @@ class ProcessNode:
         service: str,
         method: str,
         request: Message | Payload | None = None,
-        **options: Any,
+        **options: Unpack[CallOptions],
     ) -> Reply:
         """See `Collector`."""
         reply: Reply = await self.tell("dispatch", namespace, service, method, request, **options)
