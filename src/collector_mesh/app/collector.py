@@ -119,6 +119,8 @@ class Collector(Caller):
             ListenError: the address is taken or not of this machine.
             TlsError: the certificate files cannot be used.
         """
+        if self._loop is not None:
+            raise RuntimeError("a collector can be entered once; make a new one")
         self._loop = asyncio.get_running_loop()
         parts = self.container
         # What a call needs is made before the first peer can send one.

@@ -43,8 +43,8 @@ def _transport(options: Options | ClientOptions, settings: Settings, clock: Cloc
     )
 
 
-def _strangers(options: Options) -> StrangerRule:
-    if options.transport is not None or not options.listen:
+def _strangers(options: Options, transport: Transport) -> StrangerRule:
+    if not transport.leaves_process or not options.listen:
         return EVERYBODY
     is_mutual = options.tls is not None and options.tls.is_mutual
     return StrangerRule(
@@ -130,7 +130,7 @@ class CollectorContainer(containers.DeclarativeContainer):
         clock=clock,
         dice=dice,
         observer=observer,
-        strangers=providers.Factory(_strangers, options),
+        strangers=providers.Factory(_strangers, options, transport),
     )
     gateway = providers.Singleton(
         CollectorGateway,

@@ -30,8 +30,6 @@ class Lifetime:
             InvalidCallError: an address is malformed, or plaintext would leave this machine.
             ListenError: the address cannot be listened on.
         """
-        if self.state != "new":
-            raise RuntimeError("a collector can be entered once; make a new one")
         parts = self._container
         collector_id = parts.options().collector_id
         peering, observer = parts.peering(), parts.observer()

@@ -56,6 +56,8 @@ class GrpcTransport:
         keepalive_interval: seconds between two pings.
     """
 
+    leaves_process = True
+
     def __init__(
         self,
         *,

@@ -124,6 +124,8 @@ class LoopbackLink:
 class LoopbackNetwork:
     """A transport inside one process; collectors on different networks never see each other."""
 
+    leaves_process = False
+
     def __init__(self, clock: Clock | None = None) -> None:
         self.clock = clock or LoopClock()
         self._listeners: dict[str, LoopbackListener] = {}

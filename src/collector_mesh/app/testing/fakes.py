@@ -240,6 +240,7 @@ class FakeTransport:
 
     welcomes: dict[str, Welcome] = attrs.field(factory=dict)
     links: list[FakeLink] = attrs.field(factory=list)
+    leaves_process: bool = False
 
     def check_address(self, address: str) -> None:
         """See the port; every text with a colon will do."""

@@ -24,6 +24,9 @@ class Listener(Protocol):
 class Transport(Protocol):
     """A technology that carries calls between collectors."""
 
+    leaves_process: bool
+    """Whether it reaches other processes; its addresses are HOST:PORT then, and strangers may name some."""
+
     def check_address(self, address: str) -> None:
         """Check that an address is of the kind that this transport dials.
 
