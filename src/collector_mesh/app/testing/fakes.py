@@ -1,5 +1,6 @@
 """The ports of the domain without a loop, a clock, dice or a network: everything happens when a test says so."""
 
+import contextvars
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
@@ -131,7 +132,7 @@ class FakeTasks:
             if self.error is not None:
                 work.close()
                 raise self.error
-            return await work
+            return contextvars.copy_context().run(run, work)
         finally:
             ended()
 
