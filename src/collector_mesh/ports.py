@@ -1,7 +1,8 @@
 """The ports: what a part of the mesh of one's own has to offer."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from collector_mesh._door import door
 
 if TYPE_CHECKING:
     from collector_mesh.domain.model.call import Call, Origin
@@ -57,17 +58,4 @@ __all__ = [
     "Welcome",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    """Resolve a public name on its first use."""
-    try:
-        home = _HOMES[name]
-    except KeyError:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
-    value = getattr(import_module(home), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+__getattr__, __dir__ = door(__name__, _HOMES)

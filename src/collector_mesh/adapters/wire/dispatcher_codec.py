@@ -77,13 +77,9 @@ def decode_connected(data: bytes) -> Welcome:
 
 def encode_serve(call: Call) -> bytes:
     """A ServeRequest."""
-    key = call.key
-    return pb.ServeRequest(
-        namespace=key.namespace,
-        service=pb.ServiceTypeRef(namespace=key.namespace, service_name=key.service),
-        method_name=key.method,
-        input={"type_url": call.payload.type_url, "value": call.payload.value},
-    ).SerializeToString()
+    request = pb.ServeRequest()
+    _write_call(request, call)
+    return request.SerializeToString()
 
 
 def decode_serve(data: bytes) -> Incoming:
@@ -106,10 +102,7 @@ def decode_serve(data: bytes) -> Incoming:
 def encode_served(reply: Reply) -> bytes:
     """A ServeResponse."""
     response = pb.ServeResponse(executor_id=reply.handled_by)
-    _write_outcome(response.status, reply)
-    if reply.status.code == OK.code:
-        response.output.type_url = reply.payload.type_url
-        response.output.value = reply.payload.value
+    _write_reply(response, reply)
     return response.SerializeToString()
 
 
@@ -125,15 +118,8 @@ def decode_served(data: bytes) -> Reply:
 
 def encode_dispatch(call: Call) -> bytes:
     """A DispatchRequest."""
-    key = call.key
-    request = pb.DispatchRequest(
-        namespace=key.namespace,
-        service=pb.ServiceTypeRef(namespace=key.namespace, service_name=key.service),
-        method_name=key.method,
-        input={"type_url": call.payload.type_url, "value": call.payload.value},
-        target_collector_id=call.target,
-        routing_hints=call.hints,
-    )
+    request = pb.DispatchRequest(target_collector_id=call.target, routing_hints=call.hints)
+    _write_call(request, call)
     if call.idempotent is not None:
         request.routing_hints[IDEMPOTENT_HINT] = "true" if call.idempotent else "false"
     return request.SerializeToString()
@@ -161,10 +147,7 @@ def decode_dispatch(data: bytes) -> Incoming:
 def encode_dispatched(reply: Reply) -> bytes:
     """A DispatchResponse."""
     response = pb.DispatchResponse(handled_by_collector_id=reply.handled_by)
-    _write_outcome(response.status, reply)
-    if reply.status.code == OK.code:
-        response.output.type_url = reply.payload.type_url
-        response.output.value = reply.payload.value
+    _write_reply(response, reply)
     return response.SerializeToString()
 
 
@@ -183,11 +166,24 @@ def decode_dispatched(data: bytes) -> Reply:
     )
 
 
-def _write_outcome(status: pb.Status, reply: Reply) -> None:
-    status.code = reply.status.code
-    status.message = reply.status.message
-    if reply.status.details:
-        status.details.update(reply.status.details)
+def _write_call(request: pb.ServeRequest | pb.DispatchRequest, call: Call) -> None:
+    key = call.key
+    request.namespace = request.service.namespace = key.namespace
+    request.service.service_name = key.service
+    request.method_name = key.method
+    request.input.type_url = call.payload.type_url
+    request.input.value = call.payload.value
+
+
+def _write_reply(response: pb.ServeResponse | pb.DispatchResponse, reply: Reply) -> None:
+    status = reply.status
+    response.status.code = status.code
+    response.status.message = status.message
+    if status.details:
+        response.status.details.update(status.details)
+    if status.code == OK.code:
+        response.output.type_url = reply.payload.type_url
+        response.output.value = reply.payload.value
 
 
 def _status(status: Status) -> pb.Status:
