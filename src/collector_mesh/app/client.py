@@ -76,7 +76,7 @@ class MeshClient(Caller):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Wait for the calls under way and close."""
+        """Close; what is still under way ends with an unknown outcome."""
         link, self._link = self._link, None
         if link is not None:
             await link.aclose()

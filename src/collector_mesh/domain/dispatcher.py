@@ -91,10 +91,12 @@ class Dispatcher:
         connection = self._topology.get(target)
         if connection is None:
             check_name("target_collector_id", target)
-            raise NotFoundError(f"no connection to collector '{target}'")
+            raise NotFoundError(f"no connection to collector {quoted(target)}")
         namespace = call.key.namespace
         if namespace not in connection.shared_namespaces:
-            raise NotFoundError(f"no connection to collector '{target}' in namespace '{namespace}'")
+            raise NotFoundError(
+                f"no connection to collector {quoted(target)} in namespace {quoted(namespace)}"
+            )
         return await self._attempt(connection, call)
 
     async def _to_peers(self, call: Call, refusal: Reply | None) -> Reply:
@@ -120,8 +122,8 @@ class Dispatcher:
             return refusal
         sharing = self._topology.sharing(key.namespace)
         if sharing and all(connection.state != "live" for connection in sharing):
-            raise UnavailableError(f"no collector for namespace '{key.namespace}' answers")
-        raise NotFoundError(f"no collector found for namespace '{key.namespace}'")
+            raise UnavailableError(f"no collector for namespace {quoted(key.namespace)} answers")
+        raise NotFoundError(f"no collector found for namespace {quoted(key.namespace)}")
 
     def _goes_on(self, call: Call, reply: Reply, attempts: int) -> bool:
         if reply.status.code == 200:

@@ -75,10 +75,10 @@ class Executor:
         try:
             self.check(call)
             if not self._handlers.has_namespace(call.key.namespace):
-                raise NotFoundError(f"namespace '{call.key.namespace}' not found")
+                raise NotFoundError(f"namespace {quoted(call.key.namespace)} not found")
             if call.caller and not self._topology.shares(call.caller, call.key.namespace):
                 raise ForbiddenError(
-                    f"namespace '{call.key.namespace}' is not shared with {quoted(call.caller)}"
+                    f"namespace {quoted(call.key.namespace)} is not shared with {quoted(call.caller)}"
                 )
         except MeshError as error:
             return Reply.refused(error)
@@ -99,7 +99,7 @@ class Executor:
             raise PayloadTooLargeError.of(size, self._max_payload_bytes)
         if self._authorizer is not None and not self._authorizer.may_use(call.identity, call.key.namespace):
             who = quoted(call.identity) if call.identity else "an unknown caller"
-            raise ForbiddenError(f"{who} may not use namespace '{call.key.namespace}'")
+            raise ForbiddenError(f"{who} may not use namespace {quoted(call.key.namespace)}")
 
     def check_open(self) -> None:
         """See that calls from outside are taken.
@@ -108,7 +108,7 @@ class Executor:
             UnavailableError: this collector is draining.
         """
         if self.is_draining:
-            raise UnavailableError(f"collector '{self._collector_id}' is draining")
+            raise UnavailableError(f"collector {quoted(self._collector_id)} is draining")
 
     async def run(self, call: Call) -> Reply:
         """Run a call whose fields have been checked."""
@@ -139,8 +139,10 @@ class Executor:
 
     def _not_found(self, key: MethodKey) -> NotFoundError:
         if not self._handlers.has_namespace(key.namespace):
-            return NotFoundError(f"namespace '{key.namespace}' not found")
-        return NotFoundError(f"method '{key.service}.{key.method}' not found in namespace '{key.namespace}'")
+            return NotFoundError(f"namespace {quoted(key.namespace)} not found")
+        return NotFoundError(
+            f"method {quoted(f'{key.service}.{key.method}')} not found in namespace {quoted(key.namespace)}"
+        )
 
     async def _work(self, call: Call, context: CallContext, method: Method | None) -> Reply:
         CURRENT.set(context)

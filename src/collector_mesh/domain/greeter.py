@@ -2,11 +2,13 @@
 
 from collector_mesh.domain.handlers import HandlerRegistry
 from collector_mesh.domain.model.errors import (
+    MAX_QUOTED,
     ConflictError,
     InvalidCallError,
     MeshError,
     OverloadedError,
     UnavailableError,
+    quoted,
 )
 from collector_mesh.domain.model.events import PeerRefused
 from collector_mesh.domain.model.introduction import Offer, Welcome
@@ -82,11 +84,11 @@ class Greeter:
         for namespace in offer.namespaces:
             check_name("namespaces", namespace)
         if self.is_draining:
-            raise UnavailableError(f"collector '{self._collector_id}' is draining")
+            raise UnavailableError(f"collector {quoted(self._collector_id)} is draining")
         if offer.collector_id == self._collector_id:
             if offer.address == self._peering.address:
                 raise InvalidCallError("cannot connect to itself")
-            raise ConflictError(f"collector id '{self._collector_id}' is held by this collector")
+            raise ConflictError(f"collector id {quoted(self._collector_id)} is held by this collector")
         self._strangers.check(offer.address)
 
     async def _check_holder(self, offer: Offer) -> None:
@@ -100,7 +102,7 @@ class Greeter:
                 continue
             if found == offer.collector_id:
                 raise ConflictError(
-                    f"collector id '{offer.collector_id}' is held by a live collector at {holder.address}"
+                    f"collector id {quoted(offer.collector_id)} is held by a live collector at {holder.address[:MAX_QUOTED]}"
                 )
             return
 

@@ -305,7 +305,9 @@ class Peering:
                     self._let_go(connection.link)
 
     def _let_go(self, link: Link) -> None:
-        self._tasks.start(link.aclose(), f"close the link to {link.address}")
+        # Whoever still waits for an answer over it gets one in time, or none at all.
+        work = link.aclose(grace=self.times.expiry)
+        self._tasks.start(work, f"close the link to {link.address}")
 
     def _tell(self, event: Event) -> None:
         self._observer.tell(event)

@@ -90,11 +90,16 @@ class UnaryLink:
         """See the port."""
         return await self._run(self._dispatch, encode_dispatch(call), decode_dispatched, call)
 
-    async def aclose(self) -> None:
+    async def aclose(self, *, grace: float = 0.0) -> None:
         """See the port."""
         self._is_closing = True
-        await self._idle.wait()
-        await self._channel.close()
+        try:
+            async with asyncio.timeout(grace):
+                await self._idle.wait()
+        except TimeoutError:
+            pass
+        finally:
+            await self._channel.close()
 
     async def _run(
         self,

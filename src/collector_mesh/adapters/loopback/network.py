@@ -28,6 +28,19 @@ T = TypeVar("T")
 _ADDRESS = re.compile(r"[A-Za-z0-9._:-]{1,255}")
 
 
+_Calls = dict[asyncio.Task[Any], None]
+"""Calls under way, in the order in which they have begun."""
+
+
+async def _cut(calls: _Calls) -> None:
+    """Cancel calls under way and wait until they have ended."""
+    tasks = list(calls)
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks)
+
+
 class LoopbackListener:
     """Where a collector of this process takes calls."""
 
@@ -35,32 +48,15 @@ class LoopbackListener:
         self.address = self.bound = address
         self.gateway = gateway
         self.is_open = True
-        self._calls: dict[asyncio.Task[Any], None] = {}
+        self.calls: _Calls = {}
 
     async def drain(self) -> None:
         """See the port; nobody asks for the health of a loopback listener."""
 
-    async def take(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run what has arrived, apart from the task and the context of whoever has sent it."""
-        task = asyncio.get_running_loop().create_task(work, context=contextvars.Context())
-        self._calls[task] = None
-        task.add_done_callback(self._calls.pop)
-        try:
-            return await task
-        except asyncio.CancelledError:
-            if task.cancelled() and not self.is_open:
-                current = asyncio.current_task()
-                if current is None or not current.cancelling():
-                    raise OutcomeUnknownError(f"outcome unknown: {self.address} has gone") from None
-            raise
-
     async def close(self) -> None:
         """Take nothing anymore and let go of what has not been answered."""
         self.is_open = False
-        for task in self._calls:
-            task.cancel()
-        if self._calls:
-            await asyncio.wait(list(self._calls))
+        await _cut(self.calls)
 
 
 class LoopbackLink:
@@ -72,33 +68,36 @@ class LoopbackLink:
         self._caller = caller
         self._listener: LoopbackListener | None = None
         self._is_closed = False
+        self._calls: _Calls = {}
 
     async def connect(self, offer: Offer, *, timeout: float) -> Welcome:
         """See the port."""
         listener = self._open()
         try:
             async with asyncio.timeout(timeout):
-                return await listener.take(listener.gateway.connect(offer))
+                return await self._run(listener, listener.gateway.connect(offer))
         except TimeoutError:
             raise UnavailableError(f"nobody has answered at {self.address} within {timeout:g} s") from None
 
     async def serve(self, call: Call) -> Reply:
         """See the port."""
         listener = self._open()
-        return await listener.take(
+        return await self._run(
+            listener,
             listener.gateway.serve(
                 call.key,
                 call.payload,
                 timeout=call.deadline - self._network.clock.now(),
                 metadata=call.metadata,
                 caller=self._caller,
-            )
+            ),
         )
 
     async def dispatch(self, call: Call) -> Reply:
         """See the port."""
         listener = self._open()
-        return await listener.take(
+        return await self._run(
+            listener,
             listener.gateway.dispatch(
                 call.key,
                 call.payload,
@@ -106,12 +105,29 @@ class LoopbackLink:
                 target=call.target,
                 hints=call.hints,
                 metadata=call.metadata,
-            )
+            ),
         )
 
-    async def aclose(self) -> None:
+    async def aclose(self, *, grace: float = 0.0) -> None:
         """See the port."""
         self._is_closed = True
+        if self._calls:
+            await asyncio.wait(list(self._calls), timeout=grace)
+        await _cut(self._calls)
+
+    async def _run(self, listener: LoopbackListener, work: Coroutine[Any, Any, T]) -> T:
+        """Run a call over there in a task and a context of its own, as if it had come over a wire."""
+        task = asyncio.get_running_loop().create_task(work, context=contextvars.Context())
+        self._calls[task] = listener.calls[task] = None
+        try:
+            return await task
+        except asyncio.CancelledError:
+            current = asyncio.current_task()
+            if current is not None and current.cancelling():
+                raise
+            raise OutcomeUnknownError(f"outcome unknown: the link to {self.address} has ended") from None
+        finally:
+            del self._calls[task], listener.calls[task]
 
     def _open(self) -> LoopbackListener:
         if self._listener is None:

@@ -67,6 +67,8 @@ async def _serve(config: ServeConfig) -> int:
         async with collector:
             _announce(f"{collector.collector_id} ready on {collector.bound_address}")
             await stop.wait()
+    except CommandError:
+        raise
     except ListenError as error:
         raise CommandError(str(error), EXIT_FAILED) from error
     except (MeshError, TlsError, TypeError) as error:
@@ -95,6 +97,7 @@ def _collector(config: ServeConfig) -> "Collector":
             f"--validator {config.validator}: is no object with a method validate_service_method"
             f" but {_kind(validator)}"
         )
+    _check_addresses(config)
     return Collector(
         config.id,
         listen=config.listen,
@@ -109,6 +112,17 @@ def _collector(config: ServeConfig) -> "Collector":
         reflection=config.reflection,
         settings=config.settings,
     )
+
+
+def _check_addresses(config: ServeConfig) -> None:
+    """See that every address is one before anything is opened, and name the option of one that is not."""
+    from collector_mesh.domain.model.address import HostPort
+
+    HostPort.parse(config.listen, field="--listen")
+    if config.advertise is not None:
+        HostPort.parse(config.advertise, field="--advertise")
+    for peer in config.peer:
+        HostPort.parse(peer, field="--peer")
 
 
 def _tls(config: ServeConfig) -> Any:

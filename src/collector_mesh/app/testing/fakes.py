@@ -230,8 +230,9 @@ class FakeLink:
         """See the port."""
         return await self.serve(call)
 
-    async def aclose(self) -> None:
+    async def aclose(self, *, grace: float = 0.0) -> None:
         """See the port."""
+        _ = grace
         self.is_closed = True
 
 

@@ -3,7 +3,7 @@
 import attrs
 
 from collector_mesh.domain.model.address import HostPort
-from collector_mesh.domain.model.errors import ForbiddenError
+from collector_mesh.domain.model.errors import ForbiddenError, quoted
 
 
 @attrs.frozen
@@ -33,7 +33,7 @@ class StrangerRule:
             )
         if not HostPort.parse(address).is_loopback:
             raise ForbiddenError(
-                f"address {address!r} is not on this machine, and only such peers are accepted here"
+                f"address {quoted(address)} is not on this machine, and only such peers are accepted here"
             )
 
 

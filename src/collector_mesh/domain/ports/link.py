@@ -37,6 +37,9 @@ class Link(Protocol):
         """Have the collector there find somebody who runs the call. Raises what `serve` does."""
         ...
 
-    async def aclose(self) -> None:
-        """Let the calls under way finish, then let go of the peer. Idempotent."""
+    async def aclose(self, *, grace: float = 0.0) -> None:
+        """Take no calls anymore, and let go of the peer. Idempotent.
+
+        Calls under way may finish for so many seconds; then their outcome is unknown.
+        """
         ...
