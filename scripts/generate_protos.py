@@ -2,14 +2,13 @@
 
     python scripts/generate_protos.py [--check]
 
-It is generated with the oldest protoc whose code every supported protobuf loads, in an environment of
-its own, because that protoc wants another protobuf than the one the project is developed with. The
-code of the wire is patched to register its messages in a descriptor pool of its own: a user may have generated the
-same messages, and the default pool refuses two files with the same names.
+It is generated with the protoc of the oldest grpcio that we support, whose code every supported protobuf
+loads; in an environment of its own, because that protoc wants another protobuf than the one the project
+is developed with. The code of the wire is patched to keep its messages in a descriptor pool of its own: a
+user may have generated the same messages, and the default pool refuses two files with the same names.
 """
 
 import argparse
-import re
 import subprocess
 import sys
 import tempfile
@@ -25,9 +24,17 @@ ENVIRONMENT = ROOT / "build" / "protoc"
 WIRE = Path("src/collector_mesh/adapters/wire/generated")
 SHOP = Path("examples/shop")
 
-DEFAULT_POOL = "_descriptor_pool.Default()"
-POOL_IMPORT = "from google.protobuf import descriptor_pool as _descriptor_pool\n"
-OWN_POOL_IMPORT = "from collector_mesh.adapters.wire.generated.pool import POOL as _POOL\n"
+PATCHES = (
+    (
+        "from google.protobuf import descriptor_pool as _descriptor_pool\n",
+        "from collector_mesh.adapters.wire.generated import pool as _pool\n",
+    ),
+    ("_descriptor_pool.Default()", "_pool.POOL"),
+    ("_builder.BuildTopDescriptorsAndMessages(", "_pool.build("),
+    ("'collector.dispatcher_pb2'", "__name__"),
+    ("\n# source: ", "\n# patched by scripts/generate_protos.py\n# source: "),
+)
+"""What has to be in the code of the wire once, and what takes its place."""
 
 
 def compiler() -> Path:
@@ -36,9 +43,16 @@ def compiler() -> Path:
     stamp = ENVIRONMENT / TOOLS
     if not stamp.exists():
         venv.create(ENVIRONMENT, clear=True, with_pip=True)
-        subprocess.run([python, "-m", "pip", "install", "--quiet", TOOLS], check=True)
+        run(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", TOOLS)
         stamp.touch()
     return python
+
+
+def run(*command: str | Path) -> None:
+    """Run a program; where it fails, it has said why."""
+    code = subprocess.run(command, check=False).returncode
+    if code:
+        sys.exit(f"failed with exit status {code}: {' '.join(map(str, command))}")
 
 
 @dataclass(frozen=True)
@@ -62,8 +76,7 @@ def generate(source: Source) -> dict[Path, str]:
     made = {}
     with tempfile.TemporaryDirectory() as scratch:
         arguments = [f"--proto_path={ROOT / source.root}", f"--python_out={scratch}", f"--pyi_out={scratch}"]
-        command = [str(compiler()), "-m", "grpc_tools.protoc", *arguments, str(source.file)]
-        subprocess.run(command, check=True)
+        run(compiler(), "-m", "grpc_tools.protoc", *arguments, source.file)
         for suffix in (".py", ".pyi"):
             name = f"{source.file.stem}_pb2{suffix}"
             text = (Path(scratch) / source.file.parent / name).read_text(encoding="utf-8")
@@ -75,11 +88,11 @@ def generate(source: Source) -> dict[Path, str]:
 
 def patched(text: str) -> str:
     """The code, with a descriptor pool of its own."""
-    for wanted in (DEFAULT_POOL, POOL_IMPORT):
+    for wanted, own in PATCHES:
         if text.count(wanted) != 1:
-            sys.exit(f"protoc writes its code otherwise than expected: {wanted!r} is not in it once")
-    text = text.replace(POOL_IMPORT, OWN_POOL_IMPORT).replace(DEFAULT_POOL, "_POOL")
-    return re.sub(r"(?m)^# source: ", "# patched by scripts/generate_protos.py\n# source: ", text, count=1)
+            sys.exit(f"protoc writes its code otherwise than expected: {wanted.strip()!r} is not in it once")
+        text = text.replace(wanted, own)
+    return text
 
 
 def main() -> int:

@@ -33,38 +33,38 @@ def read_connect(data: bytes) -> ConnectFields:
     Raises:
         MalformedRequestError: the bytes are no protobuf message, or a text is not UTF-8.
     """
-    first = b""
-    second: list[bytes] = []
+    first = ""
+    second: list[str] = []
     third: list[bytes] = []
     for number, value in _fields(data):
         if number == 1:
-            first = value
+            first = _text(value)
         elif number == 2:
-            second.append(value)
+            second.append(_text(value))
         elif number == 3:
             third.append(value)
-    entries = [_map_entry(value) for value in third]
-    if b":" in first or (not first and None not in entries):
-        address = _text(first)
-        metadata = dict(entry for entry in entries if entry is not None)
-        collector_id = metadata.get(_ID_KEY, "")
-        if not collector_id and address:
-            collector_id = "unknown-" + address.replace(":", "-")
-        return ConnectFields(collector_id, address, tuple(map(_text, second)))
-    address = _text(second[-1]) if second else ""
-    return ConnectFields(_text(first), address, tuple(map(_text, third)))
+    if ":" in first or (not first and all(map(_is_map_entry, third))):
+        collector_id = dict(map(_map_entry, third)).get(_ID_KEY, "")
+        if not collector_id and first:
+            collector_id = "unknown-" + first.replace(":", "-")
+        return ConnectFields(collector_id, first, tuple(second))
+    return ConnectFields(first, second[-1] if second else "", tuple(map(_text, third)))
 
 
-def _map_entry(data: bytes) -> tuple[str, str] | None:
-    """The key and the value of a well-formed entry of a map of texts; None for anything else."""
-    parts: dict[int, str] = {}
+def _is_map_entry(data: bytes) -> bool:
+    """Whether it can be nothing but an entry of a map of texts, as every encoder writes one."""
     try:
-        for number, value in _fields(data, only=(1, 2)):
-            if number in parts:
-                return None
-            parts[number] = _text(value)
+        found = list(_fields(data, only=(1, 2)))
+        for _, value in found:
+            _text(value)
     except MalformedRequestError:
-        return None
+        return False
+    return len(found) == len(dict(found))
+
+
+def _map_entry(data: bytes) -> tuple[str, str]:
+    """The key and the value of an entry that is known to be one: read as leniently as any message."""
+    parts = {number: _text(value) for number, value in _fields(data) if number in (1, 2)}
     return parts.get(1, ""), parts.get(2, "")
 
 
