@@ -27,7 +27,7 @@ def build(file: FileDescriptor, module: str, namespace: dict[str, Any]) -> None:
         namespace[name] = _class_of(message, module, "")
 
 
-def _class_of(message: Descriptor, module: str, prefix: str) -> type[Message]:
+def _class_of(message: Descriptor, module: str, prefix: str) -> GeneratedProtocolMessageType:
     inner = f"{prefix}{message.name}."
     attributes: dict[str, Any] = {
         name: _class_of(nested, module, inner) for name, nested in message.nested_types_by_name.items()
