@@ -65,5 +65,5 @@ class Settings:
     peer_expiry: float = attrs.field(default=60.0, validator=_number(0.1, 86400, "seconds"))
     reconnect_first: float = attrs.field(default=0.1, validator=_number(0.001, 60, "seconds"))
     reconnect_cap: float = attrs.field(default=2.0, validator=_number(0.001, 3600, "seconds"))
-    keepalive_interval: float = attrs.field(default=10.0, validator=_number(0.1, 3600, "seconds"))
+    keepalive_interval: float = attrs.field(default=10.0, validator=_number(2, 3600, "seconds"))
     expose_handler_errors: bool = attrs.field(default=True, validator=_boolean)

@@ -1,0 +1,76 @@
+"""Certificates for one test."""
+
+import datetime
+import ipaddress
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from collector_mesh import Tls
+
+HOUR = datetime.timedelta(hours=1)
+
+
+class Authority:
+    """Issues certificates into a folder."""
+
+    def __init__(self, folder: Path, name: str = "authority") -> None:
+        self._folder = folder
+        self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        self.ca = folder / f"{name}.pem"
+        certificate = (
+            self._builder(self._name, self._key)
+            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+            .sign(self._key, hashes.SHA256())
+        )
+        self.ca.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+
+    def issue(self, name: str, *, identity: str | None = None, host: str = "localhost") -> Tls:
+        """Write a certificate and its key, over earlier ones of the same name; mutual TLS with both."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        names: list[x509.GeneralName] = [x509.DNSName(host)]
+        if host == "localhost":
+            names.append(x509.IPAddress(ipaddress.ip_address("127.0.0.1")))
+        if identity is not None:
+            names.append(x509.UniformResourceIdentifier(identity))
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+        certificate = (
+            self._builder(subject, key)
+            .add_extension(x509.SubjectAlternativeName(names), critical=False)
+            .sign(self._key, hashes.SHA256())
+        )
+        cert_file, key_file = self._folder / f"{name}.crt", self._folder / f"{name}.key"
+        key_file.write_bytes(
+            key.private_bytes(
+                serialization.Encoding.PEM,
+                serialization.PrivateFormat.PKCS8,
+                serialization.NoEncryption(),
+            )
+        )
+        cert_file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+        return Tls(cert=cert_file, key=key_file, ca=self.ca)
+
+    def _builder(self, subject: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
+        now = datetime.datetime.now(datetime.UTC)
+        return (
+            x509.CertificateBuilder()
+            .subject_name(subject)
+            .issuer_name(self._name)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - HOUR)
+            .not_valid_after(now + HOUR)
+        )
+
+
+def flags(tls: Tls) -> list[str]:
+    """The same for a command."""
+    return [
+        *("--tls-cert", str(tls.cert)),
+        *("--tls-key", str(tls.key)),
+        *(("--tls-ca", str(tls.ca)) if tls.ca is not None else ()),
+    ]

@@ -1,0 +1,128 @@
+"""Commands in processes of their own, as a user starts them; none outlives its test."""
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, closing, suppress
+from pathlib import Path
+
+import attrs
+
+SERVICES = Path(__file__).parent
+COMMAND = (sys.executable, "-m", "collector_mesh")
+LOOPBACK = "127.0.0.1:0"
+LIMIT_SECONDS = 10.0
+"""How long a test waits for a condition before it fails."""
+
+
+@attrs.frozen
+class Ended:
+    """What a command has come to."""
+
+    status: int
+    stdout: str
+    stderr: str
+
+
+def run(*arguments: str, environment: Mapping[str, str] | None = None, cwd: Path = SERVICES) -> Ended:
+    """Run a command to its end."""
+    done = subprocess.run(
+        [*COMMAND, *arguments],
+        cwd=cwd,
+        env={**os.environ, **(environment or {})},
+        capture_output=True,
+        encoding="utf-8",
+        timeout=LIMIT_SECONDS,
+        check=False,
+    )
+    return Ended(done.returncode, done.stdout, done.stderr)
+
+
+class Serving:
+    """A collector in a process of its own."""
+
+    def __init__(self, process: asyncio.subprocess.Process, ready: str) -> None:
+        self.process = process
+        self.ready = ready
+        self.address = ready.rpartition(" ")[2].strip()
+        self.stderr = ""
+        self._reader = asyncio.create_task(self._read())
+
+    def send(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        self.process.send_signal(number)
+
+    async def logged(self, word: str) -> None:
+        """Wait until it has logged something."""
+        await eventually(lambda: word in self.stderr)
+
+    async def end(self) -> Ended:
+        """Wait for its end."""
+        assert self.process.stdout is not None
+        async with asyncio.timeout(LIMIT_SECONDS):
+            rest = await self.process.stdout.read()
+            await self._reader
+            status = await self.process.wait()
+        return Ended(status, self.ready + rest.decode(), self.stderr)
+
+    async def kill(self) -> None:
+        """End it at once, in whatever state it is."""
+        with suppress(ProcessLookupError):
+            self.process.kill()
+        await self.process.wait()
+        await self._reader
+
+    async def _read(self) -> None:
+        assert self.process.stderr is not None
+        while data := await self.process.stderr.readline():
+            self.stderr += data.decode()
+
+
+@asynccontextmanager
+async def serving(
+    collector_id: str = "c-1",
+    *arguments: str,
+    listen: str = LOOPBACK,
+    environment: Mapping[str, str] | None = None,
+) -> AsyncIterator[Serving]:
+    """A collector that takes calls."""
+    process = await asyncio.create_subprocess_exec(
+        *COMMAND,
+        *("serve", "--id", collector_id, "--listen", listen, *arguments),
+        cwd=SERVICES,
+        env={**os.environ, **(environment or {})},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        assert process.stdout is not None
+        async with asyncio.timeout(LIMIT_SECONDS):
+            ready = (await process.stdout.readline()).decode()
+    except BaseException:
+        process.kill()
+        await process.wait()
+        raise
+    collector = Serving(process, ready)
+    try:
+        yield collector
+    finally:
+        await collector.kill()
+
+
+async def eventually(condition: Callable[[], bool]) -> None:
+    """Wait until something holds; fail if it does not within the limit."""
+    async with asyncio.timeout(LIMIT_SECONDS):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+def free_port() -> int:
+    """A port that nobody listens on, for a collector that comes later or never."""
+    with closing(socket.socket()) as taken:
+        taken.bind(("127.0.0.1", 0))
+        port: int = taken.getsockname()[1]
+    return port
