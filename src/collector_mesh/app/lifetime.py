@@ -35,6 +35,8 @@ class Lifetime:
         peering, observer = parts.peering(), parts.observer()
         async with AsyncExitStack() as opened:
             opened.push_async_callback(self._close)
+            for address in peers:
+                parts.transport().check_address(address)
             if listen is not None:
                 listening = parts.transport().listen(listen, parts.gateway())
                 self.listener = await opened.enter_async_context(listening)

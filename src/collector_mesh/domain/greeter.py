@@ -80,6 +80,7 @@ class Greeter:
         if not offer.address:
             raise InvalidCallError("address is required")
         check_name("collector_id", offer.collector_id)
+        self._strangers.check(offer.address)
         self._transport.check_address(offer.address)
         for namespace in offer.namespaces:
             check_name("namespaces", namespace)
@@ -89,7 +90,6 @@ class Greeter:
             if offer.address == self._peering.address:
                 raise InvalidCallError("cannot connect to itself")
             raise ConflictError(f"collector id {quoted(self._collector_id)} is held by this collector")
-        self._strangers.check(offer.address)
 
     async def _check_holder(self, offer: Offer) -> None:
         """Refuse an id that is known at another address, if it is still there."""

@@ -78,9 +78,11 @@ class GrpcTransport:
         self._keepalive_interval = keepalive_interval
 
     def check_address(self, address: str) -> None:
-        """See the port; an address here is HOST:PORT with a port from 1."""
-        if HostPort.parse(address).port == 0:
+        """See the port; an address here is HOST:PORT with a port from 1, and plaintext stays on this machine."""
+        parsed = HostPort.parse(address)
+        if parsed.port == 0:
             raise InvalidCallError(f"address must have a port from 1 to 65535, got {address!r}")
+        check_plaintext(parsed, self._tls, insecure=self._insecure)
 
     def listen(self, address: str, gateway: Gateway) -> AbstractAsyncContextManager[Listener]:
         """See the port; port 0 takes a free one."""

@@ -37,4 +37,7 @@ def load(reference: str, *, option: str) -> Any:
             found = getattr(found, name)
         except AttributeError as error:
             raise CommandError(f"{option} {reference}: {module_name} has no {path}") from error
+        except Exception as error:
+            why = f"{type(error).__name__}: {error}"
+            raise CommandError(f"{option} {reference}: cannot get {path}: {why}") from error
     return found

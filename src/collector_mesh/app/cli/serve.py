@@ -14,9 +14,11 @@ from collector_mesh.app.cli.logs import FORMATS, LEVELS, configure
 from collector_mesh.app.cli.objects import load
 
 if TYPE_CHECKING:
+    from collector_mesh.adapters.grpc.tls import Tls
     from collector_mesh.app.collector import Collector
 
 EXIT_KILLED = 130
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _LOGGER = logging.getLogger("collector_mesh")
 
 
@@ -53,7 +55,12 @@ def run(arguments: argparse.Namespace) -> int:
     """Run the verb."""
     config = read_config(arguments)
     configure(config.log_format, config.log_level)
-    return asyncio.run(_serve(config))
+    try:
+        return asyncio.run(_serve(config))
+    finally:
+        # The loop has given its signals back: one that comes now would change the exit status.
+        for number in STOP_SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
 
 
 async def _serve(config: ServeConfig) -> int:
@@ -97,7 +104,8 @@ def _collector(config: ServeConfig) -> "Collector":
             f"--validator {config.validator}: is no object with a method validate_service_method"
             f" but {_kind(validator)}"
         )
-    _check_addresses(config)
+    tls = _tls(config)
+    _check_addresses(config, tls)
     return Collector(
         config.id,
         listen=config.listen,
@@ -106,7 +114,7 @@ def _collector(config: ServeConfig) -> "Collector":
         services=services,
         peers=config.peer,
         validator=validator,
-        tls=_tls(config),
+        tls=tls,
         insecure=config.insecure,
         accept_unary_peers=config.accept_unary_peers,
         reflection=config.reflection,
@@ -114,18 +122,22 @@ def _collector(config: ServeConfig) -> "Collector":
     )
 
 
-def _check_addresses(config: ServeConfig) -> None:
-    """See that every address is one before anything is opened, and name the option of one that is not."""
+def _check_addresses(config: ServeConfig, tls: "Tls | None") -> None:
+    """See that every address is one before anything is opened, and name the option of one that is not.
+
+    A peer that may not be dialed is refused here too: the dialing in the background would only log it.
+    """
+    from collector_mesh.adapters.grpc.channels import check_plaintext
     from collector_mesh.domain.model.address import HostPort
 
     HostPort.parse(config.listen, field="--listen")
     if config.advertise is not None:
         HostPort.parse(config.advertise, field="--advertise")
     for peer in config.peer:
-        HostPort.parse(peer, field="--peer")
+        check_plaintext(HostPort.parse(peer, field="--peer"), tls, insecure=config.insecure)
 
 
-def _tls(config: ServeConfig) -> Any:
+def _tls(config: ServeConfig) -> "Tls | None":
     from collector_mesh.adapters.grpc.tls import Tls, TlsError
 
     if not (config.tls_cert or config.tls_key or config.tls_ca):
@@ -150,7 +162,7 @@ def _install_signals(stop: asyncio.Event) -> None:
             os._exit(EXIT_KILLED)
         stop.set()
 
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in STOP_SIGNALS:
         loop.add_signal_handler(number, received)
 
 
