@@ -11,8 +11,6 @@ from pathlib import Path
 
 import pytest
 from google.protobuf.wrappers_pb2 import DoubleValue, StringValue
-
-from collector_mesh import MeshClient
 from tests.integration.services.certificates import Authority
 from tests.integration.services.processes import (
     LOOPBACK,
@@ -22,6 +20,8 @@ from tests.integration.services.processes import (
     run,
     serving,
 )
+
+from collector_mesh import MeshClient
 
 TEXTS = ("--service", "things:texts")
 NUMBERS = ("--service", "things:numbers")
@@ -223,7 +223,10 @@ def test_what_is_wrong_before_listening_is_one_line_and_exit_status_2(
         (b"id = 7", "id must be a text, got 7"),
         (b'service = "things:texts"', "service must be a list of texts"),
         (b'log_level = "loud"', "log_level must be one of debug, info, warning, error"),
-        (b"[settings]\nmax_threads = 0", "max_threads must be a whole number of threads from 1 to 1024, got 0"),
+        (
+            b"[settings]\nmax_threads = 0",
+            "max_threads must be a whole number of threads from 1 to 1024, got 0",
+        ),
         (b"[settings]\ncolour = 1", "unknown setting 'colour'"),
         (b"id = ", "(at end of document)"),
         (b"id = '\xff'", "cannot be read"),

@@ -7,9 +7,9 @@ from typing import TypedDict, TypeVar, Unpack, overload
 
 from collector_mesh.domain.model.call import NO_HINTS, Call, checked_metadata
 from collector_mesh.domain.model.context import CURRENT
-from collector_mesh.domain.model.errors import InvalidCallError
+from collector_mesh.domain.model.errors import InvalidCallError, is_unicode, quoted
 from collector_mesh.domain.model.names import MethodKey
-from collector_mesh.domain.model.payload import Message, Payload, payload_of
+from collector_mesh.domain.model.payload import Message, Payload, flaw_of, payload_of
 from collector_mesh.domain.model.status import Reply
 from collector_mesh.domain.ports.clock import Clock
 
@@ -152,7 +152,12 @@ class CallFactory:
                 serialized.
             TypeError: something is of a type that cannot be meant.
         """
-        payload = request if type(request) is Payload else payload_of(request)
+        if type(request) is Payload:
+            payload = request
+            if (flaw := flaw_of(payload)) is not None:
+                raise TypeError(flaw)
+        else:
+            payload = payload_of(request)
         parent = CURRENT.get()
         if timeout is None:
             deadline = self._now() + self._default_timeout if parent is None else parent.deadline
@@ -177,4 +182,6 @@ def _checked_hints(hints: Mapping[str, str]) -> Mapping[str, str]:
     for key, value in hints.items():
         if not isinstance(key, str) or not isinstance(value, str):
             raise TypeError(f"hints must be texts, got {key!r}: {value!r}")
+        if not is_unicode(key + value):
+            raise InvalidCallError(f"hints must be valid Unicode, got {quoted(key)}: {quoted(value)}")
     return MappingProxyType(dict(hints))

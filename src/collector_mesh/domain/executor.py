@@ -20,11 +20,12 @@ from collector_mesh.domain.model.errors import (
     UnavailableError,
     clipped,
     quoted,
+    text_of,
 )
 from collector_mesh.domain.model.events import HandlerFailed
 from collector_mesh.domain.model.names import MethodKey
-from collector_mesh.domain.model.payload import Payload, payload_of
-from collector_mesh.domain.model.status import OK, Reply, Status
+from collector_mesh.domain.model.payload import Payload, flaw_of, payload_of
+from collector_mesh.domain.model.status import OK, Reply, Status, status_of
 from collector_mesh.domain.policies.admission import Slots
 from collector_mesh.domain.ports.authorizer import Authorizer
 from collector_mesh.domain.ports.clock import Clock
@@ -176,7 +177,7 @@ class Executor:
         except BaseException as error:
             if not isinstance(error, Exception) and self._tasks.being_cancelled():
                 raise
-            raise NotFoundError(f"service not registered in registry: {_text_of(error)}") from error
+            raise NotFoundError(f"service not registered in registry: {text_of(error)}") from error
 
     async def _run_in_thread(self, method: Method, request: object, context: CallContext) -> Reply:
         context.has_started = True
@@ -207,6 +208,8 @@ class Executor:
                 result = payload_of(result)
             except (MeshError, TypeError) as error:
                 return self._failed(key, HandlerError(f"cannot send the result: {error}"))
+        elif (flaw := flaw_of(result)) is not None:
+            return self._failed(key, HandlerError(f"cannot send the result: {flaw}"))
         size = len(result.value)
         if size > self._max_payload_bytes:
             text = f"result of {size} bytes is over the limit of {self._max_payload_bytes} bytes"
@@ -215,18 +218,10 @@ class Executor:
 
     def _failed(self, key: MethodKey, error: BaseException) -> Reply:
         if isinstance(error, MeshError) and not isinstance(error, HandlerError):
-            status = Status(error.code, clipped(_text_of(error)), error.details)
+            status = status_of(error)
         else:
             correlation_id = self._dice.token()
             self._observer.tell(HandlerFailed(self._collector_id, key, error, correlation_id))
-            shown = _text_of(error) if self._expose else correlation_id
+            shown = text_of(error) if self._expose else correlation_id
             status = Status(500, clipped(f"handler error: {shown}"))
         return Reply(status, handled_by=self._collector_id, executed=Executed.YES)
-
-
-def _text_of(error: BaseException) -> str:
-    """The text of any exception, also of one without a text or whose text cannot be had."""
-    try:
-        return str(error) or type(error).__name__
-    except Exception:  # noqa: BLE001  # a user's __str__ may do anything
-        return type(error).__name__

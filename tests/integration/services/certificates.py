@@ -1,6 +1,6 @@
 """Certificates for one test."""
 
-import datetime
+import datetime as dt
 import ipaddress
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from cryptography.x509.oid import NameOID
 
 from collector_mesh import Tls
 
-HOUR = datetime.timedelta(hours=1)
+HOUR = dt.timedelta(hours=1)
 
 
 class Authority:
@@ -55,7 +55,7 @@ class Authority:
         return Tls(cert=cert_file, key=key_file, ca=self.ca)
 
     def _builder(self, subject: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
-        now = datetime.datetime.now(datetime.UTC)
+        now = dt.dt.now(dt.UTC)
         return (
             x509.CertificateBuilder()
             .subject_name(subject)

@@ -43,8 +43,8 @@ FOREVER = 2 * 365 * 86400.0
 grpc carries at most 27,000 hours.
 """
 
-_MAX_IN_FLIGHT = MAX_STREAMS - 12
-"""Some streams stay free for Connect and health checks."""
+_MAX_IN_FLIGHT = MAX_STREAMS // 2
+"""A stream that has ended here counts at the peer until it has heard of it; beyond its limit it refuses."""
 
 
 class UnaryLink:

@@ -26,6 +26,23 @@ def quoted(value: str) -> str:
     return repr(value[:MAX_QUOTED])
 
 
+def is_unicode(text: str) -> bool:
+    """Whether a text can be sent: one with a lone surrogate cannot."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def text_of(error: BaseException) -> str:
+    """The text of any exception, also of one without a text or whose text cannot be had."""
+    try:
+        return str(error) or type(error).__name__
+    except Exception:  # noqa: BLE001  # a user's __str__ may do anything
+        return type(error).__name__
+
+
 def clipped(text: str) -> str:
     """A text as it may travel: valid UTF-8 of at most `MAX_TEXT_BYTES` bytes."""
     data = text.encode("utf-8", "backslashreplace")

@@ -5,7 +5,7 @@ from typing import Any, Protocol, TypeVar
 
 import attrs
 
-from collector_mesh.domain.model.errors import InvalidCallError, quoted
+from collector_mesh.domain.model.errors import InvalidCallError, is_unicode, quoted
 
 TYPE_PREFIX = "type.googleapis.com/"
 """What `google.protobuf.Any` puts before the full name of a message."""
@@ -98,6 +98,17 @@ def payload_of(value: object) -> Payload:
     if is_message(value):
         return Payload.pack(value)  # type: ignore[arg-type]  # just looked
     raise TypeError(f"expected a protobuf message, a Payload or None, got {type(value).__qualname__}")
+
+
+def flaw_of(payload: Payload) -> str | None:
+    """Why a payload cannot travel: its type URL is no text of valid Unicode, or its value no bytes."""
+    if type(payload.value) is not bytes:
+        return f"the value of a Payload must be bytes, got {type(payload.value).__qualname__}"
+    if not isinstance(payload.type_url, str):
+        return f"the type URL of a Payload must be a text, got {type(payload.type_url).__qualname__}"
+    if not payload.type_url.isascii() and not is_unicode(payload.type_url):
+        return f"the type URL of a Payload must be valid Unicode, got {quoted(payload.type_url)}"
+    return None
 
 
 def is_message(value: object) -> bool:

@@ -11,6 +11,7 @@ from collector_mesh.domain.model.errors import (
     MeshError,
     clipped,
     error_for,
+    text_of,
 )
 from collector_mesh.domain.model.payload import Message, Payload
 
@@ -45,7 +46,8 @@ NO_PAYLOAD = Payload()
 
 def status_of(error: MeshError) -> Status:
     """What other programs see of an error."""
-    return Status(error.code, clipped(str(error)), error.details)
+    details = {clipped(str(key)): clipped(str(value)) for key, value in error.details.items()}
+    return Status(error.code, clipped(text_of(error)), details or NO_DETAILS)
 
 
 # Not frozen: one is made for every call, and a frozen one costs three times as much.

@@ -1,0 +1,275 @@
+"""TLS and mutual TLS for serving, for peers and for clients."""
+
+import asyncio
+import logging
+import socket
+import ssl
+import time
+from contextlib import closing
+from pathlib import Path
+
+import attrs
+import pytest
+from google.protobuf.wrappers_pb2 import StringValue
+from tests.integration.services.certificates import Authority, flags
+from tests.integration.services.processes import LOOPBACK, eventually, run, serving
+from tests.integration.services.things import numbers_service, texts_service
+
+from collector_mesh import Collector, InvalidCallError, MeshClient, MeshError, Reply, Tls, TlsError
+
+ALICE = "spiffe://example.org/alice"
+BOB = "spiffe://example.org/bob"
+QUICK_SECONDS = 3.0
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Authority:
+    return Authority(tmp_path)
+
+
+def texts_collector(tls: Tls | None) -> Collector:
+    return Collector("texts-1", listen=LOOPBACK, services=[texts_service()], tls=tls)
+
+
+async def who(address: str, tls: Tls | None) -> Reply:
+    """Whom a collector takes a caller for."""
+    async with MeshClient(address, tls=tls) as client:
+        return await client.serve("texts", "Texts", "Who", timeout=10)
+
+
+def shown_certificate(address: str) -> bytes | None:
+    """The certificate that a new connection to an address is shown."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.set_alpn_protocols(["h2"])
+    host, _, port = address.rpartition(":")
+    with (
+        closing(socket.create_connection((host, int(port)), timeout=5)) as raw,
+        context.wrap_socket(raw) as connection,
+    ):
+        return connection.getpeercert(binary_form=True)
+
+
+@pytest.mark.asyncio
+async def test_a_client_that_believes_the_authority_calls(authority: Authority) -> None:
+    async with texts_collector(attrs.evolve(authority.issue("texts-1"), ca=None)) as collector:
+        reply = await who(collector.address, Tls(ca=authority.ca))
+
+    assert (reply.status.code, reply.handled_by) == (200, "texts-1")
+    assert reply.unpack(StringValue).value == "None"
+
+
+@pytest.mark.asyncio
+async def test_with_mutual_tls_a_handler_knows_who_calls(authority: Authority) -> None:
+    async with texts_collector(authority.issue("texts-1")) as collector:
+        reply = await who(collector.address, authority.issue("alice", identity=ALICE))
+
+    assert reply.unpack(StringValue).value == ALICE
+
+
+@pytest.mark.asyncio
+async def test_a_certificate_without_an_identity_is_nobody(authority: Authority) -> None:
+    async with texts_collector(authority.issue("texts-1")) as collector:
+        reply = await who(collector.address, authority.issue("alice"))
+
+    assert reply.unpack(StringValue).value == "None"
+
+
+@pytest.mark.asyncio
+async def test_without_mutual_tls_a_certificate_proves_nothing(authority: Authority) -> None:
+    async with texts_collector(attrs.evolve(authority.issue("texts-1"), ca=None)) as collector:
+        reply = await who(collector.address, authority.issue("alice", identity=ALICE))
+
+    assert reply.unpack(StringValue).value == "None"
+
+
+@pytest.mark.asyncio
+async def test_a_client_without_a_certificate_is_refused_where_there_is_an_authority(
+    authority: Authority,
+) -> None:
+    async with texts_collector(authority.issue("texts-1")) as collector:
+        before = time.monotonic()
+        reply = await who(collector.address, Tls(ca=authority.ca))
+        took = time.monotonic() - before
+
+    assert reply.status.code in {502, 503}
+    assert reply.handled_by == ""
+    assert took < QUICK_SECONDS
+
+
+@pytest.mark.asyncio
+async def test_a_client_of_another_authority_is_refused(authority: Authority, tmp_path: Path) -> None:
+    mallory = Authority(tmp_path, "elsewhere").issue("mallory", identity=ALICE)
+
+    async with texts_collector(authority.issue("texts-1")) as collector:
+        reply = await who(collector.address, attrs.evolve(mallory, ca=authority.ca))
+
+    assert reply.status.code in {502, 503}
+    assert reply.handled_by == ""
+
+
+@pytest.mark.asyncio
+async def test_a_client_does_not_call_whom_it_does_not_believe(authority: Authority, tmp_path: Path) -> None:
+    async with texts_collector(attrs.evolve(authority.issue("texts-1"), ca=None)) as collector:
+        reply = await who(collector.address, Tls(ca=Authority(tmp_path, "elsewhere").ca))
+
+    assert reply.status.code == 503
+
+
+@pytest.mark.asyncio
+async def test_a_certificate_of_another_host_is_not_believed(authority: Authority) -> None:
+    async with texts_collector(authority.issue("texts-1", host="texts.example.org")) as collector:
+        reply = await who(collector.address, authority.issue("alice"))
+
+    assert reply.status.code == 503
+
+
+@pytest.mark.asyncio
+async def test_the_name_to_look_for_may_be_given(authority: Authority) -> None:
+    alice = attrs.evolve(authority.issue("alice"), server_name="texts.example.org")
+
+    async with texts_collector(authority.issue("texts-1", host="texts.example.org")) as collector:
+        reply = await who(collector.address, alice)
+
+    assert reply.status.code == 200
+
+
+@pytest.mark.asyncio
+async def test_plaintext_to_a_tls_port_is_an_error_and_no_hang(authority: Authority) -> None:
+    async with texts_collector(attrs.evolve(authority.issue("texts-1"), ca=None)) as collector:
+        before = time.monotonic()
+        with pytest.raises(MeshError) as raised:
+            async with MeshClient(collector.address) as client:
+                await client.call("texts", "Texts", "Nothing", timeout=20)
+        took = time.monotonic() - before
+
+    assert raised.value.code == 503
+    assert took < QUICK_SECONDS
+
+
+@pytest.mark.asyncio
+async def test_tls_to_a_plaintext_port_is_an_error_and_no_hang(authority: Authority) -> None:
+    async with texts_collector(None) as collector:
+        before = time.monotonic()
+        reply = await who(collector.address, Tls(ca=authority.ca))
+        took = time.monotonic() - before
+
+    assert reply.status.code == 503
+    assert took < QUICK_SECONDS
+
+
+@pytest.mark.asyncio
+async def test_peers_call_each_other_over_mutual_tls_and_the_dial_back_is_tls_too(
+    authority: Authority,
+) -> None:
+    texts = Collector(
+        "texts-1",
+        listen=LOOPBACK,
+        namespaces=["numbers"],
+        services=[texts_service()],
+        tls=authority.issue("texts-1", identity=ALICE),
+    )
+    numbers = Collector(
+        "numbers-1",
+        listen=LOOPBACK,
+        namespaces=["texts"],
+        services=[numbers_service()],
+        tls=authority.issue("numbers-1", identity=BOB),
+    )
+
+    async with texts, numbers:
+        await texts.connect(numbers.address)
+        there = await texts.dispatch("numbers", "Numbers", "Pi")
+        back = await numbers.dispatch("texts", "Texts", "Who")
+
+    assert (there.status.code, there.handled_by) == (200, "numbers-1")
+    assert (back.handled_by, back.unpack(StringValue).value) == ("texts-1", BOB)
+
+
+@pytest.mark.asyncio
+async def test_renewed_certificates_are_shown_to_new_connections(authority: Authority) -> None:
+    async with texts_collector(authority.issue("texts-1")) as collector:
+        alice = authority.issue("alice", identity=ALICE)
+        async with MeshClient(collector.address, tls=alice) as older:
+            await older.call("texts", "Texts", "Nothing")
+            before = await asyncio.to_thread(shown_certificate, collector.address)
+            authority.issue("texts-1")
+            after = await asyncio.to_thread(shown_certificate, collector.address)
+            still = await older.serve("texts", "Texts", "Nothing")
+        reply = await who(collector.address, alice)
+
+    assert before
+    assert after
+    assert before != after
+    assert still.status.code == reply.status.code == 200
+
+
+@pytest.mark.asyncio
+async def test_broken_certificates_leave_the_old_ones_in_place(
+    authority: Authority, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "collector_mesh")
+    tls = authority.issue("texts-1")
+    async with texts_collector(tls) as collector:
+        before = await asyncio.to_thread(shown_certificate, collector.address)
+        assert tls.cert is not None
+        tls.cert.write_text("half a file")
+        after = await asyncio.to_thread(shown_certificate, collector.address)
+        reply = await who(collector.address, authority.issue("alice"))
+
+    assert before == after
+    assert reply.status.code == 200
+    assert "certificate_unusable" in caplog.messages
+
+
+@pytest.mark.asyncio
+async def test_a_new_authority_is_believed_by_new_connections(authority: Authority, tmp_path: Path) -> None:
+    newer = Authority(tmp_path, "newer")
+    tls = authority.issue("texts-1")
+    alice = attrs.evolve(newer.issue("alice", identity=ALICE), ca=authority.ca)
+    both = authority.ca.read_bytes() + newer.ca.read_bytes()
+
+    async with texts_collector(tls) as collector:
+        before = await who(collector.address, alice)
+        authority.ca.write_bytes(both)
+        after = await who(collector.address, alice)
+
+    assert before.handled_by == ""
+    assert after.unpack(StringValue).value == ALICE
+
+
+@pytest.mark.asyncio
+async def test_commands_speak_tls_with_their_peers_and_callers(authority: Authority) -> None:
+    one = authority.issue("c-1", identity=ALICE)
+    other = authority.issue("c-2", identity=BOB)
+    async with (
+        serving("c-1", "--service", "things:texts", *flags(one)) as texts,
+        serving("c-2", "--namespace", "texts", "--peer", texts.address, *flags(other)) as middle,
+    ):
+        await eventually(lambda: "peer_connected" in middle.stderr)
+        call = ("dispatch", middle.address, "texts", "Texts", "Who", *flags(other))
+        request = ("--request", "google.protobuf.wrappers_pb2:StringValue", "--data", '""')
+        done = await asyncio.to_thread(run, *call, *request)
+
+    assert (done.status, done.stdout) == (0, f'"{BOB}"\n')
+
+
+@pytest.mark.asyncio
+async def test_serving_needs_a_certificate_of_its_own(authority: Authority) -> None:
+    with pytest.raises(TlsError, match="needs a certificate"):
+        async with texts_collector(Tls(ca=authority.ca)):
+            pass
+
+
+@pytest.mark.asyncio
+async def test_plaintext_beyond_this_machine_is_refused_for_listening_and_for_dialing() -> None:
+    with pytest.raises(InvalidCallError, match=r"plaintext is refused on 192\.0\.2\.1:50051"):
+        async with MeshClient("192.0.2.1:50051"):
+            pass
+    with pytest.raises(InvalidCallError, match=r"plaintext is refused on 192\.0\.2\.1:50051"):
+        async with Collector("c-1", listen="192.0.2.1:50051"):
+            pass
+    async with texts_collector(None) as collector:
+        with pytest.raises(InvalidCallError, match=r"plaintext is refused on 192\.0\.2\.1:50051"):
+            await collector.connect("192.0.2.1:50051")
