@@ -55,7 +55,7 @@ class Authority:
         return Tls(cert=cert_file, key=key_file, ca=self.ca)
 
     def _builder(self, subject: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
-        now = dt.dt.now(dt.UTC)
+        now = dt.datetime.now(dt.UTC)
         return (
             x509.CertificateBuilder()
             .subject_name(subject)
