@@ -60,10 +60,12 @@ test-oldest: $(READY) ## the suite under the oldest grpcio and protobuf that are
 
 test-all-pythons: ## the suite under every supported Python that is at hand
 	@for name in python3.11 python3.12 python3.13; do \
-		command -v $$name >/dev/null && $$name -c '' 2>/dev/null || { echo "$$name: not at hand"; continue; }; \
-		echo "== $$name"; $$name -m venv --clear build/$$name; \
+		for python in $$name "$${PYENV_ROOT:-$$HOME/.pyenv}/versions/$${name#python}".*/bin/$$name ''; do \
+			$$python -c '' 2>/dev/null && break; done; \
+		[ -n "$$python" ] || { echo "$$name: not at hand"; continue; }; \
+		echo "== $$name"; $$python -m venv --clear build/$$name; \
 		build/$$name/bin/python $(PIP_INSTALL) --editable '.[dev]'; \
 		build/$$name/bin/pytest -q; done
 
 clean: ## remove what was made
-	rm -rf .venv build dist .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv build dist .coverage .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .hypothesis

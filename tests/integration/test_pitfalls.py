@@ -11,6 +11,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import attrs
 import grpc
 import pytest
 from google.protobuf.wrappers_pb2 import StringValue
@@ -39,6 +40,68 @@ def text(value: object) -> StringValue:
 
 def texts_collector(**options: Any) -> Collector:
     return Collector("texts-1", **{"listen": LOOPBACK, "services": [texts_service()], **options})
+
+
+# What takes seconds by its nature
+
+
+@attrs.frozen
+class Slow:
+    """What has come of it.
+
+    Attributes:
+        frozen: of a call without a deadline to a collector that was frozen meanwhile.
+        pinged: of a call over a connection that is pinged as often as the settings allow.
+        silent: seconds until a connection that said nothing was closed.
+    """
+
+    frozen: Reply
+    pinged: Reply
+    silent: float
+
+
+SHORTEST = Settings(keepalive_interval=2)
+PINGS = 4.25
+"""A server complains about the third ping that it finds too early."""
+
+
+@pytest.fixture(scope="module")
+def slow(tmp_path_factory: pytest.TempPathFactory) -> Slow:
+    """All of it at the same time."""
+    marks = tmp_path_factory.mktemp("marks")
+
+    async def everything() -> Slow:
+        async with asyncio.timeout(20), texts_collector() as collector:
+            return Slow(
+                *await asyncio.gather(frozen(marks), pinged(collector.address), silent(collector.address))
+            )
+
+    return asyncio.run(everything())
+
+
+async def frozen(marks: Path) -> Reply:
+    async with serving("c-1", *TEXTS) as peer, MeshClient(peer.address, settings=SHORTEST) as client:
+        running = asyncio.create_task(client.serve("texts", "Texts", "Hold", text(marks), timeout=math.inf))
+        await eventually((marks / "started").exists)
+        peer.send(signal.SIGSTOP)
+        async with asyncio.timeout(12):
+            return await running
+
+
+async def pinged(address: str) -> Reply:
+    async with MeshClient(address, settings=SHORTEST) as client:
+        timeout = PINGS * SHORTEST.keepalive_interval
+        return await client.serve("texts", "Texts", "Hang", timeout=timeout)
+
+
+async def silent(address: str) -> float:
+    host, _, port = address.rpartition(":")
+    before = time.monotonic()
+    reader, writer = await asyncio.open_connection(host, int(port))
+    while await reader.read(1024):
+        pass
+    writer.close()
+    return time.monotonic() - before
 
 
 # Ports
@@ -72,21 +135,8 @@ async def test_a_port_that_a_server_of_grpc_shares_is_taken_all_the_same() -> No
 # Peers that freeze, die, or are not there
 
 
-@pytest.mark.asyncio
-async def test_a_frozen_peer_is_found_by_keepalive(tmp_path: Path) -> None:
-    async with (
-        serving("c-1", *TEXTS) as frozen,
-        MeshClient(frozen.address, settings=Settings(keepalive_interval=2)) as client,
-    ):
-        running = asyncio.create_task(
-            client.serve("texts", "Texts", "Hold", text(tmp_path), timeout=math.inf)
-        )
-        await eventually((tmp_path / "started").exists)
-        frozen.send(signal.SIGSTOP)
-        async with asyncio.timeout(12):
-            reply = await running
-
-    assert (reply.status.code, reply.executed) == (502, Executed.MAYBE)
+def test_a_frozen_peer_is_found_by_keepalive(slow: Slow) -> None:
+    assert (slow.frozen.status.code, slow.frozen.executed) == (502, Executed.MAYBE)
 
 
 @pytest.mark.asyncio
@@ -178,31 +228,12 @@ async def test_a_client_that_is_closed_during_a_call_tells_whoever_waits(tmp_pat
     assert (reply.status.code, reply.executed) == (502, Executed.MAYBE)
 
 
-@pytest.mark.asyncio
-async def test_connections_that_say_nothing_are_closed() -> None:
-    async with texts_collector() as collector:
-        host, _, port = collector.address.rpartition(":")
-        reader, writer = await asyncio.open_connection(host, int(port))
-        async with asyncio.timeout(8):
-            while await reader.read(1024):
-                pass
-        writer.close()
+def test_connections_that_say_nothing_are_closed(slow: Slow) -> None:
+    assert slow.silent < 8
 
 
-# Keepalive
-
-
-@pytest.mark.asyncio
-@pytest.mark.parametrize("interval", [2.0])
-async def test_keepalive_is_not_too_many_pings_however_short_it_is(interval: float, tmp_path: Path) -> None:
-    settings = Settings(keepalive_interval=interval)
-    async with (
-        texts_collector() as collector,
-        MeshClient(collector.address, settings=settings) as client,
-    ):
-        reply = await client.serve("texts", "Texts", "Hold", text(tmp_path), timeout=3 * interval)
-
-    assert reply.status.code == 504
+def test_the_shortest_keepalive_is_not_too_many_pings(slow: Slow) -> None:
+    assert slow.pinged.status.code == 504
 
 
 # Many at once

@@ -49,6 +49,10 @@ def texts_service() -> Service:
     async def odd_type(_request: Payload) -> Payload:
         return Payload("odd \ud800 type", b"")
 
+    @service.method("Hang")
+    async def hang() -> None:
+        await asyncio.Event().wait()
+
     @service.method("Hold")
     async def hold(request: StringValue) -> StringValue:
         """Say with a file that it runs, and go on when there is another one."""

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
 import grpc
-from google.protobuf.message import DecodeError
 
 from collector_mesh.adapters.grpc.channels import MAX_STREAMS
 from collector_mesh.adapters.grpc.errors import mesh_error
 from collector_mesh.adapters.wire.dispatcher_codec import (
+    UNREADABLE,
     decode_connected,
     decode_dispatched,
     decode_served,
@@ -28,7 +28,7 @@ from collector_mesh.domain.model.errors import (
     UnavailableError,
 )
 from collector_mesh.domain.model.introduction import Offer, Welcome
-from collector_mesh.domain.model.status import Metadata, Reply
+from collector_mesh.domain.model.status import OK, Metadata, Reply
 from collector_mesh.domain.ports.clock import Clock
 from collector_mesh.domain.ports.link import Link
 
@@ -105,17 +105,26 @@ class UnaryLink:
         self,
         method: _Method,
         data: bytes,
-        decode: Callable[[bytes], T],
+        decode: Callable[[bytes], Reply],
         call: Call,
-    ) -> T:
+    ) -> Reply:
         await self._take_slot(call.deadline)
         try:
             left = call.deadline - self._clock.now()
             if left <= 0:
                 raise DeadlineExceededError("deadline exceeded", executed=Executed.NO)
-            return await self._call(method, data, decode, timeout=min(left, FOREVER), metadata=call.metadata)
+            reply = await self._call(method, data, decode, timeout=min(left, FOREVER), metadata=call.metadata)
         finally:
             self._slots.release()
+        code = reply.status.code
+        if code != OK.code and not 400 <= code <= 599:
+            # An empty answer is a message too, with code 0: no word on whether a handler ran.
+            raise OutcomeUnknownError(
+                f"outcome unknown: {self.address} has answered with the code {code}, which means nothing",
+                executed=Executed.YES if reply.executed is Executed.YES else Executed.MAYBE,
+                handled_by=reply.handled_by,
+            )
+        return reply
 
     async def _take_slot(self, deadline: float) -> None:
         """Wait until the peer's limit of streams has room for another call."""
@@ -155,7 +164,7 @@ class UnaryLink:
             return decode(answer)
         except grpc.aio.AioRpcError as error:
             raise mesh_error(error, self.address) from error
-        except DecodeError as error:
+        except UNREADABLE as error:
             raise OutcomeUnknownError(
                 f"outcome unknown: {self.address} has answered what cannot be read"
             ) from error

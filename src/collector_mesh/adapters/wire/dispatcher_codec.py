@@ -17,6 +17,9 @@ from collector_mesh.domain.model.status import OK, Reply, Status
 IDEMPOTENT_HINT = "idempotent"
 """Under this key `routing_hints` says "true" of a call that may run twice."""
 
+UNREADABLE = (DecodeError, UnicodeDecodeError)
+"""What reading bytes that are no message raises; the second one comes from protobuf's pure-Python implementation."""
+
 _MAYBE_EXECUTED = frozenset({499, 502, 504})
 _ALWAYS_EXECUTED = frozenset({200, 500})
 
@@ -64,7 +67,7 @@ def decode_connected(data: bytes) -> Welcome:
     """Read a ConnectResponse.
 
     Raises:
-        DecodeError: the bytes are no such message.
+        DecodeError, UnicodeDecodeError: the bytes are no such message; see `UNREADABLE`.
     """
     response = pb.ConnectResponse.FromString(data)
     return Welcome(
@@ -90,7 +93,7 @@ def decode_serve(data: bytes) -> Incoming:
     """
     try:
         request = pb.ServeRequest.FromString(data)
-    except DecodeError as error:
+    except UNREADABLE as error:
         raise InvalidCallError("malformed request") from error
     payload = request.input
     return Incoming(
@@ -110,7 +113,7 @@ def decode_served(data: bytes) -> Reply:
     """Read a ServeResponse.
 
     Raises:
-        DecodeError: the bytes are no such message.
+        DecodeError, UnicodeDecodeError: the bytes are no such message; see `UNREADABLE`.
     """
     response = pb.ServeResponse.FromString(data)
     return _reply(response.status, response.output.type_url, response.output.value, response.executor_id)
@@ -133,7 +136,7 @@ def decode_dispatch(data: bytes) -> Incoming:
     """
     try:
         request = pb.DispatchRequest.FromString(data)
-    except DecodeError as error:
+    except UNREADABLE as error:
         raise InvalidCallError("malformed request") from error
     payload = request.input
     return Incoming(
@@ -155,7 +158,7 @@ def decode_dispatched(data: bytes) -> Reply:
     """Read a DispatchResponse.
 
     Raises:
-        DecodeError: the bytes are no such message.
+        DecodeError, UnicodeDecodeError: the bytes are no such message; see `UNREADABLE`.
     """
     response = pb.DispatchResponse.FromString(data)
     return _reply(

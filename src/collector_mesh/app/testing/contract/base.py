@@ -54,9 +54,11 @@ class Contract:
 
 async def users_and_orders(mesh: Network) -> tuple[Node, Node]:
     """Two connected collectors: users-1 has users and is in orders, orders-1 has orders."""
-    orders = await mesh.start(NodeOptions(collector_id="orders-1", services=(("orders", "OrderService"),)))
-    users = await mesh.start(
-        NodeOptions(collector_id="users-1", namespaces=("orders",), services=(("users", "UserService"),))
+    orders, users = await asyncio.gather(
+        mesh.start(NodeOptions(collector_id="orders-1", services=(("orders", "OrderService"),))),
+        mesh.start(
+            NodeOptions(collector_id="users-1", namespaces=("orders",), services=(("users", "UserService"),))
+        ),
     )
     await users.connect(orders.address)
     return users, orders

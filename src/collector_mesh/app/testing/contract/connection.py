@@ -28,7 +28,7 @@ class ConnectionContract(Contract):
 
     @pytest.mark.asyncio
     async def test_connecting_tells_who_is_there(self, mesh: Network) -> None:
-        a, b = await start(mesh, "a", "users"), await start(mesh, "b", "users")
+        a, b = await asyncio.gather(start(mesh, "a", "users"), start(mesh, "b", "users"))
 
         connection = await a.connect(b.address)
 
@@ -56,7 +56,7 @@ class ConnectionContract(Contract):
     @pytest.mark.asyncio
     async def test_a_collector_has_many_peers(self, mesh: Network) -> None:
         hub = await start(mesh, "hub", "users")
-        spokes = [await start(mesh, f"spoke-{index}", "users") for index in range(3)]
+        spokes = await asyncio.gather(*(start(mesh, f"spoke-{index}", "users") for index in range(3)))
 
         for spoke in spokes:
             await hub.connect(spoke.address)
@@ -80,7 +80,7 @@ class ConnectionContract(Contract):
     async def test_namespaces_of_both_are_shared(
         self, mesh: Network, ours: tuple[str, ...], theirs: tuple[str, ...], shared: tuple[str, ...]
     ) -> None:
-        a, b = await start(mesh, "a", *ours), await start(mesh, "b", *theirs)
+        a, b = await asyncio.gather(start(mesh, "a", *ours), start(mesh, "b", *theirs))
 
         connection = await a.connect(b.address)
 
@@ -89,7 +89,7 @@ class ConnectionContract(Contract):
 
     @pytest.mark.asyncio
     async def test_the_same_peer_twice_is_one_connection(self, mesh: Network) -> None:
-        a, b = await start(mesh, "a", "users"), await start(mesh, "b", "users")
+        a, b = await asyncio.gather(start(mesh, "a", "users"), start(mesh, "b", "users"))
 
         await a.connect(b.address)
         await a.connect(b.address)
@@ -137,7 +137,7 @@ class ConnectionContract(Contract):
 
     @pytest.mark.asyncio
     async def test_the_id_of_a_live_collector_is_not_given_away(self, mesh: Network) -> None:
-        a, first = await start(mesh, "a", "users"), await start(mesh, "b", "users")
+        a, first = await asyncio.gather(start(mesh, "a", "users"), start(mesh, "b", "users"))
         await first.connect(a.address)
         second = await start(mesh, "b", "users", listen=_another(first.address))
 
@@ -170,7 +170,7 @@ class ConnectionContract(Contract):
 
     @pytest.mark.asyncio
     async def test_nobody_at_an_address_is_unavailable(self, mesh: Network) -> None:
-        a, gone = await start(mesh, "a", "users"), await start(mesh, "gone", "users")
+        a, gone = await asyncio.gather(start(mesh, "a", "users"), start(mesh, "gone", "users"))
         await gone.stop()
 
         with pytest.raises(UnavailableError):
@@ -206,7 +206,7 @@ class ConnectionContract(Contract):
 
     @pytest.mark.asyncio
     async def test_a_disconnected_peer_gets_no_calls(self, mesh: Network) -> None:
-        a, b = await start(mesh, "a"), await start(mesh, "b", "users")
+        a, b = await asyncio.gather(start(mesh, "a"), start(mesh, "b", "users"))
         await a.connect(b.address)
 
         await a.disconnect("b")
@@ -219,7 +219,7 @@ class ConnectionContract(Contract):
 
     @pytest.mark.asyncio
     async def test_collectors_that_dial_each_other_at_once_have_one_connection(self, mesh: Network) -> None:
-        a, b = await start(mesh, "a", "users"), await start(mesh, "b", "users")
+        a, b = await asyncio.gather(start(mesh, "a", "users"), start(mesh, "b", "users"))
 
         await asyncio.gather(a.connect(b.address), b.connect(a.address))
 

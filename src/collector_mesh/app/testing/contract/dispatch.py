@@ -179,7 +179,9 @@ class DispatchContract(Contract):
     @pytest.mark.asyncio
     async def test_a_failed_handler_is_not_run_again_elsewhere(self, mesh: Network) -> None:
         a = await mesh.start(NodeOptions(collector_id="a", namespaces=("users",)))
-        nodes = [await mesh.start(NodeOptions(collector_id=name, services=(USERS,))) for name in ("b", "c")]
+        nodes = await asyncio.gather(
+            *(mesh.start(NodeOptions(collector_id=name, services=(USERS,))) for name in ("b", "c"))
+        )
         for node in nodes:
             await a.connect(node.address)
 
@@ -253,7 +255,9 @@ class DispatchContract(Contract):
     @pytest.mark.asyncio
     async def test_when_a_peer_has_gone_another_one_runs_the_call(self, mesh: Network) -> None:
         a = await mesh.start(NodeOptions(collector_id="a", namespaces=("users",)))
-        nodes = [await mesh.start(NodeOptions(collector_id=name, services=(USERS,))) for name in ("b", "c")]
+        nodes = await asyncio.gather(
+            *(mesh.start(NodeOptions(collector_id=name, services=(USERS,))) for name in ("b", "c"))
+        )
         for node in nodes:
             await a.connect(node.address)
         await nodes[0].stop()
