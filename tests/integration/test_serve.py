@@ -104,12 +104,10 @@ async def test_it_connects_to_several_peers_and_both_sides_call() -> None:
 
 
 @pytest.mark.asyncio
-async def test_a_peer_that_is_not_up_yet_is_dialed_until_it_is(tmp_path: Path) -> None:
+async def test_a_peer_that_is_not_up_yet_is_dialed_until_it_is() -> None:
     later = f"127.0.0.1:{free_port()}"
-    config = tmp_path / "collector.toml"
-    config.write_text("[settings]\nreconnect_cap = 0.2\n")
     async with (
-        serving("c-1", "--namespace", "texts", "--peer", later, "--config", str(config)) as early,
+        serving("c-1", "--namespace", "texts", "--peer", later) as early,
         MeshClient(early.address) as client,
     ):
         await early.logged("dial_failed")
@@ -211,19 +209,30 @@ WRONG: list[tuple[tuple[str, ...], str]] = [
 ]
 
 
+WRONG_CALLS: list[tuple[tuple[str, ...], str]] = [
+    (("nowhere", "a", "b", "c"), "address must be HOST:PORT"),
+    (("192.0.2.1:1", "a", "b", "c"), "plaintext is refused on 192.0.2.1:1"),
+    (("127.0.0.1:1", "a", "b", "c", "--data", "1"), "--data needs --request"),
+    (("127.0.0.1:1", "a", "b", "c", "--request", TEXT_CLASS, "--data", "{"), "--data is no google"),
+    (("127.0.0.1:1", "a", "b", "c", "--hint", "zone"), "--hint must be KEY=VALUE, got 'zone'"),
+    (("127.0.0.1:1", "a", "b", "c", "--tls-ca", "missing.pem"), "cannot read missing.pem"),
+]
+
+
 @pytest.fixture(scope="module")
 def refused() -> dict[tuple[str, ...], Ended]:
     """What each wrong command has come to; they run beside each other, which saves half of the time."""
-    commands = [arguments for arguments, _ in WRONG]
+    commands = [("serve", *arguments) for arguments, _ in WRONG]
+    commands += [("dispatch", *arguments) for arguments, _ in WRONG_CALLS]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return dict(zip(commands, pool.map(lambda command: run("serve", *command), commands), strict=True))
+        return dict(zip(commands, pool.map(lambda command: run(*command), commands), strict=True))
 
 
 @pytest.mark.parametrize(("arguments", "said"), WRONG)
 def test_what_is_wrong_before_listening_is_one_line_and_exit_status_2(
     refused: dict[tuple[str, ...], Ended], arguments: tuple[str, ...], said: str
 ) -> None:
-    assert_one_clear_line(refused[arguments], 2, said)
+    assert_one_clear_line(refused["serve", *arguments], 2, said)
 
 
 @pytest.mark.parametrize(
@@ -422,23 +431,11 @@ async def test_a_call_by_hand_that_fails_says_why() -> None:
     assert failing == Ended(1, "", "500 handler error: boom\n")
 
 
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (("nowhere", "a", "b", "c"), "address must be HOST:PORT"),
-        (("192.0.2.1:1", "a", "b", "c"), "plaintext is refused on 192.0.2.1:1"),
-        (("127.0.0.1:1", "a", "b", "c", "--data", "1"), "--data needs --request"),
-        (("127.0.0.1:1", "a", "b", "c", "--request", TEXT_CLASS, "--data", "{"), "--data is no google"),
-        (("127.0.0.1:1", "a", "b", "c", "--hint", "zone"), "--hint must be KEY=VALUE, got 'zone'"),
-        (("127.0.0.1:1", "a", "b", "c", "--tls-ca", "missing.pem"), "cannot read missing.pem"),
-    ],
-)
+@pytest.mark.parametrize(("arguments", "said"), WRONG_CALLS)
 def test_a_call_by_hand_that_cannot_be_made_is_one_line_and_exit_status_2(
-    arguments: tuple[str, ...], said: str
+    refused: dict[tuple[str, ...], Ended], arguments: tuple[str, ...], said: str
 ) -> None:
-    ended = run("dispatch", *arguments)
-
-    assert_one_clear_line(ended, 2, said)
+    assert_one_clear_line(refused["dispatch", *arguments], 2, said)
 
 
 def test_a_call_by_hand_to_nobody_is_unavailable() -> None:

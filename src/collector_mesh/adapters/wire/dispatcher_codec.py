@@ -8,7 +8,7 @@ from google.protobuf.message import DecodeError
 from collector_mesh.adapters.wire.connect_layout import MalformedRequestError, read_connect
 from collector_mesh.adapters.wire.generated import dispatcher_pb2 as pb
 from collector_mesh.domain.model.call import NO_HINTS, Call
-from collector_mesh.domain.model.errors import NO_DETAILS, Executed, InvalidCallError
+from collector_mesh.domain.model.errors import NO_DETAILS, Executed, InvalidCallError, clipped
 from collector_mesh.domain.model.introduction import Offer, Welcome
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.payload import Payload
@@ -196,7 +196,9 @@ def _status(status: Status) -> pb.Status:
 def _read_status(status: pb.Status) -> Status:
     if status.code == OK.code and status.message == OK.message and not status.details:
         return OK
-    return Status(status.code, status.message, dict(status.details) if status.details else NO_DETAILS)
+    return Status(
+        status.code, clipped(status.message), dict(status.details) if status.details else NO_DETAILS
+    )
 
 
 def _reply(status: pb.Status, type_url: str, value: bytes, handled_by: str) -> Reply:

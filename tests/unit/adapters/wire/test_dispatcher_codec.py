@@ -50,6 +50,12 @@ def test_a_reply_arrives_as_it_was_sent(reply: Reply) -> None:
     assert decode_dispatched(encode_dispatched(reply)) == reply
 
 
+def test_a_message_of_a_peer_is_cut_like_our_own() -> None:
+    data = encode_served(Reply(Status(503, "x" * 5000)))
+
+    assert len(decode_served(data).status.message) == 1024
+
+
 @pytest.mark.parametrize("data", [b"\xff", b"\x0a\x02\xff\xfe", b"\x0a\x05ab"])
 def test_what_is_no_request_is_malformed(data: bytes) -> None:
     for decode in (decode_serve, decode_dispatch):
