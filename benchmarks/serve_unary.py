@@ -3,12 +3,11 @@
 import asyncio
 import sys
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 
 import grpc
-from google.protobuf.message import Message
 
-from benchmarks.measure import IN_FLIGHT, PAYLOAD, alternate, ratio
+from benchmarks.measure import IN_FLIGHT, PAYLOAD, ROUNDS, Rate, calls_per_second, ratio
 from collector_mesh import Collector, Payload, Service
 from collector_mesh.adapters.wire.generated import dispatcher_pb2 as pb
 
@@ -61,30 +60,30 @@ async def running(which: str) -> AsyncIterator[str]:
         await process.wait()
 
 
-async def main(seconds: float) -> None:
-    """Measure and print."""
+async def measured(which: str, seconds: float) -> float:
+    """Calls per second of one of the servers, alone on the machine but for its client."""
     request = pb.ServeRequest(
         namespace="bench",
         service=pb.ServiceTypeRef(service_name="Bench"),
         method_name="Echo",
         input={"type_url": "bytes", "value": PAYLOAD},
     )
-    async with AsyncExitStack() as opened:
-        calls = []
-        for which in ("collector", "bare"):
-            address = await opened.enter_async_context(running(which))
-            channel = await opened.enter_async_context(grpc.aio.insecure_channel(address))
-            send = channel.unary_unary(SERVE, pb.ServeRequest.SerializeToString, pb.ServeResponse.FromString)
+    async with running(which) as address, grpc.aio.insecure_channel(address) as channel:
+        send = channel.unary_unary(SERVE, pb.ServeRequest.SerializeToString, pb.ServeResponse.FromString)
 
-            async def call(
-                send: "grpc.aio.UnaryUnaryMultiCallable[Message, pb.ServeResponse]" = send,
-            ) -> None:
-                reply = await send(request)
-                if reply.status.code != 200:
-                    raise SystemExit(f"unexpected reply: {reply}")
+        async def call() -> None:
+            reply = await send(request)
+            if reply.status.code != 200:
+                raise SystemExit(f"unexpected reply: {reply}")
 
-            calls.append(call)
-        ours, bare = await alternate(calls, seconds)
+        await calls_per_second(call, seconds / 4)
+        return await calls_per_second(call, seconds)
+
+
+async def main(seconds: float) -> None:
+    """Measure and print."""
+    rounds = [[await measured(which, seconds) for which in ("collector", "bare")] for _ in range(ROUNDS)]
+    ours, bare = (Rate(tuple(rates)) for rates in zip(*rounds, strict=True))
     print(f"\nServe over gRPC, {IN_FLIGHT} in flight, {len(PAYLOAD)} B (target: 0.85 of a bare server)")
     print(f"  collector                    {ours}")
     print(f"  bare grpc.aio server         {bare}")
