@@ -1,22 +1,30 @@
 """What the README and the docs say is true."""
 
+import argparse
 import re
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import attrs
 import pytest
 
 from collector_mesh import Settings
+from collector_mesh.app.cli import demo, dispatch, serve
 from collector_mesh.app.cli.config import ServeConfig
 from collector_mesh.app.testing.contract import transport
+from collector_mesh.domain.model.errors import error_for
+from collector_mesh.domain.model.events import Event
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("examples/**/*.md")])
 PYTHON = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"\]\((?!https?://)([^)#]+)")
 
+FLAG = re.compile(r"--[a-z][a-z-]*")
+
+# Code that is not whole stands in a fence of another name, such as ```text.
 BLOCKS = [
     pytest.param(code, id=f"{page.name}-{number}")
     for page in PAGES
@@ -44,6 +52,40 @@ def test_the_readme_says_what_its_example_prints() -> None:
     assert f"`{done.stdout.strip()}`" in text
 
 
+def test_the_example_of_the_readme_runs_without_sockets_as_it_says() -> None:
+    (code,) = PYTHON.findall((ROOT / "README.md").read_text(encoding="utf-8"))
+    loopback = (
+        code.replace("import Collector", "import LoopbackNetwork, Collector")
+        .replace('listen="127.0.0.1:0"', "transport=network")
+        .replace("MeshClient(front.address)", "MeshClient(front.address, transport=network)")
+        .replace("asyncio.run", "network = LoopbackNetwork()\nasyncio.run")
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", loopback], capture_output=True, text=True, check=False, timeout=30
+    )
+
+    assert loopback.count("transport=network") == 3
+    assert done.stdout == "200 Hello, mesh! said greeter\n", done.stderr
+
+
+def test_the_transport_of_its_page_keeps_the_contract(tmp_path: Path) -> None:
+    module, conftest = PYTHON.findall((ROOT / "docs" / "transports.md").read_text(encoding="utf-8"))
+    (tmp_path / "test_slow.py").write_text(module, encoding="utf-8")
+    (tmp_path / "conftest.py").write_text(conftest, encoding="utf-8")
+
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "."],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=55,
+    )
+
+    assert done.returncode == 0, done.stdout
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_of_a_page_lead_somewhere(page: Path) -> None:
     missing = [
@@ -53,14 +95,42 @@ def test_links_of_a_page_lead_somewhere(page: Path) -> None:
     assert missing == []
 
 
-def test_every_flag_and_every_setting_is_explained() -> None:
+@pytest.mark.parametrize("verb", [serve, dispatch, demo], ids=["serve", "dispatch", "demo"])
+def test_every_flag_of_a_verb_is_explained(verb: ModuleType) -> None:
     text = (ROOT / "docs" / "serve.md").read_text(encoding="utf-8")
-    flags = [
-        f"--{field.name.replace('_', '-')}" for field in attrs.fields(ServeConfig) if field.name != "settings"
-    ]
-    settings = [f"`{field.name}`" for field in attrs.fields(Settings)]
+    name = verb.__name__.rpartition(".")[2]
+    verbs = argparse.ArgumentParser().add_subparsers()
+    verb.add_parser(verbs)
+    flags = set(FLAG.findall(verbs.choices[name].format_usage()))
+    section = text.partition(f"\n## {name}\n")[2].partition("\n## ")[0]
 
-    assert [name for name in [*flags, *settings] if name not in text] == []
+    assert len(flags) > 1
+    assert flags - set(FLAG.findall(section)) == set()
+
+
+@pytest.mark.parametrize("options", [ServeConfig, Settings])
+def test_every_key_of_the_configuration_is_explained(options: type[attrs.AttrsInstance]) -> None:
+    text = (ROOT / "docs" / "serve.md").read_text(encoding="utf-8")
+    keys = [field.name for field in attrs.fields(options)]
+
+    assert [key for key in keys if f"`{key}`" not in text and f"`[{key}]`" not in text] == []
+
+
+def test_every_code_that_has_an_exception_is_in_the_table() -> None:
+    text = (ROOT / "docs" / "status-codes.md").read_text(encoding="utf-8")
+    told = {
+        (int(code), name) for code, name in re.findall(r"^\| (\d+) \|.*`(\w+Error)` \|$", text, re.MULTILINE)
+    }
+    kinds = {(code, type(error_for(code, "")).__name__) for code in range(400, 600)}
+
+    assert told == {(code, name) for code, name in kinds if name != "MeshError"}
+
+
+def test_every_word_of_the_log_is_explained() -> None:
+    text = (ROOT / "docs" / "serve.md").read_text(encoding="utf-8")
+    words = [re.sub(r"(?<!^)(?=[A-Z])", "_", kind.__name__).lower() for kind in Event.__subclasses__()]
+
+    assert [word for word in words if f"| `{word}` |" not in text] == []
 
 
 def test_the_contract_holds_all_of_its_parts() -> None:

@@ -46,7 +46,7 @@ class Call:
         target: the only collector that may run it, or empty.
         hints: for the router.
         metadata: pairs that travel with it to the handler.
-        idempotent: whether it may run twice; None leaves it to the method.
+        idempotent: whether it may run twice; None where the caller has not said.
         origin: this process, a caller that is not known, or a peer over its link.
         caller: id of that peer, or empty.
         identity: what the transport has proved about whoever sent it, or None.
