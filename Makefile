@@ -46,7 +46,7 @@ protos-check: $(READY) ## is the protobuf code up to date?
 	$(BIN)/python scripts/generate_protos.py --check
 
 tests: $(READY) ## the test suite, with the coverage of the domain
-	$(BIN)/pytest --cov --cov-report=term
+	$(BIN)/pytest --numprocesses 2 --dist loadscope --cov --cov-report=term
 
 bench: $(READY) ## the figures, each beside its yardstick
 	$(BIN)/python -m benchmarks
@@ -56,7 +56,7 @@ test-oldest: $(READY) ## the suite under the oldest grpcio and protobuf that are
 	"$(BIN)/python" -m venv --clear build/oldest
 	build/oldest/bin/python $(PIP_INSTALL) --editable '.[dev]' grpcio==1.78.2 grpcio-health-checking==1.78.2 \
 		grpcio-reflection==1.78.2 protobuf==6.33.5 attrs==24.2.0 dependency-injector==4.46.0
-	build/oldest/bin/pytest tests/unit tests/contract
+	build/oldest/bin/pytest --numprocesses 2 --dist loadscope tests/unit tests/contract
 
 test-all-pythons: ## the suite under every supported Python that is at hand
 	@for name in python3.11 python3.12 python3.13; do \
