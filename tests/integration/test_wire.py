@@ -491,18 +491,26 @@ async def test_who_may_not_use_a_namespace_is_told_which() -> None:
     assert served.executor_id == dispatched.handled_by_collector_id == ""
 
 
+def tells_of_the_deadline(outcome: Any) -> bool:
+    """Whether a call has ended by its deadline: at the caller's own timer, or, where that is late, by our answer."""
+    if isinstance(outcome, grpc.aio.AioRpcError):
+        return outcome.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+    return bool(outcome.status.code == 504)
+
+
 @pytest.mark.asyncio
 async def test_the_callers_deadline_reaches_the_handler_and_ends_it(
     client: RawClient, tmp_path: Path
 ) -> None:
     remaining = await client.serve("Remaining", timeout=5)
-    with pytest.raises(grpc.aio.AioRpcError) as raised:
-        await client.serve("Hold", str(tmp_path), timeout=0.3)
+    (outcome,) = await asyncio.gather(
+        client.serve("Hold", str(tmp_path), timeout=1.0), return_exceptions=True
+    )
     await eventually((tmp_path / "cancelled").exists)
 
     # gRPC rounds a deadline up on its way.
-    assert 4 < DoubleValue.FromString(remaining.output.value).value < 5.1
-    assert raised.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+    assert 3 < DoubleValue.FromString(remaining.output.value).value < 5.1
+    assert tells_of_the_deadline(outcome)
 
 
 @pytest.mark.asyncio
