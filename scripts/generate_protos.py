@@ -31,7 +31,6 @@ PATCHES = (
     ),
     ("_descriptor_pool.Default()", "_pool.POOL"),
     ("_builder.BuildTopDescriptorsAndMessages(", "_pool.build("),
-    ("'collector.dispatcher_pb2'", "__name__"),
     ("\n# source: ", "\n# patched by scripts/generate_protos.py\n# source: "),
 )
 """What has to be in the code of the wire once, and what takes its place."""
@@ -67,6 +66,8 @@ class Source:
 
 SOURCES = (
     Source(Path("proto"), Path("collector/dispatcher.proto"), WIRE, has_own_pool=True),
+    Source(Path("proto"), Path("collector_mesh/link/v1/link.proto"), WIRE, has_own_pool=True),
+    Source(Path("proto"), Path("collector_mesh/inspect/v1/inspect.proto"), WIRE, has_own_pool=True),
     Source(SHOP, Path("shop.proto"), SHOP, has_own_pool=False),
 )
 
@@ -81,14 +82,14 @@ def generate(source: Source) -> dict[Path, str]:
             name = f"{source.file.stem}_pb2{suffix}"
             text = (Path(scratch) / source.file.parent / name).read_text(encoding="utf-8")
             if source.has_own_pool and suffix == ".py":
-                text = patched(text)
+                text = patched(text, module=".".join((*source.file.parent.parts, f"{source.file.stem}_pb2")))
             made[source.target / name] = text
     return made
 
 
-def patched(text: str) -> str:
-    """The code, with a descriptor pool of its own."""
-    for wanted, own in PATCHES:
+def patched(text: str, module: str) -> str:
+    """The code of a module, with a descriptor pool of its own."""
+    for wanted, own in (*PATCHES, (f"'{module}'", "__name__")):
         if text.count(wanted) != 1:
             sys.exit(f"protoc writes its code otherwise than expected: {wanted.strip()!r} is not in it once")
         text = text.replace(wanted, own)

@@ -286,11 +286,11 @@ class Peering:
         )
 
     def _lose(self, connection: Connection | None, reason: str, *, address: str = "") -> None:
-        if connection is None or connection.state == "lost":
+        if connection is None or connection.state == "reconnecting":
             return
         if address and connection.address != address:
             return
-        connection.state = "lost"
+        connection.state = "reconnecting"
         self._tell(PeerLost(self._collector_id, connection.peer_id, connection.address, reason))
 
     async def _forget_silent(self) -> None:

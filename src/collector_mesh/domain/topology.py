@@ -2,12 +2,11 @@
 
 from collections import deque
 from collections.abc import Container, Iterator, Sequence
-from typing import Literal
 
 import attrs
 
 from collector_mesh.domain.model.names import MethodKey
-from collector_mesh.domain.model.snapshot import ConnectionInfo
+from collector_mesh.domain.model.snapshot import ConnectionInfo, State
 from collector_mesh.domain.ports.link import Link
 
 LACKS_SECONDS = 1.0
@@ -37,7 +36,7 @@ class Connection:
     dialed: bool
     last_news: float
     in_flight: int = 0
-    state: Literal["live", "lost"] = "live"
+    state: State = "live"
 
     @property
     def info(self) -> ConnectionInfo:

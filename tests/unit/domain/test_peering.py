@@ -102,7 +102,7 @@ def test_a_lost_peer_is_dialed_at_once_and_then_ever_more_rarely_until_it_is_bac
     world.dice.share = 1.0
     world.peering.has_failed(connection, "connection refused")
     world.tasks.step()
-    assert (state(world), len(world.transport.links)) == ("lost", 2)
+    assert (state(world), len(world.transport.links)) == ("reconnecting", 2)
     world.tasks.step()
     assert len(world.transport.links) == 2
     for pause in (0.1, 0.16, 0.256):

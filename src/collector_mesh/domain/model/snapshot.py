@@ -7,27 +7,58 @@ import attrs
 from collector_mesh.domain.model.names import MethodKey
 
 
+State = Literal["live", "suspect", "draining", "reconnecting", "dead"]
+"""How a peer is: well; not heard of for a while; about to leave; gone and dialed again; gone."""
+
+
 @attrs.frozen
 class ConnectionInfo:
     """A connection to a peer.
 
     Attributes:
         peer_id: whom it leads to.
-        address: where the peer listens.
+        address: where the peer listens, empty if nowhere.
         connection_id: unique for this connection.
         shared_namespaces: the namespaces of both.
-        state: `live`, or `lost` while a wanted peer does not answer.
+        state: how the peer is.
         dialed: whether this side has dialed and keeps it up.
         in_flight: calls sent to it and not answered yet.
+        carrier: `link`, or `unary` for a peer that has none and is called with one RPC each.
+        reason: why it is in this state; empty while it is live.
+        age: since when there is this connection, in seconds.
+        round_trip: of the last heartbeat that was answered, in seconds; None if there was none.
+        methods: how many methods it says that it serves; None where it does not say.
     """
 
     peer_id: str
     address: str
     connection_id: str
     shared_namespaces: tuple[str, ...]
-    state: Literal["live", "lost"]
+    state: State
     dialed: bool
     in_flight: int = 0
+    carrier: Literal["link", "unary"] = "link"
+    reason: str = ""
+    age: float = 0.0
+    round_trip: float | None = None
+    methods: int | None = None
+
+
+@attrs.frozen
+class LinkEnd:
+    """A link that has ended, or that was refused.
+
+    Attributes:
+        peer_id: who was at the other end, empty if it has not said.
+        address: where it was.
+        reason: why it has ended.
+        age: how long ago, in seconds.
+    """
+
+    peer_id: str
+    address: str
+    reason: str
+    age: float
 
 
 @attrs.frozen
@@ -53,6 +84,8 @@ class Snapshot:
         dialing: addresses of wanted peers that have never answered.
         running: handlers that are running.
         outgoing: calls under way out of here, local ones included.
+        clients: links of programs outside the mesh.
+        ended: the links that have ended last, the latest first.
     """
 
     collector_id: str
@@ -64,6 +97,8 @@ class Snapshot:
     dialing: tuple[str, ...] = ()
     running: int = 0
     outgoing: int = 0
+    clients: int = 0
+    ended: tuple[LinkEnd, ...] = ()
 
 
 @attrs.frozen

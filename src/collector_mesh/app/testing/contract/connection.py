@@ -124,7 +124,7 @@ class ConnectionContract(Contract):
 
         async def is_lost() -> bool:
             await a.dispatch("users", "EchoService", "Echo", BODY, target="b")
-            return (await a.snapshot()).connections[0].state == "lost"
+            return (await a.snapshot()).connections[0].state == "reconnecting"
 
         await eventually(is_lost)
         await start(mesh, "b", "users", listen=old.address)

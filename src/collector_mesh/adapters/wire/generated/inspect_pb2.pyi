@@ -1,0 +1,129 @@
+from google.protobuf.internal import containers as _containers
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class SnapshotRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class SnapshotResponse(_message.Message):
+    __slots__ = ("error", "collector_id", "address", "state", "namespaces", "methods", "connections", "dialing", "running", "outgoing", "clients", "ended")
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    COLLECTOR_ID_FIELD_NUMBER: _ClassVar[int]
+    ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    NAMESPACES_FIELD_NUMBER: _ClassVar[int]
+    METHODS_FIELD_NUMBER: _ClassVar[int]
+    CONNECTIONS_FIELD_NUMBER: _ClassVar[int]
+    DIALING_FIELD_NUMBER: _ClassVar[int]
+    RUNNING_FIELD_NUMBER: _ClassVar[int]
+    OUTGOING_FIELD_NUMBER: _ClassVar[int]
+    CLIENTS_FIELD_NUMBER: _ClassVar[int]
+    ENDED_FIELD_NUMBER: _ClassVar[int]
+    error: Error
+    collector_id: str
+    address: str
+    state: str
+    namespaces: _containers.RepeatedScalarFieldContainer[str]
+    methods: _containers.RepeatedCompositeFieldContainer[MethodInfo]
+    connections: _containers.RepeatedCompositeFieldContainer[ConnectionInfo]
+    dialing: _containers.RepeatedScalarFieldContainer[str]
+    running: int
+    outgoing: int
+    clients: int
+    ended: _containers.RepeatedCompositeFieldContainer[LinkEnd]
+    def __init__(self, error: _Optional[_Union[Error, _Mapping]] = ..., collector_id: _Optional[str] = ..., address: _Optional[str] = ..., state: _Optional[str] = ..., namespaces: _Optional[_Iterable[str]] = ..., methods: _Optional[_Iterable[_Union[MethodInfo, _Mapping]]] = ..., connections: _Optional[_Iterable[_Union[ConnectionInfo, _Mapping]]] = ..., dialing: _Optional[_Iterable[str]] = ..., running: _Optional[int] = ..., outgoing: _Optional[int] = ..., clients: _Optional[int] = ..., ended: _Optional[_Iterable[_Union[LinkEnd, _Mapping]]] = ...) -> None: ...
+
+class MethodInfo(_message.Message):
+    __slots__ = ("namespace", "service", "method", "kind", "idempotent")
+    NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+    SERVICE_FIELD_NUMBER: _ClassVar[int]
+    METHOD_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    IDEMPOTENT_FIELD_NUMBER: _ClassVar[int]
+    namespace: str
+    service: str
+    method: str
+    kind: str
+    idempotent: bool
+    def __init__(self, namespace: _Optional[str] = ..., service: _Optional[str] = ..., method: _Optional[str] = ..., kind: _Optional[str] = ..., idempotent: bool = ...) -> None: ...
+
+class ConnectionInfo(_message.Message):
+    __slots__ = ("peer_id", "address", "connection_id", "shared_namespaces", "state", "dialed", "in_flight", "carrier", "reason", "age", "round_trip", "methods")
+    PEER_ID_FIELD_NUMBER: _ClassVar[int]
+    ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    CONNECTION_ID_FIELD_NUMBER: _ClassVar[int]
+    SHARED_NAMESPACES_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    DIALED_FIELD_NUMBER: _ClassVar[int]
+    IN_FLIGHT_FIELD_NUMBER: _ClassVar[int]
+    CARRIER_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    AGE_FIELD_NUMBER: _ClassVar[int]
+    ROUND_TRIP_FIELD_NUMBER: _ClassVar[int]
+    METHODS_FIELD_NUMBER: _ClassVar[int]
+    peer_id: str
+    address: str
+    connection_id: str
+    shared_namespaces: _containers.RepeatedScalarFieldContainer[str]
+    state: str
+    dialed: bool
+    in_flight: int
+    carrier: str
+    reason: str
+    age: float
+    round_trip: float
+    methods: int
+    def __init__(self, peer_id: _Optional[str] = ..., address: _Optional[str] = ..., connection_id: _Optional[str] = ..., shared_namespaces: _Optional[_Iterable[str]] = ..., state: _Optional[str] = ..., dialed: bool = ..., in_flight: _Optional[int] = ..., carrier: _Optional[str] = ..., reason: _Optional[str] = ..., age: _Optional[float] = ..., round_trip: _Optional[float] = ..., methods: _Optional[int] = ...) -> None: ...
+
+class LinkEnd(_message.Message):
+    __slots__ = ("peer_id", "address", "reason", "age")
+    PEER_ID_FIELD_NUMBER: _ClassVar[int]
+    ADDRESS_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    AGE_FIELD_NUMBER: _ClassVar[int]
+    peer_id: str
+    address: str
+    reason: str
+    age: float
+    def __init__(self, peer_id: _Optional[str] = ..., address: _Optional[str] = ..., reason: _Optional[str] = ..., age: _Optional[float] = ...) -> None: ...
+
+class ExplainRequest(_message.Message):
+    __slots__ = ("namespace", "service", "method")
+    NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+    SERVICE_FIELD_NUMBER: _ClassVar[int]
+    METHOD_FIELD_NUMBER: _ClassVar[int]
+    namespace: str
+    service: str
+    method: str
+    def __init__(self, namespace: _Optional[str] = ..., service: _Optional[str] = ..., method: _Optional[str] = ...) -> None: ...
+
+class ExplainResponse(_message.Message):
+    __slots__ = ("error", "candidates")
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    CANDIDATES_FIELD_NUMBER: _ClassVar[int]
+    error: Error
+    candidates: _containers.RepeatedCompositeFieldContainer[Candidate]
+    def __init__(self, error: _Optional[_Union[Error, _Mapping]] = ..., candidates: _Optional[_Iterable[_Union[Candidate, _Mapping]]] = ...) -> None: ...
+
+class Candidate(_message.Message):
+    __slots__ = ("collector_id", "fit", "reason")
+    COLLECTOR_ID_FIELD_NUMBER: _ClassVar[int]
+    FIT_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    collector_id: str
+    fit: bool
+    reason: str
+    def __init__(self, collector_id: _Optional[str] = ..., fit: bool = ..., reason: _Optional[str] = ...) -> None: ...
+
+class Error(_message.Message):
+    __slots__ = ("code", "message")
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    code: int
+    message: str
+    def __init__(self, code: _Optional[int] = ..., message: _Optional[str] = ...) -> None: ...
