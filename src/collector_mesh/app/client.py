@@ -49,7 +49,9 @@ class MeshClient(Caller):
     ) -> None:
         self.address = address
         self.container = ClientContainer(
-            options=providers.Object(ClientOptions(tls=tls, insecure=insecure, transport=transport)),
+            options=providers.Object(
+                ClientOptions(address=address, tls=tls, insecure=insecure, transport=transport)
+            ),
             settings=providers.Object(settings or Settings()),
         )
         """The parts; a part is replaced by an `override` of its provider before the client is entered."""
@@ -67,7 +69,10 @@ class MeshClient(Caller):
         parts = self.container
         self._loop = asyncio.get_running_loop()
         self._calls = CallFactory(parts.clock(), parts.settings().default_timeout)
-        self._link = parts.transport().open(self.address, caller="")
+        parts.transport().check_address(self.address)
+        if (tls := parts.options().tls) is not None:
+            tls.channel_credentials()
+        self._link = parts.link()
         return self
 
     async def __aexit__(
@@ -79,7 +84,10 @@ class MeshClient(Caller):
         """Close; what is still under way ends with an unknown outcome."""
         link, self._link = self._link, None
         if link is not None:
-            await link.aclose()
+            try:
+                await link.aclose()
+            finally:
+                await self.container.tasks().close()
 
     async def dispatch(
         self,

@@ -15,7 +15,12 @@ from collector_mesh.app.options import Options
 from collector_mesh.app.service import Service, method_from
 from collector_mesh.app.settings import Settings
 from collector_mesh.domain.dispatcher import Dispatcher
-from collector_mesh.domain.model.errors import MeshError, UnavailableError
+from collector_mesh.domain.model.errors import (
+    DuplicateMethodError,
+    MeshError,
+    NotFoundError,
+    UnavailableError,
+)
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.payload import Message, Payload
 from collector_mesh.domain.model.snapshot import ConnectionInfo, Explanation, Snapshot
@@ -37,9 +42,9 @@ class Collector(Caller):
 
     Args:
         collector_id: unique in the mesh; letters, digits and `._-`, at most 128.
-        listen: HOST:PORT, port 0 for a free one; without it nobody can connect to this collector and
-            it can connect to nobody. With a transport of your own it is whatever that takes, by
-            default the collector id.
+        listen: HOST:PORT, port 0 for a free one; without it nobody can connect to this collector, but
+            it can connect to others, and is called over the links that it has opened. With a transport
+            of your own it is whatever that takes, by default the collector id.
         advertise: HOST:PORT that others dial instead; needed where `listen` is a wildcard.
         namespaces: namespaces to be a member of, beside those of the services.
         services: services to serve.
@@ -226,6 +231,51 @@ class Collector(Caller):
         key.check()
         self._handlers.register(method_from(key, handler, idempotent=idempotent), replace=replace)
 
+    def add_service(self, service: Service, *, replace: bool = False) -> None:
+        """Serve a service from now on; its namespace becomes one of this collector.
+
+        Peers are told at once, and route by it within a round trip.
+
+        Raises:
+            DuplicateMethodError: one of its methods is registered already, and is not to be replaced; then
+                none is added.
+        """
+        if not replace:
+            for method in service.methods:
+                if self._handlers.find(method.key) is not None:
+                    raise DuplicateMethodError(f"method {method.key} is registered already")
+        self._handlers.add_namespace(service.namespace)
+        for method in service.methods:
+            self._handlers.register(method, replace=replace)
+
+    def remove_service(self, service: Service) -> None:
+        """Serve the methods of a service no longer. Calls that are running go on; the namespace stays.
+
+        Raises:
+            NotFoundError: one of its methods is not registered; then none is removed.
+        """
+        for method in service.methods:
+            if self._handlers.find(method.key) is None:
+                raise NotFoundError(f"method {method.key} is not registered")
+        for method in service.methods:
+            self._handlers.unregister(method.key)
+
+    def add_namespace(self, namespace: str) -> None:
+        """Become a member of a namespace. Idempotent.
+
+        Raises:
+            InvalidCallError: it is no name.
+        """
+        self._handlers.add_namespace(namespace)
+
+    def remove_namespace(self, namespace: str) -> None:
+        """Leave a namespace; what was served in it goes with it. Calls that are running go on.
+
+        Raises:
+            NotFoundError: it is not one of this collector.
+        """
+        self._handlers.remove_namespace(namespace)
+
     def set_validator(self, validator: Validator | None) -> None:
         """Set, replace or (with None) remove the validator; calls that it has allowed go on."""
         self.container.executor().validator = validator
@@ -239,12 +289,13 @@ class Collector(Caller):
         """Connect to a collector, and stay connected until `disconnect`.
 
         Raises:
-            InvalidCallError: it is no address, or it is this collector's own; or this one does not
-                listen.
+            InvalidCallError: it is no address, or it is this collector's own.
             UnavailableError: nobody has answered within so many seconds.
             MeshError: the other one has refused.
         """
-        return (await self._open_peering().connect(address, timeout=timeout)).info
+        return (await self._open_peering().connect(address, timeout=timeout)).info(
+            self.container.clock().now()
+        )
 
     async def disconnect(self, peer_id: str) -> None:
         """Forget a peer and do not dial it anymore.
@@ -266,16 +317,20 @@ class Collector(Caller):
     def snapshot(self) -> Snapshot:
         """What this collector is and knows, now."""
         parts = self.container
+        now = parts.clock().now()
+        links = parts.links()
         return Snapshot(
             collector_id=self.collector_id,
             address=self.address,
             state=self._lifetime.state,
             namespaces=self._handlers.namespaces,
             methods=tuple(method.info for method in self._handlers.methods),
-            connections=tuple(connection.info for connection in parts.topology()),
+            connections=tuple(connection.info(now) for connection in parts.topology()),
             dialing=self._peering.dialing if self._peering is not None else (),
             running=parts.running().taken,
             outgoing=parts.outgoing().taken,
+            clients=links.clients,
+            ended=links.recently_ended,
         )
 
     def __repr__(self) -> str:

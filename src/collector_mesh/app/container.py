@@ -3,16 +3,22 @@
 from dependency_injector import containers, providers
 
 from collector_mesh.adapters.runtime.clock import LoopClock
+from collector_mesh.adapters.runtime.pump import LoopPump
 from collector_mesh.adapters.runtime.randomness import SystemRandomness
 from collector_mesh.adapters.runtime.tasks import LoopTasks
 from collector_mesh.adapters.telemetry.logs import LoggingObserver
 from collector_mesh.app.options import ClientOptions, Options
 from collector_mesh.app.settings import Settings
+from collector_mesh.domain.client_link import ClientLink
 from collector_mesh.domain.dispatcher import Dispatcher
 from collector_mesh.domain.executor import Executor
 from collector_mesh.domain.gateway import CollectorGateway
 from collector_mesh.domain.greeter import Greeter
 from collector_mesh.domain.handlers import HandlerRegistry
+from collector_mesh.domain.link.health import Heartbeats
+from collector_mesh.domain.link.outbox import Batching
+from collector_mesh.domain.links import LinkRules, Links
+from collector_mesh.domain.membership import Membership
 from collector_mesh.domain.model.address import HostPort
 from collector_mesh.domain.peering import Peering, PeeringTimes
 from collector_mesh.domain.policies.admission import Slots
@@ -57,6 +63,15 @@ def _times(settings: Settings) -> PeeringTimes:
     return PeeringTimes(refresh=settings.refresh_interval, expiry=settings.peer_expiry)
 
 
+def _link_rules(settings: Settings) -> LinkRules:
+    return LinkRules(
+        max_links=settings.max_links,
+        max_payload_bytes=settings.max_payload_bytes,
+        batching=Batching(queue_bytes=settings.link_queue_bytes),
+        heartbeats=Heartbeats(interval=settings.heartbeat_interval),
+    )
+
+
 def _backoff(settings: Settings) -> Backoff:
     return Backoff(first=settings.reconnect_first, cap=settings.reconnect_cap)
 
@@ -73,8 +88,26 @@ class CollectorContainer(containers.DeclarativeContainer):
     tasks = providers.Singleton(LoopTasks, clock, max_threads=settings.provided.max_threads)
     transport = providers.Singleton(_transport, options, settings, clock)
 
+    pump = providers.Singleton(LoopPump, clock)
+
     handlers = providers.Singleton(HandlerRegistry)
     topology = providers.Singleton(Topology)
+    membership = providers.Singleton(
+        Membership, options.provided.collector_id, topology, tasks=tasks, clock=clock, observer=observer
+    )
+    links = providers.Singleton(
+        Links,
+        options.provided.collector_id,
+        handlers,
+        topology,
+        membership,
+        transport=transport,
+        pump=pump,
+        tasks=tasks,
+        clock=clock,
+        dice=dice,
+        rules=providers.Factory(_link_rules, settings),
+    )
     running = providers.Singleton(Slots, settings.provided.max_running)
     outgoing = providers.Singleton(Slots, settings.provided.max_outgoing)
     router = providers.Singleton(Router, options.provided.collector_id, handlers, topology)
@@ -98,11 +131,12 @@ class CollectorContainer(containers.DeclarativeContainer):
         options.provided.collector_id,
         handlers,
         topology,
+        membership,
+        links,
         transport=transport,
         tasks=tasks,
         clock=clock,
         dice=dice,
-        observer=observer,
         backoff=providers.Factory(_backoff, settings),
         times=providers.Factory(_times, settings),
     )
@@ -114,6 +148,7 @@ class CollectorContainer(containers.DeclarativeContainer):
         router,
         topology,
         peering,
+        tasks=tasks,
         clock=clock,
         dice=dice,
         slots=outgoing,
@@ -125,6 +160,7 @@ class CollectorContainer(containers.DeclarativeContainer):
         options.provided.collector_id,
         handlers,
         topology,
+        membership,
         peering,
         transport=transport,
         clock=clock,
@@ -137,6 +173,8 @@ class CollectorContainer(containers.DeclarativeContainer):
         dispatcher,
         executor,
         greeter,
+        links,
+        collector_id=options.provided.collector_id,
         clock=clock,
         default_timeout=settings.provided.default_timeout,
     )
@@ -150,3 +188,16 @@ class ClientContainer(containers.DeclarativeContainer):
 
     clock = providers.Singleton(LoopClock)
     transport = providers.Singleton(_transport, options, settings, clock)
+    dice = providers.Singleton(SystemRandomness)
+    tasks = providers.Singleton(LoopTasks, clock, max_threads=settings.provided.max_threads)
+    pump = providers.Singleton(LoopPump, clock)
+    link = providers.Singleton(
+        ClientLink,
+        options.provided.address,
+        transport=transport,
+        pump=pump,
+        tasks=tasks,
+        clock=clock,
+        dice=dice,
+        rules=providers.Factory(_link_rules, settings),
+    )

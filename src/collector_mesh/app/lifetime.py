@@ -32,22 +32,23 @@ class Lifetime:
         """
         parts = self._container
         collector_id = parts.options().collector_id
-        peering, observer = parts.peering(), parts.observer()
+        peering, links, observer = parts.peering(), parts.links(), parts.observer()
+        gateway = parts.gateway()
         async with AsyncExitStack() as opened:
             opened.push_async_callback(self._close)
             for address in peers:
                 parts.transport().check_address(address)
             if listen is not None:
-                listening = parts.transport().listen(listen, parts.gateway())
+                listening = parts.transport().listen(listen, gateway)
                 self.listener = await opened.enter_async_context(listening)
-                peering.address = self.listener.address
+                links.address = self.listener.address
             opened.push_async_callback(peering.close)
             peering.start()
             for address in peers:
                 peering.want(address)
             opened.push_async_callback(self._drain)
             self.state = "serving"
-            observer.tell(Started(collector_id, peering.address))
+            observer.tell(Started(collector_id, links.address))
             yield
 
     async def _drain(self) -> None:
@@ -60,6 +61,7 @@ class Lifetime:
         parts.observer().tell(Draining(options.collector_id))
         if self.listener is not None:
             await self.listener.drain()
+        await parts.links().announce_drain()
         until = clock.now() + settings.drain_timeout
         alarm = clock.alarm()
         while (running.taken or outgoing.taken) and clock.now() < until:

@@ -41,6 +41,7 @@ class Options:
 class ClientOptions:
     """What a client is made from; see `MeshClient`."""
 
+    address: str
     transport: Transport | None = None
     tls: "Tls | None" = None
     insecure: bool = False

@@ -44,7 +44,11 @@ class Settings:
         max_threads: plain handlers that run at once.
         max_attempts: collectors that are tried for one call.
         drain_timeout: seconds that running calls get to finish when the collector ends.
-        refresh_interval: seconds between two Connects to a peer that is kept up.
+        max_links: links of a collector, those of clients included.
+        heartbeat_interval: seconds of silence after which a link says something; a peer that is not heard
+            of for 3.2 times as long is dead.
+        link_queue_bytes: what may wait to be sent to one peer; beyond it calls to it are refused.
+        refresh_interval: seconds between two Connects to a peer without links that is kept up.
         peer_expiry: seconds after which a peer that has connected by itself, and was not heard of, is
             forgotten.
         reconnect_first: longest pause before the first new dial of a lost peer, in seconds.
@@ -61,6 +65,9 @@ class Settings:
     max_threads: int = attrs.field(default=32, validator=_number(1, 1024, "threads"))
     max_attempts: int = attrs.field(default=3, validator=_number(1, 100, "attempts"))
     drain_timeout: float = attrs.field(default=25.0, validator=_number(0, 3600, "seconds"))
+    max_links: int = attrs.field(default=1024, validator=_number(1, 1 << 16, "links"))
+    heartbeat_interval: float = attrs.field(default=5.0, validator=_number(0.05, 600, "seconds"))
+    link_queue_bytes: int = attrs.field(default=16 << 20, validator=_number(1 << 16, 1 << 30, "bytes"))
     refresh_interval: float = attrs.field(default=20.0, validator=_number(0.05, 3600, "seconds"))
     peer_expiry: float = attrs.field(default=60.0, validator=_number(0.1, 86400, "seconds"))
     reconnect_first: float = attrs.field(default=0.1, validator=_number(0.001, 60, "seconds"))

@@ -1,7 +1,11 @@
 """A call on its way out: checked, authorized, admitted, routed, attempted."""
 
+from collections.abc import Callable, Coroutine
+from typing import Any
+
 from collector_mesh.domain.executor import Executor
 from collector_mesh.domain.handlers import HandlerRegistry
+from collector_mesh.domain.link.entries import Cancellable
 from collector_mesh.domain.model.call import Call, Origin
 from collector_mesh.domain.model.errors import (
     DeadlineExceededError,
@@ -19,6 +23,8 @@ from collector_mesh.domain.policies.admission import Slots
 from collector_mesh.domain.policies.retry import Retry, is_discovery
 from collector_mesh.domain.ports.clock import Clock
 from collector_mesh.domain.ports.randomness import Randomness
+from collector_mesh.domain.ports.tasks import Tasks
+from collector_mesh.domain.relay import Relay
 from collector_mesh.domain.router import Router
 from collector_mesh.domain.topology import Connection, Topology
 
@@ -35,6 +41,7 @@ class Dispatcher:
         topology: Topology,
         peering: Peering,
         *,
+        tasks: Tasks,
         clock: Clock,
         dice: Randomness,
         slots: Slots,
@@ -47,6 +54,7 @@ class Dispatcher:
         self._router = router
         self._topology = topology
         self._peering = peering
+        self._tasks = tasks
         self._clock = clock
         self._dice = dice
         self._slots = slots
@@ -55,19 +63,8 @@ class Dispatcher:
 
     async def dispatch(self, call: Call) -> Reply:
         """Have a call run: on its target, else here, else on a peer that shares the namespace."""
-        slots = self._slots
-        runs_here = self._handlers.find(call.key) is not None
         try:
-            if call.origin is not Origin.LOCAL:
-                self._executor.check(call)
-                self._executor.check_open()
-            else:
-                if not runs_here:
-                    call.key.check()
-                size = len(call.payload.value)
-                if size > self._max_payload_bytes:
-                    raise PayloadTooLargeError.of(size, self._max_payload_bytes)
-            slots.take()
+            runs_here = self._admit(call)
         except MeshError as error:
             return Reply.refused(error)
         try:
@@ -82,7 +79,84 @@ class Dispatcher:
         except MeshError as error:
             return Reply.refused(error)
         finally:
-            slots.release()
+            self._slots.release()
+
+    def begin(self, call: Call, answer: Callable[[Reply], None]) -> Cancellable | None:
+        """As `dispatch`, but nobody awaits it: `answer` is called with what comes of it.
+
+        A call that runs here, or on the first peer that it is sent to, takes no task beside the handler's.
+        """
+        try:
+            runs_here = self._admit(call)
+        except MeshError as error:
+            answer(Reply.refused(error))
+            return None
+        relay = Relay(call, answer, self._slots.release, self._go_on)
+        if runs_here and call.target in ("", self._collector_id):
+            relay.run_here(self._executor)
+            return relay
+        connection = None
+        if not call.target:
+            key, now = call.key, self._clock.now()
+            connection = self._router.choose(key, tried=(), now=now, dice=self._dice)
+        if connection is not None and connection.engine is not None and call.deadline > self._clock.now():
+            relay.send(connection, connection.engine)
+        else:
+            relay.work = self._finish(relay, self._from_the_start(call))
+        return relay
+
+    def _admit(self, call: Call) -> bool:
+        """See that a call may go out, and take a slot for it; gives whether it can run here."""
+        runs_here = self._handlers.find(call.key) is not None
+        if call.origin is not Origin.LOCAL:
+            self._executor.check(call)
+            self._executor.check_open()
+        else:
+            if not runs_here:
+                call.key.check()
+            size = len(call.payload.value)
+            if size > self._max_payload_bytes:
+                raise PayloadTooLargeError.of(size, self._max_payload_bytes)
+        self._slots.take()
+        return runs_here
+
+    def _go_on(self, relay: Relay, reply: Reply) -> bool:
+        """What to do with the first reply to a call that nobody awaits; True if it goes elsewhere."""
+        call, connection = relay.call, relay.connection
+        attempts, refusal = 1, reply
+        if connection is None:
+            if not self._goes_on(call, reply, 1):
+                return False
+            relay.work = self._finish(relay, self._to_peers(call, refusal))
+            return True
+        if is_discovery(reply):
+            self._topology.note_lacks(call.key, connection.peer_id, now=self._clock.now())
+            attempts = 0
+        elif not self._goes_on(call, reply, 1):
+            return False
+        work = self._to_peers(
+            call, refusal if attempts else None, tried=connection.peer_id, attempts=attempts
+        )
+        relay.work = self._finish(relay, work)
+        return True
+
+    def _finish(self, relay: Relay, work: Coroutine[Any, Any, Reply]) -> Cancellable:
+        """Do what is left of a call that nobody awaits in a task of its own."""
+
+        def settle(reply: Reply | None, error: BaseException | None) -> None:
+            if reply is None:
+                known = error if isinstance(error, MeshError) else UnavailableError("it was stopped")
+                reply = Reply.refused(known)
+            relay.finish(reply)
+
+        # The deadline is that of each attempt: what has run may still be told.
+        return self._tasks.launch(work, float("inf"), _nothing, settle)
+
+    async def _from_the_start(self, call: Call) -> Reply:
+        try:
+            return await (self._to_target(call) if call.target else self._to_peers(call, None))
+        except MeshError as error:
+            return Reply.refused(error)
 
     async def _to_target(self, call: Call) -> Reply:
         target = call.target
@@ -99,17 +173,20 @@ class Dispatcher:
             )
         return await self._attempt(connection, call)
 
-    async def _to_peers(self, call: Call, refusal: Reply | None) -> Reply:
-        """Try one peer after the other; `refusal` is what came of the attempt here, if there was one."""
+    async def _to_peers(
+        self, call: Call, refusal: Reply | None, *, tried: str = "", attempts: int | None = None
+    ) -> Reply:
+        """Try one peer after the other; `refusal` is what came of the attempt before, if there was one."""
         key = call.key
-        tried: set[str] = set()
-        attempts = 0 if refusal is None else 1
+        seen = {tried} if tried else set()
+        if attempts is None:
+            attempts = 0 if refusal is None else 1
         while True:
             now = self._clock.now()
-            connection = self._router.choose(key, tried=tried, now=now, dice=self._dice)
+            connection = self._router.choose(key, tried=seen, now=now, dice=self._dice)
             if connection is None:
                 break
-            tried.add(connection.peer_id)
+            seen.add(connection.peer_id)
             reply = await self._attempt(connection, call)
             if is_discovery(reply):
                 self._topology.note_lacks(key, connection.peer_id, now=self._clock.now())
@@ -120,8 +197,9 @@ class Dispatcher:
             refusal = reply
         if refusal is not None:
             return refusal
-        sharing = self._topology.sharing(key.namespace)
-        if sharing and all(connection.state != "live" for connection in sharing):
+        known = (*self._topology.having(key), *self._topology.silent(key.namespace))
+        if known and not any(connection.is_up for connection in known):
+            self._peering.dial_now(known)
             raise UnavailableError(f"no collector for namespace {quoted(key.namespace)} answers")
         raise NotFoundError(f"no collector found for namespace {quoted(key.namespace)}")
 
@@ -132,11 +210,13 @@ class Dispatcher:
         return self._retry.allows(reply, attempts=attempts, idempotent=idempotent)
 
     async def _attempt(self, connection: Connection, call: Call) -> Reply:
-        now = self._clock.now()
-        if call.deadline <= now:
-            raise DeadlineExceededError("deadline exceeded", executed=Executed.NO)
-        if connection.state != "live":
-            raise UnavailableError(f"collector {quoted(connection.peer_id)} does not answer")
+        if call.deadline <= self._clock.now():
+            error = DeadlineExceededError("deadline exceeded", executed=Executed.NO)
+            return Reply.refused(error)
+        if not connection.is_up:
+            self._peering.dial_now((connection,))
+            text = f"collector {quoted(connection.peer_id)} does not answer: {connection.reason}"
+            return Reply.refused(UnavailableError(text))
         connection.in_flight += 1
         try:
             reply = await connection.link.serve(call)
@@ -148,3 +228,7 @@ class Dispatcher:
             connection.in_flight -= 1
         connection.last_news = self._clock.now()
         return reply
+
+
+def _nothing() -> None:
+    """Nothing is given back when the work has ended."""

@@ -31,9 +31,24 @@ from collector_mesh.domain.ports.authorizer import Authorizer
 from collector_mesh.domain.ports.clock import Clock
 from collector_mesh.domain.ports.observer import Observer
 from collector_mesh.domain.ports.randomness import Randomness
-from collector_mesh.domain.ports.tasks import Tasks
+from collector_mesh.domain.ports.tasks import Job, Tasks
 from collector_mesh.domain.ports.validator import Validator
 from collector_mesh.domain.topology import Topology
+
+
+class _Begun:
+    """A call that is running, and that nobody awaits."""
+
+    __slots__ = ("_context", "_job")
+
+    def __init__(self, job: Job, context: CallContext) -> None:
+        self._job = job
+        self._context = context
+
+    def cancel(self) -> None:
+        """Stop it."""
+        self._context.cancel()
+        self._job.cancel()
 
 
 class Executor:
@@ -74,16 +89,29 @@ class Executor:
     async def serve(self, call: Call) -> Reply:
         """Run a call that has come from outside."""
         try:
-            self.check(call)
-            if not self._handlers.has_namespace(call.key.namespace):
-                raise NotFoundError(f"namespace {quoted(call.key.namespace)} not found")
-            if call.caller and not self._topology.shares(call.caller, call.key.namespace):
-                raise ForbiddenError(
-                    f"namespace {quoted(call.key.namespace)} is not shared with {quoted(call.caller)}"
-                )
+            self._check_serve(call)
         except MeshError as error:
             return Reply.refused(error)
         return await self.run(call)
+
+    def begin_serve(self, call: Call, answer: Callable[[Reply], None]) -> Job | None:
+        """As `serve`, but nobody awaits it: `answer` is called with what comes of it."""
+        try:
+            self._check_serve(call)
+        except MeshError as error:
+            answer(Reply.refused(error))
+            return None
+        return self.begin(call, answer)
+
+    def _check_serve(self, call: Call) -> None:
+        self.check(call)
+        namespace = call.key.namespace
+        if not self._handlers.has_namespace(namespace):
+            raise NotFoundError(f"namespace {quoted(namespace)} not found")
+        if call.caller and not self._topology.shares(call.caller, namespace):
+            if self._topology.get(call.caller) is None:
+                raise UnavailableError(f"{quoted(call.caller)} is not connected anymore")
+            raise ForbiddenError(f"namespace {quoted(namespace)} is not shared with {quoted(call.caller)}")
 
     def check(self, call: Call) -> None:
         """Check the fields of a call from outside and whether its sender may use the namespace.
@@ -114,29 +142,61 @@ class Executor:
     async def run(self, call: Call) -> Reply:
         """Run a call whose fields have been checked."""
         # On the way of every call: what an object or a call more would cost is seen in the benchmark.
-        slots = self._slots
-        method = self._handlers.find(call.key)
         try:
-            if call.origin is not Origin.LOCAL:
-                self.check_open()
-            if call.deadline <= self._clock.now():
-                raise DeadlineExceededError("deadline exceeded", executed=Executed.NO)
-            if method is None and self.validator is None:
-                raise self._not_found(call.key)
-            slots.take()
+            method = self._admit(call)
         except MeshError as error:
             return Reply.refused(error)
         context = CallContext(call, self._collector_id, self._clock.now)
+        work = self._work(call, context, method)
         try:
-            return await self._tasks.run(self._work(call, context, method), call.deadline, slots.release)
+            return await self._tasks.run(work, call.deadline, self._slots.release)
         except (DeadlineExceededError, OutcomeUnknownError) as error:
-            context.cancel()
-            if not context.has_started:
-                error.executed = Executed.NO
-            return Reply.refused(error)
+            return self._cut(context, error)
         except BaseException:
             context.cancel()
             raise
+
+    def begin(self, call: Call, answer: Callable[[Reply], None]) -> Job | None:
+        """As `run`, but nobody awaits it: `answer` is called with what comes of it."""
+        try:
+            method = self._admit(call)
+        except MeshError as error:
+            answer(Reply.refused(error))
+            return None
+        context = CallContext(call, self._collector_id, self._clock.now)
+
+        def settle(reply: Reply | None, error: BaseException | None) -> None:
+            if reply is not None:
+                answer(reply)
+            elif isinstance(error, MeshError):
+                answer(self._cut(context, error))
+            else:
+                # Not a handler's, whose errors are replies: a defect of ours, which must not be lost.
+                answer(self._failed(call.key, error or RuntimeError("no outcome")))
+
+        work = self._work(call, context, method)
+        job = self._tasks.launch(work, call.deadline, self._slots.release, settle)
+        return _Begun(job, context)
+
+    def _admit(self, call: Call) -> Method | None:
+        """See that a call may run now, and take a slot for it; gives its method, which a validator may bring."""
+        method = self._handlers.find(call.key)
+        if call.origin is not Origin.LOCAL:
+            self.check_open()
+        if call.deadline <= self._clock.now():
+            raise DeadlineExceededError("deadline exceeded", executed=Executed.NO)
+        if method is None and self.validator is None:
+            raise self._not_found(call.key)
+        self._slots.take()
+        return method
+
+    @staticmethod
+    def _cut(context: CallContext, error: MeshError) -> Reply:
+        """The reply for a call that was stopped before it had ended."""
+        context.cancel()
+        if not context.has_started:
+            error.executed = Executed.NO
+        return Reply.refused(error)
 
     def _not_found(self, key: MethodKey) -> NotFoundError:
         if not self._handlers.has_namespace(key.namespace):

@@ -6,14 +6,21 @@ from typing import TYPE_CHECKING
 from collector_mesh.domain.dispatcher import Dispatcher
 from collector_mesh.domain.executor import Executor
 from collector_mesh.domain.greeter import Greeter
+from collector_mesh.domain.link.entries import TakenCall
+from collector_mesh.domain.links import Links
 from collector_mesh.domain.model.call import NO_HINTS, Call, Origin, checked_metadata
-from collector_mesh.domain.model.errors import MeshError
+from collector_mesh.domain.model.errors import ForbiddenError, InvalidCallError, LoopError, MeshError
+from collector_mesh.domain.model.frames import Mode
 from collector_mesh.domain.model.introduction import Offer, Welcome
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.payload import Payload
 from collector_mesh.domain.model.status import Reply
 from collector_mesh.domain.ports.clock import Clock
+from collector_mesh.domain.ports.frame_stream import FrameStream
 from collector_mesh.domain.ports.gateway import Gateway
+
+MAX_HOPS = 4
+"""How often a call may be passed on."""
 
 
 class CollectorGateway:
@@ -24,15 +31,51 @@ class CollectorGateway:
         dispatcher: Dispatcher,
         executor: Executor,
         greeter: Greeter,
+        links: Links,
         *,
+        collector_id: str,
         clock: Clock,
         default_timeout: float,
     ) -> None:
         self._dispatcher = dispatcher
         self._executor = executor
         self._greeter = greeter
+        self._links = links
+        self._collector_id = collector_id
         self._clock = clock
         self._default_timeout = default_timeout
+        links.take_call = self.take
+
+    def accept(self, stream: FrameStream) -> None:
+        """See the port."""
+        self._links.accept(stream)
+
+    def take(self, taken: TakenCall) -> None:
+        """Run a call that has come over a link."""
+        call = taken.call
+        try:
+            if call.metadata:
+                call.metadata = checked_metadata(call.metadata)
+            self._check_mode(taken)
+        except MeshError as error:
+            taken.answer(Reply.refused(error))
+            return
+        if taken.mode == Mode.SERVE:
+            taken.work = self._executor.begin_serve(call, taken.answer)
+        else:
+            taken.work = self._dispatcher.begin(call, taken.answer)
+
+    def _check_mode(self, taken: TakenCall) -> None:
+        call = taken.call
+        if taken.mode == Mode.DISPATCH:
+            if call.hops > MAX_HOPS or self._collector_id in call.visited:
+                raise LoopError(
+                    f"passed on {call.hops} times, by {', '.join(call.visited[:8])}: {MAX_HOPS} are allowed"
+                )
+        elif taken.mode != Mode.SERVE:
+            raise InvalidCallError(f"mode must be 0 (serve) or 1 (dispatch), got {taken.mode}")
+        elif call.origin is not Origin.PEER:
+            raise ForbiddenError("a client may dispatch only")
 
     async def connect(self, offer: Offer) -> Welcome:
         """See the port."""
@@ -45,7 +88,6 @@ class CollectorGateway:
         *,
         timeout: float | None = None,
         metadata: Iterable[tuple[str, str | bytes]] = (),
-        caller: str = "",
         identity: str | None = None,
     ) -> Reply:
         """See the port."""
@@ -55,8 +97,7 @@ class CollectorGateway:
                 payload,
                 self._deadline(timeout),
                 metadata=checked_metadata(metadata) if metadata else (),
-                origin=Origin.PEER if caller else Origin.CLIENT,
-                caller=caller,
+                origin=Origin.CLIENT,
                 identity=identity,
             )
         except MeshError as error:

@@ -1,6 +1,7 @@
 """What becomes of an introduction: the rules of Connect (WIRE §3)."""
 
 from collector_mesh.domain.handlers import HandlerRegistry
+from collector_mesh.domain.membership import Membership
 from collector_mesh.domain.model.errors import (
     MAX_QUOTED,
     ConflictError,
@@ -17,6 +18,7 @@ from collector_mesh.domain.model.status import Status, status_of
 from collector_mesh.domain.peering import Peering
 from collector_mesh.domain.policies.strangers import StrangerRule
 from collector_mesh.domain.ports.clock import Clock
+from collector_mesh.domain.ports.link import Link
 from collector_mesh.domain.ports.observer import Observer
 from collector_mesh.domain.ports.randomness import Randomness
 from collector_mesh.domain.ports.transport import Transport
@@ -36,6 +38,7 @@ class Greeter:
         collector_id: str,
         handlers: HandlerRegistry,
         topology: Topology,
+        membership: Membership,
         peering: Peering,
         *,
         transport: Transport,
@@ -46,6 +49,7 @@ class Greeter:
     ) -> None:
         self.is_draining = False
         """Whether everybody is refused."""
+        self._membership = membership
         self._collector_id = collector_id
         self._handlers = handlers
         self._topology = topology
@@ -95,9 +99,18 @@ class Greeter:
         """Refuse an id that is known at another address, if it is still there."""
         while True:
             holder = self._topology.get(offer.collector_id)
-            if holder is None or holder.address == offer.address:
+            if holder is None:
                 return
-            found = await self._peering.who_is_at(holder.link)
+            if holder.engine is not None:
+                if holder.is_up:
+                    raise ConflictError(
+                        f"collector id {quoted(offer.collector_id)} is held by a collector that has a link"
+                    )
+                return
+            if holder.address == offer.address:
+                return
+            # Only a link that can be asked is without an engine.
+            found = await self._peering.who_is_at(holder.link)  # type: ignore[arg-type]
             if self._topology.get(offer.collector_id) is not holder:
                 continue
             if found == offer.collector_id:
@@ -110,12 +123,16 @@ class Greeter:
         earlier = self._topology.get(offer.collector_id)
         if earlier is None and self._count_strangers() >= MAX_STRANGERS:
             raise OverloadedError.after(self._peering.times.expiry)
-        is_known = earlier is not None and earlier.address == offer.address and earlier.state == "live"
-        link = (
-            earlier.link
-            if earlier is not None and is_known
-            else self._transport.open(offer.address, caller=self._collector_id)
-        )
+        link: Link
+        if (
+            earlier is not None
+            and earlier.engine is None
+            and earlier.is_up
+            and earlier.address == offer.address
+        ):
+            link = earlier.link
+        else:
+            link = self._transport.open(offer.address)
         connection = Connection(
             offer.collector_id,
             offer.address,
@@ -125,7 +142,7 @@ class Greeter:
             dialed=earlier is not None and earlier.dialed and earlier.address == offer.address,
             last_news=self._clock.now(),
         )
-        self._peering.adopt(connection)
+        self._membership.adopt(connection)
         return connection
 
     def _count_strangers(self) -> int:

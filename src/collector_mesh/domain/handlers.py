@@ -6,7 +6,7 @@ from typing import Any, Literal
 import attrs
 
 from collector_mesh.domain.model.context import CallContext
-from collector_mesh.domain.model.errors import DuplicateMethodError, NotFoundError
+from collector_mesh.domain.model.errors import DuplicateMethodError, NotFoundError, quoted
 from collector_mesh.domain.model.names import MethodKey, check_name
 from collector_mesh.domain.model.payload import Payload
 from collector_mesh.domain.model.snapshot import MethodInfo
@@ -46,6 +46,8 @@ class HandlerRegistry:
     def __init__(self, namespaces: Iterable[str] = ()) -> None:
         self._namespaces: dict[str, None] = {}
         self._methods: dict[MethodKey, Method] = {}
+        self.on_change: Callable[[], None] = _nobody
+        """Called after each change."""
         for namespace in namespaces:
             self.add_namespace(namespace)
 
@@ -66,7 +68,22 @@ class HandlerRegistry:
             InvalidCallError: it is no name.
         """
         check_name("namespace", namespace)
-        self._namespaces[namespace] = None
+        if namespace not in self._namespaces:
+            self._namespaces[namespace] = None
+            self.on_change()
+
+    def remove_namespace(self, namespace: str) -> None:
+        """Leave a namespace; what was served in it goes with it. Calls that are running go on.
+
+        Raises:
+            NotFoundError: it is not one of this collector.
+        """
+        if namespace not in self._namespaces:
+            raise self._no_namespace(namespace)
+        del self._namespaces[namespace]
+        for key in [key for key in self._methods if key.namespace == namespace]:
+            del self._methods[key]
+        self.on_change()
 
     def has_namespace(self, namespace: str) -> bool:
         """Whether this collector is a member of a namespace."""
@@ -83,12 +100,30 @@ class HandlerRegistry:
         key = method.key
         key.check()
         if key.namespace not in self._namespaces:
-            known = ", ".join(self._namespaces) or "none"
-            raise NotFoundError(f"namespace {key.namespace!r} is not one of this collector: it has {known}")
+            raise self._no_namespace(key.namespace)
         if key in self._methods and not replace:
             raise DuplicateMethodError(f"method {key} is registered already")
         self._methods[key] = method
+        self.on_change()
+
+    def unregister(self, key: MethodKey) -> None:
+        """Make a method unavailable. Calls that are running go on.
+
+        Raises:
+            NotFoundError: there is no such method.
+        """
+        if self._methods.pop(key, None) is None:
+            raise NotFoundError(f"method {key} is not registered")
+        self.on_change()
+
+    def _no_namespace(self, namespace: str) -> NotFoundError:
+        known = ", ".join(self._namespaces) or "none"
+        return NotFoundError(f"namespace {quoted(namespace)} is not one of this collector: it has {known}")
 
     def find(self, key: tuple[str, str, str]) -> Method | None:
         """The method of that name, or None; the names need not be well-formed."""
         return self._methods.get(key)  # type: ignore[call-overload,no-any-return]  # a MethodKey is such a tuple
+
+
+def _nobody() -> None:
+    """Tell nobody of a change."""

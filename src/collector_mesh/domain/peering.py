@@ -1,9 +1,13 @@
 """The life of the connections to peers: dialed, kept up, lost, forgotten."""
 
+from collections.abc import Iterable
+
 import attrs
 from attrs.validators import gt
 
 from collector_mesh.domain.handlers import HandlerRegistry
+from collector_mesh.domain.links import Links
+from collector_mesh.domain.membership import Membership
 from collector_mesh.domain.model.errors import (
     InvalidCallError,
     MeshError,
@@ -12,20 +16,14 @@ from collector_mesh.domain.model.errors import (
     error_for,
     quoted,
 )
-from collector_mesh.domain.model.events import (
-    DialFailed,
-    Event,
-    PeerConnected,
-    PeerForgotten,
-    PeerLost,
-)
+from collector_mesh.domain.model.events import DialFailed, PeerForgotten
 from collector_mesh.domain.model.introduction import Offer, Welcome
 from collector_mesh.domain.model.names import NAME
 from collector_mesh.domain.model.status import OK
 from collector_mesh.domain.policies.backoff import Backoff
 from collector_mesh.domain.ports.clock import Alarm, Clock
-from collector_mesh.domain.ports.link import Link
-from collector_mesh.domain.ports.observer import Observer
+from collector_mesh.domain.ports.frame_stream import NoLinkError
+from collector_mesh.domain.ports.link import Link, UnaryLink
 from collector_mesh.domain.ports.randomness import Randomness
 from collector_mesh.domain.ports.tasks import Task, Tasks
 from collector_mesh.domain.ports.transport import Transport
@@ -37,16 +35,18 @@ class PeeringTimes:
     """How long things may take between peers, all in seconds.
 
     Attributes:
-        refresh: between two Connects to a peer that is kept up; well under `expiry`.
+        refresh: between two Connects to a peer without links that is kept up; well under `expiry`.
         dial: for one dial in the background, answer included.
         probe: for an address to tell who is there.
         expiry: after which a peer that has connected by itself and was not heard of is forgotten.
+        redial: at least between two dials that calls ask for, of each peer.
     """
 
     refresh: float = attrs.field(default=20.0, validator=gt(0))
     dial: float = attrs.field(default=2.0, validator=gt(0))
     probe: float = attrs.field(default=1.0, validator=gt(0))
     expiry: float = attrs.field(default=60.0, validator=gt(0))
+    redial: float = attrs.field(default=0.25, validator=gt(0))
 
 
 @attrs.define(eq=False)
@@ -56,28 +56,29 @@ class _Keeper:
     address: str
     alarm: Alarm
     peer_id: str = ""
+    link: UnaryLink | None = None
     task: Task | None = None
+    asked_for: float = 0.0
 
 
 class Peering:
-    """Brings connections into the topology and takes them out, however they came about."""
+    """Keeps the peers that are wanted connected, by a link, or by unary calls where they have none."""
 
     def __init__(
         self,
         collector_id: str,
         handlers: HandlerRegistry,
         topology: Topology,
+        membership: Membership,
+        links: Links,
         *,
         transport: Transport,
         tasks: Tasks,
         clock: Clock,
         dice: Randomness,
-        observer: Observer,
         backoff: Backoff,
         times: PeeringTimes,
     ) -> None:
-        self.address = ""
-        """Where peers dial this collector, empty while it does not listen."""
         self.times = times
         self._collector_id = collector_id
         self._handlers = handlers
@@ -86,10 +87,17 @@ class Peering:
         self._tasks = tasks
         self._clock = clock
         self._dice = dice
-        self._observer = observer
+        self._membership = membership
+        self._links = links
+        links.on_lost = self._redial
         self._backoff = backoff
         self._keepers: dict[str, _Keeper] = {}
         self._expiry: Task | None = None
+
+    @property
+    def address(self) -> str:
+        """Where peers dial this collector, empty while it does not listen."""
+        return self._links.address
 
     @property
     def dialing(self) -> tuple[str, ...]:
@@ -108,15 +116,17 @@ class Peering:
             await self._release(address)
         for connection in self._topology:
             self._topology.remove(connection.peer_id)
-            await connection.link.aclose()
+            if connection.engine is None:
+                await connection.link.aclose()
+        await self._links.close()
 
     def want(self, address: str) -> None:
         """Dial an address until somebody answers, and keep whoever does connected.
 
         Raises:
-            InvalidCallError: it is no address, or this collector does not listen.
+            InvalidCallError: it is no address.
         """
-        self._check(address)
+        self._transport.check_address(address)
         if address not in self._keepers:
             self._keep(address)
 
@@ -124,15 +134,20 @@ class Peering:
         """Connect to a collector and keep it connected.
 
         Raises:
-            InvalidCallError: it is no address, it is this collector itself, or it does not listen.
+            InvalidCallError: it is no address, or it is this collector itself; or the peer has no links,
+                and this collector does not listen.
             UnavailableError: nobody has answered within so many seconds.
             MeshError: the other one has refused.
         """
-        self._check(address)
+        self._transport.check_address(address)
         if address == self.address:
             raise InvalidCallError("cannot connect to itself")
-        connection = await self._dial(address, timeout=timeout)
-        keeper = self._keepers.get(address) or self._keep(address)
+        keeper = self._keepers.get(address)
+        connection = self._topology.get(keeper.peer_id) if keeper is not None else None
+        if connection is None or not connection.is_up or connection.engine is None:
+            connection = await self._dial(address, timeout=timeout)
+        connection.dialed = True
+        keeper = self._keepers.get(address) or self._keep(address, connection.peer_id)
         await self._assign(keeper, connection.peer_id)
         return connection
 
@@ -148,40 +163,35 @@ class Peering:
         for keeper in list(self._keepers.values()):
             if keeper.peer_id == peer_id:
                 await self._release(keeper.address)
-        self._tell(PeerForgotten(self._collector_id, peer_id, "disconnected"))
-        self._let_go(connection.link)
-
-    def adopt(self, connection: Connection) -> None:
-        """Put a connection into the topology, in the place of an earlier one to the same peer."""
-        earlier = self._topology.put(connection)
-        is_news = earlier is None or (
-            earlier.address != connection.address
-            or earlier.shared_namespaces != connection.shared_namespaces
-            or earlier.state != connection.state
-        )
-        if earlier is not None and earlier.link is not connection.link:
-            self._let_go(earlier.link)
-        if is_news:
-            self._tell(
-                PeerConnected(
-                    self._collector_id,
-                    connection.peer_id,
-                    connection.address,
-                    connection.shared_namespaces,
-                    connection.dialed,
-                )
-            )
+        self._membership.tell(PeerForgotten(self._collector_id, peer_id, "disconnected"))
+        if connection.engine is None:
+            self._membership.let_go(connection.link)
+        else:
+            self._links.leave(connection)
 
     def has_failed(self, connection: Connection, reason: str) -> None:
-        """Take down that a peer could not be reached; if it is wanted, it is dialed at once."""
-        if not connection.dialed or self._topology.get(connection.peer_id) is not connection:
+        """Take down that a peer without links could not be reached; if it is wanted, it is dialed at once."""
+        if connection.engine is not None or not connection.dialed:
             return
-        self._lose(connection, reason)
-        keeper = self._keepers.get(connection.address)
-        if keeper is not None:
-            keeper.alarm.ring()
+        if self._topology.get(connection.peer_id) is connection:
+            self._membership.lose(connection, reason)
+            self._redial(connection)
 
-    async def who_is_at(self, link: Link) -> str:
+    def dial_now(self, connections: Iterable[Connection]) -> None:
+        """A call has found nobody: dial those who are wanted and gone, without waiting for their turn."""
+        now = self._clock.now()
+        gone = {connection.peer_id for connection in connections if not connection.is_up}
+        for keeper in self._keepers.values():
+            if keeper.peer_id in gone and now - keeper.asked_for >= self.times.redial:
+                keeper.asked_for = now
+                keeper.alarm.ring()
+
+    def _redial(self, connection: Connection) -> None:
+        for keeper in self._keepers.values():
+            if keeper.peer_id == connection.peer_id:
+                keeper.alarm.ring()
+
+    async def who_is_at(self, link: UnaryLink) -> str:
         """The id of the collector that a link leads to, empty if nobody answers or tells.
 
         An introduction without an address is refused by every collector, and the refusal names it.
@@ -192,15 +202,8 @@ class Peering:
             return ""
         return welcome.collector_id
 
-    def _check(self, address: str) -> None:
-        self._transport.check_address(address)
-        if not self.address:
-            raise InvalidCallError(
-                "only a collector that listens can connect: give it an address to listen on"
-            )
-
-    def _keep(self, address: str) -> _Keeper:
-        keeper = _Keeper(address, self._clock.alarm())
+    def _keep(self, address: str, peer_id: str = "") -> _Keeper:
+        keeper = _Keeper(address, self._clock.alarm(), peer_id)
         self._keepers[address] = keeper
         keeper.task = self._tasks.start(self._keep_up(keeper), f"keep {address} connected")
         return keeper
@@ -209,9 +212,7 @@ class Peering:
         """Take down whom a keeper keeps; nobody is kept by two, whoever was dialed last stays."""
         gone = self._topology.get(keeper.peer_id)
         if gone is not None and gone.peer_id != peer_id and gone.address == keeper.address:
-            self._topology.remove(gone.peer_id)
-            self._tell(PeerForgotten(self._collector_id, gone.peer_id, f"{peer_id} is there now"))
-            self._let_go(gone.link)
+            self._membership.forget(gone, f"{peer_id} is there now")
         keeper.peer_id = peer_id
         for other in list(self._keepers.values()):
             if other is not keeper and other.peer_id == peer_id:
@@ -227,44 +228,71 @@ class Peering:
         told = ""
         while True:
             connection = self._topology.get(keeper.peer_id)
-            if connection is not None and connection.state == "live":
-                await keeper.alarm.wait(self.times.refresh)
+            if connection is not None and connection.is_up:
+                # A link tells when it ends; whoever has none is asked again and again.
+                is_rung = await keeper.alarm.wait(self.times.refresh)
+                if connection.engine is not None and not is_rung:
+                    continue
+                connection = self._topology.get(keeper.peer_id)
+                if connection is not None and connection.is_up and connection.engine is not None:
+                    continue
+            if failures or connection is not None:
+                await keeper.alarm.wait(self._backoff.pause(failures + 1, dice=self._dice))
             try:
                 connection = await self._dial(keeper.address, timeout=self.times.dial)
             except MeshError as error:
                 reason = str(error)
-                self._lose(self._topology.get(keeper.peer_id), reason, address=keeper.address)
+                gone = self._topology.get(keeper.peer_id)
+                if gone is not None and gone.address == keeper.address and gone.engine is None:
+                    self._membership.lose(gone, reason)
                 if reason != told:
-                    self._tell(DialFailed(self._collector_id, keeper.address, reason))
+                    self._membership.tell(DialFailed(self._collector_id, keeper.address, reason))
                     told = reason
                 failures += 1
-                await keeper.alarm.wait(self._backoff.pause(failures, dice=self._dice))
             else:
                 failures = 0
                 told = ""
+                connection.dialed = True
                 await self._assign(keeper, connection.peer_id)
 
     async def _dial(self, address: str, *, timeout: float) -> Connection:
-        link = self._link_in_use(address) or self._transport.open(address, caller=self._collector_id)
+        keeper = self._keepers.get(address)
+        link = keeper.link if keeper is not None else None
+        if link is None:
+            try:
+                return await self._links.dial(address, timeout=timeout)
+            except NoLinkError:
+                link = self._transport.open(address)
+        return await self._introduce(address, link, timeout=timeout)
+
+    async def _introduce(self, address: str, link: UnaryLink, *, timeout: float) -> Connection:
+        """Connect to a peer that has no links."""
+        if not self.address:
+            raise InvalidCallError(
+                f"{address} has no links, and only a collector that listens can connect to it:"
+                " give this one an address to listen on"
+            )
         offer = Offer(self._collector_id, self.address, self._handlers.namespaces)
+        keeper = self._keepers.get(address)
         try:
             welcome = await link.connect(offer, timeout=timeout)
             connection = self._connection(address, link, offer, welcome)
         except BaseException:
-            if self._link_in_use(address) is not link:
-                self._let_go(link)
+            if keeper is not None:
+                # It may be another one next time, that has links.
+                keeper.link = None
+            if not self._is_in_use(link):
+                self._membership.let_go(link)
             raise
-        self.adopt(connection)
+        if keeper is not None:
+            keeper.link = link
+        self._membership.adopt(connection)
         return connection
 
-    def _link_in_use(self, address: str) -> Link | None:
-        keeper = self._keepers.get(address)
-        connection = self._topology.get(keeper.peer_id) if keeper else None
-        if connection is None or connection.state != "live" or connection.address != address:
-            return None
-        return connection.link
+    def _is_in_use(self, link: Link) -> bool:
+        return any(connection.link is link for connection in self._topology)
 
-    def _connection(self, address: str, link: Link, offer: Offer, welcome: Welcome) -> Connection:
+    def _connection(self, address: str, link: UnaryLink, offer: Offer, welcome: Welcome) -> Connection:
         status = welcome.status
         if status.code != OK.code:
             text = status.message or f"status {status.code}"
@@ -285,29 +313,12 @@ class Peering:
             last_news=self._clock.now(),
         )
 
-    def _lose(self, connection: Connection | None, reason: str, *, address: str = "") -> None:
-        if connection is None or connection.state == "reconnecting":
-            return
-        if address and connection.address != address:
-            return
-        connection.state = "reconnecting"
-        self._tell(PeerLost(self._collector_id, connection.peer_id, connection.address, reason))
-
     async def _forget_silent(self) -> None:
         alarm = self._clock.alarm()
         while True:
             await alarm.wait(self.times.expiry / 12)
             oldest = self._clock.now() - self.times.expiry
             for connection in self._topology:
-                if not connection.dialed and connection.last_news < oldest:
-                    self._topology.remove(connection.peer_id)
-                    self._tell(PeerForgotten(self._collector_id, connection.peer_id, "not heard of"))
-                    self._let_go(connection.link)
-
-    def _let_go(self, link: Link) -> None:
-        # Whoever still waits for an answer over it gets one in time, or none at all.
-        work = link.aclose(grace=self.times.expiry)
-        self._tasks.start(work, f"close the link to {link.address}")
-
-    def _tell(self, event: Event) -> None:
-        self._observer.tell(event)
+                is_linked = connection.engine is not None and connection.is_up
+                if not connection.dialed and not is_linked and connection.last_news < oldest:
+                    self._membership.forget(connection, "not heard of")

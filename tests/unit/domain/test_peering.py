@@ -73,7 +73,7 @@ def test_only_who_listens_can_connect_and_not_to_itself(world: World) -> None:
         connect(world, "self:1")
     with pytest.raises(InvalidCallError, match="address must have a colon"):
         connect(world, "nonsense")
-    world.peering.address = ""
+    world.links.address = ""
     with pytest.raises(InvalidCallError, match="only a collector that listens can connect"):
         connect(world)
 

@@ -28,7 +28,7 @@ def test_a_peer_has_one_connection_and_the_newer_one_stays() -> None:
     assert topology.put(second) is first
 
     assert list(topology) == [second]
-    assert (list(topology.sharing("users")), list(topology.sharing("orders"))) == ([], [second])
+    assert (list(topology.silent("users")), list(topology.silent("orders"))) == ([], [second])
 
 
 def test_what_a_peer_lacks_is_remembered_for_a_while() -> None:
@@ -84,7 +84,7 @@ class IndexMachine(RuleBasedStateMachine):
         assert len(self.topology) == len(self.shared)
         for namespace in NAMESPACES:
             wanted = {peer for peer, shared in self.shared.items() if namespace in shared}
-            found = [c.peer_id for c in self.topology.sharing(namespace)]
+            found = [c.peer_id for c in self.topology.silent(namespace)]
             assert set(found) == wanted
             assert len(found) == len(wanted)
             assert all(self.topology.shares(peer, namespace) == (peer in wanted) for peer in "abcdefg")

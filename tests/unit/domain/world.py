@@ -9,6 +9,7 @@ from collector_mesh.app.testing.fakes import (
     FakeDice,
     FakeLink,
     FakeObserver,
+    FakePump,
     FakeTasks,
     FakeTransport,
     run,
@@ -18,6 +19,8 @@ from collector_mesh.domain.executor import Executor
 from collector_mesh.domain.gateway import CollectorGateway
 from collector_mesh.domain.greeter import Greeter
 from collector_mesh.domain.handlers import HandlerRegistry, Method
+from collector_mesh.domain.links import LinkRules, Links
+from collector_mesh.domain.membership import Membership
 from collector_mesh.domain.model.call import Call, Origin
 from collector_mesh.domain.model.context import CallContext
 from collector_mesh.domain.model.names import MethodKey
@@ -28,12 +31,22 @@ from collector_mesh.domain.policies.admission import Slots
 from collector_mesh.domain.policies.backoff import Backoff
 from collector_mesh.domain.policies.retry import Retry
 from collector_mesh.domain.policies.strangers import EVERYBODY
+from collector_mesh.domain.ports.frame_stream import NoLinkError
 from collector_mesh.domain.router import Router
 from collector_mesh.domain.topology import Connection, Topology
 
 ECHO = MethodKey("users", "UserService", "Echo")
 THERE = MethodKey("orders", "OrderService", "CreateOrder")
 MAX_PAYLOAD = 1000
+
+
+class Linkless(Links):
+    """Links in a mesh where nobody else has any."""
+
+    async def dial(self, address: str, *, timeout: float) -> Connection:
+        """See `Links`."""
+        _ = timeout
+        raise NoLinkError(f"{address} has no links")
 
 
 class World:
@@ -60,19 +73,35 @@ class World:
             slots=self.running,
             max_payload_bytes=MAX_PAYLOAD,
         )
+        self.membership = Membership(
+            "self", self.topology, tasks=self.tasks, clock=self.clock, observer=self.observer
+        )
+        self.links = Linkless(
+            "self",
+            self.handlers,
+            self.topology,
+            self.membership,
+            transport=self.transport,
+            pump=FakePump(),
+            tasks=self.tasks,
+            clock=self.clock,
+            dice=self.dice,
+            rules=LinkRules(),
+        )
         self.peering = Peering(
             "self",
             self.handlers,
             self.topology,
+            self.membership,
+            self.links,
             transport=self.transport,
             tasks=self.tasks,
             clock=self.clock,
             dice=self.dice,
-            observer=self.observer,
             backoff=Backoff(),
             times=PeeringTimes(),
         )
-        self.peering.address = "self:1"
+        self.links.address = "self:1"
         self.router = Router("self", self.handlers, self.topology)
         self.dispatcher = Dispatcher(
             "self",
@@ -81,6 +110,7 @@ class World:
             self.router,
             self.topology,
             self.peering,
+            tasks=self.tasks,
             clock=self.clock,
             dice=self.dice,
             slots=self.outgoing,
@@ -91,6 +121,7 @@ class World:
             "self",
             self.handlers,
             self.topology,
+            self.membership,
             self.peering,
             transport=self.transport,
             clock=self.clock,
@@ -99,7 +130,13 @@ class World:
             strangers=EVERYBODY,
         )
         self.gateway = CollectorGateway(
-            self.dispatcher, self.executor, self.greeter, clock=self.clock, default_timeout=15.0
+            self.dispatcher,
+            self.executor,
+            self.greeter,
+            self.links,
+            collector_id="self",
+            clock=self.clock,
+            default_timeout=15.0,
         )
         self.method(ECHO, echo)
 

@@ -13,14 +13,16 @@ from collector_mesh.adapters.grpc.channels import (
     open_channel,
     server_options,
 )
+from collector_mesh.adapters.grpc.link_stream import DialedStream, LinkService
 from collector_mesh.adapters.grpc.servicers import DispatcherService
 from collector_mesh.adapters.grpc.tls import Tls
-from collector_mesh.adapters.grpc.unary_link import SERVICE, UnaryLink
+from collector_mesh.adapters.grpc.unary_link import SERVICE, GrpcUnaryLink
 from collector_mesh.domain.model.address import HostPort
 from collector_mesh.domain.model.errors import InvalidCallError, ListenError
 from collector_mesh.domain.ports.clock import Clock
+from collector_mesh.domain.ports.frame_stream import FrameStream
 from collector_mesh.domain.ports.gateway import Gateway
-from collector_mesh.domain.ports.link import Link
+from collector_mesh.domain.ports.link import UnaryLink
 from collector_mesh.domain.ports.transport import Listener, Transport
 
 _GRACE = 1.0
@@ -99,9 +101,11 @@ class GrpcTransport:
                 keepalive_interval=self._keepalive_interval,
             )
         )
-        service = DispatcherService(gateway, proves_identity=self._tls is not None and self._tls.is_mutual)
+        is_mutual = self._tls is not None and self._tls.is_mutual
+        service = DispatcherService(gateway, proves_identity=is_mutual)
+        links = LinkService(gateway.accept, proves_identity=is_mutual)
         server_health = health.aio.HealthServicer()
-        server.add_generic_rpc_handlers((service.handler(),))
+        server.add_generic_rpc_handlers((service.handler(), links.handler()))
         health_pb2_grpc.add_HealthServicer_to_server(server_health, server)
         if self._reflection:
             from collector_mesh.adapters.grpc.reflection import add_reflection
@@ -120,14 +124,20 @@ class GrpcTransport:
         finally:
             await server.stop(_GRACE)
 
-    def open(self, address: str, *, caller: str) -> Link:  # noqa: ARG002  # unary calls name no caller
+    def dial(self, address: str) -> FrameStream:
         """See the port."""
+        return DialedStream(address, self._channel(address))
+
+    def open(self, address: str) -> UnaryLink:
+        """See the port."""
+        return GrpcUnaryLink(address, self._channel(address), self._clock)
+
+    def _channel(self, address: str) -> grpc.aio.Channel:
         self.check_address(address)
         options = channel_options(
             max_payload_bytes=self._max_payload_bytes, keepalive_interval=self._keepalive_interval
         )
-        channel = open_channel(HostPort.parse(address), self._tls, insecure=self._insecure, options=options)
-        return UnaryLink(address, channel, self._clock)
+        return open_channel(HostPort.parse(address), self._tls, insecure=self._insecure, options=options)
 
     def _advertised(self, asked: HostPort) -> HostPort:
         if self._advertise is not None:

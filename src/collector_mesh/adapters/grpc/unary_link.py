@@ -30,7 +30,7 @@ from collector_mesh.domain.model.errors import (
 from collector_mesh.domain.model.introduction import Offer, Welcome
 from collector_mesh.domain.model.status import OK, Metadata, Reply
 from collector_mesh.domain.ports.clock import Clock
-from collector_mesh.domain.ports.link import Link
+from collector_mesh.domain.ports.link import UnaryLink
 
 T = TypeVar("T")
 _Method = grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]
@@ -47,7 +47,7 @@ _MAX_IN_FLIGHT = MAX_STREAMS // 2
 """A stream that has ended here counts at the peer until it has heard of it; beyond its limit it refuses."""
 
 
-class UnaryLink:
+class GrpcUnaryLink:
     """A link to one address over one channel.
 
     Made inside the loop that uses it, and not to be used after a fork.
@@ -185,4 +185,4 @@ class UnaryLink:
 
 
 if TYPE_CHECKING:
-    _fits: type[Link] = UnaryLink
+    _fits: type[UnaryLink] = GrpcUnaryLink

@@ -30,14 +30,69 @@ else:
 
 
 class _Job:
-    """Work that somebody waits for."""
+    """Work in a task of its own."""
 
-    __slots__ = ("deadline", "outcome", "task")
+    __slots__ = ("_jobs", "deadline", "ended", "is_over", "is_settled", "settle", "task", "work")
 
-    def __init__(self, outcome: "asyncio.Future[Any]", deadline: float) -> None:
-        self.outcome = outcome
+    def __init__(
+        self,
+        jobs: "dict[_Job, None]",
+        work: Coroutine[Any, Any, Any],
+        deadline: float,
+        ended: Callable[[], None],
+        settle: Callable[[Any, BaseException | None], None],
+    ) -> None:
+        self._jobs = jobs
+        self.work = work
         self.deadline = deadline
+        self.ended = ended
+        self.settle = settle
+        self.is_settled = False
+        self.is_over = False
         self.task: asyncio.Task[None] | None = None
+
+    def cancel(self) -> None:
+        """See the port."""
+        self.is_settled = True
+        if self.task is not None and not self.is_over:
+            # The work may go on for a while: it is over when its task is.
+            self.task.cancel()
+            self.task.add_done_callback(self._has_ended)
+
+    def stop(self, error: BaseException) -> None:
+        """Cancel the work, and tell whoever waits for it why."""
+        if not self.is_settled:
+            settle = self.settle
+            self.cancel()
+            settle(None, error)
+
+    async def drive(self) -> None:
+        """What the task runs."""
+        result = error = None
+        try:
+            result = await self.work
+        except asyncio.CancelledError:
+            self._end()
+            if not self.is_settled:
+                self.is_settled = True
+                self.settle(None, OutcomeUnknownError("outcome unknown: cancelled"))
+            raise
+        except Exception as raised:  # noqa: BLE001  # it goes to whoever waits
+            error = raised
+        self._end()
+        if not self.is_settled:
+            self.is_settled = True
+            self.settle(result, error)
+
+    def _end(self) -> None:
+        self.is_over = True
+        del self._jobs[self]
+        self.ended()
+
+    def _has_ended(self, _task: "asyncio.Task[None]") -> None:
+        if not self.is_over:
+            self.work.close()  # it has not even begun if its task was cancelled at once
+            self._end()
 
 
 class _Background:
@@ -64,24 +119,48 @@ class LoopTasks:
 
     async def run(self, work: Coroutine[Any, Any, T], deadline: float, ended: Callable[[], None]) -> T:
         """See the port."""
-        loop = self._loop
-        if loop is None:
-            loop = self._loop = asyncio.get_running_loop()
-        job = _Job(loop.create_future(), deadline)
+        outcome: asyncio.Future[T] = self._running_loop().create_future()
+
+        def settle(result: T | None, error: BaseException | None) -> None:
+            if outcome.done():
+                return
+            if error is None:
+                outcome.set_result(result)  # type: ignore[arg-type]  # None only if T is None
+            else:
+                outcome.set_exception(error)
+
+        job = self.launch(work, deadline, ended, settle)
+        try:
+            return await outcome
+        except BaseException:
+            job.cancel()
+            raise
+
+    def launch(
+        self,
+        work: Coroutine[Any, Any, T],
+        deadline: float,
+        ended: Callable[[], None],
+        settle: Callable[[T | None, BaseException | None], None],
+    ) -> _Job:
+        """See the port."""
+        loop = self._running_loop()
+        job = _Job(self._jobs, work, deadline, ended, settle)
         self._jobs[job] = None
         if self._sweep is None:
             self._sweep = loop.call_later(SWEEP_SECONDS, self._look_at_deadlines)
-        task = job.task = _new_task(self._settle(job.outcome, work), loop=loop)
-        try:
-            result: T = await job.outcome
-        except BaseException:
-            # The work may go on for a while: it is over when its task is.
-            task.cancel()
-            task.add_done_callback(partial(self._end, job, work, ended))
-            raise
-        del self._jobs[job]
-        ended()
-        return result
+        job.task = _new_task(job.drive(), loop=loop)
+        return job
+
+    def promise(self) -> "asyncio.Future[Any]":
+        """See the port."""
+        return self._running_loop().create_future()
+
+    def _running_loop(self) -> asyncio.AbstractEventLoop:
+        loop = self._loop
+        if loop is None:
+            loop = self._loop = asyncio.get_running_loop()
+        return loop
 
     def being_cancelled(self) -> bool:
         """See the port."""
@@ -123,9 +202,9 @@ class LoopTasks:
 
     def cancel_all(self) -> int:
         """See the port."""
-        left = [job for job in self._jobs if not job.outcome.done()]
+        left = [job for job in self._jobs if not job.is_settled]
         for job in left:
-            job.outcome.set_exception(OutcomeUnknownError("outcome unknown: cancelled at the end of a drain"))
+            job.stop(OutcomeUnknownError("outcome unknown: cancelled at the end of a drain"))
         return len(left)
 
     async def close(self) -> None:
@@ -144,38 +223,12 @@ class LoopTasks:
             self._sweep = None
         self._threads.close()
 
-    @staticmethod
-    async def _settle(outcome: "asyncio.Future[T]", work: Coroutine[Any, Any, T]) -> None:
-        try:
-            result = await work
-        except asyncio.CancelledError:
-            if not outcome.done():
-                outcome.set_exception(OutcomeUnknownError("outcome unknown: cancelled"))
-            raise
-        except Exception as error:  # noqa: BLE001  # it goes to whoever waits
-            if not outcome.done():
-                outcome.set_exception(error)
-        else:
-            if not outcome.done():
-                outcome.set_result(result)
-
-    def _end(
-        self,
-        job: _Job,
-        work: Coroutine[Any, Any, Any],
-        ended: Callable[[], None],
-        _task: "asyncio.Task[None]",
-    ) -> None:
-        work.close()  # it has not even begun if its task was cancelled at once
-        del self._jobs[job]
-        ended()
-
     def _look_at_deadlines(self) -> None:
         self._sweep = None
         now = self._clock.now()
-        for job in self._jobs:
-            if job.deadline <= now and not job.outcome.done():
-                job.outcome.set_exception(DeadlineExceededError("deadline exceeded"))
+        late = [job for job in self._jobs if job.deadline <= now]
+        for job in late:
+            job.stop(DeadlineExceededError("deadline exceeded"))
         if self._jobs and self._loop is not None:
             self._sweep = self._loop.call_later(SWEEP_SECONDS, self._look_at_deadlines)
 

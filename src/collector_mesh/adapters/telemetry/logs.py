@@ -23,6 +23,7 @@ _WORDS: Mapping[type[events.Event], tuple[str, int]] = MappingProxyType(
         events.PeerForgotten: ("peer_forgotten", logging.INFO),
         events.PeerRefused: ("peer_refused", logging.WARNING),
         events.DialFailed: ("dial_failed", logging.WARNING),
+        events.LinkFailed: ("link_failed", logging.WARNING),
         events.HandlerFailed: ("handler_failed", logging.ERROR),
     }
 )

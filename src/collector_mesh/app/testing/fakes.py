@@ -10,14 +10,16 @@ import attrs
 from collector_mesh.domain.model.call import Call
 from collector_mesh.domain.model.errors import InvalidCallError, UnavailableError
 from collector_mesh.domain.model.events import Event
+from collector_mesh.domain.model.frames import Frame
 from collector_mesh.domain.model.introduction import Offer, Welcome
 from collector_mesh.domain.model.status import OK, Reply
 from collector_mesh.domain.ports.clock import Alarm, Clock
+from collector_mesh.domain.ports.frame_stream import FrameStream, Machine, NoLinkError, Pump
 from collector_mesh.domain.ports.gateway import Gateway
-from collector_mesh.domain.ports.link import Link
+from collector_mesh.domain.ports.link import UnaryLink
 from collector_mesh.domain.ports.observer import Observer
 from collector_mesh.domain.ports.randomness import Randomness
-from collector_mesh.domain.ports.tasks import Task, Tasks
+from collector_mesh.domain.ports.tasks import Job, Promise, Task, Tasks
 from collector_mesh.domain.ports.transport import Listener, Transport
 
 T = TypeVar("T")
@@ -116,6 +118,33 @@ class _FakeTask:
             self.tasks.background.remove(self)
 
 
+class _FakeJob:
+    def cancel(self) -> None:
+        """It has ended already."""
+
+
+@attrs.define(eq=False)
+class FakePromise(Awaitable[Any]):
+    """A promise that waits for a `FakeTasks.step` until it is kept."""
+
+    result: Any = None
+    is_done: bool = False
+
+    def set_result(self, result: Any, /) -> None:
+        """See the port."""
+        self.result, self.is_done = result, True
+
+    def done(self) -> bool:
+        """See the port."""
+        return self.is_done
+
+    def __await__(self) -> Generator[None, None, Any]:
+        """Wait until it is kept."""
+        while not self.is_done:
+            yield
+        return self.result
+
+
 @attrs.define
 class FakeTasks:
     """Runs work where it is asked for; what goes on in the background takes a step when told to."""
@@ -135,6 +164,27 @@ class FakeTasks:
             return contextvars.copy_context().run(run, work)
         finally:
             ended()
+
+    def launch(
+        self,
+        work: Coroutine[Any, Any, T],
+        deadline: float,
+        ended: Callable[[], None],
+        settle: Callable[[T | None, BaseException | None], None],
+    ) -> Job:
+        """See the port; it has ended when this returns."""
+        result: T | None = None
+        error: BaseException | None = None
+        try:
+            result = run(self.run(work, deadline, ended))
+        except Exception as raised:  # noqa: BLE001  # it goes to whoever waits
+            error = raised
+        settle(result, error)
+        return _FakeJob()
+
+    def promise(self) -> Promise[Any]:
+        """See the port."""
+        return FakePromise()
 
     def being_cancelled(self) -> bool:
         """See the port."""
@@ -236,6 +286,37 @@ class FakeLink:
         self.is_closed = True
 
 
+@attrs.define(eq=False)
+class FakeStream:
+    """A stream to somebody who does not know of links."""
+
+    address: str
+    identity: str | None = None
+
+    async def read(self) -> Frame | None:
+        """See the port."""
+        raise NoLinkError(f"{self.address}: nobody knows of links")
+
+    async def write(self, frame: Frame) -> None:
+        """See the port."""
+        _ = frame
+        raise NoLinkError(f"{self.address}: nobody knows of links")
+
+    async def aclose(self) -> None:
+        """See the port."""
+
+
+class FakePump:
+    """A pump for streams whose other end does not know of links."""
+
+    async def run(self, stream: FrameStream, machine: Machine) -> None:
+        """See the port."""
+        try:
+            await stream.read()
+        except NoLinkError as error:
+            machine.lost(str(error), has_no_link=True)
+
+
 @attrs.define
 class FakeTransport:
     """Links to the addresses in `welcomes`; nobody is anywhere else."""
@@ -254,9 +335,12 @@ class FakeTransport:
         _ = gateway
         return _nobody_listens(address)
 
-    def open(self, address: str, *, caller: str) -> FakeLink:
+    def dial(self, address: str) -> FakeStream:
+        """See the port; nobody has links."""
+        return FakeStream(address)
+
+    def open(self, address: str) -> FakeLink:
         """See the port."""
-        _ = caller
         link = FakeLink(address, welcome=self.welcomes.get(address))
         self.links.append(link)
         return link
@@ -276,5 +360,7 @@ if TYPE_CHECKING:
     _dice_fits: type[Randomness] = FakeDice
     _tasks_fits: type[Tasks] = FakeTasks
     _observer_fits: type[Observer] = FakeObserver
-    _link_fits: type[Link] = FakeLink
+    _link_fits: type[UnaryLink] = FakeLink
+    _stream_fits: type[FrameStream] = FakeStream
+    _pump_fits: type[Pump] = FakePump
     _transport_fits: type[Transport] = FakeTransport

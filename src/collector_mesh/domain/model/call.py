@@ -50,6 +50,8 @@ class Call:
         origin: this process, a caller that is not known, or a peer over its link.
         caller: id of that peer, or empty.
         identity: what the transport has proved about whoever sent it, or None.
+        hops: how many collectors have passed it on.
+        visited: their ids.
     """
 
     key: MethodKey
@@ -62,6 +64,8 @@ class Call:
     origin: Origin = Origin.LOCAL
     caller: str = ""
     identity: str | None = None
+    hops: int = 0
+    visited: tuple[str, ...] = ()
 
 
 def checked_metadata(pairs: Iterable[tuple[str, str | bytes]]) -> Metadata:

@@ -165,6 +165,12 @@ class ListenError(UnavailableError):
     """The address cannot be listened on: it is taken, or not of this machine."""
 
 
+class LoopError(MeshError):
+    """The call has been passed on too often, or has come back."""
+
+    code = 508
+
+
 class DeadlineExceededError(MeshError):
     """The time for the call is up."""
 
@@ -186,6 +192,7 @@ _BY_CODE: Mapping[int, type[MeshError]] = MappingProxyType(
             OutcomeUnknownError,
             UnavailableError,
             DeadlineExceededError,
+            LoopError,
         )
     }
 )

@@ -76,6 +76,15 @@ class DialFailed(Event):
 
 
 @attrs.frozen
+class LinkFailed(Event):
+    """A link was ended because of what the other side has done or has not done."""
+
+    peer: str
+    address: str
+    reason: str
+
+
+@attrs.frozen
 class HandlerFailed(Event):
     """A handler raised, or returned what cannot be sent."""
 

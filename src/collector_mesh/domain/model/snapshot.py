@@ -6,7 +6,6 @@ import attrs
 
 from collector_mesh.domain.model.names import MethodKey
 
-
 State = Literal["live", "suspect", "draining", "reconnecting", "dead"]
 """How a peer is: well; not heard of for a while; about to leave; gone and dialed again; gone."""
 

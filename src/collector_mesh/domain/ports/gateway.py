@@ -8,6 +8,7 @@ from collector_mesh.domain.model.introduction import Offer, Welcome
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.payload import Payload
 from collector_mesh.domain.model.status import Reply
+from collector_mesh.domain.ports.frame_stream import FrameStream
 
 
 class Gateway(Protocol):
@@ -17,8 +18,12 @@ class Gateway(Protocol):
     the caller has said nothing. Names come as they arrived, unchecked.
     """
 
+    def accept(self, stream: FrameStream) -> None:
+        """Somebody has opened a stream; it is read and written until it is closed."""
+        ...
+
     async def connect(self, offer: Offer) -> Welcome:
-        """Somebody introduces itself."""
+        """Somebody who has no links introduces itself."""
         ...
 
     async def serve(
@@ -28,10 +33,9 @@ class Gateway(Protocol):
         *,
         timeout: float | None = None,
         metadata: Iterable[tuple[str, str | bytes]] = (),
-        caller: str = "",
         identity: str | None = None,
     ) -> Reply:
-        """Run a call here and nowhere else; `caller` is the peer whose link it came over, if any."""
+        """Run a call here and nowhere else."""
         ...
 
     async def dispatch(

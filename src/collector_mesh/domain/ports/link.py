@@ -1,4 +1,4 @@
-"""Port: the way to one peer."""
+"""Ports: the way to one peer."""
 
 from typing import Protocol
 
@@ -14,14 +14,6 @@ class Link(Protocol):
     """
 
     address: str
-
-    async def connect(self, offer: Offer, *, timeout: float) -> Welcome:
-        """Introduce oneself; the answer may be a refusal.
-
-        Raises:
-            UnavailableError: nobody has answered within so many seconds.
-        """
-        ...
 
     async def serve(self, call: Call) -> Reply:
         """Have the call run there and nowhere else.
@@ -41,5 +33,17 @@ class Link(Protocol):
         """Take no calls anymore, and let go of the peer. Idempotent.
 
         Calls under way may finish for so many seconds; then their outcome is unknown.
+        """
+        ...
+
+
+class UnaryLink(Link, Protocol):
+    """The way to a collector that has no links: one request for each call."""
+
+    async def connect(self, offer: Offer, *, timeout: float) -> Welcome:
+        """Introduce oneself; the answer may be a refusal.
+
+        Raises:
+            UnavailableError: nobody has answered within so many seconds.
         """
         ...

@@ -1,9 +1,10 @@
 """Port: doing several things at once."""
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Protocol, TypeVar
 
 T = TypeVar("T")
+P = TypeVar("P")
 
 
 class Task(Protocol):
@@ -11,6 +12,26 @@ class Task(Protocol):
 
     async def stop(self) -> None:
         """Cancel it and wait until it has ended."""
+        ...
+
+
+class Promise(Awaitable[P], Protocol[P]):
+    """Something that is awaited by one and given by another."""
+
+    def set_result(self, result: P, /) -> None:
+        """Give it; not twice, and not to somebody who was cancelled."""
+        ...
+
+    def done(self) -> bool:
+        """Whether it was given, or whoever has awaited it was cancelled."""
+        ...
+
+
+class Job(Protocol):
+    """Work that was begun by `launch`."""
+
+    def cancel(self) -> object:
+        """Stop it; its `settle` is not called anymore, its `ended` once it has ended."""
         ...
 
 
@@ -28,6 +49,23 @@ class Tasks(Protocol):
                 has been told to stop.
             OutcomeUnknownError: the work was cancelled by `cancel_all`.
         """
+        ...
+
+    def launch(
+        self,
+        work: Coroutine[Any, Any, T],
+        deadline: float,
+        ended: Callable[[], None],
+        settle: Callable[[T | None, BaseException | None], None],
+    ) -> Job:
+        """As `run`, but nobody awaits it: `settle` is called with the result, or with what `run` raises.
+
+        `ended` is called before `settle` where the work has ended by then.
+        """
+        ...
+
+    def promise(self) -> Promise[Any]:
+        """Make something to await."""
         ...
 
     def being_cancelled(self) -> bool:

@@ -3,8 +3,9 @@
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
+from collector_mesh.domain.ports.frame_stream import FrameStream
 from collector_mesh.domain.ports.gateway import Gateway
-from collector_mesh.domain.ports.link import Link
+from collector_mesh.domain.ports.link import UnaryLink
 
 
 class Listener(Protocol):
@@ -44,12 +45,18 @@ class Transport(Protocol):
         """
         ...
 
-    def open(self, address: str, *, caller: str) -> Link:
-        """Make a link; nothing is sent until it is used.
+    def dial(self, address: str) -> FrameStream:
+        """Open a stream to whoever listens at an address; it comes up, or breaks, when it is read.
 
-        Args:
-            address: where to.
-            caller: own collector id, empty for a client.
+        Raises:
+            InvalidCallError: the address is malformed, or plaintext would leave this machine.
+        """
+        ...
+
+    def open(self, address: str) -> UnaryLink:
+        """Make a link to somebody who has no streams; nothing is sent until it is used.
+
+        A transport whose streams never end in `NoLinkError` need not have any.
 
         Raises:
             InvalidCallError: the address is malformed, or plaintext would leave this machine.

@@ -1,0 +1,164 @@
+"""The stream of a link over gRPC: one bidirectional RPC whose messages are frames."""
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import grpc
+
+from collector_mesh.adapters.grpc.identity import proven_identity
+from collector_mesh.adapters.wire.link_codec import decode_frame, encode_frame
+from collector_mesh.domain.model.frames import Frame
+from collector_mesh.domain.ports.frame_stream import FrameStream, NoLinkError, StreamBrokenError
+
+SERVICE = "collector_mesh.link.v1.Link"
+
+_CLOSE_SECONDS = 0.5
+"""How long the other end may take to end the stream after a goodbye, before it is cut."""
+
+_Context = grpc.aio.ServicerContext[Any, Any]
+_Call = grpc.aio.StreamStreamCall[bytes, bytes]
+
+
+class DialedStream:
+    """The side that has opened it; it has a channel of its own."""
+
+    identity: str | None = None
+
+    def __init__(self, address: str, channel: grpc.aio.Channel) -> None:
+        self.address = address
+        self._channel = channel
+        method: Any = channel.stream_stream(f"/{SERVICE}/Open")
+        self._call: _Call = method(wait_for_ready=True)
+        self._has_ended = asyncio.Event()
+        self._is_closed = False
+
+    async def read(self) -> Frame | None:
+        """See the port."""
+        try:
+            data = await self._call.read()
+            if isinstance(data, bytes):
+                return decode_frame(data)
+            if await self._call.code() is not grpc.StatusCode.OK:
+                raise self._broken(await self._call.code(), await self._call.details())
+        except grpc.aio.AioRpcError as error:
+            self._has_ended.set()
+            if self._is_closed:
+                return None
+            raise self._broken(error.code(), error.details()) from error
+        except asyncio.CancelledError:
+            self._has_ended.set()
+            # A stream that is cut looks to whoever reads like its own cancellation.
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+        else:
+            self._has_ended.set()
+        return None
+
+    async def write(self, frame: Frame) -> None:
+        """See the port."""
+        try:
+            await self._call.write(encode_frame(frame))
+        except (grpc.aio.AioRpcError, asyncio.InvalidStateError) as error:
+            raise StreamBrokenError(f"{self.address}: the stream has ended") from error
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            raise StreamBrokenError(f"{self.address}: the stream was closed") from None
+
+    async def aclose(self) -> None:
+        """See the port."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        try:
+            async with asyncio.timeout(_CLOSE_SECONDS):
+                # Cut at once, the stream would lose what was written last.
+                if not self._call.done():
+                    await self._call.done_writing()
+                    await self._has_ended.wait()
+        except (TimeoutError, grpc.aio.AioRpcError, asyncio.InvalidStateError):
+            pass
+        finally:
+            self._call.cancel()
+            await self._channel.close()
+
+    def _broken(self, code: grpc.StatusCode, details: str | None) -> StreamBrokenError:
+        text = f"{self.address}: {details or code.name}"
+        if code is grpc.StatusCode.UNIMPLEMENTED:
+            return NoLinkError(text)
+        return StreamBrokenError(text)
+
+
+class TakenStream:
+    """The side that is a server."""
+
+    def __init__(self, context: _Context, identity: str | None) -> None:
+        self.address = context.peer()
+        self.identity = identity
+        self._context = context
+        self.is_closed = asyncio.Event()
+
+    async def read(self) -> Frame | None:
+        """See the port."""
+        try:
+            data = await self._context.read()
+        except (grpc.aio.AioRpcError, grpc.aio.BaseError, grpc.RpcError) as error:
+            raise StreamBrokenError(f"{self.address}: {error}") from error
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            raise StreamBrokenError(f"{self.address}: the stream was cut") from None
+        return None if data is grpc.aio.EOF else decode_frame(data)
+
+    async def write(self, frame: Frame) -> None:
+        """See the port."""
+        try:
+            await self._context.write(encode_frame(frame))
+        except (grpc.aio.AioRpcError, grpc.aio.BaseError, grpc.RpcError) as error:
+            raise StreamBrokenError(f"{self.address}: {error}") from error
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            raise StreamBrokenError(f"{self.address}: the stream was cut") from None
+
+    async def aclose(self) -> None:
+        """See the port; the RPC ends when its handler returns."""
+        self.is_closed.set()
+
+
+class LinkService:
+    """Takes links on a grpc server.
+
+    Args:
+        accept: is given each stream.
+        proves_identity: whether the certificates of callers are checked.
+    """
+
+    def __init__(self, accept: Callable[[FrameStream], None], *, proves_identity: bool) -> None:
+        self._accept = accept
+        self._proves_identity = proves_identity
+
+    def handler(self) -> grpc.GenericRpcHandler:
+        """What a server takes."""
+        return grpc.method_handlers_generic_handler(
+            SERVICE, {"Open": grpc.stream_stream_rpc_method_handler(self.open)}
+        )
+
+    async def open(self, _requests: object, context: _Context) -> None:
+        """Hand in a stream, which is read and written elsewhere, and end the RPC when it is closed."""
+        stream = TakenStream(context, proven_identity(context) if self._proves_identity else None)
+        self._accept(stream)
+        try:
+            await stream.is_closed.wait()
+        finally:
+            stream.is_closed.set()
+
+
+if TYPE_CHECKING:
+    _dialed_fits: type[FrameStream] = DialedStream
+    _taken_fits: type[FrameStream] = TakenStream

@@ -1,0 +1,309 @@
+"""The frames of a link, to and from `collector_mesh.link.v1`."""
+
+from collections.abc import Iterable, Mapping
+
+from google.protobuf.message import DecodeError
+
+from collector_mesh.adapters.wire.generated import link_pb2 as pb
+from collector_mesh.domain.model.call import NO_HINTS
+from collector_mesh.domain.model.errors import NO_DETAILS, Executed, clipped
+from collector_mesh.domain.model.frames import (
+    NO_LABELS,
+    CallExtra,
+    Calls,
+    Catalog,
+    Chunk,
+    Control,
+    Frame,
+    Goodbye,
+    Greeting,
+    Heartbeat,
+    Hello,
+    Introduction,
+    Limits,
+    Replies,
+    ReplyExtra,
+)
+from collector_mesh.domain.model.names import MethodKey
+from collector_mesh.domain.model.snapshot import MethodInfo
+from collector_mesh.domain.model.status import OK, Metadata, Status
+from collector_mesh.domain.ports.frame_stream import MalformedFrameError
+
+_EXECUTED = (Executed.YES, Executed.NO, Executed.MAYBE)
+_EXECUTED_NUMBER = {executed: number for number, executed in enumerate(_EXECUTED)}
+_IDEMPOTENT = {0: None, 1: False, 2: True}
+_IDEMPOTENT_NUMBER = {None: 0, False: 1, True: 2}
+
+
+def encode_frame(frame: Frame) -> bytes:
+    """A frame as bytes."""
+    message = pb.Frame(
+        credit=frame.credit,
+        forget_names=frame.forgets_names,
+        texts=frame.texts,
+        cancel=frame.cancels,
+    )
+    if frame.methods:
+        message.methods.extend(map(_method, frame.methods))
+    calls, replies = frame.calls, frame.replies
+    if calls is not None:
+        message.call_first = calls.first
+        message.call_method.extend(calls.methods)
+        message.call_type.extend(calls.types)
+        message.call_value.extend(calls.values)
+        message.call_remaining.extend(calls.remaining)
+        if calls.modes:
+            message.call_mode.extend(calls.modes)
+        if calls.extras:
+            message.call_extra.extend(map(_call_extra, calls.extras))
+    if replies is not None:
+        message.reply_to.extend(replies.numbers)
+        message.reply_type.extend(replies.types)
+        message.reply_value.extend(replies.values)
+        if replies.executors:
+            message.reply_executor.extend(replies.executors)
+        if replies.extras:
+            message.reply_extra.extend(map(_reply_extra, replies.extras))
+    for chunk in frame.chunks:
+        message.chunks.add(number=chunk.number, of_reply=chunk.of_reply, value=chunk.value)
+    if frame.control is not None:
+        _write_control(message.control, frame.control)
+    return message.SerializeToString()
+
+
+def decode_frame(data: bytes) -> Frame:
+    """Read a frame; what a later version has added is skipped.
+
+    Raises:
+        MalformedFrameError: the bytes are no frame.
+    """
+    try:
+        message = pb.Frame.FromString(data)
+        return _frame(message)
+    except (DecodeError, UnicodeDecodeError) as error:
+        raise MalformedFrameError("a message that is no frame") from error
+
+
+def _frame(message: pb.Frame) -> Frame:
+    calls = replies = None
+    # A slice copies a whole column at once, a loop over it would ask protobuf for each number.
+    if methods := message.call_method:
+        calls = Calls(
+            message.call_first,
+            tuple(methods[:]),
+            tuple(message.call_type[:]),
+            tuple(message.call_value[:]),
+            tuple(message.call_remaining[:]),
+            tuple(message.call_mode[:]),
+            tuple(map(_read_call_extra, message.call_extra)),
+        )
+    if numbers := message.reply_to:
+        replies = Replies(
+            tuple(numbers[:]),
+            tuple(message.reply_type[:]),
+            tuple(message.reply_value[:]),
+            tuple(message.reply_executor[:]),
+            tuple(map(_read_reply_extra, message.reply_extra)),
+        )
+    return Frame(
+        message.credit,
+        _read_control(message.control) if message.HasField("control") else None,
+        message.forget_names,
+        tuple(map(_read_method, message.methods)),
+        tuple(message.texts),
+        calls,
+        replies,
+        tuple(message.cancel),
+        tuple(Chunk(chunk.number, chunk.of_reply, chunk.value) for chunk in message.chunks),
+    )
+
+
+def _method(key: MethodKey) -> pb.Method:
+    return pb.Method(namespace=key.namespace, service=key.service, method=key.method)
+
+
+def _read_method(method: pb.Method) -> MethodKey:
+    return MethodKey(method.namespace, method.service, method.method)
+
+
+def _pairs(metadata: Metadata) -> Iterable[pb.Pair]:
+    for key, value in metadata:
+        if isinstance(value, bytes):
+            yield pb.Pair(key=key, data=value)
+        else:
+            yield pb.Pair(key=key, text=value)
+
+
+def _read_pairs(pairs: Iterable[pb.Pair]) -> Metadata:
+    return tuple((pair.key, pair.data if pair.WhichOneof("value") == "data" else pair.text) for pair in pairs)
+
+
+def _read_map(found: Mapping[str, str], nothing: Mapping[str, str]) -> Mapping[str, str]:
+    return dict(found) if found else nothing
+
+
+def _call_extra(extra: CallExtra) -> pb.CallExtra:
+    return pb.CallExtra(
+        index=extra.index,
+        target=extra.target,
+        hints=extra.hints,
+        hops=extra.hops,
+        visited=extra.visited,
+        metadata=_pairs(extra.metadata),
+        idempotent=_IDEMPOTENT_NUMBER[extra.idempotent],
+        size=extra.size,
+    )
+
+
+def _read_call_extra(extra: pb.CallExtra) -> CallExtra:
+    return CallExtra(
+        extra.index,
+        extra.target,
+        _read_map(extra.hints, NO_HINTS),
+        extra.hops,
+        tuple(extra.visited),
+        _read_pairs(extra.metadata),
+        _IDEMPOTENT.get(extra.idempotent),
+        extra.size,
+    )
+
+
+def _reply_extra(extra: ReplyExtra) -> pb.ReplyExtra:
+    status = extra.status
+    return pb.ReplyExtra(
+        index=extra.index,
+        code=0 if status is OK else status.code,
+        message="" if status is OK else status.message,
+        details=status.details,
+        executed=_EXECUTED_NUMBER[extra.executed],
+        metadata=_pairs(extra.metadata),
+        size=extra.size,
+    )
+
+
+def _read_reply_extra(extra: pb.ReplyExtra) -> ReplyExtra:
+    # What a later version may mean by another number is not known: it may have run.
+    executed = _EXECUTED[extra.executed] if extra.executed < len(_EXECUTED) else Executed.MAYBE
+    status = OK
+    if extra.code:
+        status = Status(extra.code, clipped(extra.message), _read_map(extra.details, NO_DETAILS))
+    return ReplyExtra(extra.index, status, executed, _read_pairs(extra.metadata), extra.size)
+
+
+def _write_control(message: pb.Control, control: Control) -> None:
+    message.SetInParent()
+    message.draining = control.draining
+    message.draining_seen = control.draining_seen
+    if (hello := control.hello) is not None:
+        message.hello.CopyFrom(
+            pb.Hello(
+                version=hello.version,
+                role=hello.role,
+                introduction=_introduction(hello.introduction),
+                dial=hello.dial,
+            )
+        )
+    if (greeting := control.greeting) is not None:
+        message.welcome.CopyFrom(
+            pb.Welcome(
+                version=greeting.version,
+                code=greeting.status.code,
+                message=greeting.status.message,
+                details=greeting.status.details,
+                connection_id=greeting.connection_id,
+                shared_namespaces=greeting.shared_namespaces,
+                introduction=_introduction(greeting.introduction),
+            )
+        )
+    if control.catalog is not None:
+        message.catalog.CopyFrom(_catalog(control.catalog))
+    if (ping := control.ping) is not None:
+        message.ping.CopyFrom(_heartbeat(ping))
+    if (pong := control.pong) is not None:
+        message.pong.CopyFrom(_heartbeat(pong))
+    if (goodbye := control.goodbye) is not None:
+        message.goodbye.CopyFrom(
+            pb.Goodbye(code=goodbye.code, reason=goodbye.reason, is_clean=goodbye.is_clean)
+        )
+
+
+def _read_control(message: pb.Control) -> Control:
+    hello = greeting = goodbye = None
+    if message.HasField("hello"):
+        found = message.hello
+        hello = Hello(_read_introduction(found.introduction), found.role, found.dial, found.version)
+    if message.HasField("welcome"):
+        welcome = message.welcome
+        greeting = Greeting(
+            Status(welcome.code, clipped(welcome.message), _read_map(welcome.details, NO_DETAILS)),
+            _read_introduction(welcome.introduction),
+            welcome.connection_id,
+            tuple(welcome.shared_namespaces),
+            welcome.version,
+        )
+    if message.HasField("goodbye"):
+        bye = message.goodbye
+        goodbye = Goodbye(bye.code, clipped(bye.reason), bye.is_clean)
+    return Control(
+        hello=hello,
+        greeting=greeting,
+        catalog=_read_catalog(message.catalog) if message.HasField("catalog") else None,
+        ping=_read_heartbeat(message.ping) if message.HasField("ping") else None,
+        pong=_read_heartbeat(message.pong) if message.HasField("pong") else None,
+        draining=message.draining,
+        draining_seen=message.draining_seen,
+        goodbye=goodbye,
+    )
+
+
+def _heartbeat(heartbeat: Heartbeat) -> pb.Heartbeat:
+    return pb.Heartbeat(number=heartbeat.number, lag=min(round(heartbeat.lag * 1000), (1 << 32) - 1))
+
+
+def _read_heartbeat(heartbeat: pb.Heartbeat) -> Heartbeat:
+    return Heartbeat(heartbeat.number, heartbeat.lag / 1000)
+
+
+def _introduction(who: Introduction) -> pb.Introduction:
+    limits = pb.Limits(max_payload_bytes=who.limits.max_payload_bytes, window=who.limits.window)
+    return pb.Introduction(
+        collector_id=who.collector_id,
+        address=who.address,
+        incarnation=who.incarnation,
+        catalog=_catalog(who.catalog),
+        labels=who.labels,
+        weight=who.weight,
+        limits=limits,
+    )
+
+
+def _read_introduction(who: pb.Introduction) -> Introduction:
+    return Introduction(
+        collector_id=who.collector_id,
+        address=who.address,
+        incarnation=who.incarnation,
+        catalog=_read_catalog(who.catalog),
+        labels=_read_map(who.labels, NO_LABELS),
+        weight=who.weight,
+        limits=Limits(who.limits.max_payload_bytes, who.limits.window),
+    )
+
+
+def _catalog(catalog: Catalog) -> pb.Catalog:
+    methods = (
+        pb.MethodFlags(
+            method=_method(info.key),
+            idempotent=info.idempotent,
+            kind="" if info.kind == "unary" else info.kind,
+        )
+        for info in catalog.methods
+    )
+    return pb.Catalog(namespaces=catalog.namespaces, methods=methods)
+
+
+def _read_catalog(catalog: pb.Catalog) -> Catalog:
+    methods = tuple(
+        MethodInfo(_read_method(flags.method), flags.kind or "unary", flags.idempotent)
+        for flags in catalog.methods
+    )
+    return Catalog(tuple(catalog.namespaces), methods)

@@ -1,0 +1,671 @@
+"""One end of a link: frames and time go in, frames and decisions come out; no input or output happens here."""
+
+from collections.abc import Callable
+from enum import Enum
+from typing import Protocol
+
+from collector_mesh.domain.link.entries import SentCall, TakenCall
+from collector_mesh.domain.link.health import Health, Heartbeats, Vital
+from collector_mesh.domain.link.inbox import Inbox, ProtocolError
+from collector_mesh.domain.link.outbox import Batching, Outbox, expired
+from collector_mesh.domain.model.call import Call, Origin
+from collector_mesh.domain.model.errors import (
+    DeadlineExceededError,
+    Executed,
+    HandlerError,
+    OutcomeUnknownError,
+    PayloadTooLargeError,
+    UnavailableError,
+    clipped,
+    quoted,
+)
+from collector_mesh.domain.model.frames import (
+    Catalog,
+    Control,
+    Frame,
+    Goodbye,
+    Greeting,
+    Heartbeat,
+    Hello,
+    Introduction,
+    Role,
+)
+from collector_mesh.domain.model.status import OK, Reply, Status
+
+SWEEP_SECONDS = 0.02
+"""How often deadlines are looked at: one look for all calls instead of a timer for each."""
+
+HELLO_SECONDS = 5.0
+"""How long a link that was opened may say nothing."""
+
+FAREWELL_SECONDS = 1.0
+"""How long a goodbye may wait to be written, before the link ends without."""
+
+_LATE_SECONDS = 0.25
+"""Less is not told: every loop is a little late."""
+
+
+class Phase(Enum):
+    """How far a link has come."""
+
+    GREETING = "greeting"
+    OPEN = "open"
+    ENDED = "ended"
+
+
+class LinkHost(Protocol):
+    """Whom an engine tells; all of it must be quick and must not raise."""
+
+    def catalog(self) -> Catalog:
+        """What this side is a member of and serves, now."""
+        ...
+
+    def greeted(self, engine: "LinkEngine", hello: Hello) -> None:
+        """Somebody has said hello: `welcome` it or `refuse` it, now or later."""
+        ...
+
+    def opened(self, engine: "LinkEngine") -> None:
+        """The other side has welcomed this one, which may not want it: it is told by `fail`."""
+        ...
+
+    def confirmed(self, engine: "LinkEngine") -> None:
+        """The other side has taken the welcome: the link is established at both ends."""
+        ...
+
+    def take(self, engine: "LinkEngine", taken: TakenCall) -> None:
+        """A call has come: answer it, now or later."""
+        ...
+
+    def changed(self, engine: "LinkEngine") -> None:
+        """The other side has other methods or namespaces, is draining, suspect, or well again."""
+        ...
+
+    def ended(self, engine: "LinkEngine") -> None:
+        """It is over; `reason` says why."""
+        ...
+
+
+def _nobody() -> None:
+    """Tell nobody of work."""
+
+
+class LinkEngine:
+    """The state of one link.
+
+    Args:
+        me: who this side is.
+        host: whom it tells.
+        now: the time, in seconds, as in every `now` below.
+        role: of this side.
+        dial: counts the links that this side has opened; 0 where the other side has dialed.
+        batching: how calls are put into frames.
+        heartbeats: when to send signs of life.
+        identity: what the transport has proved about the other side.
+    """
+
+    def __init__(
+        self,
+        me: Introduction,
+        host: LinkHost,
+        *,
+        now: float,
+        dial: int = 0,
+        role: Role = Role.COLLECTOR,
+        batching: Batching | None = None,
+        heartbeats: Heartbeats | None = None,
+        identity: str | None = None,
+    ) -> None:
+        batching = batching or Batching()
+        self._me = me
+        self._host = host
+        self._role = role
+        self._queue_bytes = batching.queue_bytes
+        self._outbox = Outbox(me.collector_id, batching)
+        self._inbox = Inbox(
+            self._outbox.waiting,
+            self._take,
+            self._make,
+            self._refuse_large,
+            max_payload_bytes=me.limits.max_payload_bytes,
+            max_partial_bytes=batching.queue_bytes + me.limits.max_payload_bytes,
+        )
+        self._health = Health(heartbeats or Heartbeats(), now)
+        self._taken: dict[int, TakenCall] = {}
+        self._told_credit = 0
+        self._hello: Hello | None = None
+        self._greeting: Greeting | None = None
+        self._pong: Heartbeat | None = None
+        self._tells_catalog = False
+        self._tells_draining = False
+        self._tells_seen = False
+        self._farewell: tuple[int, str] | None = None
+        self._farewell_at_once = False
+        self._farewell_by = 0.0
+        self._next_tick = now + HELLO_SECONDS
+        self._time = now
+        self.on_work: Callable[[], None] = _nobody
+        """Called when `next_frame` may have something to give."""
+        self.began = now
+        self.is_dialer = dial > 0
+        self.dial = dial
+        self.phase = Phase.GREETING
+        self.peer: Introduction | None = None
+        """Who is at the other end, once it has said so."""
+        self.peer_role: int = Role.COLLECTOR
+        self.identity = identity
+        self.connection_id = ""
+        self.refusal: Status | None = None
+        """Why the other side does not want this link, if it does not."""
+        self.has_no_link = False
+        """Whether the other side does not know of links."""
+        self.has_failed = False
+        """Whether this side has ended it, because of something that the other side did or did not do."""
+        self.is_confirmed = False
+        self.is_retiring = False
+        self.peer_is_draining = False
+        self.draining_was_seen = False
+        self.reason = ""
+        """Why it has ended."""
+        self.was_clean = False
+        """Whether the other side has said goodbye with all calls answered."""
+        self.vital = Vital.LIVE
+        if self.is_dialer:
+            self._hello = Hello(me, role, dial)
+        self._inbox.identity = identity
+
+    # ---- what others see ---------------------------------------------------------------------------
+
+    @property
+    def peer_id(self) -> str:
+        """Id of the other side, empty until it has told."""
+        return self.peer.collector_id if self.peer is not None else ""
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether calls may be sent."""
+        return self.phase is Phase.OPEN and self._farewell is None and not self.is_retiring
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing is left to write, so that the stream can be closed."""
+        return self.phase is Phase.ENDED
+
+    @property
+    def in_flight(self) -> int:
+        """Calls of this side that are not answered."""
+        return self._outbox.in_flight
+
+    @property
+    def running(self) -> int:
+        """Calls of the other side that are not answered."""
+        return len(self._taken)
+
+    @property
+    def queued_bytes(self) -> int:
+        """What waits to be written."""
+        return self._outbox.queued_bytes
+
+    @property
+    def round_trip(self) -> float | None:
+        """Of the last heartbeat, in seconds."""
+        return self._health.round_trip
+
+    @property
+    def pongs(self) -> int:
+        """Pings that were answered."""
+        return self._health.pongs
+
+    # ---- the handshake, for the host ---------------------------------------------------------------
+
+    def welcome(self, connection_id: str, shared: tuple[str, ...]) -> None:
+        """Accept who has said hello."""
+        if self.phase is not Phase.GREETING or self.peer is None:
+            return
+        self.connection_id = connection_id
+        text = f"Connected with {len(shared)} shared namespaces"
+        self._greeting = Greeting(Status(200, text), self._introduced(), connection_id, shared)
+        self._open(self.peer)
+        self.on_work()
+
+    def refuse(self, status: Status) -> None:
+        """Turn away who has said hello."""
+        if self.phase is not Phase.GREETING:
+            return
+        self._greeting = Greeting(status, self._me)
+        self.fail(status.message, status.code)
+
+    def _introduced(self) -> Introduction:
+        me = self._me
+        return Introduction(
+            collector_id=me.collector_id,
+            address=me.address,
+            incarnation=me.incarnation,
+            catalog=self._host.catalog(),
+            labels=me.labels,
+            weight=me.weight,
+            limits=me.limits,
+        )
+
+    def _open(self, peer: Introduction) -> None:
+        self.peer = peer
+        self.phase = Phase.OPEN
+        self._outbox.narrow(peer.limits.window)
+        inbox = self._inbox
+        inbox.peer_id = peer.collector_id
+        if self.peer_role == Role.COLLECTOR:
+            inbox.caller = peer.collector_id
+        else:
+            inbox.origin = Origin.CLIENT
+
+    # ---- calls -------------------------------------------------------------------------------------
+
+    def send(self, sent: SentCall) -> None:
+        """Send a call; what comes of it goes to its `settle`, which may happen before this returns."""
+        size = len(sent.call.payload.value)
+        peer = self.peer
+        if not self.is_usable or peer is None:
+            text = f"the link to {quoted(self.peer_id)} is {'about to end' if self.phase is Phase.OPEN else 'down'}"
+            self._settle(sent, Reply.refused(UnavailableError(text)))
+        elif size > peer.limits.max_payload_bytes:
+            error = PayloadTooLargeError.of(size, peer.limits.max_payload_bytes)
+            self._settle(sent, Reply.refused(error))
+        elif self._outbox.queued_bytes + size > self._queue_bytes:
+            text = (
+                f"{quoted(self.peer_id)} is too slow: {self._outbox.queued_bytes} bytes wait to be sent to it"
+            )
+            self._settle(sent, Reply.refused(UnavailableError(text)))
+        else:
+            self._outbox.put(sent, sent.call.payload.value)
+            self.on_work()
+
+    def cancel(self, sent: SentCall) -> None:
+        """Wait for a call no longer; the other side is told if it knows of it."""
+        if sent.is_done:
+            return
+        sent.is_done = True
+        self._outbox.drop(sent)
+        self._inbox.forget_reply(sent.number)
+        self.on_work()
+
+    def answer(self, taken: TakenCall, reply: Reply) -> None:
+        """Answer a call of the other side."""
+        if taken.is_done or self.phase is Phase.ENDED or self._farewell_at_once:
+            return
+        del self._taken[taken.number]
+        value = reply.payload.value
+        limit = self.peer.limits.max_payload_bytes if self.peer is not None else 0
+        if len(value) > limit:
+            text = f"handler error: result of {len(value)} bytes is over the limit of {limit} bytes"
+            reply = Reply.refused(HandlerError(text, handled_by=reply.handled_by))
+            value = b""
+        taken.reply = reply
+        outbox = self._outbox
+        outbox.put(taken, value)
+        if outbox.reply_bytes > self._queue_bytes:
+            outbox.drop_late_replies(self._time)
+            if outbox.reply_bytes > self._queue_bytes:
+                self.fail(
+                    f"{quoted(self.peer_id)} is a slow consumer: {outbox.reply_bytes} bytes of replies wait"
+                )
+        self.on_work()
+
+    def _settle(self, sent: SentCall, reply: Reply) -> None:
+        sent.is_done = True
+        sent.settle(reply)
+
+    def _make(self, number: int, call: Call, mode: int) -> TakenCall:
+        taken = TakenCall(self, number, call, mode)
+        self._taken[number] = taken
+        return taken
+
+    def _take(self, taken: TakenCall) -> None:
+        # It may have been cancelled, or the link have ended, while its payload came in.
+        if taken.number in self._taken:
+            self._host.take(self, taken)
+
+    def _refuse_large(self, taken: TakenCall, size: int) -> None:
+        if taken.number in self._taken:
+            error = PayloadTooLargeError.of(size, self._me.limits.max_payload_bytes)
+            taken.answer(Reply.refused(error))
+
+    # ---- notices -----------------------------------------------------------------------------------
+
+    def tell_catalog(self) -> None:
+        """What this side serves has changed: the other side is told once, however often this is called."""
+        if self.phase is Phase.OPEN:
+            self._tells_catalog = True
+            self.on_work()
+
+    def tell_draining(self) -> None:
+        """Announce that this side takes no new calls; see `draining_was_seen`."""
+        if self.phase is Phase.OPEN:
+            self._tells_draining = True
+            self.on_work()
+
+    def ask(self) -> None:
+        """Have a ping sent; `pongs` counts the answers."""
+        self._health.ask()
+        self.on_work()
+
+    def retire(self, reason: str) -> None:
+        """Take no new calls, and say goodbye once all calls of both sides have been answered."""
+        if self.phase is Phase.OPEN and self._farewell is None:
+            self.is_retiring = True
+            self.reason = reason
+            self.on_work()
+
+    def restore(self) -> bool:
+        """Take back `retire`; False if it is too late."""
+        if self.phase is not Phase.OPEN or self._farewell is not None:
+            return False
+        self.is_retiring = False
+        self.reason = ""
+        return True
+
+    def close(self, code: int, reason: str) -> None:
+        """Say goodbye once what waits has been written."""
+        if self.phase is Phase.ENDED or self._farewell is not None:
+            return
+        self._farewell = (code, clipped(reason))
+        self.on_work()
+
+    def fail(self, reason: str, code: int = 400) -> None:
+        """Say goodbye at once."""
+        if self.phase is Phase.ENDED:
+            return
+        self.has_failed = True
+        self._farewell, self._farewell_at_once = (code, clipped(reason)), True
+        self._farewell_by = self._time + FAREWELL_SECONDS
+        self.on_work()
+
+    # ---- what comes in -----------------------------------------------------------------------------
+
+    def lost(self, reason: str, *, has_no_link: bool = False) -> None:
+        """The stream has ended or is broken, or whoever is there does not know of links."""
+        self.has_no_link = self.has_no_link or has_no_link
+        self._end(reason, clean=False)
+
+    def receive(self, frame: Frame, now: float) -> None:
+        """Take what the other side has written."""
+        if self.phase is Phase.ENDED or self._farewell_at_once:
+            return
+        self._time = now
+        self._health.heard(now)
+        if self.vital is not Vital.LIVE:
+            self.vital = Vital.LIVE
+            self._host.changed(self)
+        try:
+            self._read(frame, now)
+        except ProtocolError as error:
+            self.fail(f"protocol error: {error}")
+
+    def _read(self, frame: Frame, now: float) -> None:
+        control = frame.control
+        if self.phase is Phase.GREETING:
+            self._read_handshake(frame)
+            return
+        if control is not None and (control.hello is not None or control.greeting is not None):
+            raise ProtocolError("a second hello")
+        if not self.is_confirmed:
+            self._confirm()
+        if frame.credit and not self._outbox.take_credit(frame.credit, now):
+            raise ProtocolError(
+                f"credit for {frame.credit} frames, of which only {self._outbox.written} were sent"
+            )
+        self._inbox.read(frame, now, self._outbox.last_number)
+        for number in frame.cancels:
+            self._inbox.forget(number)
+            taken = self._taken.pop(number, None)
+            if taken is not None:
+                taken.cancel()
+        if control is not None:
+            self._read_control(control, now)
+        self.on_work()
+
+    def _read_handshake(self, frame: Frame) -> None:
+        control = frame.control
+        hello = control.hello if control is not None else None
+        greeting = control.greeting if control is not None else None
+        if self.is_dialer and greeting is not None:
+            self._read_greeting(greeting)
+        elif not self.is_dialer and hello is not None and self.peer is None:
+            if hello.version < 1:
+                raise ProtocolError(f"version {hello.version}: it must be at least 1")
+            self.peer, self.peer_role, self.dial = hello.introduction, hello.role, hello.dial
+            self._host.greeted(self, hello)
+        elif self.is_dialer and control is not None and control.goodbye is not None:
+            self._end(control.goodbye.reason, clean=True)
+        elif hello is not None:
+            raise ProtocolError("a second hello")
+        elif frame.takes_room or frame.cancels or (control is not None and control != Control()):
+            raise ProtocolError(f"something before {'the answer to hello' if self.is_dialer else 'hello'}")
+
+    def _read_greeting(self, greeting: Greeting) -> None:
+        status = greeting.status
+        if status.code != OK.code:
+            self.refusal = status
+            self.peer = greeting.introduction
+            self._end(status.message or f"refused with the code {status.code}", clean=True)
+            return
+        self.connection_id = greeting.connection_id
+        self._open(greeting.introduction)
+        # So that the other side knows that its answer has come; and to have a round trip.
+        self._health.ask()
+        self.is_confirmed = True
+        self.on_work()
+        self._host.opened(self)
+
+    def _confirm(self) -> None:
+        self.is_confirmed = True
+        self._host.confirmed(self)
+
+    def _read_control(self, control: Control, now: float) -> None:
+        if control.ping is not None:
+            self._pong = Heartbeat(control.ping.number)
+            self._health.peer_was_late(control.ping.lag)
+        if control.pong is not None:
+            self._health.ponged(control.pong.number, now)
+        if control.catalog is not None and self.peer is not None:
+            self.peer = _with_catalog(self.peer, control.catalog)
+            self._host.changed(self)
+        if control.draining and not self.peer_is_draining:
+            self.peer_is_draining = True
+            self._host.changed(self)
+            self._tells_seen = True
+        if control.draining_seen:
+            self.draining_was_seen = True
+            self._host.changed(self)
+        if control.goodbye is not None:
+            self._end(control.goodbye.reason, clean=control.goodbye.is_clean)
+
+    # ---- what goes out -----------------------------------------------------------------------------
+
+    @property
+    def owes_credit(self) -> bool:
+        """Whether the other side waits to hear that its frames were taken."""
+        return self._inbox.taken_frames > self._told_credit and self.phase is Phase.OPEN
+
+    def next_frame(self, now: float, *, with_credit: bool = False) -> Frame | None:
+        """What to write now, or None; `with_credit` writes a frame only to tell of frames taken, if need be."""
+        if self.phase is Phase.ENDED:
+            return None
+        outbox = self._outbox
+        control = None
+        if self._has_control(now):
+            control = self._control(now)
+        frame = None
+        if self.phase is Phase.OPEN and not self._farewell_at_once:
+            frame = outbox.write(now, outbox.may_write(), self._expire)
+        credit = self._inbox.taken_frames
+        if frame is None and control is None and not (with_credit and credit > self._told_credit):
+            return None
+        self._told_credit = credit
+        self._health.wrote(now)
+        if frame is None:
+            return Frame(credit, control)
+        return Frame(
+            credit,
+            control,
+            frame.forgets_names,
+            frame.methods,
+            frame.texts,
+            frame.calls,
+            frame.replies,
+            frame.cancels,
+            frame.chunks,
+        )
+
+    def _has_control(self, now: float) -> bool:
+        return (
+            self._farewell is not None
+            or self.is_retiring
+            or self._tells_catalog
+            or self._tells_draining
+            or self._tells_seen
+            or self._pong is not None
+            or self._hello is not None
+            or self._greeting is not None
+            or (self.phase is Phase.OPEN and self._health.is_ping_due(now))
+        )
+
+    def _control(self, now: float) -> Control | None:
+        hello, greeting, pong = self._hello, self._greeting, self._pong
+        draining, seen = self._tells_draining, self._tells_seen
+        self._hello = self._greeting = self._pong = None
+        self._tells_draining = self._tells_seen = False
+        catalog = ping = None
+        if self._tells_catalog:
+            catalog, self._tells_catalog = self._host.catalog(), False
+        if self.phase is Phase.OPEN and self._health.is_ping_due(now):
+            ping = Heartbeat(*self._health.ping(now))
+        goodbye = self._goodbye()
+        parts = (hello, greeting, catalog, ping, pong, goodbye)
+        if not (draining or seen or any(part is not None for part in parts)):
+            return None
+        return Control(
+            hello=hello,
+            greeting=greeting,
+            catalog=catalog,
+            ping=ping,
+            pong=pong,
+            draining=draining,
+            draining_seen=seen,
+            goodbye=goodbye,
+        )
+
+    def _goodbye(self) -> Goodbye | None:
+        """A goodbye, if it is time for one; then nothing is written anymore."""
+        is_done = self._outbox.is_empty and not self._taken
+        if self._farewell is None:
+            if not (self.is_retiring and is_done and not self._outbox.waiting):
+                return None
+            self._farewell = (200, self.reason)
+        if not (self._farewell_at_once or self._outbox.is_empty):
+            return None
+        code, reason = self._farewell
+        self._end(reason, clean=False)
+        return Goodbye(code, reason, is_done)
+
+    def _expire(self, sent: SentCall) -> None:
+        self._settle(sent, expired())
+
+    # ---- time --------------------------------------------------------------------------------------
+
+    @property
+    def next_tick(self) -> float:
+        """When `tick` is due: soon while somebody waits for a reply."""
+        return self._next_tick
+
+    @property
+    def has_deadlines(self) -> bool:
+        """Whether calls have to be looked at every `SWEEP_SECONDS`."""
+        return bool(self._outbox.waiting) or not self._outbox.is_empty
+
+    def tick(self, now: float) -> None:
+        """Look at deadlines and at the other side's health."""
+        if self.phase is Phase.ENDED:
+            return
+        self._time = now
+        late = now - self._next_tick
+        if late > _LATE_SECONDS:
+            self._health.was_late(late)
+        if self._farewell_at_once and self._farewell is not None:
+            self._next_tick = now + SWEEP_SECONDS
+            if now >= self._farewell_by:
+                self._end(self._farewell[1], clean=False)
+            return
+        if self.phase is Phase.GREETING:
+            self._look_at_greeting(now)
+            return
+        self._look_at_deadlines(now)
+        vital = self._health.look(now)
+        if vital is Vital.DEAD:
+            self._end(f"nothing heard for {self._health.silent_for(now):.0f} s", clean=False)
+            return
+        if vital is not self.vital:
+            self.vital = vital
+            self._host.changed(self)
+        if self._health.is_ping_due(now):
+            self.on_work()
+        self._next_tick = now + SWEEP_SECONDS if self.has_deadlines else self._health.next_look(now)
+
+    def hurry(self, now: float) -> None:
+        """Have the next tick come soon, because a call has been sent."""
+        self._next_tick = min(self._next_tick, now + SWEEP_SECONDS)
+
+    def _look_at_greeting(self, now: float) -> None:
+        self._next_tick = now + HELLO_SECONDS
+        if now < self.began + HELLO_SECONDS:
+            self._next_tick = self.began + HELLO_SECONDS
+        elif self.peer is None:
+            self.fail(f"nothing was said for {HELLO_SECONDS:g} s", code=504)
+
+    def _look_at_deadlines(self, now: float) -> None:
+        outbox = self._outbox
+        late = [sent for sent in outbox.waiting.values() if sent.call.deadline <= now]
+        late += [sent for sent in outbox.unsent() if sent.call.deadline <= now]
+        for sent in late:
+            executed = Executed.MAYBE
+            if not sent.number or outbox.is_partly_sent(sent):
+                executed = Executed.NO
+            self.cancel(sent)
+            sent.settle(Reply.refused(DeadlineExceededError("deadline exceeded", executed=executed)))
+            if executed is Executed.MAYBE:
+                self._health.probe(now)
+
+    # ---- the end -----------------------------------------------------------------------------------
+
+    def _end(self, reason: str, *, clean: bool) -> None:
+        if self.phase is Phase.ENDED:
+            return
+        self.phase = Phase.ENDED
+        self.reason = clipped(reason or "no reason given")
+        self.was_clean = clean
+        outbox = self._outbox
+        unsent = list(outbox.unsent())
+        partly = [sent for sent in outbox.waiting.values() if outbox.is_partly_sent(sent)]
+        sent_whole = [sent for sent in outbox.waiting.values() if sent not in partly]
+        outbox.waiting.clear()
+        who = f"the link to {quoted(self.peer_id)} has ended: {self.reason}"
+        for sent in (*unsent, *partly, *(sent_whole if clean else ())):
+            self._settle(sent, Reply.refused(UnavailableError(who)))
+        if not clean:
+            for sent in sent_whole:
+                self._settle(sent, Reply.refused(OutcomeUnknownError(f"outcome unknown: {who}")))
+        for taken in self._taken.values():
+            taken.cancel()
+        self._taken.clear()
+        self._host.ended(self)
+        self.on_work()
+
+
+def _with_catalog(peer: Introduction, catalog: Catalog) -> Introduction:
+    return Introduction(
+        collector_id=peer.collector_id,
+        address=peer.address,
+        incarnation=peer.incarnation,
+        catalog=catalog,
+        labels=peer.labels,
+        weight=peer.weight,
+        limits=peer.limits,
+    )

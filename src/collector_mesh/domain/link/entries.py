@@ -1,0 +1,66 @@
+"""Calls under way on a link, seen from the side that has sent them and from the side that runs them."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
+
+from collector_mesh.domain.model.call import Call
+from collector_mesh.domain.model.frames import Mode
+from collector_mesh.domain.model.status import Reply
+
+if TYPE_CHECKING:
+    from collector_mesh.domain.link.engine import LinkEngine
+
+
+class Cancellable(Protocol):
+    """Something under way that can be told to stop."""
+
+    def cancel(self) -> object:
+        """Tell it to stop; it need not be done at once, and nobody waits for what comes of it."""
+        ...
+
+
+class SentCall:
+    """A call of this side; `settle` is called once with what came of it, unless it is cancelled."""
+
+    # Plain slotted classes, here and below: one of each is made for every call.
+    __slots__ = ("call", "is_done", "mode", "number", "settle", "size")
+    is_reply = False
+
+    def __init__(self, call: Call, mode: Mode, settle: Callable[[Reply], None]) -> None:
+        self.call = call
+        self.mode = mode
+        self.settle = settle
+        self.number = 0
+        """0 until it has been put into a frame, whole or in part."""
+        self.size = 0
+        self.is_done = False
+        """Whether nobody waits for it anymore."""
+
+
+class TakenCall:
+    """A call of the other side; it is answered once, or cancelled."""
+
+    __slots__ = ("_engine", "call", "is_done", "mode", "number", "reply", "size", "work")
+    is_reply = True
+
+    def __init__(self, engine: "LinkEngine", number: int, call: Call, mode: int) -> None:
+        self._engine = engine
+        self.number = number
+        self.call = call
+        self.mode = mode
+        self.reply: Reply | None = None
+        self.work: Cancellable | None = None
+        """What runs it, to be told if nobody waits for the reply anymore."""
+        self.size = 0
+        self.is_done = False
+        """Whether the other side waits for its reply no longer."""
+
+    def answer(self, reply: Reply) -> None:
+        """Send the reply."""
+        self._engine.answer(self, reply)
+
+    def cancel(self) -> None:
+        """Stop what runs it: nobody waits anymore."""
+        self.is_done = True
+        if self.work is not None:
+            self.work.cancel()

@@ -1,0 +1,128 @@
+"""Whether the other end of a link is alive: heartbeats, and what to make of their absence."""
+
+from enum import Enum
+
+import attrs
+from attrs.validators import gt
+
+
+class Vital(Enum):
+    """How the other end is."""
+
+    LIVE = "live"
+    SUSPECT = "suspect"
+    DEAD = "dead"
+
+
+@attrs.frozen
+class Heartbeats:
+    """When to send a sign of life and what to make of none; all in seconds.
+
+    Attributes:
+        interval: of silence on this side after which it says something.
+        suspect_after: intervals without a word from the other side after which it is suspect.
+        dead_after: the same, after which it is dead; with the defaults after 16 s.
+        probe: within which it has to answer once a call has timed out; else it is suspect at once.
+    """
+
+    interval: float = attrs.field(default=5.0, validator=gt(0))
+    suspect_after: float = attrs.field(default=2.2, validator=gt(0))
+    dead_after: float = attrs.field(default=3.2, validator=gt(0))
+    probe: float = attrs.field(default=1.0, validator=gt(0))
+
+
+class Health:
+    """Watches over the other end; every frame is a sign of life."""
+
+    def __init__(self, times: Heartbeats, now: float) -> None:
+        self._times = times
+        self._heard = now
+        self._wrote = now
+        self._ping_due = False
+        self._ping_number = 0
+        self._pinged = 0.0
+        self._probed_until: float | None = None
+        self._missed_probe = False
+        self._lag = 0.0
+        self._peer_lag = 0.0
+        self.round_trip: float | None = None
+        """Of the last ping that was answered, in seconds."""
+        self.pongs = 0
+
+    def heard(self, now: float) -> None:
+        """A frame has come."""
+        self._heard = now
+        self._probed_until = None
+        self._missed_probe = False
+
+    def wrote(self, now: float) -> None:
+        """A frame has gone."""
+        self._wrote = now
+
+    def was_late(self, seconds: float) -> None:
+        """This side's loop was late: what has come meanwhile could not be read, so be patient for longer."""
+        self._heard += seconds
+        self._lag = max(self._lag, seconds)
+        if self._probed_until is not None:
+            self._probed_until += seconds
+
+    def peer_was_late(self, seconds: float) -> None:
+        """The other side tells that its loop was late, and may be so again."""
+        self._peer_lag = min(seconds, self._times.interval)
+
+    def ask(self) -> None:
+        """Have a ping sent."""
+        self._ping_due = True
+
+    def probe(self, now: float) -> None:
+        """A call has timed out: find out now whether the other side is well."""
+        if self._probed_until is None:
+            self._probed_until = now + self._times.probe
+            self._ping_due = True
+
+    def is_ping_due(self, now: float) -> bool:
+        """Whether a ping has to go: this side has been silent for long, or wants to know."""
+        return self._ping_due or now - self._wrote >= self._times.interval
+
+    def ping(self, now: float) -> tuple[int, float]:
+        """Number and lag for a ping that goes now."""
+        self._ping_due = False
+        self._ping_number += 1
+        self._pinged = now
+        lag, self._lag = self._lag, 0.0
+        return self._ping_number, lag
+
+    def ponged(self, number: int, now: float) -> None:
+        """A ping was answered."""
+        if number == self._ping_number:
+            self.round_trip = now - self._pinged
+            self.pongs += 1
+
+    def look(self, now: float) -> Vital:
+        """How the other end is."""
+        silence = now - self._heard - self._peer_lag
+        if silence >= self._times.dead_after * self._times.interval:
+            return Vital.DEAD
+        if self._probed_until is not None and now >= self._probed_until:
+            self._missed_probe = True
+        if self._missed_probe or silence >= self._times.suspect_after * self._times.interval:
+            return Vital.SUSPECT
+        return Vital.LIVE
+
+    def silent_for(self, now: float) -> float:
+        """Seconds since the last frame."""
+        return now - self._heard
+
+    def next_look(self, now: float) -> float:
+        """When to look again, if nothing happens before."""
+        times = self._times
+        heard = self._heard + self._peer_lag
+        moments = [
+            self._wrote + times.interval,
+            heard + times.suspect_after * times.interval,
+            heard + times.dead_after * times.interval,
+        ]
+        if self._probed_until is not None and not self._missed_probe:
+            moments.append(self._probed_until)
+        later = [moment for moment in moments if moment > now]
+        return min(later, default=now + times.interval)

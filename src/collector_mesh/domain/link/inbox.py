@@ -1,0 +1,276 @@
+"""What arrives on a link, checked: names for numbers, payloads from chunks, calls and replies."""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from collector_mesh.domain.link.entries import SentCall, TakenCall
+from collector_mesh.domain.model.call import Call, Origin
+from collector_mesh.domain.model.errors import Executed, OutcomeUnknownError
+from collector_mesh.domain.model.frames import (
+    NO_LIMIT,
+    CallExtra,
+    Calls,
+    Chunk,
+    Frame,
+    Replies,
+    ReplyExtra,
+)
+from collector_mesh.domain.model.names import MethodKey
+from collector_mesh.domain.model.payload import Payload
+from collector_mesh.domain.model.status import OK, Reply
+
+MAX_NAMES = 1 << 16
+"""Most names that are remembered of one end."""
+
+_NO_EXTRAS: Mapping[int, "CallExtra | ReplyExtra"] = MappingProxyType({})
+_CODES = range(400, 600)
+
+
+class ProtocolError(Exception):
+    """The other side has said what it must not say; the link ends with this reason."""
+
+
+class _Partial:
+    """A payload of which chunks have come."""
+
+    __slots__ = ("finish", "left", "pieces", "size", "type_url")
+
+    def __init__(self, size: int, type_url: str, finish: Callable[[Payload], None], *, keeps: bool) -> None:
+        self.size = size if keeps else 0
+        self.left = size
+        self.type_url = type_url
+        self.pieces: list[bytes] | None = [] if keeps else None
+        self.finish = finish
+
+
+class Inbox:
+    """Reads the frames of one end.
+
+    Args:
+        waiting: the calls of this side that have no reply.
+        take: is given each call of the other side, once its payload is whole.
+        make: wraps a call with its number and its mode.
+        refuse_large: is given a call in place of `take` where its payload is too large, with the size.
+        max_payload_bytes: a larger payload in chunks is not kept.
+        max_partial_bytes: most bytes of payloads that are not whole.
+    """
+
+    def __init__(
+        self,
+        waiting: dict[int, SentCall],
+        take: Callable[[TakenCall], None],
+        make: Callable[[int, Call, int], TakenCall],
+        refuse_large: Callable[[TakenCall, int], None],
+        *,
+        max_payload_bytes: int,
+        max_partial_bytes: int,
+    ) -> None:
+        self._waiting = waiting
+        self._take = take
+        self._make = make
+        self._refuse_large = refuse_large
+        self._max_payload_bytes = max_payload_bytes
+        self._max_partial_bytes = max_partial_bytes
+        self._methods: list[MethodKey] = []
+        self._texts: list[str] = [""]
+        self._partial_calls: dict[int, _Partial] = {}
+        self._partial_replies: dict[int, _Partial] = {}
+        self._partial_bytes = 0
+        self.last_number = 0
+        """The highest number of a call of the other side."""
+        self.taken_frames = 0
+        """Frames that count in the window."""
+        self.peer_id = ""
+        self.caller = ""
+        """Its id if it is a collector, for the calls that come from it."""
+        self.identity: str | None = None
+        self.origin = Origin.PEER
+
+    def read(self, frame: Frame, now: float, last_own: int) -> None:
+        """Take the calls, replies and chunks of a frame; `last_own` is the number of our last call.
+
+        Raises:
+            ProtocolError: it makes no sense.
+        """
+        if frame.takes_room:
+            self.taken_frames += 1
+        if frame.forgets_names:
+            self._methods, self._texts = [], [""]
+        if frame.methods:
+            self._methods += frame.methods
+        if frame.texts:
+            self._texts += frame.texts
+        if len(self._methods) + len(self._texts) > MAX_NAMES:
+            raise ProtocolError(f"more than {MAX_NAMES} names")
+        if frame.replies is not None:
+            self._read_replies(frame.replies, last_own)
+        if frame.calls is not None:
+            self._read_calls(frame.calls, now)
+        for chunk in frame.chunks:
+            self._read_chunk(chunk, last_own)
+
+    def forget(self, number: int) -> None:
+        """Let go of what has come of a call that was cancelled.
+
+        Raises:
+            ProtocolError: there was no such call.
+        """
+        if not 0 < number <= self.last_number:
+            raise ProtocolError(f"a cancel for call {number}, which was never made")
+        partial = self._partial_calls.pop(number, None)
+        if partial is not None:
+            self._partial_bytes -= partial.size
+
+    def forget_reply(self, number: int) -> None:
+        """Let go of what has come of the reply to a call that nobody waits for anymore."""
+        partial = self._partial_replies.pop(number, None)
+        if partial is not None:
+            self._partial_bytes -= partial.size
+
+    def _read_replies(self, replies: Replies, last_own: int) -> None:
+        numbers = replies.numbers
+        count = len(numbers)
+        executors = replies.executors or (0,) * count
+        if not count == len(replies.types) == len(replies.values) == len(executors):
+            raise ProtocolError("replies with columns of different lengths")
+        extras = {extra.index: extra for extra in replies.extras} if replies.extras else _NO_EXTRAS
+        texts, waiting, peer_id = self._texts, self._waiting, self.peer_id
+        index = 0
+        try:
+            for number, kind, value, executor in zip(
+                numbers, replies.types, replies.values, executors, strict=True
+            ):
+                by = texts[executor] if executor else peer_id
+                extra = extras.get(index) if extras else None
+                index += 1
+                sent = waiting.get(number)
+                if sent is None:
+                    # Its call has been cancelled, or was never made.
+                    if not 0 < number <= last_own:
+                        raise ProtocolError(f"a reply to call {number}, which was never made")
+                    continue
+                if extra is None:
+                    del waiting[number]
+                    sent.is_done = True
+                    sent.settle(Reply(OK, Payload(texts[kind], value), by, Executed.YES))
+                else:
+                    self._read_unusual(sent, texts[kind], value, by if executor else "", extra)
+        except IndexError:
+            raise ProtocolError("a reply with a number for a name that was never told") from None
+
+    def _read_unusual(
+        self, sent: SentCall, type_url: str, value: bytes, by: str, extra: "CallExtra | ReplyExtra"
+    ) -> None:
+        """Read a reply that is not just 200 and a payload."""
+        assert isinstance(extra, ReplyExtra)  # for the type checker: the caller has put it there
+        status = extra.status
+        if not by and extra.executed is Executed.YES:
+            by = self.peer_id
+
+        def finish(payload: Payload) -> None:
+            self._waiting.pop(sent.number, None)
+            if sent.is_done:
+                return
+            sent.is_done = True
+            if status.code != OK.code and status.code not in _CODES:
+                text = f"outcome unknown: {self.peer_id} has answered with the code {status.code}, which means nothing"
+                error = OutcomeUnknownError(text, executed=extra.executed, handled_by=by)
+                sent.settle(Reply.refused(error))
+                return
+            sent.settle(Reply(status, payload, by, extra.executed, extra.metadata))
+
+        if not extra.size:
+            finish(Payload(type_url, value))
+            return
+        if sent.number in self._partial_replies:
+            raise ProtocolError(f"a second reply to call {sent.number}")
+        self._begin(self._partial_replies, sent.number, extra.size, type_url, finish)
+
+    def _read_calls(self, calls: Calls, now: float) -> None:
+        methods, texts = self._methods, self._texts
+        first, count = calls.first, len(calls.methods)
+        modes = calls.modes or (0,) * count
+        if not count == len(calls.types) == len(calls.values) == len(calls.remaining) == len(modes):
+            raise ProtocolError("calls with columns of different lengths")
+        if first != self.last_number + 1:
+            raise ProtocolError(f"call {first} after call {self.last_number}: they are numbered one by one")
+        self.last_number = first + count - 1
+        extras = {extra.index: extra for extra in calls.extras} if calls.extras else _NO_EXTRAS
+        make, take = self._make, self._take
+        origin, caller, identity = self.origin, self.caller, self.identity
+        number = first
+        try:
+            for method, kind, value, remaining, mode in zip(
+                calls.methods, calls.types, calls.values, calls.remaining, modes, strict=True
+            ):
+                call = Call(
+                    methods[method],
+                    Payload(texts[kind], value),
+                    now + remaining * 0.001 if remaining != NO_LIMIT else float("inf"),
+                    origin=origin,
+                    caller=caller,
+                    identity=identity,
+                )
+                taken = make(number, call, mode)
+                extra = extras.get(number - first) if extras else None
+                number += 1
+                if extra is None:
+                    take(taken)
+                else:
+                    self._take_with(taken, extra)
+        except IndexError:
+            raise ProtocolError("a call with a number for a name that was never told") from None
+
+    def _take_with(self, taken: TakenCall, extra: "CallExtra | ReplyExtra") -> None:
+        assert isinstance(extra, CallExtra)  # for the type checker: the caller has put it there
+        call = taken.call
+        call.target = extra.target
+        call.hints = extra.hints
+        call.hops = extra.hops
+        call.visited = extra.visited
+        call.metadata = extra.metadata
+        call.idempotent = extra.idempotent
+        if not extra.size:
+            self._take(taken)
+            return
+
+        def finish(payload: Payload) -> None:
+            if extra.size > self._max_payload_bytes:
+                self._refuse_large(taken, extra.size)
+                return
+            call.payload = payload
+            self._take(taken)
+
+        self._begin(self._partial_calls, taken.number, extra.size, call.payload.type_url, finish)
+
+    def _begin(
+        self,
+        partials: dict[int, _Partial],
+        number: int,
+        size: int,
+        type_url: str,
+        finish: Callable[[Payload], None],
+    ) -> None:
+        keeps = size <= self._max_payload_bytes
+        partial = partials[number] = _Partial(size, type_url, finish, keeps=keeps)
+        self._partial_bytes += partial.size
+        if self._partial_bytes > self._max_partial_bytes:
+            raise ProtocolError(f"more than {self._max_partial_bytes} bytes in chunks at a time")
+
+    def _read_chunk(self, chunk: Chunk, last_own: int) -> None:
+        partials = self._partial_replies if chunk.of_reply else self._partial_calls
+        partial = partials.get(chunk.number)
+        if partial is None:
+            if chunk.of_reply and 0 < chunk.number <= last_own:
+                return  # its call has been cancelled
+            raise ProtocolError(f"a chunk for call {chunk.number}, which awaits none")
+        partial.left -= len(chunk.value)
+        if partial.left < 0 or not chunk.value:
+            raise ProtocolError(f"a chunk for call {chunk.number} that is empty or longer than was said")
+        if partial.pieces is not None:
+            partial.pieces.append(chunk.value)
+        if not partial.left:
+            del partials[chunk.number]
+            self._partial_bytes -= partial.size
+            pieces = partial.pieces
+            partial.finish(Payload(partial.type_url, b"".join(pieces) if pieces else b""))

@@ -1,0 +1,114 @@
+"""Ports: what carries the frames of a link, and what moves them."""
+
+from typing import TYPE_CHECKING, Protocol
+
+from collector_mesh.domain.model.frames import Frame
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class StreamBrokenError(Exception):
+    """The stream cannot carry frames anymore; the text says why."""
+
+
+class NoLinkError(StreamBrokenError):
+    """Whoever is there has no links: it is called with one request for each call."""
+
+
+class MalformedFrameError(StreamBrokenError):
+    """What has come is no frame."""
+
+
+class FrameStream(Protocol):
+    """Carries frames to one other end and back, reliably and in order.
+
+    One task reads and one task writes; neither is cancelled while it does, nor put under a timeout.
+    """
+
+    address: str
+    """Where the other end is, for people."""
+
+    identity: str | None
+    """What the transport has proved about the other end."""
+
+    async def read(self) -> Frame | None:
+        """The next frame; None when the other end has ended the stream, or this one has closed it.
+
+        Raises:
+            NoLinkError: the other end does not know of links.
+            MalformedFrameError: what has come is no frame.
+            StreamBrokenError: the stream is broken.
+        """
+        ...
+
+    async def write(self, frame: Frame) -> None:
+        """Give a frame to the transport; it may be on its way for a while.
+
+        Raises:
+            StreamBrokenError: the stream is broken or closed.
+        """
+        ...
+
+    async def aclose(self) -> None:
+        """End the stream at both ends; what has been written before still arrives. Idempotent."""
+        ...
+
+
+class Machine(Protocol):
+    """What speaks over a stream: it decides, the pump moves."""
+
+    on_work: "Callable[[], None]"
+    """Set by the pump: called when `next_frame` may have something to give, or `is_over` has changed."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the stream can be closed."""
+        ...
+
+    @property
+    def owes_credit(self) -> bool:
+        """Whether a frame is due for the credit that it carries, if no other one goes soon."""
+        ...
+
+    @property
+    def next_tick(self) -> float:
+        """When `tick` is due, on the monotonic clock."""
+        ...
+
+    @property
+    def has_deadlines(self) -> bool:
+        """Whether `hurry` is due."""
+        ...
+
+    def receive(self, frame: Frame, now: float) -> None:
+        """Take a frame."""
+        ...
+
+    def lost(self, reason: str, *, has_no_link: bool = False) -> None:
+        """The stream has ended or is broken, or whoever is there does not know of links."""
+        ...
+
+    def fail(self, reason: str) -> None:
+        """What has come makes no sense."""
+        ...
+
+    def next_frame(self, now: float, *, with_credit: bool = False) -> Frame | None:
+        """What to write now."""
+        ...
+
+    def tick(self, now: float) -> None:
+        """Some time has passed."""
+        ...
+
+    def hurry(self, now: float) -> None:
+        """Have `next_tick` come soon enough for the deadlines of calls."""
+        ...
+
+
+class Pump(Protocol):
+    """Moves frames between a stream and a machine."""
+
+    async def run(self, stream: FrameStream, machine: Machine) -> None:
+        """Read and write until the machine is over or the stream has ended; then close the stream."""
+        ...
