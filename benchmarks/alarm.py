@@ -5,6 +5,7 @@ import ctypes
 import os
 import struct
 import sys
+import time
 from collections.abc import Callable
 from typing import Protocol
 
@@ -71,9 +72,9 @@ class LoopTimer:
         self._handle: asyncio.TimerHandle | None = None
 
     def at(self, moment: float) -> None:
-        """Set it; the loop's time is that of `time.monotonic`, but maybe not its zero."""
+        """Set it; the loop's own time may begin elsewhere."""
         self.close()
-        self._handle = self._loop.call_at(moment, self._callback)
+        self._handle = self._loop.call_later(moment - time.monotonic(), self._callback)
 
     def close(self) -> None:
         """Take the call back."""

@@ -36,10 +36,19 @@ def poisson(rate: float, seconds: float, dice: random.Random) -> Sequence[float]
 
 @attrs.define
 class Outcome:
-    """What has become of the calls of one run."""
+    """What has become of the calls of one run.
+
+    Attributes:
+        offered: calls that were made.
+        left: calls that were under way when the last one had been made.
+        was_stopped: whether that was early, for a backlog that was too long.
+        latencies: of what was answered, in seconds, sorted.
+        failures: what else came, by its code.
+    """
 
     offered: int = 0
-    stopped_at: int = 0
+    left: int = 0
+    was_stopped: bool = False
     latencies: list[float] = attrs.field(factory=list)
     failures: Counter[str] = attrs.field(factory=Counter)
 
@@ -78,7 +87,8 @@ class Offering:
         finally:
             self._alarm.close()
         under_way = tuple(self._under_way)
-        if self._outcome.stopped_at:
+        self._outcome.left = len(under_way)
+        if self._outcome.was_stopped:
             for task in under_way:
                 task.cancel()
         await asyncio.gather(*under_way, return_exceptions=True)
@@ -96,7 +106,7 @@ class Offering:
             index += 1
         outcome.offered = index
         if len(self._under_way) > BACKLOG:
-            outcome.stopped_at = len(self._under_way)
+            outcome.was_stopped = True
             self._over.set_result(None)
         elif index == end:
             self._over.set_result(None)

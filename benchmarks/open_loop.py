@@ -14,24 +14,31 @@ from benchmarks.sides import Side, bare_unary, link
 ROUNDS = 3
 RATE, HIGH_RATES = 4_000, (20_000, 50_000)
 PAUSE = 0.2
+BEHIND = 0.1
+"""Seconds of the rate that may be under way when the last call has been made."""
 SPACINGS = {"evenly": even, "by Poisson": poisson}
 LINK, BARE = "link", "bare unary"
 RUNS: tuple[tuple[str, Side, tuple[int, ...]], ...] = (
     (LINK, link, (RATE, *HIGH_RATES)),
     (BARE, bare_unary, (RATE,)),
 )
-Key = tuple[str, str, int]
+Key = tuple[str, int]
 
 
-async def measured(side: Side, spacing: str, rate: int, seed: int, conditions: Conditions) -> Outcome:
-    """One run, after a short one that warms up."""
-    timetable, dice = SPACINGS[spacing], random.Random(seed)
+async def measured(
+    side: Side, rates: tuple[int, ...], seed: int, conditions: Conditions
+) -> dict[Key, Outcome]:
+    """A run with each spacing and rate, each after a short one that warms up."""
+    outcomes: dict[Key, Outcome] = {}
     async with side(conditions) as calls:
         call = calls(PAYLOAD)
-        for seconds in (conditions.seconds / 4, conditions.seconds):
-            outcome = await Offering(call, timetable(rate, seconds, dice)).run()
-            await asyncio.sleep(PAUSE)
-    return outcome
+        for spacing, timetable in SPACINGS.items():
+            for rate in rates:
+                for seconds in (conditions.seconds / 4, conditions.seconds):
+                    moments = timetable(rate, seconds, random.Random(seed))
+                    outcomes[spacing, rate] = await Offering(call, moments).run()
+                    await asyncio.sleep(PAUSE)
+    return outcomes
 
 
 def figures(outcomes: list[Outcome]) -> tuple[Figure, Figure]:
@@ -50,11 +57,13 @@ def show(name: str, rate: int, outcomes: list[Outcome]) -> None:
     print(f"    {'':10s} {'':6}    p99 {p99}")
     print(f"    {'':10s} {'':6}    offered {offered:,}, answered {answered:,}, failures {told}")
     for outcome in outcomes:
-        if outcome.stopped_at:
-            print(
-                f"    {'':10s} {'':6}    stopped with {outcome.stopped_at:,} under way after"
-                f" {outcome.offered:,}: this machine cannot keep up with that rate"
-            )
+        if outcome.was_stopped:
+            what = "stopped: this machine cannot keep up with that rate"
+        elif outcome.left > rate * BEHIND:
+            what = "it fell behind, latencies are those of a queue"
+        else:
+            continue
+        print(f"    {'':10s} {'':6}    {outcome.left:,} under way after {outcome.offered:,}: {what}")
 
 
 async def main(conditions: Conditions) -> None:
@@ -65,18 +74,16 @@ async def main(conditions: Conditions) -> None:
         in_flight="whatever is",
         size=len(PAYLOAD),
     )
-    found: dict[Key, list[Outcome]] = {}
+    found: dict[tuple[str, Key], list[Outcome]] = {}
     for seed in range(ROUNDS):
-        for spacing in SPACINGS:
-            for name, side, rates in RUNS:
-                for rate in rates:
-                    outcome = await measured(side, spacing, rate, seed, conditions)
-                    found.setdefault((spacing, name, rate), []).append(outcome)
+        for name, side, rates in RUNS:
+            for key, outcome in (await measured(side, rates, seed, conditions)).items():
+                found.setdefault((name, key), []).append(outcome)
     for spacing in SPACINGS:
         print(f"  spaced {spacing}")
         for name, _, rates in RUNS:
             for rate in rates:
-                show(name, rate, found[spacing, name, rate])
-        ours, bare = figures(found[spacing, LINK, RATE]), figures(found[spacing, BARE, RATE])
+                show(name, rate, found[name, (spacing, rate)])
+        ours, bare = figures(found[LINK, (spacing, RATE)]), figures(found[BARE, (spacing, RATE)])
         p50, p99 = (ratio(our, their) for our, their in zip(ours, bare, strict=True))
         print(f"    link / bare unary at {RATE:,}/s: p50 {p50:.2f} x, p99 {p99:.2f} x (no target)")

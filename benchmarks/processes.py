@@ -2,8 +2,9 @@
 
 import asyncio
 import os
+import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -23,7 +24,7 @@ class Server:
     """A running server."""
 
     role: str
-    process: asyncio.subprocess.Process
+    process: subprocess.Popen[str]
 
     @property
     def pid(self) -> int:
@@ -36,11 +37,14 @@ class Server:
         Raises:
             ServerFailedError: it has ended, or says that it has failed, or says nothing.
         """
-        if self.process.stdout is None:
-            raise ServerFailedError(f"the server {self.role!r} has no output")
-        async with asyncio.timeout(START_TIMEOUT):
-            line = (await self.process.stdout.readline()).decode().strip()
-        word, _, rest = line.partition(" ")
+        try:
+            async with asyncio.timeout(START_TIMEOUT):
+                line = await asyncio.to_thread(self.process.stdout.readline) if self.process.stdout else ""
+        except TimeoutError:
+            raise ServerFailedError(
+                f"the server {self.role!r} has said nothing for {START_TIMEOUT:g} s"
+            ) from None
+        word, _, rest = line.strip().partition(" ")
         if word != "ready":
             raise ServerFailedError(rest or f"the server {self.role!r} has ended, see above")
         return rest
@@ -48,8 +52,17 @@ class Server:
     async def told(self, word: str) -> None:
         """Have the server go on, and wait until it has."""
         if self.process.stdin is not None:
-            self.process.stdin.write(f"{word}\n".encode())
+            self.process.stdin.write(f"{word}\n")
+            self.process.stdin.flush()
         await self.heard()
+
+    def end(self) -> None:
+        """Kill it, and wait until it is gone."""
+        self.process.kill()
+        self.process.wait()
+        for pipe in (self.process.stdin, self.process.stdout):
+            if pipe is not None:
+                pipe.close()
 
     @property
     def cpu_seconds(self) -> float:
@@ -74,19 +87,21 @@ async def started(conditions: Conditions, role: str, *arguments: str) -> AsyncIt
 
     Its input is a pipe whose end it takes for the end of this process, however that came.
     """
-    flags = ("--uvloop",) if conditions.uvloop else ()
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "benchmarks.servers", *flags, role, *arguments),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-    )
-    server = Server(role, process)
+    server = Server(role, _start((*(("--uvloop",) if conditions.uvloop else ()), role, *arguments)))
     try:
         yield server, await server.heard()
     finally:
-        if process.returncode is None:
-            process.kill()
-        await process.wait()
+        server.end()
+
+
+def _start(arguments: Sequence[str]) -> "subprocess.Popen[str]":
+    # Not asyncio's subprocesses: uvloop forks in a way that gRPC, in this process, complains about.
+    return subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.servers", *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
 
 
 @asynccontextmanager
