@@ -14,7 +14,7 @@ from benchmarks.sides import Side, bare_unary, link
 ROUNDS = 3
 RATE, HIGH_RATES = 4_000, (20_000, 50_000)
 PAUSE = 0.2
-BEHIND = 0.1
+BEHIND = 0.05
 """Seconds of the rate that may be under way when the last call has been made."""
 SPACINGS = {"evenly": even, "by Poisson": poisson}
 LINK, BARE = "link", "bare unary"
