@@ -2,11 +2,12 @@
 
 import asyncio
 
+from benchmarks.conditions import Conditions
 from benchmarks.measure import IN_FLIGHT, PAYLOAD, alternate, ratio
 from collector_mesh import Collector, LoopbackNetwork, Payload, Service
 
 
-async def main(seconds: float) -> None:
+async def main(conditions: Conditions) -> None:
     """Measure and print."""
     service = Service("bench", "Bench")
 
@@ -25,7 +26,7 @@ async def main(seconds: float) -> None:
         async def bare_task() -> None:
             await asyncio.get_running_loop().create_task(echo(request))
 
-        ours, task = await alternate([dispatch, bare_task], seconds)
+        ours, task = await alternate([dispatch, bare_task], conditions.seconds)
     print(
         f"\nIn-process dispatch to a local handler, {IN_FLIGHT} in flight, {len(PAYLOAD)} B (target 150,000/s)"
     )

@@ -2,7 +2,8 @@
 
 import time
 
-from benchmarks.measure import ROUNDS, Rate, ratio
+from benchmarks.conditions import Conditions
+from benchmarks.measure import ROUNDS, Figure, ratio
 from collector_mesh.adapters.runtime.randomness import SystemRandomness
 from collector_mesh.app.testing.fakes import FakeLink
 from collector_mesh.domain.handlers import HandlerRegistry
@@ -34,11 +35,13 @@ def choices_per_second(chooser: Router, seconds: float) -> float:
     return done / (time.perf_counter() - begin)
 
 
-async def main(seconds: float) -> None:
+async def main(conditions: Conditions) -> None:
     """Measure and print."""
     routers = [router(FEW), router(MANY)]
-    rounds = [[choices_per_second(chooser, seconds / 2) for chooser in routers] for _ in range(ROUNDS)]
-    few, many = (Rate(tuple(rates)) for rates in zip(*rounds, strict=True))
+    rounds = [
+        [choices_per_second(chooser, conditions.seconds / 2) for chooser in routers] for _ in range(ROUNDS)
+    ]
+    few, many = (Figure(tuple(rates)) for rates in zip(*rounds, strict=True))
     print(f"\nChoosing a route with {FEW} and with {MANY:,} known peers (target: within 1.2 x)")
     print(f"  {FEW:6,} peers                 {few}")
     print(f"  {MANY:6,} peers                 {many}")

@@ -1,0 +1,185 @@
+"""Every server of the benchmarks: `python -m benchmarks.servers [--uvloop] ROLE [ARGUMENT ...]`.
+
+A server says `ready ADDRESS`, or `failed REASON`, and ends when its input does.
+"""
+
+import argparse
+import asyncio
+import os
+import sys
+import threading
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AsyncExitStack
+from typing import Any
+
+import grpc
+
+from benchmarks.conditions import loop_factory
+from collector_mesh import Collector, MeshError, Payload, Service
+from collector_mesh.adapters.wire.generated import dispatcher_pb2 as pb
+
+DISPATCHER = "collector.CollectiveDispatcher"
+LIMITS: list[tuple[str, int]] = [
+    ("grpc.max_receive_message_length", -1),
+    ("grpc.max_send_message_length", -1),
+    ("grpc.use_local_subchannel_pool", 1),  # else equal channels share a connection
+]
+Told = asyncio.Queue[str]
+
+
+def echo_service() -> Service:
+    """A service with a handler that returns its request."""
+    service = Service("bench", "Bench")
+
+    @service.method("Echo")
+    async def echo(request: Payload) -> Payload:
+        return request
+
+    return service
+
+
+async def bare(_told: Told) -> None:
+    """A server that does with each request what any server has to do, and nothing else."""
+
+    async def serve(request: pb.ServeRequest, _context: object) -> pb.ServeResponse:
+        status = pb.Status(code=200, message="OK")
+        return pb.ServeResponse(status=status, output=request.input, executor_id="bench")
+
+    async def stream(messages: AsyncIterator[bytes], _context: object) -> AsyncIterator[bytes]:
+        async for message in messages:
+            yield message
+
+    await _bare_server(
+        Serve=grpc.unary_unary_rpc_method_handler(
+            serve, pb.ServeRequest.FromString, pb.ServeResponse.SerializeToString
+        ),
+        Stream=grpc.stream_stream_rpc_method_handler(stream),
+    )
+
+
+async def bare_forward(_told: Told, address: str) -> None:
+    """A server that passes each Dispatch on to a bare server, as a unary call."""
+    async with grpc.aio.insecure_channel(address, options=LIMITS) as channel:
+        send = channel.unary_unary(
+            f"/{DISPATCHER}/Serve", pb.ServeRequest.SerializeToString, pb.ServeResponse.FromString
+        )
+
+        async def dispatch(request: pb.DispatchRequest, _context: object) -> pb.DispatchResponse:
+            served = await send(
+                pb.ServeRequest(
+                    namespace=request.namespace,
+                    service=request.service,
+                    method_name=request.method_name,
+                    input=request.input,
+                )
+            )
+            return pb.DispatchResponse(
+                status=served.status, output=served.output, handled_by_collector_id=served.executor_id
+            )
+
+        await _bare_server(
+            Dispatch=grpc.unary_unary_rpc_method_handler(
+                dispatch, pb.DispatchRequest.FromString, pb.DispatchResponse.SerializeToString
+            )
+        )
+
+
+async def _bare_server(**methods: Any) -> None:
+    server = grpc.aio.server(options=[("grpc.so_reuseport", 0), *LIMITS])
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(DISPATCHER, methods),))
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    _say(f"ready 127.0.0.1:{port}")
+    await server.wait_for_termination()
+
+
+async def collector(_told: Told) -> None:
+    """A collector with one handler."""
+    async with Collector("server", listen="127.0.0.1:0", services=[echo_service()]) as served:
+        _say(f"ready {served.address}")
+        await asyncio.Event().wait()
+
+
+async def hop(_told: Told, address: str) -> None:
+    """A collector without a handler, connected to one that has it."""
+    async with Collector("hop", listen="127.0.0.1:0", namespaces=["bench"]) as between:
+        await between.connect(address)
+        _say(f"ready {between.address}")
+        await asyncio.Event().wait()
+
+
+async def dialers(told: Told, address: str, count: str) -> None:
+    """Many collectors that do not listen; one connects at first, the others when told to."""
+    async with AsyncExitStack() as opened:
+        peers = [
+            await opened.enter_async_context(Collector(f"peer-{index}", namespaces=["bench"]))
+            for index in range(int(count) + 1)
+        ]
+        await peers[0].connect(address)
+        _say("ready")
+        await told.get()
+        for peer in peers[1:]:
+            await peer.connect(address)
+        _say("ready")
+        await asyncio.Event().wait()
+
+
+async def bare_dialers(told: Told, address: str, count: str) -> None:
+    """Many channels with an open stream each; one is opened at first, the others when told to."""
+    async with AsyncExitStack() as opened:
+        streams: list[object] = []  # an end that nobody holds is canceled
+        for index in range(int(count) + 1):
+            if index == 1:
+                _say("ready")
+                await told.get()
+            channel = await opened.enter_async_context(grpc.aio.insecure_channel(address, options=LIMITS))
+            stream: grpc.aio.StreamStreamCall[bytes, bytes] = channel.stream_stream(f"/{DISPATCHER}/Stream")()
+            await stream.write(b"x")
+            await stream.read()
+            streams.append(stream)
+        _say("ready")
+        await asyncio.Event().wait()
+
+
+ROLES: dict[str, Callable[..., Coroutine[None, None, None]]] = {
+    "bare": bare,
+    "bare-dialers": bare_dialers,
+    "bare-forward": bare_forward,
+    "collector": collector,
+    "dialers": dialers,
+    "hop": hop,
+}
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+async def _run(role: str, arguments: list[str]) -> None:
+    told, loop = Told(), asyncio.get_running_loop()
+
+    def listen() -> None:
+        for line in sys.stdin:
+            loop.call_soon_threadsafe(told.put_nowait, line.strip())
+        os._exit(0)  # whoever has started us is gone
+
+    threading.Thread(target=listen, daemon=True).start()
+    try:
+        await ROLES[role](told, *arguments)
+    except MeshError as error:
+        _say(f"failed {error}")
+
+
+def main() -> None:
+    """Run one server."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.servers", description="Run one server.")
+    parser.add_argument("--uvloop", action="store_true")
+    parser.add_argument("role", choices=sorted(ROLES))
+    parser.add_argument("arguments", nargs="*")
+    given = parser.parse_args()
+    with asyncio.Runner(loop_factory=loop_factory(uvloop=given.uvloop)) as runner:
+        runner.run(_run(given.role, given.arguments))
+
+
+if __name__ == "__main__":
+    main()
