@@ -7,14 +7,23 @@ from collector_mesh._door import door
 if TYPE_CHECKING:
     from collector_mesh.domain.model.call import Call, Origin
     from collector_mesh.domain.model.events import Event
+    from collector_mesh.domain.model.frames import Frame
     from collector_mesh.domain.model.introduction import Offer, Welcome
     from collector_mesh.domain.ports.authorizer import Authorizer
     from collector_mesh.domain.ports.clock import Alarm, Clock
+    from collector_mesh.domain.ports.frame_stream import (
+        FrameStream,
+        Machine,
+        MalformedFrameError,
+        NoLinkError,
+        Pump,
+        StreamBrokenError,
+    )
     from collector_mesh.domain.ports.gateway import Gateway
-    from collector_mesh.domain.ports.link import Link
+    from collector_mesh.domain.ports.link import Link, UnaryLink
     from collector_mesh.domain.ports.observer import Observer
     from collector_mesh.domain.ports.randomness import Randomness
-    from collector_mesh.domain.ports.tasks import Task, Tasks
+    from collector_mesh.domain.ports.tasks import Job, Promise, Task, Tasks
     from collector_mesh.domain.ports.transport import Listener, Transport
     from collector_mesh.domain.ports.validator import Validator
 
@@ -24,16 +33,26 @@ _HOMES = {
     "Call": "collector_mesh.domain.model.call",
     "Clock": "collector_mesh.domain.ports.clock",
     "Event": "collector_mesh.domain.model.events",
+    "Frame": "collector_mesh.domain.model.frames",
+    "FrameStream": "collector_mesh.domain.ports.frame_stream",
     "Gateway": "collector_mesh.domain.ports.gateway",
+    "Job": "collector_mesh.domain.ports.tasks",
     "Link": "collector_mesh.domain.ports.link",
     "Listener": "collector_mesh.domain.ports.transport",
+    "Machine": "collector_mesh.domain.ports.frame_stream",
+    "MalformedFrameError": "collector_mesh.domain.ports.frame_stream",
+    "NoLinkError": "collector_mesh.domain.ports.frame_stream",
     "Observer": "collector_mesh.domain.ports.observer",
     "Offer": "collector_mesh.domain.model.introduction",
     "Origin": "collector_mesh.domain.model.call",
+    "Promise": "collector_mesh.domain.ports.tasks",
+    "Pump": "collector_mesh.domain.ports.frame_stream",
     "Randomness": "collector_mesh.domain.ports.randomness",
+    "StreamBrokenError": "collector_mesh.domain.ports.frame_stream",
     "Task": "collector_mesh.domain.ports.tasks",
     "Tasks": "collector_mesh.domain.ports.tasks",
     "Transport": "collector_mesh.domain.ports.transport",
+    "UnaryLink": "collector_mesh.domain.ports.link",
     "Validator": "collector_mesh.domain.ports.validator",
     "Welcome": "collector_mesh.domain.model.introduction",
 }
@@ -44,16 +63,26 @@ __all__ = [
     "Call",
     "Clock",
     "Event",
+    "Frame",
+    "FrameStream",
     "Gateway",
+    "Job",
     "Link",
     "Listener",
+    "Machine",
+    "MalformedFrameError",
+    "NoLinkError",
     "Observer",
     "Offer",
     "Origin",
+    "Promise",
+    "Pump",
     "Randomness",
+    "StreamBrokenError",
     "Task",
     "Tasks",
     "Transport",
+    "UnaryLink",
     "Validator",
     "Welcome",
 ]

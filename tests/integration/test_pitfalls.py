@@ -28,7 +28,10 @@ from tests.integration.services.processes import (
 from tests.integration.services.things import numbers_service, texts_service
 from tests.integration.services.wire import RawClient, fake_collector
 
-from collector_mesh import Collector, Executed, ListenError, MeshClient, Reply, Settings
+from collector_mesh import Collector, Executed, ListenError, MeshClient, Payload, Reply, Settings
+from collector_mesh.domain.model.call import Call
+from collector_mesh.domain.model.errors import DeadlineExceededError
+from collector_mesh.domain.model.names import MethodKey
 
 TEXTS = ("--service", "things:texts")
 MANY = Settings(max_running=8192, max_outgoing=8192)
@@ -254,19 +257,19 @@ async def test_more_calls_at_once_than_a_connection_has_streams_all_succeed() ->
 
 @pytest.mark.asyncio
 async def test_calls_beyond_the_streams_of_a_connection_wait_until_others_end(tmp_path: Path) -> None:
-    async with (
-        texts_collector(settings=MANY) as collector,
-        MeshClient(collector.address) as client,
-    ):
-        held = [
-            asyncio.create_task(client.serve("texts", "Texts", "Hold", text(tmp_path))) for _ in range(600)
-        ]
+    hold = MethodKey("texts", "Texts", "Hold"), Payload.pack(text(tmp_path))
+    async with texts_collector(settings=MANY) as collector:
+        clock = collector.container.clock()
+        link = collector.container.transport().open(collector.address)
+        held = [asyncio.create_task(link.serve(Call(*hold))) for _ in range(600)]
         await eventually(lambda: collector.snapshot().running == 256)
-        late = await client.serve("texts", "Texts", "Nothing", timeout=0.05)
+        with pytest.raises(DeadlineExceededError) as late:
+            await link.serve(Call(*hold, clock.now() + 0.05))
         (tmp_path / "go").touch()
         replies = await asyncio.gather(*held)
+        await link.aclose()
 
-    assert (late.status.code, late.executed) == (504, Executed.NO)
+    assert late.value.executed is Executed.NO
     assert {reply.status.code for reply in replies} == {200}
 
 

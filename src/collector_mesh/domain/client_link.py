@@ -132,7 +132,9 @@ class ClientLink:
             heartbeats=rules.heartbeats,
         )
         self._running.add(engine)
-        self._tasks.start(self._run(engine, self._transport.dial(self.address)), f"link to {self.address}")
+        self._tasks.start(
+            self._run(engine, self._transport.dial(self.address, is_patient=False)), f"link to {self.address}"
+        )
         try:
             is_answered = await host.opened_or_ended.wait(timeout)
         except BaseException:

@@ -159,7 +159,7 @@ class Links:
         """
         if self._is_full():
             raise OverloadedError(f"there are {self._rules.max_links} links already")
-        stream = self._transport.dial(address)
+        stream = self._transport.dial(address, is_patient=True)
         self._dials += 1
         engine = self._engine(dial=self._dials)
         entry = _Open(address, self._clock.alarm())

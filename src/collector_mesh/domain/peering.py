@@ -56,7 +56,6 @@ class _Keeper:
     address: str
     alarm: Alarm
     peer_id: str = ""
-    link: UnaryLink | None = None
     task: Task | None = None
     asked_for: float = 0.0
 
@@ -92,6 +91,7 @@ class Peering:
         links.on_lost = self._redial
         self._backoff = backoff
         self._keepers: dict[str, _Keeper] = {}
+        self._unary: dict[str, UnaryLink] = {}
         self._expiry: Task | None = None
 
     @property
@@ -174,6 +174,7 @@ class Peering:
         if connection.engine is not None or not connection.dialed:
             return
         if self._topology.get(connection.peer_id) is connection:
+            self._unary.pop(connection.address, None)
             self._membership.lose(connection, reason)
             self._redial(connection)
 
@@ -220,6 +221,7 @@ class Peering:
 
     async def _release(self, address: str) -> None:
         keeper = self._keepers.pop(address)
+        self._unary.pop(address, None)
         if keeper.task is not None:
             await keeper.task.stop()
 
@@ -236,8 +238,8 @@ class Peering:
                 connection = self._topology.get(keeper.peer_id)
                 if connection is not None and connection.is_up and connection.engine is not None:
                     continue
-            if failures or connection is not None:
-                await keeper.alarm.wait(self._backoff.pause(failures + 1, dice=self._dice))
+            if failures:
+                await keeper.alarm.wait(self._backoff.pause(failures, dice=self._dice))
             try:
                 connection = await self._dial(keeper.address, timeout=self.times.dial)
             except MeshError as error:
@@ -256,8 +258,7 @@ class Peering:
                 await self._assign(keeper, connection.peer_id)
 
     async def _dial(self, address: str, *, timeout: float) -> Connection:
-        keeper = self._keepers.get(address)
-        link = keeper.link if keeper is not None else None
+        link = self._unary.get(address)
         if link is None:
             try:
                 return await self._links.dial(address, timeout=timeout)
@@ -273,19 +274,16 @@ class Peering:
                 " give this one an address to listen on"
             )
         offer = Offer(self._collector_id, self.address, self._handlers.namespaces)
-        keeper = self._keepers.get(address)
         try:
             welcome = await link.connect(offer, timeout=timeout)
             connection = self._connection(address, link, offer, welcome)
         except BaseException:
-            if keeper is not None:
-                # It may be another one next time, that has links.
-                keeper.link = None
+            # It may be another one next time, that has links.
+            self._unary.pop(address, None)
             if not self._is_in_use(link):
                 self._membership.let_go(link)
             raise
-        if keeper is not None:
-            keeper.link = link
+        self._unary[address] = link
         self._membership.adopt(connection)
         return connection
 

@@ -58,7 +58,7 @@ def test_over_a_link_the_namespace_must_be_shared(world: World) -> None:
         Executed.NO,
         "",
     )
-    assert world.serve(ECHO, caller="stranger").status.code == 403
+    assert outcome(world.serve(ECHO, caller="stranger"))[:2] == (503, "'stranger' is not connected anymore")
 
 
 def executor(world: World, **options: object) -> Executor:

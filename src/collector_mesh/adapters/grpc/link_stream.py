@@ -25,11 +25,11 @@ class DialedStream:
 
     identity: str | None = None
 
-    def __init__(self, address: str, channel: grpc.aio.Channel) -> None:
+    def __init__(self, address: str, channel: grpc.aio.Channel, *, is_patient: bool) -> None:
         self.address = address
         self._channel = channel
         method: Any = channel.stream_stream(f"/{SERVICE}/Open")
-        self._call: _Call = method(wait_for_ready=True)
+        self._call: _Call = method(wait_for_ready=is_patient or None)
         self._has_ended = asyncio.Event()
         self._is_closed = False
 

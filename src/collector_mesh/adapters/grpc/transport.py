@@ -124,9 +124,9 @@ class GrpcTransport:
         finally:
             await server.stop(_GRACE)
 
-    def dial(self, address: str) -> FrameStream:
+    def dial(self, address: str, *, is_patient: bool) -> FrameStream:
         """See the port."""
-        return DialedStream(address, self._channel(address))
+        return DialedStream(address, self._channel(address), is_patient=is_patient)
 
     def open(self, address: str) -> UnaryLink:
         """See the port."""

@@ -122,8 +122,9 @@ class LoopbackNetwork:
         finally:
             del self._listeners[address]
 
-    def dial(self, address: str) -> LoopbackStream:
-        """See the port."""
+    def dial(self, address: str, *, is_patient: bool) -> FrameStream:
+        """See the port; nobody is waited for."""
+        _ = is_patient
         self.check_address(address)
         stream = LoopbackStream(address, through_codec=self._through_codec)
         listener = self._listeners.get(address)

@@ -177,7 +177,7 @@ class FakeTasks:
         error: BaseException | None = None
         try:
             result = run(self.run(work, deadline, ended))
-        except Exception as raised:  # noqa: BLE001  # it goes to whoever waits
+        except Exception as raised:  # it goes to whoever waits
             error = raised
         settle(result, error)
         return _FakeJob()
@@ -335,8 +335,9 @@ class FakeTransport:
         _ = gateway
         return _nobody_listens(address)
 
-    def dial(self, address: str) -> FakeStream:
+    def dial(self, address: str, *, is_patient: bool) -> FakeStream:
         """See the port; nobody has links."""
+        _ = is_patient
         return FakeStream(address)
 
     def open(self, address: str) -> FakeLink:

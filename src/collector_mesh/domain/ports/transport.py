@@ -45,8 +45,13 @@ class Transport(Protocol):
         """
         ...
 
-    def dial(self, address: str) -> FrameStream:
+    def dial(self, address: str, *, is_patient: bool) -> FrameStream:
         """Open a stream to whoever listens at an address; it comes up, or breaks, when it is read.
+
+        Args:
+            address: where to.
+            is_patient: whether it goes on trying while nobody listens, if the transport can; else it
+                breaks at once.
 
         Raises:
             InvalidCallError: the address is malformed, or plaintext would leave this machine.
