@@ -403,8 +403,10 @@ class LinkEngine:
         control = frame.control
         if self.phase is Phase.GREETING:
             self._read_handshake(frame)
-            return
-        if control is not None and (control.hello is not None or control.greeting is not None):
+            # Whoever welcomes this side may have put calls into the same frame.
+            if not self.is_dialer or self.phase is not Phase.OPEN or self._farewell_at_once:
+                return
+        elif control is not None and (control.hello is not None or control.greeting is not None):
             raise ProtocolError("a second hello")
         if not self.is_confirmed:
             self._confirm()
