@@ -332,7 +332,8 @@ class LinkEngine:
 
     def tell_catalog(self) -> None:
         """What this side serves has changed: the other side is told once, however often this is called."""
-        if self.phase is Phase.OPEN:
+        # A hello that is on its way has an old one; a welcome is made when it is sent.
+        if self.phase is Phase.OPEN or (self.phase is Phase.GREETING and self.is_dialer):
             self._tells_catalog = True
             self.on_work()
 
@@ -521,7 +522,7 @@ class LinkEngine:
         return (
             self._farewell is not None
             or self.is_retiring
-            or self._tells_catalog
+            or (self._tells_catalog and self.phase is Phase.OPEN)
             or self._tells_draining
             or self._tells_seen
             or self._pong is not None
@@ -536,7 +537,7 @@ class LinkEngine:
         self._hello = self._greeting = self._pong = None
         self._tells_draining = self._tells_seen = False
         catalog = ping = None
-        if self._tells_catalog:
+        if self._tells_catalog and self.phase is Phase.OPEN:
             catalog, self._tells_catalog = self._host.catalog(), False
         if self.phase is Phase.OPEN and self._health.is_ping_due(now):
             ping = Heartbeat(*self._health.ping(now))
