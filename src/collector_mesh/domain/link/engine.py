@@ -436,12 +436,20 @@ class LinkEngine:
                 raise ProtocolError(f"version {hello.version}: it must be at least 1")
             self.peer, self.peer_role, self.dial = hello.introduction, hello.role, hello.dial
             self._host.greeted(self, hello)
-        elif self.is_dialer and control is not None and control.goodbye is not None:
+        elif self.peer is not None or self.is_dialer:
+            self._read_in_between(frame)
+        elif _says_something(frame):
+            raise ProtocolError("something before hello")
+
+    def _read_in_between(self, frame: Frame) -> None:
+        """Read what comes after a hello and before the answer to it."""
+        control = frame.control
+        if control is not None and control.goodbye is not None:
             self._end(control.goodbye.reason, clean=True)
-        elif hello is not None:
+        elif control is not None and control.hello is not None:
             raise ProtocolError("a second hello")
-        elif frame.takes_room or frame.cancels or (control is not None and control != Control()):
-            raise ProtocolError(f"something before {'the answer to hello' if self.is_dialer else 'hello'}")
+        elif _says_something(frame):
+            raise ProtocolError("something before the answer to hello")
 
     def _read_greeting(self, greeting: Greeting) -> None:
         status = greeting.status
@@ -660,6 +668,11 @@ class LinkEngine:
         self._taken.clear()
         self._host.ended(self)
         self.on_work()
+
+
+def _says_something(frame: Frame) -> bool:
+    is_control = frame.control is not None and frame.control != Control()
+    return is_control or frame.takes_room or bool(frame.cancels)
 
 
 def _with_catalog(peer: Introduction, catalog: Catalog) -> Introduction:
