@@ -310,8 +310,10 @@ class LinkEngine:
         self.on_work()
 
     def _settle(self, sent: SentCall, reply: Reply) -> None:
-        sent.is_done = True
-        sent.settle(reply)
+        # Whoever was told of an earlier one may have cancelled it.
+        if not sent.is_done:
+            sent.is_done = True
+            sent.settle(reply)
 
     def _make(self, number: int, call: Call, mode: int) -> TakenCall:
         taken = TakenCall(self, number, call, mode)
@@ -636,6 +638,8 @@ class LinkEngine:
         late = [sent for sent in outbox.waiting.values() if sent.call.deadline <= now]
         late += [sent for sent in outbox.unsent() if sent.call.deadline <= now]
         for sent in late:
+            if sent.is_done:  # whoever was told of an earlier one has cancelled it
+                continue
             executed = Executed.MAYBE
             if not sent.number or outbox.is_partly_sent(sent):
                 executed = Executed.NO
