@@ -149,17 +149,18 @@ class Inbox:
                     if not 0 < number <= last_own:
                         raise ProtocolError(f"a reply to call {number}, which was never made")
                     continue
+                payload = Payload(texts[kind], value)
                 if extra is None:
                     del waiting[number]
                     sent.is_done = True
-                    sent.settle(Reply(OK, Payload(texts[kind], value), by, Executed.YES))
+                    sent.settle(Reply(OK, payload, by, Executed.YES))
                 else:
-                    self._read_unusual(sent, texts[kind], value, by if executor else "", extra)
+                    self._read_unusual(sent, payload, by if executor else "", extra)
         except IndexError:
             raise ProtocolError("a reply with a number for a name that was never told") from None
 
     def _read_unusual(
-        self, sent: SentCall, type_url: str, value: bytes, by: str, extra: "CallExtra | ReplyExtra"
+        self, sent: SentCall, payload: Payload, by: str, extra: "CallExtra | ReplyExtra"
     ) -> None:
         """Read a reply that is not just 200 and a payload."""
         assert isinstance(extra, ReplyExtra)  # for the type checker: the caller has put it there
@@ -180,11 +181,11 @@ class Inbox:
             sent.settle(Reply(status, payload, by, extra.executed, extra.metadata))
 
         if not extra.size:
-            finish(Payload(type_url, value))
+            finish(payload)
             return
         if sent.number in self._partial_replies:
             raise ProtocolError(f"a second reply to call {sent.number}")
-        self._begin(self._partial_replies, sent.number, extra.size, type_url, finish)
+        self._begin(self._partial_replies, sent.number, extra.size, payload.type_url, finish)
 
     def _read_calls(self, calls: Calls, now: float) -> None:
         methods, texts = self._methods, self._texts
