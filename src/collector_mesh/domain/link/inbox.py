@@ -5,7 +5,7 @@ from types import MappingProxyType
 
 from collector_mesh.domain.link.entries import SentCall, TakenCall
 from collector_mesh.domain.model.call import Call, Origin
-from collector_mesh.domain.model.errors import Executed, OutcomeUnknownError
+from collector_mesh.domain.model.errors import Executed, HandlerError, OutcomeUnknownError
 from collector_mesh.domain.model.frames import (
     NO_LIMIT,
     CallExtra,
@@ -177,6 +177,10 @@ class Inbox:
                 text = f"outcome unknown: {self.peer_id} has answered with the code {status.code}, which means nothing"
                 error = OutcomeUnknownError(text, executed=extra.executed, handled_by=by)
                 sent.settle(Reply.refused(error))
+                return
+            if extra.size > self._max_payload_bytes:
+                text = f"handler error: result of {extra.size} bytes is over the limit of {self._max_payload_bytes} bytes"
+                sent.settle(Reply.refused(HandlerError(text, executed=extra.executed, handled_by=by)))
                 return
             sent.settle(Reply(status, payload, by, extra.executed, extra.metadata))
 
