@@ -127,7 +127,8 @@ class LinkEngine:
             self._make,
             self._refuse_large,
             max_payload_bytes=me.limits.max_payload_bytes,
-            max_partial_bytes=batching.queue_bytes + me.limits.max_payload_bytes,
+            # Calls and replies each fill the other side's queue at most, but for the last one.
+            max_partial_bytes=2 * (batching.queue_bytes + me.limits.max_payload_bytes),
         )
         self._health = Health(heartbeats or Heartbeats(), now)
         self._taken: dict[int, TakenCall] = {}
