@@ -661,7 +661,8 @@ class LinkEngine:
         unsent = list(outbox.unsent())
         partly = [sent for sent in outbox.waiting.values() if outbox.is_partly_sent(sent)]
         sent_whole = [sent for sent in outbox.waiting.values() if sent not in partly]
-        outbox.waiting.clear()
+        outbox.clear()
+        self._inbox.clear()
         who = f"the link to {quoted(self.peer_id)} has ended: {self.reason}"
         for sent in (*unsent, *partly, *(sent_whole if clean else ())):
             self._settle(sent, Reply.refused(UnavailableError(who)))

@@ -121,6 +121,10 @@ class Inbox:
         if partial is not None:
             self._partial_bytes -= partial.size
 
+    def clear(self) -> None:
+        """Let go of everything that is not whole: the link has ended."""
+        self._partial_calls, self._partial_replies, self._partial_bytes = {}, {}, 0
+
     def forget_reply(self, number: int) -> None:
         """Let go of what has come of the reply to a call that nobody waits for anymore."""
         partial = self._partial_replies.pop(number, None)

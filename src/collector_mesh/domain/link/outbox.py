@@ -271,6 +271,18 @@ class Outbox:
         if len(self._small) > 2 * self._count + 64:
             self._small = deque(left for left in self._small if not left.is_done)
 
+    def clear(self) -> None:
+        """Let go of everything: the link has ended."""
+        for entries in (self._small, (large.entry for large in self._large)):
+            for entry in entries:
+                if entry.size:
+                    self._has_left(entry)
+        self._small.clear()
+        self._large.clear()
+        self._cancels = []
+        self._count = 0
+        self.waiting.clear()
+
     def drop_late_replies(self, now: float) -> None:
         """Forget replies whose callers have gone."""
         late = [
