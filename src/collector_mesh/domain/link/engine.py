@@ -13,6 +13,7 @@ from collector_mesh.domain.model.errors import (
     DeadlineExceededError,
     Executed,
     HandlerError,
+    MeshError,
     OutcomeUnknownError,
     PayloadTooLargeError,
     UnavailableError,
@@ -664,11 +665,17 @@ class LinkEngine:
         outbox.clear()
         self._inbox.clear()
         who = f"the link to {quoted(self.peer_id)} has ended: {self.reason}"
-        for sent in (*unsent, *partly, *(sent_whole if clean else ())):
+        for sent in (*unsent, *partly):
             self._settle(sent, Reply.refused(UnavailableError(who)))
-        if not clean:
-            for sent in sent_whole:
-                self._settle(sent, Reply.refused(OutcomeUnknownError(f"outcome unknown: {who}")))
+        for sent in sent_whole:
+            if not clean:
+                error: MeshError = OutcomeUnknownError(f"outcome unknown: {who}")
+            elif sent.call.deadline <= self._time:
+                # It may have run: a reply that is too late is not sent.
+                error = DeadlineExceededError("deadline exceeded")
+            else:
+                error = UnavailableError(who)
+            self._settle(sent, Reply.refused(error))
         for taken in self._taken.values():
             taken.cancel()
         self._taken.clear()

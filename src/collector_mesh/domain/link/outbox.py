@@ -288,7 +288,7 @@ class Outbox:
         late = [
             entry
             for entry in self._small
-            if type(entry) is TakenCall and not entry.is_done and entry.call.deadline < now
+            if type(entry) is TakenCall and not entry.is_done and entry.call.deadline + LATE_REPLY_SECONDS < now
         ]
         for entry in late:
             self.drop(entry)
@@ -408,7 +408,7 @@ class Outbox:
             page.add_call(entry, left, b"", size)
             return True
         reply: Reply = entry.reply  # type: ignore[union-attr,assignment]  # only answered ones are queued
-        if entry.call.deadline < now:
+        if entry.call.deadline + LATE_REPLY_SECONDS < now:
             return False
         page.add_reply(entry.number, reply, b"", size)
         return True
