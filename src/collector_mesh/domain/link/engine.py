@@ -594,7 +594,7 @@ class LinkEngine:
     @property
     def has_deadlines(self) -> bool:
         """Whether calls have to be looked at every `SWEEP_SECONDS`."""
-        return bool(self._outbox.waiting) or not self._outbox.is_empty
+        return self._farewell_at_once or bool(self._outbox.waiting) or not self._outbox.is_empty
 
     def tick(self, now: float) -> None:
         """Look at deadlines and at the other side's health."""
