@@ -470,9 +470,9 @@ class Links:
         earlier, self._catalog = self._catalog, None
         has_moved = earlier is None or earlier.namespaces != self._handlers.namespaces
         for engine in self._open:
-            if engine.phase is Phase.OPEN and engine.peer_role == Role.COLLECTOR:
+            if engine.phase is not Phase.ENDED and engine.peer_role == Role.COLLECTOR:
                 engine.tell_catalog()
-                if has_moved:
+                if has_moved and engine.phase is Phase.OPEN:
                     self.changed(engine)
 
 

@@ -89,6 +89,9 @@ class _Pumping:
             self._waiter = None
             if not waiter.done():
                 waiter.set_result(None)
+        elif not self._is_closing:
+            # The writer may hang, and be of no help with deadlines.
+            self._hurry()
 
     async def _read(self) -> None:
         machine, read, now = self._machine, self._stream.read, self._now

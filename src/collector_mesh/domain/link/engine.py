@@ -13,6 +13,7 @@ from collector_mesh.domain.model.errors import (
     DeadlineExceededError,
     Executed,
     HandlerError,
+    MeshError,
     OutcomeUnknownError,
     PayloadTooLargeError,
     UnavailableError,
@@ -127,7 +128,8 @@ class LinkEngine:
             self._make,
             self._refuse_large,
             max_payload_bytes=me.limits.max_payload_bytes,
-            max_partial_bytes=batching.queue_bytes + me.limits.max_payload_bytes,
+            # Calls and replies each fill the other side's queue at most, but for the last one.
+            max_partial_bytes=2 * (batching.queue_bytes + me.limits.max_payload_bytes),
         )
         self._health = Health(heartbeats or Heartbeats(), now)
         self._taken: dict[int, TakenCall] = {}
@@ -310,8 +312,10 @@ class LinkEngine:
         self.on_work()
 
     def _settle(self, sent: SentCall, reply: Reply) -> None:
-        sent.is_done = True
-        sent.settle(reply)
+        # Whoever was told of an earlier one may have cancelled it.
+        if not sent.is_done:
+            sent.is_done = True
+            sent.settle(reply)
 
     def _make(self, number: int, call: Call, mode: int) -> TakenCall:
         taken = TakenCall(self, number, call, mode)
@@ -332,7 +336,8 @@ class LinkEngine:
 
     def tell_catalog(self) -> None:
         """What this side serves has changed: the other side is told once, however often this is called."""
-        if self.phase is Phase.OPEN:
+        # A hello that is on its way has an old one; a welcome is made when it is sent.
+        if self.phase is Phase.OPEN or (self.phase is Phase.GREETING and self.is_dialer):
             self._tells_catalog = True
             self.on_work()
 
@@ -403,8 +408,10 @@ class LinkEngine:
         control = frame.control
         if self.phase is Phase.GREETING:
             self._read_handshake(frame)
-            return
-        if control is not None and (control.hello is not None or control.greeting is not None):
+            # Whoever welcomes this side may have put calls into the same frame.
+            if not self.is_dialer or self.phase is not Phase.OPEN or self._farewell_at_once:
+                return
+        elif control is not None and (control.hello is not None or control.greeting is not None):
             raise ProtocolError("a second hello")
         if not self.is_confirmed:
             self._confirm()
@@ -433,12 +440,20 @@ class LinkEngine:
                 raise ProtocolError(f"version {hello.version}: it must be at least 1")
             self.peer, self.peer_role, self.dial = hello.introduction, hello.role, hello.dial
             self._host.greeted(self, hello)
-        elif self.is_dialer and control is not None and control.goodbye is not None:
+        elif self.peer is not None or self.is_dialer:
+            self._read_in_between(frame)
+        elif _says_something(frame):
+            raise ProtocolError("something before hello")
+
+    def _read_in_between(self, frame: Frame) -> None:
+        """Read what comes after a hello and before the answer to it."""
+        control = frame.control
+        if control is not None and control.goodbye is not None:
             self._end(control.goodbye.reason, clean=True)
-        elif hello is not None:
+        elif control is not None and control.hello is not None:
             raise ProtocolError("a second hello")
-        elif frame.takes_room or frame.cancels or (control is not None and control != Control()):
-            raise ProtocolError(f"something before {'the answer to hello' if self.is_dialer else 'hello'}")
+        elif _says_something(frame):
+            raise ProtocolError("something before the answer to hello")
 
     def _read_greeting(self, greeting: Greeting) -> None:
         status = greeting.status
@@ -519,7 +534,7 @@ class LinkEngine:
         return (
             self._farewell is not None
             or self.is_retiring
-            or self._tells_catalog
+            or (self._tells_catalog and self.phase is Phase.OPEN)
             or self._tells_draining
             or self._tells_seen
             or self._pong is not None
@@ -534,7 +549,7 @@ class LinkEngine:
         self._hello = self._greeting = self._pong = None
         self._tells_draining = self._tells_seen = False
         catalog = ping = None
-        if self._tells_catalog:
+        if self._tells_catalog and self.phase is Phase.OPEN:
             catalog, self._tells_catalog = self._host.catalog(), False
         if self.phase is Phase.OPEN and self._health.is_ping_due(now):
             ping = Heartbeat(*self._health.ping(now))
@@ -579,7 +594,7 @@ class LinkEngine:
     @property
     def has_deadlines(self) -> bool:
         """Whether calls have to be looked at every `SWEEP_SECONDS`."""
-        return bool(self._outbox.waiting) or not self._outbox.is_empty
+        return self._farewell_at_once or bool(self._outbox.waiting) or not self._outbox.is_empty
 
     def tick(self, now: float) -> None:
         """Look at deadlines and at the other side's health."""
@@ -625,6 +640,8 @@ class LinkEngine:
         late = [sent for sent in outbox.waiting.values() if sent.call.deadline <= now]
         late += [sent for sent in outbox.unsent() if sent.call.deadline <= now]
         for sent in late:
+            if sent.is_done:  # whoever was told of an earlier one has cancelled it
+                continue
             executed = Executed.MAYBE
             if not sent.number or outbox.is_partly_sent(sent):
                 executed = Executed.NO
@@ -645,18 +662,30 @@ class LinkEngine:
         unsent = list(outbox.unsent())
         partly = [sent for sent in outbox.waiting.values() if outbox.is_partly_sent(sent)]
         sent_whole = [sent for sent in outbox.waiting.values() if sent not in partly]
-        outbox.waiting.clear()
+        outbox.clear()
+        self._inbox.clear()
         who = f"the link to {quoted(self.peer_id)} has ended: {self.reason}"
-        for sent in (*unsent, *partly, *(sent_whole if clean else ())):
+        for sent in (*unsent, *partly):
             self._settle(sent, Reply.refused(UnavailableError(who)))
-        if not clean:
-            for sent in sent_whole:
-                self._settle(sent, Reply.refused(OutcomeUnknownError(f"outcome unknown: {who}")))
+        for sent in sent_whole:
+            if not clean:
+                error: MeshError = OutcomeUnknownError(f"outcome unknown: {who}")
+            elif sent.call.deadline <= self._time:
+                # It may have run: a reply that is too late is not sent.
+                error = DeadlineExceededError("deadline exceeded")
+            else:
+                error = UnavailableError(who)
+            self._settle(sent, Reply.refused(error))
         for taken in self._taken.values():
             taken.cancel()
         self._taken.clear()
         self._host.ended(self)
         self.on_work()
+
+
+def _says_something(frame: Frame) -> bool:
+    is_control = frame.control is not None and frame.control != Control()
+    return is_control or frame.takes_room or bool(frame.cancels)
 
 
 def _with_catalog(peer: Introduction, catalog: Catalog) -> Introduction:

@@ -5,7 +5,7 @@ from types import MappingProxyType
 
 from collector_mesh.domain.link.entries import SentCall, TakenCall
 from collector_mesh.domain.model.call import Call, Origin
-from collector_mesh.domain.model.errors import Executed, OutcomeUnknownError
+from collector_mesh.domain.model.errors import Executed, HandlerError, OutcomeUnknownError
 from collector_mesh.domain.model.frames import (
     NO_LIMIT,
     CallExtra,
@@ -121,6 +121,10 @@ class Inbox:
         if partial is not None:
             self._partial_bytes -= partial.size
 
+    def clear(self) -> None:
+        """Let go of everything that is not whole: the link has ended."""
+        self._partial_calls, self._partial_replies, self._partial_bytes = {}, {}, 0
+
     def forget_reply(self, number: int) -> None:
         """Let go of what has come of the reply to a call that nobody waits for anymore."""
         partial = self._partial_replies.pop(number, None)
@@ -149,17 +153,18 @@ class Inbox:
                     if not 0 < number <= last_own:
                         raise ProtocolError(f"a reply to call {number}, which was never made")
                     continue
+                payload = Payload(texts[kind], value)
                 if extra is None:
                     del waiting[number]
                     sent.is_done = True
-                    sent.settle(Reply(OK, Payload(texts[kind], value), by, Executed.YES))
+                    sent.settle(Reply(OK, payload, by, Executed.YES))
                 else:
-                    self._read_unusual(sent, texts[kind], value, by if executor else "", extra)
+                    self._read_unusual(sent, payload, by if executor else "", extra)
         except IndexError:
             raise ProtocolError("a reply with a number for a name that was never told") from None
 
     def _read_unusual(
-        self, sent: SentCall, type_url: str, value: bytes, by: str, extra: "CallExtra | ReplyExtra"
+        self, sent: SentCall, payload: Payload, by: str, extra: "CallExtra | ReplyExtra"
     ) -> None:
         """Read a reply that is not just 200 and a payload."""
         assert isinstance(extra, ReplyExtra)  # for the type checker: the caller has put it there
@@ -177,14 +182,18 @@ class Inbox:
                 error = OutcomeUnknownError(text, executed=extra.executed, handled_by=by)
                 sent.settle(Reply.refused(error))
                 return
+            if extra.size > self._max_payload_bytes:
+                text = f"handler error: result of {extra.size} bytes is over the limit of {self._max_payload_bytes} bytes"
+                sent.settle(Reply.refused(HandlerError(text, executed=extra.executed, handled_by=by)))
+                return
             sent.settle(Reply(status, payload, by, extra.executed, extra.metadata))
 
         if not extra.size:
-            finish(Payload(type_url, value))
+            finish(payload)
             return
         if sent.number in self._partial_replies:
             raise ProtocolError(f"a second reply to call {sent.number}")
-        self._begin(self._partial_replies, sent.number, extra.size, type_url, finish)
+        self._begin(self._partial_replies, sent.number, extra.size, payload.type_url, finish)
 
     def _read_calls(self, calls: Calls, now: float) -> None:
         methods, texts = self._methods, self._texts

@@ -271,12 +271,24 @@ class Outbox:
         if len(self._small) > 2 * self._count + 64:
             self._small = deque(left for left in self._small if not left.is_done)
 
+    def clear(self) -> None:
+        """Let go of everything: the link has ended."""
+        for entries in (self._small, (large.entry for large in self._large)):
+            for entry in entries:
+                if entry.size:
+                    self._has_left(entry)
+        self._small.clear()
+        self._large.clear()
+        self._cancels = []
+        self._count = 0
+        self.waiting.clear()
+
     def drop_late_replies(self, now: float) -> None:
         """Forget replies whose callers have gone."""
         late = [
             entry
             for entry in self._small
-            if type(entry) is TakenCall and not entry.is_done and entry.call.deadline < now
+            if type(entry) is TakenCall and not entry.is_done and entry.call.deadline + LATE_REPLY_SECONDS < now
         ]
         for entry in late:
             self.drop(entry)
@@ -396,7 +408,7 @@ class Outbox:
             page.add_call(entry, left, b"", size)
             return True
         reply: Reply = entry.reply  # type: ignore[union-attr,assignment]  # only answered ones are queued
-        if entry.call.deadline < now:
+        if entry.call.deadline + LATE_REPLY_SECONDS < now:
             return False
         page.add_reply(entry.number, reply, b"", size)
         return True
