@@ -142,7 +142,9 @@ class Links:
     def accept(self, stream: FrameStream) -> None:
         """Take a stream that somebody has opened."""
         engine = self._engine(identity=stream.identity)
-        silent = sum(1 for other in self._open if other.peer is None and not other.is_dialer)
+        silent = sum(
+            other.peer is None and not other.is_dialer and not other.has_failed for other in self._open
+        )
         if self._is_full():
             engine.fail(f"there are {self._rules.max_links} links already, and no more are taken", code=429)
         elif silent >= self._rules.max_silent:

@@ -131,13 +131,14 @@ class _Pumping:
             machine.lost(str(error))
 
     def _hurry(self) -> None:
-        """Have the timer come soon while calls wait, whose deadlines have to be looked at."""
+        """Have the timer come in time: soon while calls wait, whose deadlines have to be looked at."""
         machine = self._machine
         if machine.has_deadlines:
             now = self._now()
             if self._timer_at > now + 0.05:
                 machine.hurry(now)
-                self._set_timer(machine.next_tick)
+        if machine.next_tick < self._timer_at:
+            self._set_timer(machine.next_tick)
 
     def _set_timer(self, when: float) -> None:
         if self._timer is not None:

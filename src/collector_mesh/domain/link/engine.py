@@ -251,6 +251,8 @@ class LinkEngine:
     def _open(self, peer: Introduction) -> None:
         self.peer = peer
         self.phase = Phase.OPEN
+        # From now on it is time for heartbeats, which may be due before a hello would have been late.
+        self._next_tick = min(self._next_tick, self._health.next_look(self._time))
         self._outbox.narrow(peer.limits.window)
         inbox = self._inbox
         inbox.peer_id = peer.collector_id
