@@ -194,10 +194,12 @@ class Collector(Caller):
         if asyncio.get_running_loop() is not self._loop:
             raise self._foreign_loop()
         # Looked up rather than made: a key costs as much as three look-ups.
-        known = self._handlers.find((namespace, service, method))
+        names = (namespace, service, method)
+        found = self._handlers.find(names)
+        known = dispatcher.known_key(names) if found is None else found.key
         try:
             call = calls.make(
-                MethodKey(namespace, service, method) if known is None else known.key,
+                MethodKey(*names) if known is None else known,
                 request,
                 target,
                 timeout,

@@ -5,7 +5,7 @@ from typing import Any
 
 from collector_mesh.domain.executor import Executor
 from collector_mesh.domain.handlers import HandlerRegistry
-from collector_mesh.domain.link.entries import Cancellable
+from collector_mesh.domain.link.entries import Cancellable, SentCall
 from collector_mesh.domain.model.call import Call, Origin
 from collector_mesh.domain.model.errors import (
     DeadlineExceededError,
@@ -16,14 +16,15 @@ from collector_mesh.domain.model.errors import (
     UnavailableError,
     quoted,
 )
-from collector_mesh.domain.model.names import check_name
+from collector_mesh.domain.model.frames import Mode
+from collector_mesh.domain.model.names import MethodKey, check_name
 from collector_mesh.domain.model.status import OK, Reply
 from collector_mesh.domain.peering import Peering
 from collector_mesh.domain.policies.admission import Slots
 from collector_mesh.domain.policies.retry import Retry, is_discovery
 from collector_mesh.domain.ports.clock import Clock
 from collector_mesh.domain.ports.randomness import Randomness
-from collector_mesh.domain.ports.tasks import Tasks
+from collector_mesh.domain.ports.tasks import Promise, Tasks
 from collector_mesh.domain.relay import Relay
 from collector_mesh.domain.router import Router
 from collector_mesh.domain.topology import Connection, Topology
@@ -55,6 +56,7 @@ class Dispatcher:
         self._topology = topology
         self._peering = peering
         self._tasks = tasks
+        self._promise = tasks.promise
         self._clock = clock
         self._dice = dice
         self._slots = slots
@@ -75,7 +77,27 @@ class Dispatcher:
                 if reply.status is OK or not self._goes_on(call, reply, 1):
                     return reply
                 return await self._to_peers(call, reply)
-            return await self._to_peers(call, None)
+            connection = self._router.choose(call.key, tried=(), now=self._clock.now(), dice=self._dice)
+            if connection is None or connection.engine is None:
+                return await self._to_peers(call, None)
+            # Nearly every call that leaves succeeds at the first peer: what `_to_peers`, `_attempt` and the
+            # link do in four coroutines is done here in none, which is a quarter of what the caller pays.
+            promise: Promise[Reply] = self._promise()
+
+            def settle(reply: Reply) -> None:
+                if not promise.done():
+                    promise.set_result(reply)
+
+            sent = SentCall(call, Mode.SERVE, settle)
+            connection.engine.send(sent)
+            try:
+                reply = await promise
+            except BaseException:
+                connection.engine.cancel(sent)
+                raise
+            if reply.status is OK:
+                return reply
+            return await self._after(call, connection, reply)
         except MeshError as error:
             return Reply.refused(error)
         finally:
@@ -112,7 +134,7 @@ class Dispatcher:
             self._executor.check(call)
             self._executor.check_open()
         else:
-            if not runs_here:
+            if not runs_here and not self._topology.having(call.key):
                 call.key.check()
             size = len(call.payload.value)
             if size > self._max_payload_bytes:
@@ -120,24 +142,30 @@ class Dispatcher:
         self._slots.take()
         return runs_here
 
+    def known_key(self, names: tuple[str, str, str]) -> MethodKey | None:
+        """The key of a method that a peer has, so that it need not be made and checked."""
+        return self._topology.known_key(names)
+
+    async def _after(self, call: Call, connection: Connection, reply: Reply) -> Reply:
+        """What comes of a call after the first peer that it was sent to has not run it."""
+        if is_discovery(reply):
+            self._topology.note_lacks(call.key, connection.peer_id, now=self._clock.now())
+            return await self._to_peers(call, None, tried=connection.peer_id, attempts=0)
+        if not self._goes_on(call, reply, 1):
+            return reply
+        return await self._to_peers(call, reply, tried=connection.peer_id, attempts=1)
+
     def _go_on(self, relay: Relay, reply: Reply) -> bool:
         """What to do with the first reply to a call that nobody awaits; True if it goes elsewhere."""
         call, connection = relay.call, relay.connection
-        attempts, refusal = 1, reply
         if connection is None:
             if not self._goes_on(call, reply, 1):
                 return False
-            relay.work = self._finish(relay, self._to_peers(call, refusal))
+            relay.work = self._finish(relay, self._to_peers(call, reply))
             return True
-        if is_discovery(reply):
-            self._topology.note_lacks(call.key, connection.peer_id, now=self._clock.now())
-            attempts = 0
-        elif not self._goes_on(call, reply, 1):
+        if not is_discovery(reply) and not self._goes_on(call, reply, 1):
             return False
-        work = self._to_peers(
-            call, refusal if attempts else None, tried=connection.peer_id, attempts=attempts
-        )
-        relay.work = self._finish(relay, work)
+        relay.work = self._finish(relay, self._after(call, connection, reply))
         return True
 
     def _finish(self, relay: Relay, work: Coroutine[Any, Any, Reply]) -> Cancellable:

@@ -39,16 +39,28 @@ from collector_mesh.domain.topology import Topology
 class _Begun:
     """A call that is running, and that nobody awaits."""
 
-    __slots__ = ("_context", "_job")
+    __slots__ = ("_answer", "_call", "_context", "_executor", "job")
 
-    def __init__(self, job: Job, context: CallContext) -> None:
-        self._job = job
+    def __init__(
+        self, executor: "Executor", call: Call, context: CallContext, answer: Callable[[Reply], None]
+    ) -> None:
+        self._executor = executor
+        self._call = call
         self._context = context
+        self._answer = answer
+        self.job: Job | None = None
+
+    def settle(self, reply: Reply | None, error: BaseException | None) -> None:
+        """Answer it."""
+        if reply is None:
+            reply = self._executor.outcome(self._call, self._context, error)
+        self._answer(reply)
 
     def cancel(self) -> None:
         """Stop it."""
         self._context.cancel()
-        self._job.cancel()
+        if self.job is not None:
+            self.job.cancel()
 
 
 class Executor:
@@ -94,7 +106,7 @@ class Executor:
             return Reply.refused(error)
         return await self.run(call)
 
-    def begin_serve(self, call: Call, answer: Callable[[Reply], None]) -> Job | None:
+    def begin_serve(self, call: Call, answer: Callable[[Reply], None]) -> "_Begun | None":
         """As `serve`, but nobody awaits it: `answer` is called with what comes of it."""
         try:
             self._check_serve(call)
@@ -156,7 +168,7 @@ class Executor:
             context.cancel()
             raise
 
-    def begin(self, call: Call, answer: Callable[[Reply], None]) -> Job | None:
+    def begin(self, call: Call, answer: Callable[[Reply], None]) -> "_Begun | None":
         """As `run`, but nobody awaits it: `answer` is called with what comes of it."""
         try:
             method = self._admit(call)
@@ -164,19 +176,10 @@ class Executor:
             answer(Reply.refused(error))
             return None
         context = CallContext(call, self._collector_id, self._clock.now)
-
-        def settle(reply: Reply | None, error: BaseException | None) -> None:
-            if reply is not None:
-                answer(reply)
-            elif isinstance(error, MeshError):
-                answer(self._cut(context, error))
-            else:
-                # Not a handler's, whose errors are replies: a defect of ours, which must not be lost.
-                answer(self._failed(call.key, error or RuntimeError("no outcome")))
-
+        begun = _Begun(self, call, context, answer)
         work = self._work(call, context, method)
-        job = self._tasks.launch(work, call.deadline, self._slots.release, settle)
-        return _Begun(job, context)
+        begun.job = self._tasks.launch(work, call.deadline, self._slots.release, begun.settle)
+        return begun
 
     def _admit(self, call: Call) -> Method | None:
         """See that a call may run now, and take a slot for it; gives its method, which a validator may bring."""
@@ -189,6 +192,13 @@ class Executor:
             raise self._not_found(call.key)
         self._slots.take()
         return method
+
+    def outcome(self, call: Call, context: CallContext, error: BaseException | None) -> Reply:
+        """The reply for a call that nobody awaits and whose work gave none."""
+        if isinstance(error, MeshError):
+            return self._cut(context, error)
+        # Not a handler's, whose errors are replies: a defect of ours, which must not be lost.
+        return self._failed(call.key, error or RuntimeError("no outcome"))
 
     @staticmethod
     def _cut(context: CallContext, error: MeshError) -> Reply:

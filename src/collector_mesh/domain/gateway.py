@@ -53,6 +53,9 @@ class CollectorGateway:
     def take(self, taken: TakenCall) -> None:
         """Run a call that has come over a link."""
         call = taken.call
+        if taken.mode == Mode.SERVE and call.origin is Origin.PEER and not call.metadata:
+            taken.work = self._executor.begin_serve(call, taken.answer)
+            return
         try:
             if call.metadata:
                 call.metadata = checked_metadata(call.metadata)

@@ -63,8 +63,7 @@ class Relay:
         """Send it to a peer."""
         self.connection = connection
         self._engine = engine
-        self._sent = SentCall(self.call, Mode.SERVE, self._settle_sent)
-        connection.in_flight += 1
+        self._sent = SentCall(self.call, Mode.SERVE, self._settle)
         engine.send(self._sent)
 
     def finish(self, reply: Reply) -> None:
@@ -82,15 +81,8 @@ class Relay:
         self._release()
         if self._sent is not None and self._engine is not None and not self._sent.is_done:
             self._engine.cancel(self._sent)
-            if self.connection is not None:
-                self.connection.in_flight -= 1
         if self.work is not None:
             self.work.cancel()
-
-    def _settle_sent(self, reply: Reply) -> None:
-        if self.connection is not None:
-            self.connection.in_flight -= 1
-        self._settle(reply)
 
     def _settle(self, reply: Reply) -> None:
         if reply.status is OK or not self._go_on(self, reply):

@@ -44,6 +44,8 @@ class Router:
         if not count:
             return None
         start = dice.below(count) if count > 1 else 0
+        if not tried and not lacking and members[start].state == "live":
+            return members[start]
         suspect = None
         for step in range(count):
             connection = members[(start + step) % count]

@@ -29,7 +29,7 @@ class Connection:
         link: the way there.
         dialed: whether this side has dialed and keeps it up.
         last_news: when it was last known to be well, on the monotonic clock, in seconds.
-        in_flight: calls sent to it and not answered yet.
+        in_flight: unary calls sent to it and not answered yet; a link counts its own.
         state: how the peer is.
         reason: why it is so, empty while it is live.
         since: when it came about, on the monotonic clock.
@@ -65,7 +65,7 @@ class Connection:
             self.shared_namespaces,
             self.state,
             self.dialed,
-            self.in_flight,
+            self.in_flight if self.engine is None else self.engine.in_flight,
             "unary" if self.engine is None else "link",
             self.reason,
             max(0.0, now - self.since),
@@ -77,9 +77,10 @@ class Connection:
 class _Pool:
     """Connections in no particular order: one is added, removed or picked at the same small cost."""
 
-    __slots__ = ("_places", "members")
+    __slots__ = ("_places", "key", "members")
 
-    def __init__(self) -> None:
+    def __init__(self, key: Any) -> None:
+        self.key = key
         self.members: list[Connection] = []
         self._places: dict[str, int] = {}
 
@@ -150,6 +151,11 @@ class Topology:
         connection = self._connections.get(peer_id)
         return connection is not None and namespace in connection.shared_namespaces
 
+    def known_key(self, names: tuple[str, str, str]) -> MethodKey | None:
+        """The key of those names, if a peer has such a method: a look-up in place of a new one and its check."""
+        pool = self._having.get(names)  # type: ignore[call-overload]  # a MethodKey is such a tuple
+        return None if pool is None else pool.key
+
     def having(self, key: MethodKey) -> Sequence[Connection]:
         """The peers that say that they have a method; a live view, in no particular order."""
         pool = self._having.get(key)
@@ -164,7 +170,7 @@ class Topology:
         for pools, key in self._places(connection):
             pool = pools.get(key)
             if pool is None:
-                pool = pools[key] = _Pool()
+                pool = pools[key] = _Pool(key)
             pool.add(connection)
 
     def _take_out(self, connection: Connection) -> None:

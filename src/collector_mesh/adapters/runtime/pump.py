@@ -22,6 +22,9 @@ FAREWELL_SECONDS = 0.5
 _TURNS_BEFORE_CREDIT = 2
 """Turns of the loop that a credit waits for a frame that it can go with."""
 
+_SOON_SECONDS = 0.05
+"""A timer that comes so soon is soon enough for the deadlines of calls."""
+
 _SLACK_SECONDS = 0.005
 
 
@@ -47,12 +50,17 @@ class _Pumping:
         self._waiter: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = 0.0
+        self._is_hurried = False
+        """Whether the timer comes soon anyway."""
         self._is_closing = False
         self._over: asyncio.Future[None] = self._loop.create_future()
 
     async def run(self) -> None:
         machine = self._machine
         machine.on_work = self._kick
+        machine.on_over = self._stop
+        if machine.is_over:
+            self._stop()
         self._set_timer(machine.next_tick)
         writer = self._loop.create_task(self._write(), name=f"write to {self._stream.address}")
         reader = self._loop.create_task(self._read(), name=f"read from {self._stream.address}")
@@ -82,16 +90,20 @@ class _Pumping:
                 raise error
 
     def _kick(self) -> None:
-        if self._machine.is_over and not self._over.done():
-            self._over.set_result(None)
+        # Called for every call and reply.
         waiter = self._waiter
         if waiter is not None:
             self._waiter = None
             if not waiter.done():
                 waiter.set_result(None)
-        elif not self._is_closing:
+        elif not self._is_hurried and not self._is_closing:
             # The writer may hang, and be of no help with deadlines.
             self._hurry()
+
+    def _stop(self) -> None:
+        if not self._over.done():
+            self._over.set_result(None)
+        self._kick()
 
     async def _read(self) -> None:
         machine, read, now = self._machine, self._stream.read, self._now
@@ -132,11 +144,11 @@ class _Pumping:
 
     def _hurry(self) -> None:
         """Have the timer come in time: soon while calls wait, whose deadlines have to be looked at."""
+        if self._is_hurried:
+            return
         machine = self._machine
         if machine.has_deadlines:
-            now = self._now()
-            if self._timer_at > now + 0.05:
-                machine.hurry(now)
+            machine.hurry(self._now())
         if machine.next_tick < self._timer_at:
             self._set_timer(machine.next_tick)
 
@@ -144,7 +156,9 @@ class _Pumping:
         if self._timer is not None:
             self._timer.cancel()
         self._timer_at = when
-        self._timer = self._loop.call_later(max(0.0, when - self._now()), self._tick)
+        left = max(0.0, when - self._now())
+        self._is_hurried = left <= _SOON_SECONDS
+        self._timer = self._loop.call_later(left, self._tick)
 
     def _tick(self) -> None:
         self._timer = None

@@ -147,6 +147,8 @@ class LinkEngine:
         self._time = now
         self.on_work: Callable[[], None] = _nobody
         """Called when `next_frame` may have something to give."""
+        self.on_over: Callable[[], None] = _nobody
+        """Called when `is_over` has become true."""
         self.began = now
         self.is_dialer = dial > 0
         self.dial = dial
@@ -265,9 +267,10 @@ class LinkEngine:
 
     def send(self, sent: SentCall) -> None:
         """Send a call; what comes of it goes to its `settle`, which may happen before this returns."""
-        size = len(sent.call.payload.value)
+        value = sent.call.payload.value
+        size = len(value)
         peer = self.peer
-        if not self.is_usable or peer is None:
+        if peer is None or not self.is_usable:
             text = f"the link to {quoted(self.peer_id)} is {'about to end' if self.phase is Phase.OPEN else 'down'}"
             self._settle(sent, Reply.refused(UnavailableError(text)))
         elif size > peer.limits.max_payload_bytes:
@@ -279,7 +282,7 @@ class LinkEngine:
             )
             self._settle(sent, Reply.refused(UnavailableError(text)))
         else:
-            self._outbox.put(sent, sent.call.payload.value)
+            self._outbox.put(sent, value)
             self.on_work()
 
     def cancel(self, sent: SentCall) -> None:
@@ -411,7 +414,7 @@ class LinkEngine:
         if self.phase is Phase.GREETING:
             self._read_handshake(frame)
             # Whoever welcomes this side may have put calls into the same frame.
-            if not self.is_dialer or self.phase is not Phase.OPEN or self._farewell_at_once:
+            if not self.is_dialer or not self._is_open() or self._farewell_at_once:
                 return
         elif control is not None and (control.hello is not None or control.greeting is not None):
             raise ProtocolError("a second hello")
@@ -654,6 +657,9 @@ class LinkEngine:
 
     # ---- the end -----------------------------------------------------------------------------------
 
+    def _is_open(self) -> bool:
+        return self.phase is Phase.OPEN
+
     def _end(self, reason: str, *, clean: bool) -> None:
         if self.phase is Phase.ENDED:
             return
@@ -682,7 +688,7 @@ class LinkEngine:
             taken.cancel()
         self._taken.clear()
         self._host.ended(self)
-        self.on_work()
+        self.on_over()
 
 
 def _says_something(frame: Frame) -> bool:

@@ -59,7 +59,10 @@ class Machine(Protocol):
     """What speaks over a stream: it decides, the pump moves."""
 
     on_work: "Callable[[], None]"
-    """Set by the pump: called when `next_frame` may have something to give, or `is_over` has changed."""
+    """Set by the pump: called when `next_frame` may have something to give."""
+
+    on_over: "Callable[[], None]"
+    """Set by the pump: called when `is_over` has become true."""
 
     @property
     def is_over(self) -> bool:
