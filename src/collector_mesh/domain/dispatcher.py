@@ -63,7 +63,7 @@ class Dispatcher:
         self._retry = retry
         self._max_payload_bytes = max_payload_bytes
 
-    async def dispatch(self, call: Call) -> Reply:
+    async def dispatch(self, call: Call) -> Reply:  # noqa: C901  # see below: what it saves is a quarter
         """Have a call run: on its target, else here, else on a peer that shares the namespace."""
         try:
             runs_here = self._admit(call)

@@ -104,7 +104,7 @@ class LinkEngine:
         identity: what the transport has proved about the other side.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0915  # a link has that much state
         self,
         me: Introduction,
         host: LinkHost,
