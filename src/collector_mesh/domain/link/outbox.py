@@ -288,7 +288,9 @@ class Outbox:
         late = [
             entry
             for entry in self._small
-            if type(entry) is TakenCall and not entry.is_done and entry.call.deadline + LATE_REPLY_SECONDS < now
+            if type(entry) is TakenCall
+            and not entry.is_done
+            and entry.call.deadline + LATE_REPLY_SECONDS < now
         ]
         for entry in late:
             self.drop(entry)

@@ -3,7 +3,7 @@
 from math import inf
 
 import pytest
-from tests.unit.domain.link.wires import ECHO, Wire, answer, opened
+from tests.unit.domain.link.wires import ECHO, Outcome, Wire, answer, opened
 
 from collector_mesh.domain.link.engine import Phase
 from collector_mesh.domain.link.outbox import Batching
@@ -379,7 +379,7 @@ def test_a_cancel_reaches_whoever_runs_the_call() -> None:
 
 def test_a_settled_call_can_cancel_another_one_that_is_late_too() -> None:
     wire = opened()
-    others = []
+    others: list[Outcome] = []
 
     def settle_first(_reply: Reply) -> None:
         for other in others:
@@ -397,7 +397,7 @@ def test_a_settled_call_can_cancel_another_one_that_is_late_too() -> None:
 
 def test_a_settled_call_can_cancel_another_one_when_the_link_ends() -> None:
     wire = opened()
-    others = []
+    others: list[Outcome] = []
 
     def settle_first(_reply: Reply) -> None:
         for other in others:
@@ -883,9 +883,7 @@ def test_a_reply_with_a_name_that_was_never_told_is_an_offence() -> None:
     wire.left.receive(Frame(replies=Replies((1,), (7,), (b"",))))
     wire.settle()
 
-    assert wire.left.engine.reason == (
-        "protocol error: a reply with a number for a name that was never told"
-    )
+    assert wire.left.engine.reason == ("protocol error: a reply with a number for a name that was never told")
     assert (outcome.code, outcome.reply.executed) == (502, Executed.MAYBE)
 
 
@@ -946,5 +944,3 @@ def test_nothing_is_read_after_the_end() -> None:
 
     assert wire.right.taken == []
     assert wire.right.told.count("ended") == 1
-
-
