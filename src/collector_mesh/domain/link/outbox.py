@@ -130,6 +130,10 @@ class _Page:
         self.executors: list[int] = []
         self.reply_extras: list[ReplyExtra] = []
 
+    @property
+    def is_empty(self) -> bool:
+        return not (self.methods or self.numbers)
+
     def add_call(self, sent: SentCall, left: float, value: bytes, size: int) -> None:
         call = sent.call
         index = len(self.methods)
@@ -354,11 +358,15 @@ class Outbox:
         small, waiting = self._small, self.waiting
         room, left_bytes = self._batching.max_envelopes, self._frame_bytes
         while small and room > 0 and left_bytes > 0:
-            entry = small.popleft()
+            entry = small[0]
             if entry.is_done:
+                small.popleft()
                 continue
-            self._count -= 1
             size = entry.size
+            if size > left_bytes and not page.is_empty:
+                break
+            small.popleft()
+            self._count -= 1
             self._has_left(entry)
             if type(entry) is SentCall:
                 left = entry.call.deadline - now
