@@ -412,9 +412,7 @@ class LinkEngine:
     def _read(self, frame: Frame, now: float) -> None:
         control = frame.control
         if self.phase is Phase.GREETING:
-            self._read_handshake(frame)
-            # Whoever welcomes this side may have put calls into the same frame.
-            if not self.is_dialer or not self._is_open() or self._farewell_at_once:
+            if not self._read_handshake(frame):
                 return
         elif control is not None and (control.hello is not None or control.greeting is not None):
             raise ProtocolError("a second hello")
@@ -434,13 +432,15 @@ class LinkEngine:
             self._read_control(control, now)
         self.on_work()
 
-    def _read_handshake(self, frame: Frame) -> None:
+    def _read_handshake(self, frame: Frame) -> bool:
+        """Read a hello or the answer to one; True if there may be more in the frame."""
         control = frame.control
         hello = control.hello if control is not None else None
         greeting = control.greeting if control is not None else None
         if self.is_dialer and greeting is not None:
-            self._read_greeting(greeting)
-        elif not self.is_dialer and hello is not None and self.peer is None:
+            # Whoever welcomes this side may have put calls into the same frame.
+            return self._read_greeting(greeting)
+        if not self.is_dialer and hello is not None and self.peer is None:
             if hello.version < 1:
                 raise ProtocolError(f"version {hello.version}: it must be at least 1")
             self.peer, self.peer_role, self.dial = hello.introduction, hello.role, hello.dial
@@ -449,6 +449,7 @@ class LinkEngine:
             self._read_in_between(frame)
         elif _says_something(frame):
             raise ProtocolError("something before hello")
+        return False
 
     def _read_in_between(self, frame: Frame) -> None:
         """Read what comes after a hello and before the answer to it."""
@@ -460,13 +461,14 @@ class LinkEngine:
         elif _says_something(frame):
             raise ProtocolError("something before the answer to hello")
 
-    def _read_greeting(self, greeting: Greeting) -> None:
+    def _read_greeting(self, greeting: Greeting) -> bool:
+        """Read the answer to hello; True if the link is open and wanted."""
         status = greeting.status
         if status.code != OK.code:
             self.refusal = status
             self.peer = greeting.introduction
             self._end(status.message or f"refused with the code {status.code}", clean=True)
-            return
+            return False
         self.connection_id = greeting.connection_id
         self._open(greeting.introduction)
         # So that the other side knows that its answer has come; and to have a round trip.
@@ -474,6 +476,7 @@ class LinkEngine:
         self.is_confirmed = True
         self.on_work()
         self._host.opened(self)
+        return self.phase is Phase.OPEN and not self._farewell_at_once
 
     def _confirm(self) -> None:
         self.is_confirmed = True

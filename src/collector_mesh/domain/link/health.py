@@ -82,7 +82,7 @@ class Health:
 
     def is_ping_due(self, now: float) -> bool:
         """Whether a ping has to go: this side has been silent for long, or wants to know."""
-        return self._ping_due or now - self._wrote >= self._times.interval
+        return self._ping_due or now >= self._wrote + self._times.interval
 
     def ping(self, now: float) -> tuple[int, float]:
         """Number and lag for a ping that goes now."""
@@ -100,12 +100,13 @@ class Health:
 
     def look(self, now: float) -> Vital:
         """How the other end is."""
-        silence = now - self._heard - self._peer_lag
-        if silence >= self._times.dead_after * self._times.interval:
+        # The same sums as in `next_look`: of two that are rounded otherwise, one would be missed.
+        times, heard = self._times, self._heard + self._peer_lag
+        if now >= heard + times.dead_after * times.interval:
             return Vital.DEAD
         if self._probed_until is not None and now >= self._probed_until:
             self._missed_probe = True
-        if self._missed_probe or silence >= self._times.suspect_after * self._times.interval:
+        if self._missed_probe or now >= heard + times.suspect_after * times.interval:
             return Vital.SUSPECT
         return Vital.LIVE
 

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 
 import attrs
-from attrs.validators import ge
+from attrs.validators import and_, ge, le
 
 from collector_mesh.domain.link.entries import SentCall, TakenCall
 from collector_mesh.domain.model.call import Call
@@ -44,7 +44,7 @@ class Batching:
         enough: calls and replies that are worth a frame while another one is not acknowledged.
         window: most frames that are not acknowledged.
         queue_bytes: most bytes that wait.
-        max_names: most names that are numbered at a time.
+        max_names: most names that are numbered at a time; a frame may go over it, and must not exceed `MAX_NAMES`.
     """
 
     max_envelopes: int = attrs.field(default=128, validator=ge(1))
@@ -56,7 +56,7 @@ class Batching:
     enough: int = attrs.field(default=64, validator=ge(1))
     window: int = attrs.field(default=4, validator=ge(1))
     queue_bytes: int = attrs.field(default=16 << 20, validator=ge(1))
-    max_names: int = attrs.field(default=16384, validator=ge(16))
+    max_names: int = attrs.field(default=16384, validator=and_(ge(16), le(32768)))
 
 
 class _Names:
@@ -129,6 +129,10 @@ class _Page:
         self.reply_values: list[bytes] = []
         self.executors: list[int] = []
         self.reply_extras: list[ReplyExtra] = []
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.methods or self.numbers)
 
     def add_call(self, sent: SentCall, left: float, value: bytes, size: int) -> None:
         call = sent.call
@@ -354,11 +358,15 @@ class Outbox:
         small, waiting = self._small, self.waiting
         room, left_bytes = self._batching.max_envelopes, self._frame_bytes
         while small and room > 0 and left_bytes > 0:
-            entry = small.popleft()
+            entry = small[0]
             if entry.is_done:
+                small.popleft()
                 continue
-            self._count -= 1
             size = entry.size
+            if size > left_bytes and not page.is_empty:
+                break
+            small.popleft()
+            self._count -= 1
             self._has_left(entry)
             if type(entry) is SentCall:
                 left = entry.call.deadline - now

@@ -1,10 +1,9 @@
 """One link, seen from both of its ends."""
 
 from math import inf
-from typing import Any
 
 import pytest
-from tests.unit.domain.link.wires import ECHO, Wire, answer, opened
+from tests.unit.domain.link.wires import ECHO, Outcome, Wire, answer, opened
 
 from collector_mesh.domain.link.engine import Phase
 from collector_mesh.domain.link.outbox import Batching
@@ -380,7 +379,7 @@ def test_a_cancel_reaches_whoever_runs_the_call() -> None:
 
 def test_a_settled_call_can_cancel_another_one_that_is_late_too() -> None:
     wire = opened()
-    others: list[Any] = []
+    others: list[Outcome] = []
 
     def settle_first(_reply: Reply) -> None:
         for other in others:
@@ -398,7 +397,7 @@ def test_a_settled_call_can_cancel_another_one_that_is_late_too() -> None:
 
 def test_a_settled_call_can_cancel_another_one_when_the_link_ends() -> None:
     wire = opened()
-    others: list[Any] = []
+    others: list[Outcome] = []
 
     def settle_first(_reply: Reply) -> None:
         for other in others:

@@ -187,7 +187,8 @@ class Wire:
             moved = [end.write() or end.read() for end in (self.left, self.right)]
             if any(moved):
                 continue
-            if not any(end.write(with_credit=True) for end in (self.left, self.right)):
+            moved = [end.write(with_credit=True) for end in (self.left, self.right)]
+            if not any(moved):
                 return
         raise AssertionError("it never becomes quiet")
 

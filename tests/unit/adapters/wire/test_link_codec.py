@@ -1,0 +1,258 @@
+"""The frames of a link as bytes."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from collector_mesh.adapters.wire.generated import link_pb2 as pb
+from collector_mesh.adapters.wire.link_codec import decode_frame, encode_frame
+from collector_mesh.domain.model.errors import Executed
+from collector_mesh.domain.model.frames import (
+    NO_LIMIT,
+    CallExtra,
+    Calls,
+    Catalog,
+    Chunk,
+    Control,
+    Frame,
+    Goodbye,
+    Greeting,
+    Heartbeat,
+    Hello,
+    Introduction,
+    Limits,
+    Replies,
+    ReplyExtra,
+    Role,
+)
+from collector_mesh.domain.model.names import MethodKey
+from collector_mesh.domain.model.snapshot import MethodInfo
+from collector_mesh.domain.model.status import OK, Status
+from collector_mesh.domain.ports.frame_stream import MalformedFrameError
+
+_TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
+_SMALL = st.integers(0, (1 << 32) - 1)
+_BIG = st.integers(0, (1 << 64) - 1)
+_BYTES = st.binary(max_size=20)
+_MAPS = st.dictionaries(_TEXTS, _TEXTS, max_size=3)
+_METHODS = st.builds(
+    MethodKey, st.just("users"), st.sampled_from(["UserService", "a.b.C"]), st.just("GetUser")
+)
+_METADATA = st.lists(st.tuples(_TEXTS, _TEXTS | _BYTES), max_size=3).map(tuple)
+
+
+def _tuples(of: st.SearchStrategy[object], size: int | None = None) -> st.SearchStrategy[tuple[object, ...]]:
+    return st.lists(of, min_size=size or 0, max_size=3 if size is None else size).map(tuple)
+
+
+_STATUSES = st.just(OK) | st.builds(Status, st.integers(1, 1000), _TEXTS, _MAPS)
+_CATALOGS = st.builds(
+    Catalog,
+    _tuples(_TEXTS),
+    _tuples(st.builds(MethodInfo, _METHODS, st.sampled_from(["unary", "stream"]), st.booleans())),
+)
+_INTRODUCTIONS = st.builds(
+    Introduction,
+    collector_id=_TEXTS,
+    address=_TEXTS,
+    incarnation=_TEXTS,
+    catalog=_CATALOGS,
+    labels=_MAPS,
+    weight=_SMALL,
+    limits=st.builds(Limits, _BIG, _SMALL),
+)
+_HEARTBEATS = st.builds(Heartbeat, _BIG, st.integers(0, 10_000).map(lambda lag: lag / 1000))
+_CONTROLS = st.builds(
+    Control,
+    hello=st.none() | st.builds(Hello, _INTRODUCTIONS, _SMALL, _BIG, _SMALL),
+    greeting=st.none() | st.builds(Greeting, _STATUSES, _INTRODUCTIONS, _TEXTS, _tuples(_TEXTS), _SMALL),
+    catalog=st.none() | _CATALOGS,
+    ping=st.none() | _HEARTBEATS,
+    pong=st.none() | _HEARTBEATS,
+    draining=st.booleans(),
+    draining_seen=st.booleans(),
+    goodbye=st.none() | st.builds(Goodbye, st.integers(0, 999), _TEXTS, st.booleans()),
+)
+_CALL_EXTRAS = st.builds(
+    CallExtra,
+    _SMALL,
+    _TEXTS,
+    _MAPS,
+    _SMALL,
+    _tuples(_TEXTS),
+    _METADATA,
+    st.sampled_from([None, False, True]),
+    _BIG,
+)
+_REPLY_EXTRAS = st.builds(ReplyExtra, _SMALL, _STATUSES, st.sampled_from(Executed), _METADATA, _BIG)
+
+
+@st.composite
+def _calls(draw: st.DrawFn) -> Calls:
+    count = draw(st.integers(1, 3))
+    columns = [draw(_tuples(of, count)) for of in (_SMALL, _SMALL, _BYTES, _SMALL)]
+    modes = draw(st.just(()) | _tuples(_SMALL, count))
+    return Calls(draw(_BIG), *columns, modes, draw(_tuples(_CALL_EXTRAS)))  # type: ignore[arg-type,call-arg]  # columns
+
+
+@st.composite
+def _replies(draw: st.DrawFn) -> Replies:
+    count = draw(st.integers(1, 3))
+    columns = [draw(_tuples(of, count)) for of in (_BIG, _SMALL, _BYTES)]
+    executors = draw(st.just(()) | _tuples(_SMALL, count))
+    return Replies(*columns, executors, draw(_tuples(_REPLY_EXTRAS)))  # type: ignore[arg-type,call-arg]  # columns
+
+
+_FRAMES = st.builds(
+    Frame,
+    _BIG,
+    st.none() | _CONTROLS,
+    st.booleans(),
+    _tuples(_METHODS),
+    _tuples(_TEXTS),
+    st.none() | _calls(),
+    st.none() | _replies(),
+    _tuples(_BIG),
+    _tuples(st.builds(Chunk, _BIG, st.booleans(), _BYTES)),
+)
+
+HELLO = Frame(
+    control=Control(
+        hello=Hello(
+            Introduction(
+                collector_id="collector-1",
+                address="127.0.0.1:50051",
+                incarnation="0123456789abcdef",
+                catalog=Catalog(
+                    ("users",),
+                    (MethodInfo(MethodKey("users", "UserService", "GetUser"), "unary", idempotent=True),),
+                ),
+                limits=Limits(4 << 20, 4),
+            ),
+            Role.COLLECTOR,
+            3,
+        )
+    )
+)
+CALL = Frame(
+    1,
+    methods=(MethodKey("users", "UserService", "GetUser"),),
+    texts=("type.googleapis.com/users.GetUserRequest",),
+    calls=Calls(
+        7,
+        (0, 0),
+        (1, 1),
+        (b"one", b""),
+        (1500, NO_LIMIT),
+        (0, 1),
+        (
+            CallExtra(
+                1, "collector-2", {"zone": "west"}, 1, ("a",), (("k", "v"), ("k-bin", b"\x00")), True, 70_000
+            ),
+        ),
+    ),
+    cancels=(3,),
+    chunks=(Chunk(8, False, b"piece"),),
+)
+REPLY = Frame(
+    2,
+    texts=("type.googleapis.com/users.User", "collector-3"),
+    replies=Replies(
+        (7, 8),
+        (1, 0),
+        (b"user", b""),
+        (0, 2),
+        (ReplyExtra(1, Status(404, "no such user", {"id": "7"}), Executed.YES),),
+    ),
+)
+GOLDEN = {
+    "hello": (
+        HELLO,
+        (
+            "126f0a6d08011a670a0b636f6c6c6563746f722d31120f3132372e302e302e313a35303035311a103031323334353637"
+            "3839616263646566222a0a05757365727312210a1d0a057573657273120b55736572536572766963651a074765745573"
+            "6572100130013a07088080800210042003"
+        ),
+    ),
+    "call": (
+        CALL,
+        (
+            "0801221d0a057573657273120b55736572536572766963651a07476574557365722a28747970652e676f6f676c656170"
+            "69732e636f6d2f75736572732e476574557365725265717565737440074a020000520201015a036f6e655a006207dc0b"
+            "ffffffff0f6a020001723c0801120b636f6c6c6563746f722d321a0c0a047a6f6e6512047765737420012a016132060a"
+            "016b120176320a0a056b2d62696e1a0100380240f0a204c2010103ca010908081a057069656365"
+        ),
+    ),
+    "reply": (
+        REPLY,
+        (
+            "08022a1e747970652e676f6f676c65617069732e636f6d2f75736572732e557365722a0b636f6c6c6563746f722d3382"
+            "010207088a01020100920104757365729201009a01020002a2011c08011094031a0c6e6f207375636820757365722207"
+            "0a026964120137"
+        ),
+    ),
+}
+
+
+@given(_FRAMES)
+@settings(max_examples=200, deadline=None)
+def test_a_frame_arrives_as_it_was_sent(frame: Frame) -> None:
+    assert decode_frame(encode_frame(frame)) == frame
+
+
+@given(st.binary(max_size=60))
+@settings(max_examples=500, deadline=None)
+def test_bytes_that_are_no_frame_are_malformed_and_nothing_else(data: bytes) -> None:
+    try:
+        decode_frame(data)
+    except MalformedFrameError:
+        return
+
+
+@given(_FRAMES, st.data())
+@settings(max_examples=200, deadline=None)
+def test_a_frame_that_was_damaged_is_malformed_or_another_one(frame: Frame, draw: st.DataObject) -> None:
+    data = bytearray(encode_frame(frame) or b"\x08\x01")
+    at = draw.draw(st.integers(0, len(data) - 1))
+    data[at] = draw.draw(st.integers(0, 255))
+
+    try:
+        decode_frame(bytes(data[: draw.draw(st.integers(0, len(data)))]))
+    except MalformedFrameError:
+        return
+
+
+def test_success_costs_nothing_on_the_wire() -> None:
+    message = pb.Frame.FromString(
+        encode_frame(
+            Frame(replies=Replies((1,), (0,), (b"",), (), (ReplyExtra(0, OK, Executed.YES, (), 9),)))
+        )
+    )
+
+    assert (message.reply_extra[0].code, message.reply_extra[0].message) == (0, "")
+
+
+def test_a_number_of_a_later_version_for_executed_means_maybe() -> None:
+    message = pb.Frame(reply_to=[1], reply_type=[0], reply_value=[b""])
+    message.reply_extra.add(code=500, executed=9)
+
+    replies = decode_frame(message.SerializeToString()).replies
+
+    assert replies is not None
+    assert replies.extras[0].executed is Executed.MAYBE
+
+
+def test_fields_of_a_later_version_are_skipped() -> None:
+    later = b"\xfa\x3e\x03new"  # field 1007
+
+    frame = decode_frame(later + encode_frame(CALL) + later)
+
+    assert frame == CALL
+
+
+@pytest.mark.parametrize("name", GOLDEN)
+def test_the_bytes_on_the_wire_stay_what_they_are(name: str) -> None:
+    frame, data = GOLDEN[name]
+
+    assert encode_frame(frame).hex() == data
+    assert decode_frame(bytes.fromhex(data)) == frame

@@ -1,0 +1,264 @@
+"""Two collectors have one link, and agree which, however often and from wherever they dial each other."""
+
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.unit.domain.link.hosts import HandNetwork, Host
+
+from collector_mesh.domain.model.errors import ConflictError
+
+_WHO = st.integers(0, 1)
+_DIALS = st.one_of(
+    st.tuples(st.just("dial"), _WHO),
+    st.tuples(st.just("dial"), _WHO),
+    st.tuples(st.just("step"), st.integers(1, 4)),
+    st.tuples(st.just("hold"), st.integers(0, 9), _WHO),
+    st.tuples(st.just("release"), st.integers(0, 9), _WHO),
+    st.tuples(st.just("wait"), st.sampled_from([0.05, 0.2])),
+)
+_TROUBLE = st.one_of(
+    _DIALS,
+    st.tuples(st.just("cut"), st.integers(0, 9)),
+    st.tuples(st.just("restart"), _WHO, st.booleans(), st.booleans()),
+    st.tuples(st.just("twin"), _WHO),
+    st.tuples(st.just("freeze"), _WHO),
+    st.tuples(st.just("thaw"), st.integers(0, 9)),
+    st.tuples(st.just("wait"), st.sampled_from([0.5, 3.0])),
+)
+
+
+class _Story:
+    """Collectors a and b, and what happens to them."""
+
+    def __init__(self) -> None:
+        self.network = HandNetwork()
+        self.current = [self.network.start("a", "a:1"), self.network.start("b", "b:1")]
+
+    def close(self) -> None:
+        self.network.close()
+
+    def dial(self, who: int) -> None:
+        host, other = self.current[who], self.current[1 - who]
+        if not host.is_frozen:
+            host.dial(other.address)
+
+    def step(self, count: int) -> None:
+        for _ in range(count):
+            self.network.step()
+
+    def hold(self, which: int, end: int) -> None:
+        self._hold(which, end, is_held=True)
+
+    def release(self, which: int, end: int) -> None:
+        self._hold(which, end, is_held=False)
+
+    def _hold(self, which: int, end: int, *, is_held: bool) -> None:
+        if self.network.streams:
+            self.network.streams[which % len(self.network.streams)][end].is_held = is_held
+
+    def wait(self, seconds: float) -> None:
+        self.network.run(seconds)
+
+    def cut(self, which: int) -> None:
+        if self.network.streams:
+            self.network.streams[which % len(self.network.streams)][0].end()
+
+    def restart(self, who: int, moves: bool, silently: bool) -> None:
+        host = self.current[who]
+        host.crash(silently=silently)
+        address = f"{host.collector_id}:{self.network.starts}" if moves else host.address
+        self._replace(who, address)
+
+    def twin(self, who: int) -> None:
+        """Start another one beside the first, which keeps running."""
+        self._replace(who, f"{self.current[who].collector_id}:{self.network.starts}")
+
+    def _replace(self, who: int, address: str) -> None:
+        self.current[who] = self.network.start(self.current[who].collector_id, address)
+        self.current[who].dial(self.current[1 - who].address)
+
+    def freeze(self, who: int) -> None:
+        self.current[who].is_frozen = True
+
+    def thaw(self, which: int) -> None:
+        host = self.network.hosts[which % len(self.network.hosts)]
+        if host.is_frozen and not host.is_gone:
+            host.is_frozen = False
+            other = self.current[1 if host.collector_id == "a" else 0]
+            host.dial(other.address)
+
+    def calm_down(self) -> None:
+        for pair in self.network.streams:
+            for end in pair:
+                end.is_held = False
+        for host in self.network.hosts:
+            host.is_frozen = host.is_gone
+        self.network.run(5.0)
+
+    def check(self) -> None:
+        """Nobody has two links to a peer, and both ends of each use it."""
+        for host in self.network.hosts:
+            if host.is_gone:
+                continue
+            engines = host.engines()
+            peers = [engine.peer_id for engine in engines]
+            assert len(peers) == len(set(peers)), f"{host.collector_id} has links to {peers}"
+            for engine in engines:
+                connection = host.connection(engine.peer_id)
+                assert connection is not None, f"a link of {host.collector_id} that nobody uses"
+                assert connection.engine is engine
+                assert engine.is_usable
+        for pair in self.network.open_streams():
+            if any(end.host.is_gone for end in pair):
+                continue
+            assert all(end.engine is not None and end.engine.is_usable for end in pair)
+
+
+@given(st.lists(_DIALS, min_size=1, max_size=25))
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+def test_whoever_dials_whenever_there_is_one_link_in_the_end(steps: list[tuple[str, ...]]) -> None:
+    with closing(_Story()) as story:
+        for name, *arguments in [*steps, ("dial", 0)]:
+            getattr(story, name)(*arguments)
+        story.calm_down()
+
+        story.check()
+        a, b = story.current
+        assert a.connection("b") is not None
+        assert b.connection("a") is not None
+
+
+@given(st.lists(_TROUBLE, max_size=25))
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+def test_after_any_trouble_both_ends_agree(steps: list[tuple[str, ...]]) -> None:
+    with closing(_Story()) as story:
+        for name, *arguments in steps:
+            getattr(story, name)(*arguments)
+        story.calm_down()
+
+        story.check()
+
+
+@pytest.fixture
+def network() -> Iterator[HandNetwork]:
+    with closing(HandNetwork()) as network:
+        yield network
+
+
+def _linked(network: HandNetwork) -> tuple[Host, Host]:
+    a, b = network.start("a", "a:1"), network.start("b", "b:1")
+    a.dial("b:1")
+    network.run(1.0)
+    assert a.connection("b") is not None
+    return a, b
+
+
+def test_of_two_links_the_one_that_the_lower_id_has_dialed_stays(network: HandNetwork) -> None:
+    a, b = network.start("a", "a:1"), network.start("b", "b:1")
+
+    b.dial("a:1")
+    a.dial("b:1")
+    network.run(1.0)
+
+    (mine,), (theirs,) = a.engines(), b.engines()
+    assert (mine.is_dialer, theirs.is_dialer) == (True, False)
+    assert a.failures == b.failures == []
+
+
+def test_of_two_links_that_one_side_has_dialed_the_newer_stays(network: HandNetwork) -> None:
+    a, b = _linked(network)
+
+    a.dial("b:1")
+    network.run(1.0)
+
+    assert [engine.dial for engine in a.engines()] == [engine.dial for engine in b.engines()] == [2]
+
+
+@pytest.mark.parametrize("silently", [False, True])
+def test_a_new_start_at_the_same_address_takes_over_at_once(network: HandNetwork, silently: bool) -> None:
+    a, b = _linked(network)
+    b.crash(silently=silently)
+
+    again = network.start("b", "b:1")
+    again.dial("a:1")
+    network.run(0.2)
+
+    connection = a.connection("b")
+    assert connection is not None
+    assert connection.engine is not None
+    assert connection.engine.peer is not None
+    assert connection.engine.peer.incarnation == again.links.incarnation
+
+
+def test_a_new_start_elsewhere_takes_over_from_one_that_does_not_answer(network: HandNetwork) -> None:
+    a, b = _linked(network)
+    b.crash(silently=True)
+
+    again = network.start("b", "b:2")
+    again.dial("a:1")
+    network.run(1.0)
+
+    connection = a.connection("b")
+    assert connection is not None
+    assert connection.address == "b:2"
+    assert len(a.engines()) == 1
+
+
+def test_a_second_one_with_the_same_id_is_refused_while_the_first_one_answers(network: HandNetwork) -> None:
+    a, b = _linked(network)
+
+    twin = network.start("b", "b:2")
+    twin.dial("a:1")
+    network.run(1.0)
+
+    assert isinstance(twin.failures[0], ConflictError)
+    assert "held by a live collector at b:1" in str(twin.failures[0])
+    assert a.connection("b") is not None
+    assert b.connection("a") is not None
+
+
+def test_one_that_was_superseded_is_refused_when_it_comes_back(network: HandNetwork) -> None:
+    a, b = _linked(network)
+    b.is_frozen = True
+    again = network.start("b", "b:2")
+    again.dial("a:1")
+    network.run(1.0)
+
+    b.is_frozen = False
+    b.dial("a:1")
+    network.run(1.0)
+
+    assert isinstance(b.failures[-1], ConflictError)
+    assert "superseded" in str(b.failures[-1])
+    assert again.connection("a") is not None
+    assert len(a.engines()) == 1
+
+
+def test_one_that_was_superseded_is_refused_when_it_is_dialed(network: HandNetwork) -> None:
+    a, b = _linked(network)
+    b.is_frozen = True
+    again = network.start("b", "b:2")
+    again.dial("a:1")
+    network.run(1.0)
+
+    b.is_frozen = False
+    a.dial("b:1")
+    network.run(1.0)
+
+    assert isinstance(a.failures[-1], ConflictError)
+    assert again.connection("a") is not None
+    assert b.connection("a") is None
+
+
+def test_nobody_links_to_itself(network: HandNetwork) -> None:
+    a = network.start("a", "a:1")
+    network.start("a", "a:2")
+
+    a.dial("a:2")
+    network.run(1.0)
+
+    assert isinstance(a.failures[0], ConflictError)
+    assert a.engines() == []
