@@ -49,7 +49,7 @@ async def within(seconds: float, condition: Callable[[], bool]) -> None:
 async def until_answered(caller: Collector, code: int, *names: str) -> Reply:
     """Call until the answer has a code; fail if it has not within a second."""
     async with asyncio.timeout(1.0):
-        while (reply := await caller.dispatch(*names)).status.code != code:  # type: ignore[call-arg,arg-type]
+        while (reply := await caller.dispatch(*names)).status.code != code:  # type: ignore[arg-type]
             await asyncio.sleep(0.001)
     return reply
 
