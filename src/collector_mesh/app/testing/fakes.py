@@ -177,7 +177,7 @@ class FakeTasks:
         error: BaseException | None = None
         try:
             result = run(self.run(work, deadline, ended))
-        except Exception as raised:  # noqa: BLE001  # it goes to whoever waits
+        except Exception as raised:  # it goes to whoever waits
             error = raised
         settle(result, error)
         return _FakeJob()
