@@ -10,6 +10,7 @@ from collector_mesh._door import door
 if TYPE_CHECKING:
     from collector_mesh.app.testing.contract.connection import ConnectionContract
     from collector_mesh.app.testing.contract.dispatch import DispatchContract
+    from collector_mesh.app.testing.contract.link import LinkContract
     from collector_mesh.app.testing.contract.serve import ServeContract
     from collector_mesh.app.testing.contract.transport import TransportContract
     from collector_mesh.app.testing.contract.validation import ValidationContract
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "ConnectionContract": "collector_mesh.app.testing.contract.connection",
     "DispatchContract": "collector_mesh.app.testing.contract.dispatch",
+    "LinkContract": "collector_mesh.app.testing.contract.link",
     "LocalNetwork": "collector_mesh.app.testing.networks",
     "LocalNode": "collector_mesh.app.testing.networks",
     "Network": "collector_mesh.app.testing.networks",
@@ -43,6 +45,7 @@ _HOMES = {
 __all__ = [
     "ConnectionContract",
     "DispatchContract",
+    "LinkContract",
     "LocalNetwork",
     "LocalNode",
     "Network",

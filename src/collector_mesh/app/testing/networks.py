@@ -73,6 +73,12 @@ class Node(Protocol):
 
     async def explain(self, namespace: str, service: str, method: str) -> Explanation: ...
 
+    async def add_service(self, namespace: str, name: str) -> None:
+        """Serve another contract service from now on."""
+
+    async def remove_service(self, namespace: str, name: str) -> None:
+        """Serve a contract service no longer."""
+
     async def set_validator(self, validator: Validator | None) -> None:
         """Set a validator, which must survive pickling, or remove the one that there is."""
 
@@ -134,6 +140,14 @@ class LocalNode:
     async def explain(self, namespace: str, service: str, method: str) -> Explanation:
         """See `Collector`."""
         return self.collector.explain(namespace, service, method)
+
+    async def add_service(self, namespace: str, name: str) -> None:
+        """See the protocol."""
+        self.collector.add_service(contract_service(namespace, name))
+
+    async def remove_service(self, namespace: str, name: str) -> None:
+        """See the protocol."""
+        self.collector.remove_service(contract_service(namespace, name))
 
     async def set_validator(self, validator: Validator | None) -> None:
         """See `Collector`."""
@@ -225,6 +239,14 @@ class ProcessNode:
         """See `Collector`."""
         found: Explanation = await self.tell("explain", namespace, service, method)
         return found
+
+    async def add_service(self, namespace: str, name: str) -> None:
+        """See the protocol."""
+        await self.tell("add_service", namespace, name)
+
+    async def remove_service(self, namespace: str, name: str) -> None:
+        """See the protocol."""
+        await self.tell("remove_service", namespace, name)
 
     async def set_validator(self, validator: Validator | None) -> None:
         """See `Collector`."""

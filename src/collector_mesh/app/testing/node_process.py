@@ -8,6 +8,7 @@ from typing import Any
 
 from collector_mesh.app.collector import Collector
 from collector_mesh.app.testing.networks import NodeOptions, read_frame, write_frame
+from collector_mesh.app.testing.services import contract_service
 
 
 class _Process:
@@ -43,6 +44,9 @@ class _Process:
     async def _do(self, verb: str, arguments: Any, options: Any) -> Any:
         if verb == "start":
             return await self._start(*arguments)
+        if verb in {"add_service", "remove_service"}:
+            # A service does not survive pickling; its name is enough.
+            arguments = (contract_service(*arguments),)
         outcome = getattr(self._collector, verb)(*arguments, **options)
         return await outcome if asyncio.iscoroutine(outcome) else outcome
 
