@@ -151,6 +151,8 @@ class Dispatcher:
         if is_discovery(reply):
             self._topology.note_lacks(call.key, connection.peer_id, now=self._clock.now())
             return await self._to_peers(call, None, tried=connection.peer_id, attempts=0)
+        if self._moved(connection, reply) is not None:
+            return await self._to_peers(call, None)
         if not self._goes_on(call, reply, 1):
             return reply
         return await self._to_peers(call, reply, tried=connection.peer_id, attempts=1)
@@ -199,7 +201,20 @@ class Dispatcher:
             raise NotFoundError(
                 f"no connection to collector {quoted(target)} in namespace {quoted(namespace)}"
             )
-        return await self._attempt(connection, call)
+        reply = await self._attempt(connection, call)
+        while (moved := self._moved(connection, reply)) is not None:
+            connection = moved
+            reply = await self._attempt(connection, call)
+        return reply
+
+    def _moved(self, connection: Connection, reply: Reply) -> Connection | None:
+        """Another link to the same peer, where a call was not run because the one that it was sent over ended."""
+        if reply.status.code != UnavailableError.code or reply.executed is not Executed.NO:
+            return None
+        current = self._topology.get(connection.peer_id)
+        if current is None or current is connection or current.state not in ("live", "suspect"):
+            return None
+        return current
 
     async def _to_peers(
         self, call: Call, refusal: Reply | None, *, tried: str = "", attempts: int | None = None
@@ -218,6 +233,9 @@ class Dispatcher:
             reply = await self._attempt(connection, call)
             if is_discovery(reply):
                 self._topology.note_lacks(key, connection.peer_id, now=self._clock.now())
+                continue
+            if self._moved(connection, reply) is not None:
+                seen.discard(connection.peer_id)
                 continue
             attempts += 1
             if not self._goes_on(call, reply, attempts):

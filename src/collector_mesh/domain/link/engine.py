@@ -660,9 +660,6 @@ class LinkEngine:
 
     # ---- the end -----------------------------------------------------------------------------------
 
-    def _is_open(self) -> bool:
-        return self.phase is Phase.OPEN
-
     def _end(self, reason: str, *, clean: bool) -> None:
         if self.phase is Phase.ENDED:
             return
@@ -675,6 +672,8 @@ class LinkEngine:
         sent_whole = [sent for sent in outbox.waiting.values() if sent not in partly]
         outbox.clear()
         self._inbox.clear()
+        # First of all, so that calls which go elsewhere find another link to the same peer.
+        self._host.ended(self)
         who = f"the link to {quoted(self.peer_id)} has ended: {self.reason}"
         for sent in (*unsent, *partly):
             self._settle(sent, Reply.refused(UnavailableError(who)))
@@ -690,7 +689,6 @@ class LinkEngine:
         for taken in self._taken.values():
             taken.cancel()
         self._taken.clear()
-        self._host.ended(self)
         self.on_over()
 
 

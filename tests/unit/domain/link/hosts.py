@@ -171,8 +171,9 @@ class HandTransport:
         """See the port; collectors listen as soon as they are started."""
         return _not_here(address)
 
-    def dial(self, address: str) -> HandStream:
+    def dial(self, address: str, *, is_patient: bool) -> HandStream:
         """See the port."""
+        _ = is_patient
         stream = HandStream(address, self.owner)
         self.owner.streams.append(stream)
         there = self.network.listening.get(address)
