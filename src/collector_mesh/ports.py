@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collector_mesh.domain.ports.authorizer import Authorizer
     from collector_mesh.domain.ports.clock import Alarm, Clock
     from collector_mesh.domain.ports.gateway import Gateway
+    from collector_mesh.domain.ports.inspector import Inspector
     from collector_mesh.domain.ports.link import Link
     from collector_mesh.domain.ports.observer import Observer
     from collector_mesh.domain.ports.randomness import Randomness
@@ -25,6 +26,7 @@ _HOMES = {
     "Clock": "collector_mesh.domain.ports.clock",
     "Event": "collector_mesh.domain.model.events",
     "Gateway": "collector_mesh.domain.ports.gateway",
+    "Inspector": "collector_mesh.domain.ports.inspector",
     "Link": "collector_mesh.domain.ports.link",
     "Listener": "collector_mesh.domain.ports.transport",
     "Observer": "collector_mesh.domain.ports.observer",
@@ -45,6 +47,7 @@ __all__ = [
     "Clock",
     "Event",
     "Gateway",
+    "Inspector",
     "Link",
     "Listener",
     "Observer",

@@ -13,8 +13,10 @@ from collector_mesh.domain.executor import Executor
 from collector_mesh.domain.gateway import CollectorGateway
 from collector_mesh.domain.greeter import Greeter
 from collector_mesh.domain.handlers import HandlerRegistry
+from collector_mesh.domain.inspection import Inspection
 from collector_mesh.domain.model.address import HostPort
 from collector_mesh.domain.peering import Peering, PeeringTimes
+from collector_mesh.domain.policies.access import InspectionRule
 from collector_mesh.domain.policies.admission import Slots
 from collector_mesh.domain.policies.backoff import Backoff
 from collector_mesh.domain.policies.retry import Retry
@@ -132,11 +134,24 @@ class CollectorContainer(containers.DeclarativeContainer):
         observer=observer,
         strangers=providers.Factory(_strangers, options, transport),
     )
+    inspection = providers.Singleton(
+        Inspection,
+        options.provided.collector_id,
+        handlers,
+        topology,
+        router,
+        peering.provider,
+        clock=clock,
+        running=running,
+        outgoing=outgoing,
+        rule=providers.Factory(InspectionRule, options.provided.authorizer),
+    )
     gateway = providers.Singleton(
         CollectorGateway,
         dispatcher,
         executor,
         greeter,
+        inspection,
         clock=clock,
         default_timeout=settings.provided.default_timeout,
     )

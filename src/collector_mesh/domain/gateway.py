@@ -14,6 +14,7 @@ from collector_mesh.domain.model.payload import Payload
 from collector_mesh.domain.model.status import Reply
 from collector_mesh.domain.ports.clock import Clock
 from collector_mesh.domain.ports.gateway import Gateway
+from collector_mesh.domain.ports.inspector import Inspector
 
 
 class CollectorGateway:
@@ -24,6 +25,7 @@ class CollectorGateway:
         dispatcher: Dispatcher,
         executor: Executor,
         greeter: Greeter,
+        inspector: Inspector,
         *,
         clock: Clock,
         default_timeout: float,
@@ -31,8 +33,14 @@ class CollectorGateway:
         self._dispatcher = dispatcher
         self._executor = executor
         self._greeter = greeter
+        self._inspector = inspector
         self._clock = clock
         self._default_timeout = default_timeout
+
+    @property
+    def inspector(self) -> Inspector:
+        """See the port."""
+        return self._inspector
 
     async def connect(self, offer: Offer) -> Welcome:
         """See the port."""

@@ -18,12 +18,14 @@ from collector_mesh.domain.executor import Executor
 from collector_mesh.domain.gateway import CollectorGateway
 from collector_mesh.domain.greeter import Greeter
 from collector_mesh.domain.handlers import HandlerRegistry, Method
+from collector_mesh.domain.inspection import Inspection
 from collector_mesh.domain.model.call import Call, Origin
 from collector_mesh.domain.model.context import CallContext
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.payload import Payload
 from collector_mesh.domain.model.status import Reply
 from collector_mesh.domain.peering import Peering, PeeringTimes
+from collector_mesh.domain.policies.access import InspectionRule
 from collector_mesh.domain.policies.admission import Slots
 from collector_mesh.domain.policies.backoff import Backoff
 from collector_mesh.domain.policies.retry import Retry
@@ -98,8 +100,24 @@ class World:
             observer=self.observer,
             strangers=EVERYBODY,
         )
+        self.inspection = Inspection(
+            "self",
+            self.handlers,
+            self.topology,
+            self.router,
+            lambda: self.peering,
+            clock=self.clock,
+            running=self.running,
+            outgoing=self.outgoing,
+            rule=InspectionRule(),
+        )
         self.gateway = CollectorGateway(
-            self.dispatcher, self.executor, self.greeter, clock=self.clock, default_timeout=15.0
+            self.dispatcher,
+            self.executor,
+            self.greeter,
+            self.inspection,
+            clock=self.clock,
+            default_timeout=15.0,
         )
         self.method(ECHO, echo)
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import grpc
 
+from collector_mesh.adapters.grpc.callers import spiffe_id
 from collector_mesh.adapters.grpc.unary_link import FOREVER, SERVICE
 from collector_mesh.adapters.wire.dispatcher_codec import (
     decode_connect,
@@ -92,11 +93,7 @@ class DispatcherService:
         )
 
     def _identity(self, context: _Context) -> str | None:
-        """The caller's SPIFFE id; grpc gives one only if the certificate has exactly one."""
-        if not self._proves_identity:
-            return None
-        found = context.auth_context().get("peer_spiffe_id")
-        return next(iter(found)).decode() if found else None
+        return spiffe_id(context) if self._proves_identity else None
 
 
 def _timeout(context: _Context) -> float | None:

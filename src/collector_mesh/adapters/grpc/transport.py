@@ -13,6 +13,7 @@ from collector_mesh.adapters.grpc.channels import (
     open_channel,
     server_options,
 )
+from collector_mesh.adapters.grpc.inspect_service import InspectService
 from collector_mesh.adapters.grpc.servicers import DispatcherService
 from collector_mesh.adapters.grpc.tls import Tls
 from collector_mesh.adapters.grpc.unary_link import SERVICE, UnaryLink
@@ -99,9 +100,11 @@ class GrpcTransport:
                 keepalive_interval=self._keepalive_interval,
             )
         )
-        service = DispatcherService(gateway, proves_identity=self._tls is not None and self._tls.is_mutual)
+        is_mutual = self._tls is not None and self._tls.is_mutual
+        service = DispatcherService(gateway, proves_identity=is_mutual)
+        inspect = InspectService(gateway.inspector, proves_identity=is_mutual, is_local=asked.is_loopback)
         server_health = health.aio.HealthServicer()
-        server.add_generic_rpc_handlers((service.handler(),))
+        server.add_generic_rpc_handlers((service.handler(), inspect.handler()))
         health_pb2_grpc.add_HealthServicer_to_server(server_health, server)
         if self._reflection:
             from collector_mesh.adapters.grpc.reflection import add_reflection

@@ -8,6 +8,7 @@ from collector_mesh.domain.model.introduction import Offer, Welcome
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.payload import Payload
 from collector_mesh.domain.model.status import Reply
+from collector_mesh.domain.ports.inspector import Inspector
 
 
 class Gateway(Protocol):
@@ -16,6 +17,11 @@ class Gateway(Protocol):
     `timeout` is the time that the call has left, in seconds, `math.inf` for no limit, and None where
     the caller has said nothing. Names come as they arrived, unchecked.
     """
+
+    @property
+    def inspector(self) -> Inspector:
+        """Who answers those that look at the collector."""
+        ...
 
     async def connect(self, offer: Offer) -> Welcome:
         """Somebody introduces itself."""
