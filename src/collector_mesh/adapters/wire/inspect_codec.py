@@ -1,5 +1,6 @@
 """The messages of `collector_mesh.inspect.v1.Inspect`, to and from the words of the domain."""
 
+import math
 from typing import cast
 
 from google.protobuf.message import DecodeError
@@ -88,7 +89,9 @@ def decode_snapshot(data: bytes) -> Snapshot:
         running=response.running,
         outgoing=response.outgoing,
         clients=response.clients,
-        ended=tuple(LinkEnd(end.peer_id, end.address, end.reason, end.age) for end in response.ended),
+        ended=tuple(
+            LinkEnd(end.peer_id, end.address, end.reason, _seconds(end.age)) for end in response.ended
+        ),
     )
 
 
@@ -193,7 +196,14 @@ def _read_connection(connection: pb.ConnectionInfo) -> ConnectionInfo:
         in_flight=connection.in_flight,
         carrier=cast("Carrier", connection.carrier),
         reason=connection.reason,
-        age=connection.age,
-        round_trip=connection.round_trip if connection.HasField("round_trip") else None,
+        age=_seconds(connection.age),
+        round_trip=_seconds(connection.round_trip) if connection.HasField("round_trip") else None,
         methods=connection.methods if connection.HasField("methods") else None,
     )
+
+
+def _seconds(value: float) -> float:
+    # JSON has no word for the others, and no clock tells them.
+    if not math.isfinite(value):
+        raise DecodeError("a time span that is no number")
+    return value
