@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         StreamBrokenError,
     )
     from collector_mesh.domain.ports.gateway import Gateway
+    from collector_mesh.domain.ports.inspector import Inspector
     from collector_mesh.domain.ports.link import Link, UnaryLink
     from collector_mesh.domain.ports.observer import Observer
     from collector_mesh.domain.ports.randomness import Randomness
@@ -36,6 +37,7 @@ _HOMES = {
     "Frame": "collector_mesh.domain.model.frames",
     "FrameStream": "collector_mesh.domain.ports.frame_stream",
     "Gateway": "collector_mesh.domain.ports.gateway",
+    "Inspector": "collector_mesh.domain.ports.inspector",
     "Job": "collector_mesh.domain.ports.tasks",
     "Link": "collector_mesh.domain.ports.link",
     "Listener": "collector_mesh.domain.ports.transport",
@@ -66,6 +68,7 @@ __all__ = [
     "Frame",
     "FrameStream",
     "Gateway",
+    "Inspector",
     "Job",
     "Link",
     "Listener",

@@ -313,27 +313,11 @@ class Collector(Caller):
         Raises:
             InvalidCallError: a name is malformed.
         """
-        now = self.container.clock().now()
-        return self.container.router().explain(MethodKey(namespace, service, method), now=now)
+        return self.container.inspection().explain(MethodKey(namespace, service, method))
 
     def snapshot(self) -> Snapshot:
         """What this collector is and knows, now."""
-        parts = self.container
-        now = parts.clock().now()
-        links = parts.links()
-        return Snapshot(
-            collector_id=self.collector_id,
-            address=self.address,
-            state=self._lifetime.state,
-            namespaces=self._handlers.namespaces,
-            methods=tuple(method.info for method in self._handlers.methods),
-            connections=tuple(connection.info(now) for connection in parts.topology()),
-            dialing=self._peering.dialing if self._peering is not None else (),
-            running=parts.running().taken,
-            outgoing=parts.outgoing().taken,
-            clients=links.clients,
-            ended=links.recently_ended,
-        )
+        return self.container.inspection().snapshot()
 
     def __repr__(self) -> str:
         where = f" on {self.address}" if self.address else ""

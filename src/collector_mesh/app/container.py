@@ -15,12 +15,14 @@ from collector_mesh.domain.executor import Executor
 from collector_mesh.domain.gateway import CollectorGateway
 from collector_mesh.domain.greeter import Greeter
 from collector_mesh.domain.handlers import HandlerRegistry
+from collector_mesh.domain.inspection import Inspection
 from collector_mesh.domain.link.health import Heartbeats
 from collector_mesh.domain.link.outbox import Batching
 from collector_mesh.domain.links import LinkRules, Links
 from collector_mesh.domain.membership import Membership
 from collector_mesh.domain.model.address import HostPort
 from collector_mesh.domain.peering import Peering, PeeringTimes
+from collector_mesh.domain.policies.access import InspectionRule
 from collector_mesh.domain.policies.admission import Slots
 from collector_mesh.domain.policies.backoff import Backoff
 from collector_mesh.domain.policies.retry import Retry
@@ -168,12 +170,26 @@ class CollectorContainer(containers.DeclarativeContainer):
         observer=observer,
         strangers=providers.Factory(_strangers, options, transport),
     )
+    inspection = providers.Singleton(
+        Inspection,
+        options.provided.collector_id,
+        handlers,
+        topology,
+        router,
+        peering.provider,
+        links.provider,
+        clock=clock,
+        running=running,
+        outgoing=outgoing,
+        rule=providers.Factory(InspectionRule, options.provided.authorizer),
+    )
     gateway = providers.Singleton(
         CollectorGateway,
         dispatcher,
         executor,
         greeter,
         links,
+        inspection,
         collector_id=options.provided.collector_id,
         clock=clock,
         default_timeout=settings.provided.default_timeout,

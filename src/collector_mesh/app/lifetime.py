@@ -33,7 +33,7 @@ class Lifetime:
         parts = self._container
         collector_id = parts.options().collector_id
         peering, links, observer = parts.peering(), parts.links(), parts.observer()
-        gateway = parts.gateway()
+        gateway, inspection = parts.gateway(), parts.inspection()
         async with AsyncExitStack() as opened:
             opened.push_async_callback(self._close)
             for address in peers:
@@ -41,13 +41,13 @@ class Lifetime:
             if listen is not None:
                 listening = parts.transport().listen(listen, gateway)
                 self.listener = await opened.enter_async_context(listening)
-                links.address = self.listener.address
+                links.address = inspection.address = self.listener.address
             opened.push_async_callback(peering.close)
             peering.start()
             for address in peers:
                 peering.want(address)
             opened.push_async_callback(self._drain)
-            self.state = "serving"
+            self.state = inspection.state = "serving"
             observer.tell(Started(collector_id, links.address))
             yield
 
@@ -56,7 +56,7 @@ class Lifetime:
         parts = self._container
         options, settings, clock = parts.options(), parts.settings(), parts.clock()
         running, outgoing = parts.running(), parts.outgoing()
-        self.state = "draining"
+        self.state = parts.inspection().state = "draining"
         parts.executor().is_draining = parts.greeter().is_draining = True
         parts.observer().tell(Draining(options.collector_id))
         if self.listener is not None:
@@ -72,4 +72,4 @@ class Lifetime:
 
     async def _close(self) -> None:
         await self._container.tasks().close()
-        self.state = "closed"
+        self.state = self._container.inspection().state = "closed"

@@ -18,6 +18,7 @@ from collector_mesh.domain.model.status import Reply
 from collector_mesh.domain.ports.clock import Clock
 from collector_mesh.domain.ports.frame_stream import FrameStream
 from collector_mesh.domain.ports.gateway import Gateway
+from collector_mesh.domain.ports.inspector import Inspector
 
 MAX_HOPS = 4
 """How often a call may be passed on."""
@@ -32,6 +33,7 @@ class CollectorGateway:
         executor: Executor,
         greeter: Greeter,
         links: Links,
+        inspector: Inspector,
         *,
         collector_id: str,
         clock: Clock,
@@ -42,6 +44,7 @@ class CollectorGateway:
         self._greeter = greeter
         self._links = links
         self._collector_id = collector_id
+        self._inspector = inspector
         self._clock = clock
         self._default_timeout = default_timeout
         links.take_call = self.take
@@ -79,6 +82,11 @@ class CollectorGateway:
             raise InvalidCallError(f"mode must be 0 (serve) or 1 (dispatch), got {taken.mode}")
         elif call.origin is not Origin.PEER:
             raise ForbiddenError("a client may dispatch only")
+
+    @property
+    def inspector(self) -> Inspector:
+        """See the port."""
+        return self._inspector
 
     async def connect(self, offer: Offer) -> Welcome:
         """See the port."""

@@ -19,6 +19,7 @@ from collector_mesh.domain.executor import Executor
 from collector_mesh.domain.gateway import CollectorGateway
 from collector_mesh.domain.greeter import Greeter
 from collector_mesh.domain.handlers import HandlerRegistry, Method
+from collector_mesh.domain.inspection import Inspection
 from collector_mesh.domain.links import LinkRules, Links
 from collector_mesh.domain.membership import Membership
 from collector_mesh.domain.model.call import Call, Origin
@@ -27,6 +28,7 @@ from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.payload import Payload
 from collector_mesh.domain.model.status import Reply
 from collector_mesh.domain.peering import Peering, PeeringTimes
+from collector_mesh.domain.policies.access import InspectionRule
 from collector_mesh.domain.policies.admission import Slots
 from collector_mesh.domain.policies.backoff import Backoff
 from collector_mesh.domain.policies.retry import Retry
@@ -129,11 +131,24 @@ class World:
             observer=self.observer,
             strangers=EVERYBODY,
         )
+        self.inspection = Inspection(
+            "self",
+            self.handlers,
+            self.topology,
+            self.router,
+            lambda: self.peering,
+            lambda: self.links,
+            clock=self.clock,
+            running=self.running,
+            outgoing=self.outgoing,
+            rule=InspectionRule(),
+        )
         self.gateway = CollectorGateway(
             self.dispatcher,
             self.executor,
             self.greeter,
             self.links,
+            self.inspection,
             collector_id="self",
             clock=self.clock,
             default_timeout=15.0,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import grpc
 
-from collector_mesh.adapters.grpc.identity import proven_identity
+from collector_mesh.adapters.grpc.callers import spiffe_id
 from collector_mesh.adapters.wire.link_codec import decode_frame, encode_frame
 from collector_mesh.domain.model.frames import Frame
 from collector_mesh.domain.ports.frame_stream import FrameStream, NoLinkError, StreamBrokenError
@@ -151,7 +151,7 @@ class LinkService:
 
     async def open(self, _requests: object, context: _Context) -> None:
         """Hand in a stream, which is read and written elsewhere, and end the RPC when it is closed."""
-        stream = TakenStream(context, proven_identity(context) if self._proves_identity else None)
+        stream = TakenStream(context, spiffe_id(context) if self._proves_identity else None)
         self._accept(stream)
         try:
             await stream.is_closed.wait()

@@ -5,7 +5,7 @@ from typing import Any
 
 import grpc
 
-from collector_mesh.adapters.grpc.identity import proven_identity
+from collector_mesh.adapters.grpc.callers import spiffe_id
 from collector_mesh.adapters.grpc.unary_link import FOREVER, SERVICE
 from collector_mesh.adapters.wire.dispatcher_codec import (
     decode_connect,
@@ -93,7 +93,7 @@ class DispatcherService:
         )
 
     def _identity(self, context: _Context) -> str | None:
-        return proven_identity(context) if self._proves_identity else None
+        return spiffe_id(context) if self._proves_identity else None
 
 
 def _timeout(context: _Context) -> float | None:

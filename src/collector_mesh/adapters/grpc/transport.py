@@ -13,6 +13,7 @@ from collector_mesh.adapters.grpc.channels import (
     open_channel,
     server_options,
 )
+from collector_mesh.adapters.grpc.inspect_service import InspectService
 from collector_mesh.adapters.grpc.link_stream import DialedStream, LinkService
 from collector_mesh.adapters.grpc.servicers import DispatcherService
 from collector_mesh.adapters.grpc.tls import Tls
@@ -104,8 +105,9 @@ class GrpcTransport:
         is_mutual = self._tls is not None and self._tls.is_mutual
         service = DispatcherService(gateway, proves_identity=is_mutual)
         links = LinkService(gateway.accept, proves_identity=is_mutual)
+        inspect = InspectService(gateway.inspector, proves_identity=is_mutual, is_local=asked.is_loopback)
         server_health = health.aio.HealthServicer()
-        server.add_generic_rpc_handlers((service.handler(), links.handler()))
+        server.add_generic_rpc_handlers((service.handler(), links.handler(), inspect.handler()))
         health_pb2_grpc.add_HealthServicer_to_server(server_health, server)
         if self._reflection:
             from collector_mesh.adapters.grpc.reflection import add_reflection

@@ -12,7 +12,7 @@ from collector_mesh.app.cli.logs import FORMATS, LEVELS
 from collector_mesh.app.settings import Settings, SettingsError
 
 _TEXTS = frozenset({"namespace", "service", "peer"})
-_FLAGS = frozenset({"insecure", "accept_unary_peers", "reflection"})
+_FLAGS = frozenset({"insecure", "accept_unary_peers", "reflection", "no_uvloop"})
 _SETTINGS = "settings"
 
 
@@ -33,6 +33,7 @@ class ServeConfig:
     insecure: bool = False
     accept_unary_peers: bool = False
     reflection: bool = False
+    no_uvloop: bool = False
     log_format: str = FORMATS[0]
     log_level: str = "info"
     settings: Settings = attrs.field(factory=Settings)

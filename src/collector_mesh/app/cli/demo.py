@@ -57,7 +57,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 async def _demo(example: Path, rows: "Sequence[Row]", keep: str | None) -> None:
-    from collector_mesh.app.cli.demo_story import StdoutConsole, tell
+    from collector_mesh.app.cli.console import StdoutConsole
+    from collector_mesh.app.cli.demo_story import tell
 
     # The example's messages are what is sent, so they are imported here too, and leave no cache behind.
     sys.path.insert(0, str(example))

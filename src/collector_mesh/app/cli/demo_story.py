@@ -2,13 +2,10 @@
 
 import asyncio
 import csv
-import os
-import sys
 import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NoReturn
 
 import attrs
 from rich.console import Console
@@ -29,19 +26,6 @@ USERS = ("users", "UserService")
 ORDERS = ("orders", "OrderService")
 
 Row = Mapping[str, str]
-
-
-class StdoutConsole(Console):
-    """A console whose reader may go away.
-
-    Rich would raise SystemExit then, which tears an event loop down before anything is cleaned up.
-    """
-
-    def on_broken_pipe(self) -> NoReturn:
-        """Raise what the command line knows how to end with."""
-        # What is still buffered has nowhere to go, and writing it is tried again on every way out.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise BrokenPipeError
 
 
 def order_rows(example: Path) -> list[Row]:

@@ -1,12 +1,13 @@
 """`collector-mesh dispatch`: one call into the mesh."""
 
 import argparse
-import asyncio
 import base64
 import json
 import sys
 from typing import TYPE_CHECKING, Any
 
+from collector_mesh.app.cli import loops
+from collector_mesh.app.cli.dialing import add_tls_options, tls_of
 from collector_mesh.app.cli.errors import EXIT_FAILED, CommandError
 from collector_mesh.app.cli.objects import load
 
@@ -37,20 +38,17 @@ def add_parser(verbs: Any) -> None:
         "--metadata", metavar="KEY=VALUE", action="append", default=[], help="for the handler"
     )
     parser.add_argument("--verbose", action="store_true", help="tell also who ran it")
-    tls = parser.add_argument_group("TLS")
-    tls.add_argument("--tls-cert", metavar="FILE", help="certificate chain to show, PEM")
-    tls.add_argument("--tls-key", metavar="FILE", help="its private key, PEM")
-    tls.add_argument("--tls-ca", metavar="FILE", help="whom to believe, PEM")
-    tls.add_argument("--insecure", action="store_true", help="allow plaintext beyond this machine")
+    loops.add_loop_option(parser)
+    add_tls_options(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the verb."""
-    return asyncio.run(_dispatch(arguments))
+    return loops.run(_dispatch(arguments), uvloop=not arguments.no_uvloop)
 
 
 async def _dispatch(arguments: argparse.Namespace) -> int:
-    from collector_mesh.adapters.grpc.tls import Tls, TlsError
+    from collector_mesh.adapters.grpc.tls import TlsError
     from collector_mesh.app.client import MeshClient
     from collector_mesh.domain.model.errors import MeshError
 
@@ -58,8 +56,7 @@ async def _dispatch(arguments: argparse.Namespace) -> int:
     hints = dict(_pair("--hint", pair) for pair in arguments.hint)
     metadata = [_pair("--metadata", pair) for pair in arguments.metadata]
     try:
-        files = (arguments.tls_cert, arguments.tls_key, arguments.tls_ca)
-        tls = Tls(*files) if any(files) else None
+        tls = tls_of(arguments)
         async with MeshClient(arguments.address, tls=tls, insecure=arguments.insecure) as client:
             reply = await client.dispatch(
                 arguments.namespace,

@@ -8,6 +8,7 @@ import signal
 import sys
 from typing import TYPE_CHECKING, Any
 
+from collector_mesh.app.cli import loops
 from collector_mesh.app.cli.config import ServeConfig, read_config
 from collector_mesh.app.cli.errors import EXIT_FAILED, CommandError
 from collector_mesh.app.cli.logs import FORMATS, LEVELS, configure
@@ -47,6 +48,7 @@ def add_parser(verbs: Any) -> None:
         help="let collectors of other machines connect without mutual TLS",
     )
     parser.add_argument("--reflection", action="store_true", help="offer gRPC server reflection")
+    loops.add_loop_option(parser)
     parser.add_argument("--log-format", choices=FORMATS, help="of the logs on stderr (pretty)")
     parser.add_argument("--log-level", choices=LEVELS, help="of the logs on stderr (info)")
 
@@ -56,7 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
     config = read_config(arguments)
     configure(config.log_format, config.log_level)
     try:
-        return asyncio.run(_serve(config))
+        return loops.run(_serve(config), uvloop=not config.no_uvloop)
     finally:
         # The loop has given its signals back: one that comes now would change the exit status.
         for number in STOP_SIGNALS:

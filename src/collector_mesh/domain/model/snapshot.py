@@ -9,6 +9,9 @@ from collector_mesh.domain.model.names import MethodKey
 State = Literal["live", "suspect", "draining", "reconnecting", "dead"]
 """How a peer is: well; not heard of for a while; about to leave; gone and dialed again; gone."""
 
+Carrier = Literal["link", "unary"]
+"""How calls reach a peer: over a link, or with one RPC each."""
+
 
 @attrs.frozen
 class ConnectionInfo:
@@ -36,7 +39,7 @@ class ConnectionInfo:
     state: State
     dialed: bool
     in_flight: int = 0
-    carrier: Literal["link", "unary"] = "link"
+    carrier: Carrier = "link"
     reason: str = ""
     age: float = 0.0
     round_trip: float | None = None

@@ -9,6 +9,7 @@ from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.payload import Payload
 from collector_mesh.domain.model.status import Reply
 from collector_mesh.domain.ports.frame_stream import FrameStream
+from collector_mesh.domain.ports.inspector import Inspector
 
 
 class Gateway(Protocol):
@@ -20,6 +21,11 @@ class Gateway(Protocol):
 
     def accept(self, stream: FrameStream) -> None:
         """Somebody has opened a stream; it is read and written until it is closed."""
+        ...
+
+    @property
+    def inspector(self) -> Inspector:
+        """Who answers those that look at the collector."""
         ...
 
     async def connect(self, offer: Offer) -> Welcome:

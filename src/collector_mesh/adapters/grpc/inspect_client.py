@@ -1,0 +1,116 @@
+"""Asks a collector what it is and knows."""
+
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self, TypeVar
+
+import grpc
+
+from collector_mesh.adapters.grpc.channels import channel_options, open_channel
+from collector_mesh.adapters.grpc.errors import mesh_error
+from collector_mesh.adapters.grpc.inspect_service import INSPECT_SERVICE
+from collector_mesh.adapters.grpc.tls import Tls
+from collector_mesh.adapters.wire.dispatcher_codec import UNREADABLE
+from collector_mesh.adapters.wire.inspect_codec import (
+    decode_explanation,
+    decode_snapshot,
+    encode_explain_request,
+    encode_snapshot_request,
+)
+from collector_mesh.domain.model.address import HostPort
+from collector_mesh.domain.model.errors import InvalidCallError, MeshError, UnavailableError
+from collector_mesh.domain.model.names import MethodKey
+from collector_mesh.domain.model.snapshot import Explanation, Snapshot
+
+T = TypeVar("T")
+
+_MAX_ANSWER_BYTES = 64 * 1024 * 1024
+"""A snapshot of a collector with every peer and method that it may have is far below."""
+
+_KEEPALIVE_SECONDS = 10.0
+
+
+class InspectClient:
+    """A way to the inspect service of one collector; an async context manager.
+
+    Args:
+        address: HOST:PORT with a port from 1.
+        tls: certificates.
+        insecure: whether plaintext may leave this machine.
+
+    Raises:
+        InvalidCallError: it is no such address.
+    """
+
+    def __init__(self, address: str, *, tls: Tls | None, insecure: bool) -> None:
+        self.address = address
+        self._parsed = HostPort.parse(address)
+        if self._parsed.port == 0:
+            raise InvalidCallError(f"address must have a port from 1 to 65535, got {address!r}")
+        self._tls = tls
+        self._insecure = insecure
+        self._channel: grpc.aio.Channel | None = None
+
+    async def __aenter__(self) -> Self:
+        """Make ready; nothing is sent yet.
+
+        Raises:
+            InvalidCallError: plaintext would leave this machine.
+            TlsError: the certificate files cannot be used.
+        """
+        options = channel_options(max_payload_bytes=_MAX_ANSWER_BYTES, keepalive_interval=_KEEPALIVE_SECONDS)
+        self._channel = open_channel(self._parsed, self._tls, insecure=self._insecure, options=options)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close."""
+        channel, self._channel = self._channel, None
+        if channel is not None:
+            await channel.close()
+
+    async def snapshot(self, *, timeout: float) -> Snapshot:
+        """What the collector is and knows.
+
+        Raises:
+            UnavailableError: nobody has answered within so many seconds, or whoever did has no such service.
+            MeshError: the collector has refused.
+        """
+        return await self._ask("Snapshot", encode_snapshot_request(), decode_snapshot, timeout)
+
+    async def explain(self, key: MethodKey, *, timeout: float) -> Explanation:
+        """Where the collector would have a call go; raises what `snapshot` raises."""
+        return await self._ask(
+            "Explain", encode_explain_request(key), lambda data: decode_explanation(data, key), timeout
+        )
+
+    async def _ask(self, method: str, data: bytes, decode: Callable[[bytes], T], timeout: float) -> T:
+        if self._channel is None:
+            raise UnavailableError("the client is closed: it is used inside 'async with'")
+        ask: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = self._channel.unary_unary(
+            f"/{INSPECT_SERVICE}/{method}"
+        )
+        try:
+            return decode(await ask(data, timeout=timeout))
+        except grpc.aio.AioRpcError as error:
+            raise self._failure(error, timeout) from error
+        except UNREADABLE as error:
+            raise UnavailableError(f"{self.address} has answered what cannot be read") from error
+
+    def _failure(self, error: grpc.aio.AioRpcError, timeout: float) -> MeshError:
+        code = error.code()
+        if code is grpc.StatusCode.UNIMPLEMENTED:
+            return UnavailableError(
+                f"{self.address} has no inspect service: it is no collector, or one of an earlier version"
+            )
+        if code is grpc.StatusCode.DEADLINE_EXCEEDED:
+            return UnavailableError(f"nobody has answered at {self.address} within {timeout:g} s")
+        if code is grpc.StatusCode.UNAVAILABLE:
+            return UnavailableError(f"nobody answers at {self.address}: {error.details()}")
+        failure = mesh_error(error, self.address)
+        # To look changes nothing, so there is no outcome that could be unknown.
+        return UnavailableError(str(failure).removeprefix("outcome unknown: "))

@@ -1,0 +1,67 @@
+"""The inspect service on a grpc server: bytes in, the inspector's answer out."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import grpc
+
+from collector_mesh.adapters.grpc.callers import spiffe_id
+from collector_mesh.adapters.wire.inspect_codec import (
+    decode_explain_request,
+    decode_snapshot_request,
+    encode_explanation,
+    encode_snapshot,
+)
+from collector_mesh.domain.model.errors import MeshError
+from collector_mesh.domain.ports.inspector import Inspector
+
+_Context = grpc.aio.ServicerContext[Any, Any]
+
+INSPECT_SERVICE = "collector_mesh.inspect.v1.Inspect"
+
+
+class InspectService:
+    """Snapshot and Explain, with every outcome told in the answer.
+
+    Args:
+        inspector: who answers.
+        proves_identity: whether callers show certificates.
+        is_local: whether only programs on this machine can ask here.
+    """
+
+    def __init__(self, inspector: Inspector, *, proves_identity: bool, is_local: bool) -> None:
+        self._inspector = inspector
+        self._proves_identity = proves_identity
+        self._is_local = is_local
+
+    def handler(self) -> grpc.GenericRpcHandler:
+        """What a server takes."""
+        methods: dict[str, Callable[[bytes, _Context], Awaitable[bytes]]] = {
+            "Snapshot": self.snapshot,
+            "Explain": self.explain,
+        }
+        return grpc.method_handlers_generic_handler(
+            INSPECT_SERVICE,
+            {name: grpc.unary_unary_rpc_method_handler(method) for name, method in methods.items()},
+        )
+
+    async def snapshot(self, data: bytes, context: _Context) -> bytes:
+        """Answer Snapshot."""
+        try:
+            decode_snapshot_request(data)
+            shown = self._inspector.snapshot_for(self._identity(context), is_local=self._is_local)
+        except MeshError as error:
+            return encode_snapshot(error)
+        return encode_snapshot(shown)
+
+    async def explain(self, data: bytes, context: _Context) -> bytes:
+        """Answer Explain."""
+        try:
+            key = decode_explain_request(data)
+            shown = self._inspector.explanation_for(self._identity(context), key, is_local=self._is_local)
+        except MeshError as error:
+            return encode_explanation(error)
+        return encode_explanation(shown)
+
+    def _identity(self, context: _Context) -> str | None:
+        return spiffe_id(context) if self._proves_identity else None

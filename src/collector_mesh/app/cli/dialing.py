@@ -1,0 +1,94 @@
+"""The options of the verbs that dial a collector."""
+
+import argparse
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, TypeVar
+
+from collector_mesh.app.cli.errors import EXIT_FAILED, CommandError
+from collector_mesh.app.cli.loops import add_loop_option, run
+
+if TYPE_CHECKING:
+    from collector_mesh.adapters.grpc.inspect_client import InspectClient
+    from collector_mesh.adapters.grpc.tls import Tls
+
+T = TypeVar("T")
+
+LOOK_SECONDS = 5.0
+"""How long a verb that looks at a collector waits for the answer."""
+
+_MAX_SECONDS = 3600.0
+
+
+def add_tls_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options for certificates, and the one for doing without."""
+    tls = parser.add_argument_group("TLS")
+    tls.add_argument("--tls-cert", metavar="FILE", help="certificate chain to show, PEM")
+    tls.add_argument("--tls-key", metavar="FILE", help="its private key, PEM")
+    tls.add_argument("--tls-ca", metavar="FILE", help="whom to believe, PEM")
+    tls.add_argument("--insecure", action="store_true", help="allow plaintext beyond this machine")
+
+
+def tls_of(arguments: argparse.Namespace) -> "Tls | None":
+    """The certificates that the options name.
+
+    Raises:
+        TlsError: there is a certificate without a key, or a key without a certificate.
+    """
+    from collector_mesh.adapters.grpc.tls import Tls
+
+    files = (arguments.tls_cert, arguments.tls_key, arguments.tls_ca)
+    return Tls(*files) if any(files) else None
+
+
+def add_look_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of a verb that looks at a collector."""
+    parser.add_argument("--json", action="store_true", help="print it as JSON, for programs")
+    parser.add_argument(
+        "--timeout",
+        metavar="SECONDS",
+        type=_seconds,
+        default=LOOK_SECONDS,
+        help=f"for the answer (default {LOOK_SECONDS:g})",
+    )
+    add_loop_option(parser)
+    add_tls_options(parser)
+
+
+def look(arguments: argparse.Namespace, ask: "Callable[[InspectClient], Awaitable[T]]") -> T:
+    """Ask the collector that the arguments name.
+
+    Raises:
+        CommandError: the arguments are wrong, nobody has answered, or the collector has refused.
+    """
+    return run(_look(arguments, ask), uvloop=not arguments.no_uvloop)
+
+
+async def _look(arguments: argparse.Namespace, ask: "Callable[[InspectClient], Awaitable[T]]") -> T:
+    from collector_mesh.adapters.grpc.inspect_client import InspectClient
+    from collector_mesh.adapters.grpc.tls import TlsError
+    from collector_mesh.domain.model.errors import MeshError
+
+    try:
+        client = InspectClient(arguments.address, tls=tls_of(arguments), insecure=arguments.insecure)
+        await client.__aenter__()
+    except (MeshError, TlsError) as error:
+        raise CommandError(str(error)) from error
+    try:
+        return await ask(client)
+    except MeshError as error:
+        raise CommandError(str(error), EXIT_FAILED) from error
+    finally:
+        await client.__aexit__(None, None, None)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    # A comparison with NaN is false, so that is refused here too.
+    if not 0 < seconds <= _MAX_SECONDS:
+        raise argparse.ArgumentTypeError(
+            f"must be a number of seconds above 0, at most {_MAX_SECONDS:g}, got {text!r}"
+        )
+    return seconds

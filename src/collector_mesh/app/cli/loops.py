@@ -1,0 +1,51 @@
+"""The event loop of a command: uvloop where it is installed, else asyncio's own."""
+
+import argparse
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from importlib import import_module
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+LoopFactory = Callable[[], asyncio.AbstractEventLoop]
+
+_LOGGER = logging.getLogger("collector_mesh")
+
+
+def add_loop_option(parser: argparse.ArgumentParser) -> None:
+    """Add the option that turns uvloop off."""
+    parser.add_argument(
+        "--no-uvloop", action="store_true", help="use asyncio's own event loop even where uvloop is installed"
+    )
+
+
+def loop_factory(*, uvloop: bool = True) -> LoopFactory | None:
+    """What makes the loop of a runner; None stands for asyncio's own loop.
+
+    Args:
+        uvloop: whether uvloop may be used.
+    """
+    if not uvloop:
+        return None
+    try:
+        # It is an extra, and whatever keeps it from being loaded here is no reason not to run.
+        factory: LoopFactory = import_module("uvloop").new_event_loop
+    except ImportError:
+        return None
+    return factory
+
+
+def run(main: Coroutine[Any, Any, T], *, uvloop: bool = True) -> T:
+    """Run a coroutine as `asyncio.run` does, and log which loop it is.
+
+    Args:
+        main: what to run.
+        uvloop: whether uvloop may be used.
+    """
+    factory = loop_factory(uvloop=uvloop)
+    loop = "asyncio" if factory is None else "uvloop"
+    _LOGGER.debug("loop_chosen", extra={"facts": {"loop": loop}})
+    with asyncio.Runner(loop_factory=factory) as runner:
+        return runner.run(main)

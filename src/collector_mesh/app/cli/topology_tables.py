@@ -1,0 +1,157 @@
+"""Snapshots and explanations as people read them, within 80 columns."""
+
+import math
+from collections.abc import Iterator, Sequence
+
+from rich import box
+from rich.console import RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from collector_mesh.app.cli.console import plain
+from collector_mesh.domain.model.snapshot import (
+    ConnectionInfo,
+    Explanation,
+    LinkEnd,
+    MethodInfo,
+    Snapshot,
+)
+
+_ADDRESS_WIDTH = 21
+"""Columns that every IPv4 address with its port fits in: one that is broken cannot be copied."""
+
+_MINUTE, _HOUR, _DAY = 60, 3600, 86400
+
+
+def snapshot_lines(snapshot: Snapshot) -> Iterator[RenderableType]:
+    """The parts of a snapshot, in the order in which they are printed."""
+    where = f" at {snapshot.address}" if snapshot.address else ""
+    yield plain(f"{snapshot.collector_id}{where}, {snapshot.state}")
+    yield plain(f"namespaces: {_listed(snapshot.namespaces)}")
+    yield plain(
+        f"{snapshot.running} running, {snapshot.outgoing} outgoing, {_counted(snapshot.clients, 'client')}"
+    )
+    if snapshot.dialing:
+        yield plain(f"dialing: {_listed(snapshot.dialing)}")
+    yield Text()
+    yield _methods(snapshot.methods) if snapshot.methods else Text("No methods run here.")
+    yield Text()
+    yield _links(snapshot.connections) if snapshot.connections else Text("No links to peers.")
+    reasons = [
+        plain(f"{connection.peer_id} is {connection.state}: {connection.reason}")
+        for connection in snapshot.connections
+        if connection.reason
+    ]
+    if reasons:
+        yield from (Text(), *reasons)
+    if snapshot.ended:
+        yield Text()
+        yield _ended(snapshot.ended)
+
+
+def explanation_lines(explanation: Explanation) -> Iterator[RenderableType]:
+    """The parts of an explanation, in the order in which they are printed."""
+    here = explanation.candidates[:1]
+    if here and here[0].fit:
+        goes = f"runs on {here[0].collector_id}"
+    elif len(explanation.fit) > 1:
+        goes = f"goes to one of {_listed(explanation.fit)}"
+    elif explanation.fit:
+        goes = f"goes to {explanation.fit[0]}"
+    else:
+        goes = "goes nowhere: no collector is fit"
+    yield plain(f"{explanation.key} {goes}")
+    yield Text()
+    table = _table("Candidates", "collector", "fit", "why")
+    for candidate in explanation.candidates:
+        table.add_row(plain(candidate.collector_id), _yes_or_no(candidate.fit), plain(candidate.reason))
+    yield table
+
+
+def duration(seconds: float) -> str:
+    """A time span in its two largest units: `42s`, `3m12s`, `2h05m`, `3d04h`."""
+    if not math.isfinite(seconds) or seconds < 0:
+        return "-"
+    whole = int(seconds)
+    if whole < _MINUTE:
+        return f"{whole}s"
+    if whole < _HOUR:
+        return f"{whole // _MINUTE}m{whole % _MINUTE:02}s"
+    if whole < _DAY:
+        return f"{whole // _HOUR}h{whole % _HOUR // _MINUTE:02}m"
+    return f"{whole // _DAY}d{whole % _DAY // _HOUR:02}h"
+
+
+def _methods(methods: Sequence[MethodInfo]) -> Table:
+    table = _table("Methods", "namespace", "service", "method", "kind", "idempotent")
+    for method in methods:
+        table.add_row(*map(plain, method.key), plain(method.kind), _yes_or_no(method.idempotent))
+    return table
+
+
+def _links(connections: Sequence[ConnectionInfo]) -> Table:
+    """Two lines a link: what belongs together stands in one column, so that all of it fits."""
+    table = _table("Links")
+    longest = max(max(len(connection.peer_id), len(connection.address)) for connection in connections)
+    table.add_column("peer", overflow="fold", width=longest if longest <= _ADDRESS_WIDTH else None)
+    table.add_column("state", no_wrap=True)
+    table.add_column("carrier", no_wrap=True)
+    table.add_column("shared\nnamespaces", overflow="fold")
+    for name in ("age", "round\ntrip\nms", "in\nflight"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for connection in connections:
+        table.add_row(
+            _stacked(connection.peer_id, connection.address),
+            plain(connection.state),
+            _stacked(connection.carrier, "dialed" if connection.dialed else "accepted"),
+            plain(_listed(connection.shared_namespaces)),
+            duration(connection.age),
+            "-" if connection.round_trip is None else f"{connection.round_trip * 1000:.1f}",
+            str(connection.in_flight),
+        )
+    return table
+
+
+def _ended(ends: Sequence[LinkEnd]) -> Table:
+    table = _table("Ended lately", "peer", "address", "reason")
+    table.add_column("ago", justify="right", no_wrap=True)
+    for end in ends:
+        table.add_row(
+            plain(end.peer_id or "unknown"), plain(end.address or "-"), plain(end.reason), duration(end.age)
+        )
+    return table
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(
+        title=title,
+        title_justify="left",
+        title_style="bold",
+        box=box.SIMPLE_HEAD,
+        collapse_padding=True,
+        pad_edge=False,
+        show_edge=False,
+    )
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def _stacked(first: str, second: str) -> Text:
+    text = plain(first)
+    if second:
+        text.append("\n")
+        text.append_text(plain(second))
+    return text
+
+
+def _listed(texts: Sequence[str]) -> str:
+    return ", ".join(texts) or "none"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _yes_or_no(value: bool) -> str:  # noqa: FBT001  # its only argument
+    return "yes" if value else "no"

@@ -1,0 +1,104 @@
+"""What a collector shows of itself."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from collector_mesh.domain.handlers import HandlerRegistry
+from collector_mesh.domain.links import Links
+from collector_mesh.domain.model.names import MethodKey
+from collector_mesh.domain.model.snapshot import Explanation, Snapshot
+from collector_mesh.domain.peering import Peering
+from collector_mesh.domain.policies.access import InspectionRule
+from collector_mesh.domain.policies.admission import Slots
+from collector_mesh.domain.ports.clock import Clock
+from collector_mesh.domain.ports.inspector import Inspector
+from collector_mesh.domain.router import Router
+from collector_mesh.domain.topology import Topology
+
+
+class Inspection:
+    """Looks at the parts of a collector; it changes none of them.
+
+    Args:
+        collector_id: its id.
+        handlers: what runs here.
+        topology: who is connected.
+        router: who would get a call.
+        peering: gives what dials; asked for only while the collector is open, so that to look at one
+            that is not yet does not make it.
+        links: gives the links, in the same way.
+        clock: the time.
+        running: handlers that run.
+        outgoing: calls under way out of here.
+        rule: who may look from outside.
+    """
+
+    def __init__(
+        self,
+        collector_id: str,
+        handlers: HandlerRegistry,
+        topology: Topology,
+        router: Router,
+        peering: Callable[[], Peering],
+        links: Callable[[], Links],
+        *,
+        clock: Clock,
+        running: Slots,
+        outgoing: Slots,
+        rule: InspectionRule,
+    ) -> None:
+        self._collector_id = collector_id
+        self._handlers = handlers
+        self._topology = topology
+        self._router = router
+        self._peering = peering
+        self._links = links
+        self._clock = clock
+        self._running = running
+        self._outgoing = outgoing
+        self._rule = rule
+        self.state = "new"
+        """`new`, `serving`, `draining` or `closed`, as whoever opens and closes the collector says."""
+        self.address = ""
+        """Where the collector can be dialed, empty while it does not listen."""
+
+    def snapshot(self) -> Snapshot:
+        """What the collector is and knows, now."""
+        now = self._clock.now()
+        is_open = self.state in {"serving", "draining"}
+        return Snapshot(
+            collector_id=self._collector_id,
+            address=self.address,
+            state=self.state,
+            namespaces=self._handlers.namespaces,
+            methods=tuple(method.info for method in self._handlers.methods),
+            connections=tuple(connection.info(now) for connection in self._topology),
+            dialing=self._peering().dialing if is_open else (),
+            running=self._running.taken,
+            outgoing=self._outgoing.taken,
+            clients=self._links().clients if is_open else 0,
+            ended=self._links().recently_ended if is_open else (),
+        )
+
+    def explain(self, key: MethodKey) -> Explanation:
+        """Where a call would go now, and why.
+
+        Raises:
+            InvalidCallError: a name is malformed.
+        """
+        return self._router.explain(key, now=self._clock.now())
+
+    def snapshot_for(self, identity: str | None, *, is_local: bool) -> Snapshot:
+        """See the port."""
+        self._rule.check(identity, self._handlers.namespaces, is_local=is_local)
+        return self.snapshot()
+
+    def explanation_for(self, identity: str | None, key: MethodKey, *, is_local: bool) -> Explanation:
+        """See the port."""
+        key.check()
+        self._rule.check(identity, (key.namespace,), is_local=is_local)
+        return self.explain(key)
+
+
+if TYPE_CHECKING:
+    _fits: type[Inspector] = Inspection

@@ -1,0 +1,30 @@
+"""Port: what a collector shows of itself to whoever asks from outside."""
+
+from typing import Protocol
+
+from collector_mesh.domain.model.names import MethodKey
+from collector_mesh.domain.model.snapshot import Explanation, Snapshot
+
+
+class Inspector(Protocol):
+    """Answers people and programs that look at a collector, if they may."""
+
+    def snapshot_for(self, identity: str | None, *, is_local: bool) -> Snapshot:
+        """What the collector is and knows, now.
+
+        Args:
+            identity: what the transport has proved about who asks, or None.
+            is_local: whether only programs on this machine can ask where they have asked.
+
+        Raises:
+            MeshError: it is refused; nothing else gets out.
+        """
+        ...
+
+    def explanation_for(self, identity: str | None, key: MethodKey, *, is_local: bool) -> Explanation:
+        """Where a call would go now, and why; the names come as they arrived, unchecked.
+
+        Raises:
+            MeshError: a name is malformed, or it is refused; nothing else gets out.
+        """
+        ...
