@@ -30,7 +30,7 @@ from collector_mesh import (
 from collector_mesh.app.testing.fakes import FakeObserver
 from collector_mesh.domain.model.events import Draining, HandlerFailed, Started, Stopped
 
-LIMIT_SECONDS = 5.0
+LIMIT_SECONDS = 10.0
 
 
 def who_service(namespace: str) -> Service:
