@@ -396,8 +396,18 @@ class Links:
             where = f" at {holder.peer.address[:100]}" if holder.peer and holder.peer.address else ""
             text = f"collector id {quoted(engine.peer_id)} is held by a live collector{where}"
             self._turn_away(engine, ConflictError(text))
-        else:
+            return
+        assert engine.peer is not None  # for the type checker: it has said hello
+        try:
+            self._check_peer(engine.peer)
+        except MeshError as error:
+            self._turn_away(engine, error)
+            return
+        # Another newcomer may have been faster.
+        if self._pairs.holder_against(engine.peer) in (None, holder):
             self._admit(engine)
+        else:
+            self._consider(engine)
 
     def _turn_away(self, engine: LinkEngine, error: MeshError) -> None:
         entry = self._open.get(engine)
