@@ -287,6 +287,8 @@ class Links:
             peer = engine.peer
             if peer is None or peer.incarnation == self.incarnation:
                 raise InvalidCallError("cannot connect to itself")
+            if self.is_draining:
+                raise UnavailableError(f"collector {quoted(self._collector_id)} is draining")
             self._check_peer(peer)
         except MeshError as error:
             self._turn_away(engine, error)
