@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import closing
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -119,7 +120,7 @@ class _Story:
 
 @given(st.lists(_DIALS, min_size=1, max_size=25))
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
-def test_whoever_dials_whenever_there_is_one_link_in_the_end(steps: list[tuple[str, ...]]) -> None:
+def test_whoever_dials_whenever_there_is_one_link_in_the_end(steps: list[tuple[Any, ...]]) -> None:
     with closing(_Story()) as story:
         for name, *arguments in [*steps, ("dial", 0)]:
             getattr(story, name)(*arguments)
@@ -133,7 +134,7 @@ def test_whoever_dials_whenever_there_is_one_link_in_the_end(steps: list[tuple[s
 
 @given(st.lists(_TROUBLE, max_size=25))
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
-def test_after_any_trouble_both_ends_agree(steps: list[tuple[str, ...]]) -> None:
+def test_after_any_trouble_both_ends_agree(steps: list[tuple[Any, ...]]) -> None:
     with closing(_Story()) as story:
         for name, *arguments in steps:
             getattr(story, name)(*arguments)
@@ -262,3 +263,29 @@ def test_nobody_links_to_itself(network: HandNetwork) -> None:
 
     assert isinstance(a.failures[0], ConflictError)
     assert a.engines() == []
+
+
+def test_of_two_newcomers_the_second_one_is_refused_while_the_first_one_answers(network: HandNetwork) -> None:
+    _, b = _linked(network)
+    b.is_frozen = True
+    first, second = network.start("b", "b:2"), network.start("b", "b:3")
+
+    first.dial("a:1")
+    second.dial("a:1")
+    network.run(1.5)
+
+    assert first.connection("a") is not None
+    assert isinstance(second.failures[0], ConflictError)
+    assert "held by a live collector at b:2" in str(second.failures[0])
+
+
+def test_a_link_that_opens_during_a_drain_is_not_wanted_anymore(network: HandNetwork) -> None:
+    a, b = network.start("a", "a:1"), network.start("b", "b:1")
+    a.dial("b:1")
+    a.tasks.start(a.links.announce_drain(), "drain")
+
+    network.run(1.0)
+
+    assert a.connection("b") is None
+    assert b.connection("a") is None
+    assert "draining" in str(a.failures[0])
