@@ -289,6 +289,8 @@ class Links:
             peer = engine.peer
             if peer is None or peer.incarnation == self.incarnation:
                 raise InvalidCallError("cannot connect to itself")
+            if self.is_draining:
+                raise UnavailableError(f"collector {quoted(self._collector_id)} is draining")
             self._check_peer(peer)
         except MeshError as error:
             self._turn_away(engine, error)
@@ -398,8 +400,18 @@ class Links:
             where = f" at {holder.peer.address[:100]}" if holder.peer and holder.peer.address else ""
             text = f"collector id {quoted(engine.peer_id)} is held by a live collector{where}"
             self._turn_away(engine, ConflictError(text))
-        else:
+            return
+        assert engine.peer is not None  # for the type checker: it has said hello
+        try:
+            self._check_peer(engine.peer)
+        except MeshError as error:
+            self._turn_away(engine, error)
+            return
+        # Another newcomer may have been faster.
+        if self._pairs.holder_against(engine.peer) in (None, holder):
             self._admit(engine)
+        else:
+            self._consider(engine)
 
     def _turn_away(self, engine: LinkEngine, error: MeshError) -> None:
         entry = self._open.get(engine)

@@ -519,6 +519,9 @@ class LinkEngine:
         frame = None
         if self.phase is Phase.OPEN and not self._farewell_at_once:
             frame = outbox.write(now, outbox.may_write(), self._expire)
+            if frame is None and control is None and (self.is_retiring or self._farewell is not None):
+                # What was too late to be sent may have been all that a goodbye has waited for.
+                control = self._control(now)
         credit = self._inbox.taken_frames
         if frame is None and control is None and not (with_credit and credit > self._told_credit):
             return None

@@ -55,7 +55,9 @@ class Pairs:
         """
         for engine in self._links.get(newcomer.collector_id, ()):
             holder = engine.peer
-            if engine.phase is not Phase.OPEN or holder is None or holder.incarnation == newcomer.incarnation:
+            if engine.phase is not Phase.OPEN or engine.has_failed:
+                continue
+            if holder is None or holder.incarnation == newcomer.incarnation:
                 continue
             if not newcomer.address or holder.address != newcomer.address:
                 return engine

@@ -722,6 +722,20 @@ def test_a_goodbye_waits_for_the_replies_before_it() -> None:
     assert (outcome.code, len(outcome.reply.payload.value)) == (200, 300_000)
 
 
+@pytest.mark.parametrize("is_large", [False, True])
+def test_a_goodbye_does_not_wait_for_what_is_too_late_to_be_sent(is_large: bool) -> None:
+    wire = opened()
+    wire.left.send_bytes(1, timeout=1.0)
+    wire.settle()
+    wire.now += 3.0
+    answer(wire.right.last, Payload("type", bytes(100_000 * is_large)))
+
+    wire.right.engine.retire("not needed anymore")
+    wire.right.write()
+
+    assert wire.right.engine.phase is Phase.ENDED
+
+
 def test_a_goodbye_at_once_that_cannot_be_written_is_done_without() -> None:
     wire = opened()
     wire.left.engine.fail("enough")

@@ -56,7 +56,7 @@ _STEPS = st.one_of(
     st.tuples(st.just("late"), st.sampled_from([0.05, 1.5, 6.0])),
     st.tuples(st.just("drain"), _SIDES),
 )
-_ENDINGS = st.sampled_from(["quiet", "cut", "retire", "close", "both retire", "fail"])
+_ENDINGS = st.sampled_from(["quiet", "cut", "retire", "close", "both retire", "late retire", "fail"])
 
 
 @attrs.define(eq=False)
@@ -161,6 +161,11 @@ class _Story:
         elif how == "both retire":
             left.retire("not needed")
             right.retire("not needed either")
+        elif how == "late retire":
+            self.wire.settle()
+            self.wire.now += 3.0
+            self.answer_all()
+            right.retire("not needed")
         elif how == "close":
             left.close(503, "over")
         elif how == "fail":
@@ -171,15 +176,18 @@ class _Story:
         """Answer everything, let all time pass, and see that the other end hears of an end."""
         for _ in range(3):
             self.wire.settle()
-            for is_right in (False, True):
-                while self.open[self.side(is_right).name]:
-                    self.answer(is_right, 0, 10)
+            self.answer_all()
         # Whose reply was too late to be sent hears so by the clock.
         self.wire.wait(0.1)
         ends = [side.engine.phase is Phase.ENDED for side in self.sides]
         if any(ends):
             for side in self.sides:
                 side.engine.lost("the stream has ended")
+
+    def answer_all(self) -> None:
+        for is_right in (False, True):
+            while self.open[self.side(is_right).name]:
+                self.answer(is_right, 0, 10)
 
     def check_always(self) -> None:
         for side in self.sides:

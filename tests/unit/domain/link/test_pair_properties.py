@@ -263,3 +263,29 @@ def test_nobody_links_to_itself(network: HandNetwork) -> None:
 
     assert isinstance(a.failures[0], ConflictError)
     assert a.engines() == []
+
+
+def test_of_two_newcomers_the_second_one_is_refused_while_the_first_one_answers(network: HandNetwork) -> None:
+    _, b = _linked(network)
+    b.is_frozen = True
+    first, second = network.start("b", "b:2"), network.start("b", "b:3")
+
+    first.dial("a:1")
+    second.dial("a:1")
+    network.run(1.5)
+
+    assert first.connection("a") is not None
+    assert isinstance(second.failures[0], ConflictError)
+    assert "held by a live collector at b:2" in str(second.failures[0])
+
+
+def test_a_link_that_opens_during_a_drain_is_not_wanted_anymore(network: HandNetwork) -> None:
+    a, b = network.start("a", "a:1"), network.start("b", "b:1")
+    a.dial("b:1")
+    a.tasks.start(a.links.announce_drain(), "drain")
+
+    network.run(1.0)
+
+    assert a.connection("b") is None
+    assert b.connection("a") is None
+    assert "draining" in str(a.failures[0])
