@@ -405,8 +405,10 @@ class LinkEngine:
         control = frame.control
         if self.phase is Phase.GREETING:
             self._read_handshake(frame)
-            return
-        if control is not None and (control.hello is not None or control.greeting is not None):
+            # Calls, and what is told beside them, may come in one frame with the welcome.
+            if not self.is_dialer or not self.is_confirmed or self._farewell_at_once:
+                return
+        elif control is not None and (control.hello is not None or control.greeting is not None):
             raise ProtocolError("a second hello")
         if not self.is_confirmed:
             self._confirm()
