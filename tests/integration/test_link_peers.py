@@ -448,3 +448,20 @@ async def test_a_client_of_a_collector_without_links_sends_one_request_each() ->
     assert [(reply.status.code, reply.handled_by) for reply in replies] == [(200, "fake-1")] * 10
     assert served.status.code == 200
     assert fake.asked == ["Dispatch"] * 10 + ["Serve"]
+
+
+@pytest.mark.asyncio
+async def test_whoever_has_no_links_is_found_out_whatever_is_noticed_first() -> None:
+    async def dispatch(data: bytes, _context: object) -> bytes:
+        return pb.DispatchResponse(
+            status=pb.Status(code=200), handled_by_collector_id="fake-1"
+        ).SerializeToString()
+
+    async def once(address: str) -> Reply:
+        async with MeshClient(address) as client:
+            return await client.dispatch("a", "Service", "Method")
+
+    async with fake_collector(Dispatch=dispatch) as fake:
+        replies = [await once(fake.address) for _ in range(30)]
+
+    assert [(reply.status.code, reply.status.message) for reply in replies] == [(200, "")] * 30

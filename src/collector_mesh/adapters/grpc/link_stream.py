@@ -61,6 +61,9 @@ class DialedStream:
         try:
             await self._call.write(encode_frame(frame))
         except (grpc.aio.AioRpcError, asyncio.InvalidStateError) as error:
+            if self._call.done() and not self._is_closed:
+                # Whoever reads may not have heard of it yet.
+                raise self._broken(await self._call.code(), await self._call.details()) from error
             raise StreamBrokenError(f"{self.address}: the stream has ended") from error
         except asyncio.CancelledError:
             task = asyncio.current_task()
