@@ -5,11 +5,13 @@ import math
 import signal
 import time
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 from google.protobuf.wrappers_pb2 import DoubleValue, StringValue
+from tests.integration.services.links import CLIENT, RawLink, hello, raw_channel
 from tests.integration.services.processes import LOOPBACK, eventually, free_port, serving
 from tests.integration.services.things import numbers_service, texts_service
 from tests.integration.services.wire import RawClient, fake_collector, text_in
@@ -391,6 +393,28 @@ async def test_a_client_finds_its_collector_again() -> None:
     assert nobody.status.code in {503, 504}
     assert nobody.executed is Executed.NO
     assert (first.status.code, second.status.code) == (200, 200)
+
+
+@pytest.mark.asyncio
+async def test_one_program_may_have_a_thousand_client_links() -> None:
+    async with (
+        Collector("wide-1", listen=LOOPBACK, services=[texts_service()]) as collector,
+        AsyncExitStack() as exits,
+    ):
+        channels = [raw_channel(collector.address) for _ in range(3)]
+        for channel in channels:
+            exits.push_async_callback(channel.close)
+        for index in range(1_000):
+            link = await exits.enter_async_context(RawLink("", channel=channels[index % 3]))
+            await link.greet(hello(f"client-{index}", role=CLIENT, incarnation=str(index)))
+        before = collector.snapshot()
+        async with MeshClient(collector.address) as client:
+            reply = await client.dispatch("texts", "Texts", "Nothing")
+        await exits.aclose()
+        await eventually(lambda: collector.snapshot().clients == 0)
+
+    assert (before.clients, before.connections) == (1_000, ())
+    assert reply.status.code == 200
 
 
 # Collectors without links
