@@ -5,11 +5,13 @@ import math
 import signal
 import time
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 from google.protobuf.wrappers_pb2 import DoubleValue, StringValue
+from tests.integration.services.links import CLIENT, RawLink, hello, raw_channel
 from tests.integration.services.processes import LOOPBACK, eventually, free_port, serving
 from tests.integration.services.things import numbers_service, texts_service
 from tests.integration.services.wire import RawClient, fake_collector, text_in
@@ -393,6 +395,28 @@ async def test_a_client_finds_its_collector_again() -> None:
     assert (first.status.code, second.status.code) == (200, 200)
 
 
+@pytest.mark.asyncio
+async def test_one_program_may_have_a_thousand_client_links() -> None:
+    async with (
+        Collector("wide-1", listen=LOOPBACK, services=[texts_service()]) as collector,
+        AsyncExitStack() as exits,
+    ):
+        channels = [raw_channel(collector.address) for _ in range(3)]
+        for channel in channels:
+            exits.push_async_callback(channel.close)
+        for index in range(1_000):
+            link = await exits.enter_async_context(RawLink("", channel=channels[index % 3]))
+            await link.greet(hello(f"client-{index}", role=CLIENT, incarnation=str(index)))
+        before = collector.snapshot()
+        async with MeshClient(collector.address) as client:
+            reply = await client.dispatch("texts", "Texts", "Nothing")
+        await exits.aclose()
+        await eventually(lambda: collector.snapshot().clients == 0)
+
+    assert (before.clients, before.connections) == (1_000, ())
+    assert reply.status.code == 200
+
+
 # Collectors without links
 
 
@@ -448,3 +472,20 @@ async def test_a_client_of_a_collector_without_links_sends_one_request_each() ->
     assert [(reply.status.code, reply.handled_by) for reply in replies] == [(200, "fake-1")] * 10
     assert served.status.code == 200
     assert fake.asked == ["Dispatch"] * 10 + ["Serve"]
+
+
+@pytest.mark.asyncio
+async def test_whoever_has_no_links_is_found_out_whatever_is_noticed_first() -> None:
+    async def dispatch(data: bytes, _context: object) -> bytes:
+        return pb.DispatchResponse(
+            status=pb.Status(code=200), handled_by_collector_id="fake-1"
+        ).SerializeToString()
+
+    async def once(address: str) -> Reply:
+        async with MeshClient(address) as client:
+            return await client.dispatch("a", "Service", "Method")
+
+    async with fake_collector(Dispatch=dispatch) as fake:
+        replies = [await once(fake.address) for _ in range(30)]
+
+    assert [(reply.status.code, reply.status.message) for reply in replies] == [(200, "")] * 30

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import grpc
@@ -15,6 +16,9 @@ SERVICE = "collector_mesh.link.v1.Link"
 
 _CLOSE_SECONDS = 0.5
 """How long the other end may take to end the stream after a goodbye, before it is cut."""
+
+_CUT_SECONDS = 0.05
+"""How soon after its end it is known whether a stream was cut."""
 
 _Context = grpc.aio.ServicerContext[Any, Any]
 _Call = grpc.aio.StreamStreamCall[bytes, bytes]
@@ -61,6 +65,9 @@ class DialedStream:
         try:
             await self._call.write(encode_frame(frame))
         except (grpc.aio.AioRpcError, asyncio.InvalidStateError) as error:
+            if self._call.done() and not self._is_closed:
+                # Whoever reads may not have heard of it yet.
+                raise self._broken(await self._call.code(), await self._call.details()) from error
             raise StreamBrokenError(f"{self.address}: the stream has ended") from error
         except asyncio.CancelledError:
             task = asyncio.current_task()
@@ -100,35 +107,49 @@ class TakenStream:
         self.identity = identity
         self._context = context
         self.is_closed = asyncio.Event()
+        self.was_cut = False
 
     async def read(self) -> Frame | None:
         """See the port."""
         try:
             data = await self._context.read()
         except (grpc.aio.AioRpcError, grpc.aio.BaseError, grpc.RpcError) as error:
-            raise StreamBrokenError(f"{self.address}: {error}") from error
+            raise self._cut() from error
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if task is not None and task.cancelling():
                 raise
-            raise StreamBrokenError(f"{self.address}: the stream was cut") from None
-        return None if data is grpc.aio.EOF else decode_frame(data)
+            raise self._cut() from None
+        if data is not grpc.aio.EOF:
+            return decode_frame(data)
+        # A stream that was cut looks like one that has ended, until its RPC is cancelled soon after.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_CUT_SECONDS):
+                await self.is_closed.wait()
+        if self.was_cut:
+            raise self._cut()
+        return None
 
     async def write(self, frame: Frame) -> None:
         """See the port."""
         try:
             await self._context.write(encode_frame(frame))
         except (grpc.aio.AioRpcError, grpc.aio.BaseError, grpc.RpcError) as error:
-            raise StreamBrokenError(f"{self.address}: {error}") from error
+            raise self._cut() from error
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if task is not None and task.cancelling():
                 raise
-            raise StreamBrokenError(f"{self.address}: the stream was cut") from None
+            raise self._cut() from None
 
     async def aclose(self) -> None:
         """See the port; the RPC ends when its handler returns."""
         self.is_closed.set()
+
+    def _cut(self) -> StreamBrokenError:
+        # What grpc says here tells nothing to people; it tells the other side more.
+        text = "the stream was cut: the other side has gone, or has sent too large a message"
+        return StreamBrokenError(f"{self.address}: {text}")
 
 
 class LinkService:
@@ -155,6 +176,9 @@ class LinkService:
         self._accept(stream)
         try:
             await stream.is_closed.wait()
+        except asyncio.CancelledError:
+            stream.was_cut = True
+            raise
         finally:
             stream.is_closed.set()
 

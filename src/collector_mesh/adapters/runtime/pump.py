@@ -139,6 +139,8 @@ class _Pumping:
                 self._hurry()
                 self._waiter = self._loop.create_future()
                 await self._waiter
+        except NoLinkError as error:
+            machine.lost(str(error), has_no_link=True)
         except StreamBrokenError as error:
             machine.lost(str(error))
 

@@ -443,6 +443,8 @@ class LinkEngine:
         if not self.is_dialer and hello is not None and self.peer is None:
             if hello.version < 1:
                 raise ProtocolError(f"version {hello.version}: it must be at least 1")
+            if frame.takes_room or frame.cancels:
+                raise ProtocolError("something before the answer to hello")
             self.peer, self.peer_role, self.dial = hello.introduction, hello.role, hello.dial
             self._host.greeted(self, hello)
         elif self.peer is not None or self.is_dialer:
