@@ -33,7 +33,8 @@ class DialedStream:
         self.address = address
         self._channel = channel
         method: Any = channel.stream_stream(f"/{SERVICE}/Open")
-        self._call: _Call = method(wait_for_ready=True)
+        # Where nobody listens that is known at once; whoever wants somebody there dials again.
+        self._call: _Call = method()
         self._has_ended = asyncio.Event()
         self._is_closed = False
 
