@@ -41,7 +41,8 @@ class Batching:
         large_bytes: largest payload that is sent in one piece.
         slow_bytes: in place of `frame_bytes` and `chunk_bytes` while the other side is slow to take frames.
         slow_seconds: after which an acknowledgement is slow.
-        enough: calls and replies that are worth a frame while another one is not acknowledged.
+        enough: calls and replies that are worth a frame while another one is not acknowledged; up to twice as
+            many are sent in two frames.
         window: most frames that are not acknowledged.
         queue_bytes: most bytes that wait.
         max_names: most names that are numbered at a time; a frame may go over it, and must not exceed `MAX_NAMES`.
@@ -53,7 +54,7 @@ class Batching:
     large_bytes: int = attrs.field(default=64 << 10, validator=ge(1))
     slow_bytes: int = attrs.field(default=16 << 10, validator=ge(1))
     slow_seconds: float = 0.1
-    enough: int = attrs.field(default=64, validator=ge(1))
+    enough: int = attrs.field(default=32, validator=ge(1))
     window: int = attrs.field(default=4, validator=ge(1))
     queue_bytes: int = attrs.field(default=16 << 20, validator=ge(1))
     max_names: int = attrs.field(default=16384, validator=and_(ge(16), le(32768)))
@@ -357,6 +358,10 @@ class Outbox:
         page = _Page(self._names, self._own_id, self.last_number + 1, now)
         small, waiting = self._small, self.waiting
         room, left_bytes = self._batching.max_envelopes, self._frame_bytes
+        if self._count <= 2 * self._batching.enough:
+            # In two frames, so that the other side works on the first while this one makes the second: with
+            # 64 calls in flight that is 1.4 times as fast as all of them in one.
+            room = min(room, self._batching.enough)
         while small and room > 0 and left_bytes > 0:
             entry = small[0]
             if entry.is_done:

@@ -35,17 +35,25 @@ def test_with_nothing_on_its_way_a_call_goes_at_once() -> None:
     assert [_count(frame) for frame in wire.left.write()] == [1]
 
 
-def test_with_a_frame_on_its_way_calls_wait_until_there_are_64() -> None:
+def test_with_a_frame_on_its_way_calls_wait_until_there_are_32() -> None:
     wire = opened()
     _send(wire, 1)
     wire.left.write()
 
-    _send(wire, 63)
+    _send(wire, 31)
     before = wire.left.write()
     _send(wire, 1)
 
     assert before == []
-    assert [_count(frame) for frame in wire.left.write()] == [64]
+    assert [_count(frame) for frame in wire.left.write()] == [32]
+
+
+def test_up_to_64_calls_go_in_two_frames_so_that_both_sides_work_at_once() -> None:
+    wire = opened()
+
+    _send(wire, 64)
+
+    assert [_count(frame) for frame in wire.left.write()] == [32, 32]
 
 
 def test_calls_that_wait_go_when_the_frame_before_was_taken() -> None:
