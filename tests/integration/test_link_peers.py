@@ -434,14 +434,18 @@ async def refuse_unknown(data: bytes, _context: object) -> bytes:
 async def test_a_collector_without_links_is_called_with_one_request_each() -> None:
     async with fake_collector(Serve=refuse_unknown) as fake, texts_collector(namespaces=["a"]) as collector:
         connection = await collector.connect(fake.address)
+        collector_address = collector.address
         known = await collector.dispatch("a", "Service", "Known", text("hello"))
         missing = [await collector.dispatch("a", "Service", "Missing") for _ in range(3)]
         async with RawClient(collector.address) as raw:
             served = await raw.serve("Same", "from the other side")
 
     assert fake.asked == ["Connect", "Serve", "Serve"]
-    offer = pb.ConnectRequest.FromString(fake.requests[0])
-    assert (offer.collector_id, offer.address) == ("texts-1", collector.bound_address or offer.address)
+    address = collector_address.encode()
+    entry = b"\n\x0ccollector_id\x12\x07texts-1"
+    assert fake.requests[0] == (
+        bytes((0x0A, len(address))) + address + b"\x12\x01a\x12\x05texts" + bytes((0x1A, len(entry))) + entry
+    )
     assert (connection.peer_id, connection.carrier, connection.methods) == ("fake-1", "unary", None)
     assert (known.status.code, known.handled_by) == (200, "fake-1")
     assert {(reply.status.code, reply.executed) for reply in missing} == {(404, Executed.NO)}

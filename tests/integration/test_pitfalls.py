@@ -28,7 +28,16 @@ from tests.integration.services.processes import (
 from tests.integration.services.things import numbers_service, texts_service
 from tests.integration.services.wire import RawClient, fake_collector
 
-from collector_mesh import Collector, Executed, ListenError, MeshClient, Payload, Reply, Settings
+from collector_mesh import (
+    Collector,
+    Executed,
+    ListenError,
+    MeshClient,
+    MeshError,
+    Payload,
+    Reply,
+    Settings,
+)
 from collector_mesh.domain.model.call import Call
 from collector_mesh.domain.model.errors import DeadlineExceededError
 from collector_mesh.domain.model.names import MethodKey
@@ -83,12 +92,20 @@ def slow(tmp_path_factory: pytest.TempPathFactory) -> Slow:
 
 
 async def frozen(marks: Path) -> Reply:
+    # By unary calls: a link has heartbeats of its own, which are quicker than any ping may be.
+    call = Call(MethodKey("texts", "Texts", "Hold"), Payload.pack(text(marks)), math.inf)
     async with serving("c-1", *TEXTS) as peer, MeshClient(peer.address, settings=SHORTEST) as client:
-        running = asyncio.create_task(client.serve("texts", "Texts", "Hold", text(marks), timeout=math.inf))
+        link = client.container.transport().open(peer.address)
+        running = asyncio.create_task(link.serve(call))
         await eventually((marks / "started").exists)
         peer.send(signal.SIGSTOP)
-        async with asyncio.timeout(12):
-            return await running
+        try:
+            async with asyncio.timeout(12):
+                return await running
+        except MeshError as error:
+            return Reply.refused(error)
+        finally:
+            await link.aclose()
 
 
 async def pinged(address: str) -> Reply:

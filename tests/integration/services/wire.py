@@ -8,6 +8,7 @@ from typing import Any, Self
 import grpc
 from google.protobuf.wrappers_pb2 import StringValue
 
+from collector_mesh.adapters.wire.connect_layout import read_connect
 from collector_mesh.adapters.wire.generated import dispatcher_pb2 as pb
 
 SERVICE = "collector.CollectiveDispatcher"
@@ -102,7 +103,7 @@ class FakeCollector:
         return found
 
     async def _connect(self, data: bytes, _context: object) -> bytes:
-        request = pb.ConnectRequest.FromString(data)
+        request = read_connect(data)
         return pb.ConnectResponse(
             status=pb.Status(code=200, message="Connected"),
             connection_id="1",

@@ -15,20 +15,23 @@ MESSAGE_OVERHEAD_BYTES = 64 * 1024
 """What a message may hold beside its payload."""
 
 _PING_TIMEOUT_MS = 5_000
+_LINK_PING_TIMEOUT_MS = 20_000
+"""The heartbeats of a link decide after 16 s; a ping that is not answered is only the backstop."""
+
 _MIN_PING_MS = 1_000
 """The server allows faster pings than any client of ours sends; else it answers with GOAWAY."""
 _PENDING = 1 << 20
 
 
-def _common(max_payload_bytes: int, keepalive_interval: float) -> Options:
+def _common(max_payload_bytes: int, keepalive_interval: float, ping_timeout_ms: int) -> Options:
     limit = max_payload_bytes + MESSAGE_OVERHEAD_BYTES
     return [
         ("grpc.max_receive_message_length", limit),
         ("grpc.max_send_message_length", limit),
         # A frozen peer is only found with a timeout for the ping itself, 60 s by default (grpc#32095).
         ("grpc.keepalive_time_ms", round(keepalive_interval * 1000)),
-        ("grpc.keepalive_timeout_ms", _PING_TIMEOUT_MS),
-        ("grpc.http2.ping_timeout_ms", _PING_TIMEOUT_MS),
+        ("grpc.keepalive_timeout_ms", ping_timeout_ms),
+        ("grpc.http2.ping_timeout_ms", ping_timeout_ms),
         ("grpc.keepalive_permit_without_calls", 1),
         ("grpc.http2.max_pings_without_data", 0),
     ]
@@ -37,7 +40,7 @@ def _common(max_payload_bytes: int, keepalive_interval: float) -> Options:
 def server_options(*, max_payload_bytes: int, keepalive_interval: float) -> Options:
     """Options for `grpc.aio.server`; the interval is in seconds."""
     return [
-        *_common(max_payload_bytes, keepalive_interval),
+        *_common(max_payload_bytes, keepalive_interval, _LINK_PING_TIMEOUT_MS),
         # Else a second process takes the same port and part of the calls (grpc#16920).
         ("grpc.so_reuseport", 0),
         ("grpc.max_concurrent_streams", MAX_STREAMS),
@@ -49,10 +52,12 @@ def server_options(*, max_payload_bytes: int, keepalive_interval: float) -> Opti
     ]
 
 
-def channel_options(*, max_payload_bytes: int, keepalive_interval: float) -> Options:
-    """Options for a channel to one peer; the interval is in seconds."""
+def channel_options(*, max_payload_bytes: int, keepalive_interval: float, has_link: bool) -> Options:
+    """Options for a channel to one peer, with a link or for unary calls; the interval is in seconds."""
     return [
-        *_common(max_payload_bytes, keepalive_interval),
+        *_common(
+            max_payload_bytes, keepalive_interval, _LINK_PING_TIMEOUT_MS if has_link else _PING_TIMEOUT_MS
+        ),
         # Else channels with equal options share one connection and its back-off.
         ("grpc.use_local_subchannel_pool", 1),
         ("grpc.enable_http_proxy", 0),

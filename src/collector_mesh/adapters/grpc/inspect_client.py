@@ -58,7 +58,9 @@ class InspectClient:
             InvalidCallError: plaintext would leave this machine.
             TlsError: the certificate files cannot be used.
         """
-        options = channel_options(max_payload_bytes=_MAX_ANSWER_BYTES, keepalive_interval=_KEEPALIVE_SECONDS)
+        options = channel_options(
+            max_payload_bytes=_MAX_ANSWER_BYTES, keepalive_interval=_KEEPALIVE_SECONDS, has_link=False
+        )
         self._channel = open_channel(self._parsed, self._tls, insecure=self._insecure, options=options)
         return self
 

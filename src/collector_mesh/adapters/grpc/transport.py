@@ -128,16 +128,18 @@ class GrpcTransport:
 
     def dial(self, address: str, *, is_patient: bool) -> FrameStream:
         """See the port."""
-        return DialedStream(address, self._channel(address), is_patient=is_patient)
+        return DialedStream(address, self._channel(address, has_link=True), is_patient=is_patient)
 
     def open(self, address: str) -> UnaryLink:
         """See the port."""
-        return GrpcUnaryLink(address, self._channel(address), self._clock)
+        return GrpcUnaryLink(address, self._channel(address, has_link=False), self._clock)
 
-    def _channel(self, address: str) -> grpc.aio.Channel:
+    def _channel(self, address: str, *, has_link: bool) -> grpc.aio.Channel:
         self.check_address(address)
         options = channel_options(
-            max_payload_bytes=self._max_payload_bytes, keepalive_interval=self._keepalive_interval
+            max_payload_bytes=self._max_payload_bytes,
+            keepalive_interval=self._keepalive_interval,
+            has_link=has_link,
         )
         return open_channel(HostPort.parse(address), self._tls, insecure=self._insecure, options=options)
 

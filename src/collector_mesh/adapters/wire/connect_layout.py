@@ -4,7 +4,7 @@ The description has id, address and namespaces as fields 1 to 3; the Go original
 namespaces and a metadata map, with the id in it. Both are told apart by their bytes (WIRE §1).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import attrs
 
@@ -49,6 +49,27 @@ def read_connect(data: bytes) -> ConnectFields:
             collector_id = "unknown-" + first.replace(":", "-")
         return ConnectFields(collector_id, first, tuple(second))
     return ConnectFields(first, second[-1] if second else "", tuple(map(_text, third)))
+
+
+def write_original(collector_id: str, address: str, namespaces: Iterable[str]) -> bytes:
+    """A ConnectRequest in the layout of the Go original, which is who has no links (WIRE §1)."""
+    entry = _field(1, _ID_KEY.encode()) + _field(2, collector_id.encode())
+    return b"".join(
+        (_field(1, address.encode()), *(_field(2, name.encode()) for name in namespaces), _field(3, entry))
+    )
+
+
+def _field(number: int, data: bytes) -> bytes:
+    return bytes((number << 3 | _BYTES,)) + _size(len(data)) + data
+
+
+def _size(value: int) -> bytes:
+    written = bytearray()
+    while value > 0x7F:
+        written.append(value & 0x7F | 0x80)
+        value >>= 7
+    written.append(value)
+    return bytes(written)
 
 
 def _is_map_entry(data: bytes) -> bool:

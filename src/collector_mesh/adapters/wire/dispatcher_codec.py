@@ -5,7 +5,11 @@ from typing import NamedTuple
 
 from google.protobuf.message import DecodeError
 
-from collector_mesh.adapters.wire.connect_layout import MalformedRequestError, read_connect
+from collector_mesh.adapters.wire.connect_layout import (
+    MalformedRequestError,
+    read_connect,
+    write_original,
+)
 from collector_mesh.adapters.wire.generated import dispatcher_pb2 as pb
 from collector_mesh.domain.model.call import NO_HINTS, Call
 from collector_mesh.domain.model.errors import NO_DETAILS, Executed, InvalidCallError, clipped
@@ -34,10 +38,8 @@ class Incoming(NamedTuple):
 
 
 def encode_connect(offer: Offer) -> bytes:
-    """A ConnectRequest, in our layout."""
-    return pb.ConnectRequest(
-        collector_id=offer.collector_id, address=offer.address, namespaces=offer.namespaces
-    ).SerializeToString()
+    """A ConnectRequest, in the layout of the Go original: only whoever has no links gets one."""
+    return write_original(offer.collector_id, offer.address, offer.namespaces)
 
 
 def decode_connect(data: bytes) -> Offer:

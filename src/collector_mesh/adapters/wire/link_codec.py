@@ -29,6 +29,9 @@ from collector_mesh.domain.model.snapshot import MethodInfo
 from collector_mesh.domain.model.status import OK, Metadata, Status
 from collector_mesh.domain.ports.frame_stream import MalformedFrameError
 
+_DEFAULT_LIMITS = Limits(4 << 20, 4)
+"""Of an end that does not tell its own."""
+
 _EXECUTED = (Executed.YES, Executed.NO, Executed.MAYBE)
 _EXECUTED_NUMBER = {executed: number for number, executed in enumerate(_EXECUTED)}
 _IDEMPOTENT = {0: None, 1: False, 2: True}
@@ -285,7 +288,10 @@ def _read_introduction(who: pb.Introduction) -> Introduction:
         catalog=_read_catalog(who.catalog),
         labels=_read_map(who.labels, NO_LABELS),
         weight=who.weight,
-        limits=Limits(who.limits.max_payload_bytes, who.limits.window),
+        limits=Limits(
+            who.limits.max_payload_bytes or _DEFAULT_LIMITS.max_payload_bytes,
+            who.limits.window or _DEFAULT_LIMITS.window,
+        ),
     )
 
 

@@ -298,7 +298,8 @@ class LinkEngine:
         """Answer a call of the other side."""
         if taken.is_done or self.phase is Phase.ENDED or self._farewell_at_once:
             return
-        del self._taken[taken.number]
+        if self._taken.pop(taken.number, None) is None:
+            return
         value = reply.payload.value
         limit = self.peer.limits.max_payload_bytes if self.peer is not None else 0
         if len(value) > limit:

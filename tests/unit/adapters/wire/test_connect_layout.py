@@ -11,7 +11,12 @@ from google.protobuf.message_factory import GetMessageClass
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector_mesh.adapters.wire.connect_layout import ConnectFields, MalformedRequestError, read_connect
+from collector_mesh.adapters.wire.connect_layout import (
+    ConnectFields,
+    MalformedRequestError,
+    read_connect,
+    write_original,
+)
 from collector_mesh.adapters.wire.generated.dispatcher_pb2 import ConnectRequest
 
 ORIGINAL_FILE = """
@@ -289,4 +294,23 @@ def test_what_the_original_writes_is_read(
 
     assert read_connect(request.SerializeToString()) == ConnectFields(
         collector_id, address, tuple(namespaces)
+    )
+
+
+@given(
+    st.from_regex(r"[A-Za-z0-9._-]{1,128}", fullmatch=True),
+    st.from_regex(r"[a-z0-9.]{0,200}:[0-9]{1,5}", fullmatch=True),
+    st.lists(st.from_regex(r"[A-Za-z0-9._-]{1,128}", fullmatch=True), max_size=5),
+)
+def test_what_is_written_for_the_original_is_read_as_the_original(
+    collector_id: str, address: str, namespaces: list[str]
+) -> None:
+    data = write_original(collector_id, address, namespaces)
+
+    assert read_connect(data) == ConnectFields(collector_id, address, tuple(namespaces))
+
+
+def test_the_layout_of_the_original_byte_by_byte() -> None:
+    assert write_original("c-1", "h:1", ["users"]) == (
+        b"\x0a\x03h:1" + b"\x12\x05users" + b"\x1a\x13" + b"\x0a\x0ccollector_id\x12\x03c-1"
     )

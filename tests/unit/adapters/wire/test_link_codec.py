@@ -59,7 +59,7 @@ _INTRODUCTIONS = st.builds(
     catalog=_CATALOGS,
     labels=_MAPS,
     weight=_SMALL,
-    limits=st.builds(Limits, _BIG, _SMALL),
+    limits=st.builds(Limits, st.integers(1, (1 << 64) - 1), st.integers(1, (1 << 32) - 1)),
 )
 _HEARTBEATS = st.builds(Heartbeat, _BIG, st.integers(0, 10_000).map(lambda lag: lag / 1000))
 _CONTROLS = st.builds(
