@@ -16,8 +16,8 @@ from collector_mesh.domain.gateway import CollectorGateway
 from collector_mesh.domain.greeter import Greeter
 from collector_mesh.domain.handlers import HandlerRegistry
 from collector_mesh.domain.inspection import Inspection
+from collector_mesh.domain.link.batching import Batching
 from collector_mesh.domain.link.health import Heartbeats
-from collector_mesh.domain.link.outbox import Batching
 from collector_mesh.domain.links import LinkRules, Links
 from collector_mesh.domain.membership import Membership
 from collector_mesh.domain.model.address import HostPort

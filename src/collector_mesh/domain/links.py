@@ -8,10 +8,10 @@ import attrs
 from attrs.validators import ge
 
 from collector_mesh.domain.handlers import HandlerRegistry
+from collector_mesh.domain.link.batching import Batching
 from collector_mesh.domain.link.engine import LinkEngine, LinkHost, Phase
 from collector_mesh.domain.link.entries import TakenCall
 from collector_mesh.domain.link.health import Heartbeats, Vital
-from collector_mesh.domain.link.outbox import Batching
 from collector_mesh.domain.link.pairs import Pairs
 from collector_mesh.domain.link.peer_link import PeerLink
 from collector_mesh.domain.membership import Membership

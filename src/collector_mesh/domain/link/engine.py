@@ -4,10 +4,13 @@ from collections.abc import Callable
 from enum import Enum
 from typing import Protocol
 
+import attrs
+
+from collector_mesh.domain.link.batching import Batching
 from collector_mesh.domain.link.entries import SentCall, TakenCall
 from collector_mesh.domain.link.health import Health, Heartbeats, Vital
 from collector_mesh.domain.link.inbox import Inbox, ProtocolError
-from collector_mesh.domain.link.outbox import Batching, Outbox, expired
+from collector_mesh.domain.link.outbox import Outbox, expired
 from collector_mesh.domain.model.call import Call, Origin
 from collector_mesh.domain.model.errors import (
     DeadlineExceededError,
@@ -227,7 +230,9 @@ class LinkEngine:
             return
         self.connection_id = connection_id
         text = f"Connected with {len(shared)} shared namespaces"
-        self._greeting = Greeting(Status(200, text), self._introduced(), connection_id, shared)
+        self._greeting = Greeting(
+            Status(200, text), attrs.evolve(self._me, catalog=self._host.catalog()), connection_id, shared
+        )
         self._open(self.peer)
         self.on_work()
 
@@ -237,18 +242,6 @@ class LinkEngine:
             return
         self._greeting = Greeting(status, self._me)
         self.fail(status.message, status.code)
-
-    def _introduced(self) -> Introduction:
-        me = self._me
-        return Introduction(
-            collector_id=me.collector_id,
-            address=me.address,
-            incarnation=me.incarnation,
-            catalog=self._host.catalog(),
-            labels=me.labels,
-            weight=me.weight,
-            limits=me.limits,
-        )
 
     def _open(self, peer: Introduction) -> None:
         self.peer = peer
@@ -492,7 +485,7 @@ class LinkEngine:
         if control.pong is not None:
             self._health.ponged(control.pong.number, now)
         if control.catalog is not None and self.peer is not None:
-            self.peer = _with_catalog(self.peer, control.catalog)
+            self.peer = attrs.evolve(self.peer, catalog=control.catalog)
             self._host.changed(self)
         if control.draining and not self.peer_is_draining:
             self.peer_is_draining = True
@@ -701,15 +694,3 @@ class LinkEngine:
 def _says_something(frame: Frame) -> bool:
     is_control = frame.control is not None and frame.control != Control()
     return is_control or frame.takes_room or bool(frame.cancels)
-
-
-def _with_catalog(peer: Introduction, catalog: Catalog) -> Introduction:
-    return Introduction(
-        collector_id=peer.collector_id,
-        address=peer.address,
-        incarnation=peer.incarnation,
-        catalog=catalog,
-        labels=peer.labels,
-        weight=peer.weight,
-        limits=peer.limits,
-    )

@@ -1,25 +1,15 @@
-"""What waits to be written, and how it is put into frames: batches, numbers for names, chunks, the window."""
+"""What waits to be written, and which of it goes next: batches, chunks, the window."""
 
 from collections import deque
 from collections.abc import Callable, Iterator
 
-import attrs
-from attrs.validators import and_, ge, le
-
+from collector_mesh.domain.link.batching import Batching
 from collector_mesh.domain.link.entries import SentCall, TakenCall
-from collector_mesh.domain.model.call import Call
+from collector_mesh.domain.link.page import Names, Page
 from collector_mesh.domain.model.errors import DeadlineExceededError, Executed
-from collector_mesh.domain.model.frames import (
-    NO_LIMIT,
-    CallExtra,
-    Calls,
-    Chunk,
-    Frame,
-    Replies,
-    ReplyExtra,
-)
+from collector_mesh.domain.model.frames import Chunk, Frame
 from collector_mesh.domain.model.names import MethodKey
-from collector_mesh.domain.model.status import OK, Reply
+from collector_mesh.domain.model.status import Reply
 
 Entry = SentCall | TakenCall
 
@@ -28,71 +18,6 @@ ENVELOPE_BYTES = 128
 
 LATE_REPLY_SECONDS = 1.0
 """So long after its deadline a reply that still waits is not sent anymore: its caller has gone."""
-
-
-@attrs.frozen
-class Batching:
-    """How much goes into a frame, and when; measured in an open loop at 10,000 to 100,000 calls a second.
-
-    Attributes:
-        max_envelopes: most calls and replies of a frame: both sides work at the same time then.
-        frame_bytes: most bytes of small payloads of a frame.
-        chunk_bytes: size of the pieces of a payload that is larger than `large_bytes`.
-        large_bytes: largest payload that is sent in one piece.
-        slow_bytes: in place of `frame_bytes` and `chunk_bytes` while the other side is slow to take frames.
-        slow_seconds: after which an acknowledgement is slow.
-        enough: calls and replies that are worth a frame while another one is not acknowledged; up to twice as
-            many are sent in two frames.
-        window: most frames that are not acknowledged.
-        queue_bytes: most bytes that wait.
-        max_names: most names that are numbered at a time; a frame may go over it, and must not exceed `MAX_NAMES`.
-    """
-
-    max_envelopes: int = attrs.field(default=128, validator=ge(1))
-    frame_bytes: int = attrs.field(default=64 << 10, validator=ge(1))
-    chunk_bytes: int = attrs.field(default=64 << 10, validator=ge(1))
-    large_bytes: int = attrs.field(default=64 << 10, validator=ge(1))
-    slow_bytes: int = attrs.field(default=16 << 10, validator=ge(1))
-    slow_seconds: float = 0.1
-    enough: int = attrs.field(default=32, validator=ge(1))
-    window: int = attrs.field(default=4, validator=ge(1))
-    queue_bytes: int = attrs.field(default=16 << 20, validator=ge(1))
-    max_names: int = attrs.field(default=16384, validator=and_(ge(16), le(32768)))
-
-
-class _Names:
-    """Numbers for the names that are sent."""
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self.methods: dict[MethodKey, int] = {}
-        self.texts: dict[str, int] = {"": 0}
-        self.new_methods: list[MethodKey] = []
-        self.new_texts: list[str] = []
-        self.are_forgotten = False
-
-    @property
-    def is_full(self) -> bool:
-        return len(self.methods) + len(self.texts) > self._limit
-
-    def forget(self) -> None:
-        """Begin anew; only between two frames."""
-        self.methods, self.texts = {}, {"": 0}
-        self.are_forgotten = True
-
-    def method(self, key: MethodKey) -> int:
-        number = self.methods.get(key)
-        if number is None:
-            number = self.methods[key] = len(self.methods)
-            self.new_methods.append(key)
-        return number
-
-    def text(self, text: str) -> int:
-        number = self.texts.get(text)
-        if number is None:
-            number = self.texts[text] = len(self.texts)
-            self.new_texts.append(text)
-        return number
 
 
 class _Large:
@@ -104,89 +29,6 @@ class _Large:
         self.entry = entry
         self.value = value
         self.at = 0
-
-
-class _Page:
-    """The columns of a frame while it is being written."""
-
-    __slots__ = (
-        "call_extras", "executors", "first", "methods", "modes", "names", "now", "numbers", "own_id",
-        "remaining", "reply_extras", "reply_types", "reply_values", "types", "values",
-    )  # fmt: skip
-
-    def __init__(self, names: _Names, own_id: str, first: int, now: float) -> None:
-        self.names = names
-        self.own_id = own_id
-        self.first = first
-        self.now = now
-        self.methods: list[int] = []
-        self.types: list[int] = []
-        self.values: list[bytes] = []
-        self.remaining: list[int] = []
-        self.modes: list[int] = []
-        self.call_extras: list[CallExtra] = []
-        self.numbers: list[int] = []
-        self.reply_types: list[int] = []
-        self.reply_values: list[bytes] = []
-        self.executors: list[int] = []
-        self.reply_extras: list[ReplyExtra] = []
-
-    @property
-    def is_empty(self) -> bool:
-        return not (self.methods or self.numbers)
-
-    def add_call(self, sent: SentCall, left: float, value: bytes, size: int) -> None:
-        call = sent.call
-        index = len(self.methods)
-        self.methods.append(self.names.method(call.key))
-        self.types.append(self.names.text(call.payload.type_url))
-        self.values.append(value)
-        # Computed when it is written: what a call has waited here has shortened it.
-        milliseconds = left * 1000.0
-        self.remaining.append(int(milliseconds) or 1 if milliseconds < NO_LIMIT else NO_LIMIT)
-        self.modes.append(sent.mode)
-        if size or call.metadata or call.idempotent is not None or (sent.mode and _has_route(call)):
-            extra = CallExtra(index, metadata=call.metadata, idempotent=call.idempotent, size=size)
-            if sent.mode:
-                extra = attrs.evolve(
-                    extra, target=call.target, hints=call.hints, hops=call.hops, visited=call.visited
-                )
-            self.call_extras.append(extra)
-
-    def add_reply(self, number: int, reply: Reply, value: bytes, size: int) -> None:
-        index = len(self.numbers)
-        self.numbers.append(number)
-        self.reply_types.append(self.names.text(reply.payload.type_url))
-        self.reply_values.append(value)
-        by, executed = reply.handled_by, reply.executed
-        has_run = executed is Executed.YES
-        self.executors.append(0 if has_run and by == self.own_id else self.names.text(by))
-        if reply.status is not OK or not has_run or size or reply.metadata:
-            self.reply_extras.append(ReplyExtra(index, reply.status, executed, reply.metadata, size))
-
-    def calls(self) -> Calls | None:
-        if not self.methods:
-            return None
-        return Calls(
-            self.first,
-            tuple(self.methods),
-            tuple(self.types),
-            tuple(self.values),
-            tuple(self.remaining),
-            tuple(self.modes) if any(self.modes) else (),
-            tuple(self.call_extras),
-        )
-
-    def replies(self) -> Replies | None:
-        if not self.numbers:
-            return None
-        return Replies(
-            tuple(self.numbers),
-            tuple(self.reply_types),
-            tuple(self.reply_values),
-            tuple(self.executors) if any(self.executors) else (),
-            tuple(self.reply_extras),
-        )
 
 
 class Outbox:
@@ -201,7 +43,7 @@ class Outbox:
         self._own_id = own_id
         self._batching = batching
         self._window = batching.window
-        self._names = _Names(batching.max_names)
+        self._names = Names(batching.max_names)
         self._small: deque[Entry] = deque()
         self._large: deque[_Large] = deque()
         self._count = 0
@@ -352,10 +194,10 @@ class Outbox:
             self._written_at.append(now)
         return Frame(0, None, forgets, methods, texts, calls, replies, cancels, chunks)
 
-    def _fill(self, now: float, expire: Callable[[SentCall], None]) -> _Page:
+    def _fill(self, now: float, expire: Callable[[SentCall], None]) -> Page:
         if self._names.is_full:
             self._names.forget()
-        page = _Page(self._names, self._own_id, self.last_number + 1, now)
+        page = Page(self._names, self._own_id, self.last_number + 1, now)
         small, waiting = self._small, self.waiting
         room, left_bytes = self._batching.max_envelopes, self._frame_bytes
         if self._count <= 2 * self._batching.enough:
@@ -391,7 +233,7 @@ class Outbox:
             left_bytes -= size
         return page
 
-    def _cut(self, page: _Page, now: float, expire: Callable[[SentCall], None]) -> tuple[Chunk, ...]:
+    def _cut(self, page: Page, now: float, expire: Callable[[SentCall], None]) -> tuple[Chunk, ...]:
         """The next piece of the large payload whose turn it is."""
         while self._large:
             large = self._large.popleft()
@@ -410,7 +252,7 @@ class Outbox:
         return ()
 
     def _announce(
-        self, page: _Page, entry: Entry, size: int, now: float, expire: Callable[[SentCall], None]
+        self, page: Page, entry: Entry, size: int, now: float, expire: Callable[[SentCall], None]
     ) -> bool:
         if type(entry) is SentCall:
             left = entry.call.deadline - now
@@ -433,10 +275,6 @@ class Outbox:
         if entry.is_reply:
             self.reply_bytes -= entry.size
         entry.size = 0
-
-
-def _has_route(call: Call) -> bool:
-    return bool(call.target or call.hints or call.hops)
 
 
 def expired() -> Reply:

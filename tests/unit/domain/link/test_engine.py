@@ -5,8 +5,8 @@ from math import inf
 import pytest
 from tests.unit.domain.link.wires import ECHO, Outcome, Wire, answer, opened
 
+from collector_mesh.domain.link.batching import Batching
 from collector_mesh.domain.link.engine import Phase
-from collector_mesh.domain.link.outbox import Batching
 from collector_mesh.domain.model.call import Call, Origin
 from collector_mesh.domain.model.errors import Executed
 from collector_mesh.domain.model.frames import (

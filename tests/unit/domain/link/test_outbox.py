@@ -3,7 +3,7 @@
 import pytest
 from tests.unit.domain.link.wires import ECHO, MAX_PAYLOAD, Wire, answer, opened
 
-from collector_mesh.domain.link.outbox import Batching
+from collector_mesh.domain.link.batching import Batching
 from collector_mesh.domain.model.call import Call
 from collector_mesh.domain.model.errors import Executed
 from collector_mesh.domain.model.frames import Frame

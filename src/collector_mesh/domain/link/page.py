@@ -1,0 +1,140 @@
+"""The columns of a frame while it is being written, and the numbers for its names."""
+
+import attrs
+
+from collector_mesh.domain.link.entries import SentCall
+from collector_mesh.domain.model.call import Call
+from collector_mesh.domain.model.errors import Executed
+from collector_mesh.domain.model.frames import NO_LIMIT, CallExtra, Calls, Replies, ReplyExtra
+from collector_mesh.domain.model.names import MethodKey
+from collector_mesh.domain.model.status import OK, Reply
+
+
+class Names:
+    """Numbers for the names that are sent."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self.methods: dict[MethodKey, int] = {}
+        self.texts: dict[str, int] = {"": 0}
+        self.new_methods: list[MethodKey] = []
+        self.new_texts: list[str] = []
+        self.are_forgotten = False
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it is time to `forget`."""
+        return len(self.methods) + len(self.texts) > self._limit
+
+    def forget(self) -> None:
+        """Begin anew; only between two frames."""
+        self.methods, self.texts = {}, {"": 0}
+        self.are_forgotten = True
+
+    def method(self, key: MethodKey) -> int:
+        """The number of a method; a new one is told with the frame."""
+        number = self.methods.get(key)
+        if number is None:
+            number = self.methods[key] = len(self.methods)
+            self.new_methods.append(key)
+        return number
+
+    def text(self, text: str) -> int:
+        """The number of a type URL or a collector id; a new one is told with the frame."""
+        number = self.texts.get(text)
+        if number is None:
+            number = self.texts[text] = len(self.texts)
+            self.new_texts.append(text)
+        return number
+
+
+class Page:
+    """The columns of a frame while it is being written."""
+
+    __slots__ = (
+        "call_extras", "executors", "first", "methods", "modes", "names", "now", "numbers", "own_id",
+        "remaining", "reply_extras", "reply_types", "reply_values", "types", "values",
+    )  # fmt: skip
+
+    def __init__(self, names: Names, own_id: str, first: int, now: float) -> None:
+        self.names = names
+        self.own_id = own_id
+        self.first = first
+        self.now = now
+        self.methods: list[int] = []
+        self.types: list[int] = []
+        self.values: list[bytes] = []
+        self.remaining: list[int] = []
+        self.modes: list[int] = []
+        self.call_extras: list[CallExtra] = []
+        self.numbers: list[int] = []
+        self.reply_types: list[int] = []
+        self.reply_values: list[bytes] = []
+        self.executors: list[int] = []
+        self.reply_extras: list[ReplyExtra] = []
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing has been added."""
+        return not (self.methods or self.numbers)
+
+    def add_call(self, sent: SentCall, left: float, value: bytes, size: int) -> None:
+        """Add a call with so many seconds left; `size` is that of a payload that comes in chunks."""
+        call = sent.call
+        index = len(self.methods)
+        self.methods.append(self.names.method(call.key))
+        self.types.append(self.names.text(call.payload.type_url))
+        self.values.append(value)
+        # Computed when it is written: what a call has waited here has shortened it.
+        milliseconds = left * 1000.0
+        self.remaining.append(int(milliseconds) or 1 if milliseconds < NO_LIMIT else NO_LIMIT)
+        self.modes.append(sent.mode)
+        if size or call.metadata or call.idempotent is not None or (sent.mode and _has_route(call)):
+            extra = CallExtra(index, metadata=call.metadata, idempotent=call.idempotent, size=size)
+            if sent.mode:
+                extra = attrs.evolve(
+                    extra, target=call.target, hints=call.hints, hops=call.hops, visited=call.visited
+                )
+            self.call_extras.append(extra)
+
+    def add_reply(self, number: int, reply: Reply, value: bytes, size: int) -> None:
+        """Add the reply to a call; `size` is that of a payload that comes in chunks."""
+        index = len(self.numbers)
+        self.numbers.append(number)
+        self.reply_types.append(self.names.text(reply.payload.type_url))
+        self.reply_values.append(value)
+        by, executed = reply.handled_by, reply.executed
+        has_run = executed is Executed.YES
+        self.executors.append(0 if has_run and by == self.own_id else self.names.text(by))
+        if reply.status is not OK or not has_run or size or reply.metadata:
+            self.reply_extras.append(ReplyExtra(index, reply.status, executed, reply.metadata, size))
+
+    def calls(self) -> Calls | None:
+        """The calls that were added."""
+        if not self.methods:
+            return None
+        return Calls(
+            self.first,
+            tuple(self.methods),
+            tuple(self.types),
+            tuple(self.values),
+            tuple(self.remaining),
+            tuple(self.modes) if any(self.modes) else (),
+            tuple(self.call_extras),
+        )
+
+    def replies(self) -> Replies | None:
+        """The replies that were added."""
+        if not self.numbers:
+            return None
+        return Replies(
+            tuple(self.numbers),
+            tuple(self.reply_types),
+            tuple(self.reply_values),
+            tuple(self.executors) if any(self.executors) else (),
+            tuple(self.reply_extras),
+        )
+
+
+def _has_route(call: Call) -> bool:
+    return bool(call.target or call.hints or call.hops)
