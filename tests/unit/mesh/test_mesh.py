@@ -4,7 +4,6 @@ import asyncio
 import contextvars
 import gc
 import math
-import time
 import weakref
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -29,8 +28,6 @@ from collector_mesh import (
 )
 from collector_mesh.app.testing.fakes import FakeObserver
 from collector_mesh.domain.model.events import Draining, HandlerFailed, Started, Stopped
-
-LIMIT_SECONDS = 10.0
 
 
 def who_service(namespace: str) -> Service:
@@ -68,8 +65,6 @@ async def mesh(size: int) -> AsyncIterator[list[Collector]]:
 
 @pytest.mark.asyncio
 async def test_in_a_mesh_of_50_every_collector_reaches_every_others_method() -> None:
-    begin = time.monotonic()
-
     async with mesh(50) as collectors:
         for collector in collectors:
             for index, other in enumerate(collectors):
@@ -77,8 +72,6 @@ async def test_in_a_mesh_of_50_every_collector_reaches_every_others_method() -> 
                 assert reply.unpack(StringValue).value == reply.handled_by == other.collector_id
         found = await collectors[0].dispatch("n-49", "Who", "Am")
         assert found.handled_by == "c-49"
-
-    assert time.monotonic() - begin < LIMIT_SECONDS
 
 
 @pytest.mark.asyncio
