@@ -24,6 +24,9 @@ from collector_mesh.domain.ports.transport import Transport
 DIAL_SECONDS = 2.0
 """How long one dial may take, the answer included."""
 
+_TRIES = 3
+"""A stream may break while whoever takes it says why it does not; what it has said is lost then."""
+
 _LOOK_SECONDS = 0.005
 
 
@@ -114,6 +117,21 @@ class ClientLink:
                 alarm.ring()
 
     async def _dial(self, timeout: float) -> Link:
+        until = self._clock.now() + timeout
+        for _ in range(_TRIES):
+            engine = await self._open_stream(max(0.0, until - self._clock.now()))
+            if engine.has_no_link:
+                self._unary = self._transport.open(self.address)
+                return self._unary
+            if engine.refusal is not None:
+                raise error_for(engine.refusal.code, engine.refusal.message, engine.refusal.details)
+            if engine.phase is Phase.OPEN:
+                self._link = PeerLink(engine, self.address, self._tasks.promise)
+                return self._link
+        raise UnavailableError(engine.reason)
+
+    async def _open_stream(self, timeout: float) -> LinkEngine:
+        """Dial once; gives an engine that has been answered, or has ended."""
         self._dials += 1
         host = _ClientHost(self._clock.alarm())
         rules = self._rules
@@ -143,15 +161,7 @@ class ClientLink:
         if not is_answered:
             engine.lost("no answer")
             raise UnavailableError(f"nobody has answered at {self.address} within {timeout:g} s")
-        if engine.has_no_link:
-            self._unary = self._transport.open(self.address)
-            return self._unary
-        if engine.refusal is not None:
-            raise error_for(engine.refusal.code, engine.refusal.message, engine.refusal.details)
-        if engine.phase is not Phase.OPEN:
-            raise UnavailableError(engine.reason)
-        self._link = PeerLink(engine, self.address, self._tasks.promise)
-        return self._link
+        return engine
 
     async def _run(self, engine: LinkEngine, stream: FrameStream) -> None:
         try:

@@ -170,7 +170,7 @@ class Dispatcher:
         relay.work = self._finish(relay, self._after(call, connection, reply))
         return True
 
-    def _finish(self, relay: Relay, work: Coroutine[Any, Any, Reply]) -> Cancellable:
+    def _finish(self, relay: Relay, work: Coroutine[Any, Any, Reply]) -> Cancellable | None:
         """Do what is left of a call that nobody awaits in a task of its own."""
 
         def settle(reply: Reply | None, error: BaseException | None) -> None:
@@ -179,8 +179,16 @@ class Dispatcher:
                 reply = Reply.refused(known)
             relay.finish(reply)
 
+        try:
+            outcome = self._tasks.begin(work)
+        except MeshError as error:
+            settle(None, error)
+            return None
+        if isinstance(outcome, Reply):
+            settle(outcome, None)
+            return None
         # The deadline is that of each attempt: what has run may still be told.
-        return self._tasks.launch(work, float("inf"), _nothing, settle)
+        return outcome.go_on(float("inf"), _nothing, settle)
 
     async def _from_the_start(self, call: Call) -> Reply:
         try:

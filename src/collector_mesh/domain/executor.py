@@ -31,7 +31,7 @@ from collector_mesh.domain.ports.authorizer import Authorizer
 from collector_mesh.domain.ports.clock import Clock
 from collector_mesh.domain.ports.observer import Observer
 from collector_mesh.domain.ports.randomness import Randomness
-from collector_mesh.domain.ports.tasks import Job, Tasks
+from collector_mesh.domain.ports.tasks import Started, Tasks
 from collector_mesh.domain.ports.validator import Validator
 from collector_mesh.domain.topology import Topology
 
@@ -39,19 +39,24 @@ from collector_mesh.domain.topology import Topology
 class _Begun:
     """A call that is running, and that nobody awaits."""
 
-    __slots__ = ("_answer", "_call", "_context", "_executor", "job")
+    __slots__ = ("_answer", "_call", "_context", "_executor", "_job")
 
     def __init__(
-        self, executor: "Executor", call: Call, context: CallContext, answer: Callable[[Reply], None]
+        self,
+        executor: "Executor",
+        call: Call,
+        context: CallContext,
+        answer: Callable[[Reply], None],
+        release: Callable[[], None],
+        started: Started[Reply],
     ) -> None:
         self._executor = executor
         self._call = call
         self._context = context
         self._answer = answer
-        self.job: Job | None = None
+        self._job = started.go_on(call.deadline, release, self._settle)
 
-    def settle(self, reply: Reply | None, error: BaseException | None) -> None:
-        """Answer it."""
+    def _settle(self, reply: Reply | None, error: BaseException | None) -> None:
         if reply is None:
             reply = self._executor.outcome(self._call, self._context, error)
         self._answer(reply)
@@ -59,8 +64,7 @@ class _Begun:
     def cancel(self) -> None:
         """Stop it."""
         self._context.cancel()
-        if self.job is not None:
-            self.job.cancel()
+        self._job.cancel()
 
 
 class Executor:
@@ -159,9 +163,11 @@ class Executor:
         except MeshError as error:
             return Reply.refused(error)
         context = CallContext(call, self._collector_id, self._clock.now)
-        work = self._work(call, context, method)
+        outcome = self._begin(call, context, method)
+        if isinstance(outcome, Reply):
+            return outcome
         try:
-            return await self._tasks.run(work, call.deadline, self._slots.release)
+            return await outcome.result(call.deadline, self._slots.release)
         except (DeadlineExceededError, OutcomeUnknownError) as error:
             return self._cut(context, error)
         except BaseException:
@@ -176,10 +182,21 @@ class Executor:
             answer(Reply.refused(error))
             return None
         context = CallContext(call, self._collector_id, self._clock.now)
-        begun = _Begun(self, call, context, answer)
-        work = self._work(call, context, method)
-        begun.job = self._tasks.launch(work, call.deadline, self._slots.release, begun.settle)
-        return begun
+        outcome = self._begin(call, context, method)
+        if isinstance(outcome, Reply):
+            answer(outcome)
+            return None
+        return _Begun(self, call, context, answer, self._slots.release, outcome)
+
+    def _begin(self, call: Call, context: CallContext, method: Method | None) -> Reply | Started[Reply]:
+        """Run a call that has a slot; the slot is given back if it needs no more."""
+        try:
+            outcome = self._tasks.begin(self._work(call, context, method))
+        except Exception as error:  # noqa: BLE001  # whatever goes wrong is an outcome
+            outcome = self.outcome(call, context, error)
+        if isinstance(outcome, Reply):
+            self._slots.release()
+        return outcome
 
     def _admit(self, call: Call) -> Method | None:
         """See that a call may run now, and take a slot for it; gives its method, which a validator may bring."""

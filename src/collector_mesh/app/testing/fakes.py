@@ -19,7 +19,7 @@ from collector_mesh.domain.ports.gateway import Gateway
 from collector_mesh.domain.ports.link import UnaryLink
 from collector_mesh.domain.ports.observer import Observer
 from collector_mesh.domain.ports.randomness import Randomness
-from collector_mesh.domain.ports.tasks import Job, Promise, Task, Tasks
+from collector_mesh.domain.ports.tasks import Job, Promise, Started, Task, Tasks
 from collector_mesh.domain.ports.transport import Listener, Transport
 
 T = TypeVar("T")
@@ -118,7 +118,26 @@ class _FakeTask:
             self.tasks.background.remove(self)
 
 
-class _FakeJob:
+@attrs.define
+class _FakeStarted:
+    error: Exception
+
+    def go_on(
+        self,
+        deadline: float,
+        ended: Callable[[], None],
+        settle: Callable[[Any, BaseException | None], None],
+    ) -> Job:
+        _ = deadline
+        ended()
+        settle(None, self.error)
+        return self
+
+    async def result(self, deadline: float, ended: Callable[[], None]) -> Any:
+        _ = deadline
+        ended()
+        raise self.error
+
     def cancel(self) -> None:
         """It has ended already."""
 
@@ -154,33 +173,12 @@ class FakeTasks:
     thread_error: Exception | None = None
     background: list[_FakeTask] = attrs.field(factory=list)
 
-    async def run(self, work: Coroutine[Any, Any, T], deadline: float, ended: Callable[[], None]) -> T:
-        """See the port; if `error` is set, it is raised and the work is not begun."""
-        _ = deadline
-        try:
-            if self.error is not None:
-                work.close()
-                raise self.error
-            return contextvars.copy_context().run(run, work)
-        finally:
-            ended()
-
-    def launch(
-        self,
-        work: Coroutine[Any, Any, T],
-        deadline: float,
-        ended: Callable[[], None],
-        settle: Callable[[T | None, BaseException | None], None],
-    ) -> Job:
-        """See the port; it has ended when this returns."""
-        result: T | None = None
-        error: BaseException | None = None
-        try:
-            result = run(self.run(work, deadline, ended))
-        except Exception as raised:  # it goes to whoever waits
-            error = raised
-        settle(result, error)
-        return _FakeJob()
+    def begin(self, work: Coroutine[Any, Any, T]) -> T | Started[T]:
+        """See the port; if `error` is set, the work is not begun, and has ended with that when it goes on."""
+        if self.error is not None:
+            work.close()
+            return _FakeStarted(self.error)
+        return contextvars.copy_context().run(run, work)
 
     def promise(self) -> Promise[Any]:
         """See the port."""

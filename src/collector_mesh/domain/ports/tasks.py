@@ -5,6 +5,7 @@ from typing import Any, Protocol, TypeVar
 
 T = TypeVar("T")
 P = TypeVar("P")
+R_co = TypeVar("R_co", covariant=True)
 
 
 class Task(Protocol):
@@ -28,18 +29,30 @@ class Promise(Awaitable[P], Protocol[P]):
 
 
 class Job(Protocol):
-    """Work that was begun by `launch`."""
+    """Work that goes on by itself."""
 
     def cancel(self) -> object:
         """Stop it; its `settle` is not called anymore, its `ended` once it has ended."""
         ...
 
 
-class Tasks(Protocol):
-    """Runs work beside other work, owns it, and awaits it."""
+class Started(Protocol[R_co]):
+    """Work that has come to its first wait. One of these is called, once."""
 
-    async def run(self, work: Coroutine[Any, Any, T], deadline: float, ended: Callable[[], None]) -> T:
-        """Run work in a task and a copied context of its own, and give what it returns.
+    def go_on(
+        self,
+        deadline: float,
+        ended: Callable[[], None],
+        settle: Callable[[R_co | None, BaseException | None], None],
+    ) -> Job:
+        """Have it go on while nobody awaits it: `settle` is called with the result, or with what `result` raises.
+
+        `ended` is called before `settle` where the work has ended by then.
+        """
+        ...
+
+    async def result(self, deadline: float, ended: Callable[[], None]) -> R_co:
+        """Have it go on, and give what it returns.
 
         Whoever awaits this and is cancelled cancels the work. `ended` is called once, when the work
         has really ended, which may be after this has: work can be slow to take its cancellation.
@@ -47,20 +60,22 @@ class Tasks(Protocol):
         Raises:
             DeadlineExceededError: the deadline (on the clock's monotonic time) has passed; the work
                 has been told to stop.
-            OutcomeUnknownError: the work was cancelled by `cancel_all`.
+            OutcomeUnknownError: the work was cancelled by somebody else, as by `cancel_all`.
         """
         ...
 
-    def launch(
-        self,
-        work: Coroutine[Any, Any, T],
-        deadline: float,
-        ended: Callable[[], None],
-        settle: Callable[[T | None, BaseException | None], None],
-    ) -> Job:
-        """As `run`, but nobody awaits it: `settle` is called with the result, or with what `run` raises.
 
-        `ended` is called before `settle` where the work has ended by then.
+class Tasks(Protocol):
+    """Runs work beside other work, owns it, and awaits it."""
+
+    def begin(self, work: Coroutine[Any, Any, T]) -> T | Started[T]:
+        """Run work up to its first wait, in a task and a copied context of its own.
+
+        Gives its result if it never waits.
+
+        Raises:
+            OutcomeUnknownError: it has cancelled itself.
+            Exception: what the work raises.
         """
         ...
 
@@ -90,7 +105,7 @@ class Tasks(Protocol):
         ...
 
     def cancel_all(self) -> int:
-        """Cancel what was given to `run` and is not done; give how many that were."""
+        """Cancel what was begun and is not done; give how many that were."""
         ...
 
     async def close(self) -> None:
