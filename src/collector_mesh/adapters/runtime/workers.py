@@ -51,10 +51,10 @@ class Workers:
             free.append(worker)
             result: T = end.value
             return result
-        except asyncio.CancelledError:
-            raise _cancelled() from None
-        except BaseException:
+        except BaseException as error:
             free.append(worker)
+            if isinstance(error, asyncio.CancelledError):
+                raise _cancelled() from None
             raise
         finally:
             _leave_task(loop, task)
