@@ -13,6 +13,9 @@ class Batching:
         frame_bytes: most bytes of small payloads of a frame.
         chunk_bytes: size of the pieces of a payload that is larger than `large_bytes`.
         large_bytes: largest payload that is sent in one piece.
+        fast_chunk_bytes: in place of `chunk_bytes` after one that was acknowledged within `fast_seconds`: twice as many
+            bytes a second between processes of one machine.
+        fast_seconds: within which an acknowledgement is fast.
         slow_bytes: in place of `frame_bytes` and `chunk_bytes` while the other side is slow to take frames.
         slow_seconds: after which an acknowledgement is slow.
         enough: calls and replies that are worth a frame while another one is not acknowledged; up to twice as
@@ -26,6 +29,8 @@ class Batching:
     frame_bytes: int = attrs.field(default=64 << 10, validator=ge(1))
     chunk_bytes: int = attrs.field(default=64 << 10, validator=ge(1))
     large_bytes: int = attrs.field(default=64 << 10, validator=ge(1))
+    fast_chunk_bytes: int = attrs.field(default=256 << 10, validator=ge(1))
+    fast_seconds: float = 0.05
     slow_bytes: int = attrs.field(default=16 << 10, validator=ge(1))
     slow_seconds: float = 0.1
     enough: int = attrs.field(default=32, validator=ge(1))

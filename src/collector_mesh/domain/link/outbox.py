@@ -48,7 +48,7 @@ class Outbox:
         self._large: deque[_Large] = deque()
         self._count = 0
         self._cancels: list[int] = []
-        self._written_at: deque[float] = deque()
+        self._on_the_way: deque[tuple[float, int]] = deque()
         self._frame_bytes = batching.frame_bytes
         self._chunk_bytes = batching.chunk_bytes
         self.waiting: dict[int, SentCall] = {}
@@ -148,11 +148,18 @@ class Outbox:
             return False
         while self.acknowledged < taken:
             self.acknowledged += 1
-            written_at = self._written_at.popleft()
+            written_at, chunk_size = self._on_the_way.popleft()
             batching = self._batching
-            is_slow = now - written_at > batching.slow_seconds
-            self._frame_bytes = batching.slow_bytes if is_slow else batching.frame_bytes
-            self._chunk_bytes = batching.slow_bytes if is_slow else batching.chunk_bytes
+            seconds = now - written_at
+            if seconds > batching.slow_seconds:
+                self._frame_bytes = self._chunk_bytes = batching.slow_bytes
+            else:
+                self._frame_bytes = batching.frame_bytes
+                # Only a chunk that was taken fast shows that a larger one would be.
+                if self._chunk_bytes < batching.chunk_bytes or seconds > batching.fast_seconds:
+                    self._chunk_bytes = batching.chunk_bytes
+                elif chunk_size >= batching.chunk_bytes:
+                    self._chunk_bytes = batching.fast_chunk_bytes
         return True
 
     def may_write(self) -> bool:
@@ -191,7 +198,7 @@ class Outbox:
             return None
         if calls is not None or replies is not None or chunks:
             self.written += 1
-            self._written_at.append(now)
+            self._on_the_way.append((now, len(chunks[0].value) if chunks else 0))
         return Frame(0, None, forgets, methods, texts, calls, replies, cancels, chunks)
 
     def _fill(self, now: float, expire: Callable[[SentCall], None]) -> Page:

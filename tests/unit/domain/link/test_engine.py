@@ -441,7 +441,7 @@ def test_small_calls_pass_large_ones() -> None:
 
 
 def test_large_payloads_take_turns() -> None:
-    wire = opened()
+    wire = opened(batching=Batching(fast_chunk_bytes=64 << 10))
 
     for size in (200_000, 200_000, 300_000):
         wire.left.send_bytes(size)

@@ -172,6 +172,33 @@ def test_and_large_again_when_it_is_not() -> None:
     assert {len(chunk.value) for frame in wire.left.write() for chunk in frame.chunks} >= {64 << 10}
 
 
+def _chunk_after(pause: float, size: int) -> int:
+    """How large a chunk is after what was sent has been acknowledged so many seconds later."""
+    wire = opened()
+    if size > 64 << 10:
+        wire.left.send_bytes(size)
+    else:
+        _send(wire, 1, size)
+    wire.left.write()
+    wire.now += pause
+    wire.right.read()
+    wire.right.write(with_credit=True)
+    wire.left.read()
+    wire.left.write()
+    wire.left.send_bytes(1 << 20)
+    return max(len(chunk.value) for frame in wire.left.write() for chunk in frame.chunks)
+
+
+def test_chunks_grow_when_one_of_them_was_taken_fast() -> None:
+    assert _chunk_after(0.0, 65 << 10) == 256 << 10
+    assert _chunk_after(0.06, 65 << 10) == 64 << 10
+    assert _chunk_after(0.2, 65 << 10) == 16 << 10
+
+
+def test_a_small_frame_that_was_taken_fast_does_not_show_that_a_large_chunk_would_be() -> None:
+    assert _chunk_after(0.0, 100) == 64 << 10
+
+
 def test_what_has_left_waits_no_longer() -> None:
     wire = opened()
     _send(wire, 10, 100)
