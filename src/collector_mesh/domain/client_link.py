@@ -119,7 +119,7 @@ class ClientLink:
     async def _dial(self, timeout: float) -> Link:
         until = self._clock.now() + timeout
         for _ in range(_TRIES):
-            engine = await self._open_stream(max(0.0, until - self._clock.now()))
+            engine = await self._open_stream(until - self._clock.now())
             if engine.has_no_link:
                 self._unary = self._transport.open(self.address)
                 return self._unary
@@ -128,6 +128,8 @@ class ClientLink:
             if engine.phase is Phase.OPEN:
                 self._link = PeerLink(engine, self.address, self._tasks.promise)
                 return self._link
+            if self._is_closed or self._clock.now() >= until:
+                break
         raise UnavailableError(engine.reason)
 
     async def _open_stream(self, timeout: float) -> LinkEngine:

@@ -181,7 +181,7 @@ class Dispatcher:
 
         try:
             outcome = self._tasks.begin(work)
-        except MeshError as error:
+        except Exception as error:  # noqa: BLE001  # whatever goes wrong is an outcome
             settle(None, error)
             return None
         if isinstance(outcome, Reply):

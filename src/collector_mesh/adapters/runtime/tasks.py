@@ -112,13 +112,13 @@ class LoopTasks:
         self.cancel_all()
         # Whoever waits for these gets to see the end of them first.
         await asyncio.sleep(0)
-        background = list(self._background)
-        for task in background:
+        left = list(self._background)
+        for task in left:
             task.cancel()
         if self._workers is not None:
-            await self._workers.close(PATIENCE_SECONDS)
-        if background:
-            await asyncio.wait(background, timeout=PATIENCE_SECONDS)
+            left += self._workers.cancel()
+        if left:
+            await asyncio.wait(left, timeout=PATIENCE_SECONDS)
         if self._sweep is not None:
             self._sweep.cancel()
             self._sweep = None

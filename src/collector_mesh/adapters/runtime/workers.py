@@ -62,13 +62,12 @@ class Workers:
                 _enter_task(loop, around)
         return StartedJob(self._jobs, worker, work, context, awaited)
 
-    async def close(self, patience: float) -> None:
-        """Cancel everything, and wait so many seconds for it."""
+    def cancel(self) -> list["asyncio.Task[None]"]:
+        """Cancel every task, and give them: they are to be awaited."""
         tasks = [job.task for job in self._jobs] + [worker.task for worker in self._free]
         for task in tasks:
             task.cancel()
-        if tasks:
-            await asyncio.wait(tasks, timeout=patience)
+        return tasks
 
 
 class StartedJob(Generic[T]):

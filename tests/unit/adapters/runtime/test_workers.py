@@ -25,6 +25,13 @@ def started(pool: Workers, work: Coroutine[Any, Any, Any]) -> StartedJob[Any]:
     return job
 
 
+async def close(pool: Workers) -> None:
+    tasks = pool.cancel()
+    if tasks:
+        _, left = await asyncio.wait(tasks, timeout=5)
+        assert not left
+
+
 async def ended(job: StartedJob[Any]) -> Any:
     return await job.result(float("inf"), lambda: None)
 
@@ -37,7 +44,7 @@ async def test_work_that_never_waits_has_ended_when_begin_returns() -> None:
 
     assert pool.begin(work()) == 7
     assert pool.jobs == ()
-    await pool.close(1.0)
+    await close(pool)
 
 
 async def test_what_work_raises_before_its_first_wait_is_raised_by_begin() -> None:
@@ -48,7 +55,7 @@ async def test_what_work_raises_before_its_first_wait_is_raised_by_begin() -> No
 
     with pytest.raises(ValueError, match="no"):
         pool.begin(work())
-    await pool.close(1.0)
+    await close(pool)
 
 
 async def test_the_task_of_work_is_the_same_before_and_after_its_first_wait_and_not_that_of_its_caller() -> (
@@ -67,7 +74,7 @@ async def test_the_task_of_work_is_the_same_before_and_after_its_first_wait_and_
     assert asyncio.current_task() is me
     await ended(job)
     assert seen[0] is seen[1] is not me
-    await pool.close(1.0)
+    await close(pool)
 
 
 async def test_a_task_is_used_again_and_keeps_nothing_of_the_context_before() -> None:
@@ -85,7 +92,7 @@ async def test_a_task_is_used_again_and_keeps_nothing_of_the_context_before() ->
     assert [found for _, found in seen] == ["nobody", "nobody"]
     assert seen[0][0] is seen[1][0]
     assert NAME.get() == "nobody"
-    await pool.close(1.0)
+    await close(pool)
 
 
 @pytest.mark.parametrize("seconds", [0.0, 0.01])
@@ -103,7 +110,7 @@ async def test_a_timeout_inside_of_work_ends_its_first_wait(seconds: float) -> N
 
     for _ in range(3):
         assert await ended(started(pool, work())) == "timed out"
-    await pool.close(1.0)
+    await close(pool)
 
 
 async def test_a_task_group_inside_of_work_awaits_its_children() -> None:
@@ -119,7 +126,7 @@ async def test_a_task_group_inside_of_work_awaits_its_children() -> None:
         return sum(task.result() for task in tasks)
 
     assert await ended(started(pool, work())) == 3
-    await pool.close(1.0)
+    await close(pool)
 
 
 @pytest.mark.parametrize("turns", [0, 1, 3])
@@ -157,7 +164,7 @@ async def test_a_cancelled_job_cancels_what_it_waits_for_whenever_it_comes(turns
     assert told == ["child", "child", "work"]
     assert released == ["ended"]
     assert pool.jobs == ()
-    await pool.close(1.0)
+    await close(pool)
 
 
 async def test_work_that_takes_no_cancellation_goes_on_and_its_task_is_not_used_again() -> None:
@@ -189,7 +196,7 @@ async def test_work_that_takes_no_cancellation_goes_on_and_its_task_is_not_used_
 
     pool.begin(other())
     assert tasks[0] is not tasks[1]
-    await pool.close(1.0)
+    await close(pool)
 
 
 async def test_work_that_cancels_itself_harms_nobody_else() -> None:
@@ -216,7 +223,7 @@ async def test_work_that_cancels_itself_harms_nobody_else() -> None:
     with pytest.raises(OutcomeUnknownError):
         await ended(started(pool, later()))
     assert await ended(started(pool, well())) == 1
-    await pool.close(1.0)
+    await close(pool)
 
 
 async def test_begin_can_be_used_inside_of_work() -> None:
@@ -231,7 +238,7 @@ async def test_begin_can_be_used_inside_of_work() -> None:
         return found, asyncio.current_task() is mine
 
     assert pool.begin(outer()) == ("inner", True)
-    await pool.close(1.0)
+    await close(pool)
 
 
 async def test_close_ends_every_task() -> None:
@@ -240,7 +247,7 @@ async def test_close_ends_every_task() -> None:
     jobs = [started(pool, asyncio.Event().wait()) for _ in range(3)]
     waiting = [asyncio.ensure_future(ended(job)) for job in jobs]
     await ended(started(pool, asyncio.sleep(0)))
-    await pool.close(1.0)
+    await close(pool)
     results = await asyncio.gather(*waiting, return_exceptions=True)
     assert [type(result) for result in results] == [OutcomeUnknownError] * 3
     assert asyncio.all_tasks() == before
