@@ -18,7 +18,8 @@ from collector_mesh.domain.handlers import HandlerRegistry
 from collector_mesh.domain.inspection import Inspection
 from collector_mesh.domain.link.batching import Batching
 from collector_mesh.domain.link.health import Heartbeats
-from collector_mesh.domain.links import LinkRules, Links
+from collector_mesh.domain.link.rules import LinkRules
+from collector_mesh.domain.links import Links
 from collector_mesh.domain.membership import Membership
 from collector_mesh.domain.model.address import HostPort
 from collector_mesh.domain.peering import Peering, PeeringTimes

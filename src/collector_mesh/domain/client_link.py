@@ -3,7 +3,7 @@
 from collector_mesh.domain.link.engine import LinkEngine, Phase
 from collector_mesh.domain.link.entries import TakenCall
 from collector_mesh.domain.link.peer_link import PeerLink
-from collector_mesh.domain.links import LinkRules
+from collector_mesh.domain.link.rules import LinkRules
 from collector_mesh.domain.model.call import Call
 from collector_mesh.domain.model.errors import (
     DeadlineExceededError,

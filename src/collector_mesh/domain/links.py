@@ -5,19 +5,16 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import attrs
-from attrs.validators import ge
 
+from collector_mesh.domain.adoption import Adoption
 from collector_mesh.domain.handlers import HandlerRegistry
-from collector_mesh.domain.link.batching import Batching
-from collector_mesh.domain.link.engine import LinkEngine, LinkHost, Phase
+from collector_mesh.domain.link.engine import LinkEngine, Phase
 from collector_mesh.domain.link.entries import TakenCall
-from collector_mesh.domain.link.health import Heartbeats, Vital
+from collector_mesh.domain.link.host import LinkHost
 from collector_mesh.domain.link.pairs import Pairs
-from collector_mesh.domain.link.peer_link import PeerLink
+from collector_mesh.domain.link.rules import LinkRules
 from collector_mesh.domain.membership import Membership
 from collector_mesh.domain.model.errors import (
-    ConflictError,
-    InvalidCallError,
     MeshError,
     OverloadedError,
     UnavailableError,
@@ -26,9 +23,9 @@ from collector_mesh.domain.model.errors import (
 )
 from collector_mesh.domain.model.events import LinkFailed, PeerRefused
 from collector_mesh.domain.model.frames import Catalog, Hello, Introduction, Limits, Role
-from collector_mesh.domain.model.names import check_name
 from collector_mesh.domain.model.snapshot import LinkEnd
 from collector_mesh.domain.model.status import status_of
+from collector_mesh.domain.peer_admission import PeerAdmission
 from collector_mesh.domain.ports.clock import Alarm, Clock
 from collector_mesh.domain.ports.frame_stream import FrameStream, NoLinkError, Pump
 from collector_mesh.domain.ports.randomness import Randomness
@@ -41,31 +38,6 @@ _MAX_ENDED = 32
 
 _LOOK_SECONDS = 0.01
 """How often it is looked whether others have answered."""
-
-
-@attrs.frozen
-class LinkRules:
-    """How many links there may be, and how they are kept.
-
-    Attributes:
-        max_links: links of a collector, clients included.
-        max_silent: links whose other side has not said hello.
-        max_payload_bytes: largest payload that is taken.
-        probe: seconds within which a collector whose id somebody else claims has to answer.
-        drain: seconds within which peers should take notice of a drain.
-        goodbye: seconds that links get to say goodbye when all of them end.
-        batching: how calls are put into frames.
-        heartbeats: when to send signs of life.
-    """
-
-    max_links: int = attrs.field(default=1024, validator=ge(1))
-    max_silent: int = attrs.field(default=64, validator=ge(1))
-    max_payload_bytes: int = 4 << 20
-    probe: float = 1.0
-    drain: float = 1.0
-    goodbye: float = 2.0
-    batching: Batching = attrs.field(factory=Batching)
-    heartbeats: Heartbeats = attrs.field(factory=Heartbeats)
 
 
 @attrs.define(eq=False)
@@ -114,6 +86,26 @@ class Links:
         self._dice = dice
         self._rules = rules
         self._pairs = Pairs(collector_id)
+        self._admission = PeerAdmission(
+            collector_id,
+            self.incarnation,
+            self._pairs,
+            check_address=transport.check_address,
+            tasks=tasks,
+            clock=clock,
+            probe=rules.probe,
+            admit=self._admit,
+            turn_away=self._turn_away,
+        )
+        self._adoption = Adoption(
+            handlers,
+            topology,
+            membership,
+            self._pairs,
+            tasks=tasks,
+            clock=clock,
+            address_of=self._address_of,
+        )
         self._open: dict[LinkEngine, _Open] = {}
         self._dials = 0
         self._ended: deque[tuple[float, str, str, str]] = deque(maxlen=_MAX_ENDED)
@@ -274,33 +266,31 @@ class Links:
     def greeted(self, engine: LinkEngine, hello: Hello) -> None:
         """See `LinkHost`."""
         try:
-            self._check(engine, hello)
+            self._check_open()
+            self._admission.check_hello(engine, hello)
         except MeshError as error:
             self._turn_away(engine, error)
             return
         if hello.role == Role.CLIENT:
-            engine.welcome(self._dice.token(), self._shared(engine))
+            engine.welcome(self._dice.token(), self._adoption.shared(engine))
         else:
-            self._consider(engine)
+            self._admission.consider(engine)
 
     def opened(self, engine: LinkEngine) -> None:
         """See `LinkHost`."""
+        assert engine.peer is not None  # for the type checker: it has answered
         try:
-            peer = engine.peer
-            if peer is None or peer.incarnation == self.incarnation:
-                raise InvalidCallError("cannot connect to itself")
-            if self.is_draining:
-                raise UnavailableError(f"collector {quoted(self._collector_id)} is draining")
-            self._check_peer(peer)
+            self._check_open()
+            self._admission.check_peer(engine.peer)
         except MeshError as error:
             self._turn_away(engine, error)
         else:
-            self._consider(engine)
+            self._admission.consider(engine)
 
     def confirmed(self, engine: LinkEngine) -> None:
         """See `LinkHost`."""
         if engine.peer_role == Role.COLLECTOR:
-            self._settle(engine.peer_id)
+            self._adoption.settle(engine.peer_id)
 
     def take(self, engine: LinkEngine, taken: TakenCall) -> None:
         """See `LinkHost`."""
@@ -309,24 +299,11 @@ class Links:
 
     def changed(self, engine: LinkEngine) -> None:
         """See `LinkHost`."""
-        connection = self._current(engine)
-        if connection is None:
-            return
-        if engine.peer_is_draining:
-            connection.state, connection.reason = "draining", "it takes no new calls"
-        elif engine.vital is Vital.SUSPECT:
-            connection.state, connection.reason = "suspect", "not heard of for a while"
-        else:
-            connection.state, connection.reason = "live", ""
-        methods = engine.peer.catalog.methods if engine.peer is not None else ()
-        shared = self._shared(engine)
-        if shared != connection.shared_namespaces or methods != connection.methods:
-            self._topology.update(connection, shared, methods)
+        self._adoption.changed(engine)
 
     def ended(self, engine: LinkEngine) -> None:
         """See `LinkHost`."""
-        entry = self._open.get(engine)
-        address = entry.address if entry is not None else ""
+        entry, address = self._open.get(engine), self._address_of(engine)
         self._ended.append((self._clock.now(), engine.peer_id, address, engine.reason))
         if entry is not None and entry.opened is not None:
             entry.opened.ring()
@@ -334,8 +311,8 @@ class Links:
             self._membership.tell(LinkFailed(self._collector_id, engine.peer_id, address, engine.reason))
         if not self._pairs.remove(engine):
             return
-        connection = self._current(engine)
-        self._settle(engine.peer_id)
+        connection = self._adoption.current(engine)
+        self._adoption.settle(engine.peer_id)
         if connection is None or self._topology.get(engine.peer_id) is not connection:
             return
         if engine.was_clean and not connection.dialed:
@@ -345,73 +322,11 @@ class Links:
             if connection.dialed:
                 self.on_lost(connection)
 
-    # ---- who may be a peer -------------------------------------------------------------------------
+    # ---- who comes in ------------------------------------------------------------------------------
 
-    def _check(self, engine: LinkEngine, hello: Hello) -> None:
+    def _check_open(self) -> None:
         if self.is_draining:
             raise UnavailableError(f"collector {quoted(self._collector_id)} is draining")
-        if hello.role == Role.CLIENT:
-            return
-        if hello.role != Role.COLLECTOR:
-            raise InvalidCallError(f"role must be 0 (collector) or 1 (client), got {hello.role}")
-        peer = hello.introduction
-        if peer.collector_id == self._collector_id and peer.incarnation == self.incarnation:
-            raise InvalidCallError("cannot connect to itself")
-        self._check_peer(peer)
-        if not engine.dial:
-            raise InvalidCallError("dial must be at least 1, got 0")
-
-    def _check_peer(self, peer: Introduction) -> None:
-        check_name("collector_id", peer.collector_id)
-        if peer.collector_id == self._collector_id:
-            raise ConflictError(f"collector id {quoted(self._collector_id)} is held by this collector")
-        if peer.address:
-            self._transport.check_address(peer.address)
-        if not peer.incarnation or len(peer.incarnation) > 64:
-            raise InvalidCallError("incarnation must have 1 to 64 characters")
-        for namespace in peer.catalog.namespaces:
-            check_name("namespaces", namespace)
-        for method in peer.catalog.methods:
-            method.key.check()
-        if self._pairs.is_superseded(peer.collector_id, peer.incarnation):
-            raise ConflictError(
-                f"this start of collector {quoted(peer.collector_id)} was superseded by a later one"
-            )
-
-    def _consider(self, engine: LinkEngine) -> None:
-        """Admit a peer, unless its id is held by somebody who is still there."""
-        assert engine.peer is not None  # for the type checker: it has said hello
-        holder = self._pairs.holder_against(engine.peer)
-        if holder is None:
-            self._admit(engine)
-        else:
-            self._tasks.start(self._challenge(engine, holder), f"who is {engine.peer_id}")
-
-    async def _challenge(self, engine: LinkEngine, holder: LinkEngine) -> None:
-        before = holder.pongs
-        holder.ask()
-        until = self._clock.now() + self._rules.probe
-        alarm = self._clock.alarm()
-        while holder.phase is Phase.OPEN and holder.pongs == before and self._clock.now() < until:
-            await alarm.wait(_LOOK_SECONDS)
-        if engine.phase is Phase.ENDED:
-            return
-        if holder.phase is Phase.OPEN and holder.pongs > before:
-            where = f" at {holder.peer.address[:100]}" if holder.peer and holder.peer.address else ""
-            text = f"collector id {quoted(engine.peer_id)} is held by a live collector{where}"
-            self._turn_away(engine, ConflictError(text))
-            return
-        assert engine.peer is not None  # for the type checker: it has said hello
-        try:
-            self._check_peer(engine.peer)
-        except MeshError as error:
-            self._turn_away(engine, error)
-            return
-        # Another newcomer may have been faster.
-        if self._pairs.holder_against(engine.peer) in (None, holder):
-            self._admit(engine)
-        else:
-            self._consider(engine)
 
     def _turn_away(self, engine: LinkEngine, error: MeshError) -> None:
         entry = self._open.get(engine)
@@ -422,10 +337,10 @@ class Links:
         else:
             engine.refusal = status_of(error)
             engine.fail(str(error), error.code)
-        address = entry.address if entry is not None else ""
         if entry is not None and entry.opened is not None:
             entry.opened.ring()
         else:
+            address = self._address_of(engine)
             self._membership.tell(PeerRefused(self._collector_id, engine.peer_id, address, str(error)))
 
     def _admit(self, engine: LinkEngine) -> None:
@@ -433,51 +348,15 @@ class Links:
             other.fail(f"superseded by a new start of {quoted(engine.peer_id)}", code=409)
         self._pairs.add(engine)
         if engine.phase is Phase.GREETING:
-            engine.welcome(self._dice.token(), self._shared(engine))
-        self._settle(engine.peer_id)
+            engine.welcome(self._dice.token(), self._adoption.shared(engine))
+        self._adoption.settle(engine.peer_id)
         entry = self._open.get(engine)
         if entry is not None and entry.opened is not None:
             entry.opened.ring()
 
-    # ---- which link of a pair is used --------------------------------------------------------------
-
-    def _settle(self, peer_id: str) -> None:
-        """Use the link that stays, and have the others end."""
-        best = self._pairs.choose(peer_id)
-        if best is None or best.peer is None:
-            return
-        current = self._topology.get(peer_id)
-        if current is not None and current.engine is best and current.is_up:
-            return
-        entry = self._open.get(best)
-        dialed_address = entry.address if best.is_dialer and entry is not None else ""
-        earlier_dial = current.address if current is not None and current.dialed else ""
-        address = dialed_address or best.peer.address or earlier_dial
-        connection = Connection(
-            peer_id,
-            address,
-            best.connection_id,
-            self._shared(best),
-            PeerLink(best, address, self._tasks.promise),
-            dialed=best.is_dialer or (current is not None and current.dialed),
-            last_news=self._clock.now(),
-            engine=best,
-            methods=best.peer.catalog.methods,
-        )
-        self._membership.adopt(connection)
-        self.changed(best)
-
-    def _current(self, engine: LinkEngine) -> Connection | None:
-        """The connection that uses a link, if there is one."""
-        connection = self._topology.get(engine.peer_id) if engine.peer_id else None
-        return connection if connection is not None and connection.engine is engine else None
-
-    def _shared(self, engine: LinkEngine) -> tuple[str, ...]:
-        """The namespaces of both ends, in the order of the side that has dialed."""
-        theirs = engine.peer.catalog.namespaces if engine.peer is not None else ()
-        mine = self._handlers.namespaces
-        first, second = (mine, frozenset(theirs)) if engine.is_dialer else (theirs, frozenset(mine))
-        return tuple(namespace for namespace in dict.fromkeys(first) if namespace in second)
+    def _address_of(self, engine: LinkEngine) -> str:
+        entry = self._open.get(engine)
+        return entry.address if entry is not None else ""
 
     def _has_changed(self) -> None:
         """Tell peers of what is served now; each link tells once, however often this is called."""
@@ -487,7 +366,7 @@ class Links:
             if engine.phase is not Phase.ENDED and engine.peer_role == Role.COLLECTOR:
                 engine.tell_catalog()
                 if has_moved and engine.phase is Phase.OPEN:
-                    self.changed(engine)
+                    self._adoption.changed(engine)
 
 
 def _knows_of_drain(engine: LinkEngine) -> bool:

@@ -20,7 +20,8 @@ from collector_mesh.domain.gateway import CollectorGateway
 from collector_mesh.domain.greeter import Greeter
 from collector_mesh.domain.handlers import HandlerRegistry, Method
 from collector_mesh.domain.inspection import Inspection
-from collector_mesh.domain.links import LinkRules, Links
+from collector_mesh.domain.link.rules import LinkRules
+from collector_mesh.domain.links import Links
 from collector_mesh.domain.membership import Membership
 from collector_mesh.domain.model.call import Call, Origin
 from collector_mesh.domain.model.context import CallContext

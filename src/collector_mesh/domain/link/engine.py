@@ -2,14 +2,16 @@
 
 from collections.abc import Callable
 from enum import Enum
-from typing import Protocol
 
 import attrs
 
 from collector_mesh.domain.link.batching import Batching
 from collector_mesh.domain.link.entries import SentCall, TakenCall
+from collector_mesh.domain.link.handshake import read_handshake
 from collector_mesh.domain.link.health import Health, Heartbeats, Vital
+from collector_mesh.domain.link.host import LinkHost
 from collector_mesh.domain.link.inbox import Inbox, ProtocolError
+from collector_mesh.domain.link.notices import Notices
 from collector_mesh.domain.link.outbox import Outbox, expired
 from collector_mesh.domain.model.call import Call, Origin
 from collector_mesh.domain.model.errors import (
@@ -24,7 +26,6 @@ from collector_mesh.domain.model.errors import (
     quoted,
 )
 from collector_mesh.domain.model.frames import (
-    Catalog,
     Control,
     Frame,
     Goodbye,
@@ -57,38 +58,6 @@ class Phase(Enum):
     ENDED = "ended"
 
 
-class LinkHost(Protocol):
-    """Whom an engine tells; all of it must be quick and must not raise."""
-
-    def catalog(self) -> Catalog:
-        """What this side is a member of and serves, now."""
-        ...
-
-    def greeted(self, engine: "LinkEngine", hello: Hello) -> None:
-        """Somebody has said hello: `welcome` it or `refuse` it, now or later."""
-        ...
-
-    def opened(self, engine: "LinkEngine") -> None:
-        """The other side has welcomed this one, which may not want it: it is told by `fail`."""
-        ...
-
-    def confirmed(self, engine: "LinkEngine") -> None:
-        """The other side has taken the welcome: the link is established at both ends."""
-        ...
-
-    def take(self, engine: "LinkEngine", taken: TakenCall) -> None:
-        """A call has come: answer it, now or later."""
-        ...
-
-    def changed(self, engine: "LinkEngine") -> None:
-        """The other side has other methods or namespaces, is draining, suspect, or well again."""
-        ...
-
-    def ended(self, engine: "LinkEngine") -> None:
-        """It is over; `reason` says why."""
-        ...
-
-
 def _nobody() -> None:
     """Tell nobody of work."""
 
@@ -107,7 +76,7 @@ class LinkEngine:
         identity: what the transport has proved about the other side.
     """
 
-    def __init__(  # noqa: PLR0915  # a link has that much state
+    def __init__(  # a link has that much state
         self,
         me: Introduction,
         host: LinkHost,
@@ -137,12 +106,7 @@ class LinkEngine:
         self._health = Health(heartbeats or Heartbeats(), now)
         self._taken: dict[int, TakenCall] = {}
         self._told_credit = 0
-        self._hello: Hello | None = None
-        self._greeting: Greeting | None = None
-        self._pong: Heartbeat | None = None
-        self._tells_catalog = False
-        self._tells_draining = False
-        self._tells_seen = False
+        self._notices = Notices()
         self._farewell: tuple[int, str] | None = None
         self._farewell_at_once = False
         self._farewell_by = 0.0
@@ -177,7 +141,7 @@ class LinkEngine:
         """Whether the other side has said goodbye with all calls answered."""
         self.vital = Vital.LIVE
         if self.is_dialer:
-            self._hello = Hello(me, role, dial)
+            self._notices.hello = Hello(me, role, dial)
         self._inbox.identity = identity
 
     # ---- what others see ---------------------------------------------------------------------------
@@ -230,7 +194,7 @@ class LinkEngine:
             return
         self.connection_id = connection_id
         text = f"Connected with {len(shared)} shared namespaces"
-        self._greeting = Greeting(
+        self._notices.greeting = Greeting(
             Status(200, text), attrs.evolve(self._me, catalog=self._host.catalog()), connection_id, shared
         )
         self._open(self.peer)
@@ -240,7 +204,7 @@ class LinkEngine:
         """Turn away who has said hello."""
         if self.phase is not Phase.GREETING:
             return
-        self._greeting = Greeting(status, self._me)
+        self._notices.greeting = Greeting(status, self._me)
         self.fail(status.message, status.code)
 
     def _open(self, peer: Introduction) -> None:
@@ -337,13 +301,13 @@ class LinkEngine:
         """What this side serves has changed: the other side is told once, however often this is called."""
         # A hello that is on its way has an old one; a welcome is made when it is sent.
         if self.phase is Phase.OPEN or (self.phase is Phase.GREETING and self.is_dialer):
-            self._tells_catalog = True
+            self._notices.catalog = True
             self.on_work()
 
     def tell_draining(self) -> None:
         """Announce that this side takes no new calls; see `draining_was_seen`."""
         if self.phase is Phase.OPEN:
-            self._tells_draining = True
+            self._notices.draining = True
             self.on_work()
 
     def ask(self) -> None:
@@ -428,34 +392,16 @@ class LinkEngine:
 
     def _read_handshake(self, frame: Frame) -> bool:
         """Read a hello or the answer to one; True if there may be more in the frame."""
-        control = frame.control
-        hello = control.hello if control is not None else None
-        greeting = control.greeting if control is not None else None
-        if self.is_dialer and greeting is not None:
+        said = read_handshake(frame, is_dialer=self.is_dialer, has_greeted=self.peer is not None)
+        if isinstance(said, Greeting):
             # Whoever welcomes this side may have put calls into the same frame.
-            return self._read_greeting(greeting)
-        if not self.is_dialer and hello is not None and self.peer is None:
-            if hello.version < 1:
-                raise ProtocolError(f"version {hello.version}: it must be at least 1")
-            if frame.takes_room or frame.cancels:
-                raise ProtocolError("something before the answer to hello")
-            self.peer, self.peer_role, self.dial = hello.introduction, hello.role, hello.dial
-            self._host.greeted(self, hello)
-        elif self.peer is not None or self.is_dialer:
-            self._read_in_between(frame)
-        elif _says_something(frame):
-            raise ProtocolError("something before hello")
+            return self._read_greeting(said)
+        if isinstance(said, Hello):
+            self.peer, self.peer_role, self.dial = said.introduction, said.role, said.dial
+            self._host.greeted(self, said)
+        elif said is not None:
+            self._end(said.reason, clean=True)
         return False
-
-    def _read_in_between(self, frame: Frame) -> None:
-        """Read what comes after a hello and before the answer to it."""
-        control = frame.control
-        if control is not None and control.goodbye is not None:
-            self._end(control.goodbye.reason, clean=True)
-        elif control is not None and control.hello is not None:
-            raise ProtocolError("a second hello")
-        elif _says_something(frame):
-            raise ProtocolError("something before the answer to hello")
 
     def _read_greeting(self, greeting: Greeting) -> bool:
         """Read the answer to hello; True if the link is open and wanted."""
@@ -480,7 +426,7 @@ class LinkEngine:
 
     def _read_control(self, control: Control, now: float) -> None:
         if control.ping is not None:
-            self._pong = Heartbeat(control.ping.number)
+            self._notices.pong = Heartbeat(control.ping.number)
             self._health.peer_was_late(control.ping.lag)
         if control.pong is not None:
             self._health.ponged(control.pong.number, now)
@@ -490,7 +436,7 @@ class LinkEngine:
         if control.draining and not self.peer_is_draining:
             self.peer_is_draining = True
             self._host.changed(self)
-            self._tells_seen = True
+            self._notices.draining_seen = True
         if control.draining_seen:
             self.draining_was_seen = True
             self._host.changed(self)
@@ -538,42 +484,18 @@ class LinkEngine:
         )
 
     def _has_control(self, now: float) -> bool:
+        is_open = self.phase is Phase.OPEN
         return (
             self._farewell is not None
             or self.is_retiring
-            or (self._tells_catalog and self.phase is Phase.OPEN)
-            or self._tells_draining
-            or self._tells_seen
-            or self._pong is not None
-            or self._hello is not None
-            or self._greeting is not None
-            or (self.phase is Phase.OPEN and self._health.is_ping_due(now))
+            or self._notices.wait(is_open=is_open)
+            or (is_open and self._health.is_ping_due(now))
         )
 
     def _control(self, now: float) -> Control | None:
-        hello, greeting, pong = self._hello, self._greeting, self._pong
-        draining, seen = self._tells_draining, self._tells_seen
-        self._hello = self._greeting = self._pong = None
-        self._tells_draining = self._tells_seen = False
-        catalog = ping = None
-        if self._tells_catalog and self.phase is Phase.OPEN:
-            catalog, self._tells_catalog = self._host.catalog(), False
-        if self.phase is Phase.OPEN and self._health.is_ping_due(now):
-            ping = Heartbeat(*self._health.ping(now))
-        goodbye = self._goodbye()
-        parts = (hello, greeting, catalog, ping, pong, goodbye)
-        if not (draining or seen or any(part is not None for part in parts)):
-            return None
-        return Control(
-            hello=hello,
-            greeting=greeting,
-            catalog=catalog,
-            ping=ping,
-            pong=pong,
-            draining=draining,
-            draining_seen=seen,
-            goodbye=goodbye,
-        )
+        is_open = self.phase is Phase.OPEN
+        ping = Heartbeat(*self._health.ping(now)) if is_open and self._health.is_ping_due(now) else None
+        return self._notices.take(self._host.catalog, ping, self._goodbye(), is_open=is_open)
 
     def _goodbye(self) -> Goodbye | None:
         """A goodbye, if it is time for one; then nothing is written anymore."""
@@ -644,9 +566,7 @@ class LinkEngine:
 
     def _look_at_deadlines(self, now: float) -> None:
         outbox = self._outbox
-        late = [sent for sent in outbox.waiting.values() if sent.call.deadline <= now]
-        late += [sent for sent in outbox.unsent() if sent.call.deadline <= now]
-        for sent in late:
+        for sent in outbox.late(now):
             if sent.is_done:  # whoever was told of an earlier one has cancelled it
                 continue
             executed = Executed.MAYBE
@@ -665,16 +585,12 @@ class LinkEngine:
         self.phase = Phase.ENDED
         self.reason = clipped(reason or "no reason given")
         self.was_clean = clean
-        outbox = self._outbox
-        unsent = list(outbox.unsent())
-        partly = [sent for sent in outbox.waiting.values() if outbox.is_partly_sent(sent)]
-        sent_whole = [sent for sent in outbox.waiting.values() if sent not in partly]
-        outbox.clear()
+        not_sent, sent_whole = self._outbox.take_all()
         self._inbox.clear()
         # First of all, so that calls which go elsewhere find another link to the same peer.
         self._host.ended(self)
         who = f"the link to {quoted(self.peer_id)} has ended: {self.reason}"
-        for sent in (*unsent, *partly):
+        for sent in not_sent:
             self._settle(sent, Reply.refused(UnavailableError(who)))
         for sent in sent_whole:
             if not clean:
@@ -689,8 +605,3 @@ class LinkEngine:
             taken.cancel()
         self._taken.clear()
         self.on_over()
-
-
-def _says_something(frame: Frame) -> bool:
-    is_control = frame.control is not None and frame.control != Control()
-    return is_control or frame.takes_room or bool(frame.cancels)

@@ -118,8 +118,18 @@ class Outbox:
         if len(self._small) > 2 * self._count + 64:
             self._small = deque(left for left in self._small if not left.is_done)
 
-    def clear(self) -> None:
-        """Let go of everything: the link has ended."""
+    def late(self, now: float) -> list[SentCall]:
+        """Calls of this side, sent or not, whose time is up."""
+        late = [sent for sent in self.waiting.values() if sent.call.deadline <= now]
+        late += [sent for sent in self.unsent() if sent.call.deadline <= now]
+        return late
+
+    def take_all(self) -> tuple[list[SentCall], list[SentCall]]:
+        """Let go of everything: the link has ended. Gives the calls that cannot have run, and those that may have."""
+        partly = {large.entry.number for large in self._large if type(large.entry) is SentCall}
+        not_sent = list(self.unsent())
+        not_sent += [sent for sent in self.waiting.values() if sent.number in partly]
+        sent_whole = [sent for sent in self.waiting.values() if sent.number not in partly]
         for entries in (self._small, (large.entry for large in self._large)):
             for entry in entries:
                 if entry.size:
@@ -129,6 +139,7 @@ class Outbox:
         self._cancels = []
         self._count = 0
         self.waiting.clear()
+        return not_sent, sent_whole
 
     def drop_late_replies(self, now: float) -> None:
         """Forget replies whose callers have gone."""

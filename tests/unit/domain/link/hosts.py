@@ -11,7 +11,8 @@ from collector_mesh.app.testing.fakes import FakeClock, FakeDice, FakeObserver, 
 from collector_mesh.domain.handlers import HandlerRegistry
 from collector_mesh.domain.link.engine import LinkEngine, Phase
 from collector_mesh.domain.link.health import Heartbeats
-from collector_mesh.domain.links import LinkRules, Links
+from collector_mesh.domain.link.rules import LinkRules
+from collector_mesh.domain.links import Links
 from collector_mesh.domain.membership import Membership
 from collector_mesh.domain.model.errors import InvalidCallError, MeshError
 from collector_mesh.domain.model.frames import Frame

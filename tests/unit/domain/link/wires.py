@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 import attrs
 
 from collector_mesh.domain.link.batching import Batching
-from collector_mesh.domain.link.engine import LinkEngine, LinkHost, Phase
+from collector_mesh.domain.link.engine import LinkEngine, Phase
 from collector_mesh.domain.link.entries import SentCall, TakenCall
 from collector_mesh.domain.link.health import Heartbeats
+from collector_mesh.domain.link.host import LinkHost
 from collector_mesh.domain.model.call import Call
 from collector_mesh.domain.model.errors import Executed
 from collector_mesh.domain.model.frames import (

@@ -1,0 +1,41 @@
+"""Whom a link tells of what happens on it."""
+
+from typing import TYPE_CHECKING, Protocol
+
+from collector_mesh.domain.model.frames import Catalog, Hello
+
+if TYPE_CHECKING:
+    from collector_mesh.domain.link.engine import LinkEngine
+    from collector_mesh.domain.link.entries import TakenCall
+
+
+class LinkHost(Protocol):
+    """Whom an engine tells; all of it must be quick and must not raise."""
+
+    def catalog(self) -> Catalog:
+        """What this side is a member of and serves, now."""
+        ...
+
+    def greeted(self, engine: "LinkEngine", hello: Hello) -> None:
+        """Somebody has said hello: `welcome` it or `refuse` it, now or later."""
+        ...
+
+    def opened(self, engine: "LinkEngine") -> None:
+        """The other side has welcomed this one, which may not want it: it is told by `fail`."""
+        ...
+
+    def confirmed(self, engine: "LinkEngine") -> None:
+        """The other side has taken the welcome: the link is established at both ends."""
+        ...
+
+    def take(self, engine: "LinkEngine", taken: "TakenCall") -> None:
+        """A call has come: answer it, now or later."""
+        ...
+
+    def changed(self, engine: "LinkEngine") -> None:
+        """The other side has other methods or namespaces, is draining, suspect, or well again."""
+        ...
+
+    def ended(self, engine: "LinkEngine") -> None:
+        """It is over; `reason` says why."""
+        ...

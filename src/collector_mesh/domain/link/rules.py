@@ -1,0 +1,32 @@
+"""How many links a collector has, and how they are kept."""
+
+import attrs
+from attrs.validators import ge
+
+from collector_mesh.domain.link.batching import Batching
+from collector_mesh.domain.link.health import Heartbeats
+
+
+@attrs.frozen
+class LinkRules:
+    """How many links there may be, and how they are kept.
+
+    Attributes:
+        max_links: links of a collector, clients included.
+        max_silent: links whose other side has not said hello.
+        max_payload_bytes: largest payload that is taken.
+        probe: seconds within which a collector whose id somebody else claims has to answer.
+        drain: seconds within which peers should take notice of a drain.
+        goodbye: seconds that links get to say goodbye when all of them end.
+        batching: how calls are put into frames.
+        heartbeats: when to send signs of life.
+    """
+
+    max_links: int = attrs.field(default=1024, validator=ge(1))
+    max_silent: int = attrs.field(default=64, validator=ge(1))
+    max_payload_bytes: int = 4 << 20
+    probe: float = 1.0
+    drain: float = 1.0
+    goodbye: float = 2.0
+    batching: Batching = attrs.field(factory=Batching)
+    heartbeats: Heartbeats = attrs.field(factory=Heartbeats)
