@@ -6,10 +6,13 @@ from benchmarks.conditions import Conditions
 from benchmarks.measure import ROUNDS, Figure, ratio
 from collector_mesh.adapters.runtime.randomness import SystemRandomness
 from collector_mesh.app.testing.fakes import FakeLink
+from collector_mesh.domain.connection import Connection
 from collector_mesh.domain.handlers import HandlerRegistry
+from collector_mesh.domain.model.call import Call
 from collector_mesh.domain.model.names import MethodKey
+from collector_mesh.domain.model.snapshot import MethodInfo
 from collector_mesh.domain.router import Router
-from collector_mesh.domain.topology import Connection, Topology
+from collector_mesh.domain.topology import Topology
 
 KEY = MethodKey("orders", "OrderService", "CreateOrder")
 FEW, MANY = 10, 10_000
@@ -20,17 +23,22 @@ def router(peers: int) -> Router:
     topology = Topology()
     for index in range(peers):
         shared = ("orders", f"own-{index}")
-        topology.put(Connection(f"peer-{index}", "", "", shared, FakeLink(), dialed=False, last_news=0.0))
+        methods = (MethodInfo(KEY, "unary", idempotent=True),)
+        topology.put(
+            Connection(
+                f"peer-{index}", "", "", shared, FakeLink(), dialed=False, last_news=0.0, methods=methods
+            )
+        )
     return Router("self", HandlerRegistry(["orders"]), topology)
 
 
 def choices_per_second(chooser: Router, seconds: float) -> float:
     """How often a route is chosen in a second."""
-    dice, done = SystemRandomness(), 0
+    call, dice, done = Call(KEY), SystemRandomness(), 0
     begin = time.perf_counter()
     while time.perf_counter() - begin < seconds:
         for _ in range(1000):
-            chooser.choose(KEY, tried=(), now=0.0, dice=dice)
+            chooser.choose(call, tried=(), now=0.0, dice=dice)
         done += 1000
     return done / (time.perf_counter() - begin)
 

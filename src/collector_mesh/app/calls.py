@@ -11,6 +11,7 @@ from collector_mesh.domain.model.errors import InvalidCallError, is_unicode, quo
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.payload import Message, Payload, flaw_of, payload_of
 from collector_mesh.domain.model.status import Reply
+from collector_mesh.domain.policies.policy import Policies
 from collector_mesh.domain.ports.clock import Clock
 
 M = TypeVar("M", bound=Message)
@@ -128,12 +129,12 @@ class CallFactory:
 
     Args:
         clock: the time.
-        default_timeout: seconds for a call that says nothing about its time.
+        policies: how much time a call has that says nothing about it.
     """
 
-    def __init__(self, clock: Clock, default_timeout: float) -> None:
+    def __init__(self, clock: Clock, policies: Policies) -> None:
         self._now = clock.now
-        self._default_timeout = default_timeout
+        self._policies = policies
 
     def make(
         self,
@@ -160,7 +161,7 @@ class CallFactory:
             payload = payload_of(request)
         parent = CURRENT.get()
         if timeout is None:
-            deadline = self._now() + self._default_timeout if parent is None else parent.deadline
+            deadline = self._now() + self._policies.of(key).timeout if parent is None else parent.deadline
         else:
             if not timeout >= 0:
                 raise InvalidCallError(f"timeout must be at least 0 seconds, got {timeout!r}")

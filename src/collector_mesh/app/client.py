@@ -10,6 +10,7 @@ from dependency_injector import providers
 from collector_mesh.app.calls import Caller, CallFactory, Metadata
 from collector_mesh.app.container import ClientContainer
 from collector_mesh.app.options import ClientOptions
+from collector_mesh.app.overrides import policies_of
 from collector_mesh.app.settings import Settings
 from collector_mesh.domain.model.call import Call
 from collector_mesh.domain.model.errors import (
@@ -20,6 +21,7 @@ from collector_mesh.domain.model.errors import (
 from collector_mesh.domain.model.names import MethodKey, check_name
 from collector_mesh.domain.model.payload import Message, Payload
 from collector_mesh.domain.model.status import Reply
+from collector_mesh.domain.policies.balancing import BALANCERS
 from collector_mesh.domain.ports.link import Link
 from collector_mesh.domain.ports.transport import Transport
 
@@ -68,7 +70,7 @@ class MeshClient(Caller):
         """
         parts = self.container
         self._loop = asyncio.get_running_loop()
-        self._calls = CallFactory(parts.clock(), parts.settings().default_timeout)
+        self._calls = CallFactory(parts.clock(), policies_of(parts.settings(), balancers=BALANCERS))
         parts.transport().check_address(self.address)
         if (tls := parts.options().tls) is not None:
             tls.channel_credentials()

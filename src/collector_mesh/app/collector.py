@@ -27,6 +27,7 @@ from collector_mesh.domain.model.snapshot import ConnectionInfo, Explanation, Sn
 from collector_mesh.domain.model.status import Reply
 from collector_mesh.domain.peering import Peering
 from collector_mesh.domain.ports.authorizer import Authorizer
+from collector_mesh.domain.ports.balancer import Balancer
 from collector_mesh.domain.ports.transport import Transport
 from collector_mesh.domain.ports.validator import Validator
 
@@ -57,9 +58,13 @@ class Collector(Caller):
         accept_unary_peers: whether collectors on other machines may connect to this one without mutual
             TLS.
         reflection: whether the gRPC server tells which services it has.
+        labels: what it says of itself to its peers, as `{"zone": "eu-1"}`; at most 32.
+        weight: its share of calls beside that of others, for the strategy `weighted`; 1 to 10,000.
+        balancers: strategies of your own, by the names that settings use; see `collector_mesh.ports.Balancer`.
         settings: what can be tuned.
 
     Raises:
+        SettingsError: a setting or an override is not what it may be, or names no strategy.
         InvalidCallError: a name is malformed.
         DuplicateMethodError: two services have a method of the same name.
     """
@@ -80,6 +85,9 @@ class Collector(Caller):
         insecure: bool = False,
         accept_unary_peers: bool = False,
         reflection: bool = False,
+        labels: Mapping[str, str] | None = None,
+        weight: int = 1,
+        balancers: Mapping[str, Balancer] | None = None,
         settings: Settings | None = None,
     ) -> None:
         if listen is None and transport is not None:
@@ -95,11 +103,16 @@ class Collector(Caller):
             insecure=insecure,
             accept_unary_peers=accept_unary_peers,
             reflection=reflection,
+            labels=labels or {},
+            weight=weight,
+            balancers=balancers or {},
         )
         self.container = CollectorContainer(
             options=providers.Object(options), settings=providers.Object(settings or Settings())
         )
         """The parts; a part is replaced by an `override` of its provider before the collector is entered."""
+        # What is wrong with the overrides is said now, not at the first call.
+        self.container.policies()
         self._options = options
         self._peers = _texts("peers", peers)
         self._handlers = self.container.handlers()
@@ -129,7 +142,7 @@ class Collector(Caller):
         self._loop = asyncio.get_running_loop()
         parts = self.container
         # What a call needs is made before the first peer can send one.
-        self._calls = CallFactory(parts.clock(), parts.settings().default_timeout)
+        self._calls = CallFactory(parts.clock(), parts.policies())
         self._peering = parts.peering()
         self._dispatcher = parts.dispatcher()
         try:

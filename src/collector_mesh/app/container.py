@@ -1,5 +1,7 @@
 """How the parts of one collector fit together: the one file that knows every implementation."""
 
+from collections.abc import Mapping
+
 from dependency_injector import containers, providers
 
 from collector_mesh.adapters.runtime.clock import LoopClock
@@ -8,6 +10,7 @@ from collector_mesh.adapters.runtime.randomness import SystemRandomness
 from collector_mesh.adapters.runtime.tasks import LoopTasks
 from collector_mesh.adapters.telemetry.logs import LoggingObserver
 from collector_mesh.app.options import ClientOptions, Options
+from collector_mesh.app.overrides import namespace_limits, policies_of
 from collector_mesh.app.settings import Settings
 from collector_mesh.domain.client_link import ClientLink
 from collector_mesh.domain.dispatcher import Dispatcher
@@ -22,14 +25,17 @@ from collector_mesh.domain.link.rules import LinkRules
 from collector_mesh.domain.links import Links
 from collector_mesh.domain.membership import Membership
 from collector_mesh.domain.model.address import HostPort
+from collector_mesh.domain.model.counts import Counts
 from collector_mesh.domain.peering import Peering, PeeringTimes
 from collector_mesh.domain.policies.access import InspectionRule
-from collector_mesh.domain.policies.admission import Slots
+from collector_mesh.domain.policies.admission import Admission
 from collector_mesh.domain.policies.backoff import Backoff
-from collector_mesh.domain.policies.retry import Retry
+from collector_mesh.domain.policies.balancing import BALANCERS
 from collector_mesh.domain.policies.strangers import EVERYBODY, StrangerRule
+from collector_mesh.domain.ports.balancer import Balancer
 from collector_mesh.domain.ports.clock import Clock
 from collector_mesh.domain.ports.transport import Transport
+from collector_mesh.domain.refusals import Refusals
 from collector_mesh.domain.router import Router
 from collector_mesh.domain.topology import Topology
 
@@ -57,7 +63,7 @@ def _strangers(options: Options, transport: Transport) -> StrangerRule:
         return EVERYBODY
     is_mutual = options.tls is not None and options.tls.is_mutual
     return StrangerRule(
-        only_loopback=HostPort.parse(options.listen, field="listen").is_loopback,
+        only_loopback=_is_on_loopback(options.listen),
         allowed=is_mutual or options.accept_unary_peers,
     )
 
@@ -66,13 +72,37 @@ def _times(settings: Settings) -> PeeringTimes:
     return PeeringTimes(refresh=settings.refresh_interval, expiry=settings.peer_expiry)
 
 
-def _link_rules(settings: Settings) -> LinkRules:
+def _link_rules(options: Options | ClientOptions, settings: Settings) -> LinkRules:
     return LinkRules(
         max_links=settings.max_links,
         max_payload_bytes=settings.max_payload_bytes,
         batching=Batching(queue_bytes=settings.link_queue_bytes),
         heartbeats=Heartbeats(interval=settings.heartbeat_interval),
+        labels=dict(options.labels) if isinstance(options, Options) else {},
+        weight=options.weight if isinstance(options, Options) else 1,
     )
+
+
+def _balancers(options: Options) -> Mapping[str, Balancer]:
+    return {**BALANCERS, **options.balancers}
+
+
+def _admission(settings: Settings, key: str, clock: Clock, counts: Counts) -> Admission:
+    limits = namespace_limits(settings, key)
+    return Admission(getattr(settings, key), limits, now=clock.now, on_shed=counts.count_shed)
+
+
+def _refusals(
+    options: Options, settings: Settings, router: Router, clock: Clock, transport: Transport
+) -> Refusals:
+    exposes = settings.expose_routes
+    if exposes is None:
+        exposes = not transport.leaves_process or not options.listen or _is_on_loopback(options.listen)
+    return Refusals(router, now=clock.now, exposes=exposes)
+
+
+def _is_on_loopback(listen: str) -> bool:
+    return HostPort.parse(listen, field="listen").is_loopback
 
 
 def _backoff(settings: Settings) -> Backoff:
@@ -94,10 +124,14 @@ class CollectorContainer(containers.DeclarativeContainer):
     pump = providers.Singleton(LoopPump, clock)
 
     handlers = providers.Singleton(HandlerRegistry)
-    topology = providers.Singleton(Topology)
+    balancers = providers.Singleton(_balancers, options)
+    policies = providers.Singleton(policies_of, settings, balancers=balancers)
+    counts = providers.Singleton(Counts)
+    topology = providers.Singleton(Topology, policies)
     membership = providers.Singleton(
         Membership, options.provided.collector_id, topology, tasks=tasks, clock=clock, observer=observer
     )
+    link_rules = providers.Singleton(_link_rules, options, settings)
     links = providers.Singleton(
         Links,
         options.provided.collector_id,
@@ -109,11 +143,19 @@ class CollectorContainer(containers.DeclarativeContainer):
         tasks=tasks,
         clock=clock,
         dice=dice,
-        rules=providers.Factory(_link_rules, settings),
+        rules=link_rules,
     )
-    running = providers.Singleton(Slots, settings.provided.max_running)
-    outgoing = providers.Singleton(Slots, settings.provided.max_outgoing)
-    router = providers.Singleton(Router, options.provided.collector_id, handlers, topology)
+    running = providers.Singleton(_admission, settings, "max_running", clock, counts)
+    outgoing = providers.Singleton(_admission, settings, "max_outgoing", clock, counts)
+    router = providers.Singleton(
+        Router,
+        options.provided.collector_id,
+        handlers,
+        topology,
+        balancers=balancers,
+        labels=options.provided.labels,
+    )
+    refusals = providers.Singleton(_refusals, options, settings, router, clock, transport)
     executor = providers.Singleton(
         Executor,
         options.provided.collector_id,
@@ -123,7 +165,7 @@ class CollectorContainer(containers.DeclarativeContainer):
         clock=clock,
         dice=dice,
         observer=observer,
-        slots=running,
+        admission=running,
         max_payload_bytes=settings.provided.max_payload_bytes,
         authorizer=options.provided.authorizer,
         validator=options.provided.validator,
@@ -154,8 +196,10 @@ class CollectorContainer(containers.DeclarativeContainer):
         tasks=tasks,
         clock=clock,
         dice=dice,
-        slots=outgoing,
-        retry=providers.Factory(Retry, settings.provided.max_attempts),
+        admission=outgoing,
+        policies=policies,
+        counts=counts,
+        refusals=refusals,
         max_payload_bytes=settings.provided.max_payload_bytes,
     )
     greeter = providers.Singleton(
@@ -183,6 +227,8 @@ class CollectorContainer(containers.DeclarativeContainer):
         running=running,
         outgoing=outgoing,
         rule=providers.Factory(InspectionRule, options.provided.authorizer),
+        counts=counts,
+        rules=link_rules,
     )
     gateway = providers.Singleton(
         CollectorGateway,
@@ -193,7 +239,7 @@ class CollectorContainer(containers.DeclarativeContainer):
         inspection,
         collector_id=options.provided.collector_id,
         clock=clock,
-        default_timeout=settings.provided.default_timeout,
+        policies=policies,
     )
 
 
@@ -216,5 +262,5 @@ class ClientContainer(containers.DeclarativeContainer):
         tasks=tasks,
         clock=clock,
         dice=dice,
-        rules=providers.Factory(_link_rules, settings),
+        rules=providers.Factory(_link_rules, options, settings),
     )

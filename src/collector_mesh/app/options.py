@@ -1,11 +1,15 @@
 """What a collector is made from, checked."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import attrs
 
+from collector_mesh.domain.model.errors import InvalidCallError, quoted
 from collector_mesh.domain.model.names import check_name
+from collector_mesh.domain.policies.balancing import BALANCERS
 from collector_mesh.domain.ports.authorizer import Authorizer
+from collector_mesh.domain.ports.balancer import Balancer
 from collector_mesh.domain.ports.transport import Transport
 from collector_mesh.domain.ports.validator import Validator
 
@@ -13,8 +17,40 @@ if TYPE_CHECKING:
     from collector_mesh.adapters.grpc.tls import Tls
 
 
+_MAX_LABELS = 32
+_MAX_LABEL = 256
+_MAX_WEIGHT = 10_000
+
+
 def _is_name(_instance: object, attribute: "attrs.Attribute[str]", value: str) -> None:
     check_name(attribute.name, value)
+
+
+def _are_labels(_instance: object, _attribute: object, value: Mapping[str, str]) -> None:
+    if len(value) > _MAX_LABELS:
+        raise InvalidCallError(f"labels must be at most {_MAX_LABELS}, got {len(value)}")
+    for name, text in value.items():
+        if not isinstance(name, str) or not isinstance(text, str):
+            raise TypeError(f"labels must be texts, got {name!r}: {text!r}")
+        check_name("label", name)
+        if len(text) > _MAX_LABEL or not text.isprintable():
+            raise InvalidCallError(
+                f"label {name} must have at most {_MAX_LABEL} printable characters, got {quoted(text)}"
+            )
+
+
+def _is_weight(_instance: object, _attribute: object, value: object) -> None:
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= _MAX_WEIGHT:
+        raise InvalidCallError(f"weight must be a whole number from 1 to {_MAX_WEIGHT}, got {value!r}")
+
+
+def _are_balancers(_instance: object, _attribute: object, value: Mapping[str, Balancer]) -> None:
+    for name, balancer in value.items():
+        check_name("balancer", name)
+        if name in BALANCERS:
+            raise InvalidCallError(f"balancer {name!r} comes with the mesh: give yours another name")
+        if isinstance(balancer, type) or not callable(getattr(balancer, "choose", None)):
+            raise TypeError(f"balancer {name!r} must be an object with a method choose, got {balancer!r}")
 
 
 @attrs.frozen(kw_only=True)
@@ -35,6 +71,9 @@ class Options:
     insecure: bool = False
     accept_unary_peers: bool = False
     reflection: bool = False
+    labels: Mapping[str, str] = attrs.field(factory=dict, validator=_are_labels)
+    weight: int = attrs.field(default=1, validator=_is_weight)
+    balancers: Mapping[str, Balancer] = attrs.field(factory=dict, validator=_are_balancers)
 
 
 @attrs.frozen(kw_only=True)

@@ -1,10 +1,12 @@
 """What can be tuned, with its defaults and what is allowed."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import attrs
+
+from collector_mesh.domain.policies.balancing import DEFAULT_BALANCING
 
 
 class SettingsError(ValueError):
@@ -27,6 +29,16 @@ def _number(low: float, high: float, unit: str) -> _Check:
     return check
 
 
+def _balancing(_instance: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
+    if not isinstance(value, str) or not value:
+        raise SettingsError(f"{attribute.name} must be the name of a strategy, got {value!r}")
+
+
+def _maybe_boolean(_instance: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
+    if value is not None and not isinstance(value, bool):
+        raise SettingsError(f"{attribute.name} must be true, false, or left out, got {value!r}")
+
+
 def _boolean(_instance: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
     if not isinstance(value, bool):
         raise SettingsError(f"{attribute.name} must be true or false, got {value!r}")
@@ -39,10 +51,37 @@ class Settings:
     Attributes:
         default_timeout: seconds for a call that says nothing about its time.
         max_payload_bytes: largest request and largest result.
-        max_running: handlers that run at once; more are shed with 429.
-        max_outgoing: calls under way out of a collector at once, local ones included.
+        max_running: handlers that run at once; more are shed with 429. In an override, those of a namespace.
+        max_outgoing: calls under way out of a collector at once, local ones included. In an override, those of
+            a namespace.
         max_threads: plain handlers that run at once.
+        balancing: name of the strategy that chooses among peers: `peak-ewma`, `round-robin`, `random`,
+            `least-in-flight`, `weighted`, `hash`, `zone`, or one of your own.
+        latency_decay: seconds in which a peak of a peer's latency falls to a third.
+        failure_penalty: what a failure adds to a peer's latency, in seconds.
+        failure_decay: seconds in which that falls to a third.
         max_attempts: collectors that are tried for one call.
+        retry_first: longest pause before the second retry, in seconds; the first goes to another peer at once.
+        retry_cap: longest pause before a retry, in seconds.
+        retry_share: retries that a peer's failures may cause in a namespace, for each of its recent calls,
+        retry_rate: and so many a second beside,
+        retry_window: over so many seconds.
+        attempt_floor: an attempt at an idempotent call that somebody else could take over gets at least so
+            many seconds,
+        attempt_share: at most this share of what the call has left,
+        attempt_p99s: and at most so many times what 99 of 100 calls to the peer take.
+        breaker: whether peers that fail get no calls for a while.
+        breaker_failures: so many failures in a row open a breaker,
+        breaker_quiet: with no success for so many seconds.
+        breaker_success_share: fewer successes open it too,
+        breaker_min_calls: of at least so many calls,
+        breaker_window: in so many seconds.
+        breaker_first: seconds that it is open the first time; each next time doubles them.
+        breaker_cap: longest time that it is open, in seconds.
+        max_ejected: the share of candidates that breakers may keep out; beyond that they are ignored.
+        relay: whether calls of peers that cannot be served here are passed on to peers that can.
+        expose_routes: whether a 404 or a 503 tells callers from outside why nobody could take the call; left
+            out, on loopback listeners only.
         drain_timeout: seconds that running calls get to finish when the collector ends.
         max_links: links of a collector, those of clients included.
         heartbeat_interval: seconds of silence after which a link says something; a peer that is not heard
@@ -56,6 +95,8 @@ class Settings:
         keepalive_interval: seconds between two pings on an idle gRPC connection.
         expose_handler_errors: whether a caller sees the text of a handler's exception, or a
             correlation id for the log.
+        overrides: other values for some keys, by `NAMESPACE`, `NAMESPACE/Service` or
+            `NAMESPACE/Service.Method`; the narrowest one counts. See `collector_mesh.app.overrides`.
     """
 
     default_timeout: float = attrs.field(default=15.0, validator=_number(0.001, math.inf, "seconds"))
@@ -63,7 +104,30 @@ class Settings:
     max_running: int = attrs.field(default=256, validator=_number(1, 1 << 20, "calls"))
     max_outgoing: int = attrs.field(default=4096, validator=_number(1, 1 << 20, "calls"))
     max_threads: int = attrs.field(default=32, validator=_number(1, 1024, "threads"))
+    balancing: str = attrs.field(default=DEFAULT_BALANCING, validator=_balancing)
+    latency_decay: float = attrs.field(default=10.0, validator=_number(0.01, 3600, "seconds"))
+    failure_penalty: float = attrs.field(default=5.0, validator=_number(0, 3600, "seconds"))
+    failure_decay: float = attrs.field(default=1.0, validator=_number(0.01, 60, "seconds"))
     max_attempts: int = attrs.field(default=3, validator=_number(1, 100, "attempts"))
+    retry_first: float = attrs.field(default=0.05, validator=_number(0.001, 60, "seconds"))
+    retry_cap: float = attrs.field(default=1.0, validator=_number(0.001, 60, "seconds"))
+    retry_share: float = attrs.field(default=0.2, validator=_number(0, 10, "retries a call"))
+    retry_rate: float = attrs.field(default=10.0, validator=_number(0, 1_000_000, "retries a second"))
+    retry_window: int = attrs.field(default=10, validator=_number(1, 30, "seconds"))
+    attempt_floor: float = attrs.field(default=0.1, validator=_number(0.001, 3600, "seconds"))
+    attempt_share: float = attrs.field(default=0.5, validator=_number(0.01, 1, "what is left"))
+    attempt_p99s: float = attrs.field(default=5.0, validator=_number(1, 1000, "p99s"))
+    breaker: bool = attrs.field(default=True, validator=_boolean)
+    breaker_failures: int = attrs.field(default=5, validator=_number(1, 1_000_000, "failures"))
+    breaker_quiet: float = attrs.field(default=0.25, validator=_number(0, 60, "seconds"))
+    breaker_success_share: float = attrs.field(default=0.8, validator=_number(0, 1, "all calls"))
+    breaker_min_calls: int = attrs.field(default=20, validator=_number(1, 1_000_000, "calls"))
+    breaker_window: int = attrs.field(default=30, validator=_number(1, 30, "seconds"))
+    breaker_first: float = attrs.field(default=1.0, validator=_number(0.01, 3600, "seconds"))
+    breaker_cap: float = attrs.field(default=60.0, validator=_number(0.01, 3600, "seconds"))
+    max_ejected: float = attrs.field(default=0.5, validator=_number(0, 1, "the candidates"))
+    relay: bool = attrs.field(default=False, validator=_boolean)
+    expose_routes: bool | None = attrs.field(default=None, validator=_maybe_boolean)
     drain_timeout: float = attrs.field(default=25.0, validator=_number(0, 3600, "seconds"))
     max_links: int = attrs.field(default=1024, validator=_number(1, 1 << 16, "links"))
     heartbeat_interval: float = attrs.field(default=5.0, validator=_number(0.05, 600, "seconds"))
@@ -74,3 +138,4 @@ class Settings:
     reconnect_cap: float = attrs.field(default=2.0, validator=_number(0.001, 3600, "seconds"))
     keepalive_interval: float = attrs.field(default=10.0, validator=_number(2, 3600, "seconds"))
     expose_handler_errors: bool = attrs.field(default=True, validator=_boolean)
+    overrides: Mapping[str, Mapping[str, Any]] = attrs.field(factory=dict)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from collector_mesh.domain.connection import Connection
 from collector_mesh.domain.handlers import HandlerRegistry
 from collector_mesh.domain.link.engine import LinkEngine
 from collector_mesh.domain.link.health import Vital
@@ -10,7 +11,7 @@ from collector_mesh.domain.link.peer_link import PeerLink
 from collector_mesh.domain.membership import Membership
 from collector_mesh.domain.ports.clock import Clock
 from collector_mesh.domain.ports.tasks import Tasks
-from collector_mesh.domain.topology import Connection, Topology
+from collector_mesh.domain.topology import Topology
 
 
 class Adoption:
@@ -66,6 +67,8 @@ class Adoption:
             last_news=self._clock.now(),
             engine=best,
             methods=best.peer.catalog.methods,
+            labels=best.peer.labels,
+            weight=max(1, best.peer.weight),
         )
         self._membership.adopt(connection)
         self.changed(best)
@@ -75,12 +78,13 @@ class Adoption:
         connection = self.current(engine)
         if connection is None:
             return
+        now = self._clock.now()
         if engine.peer_is_draining:
-            connection.state, connection.reason = "draining", "it takes no new calls"
+            self._topology.set_state(connection, "draining", "it takes no new calls", now=now)
         elif engine.vital is Vital.SUSPECT:
-            connection.state, connection.reason = "suspect", "not heard of for a while"
+            self._topology.set_state(connection, "suspect", "not heard of for a while", now=now)
         else:
-            connection.state, connection.reason = "live", ""
+            self._topology.set_state(connection, "live", "", now=now)
         methods = engine.peer.catalog.methods if engine.peer is not None else ()
         shared = self.shared(engine)
         if shared != connection.shared_namespaces or methods != connection.methods:

@@ -3,10 +3,16 @@
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+import attrs
+
+from collector_mesh.domain.attempt import Attempt, Judge
+from collector_mesh.domain.candidates import Candidate
+from collector_mesh.domain.course import Course
 from collector_mesh.domain.executor import Executor
 from collector_mesh.domain.handlers import HandlerRegistry
-from collector_mesh.domain.link.entries import Cancellable, SentCall
+from collector_mesh.domain.link.entries import Cancellable
 from collector_mesh.domain.model.call import Call, Origin
+from collector_mesh.domain.model.counts import Counts
 from collector_mesh.domain.model.errors import (
     DeadlineExceededError,
     Executed,
@@ -16,18 +22,19 @@ from collector_mesh.domain.model.errors import (
     UnavailableError,
     quoted,
 )
-from collector_mesh.domain.model.frames import Mode
-from collector_mesh.domain.model.names import MethodKey, check_name
+from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.status import OK, Reply
 from collector_mesh.domain.peering import Peering
-from collector_mesh.domain.policies.admission import Slots
-from collector_mesh.domain.policies.retry import Retry, is_discovery
+from collector_mesh.domain.policies.admission import Admission, Share
+from collector_mesh.domain.policies.policy import Policies
+from collector_mesh.domain.policies.retry import is_discovery
 from collector_mesh.domain.ports.clock import Clock
 from collector_mesh.domain.ports.randomness import Randomness
 from collector_mesh.domain.ports.tasks import Promise, Tasks
+from collector_mesh.domain.refusals import Refusals
 from collector_mesh.domain.relay import Relay
 from collector_mesh.domain.router import Router
-from collector_mesh.domain.topology import Connection, Topology
+from collector_mesh.domain.topology import Topology
 
 
 class Dispatcher:
@@ -45,8 +52,10 @@ class Dispatcher:
         tasks: Tasks,
         clock: Clock,
         dice: Randomness,
-        slots: Slots,
-        retry: Retry,
+        admission: Admission,
+        policies: Policies,
+        counts: Counts,
+        refusals: Refusals,
         max_payload_bytes: int,
     ) -> None:
         self._collector_id = collector_id
@@ -58,50 +67,66 @@ class Dispatcher:
         self._tasks = tasks
         self._promise = tasks.promise
         self._clock = clock
+        self._now = clock.now
         self._dice = dice
-        self._slots = slots
-        self._retry = retry
+        self._admission = admission
+        self._policies = policies
+        self._counts = counts
+        self._refusals = refusals
+        self._judge = Judge(clock, dice)
         self._max_payload_bytes = max_payload_bytes
 
-    async def dispatch(self, call: Call) -> Reply:  # noqa: C901  # see below: what it saves is a quarter
+    async def dispatch(self, call: Call) -> Reply:
         """Have a call run: on its target, else here, else on a peer that shares the namespace."""
         try:
-            runs_here = self._admit(call)
+            runs_here = self._check(call)
+            share = self._admission.take(call.key.namespace)
         except MeshError as error:
+            self._counts.count(error.code)
             return Reply.refused(error)
         try:
-            if call.target:
-                return await self._to_target(call)
-            if runs_here:
-                reply = await self._executor.run(call)
-                if reply.status is OK or not self._goes_on(call, reply, 1):
-                    return reply
-                return await self._to_peers(call, reply)
-            connection = self._router.choose(call.key, tried=(), now=self._clock.now(), dice=self._dice)
-            if connection is None or connection.engine is None:
-                return await self._to_peers(call, None)
-            # Nearly every call that leaves succeeds at the first peer: what `_to_peers`, `_attempt` and the
-            # link do in four coroutines is done here in none, which is a quarter of what the caller pays.
-            promise: Promise[Reply] = self._promise()
+            reply = await self._run(call, runs_here=runs_here)
+        except MeshError as error:
+            reply = Reply.refused(error)
+        finally:
+            share.release()
+        if reply.status is OK:
+            self._counts.succeeded += 1
+        else:
+            self._counts.count(reply.status.code)
+        return reply
 
-            def settle(reply: Reply) -> None:
-                if not promise.done():
-                    promise.set_result(reply)
-
-            sent = SentCall(call, Mode.SERVE, settle)
-            connection.engine.send(sent)
-            try:
-                reply = await promise
-            except BaseException:
-                connection.engine.cancel(sent)
-                raise
+    async def _run(self, call: Call, *, runs_here: bool) -> Reply:
+        if call.target:
+            return await self._to_target(call)
+        if runs_here:
+            reply = await self._executor.run(call)
             if reply.status is OK:
                 return reply
-            return await self._after(call, connection, reply)
-        except MeshError as error:
-            return Reply.refused(error)
-        finally:
-            self._slots.release()
+            course = Course(call)
+            return await self._to_peers(course) if self._leaves(course, reply) else course.result(reply)
+        now = self._now()
+        candidate = self._router.choose(call, tried=call.visited, now=now, dice=self._dice)
+        if candidate is None or candidate.hops or candidate.connection.engine is None:
+            return await self._to_peers(Course(call))
+        # Nearly every call that leaves succeeds at the first peer: what `_to_peers`, `_attempt` and the
+        # link do in four coroutines is done here in none, which is a quarter of what the caller pays.
+        promise: Promise[Reply] = self._promise()
+
+        def settle(reply: Reply) -> None:
+            if not promise.done():
+                promise.set_result(reply)
+
+        attempt = self._first_attempt(call, candidate, settle, now)
+        attempt.send()
+        try:
+            reply = await promise
+        except BaseException:
+            attempt.cancel()
+            raise
+        if reply.status is OK:
+            return reply
+        return await self._after(Course(call), candidate, reply, attempt.deadline)
 
     def begin(self, call: Call, answer: Callable[[Reply], None]) -> Cancellable | None:
         """As `dispatch`, but nobody awaits it: `answer` is called with what comes of it.
@@ -109,66 +134,118 @@ class Dispatcher:
         A call that runs here, or on the first peer that it is sent to, takes no task beside the handler's.
         """
         try:
-            runs_here = self._admit(call)
+            runs_here = self._check(call)
+            share = self._admission.take(call.key.namespace)
         except MeshError as error:
+            self._counts.count(error.code)
             answer(Reply.refused(error))
             return None
-        relay = Relay(call, answer, self._slots.release, self._go_on)
+        relay = Relay(call, answer, self._ended(share), self._go_on)
         if runs_here and call.target in ("", self._collector_id):
             relay.run_here(self._executor)
             return relay
-        connection = None
+        candidate = None
+        now = self._now()
         if not call.target:
-            key, now = call.key, self._clock.now()
-            connection = self._router.choose(key, tried=(), now=now, dice=self._dice)
-        if connection is not None and connection.engine is not None and call.deadline > self._clock.now():
-            relay.send(connection, connection.engine)
+            candidate = self._router.choose(call, tried=call.visited, now=now, dice=self._dice)
+        if (
+            candidate is not None
+            and not candidate.hops
+            and candidate.connection.engine is not None
+            and call.deadline > now
+        ):
+            relay.send(self._first_attempt(call, candidate, relay.settle, now))
         else:
             relay.work = self._finish(relay, self._from_the_start(call))
         return relay
-
-    def _admit(self, call: Call) -> bool:
-        """See that a call may go out, and take a slot for it; gives whether it can run here."""
-        runs_here = self._handlers.find(call.key) is not None
-        if call.origin is not Origin.LOCAL:
-            self._executor.check(call)
-            self._executor.check_open()
-        else:
-            if not runs_here and not self._topology.having(call.key):
-                call.key.check()
-            size = len(call.payload.value)
-            if size > self._max_payload_bytes:
-                raise PayloadTooLargeError.of(size, self._max_payload_bytes)
-        self._slots.take()
-        return runs_here
 
     def known_key(self, names: tuple[str, str, str]) -> MethodKey | None:
         """The key of a method that a peer has, so that it need not be made and checked."""
         return self._topology.known_key(names)
 
-    async def _after(self, call: Call, connection: Connection, reply: Reply) -> Reply:
-        """What comes of a call after the first peer that it was sent to has not run it."""
-        if is_discovery(reply):
-            self._topology.note_lacks(call.key, connection.peer_id, now=self._clock.now())
-            return await self._to_peers(call, None, tried=connection.peer_id, attempts=0)
-        if self._moved(connection, reply) is not None:
-            return await self._to_peers(call, None)
-        if not self._goes_on(call, reply, 1):
-            return reply
-        return await self._to_peers(call, reply, tried=connection.peer_id, attempts=1)
+    # ---- before the first attempt ------------------------------------------------------------------
 
-    def _go_on(self, relay: Relay, reply: Reply) -> bool:
-        """What to do with the first reply to a call that nobody awaits; True if it goes elsewhere."""
-        call, connection = relay.call, relay.connection
-        if connection is None:
-            if not self._goes_on(call, reply, 1):
-                return False
-            relay.work = self._finish(relay, self._to_peers(call, reply))
-            return True
-        if not is_discovery(reply) and not self._goes_on(call, reply, 1):
-            return False
-        relay.work = self._finish(relay, self._after(call, connection, reply))
-        return True
+    def _check(self, call: Call) -> bool:
+        """See that a call may go out; gives whether it can run here."""
+        runs_here = self._handlers.find(call.key) is not None
+        if call.origin is not Origin.LOCAL:
+            self._executor.check(call)
+            self._executor.check_open()
+            if call.origin is Origin.PEER and not runs_here:
+                self._check_relay(call)
+        else:
+            if not runs_here and self._topology.having(call.key) is None:
+                call.key.check()
+            size = len(call.payload.value)
+            if size > self._max_payload_bytes:
+                raise PayloadTooLargeError.of(size, self._max_payload_bytes)
+        return runs_here
+
+    def _check_relay(self, call: Call) -> None:
+        """See that a peer's call may be passed on."""
+        namespace = call.key.namespace
+        self._executor.check_shared(call)
+        if not self._policies.of_namespace(namespace).relays:
+            raise NotFoundError(
+                f"no collector found for namespace {quoted(namespace)}: collector"
+                f" {quoted(self._collector_id)} does not pass calls on"
+            )
+        self._counts.passed_on += 1
+
+    def _ended(self, share: Share) -> Callable[[Reply | None], None]:
+        def ended(reply: Reply | None) -> None:
+            share.release()
+            if reply is not None:
+                self._counts.count(reply.status.code)
+
+        return ended
+
+    def _first_attempt(
+        self, call: Call, candidate: Candidate, answer: Callable[[Reply], None], now: float
+    ) -> Attempt:
+        deadline = call.deadline
+        idempotent = call.idempotent
+        if (
+            (candidate.is_idempotent or idempotent)
+            and idempotent is not False
+            and self._router.has_another(call, candidate, (), now)
+        ):
+            times = self._policies.of(call.key).attempt
+            deadline = times.deadline(now, deadline, candidate.standing.p99)
+        self._counts.attempts += 1
+        engine = candidate.connection.engine
+        assert engine is not None  # for the type checker: whoever calls this has looked
+        return Attempt(call, candidate, engine, answer, self._judge, now, deadline)
+
+    # ---- after the first attempt -------------------------------------------------------------------
+
+    async def _after(self, course: Course, candidate: Candidate, reply: Reply, deadline: float) -> Reply:
+        """What comes of a call after the first peer that it was sent to has not run it."""
+        if self._goes_on(course, candidate, self._seen(course.call, candidate, reply, deadline)):
+            return await self._to_peers(course)
+        return self._told(course, reply)
+
+    def _go_on(self, relay: Relay, reply: Reply) -> Reply | None:
+        """What is answered to a call that nobody awaits after its first reply; None if it goes elsewhere."""
+        course = Course(relay.call)
+        attempt = relay.attempt
+        if attempt is None:
+            goes_on = self._leaves(course, reply)
+        else:
+            reply = self._seen(relay.call, attempt.candidate, reply, attempt.deadline)
+            goes_on = self._goes_on(course, attempt.candidate, reply)
+        if goes_on:
+            relay.work = self._finish(relay, self._to_peers(course))
+            return None
+        return self._told(course, reply)
+
+    def _told(self, course: Course, reply: Reply) -> Reply:
+        """What is told of a call that goes nowhere else."""
+        reply = course.last or reply
+        if reply.status.code == UnavailableError.code and reply.executed is Executed.NO:
+            details = {**reply.status.details, **self._refusals.details(course.call)}
+            reply.status = attrs.evolve(reply.status, details=details)
+        return course.result(reply)
 
     def _finish(self, relay: Relay, work: Coroutine[Any, Any, Reply]) -> Cancellable | None:
         """Do what is left of a call that nobody awaits in a task of its own."""
@@ -192,96 +269,209 @@ class Dispatcher:
 
     async def _from_the_start(self, call: Call) -> Reply:
         try:
-            return await (self._to_target(call) if call.target else self._to_peers(call, None))
+            return await (self._to_target(call) if call.target else self._to_peers(Course(call)))
         except MeshError as error:
             return Reply.refused(error)
+
+    # ---- attempts ----------------------------------------------------------------------------------
 
     async def _to_target(self, call: Call) -> Reply:
         target = call.target
         if target == self._collector_id:
             return await self._executor.run(call)
-        connection = self._topology.get(target)
-        if connection is None:
-            check_name("target_collector_id", target)
-            raise NotFoundError(f"no connection to collector {quoted(target)}")
-        namespace = call.key.namespace
-        if namespace not in connection.shared_namespaces:
-            raise NotFoundError(
-                f"no connection to collector {quoted(target)} in namespace {quoted(namespace)}"
-            )
-        reply = await self._attempt(connection, call)
-        while (moved := self._moved(connection, reply)) is not None:
-            connection = moved
-            reply = await self._attempt(connection, call)
-        return reply
-
-    def _moved(self, connection: Connection, reply: Reply) -> Connection | None:
-        """Another link to the same peer, where a call was not run because the one that it was sent over ended."""
-        if reply.status.code != UnavailableError.code or reply.executed is not Executed.NO:
-            return None
-        current = self._topology.get(connection.peer_id)
-        if current is None or current is connection or current.state not in ("live", "suspect"):
-            return None
-        return current
-
-    async def _to_peers(
-        self, call: Call, refusal: Reply | None, *, tried: str = "", attempts: int | None = None
-    ) -> Reply:
-        """Try one peer after the other; `refusal` is what came of the attempt before, if there was one."""
-        key = call.key
-        seen = {tried} if tried else set()
-        if attempts is None:
-            attempts = 0 if refusal is None else 1
+        candidate = self._router.target(call)
+        course = Course(call)
         while True:
-            now = self._clock.now()
-            connection = self._router.choose(key, tried=seen, now=now, dice=self._dice)
-            if connection is None:
+            reply = await self._attempt(course, candidate, call.deadline)
+            if not self._has_moved(candidate, reply):
                 break
-            seen.add(connection.peer_id)
-            reply = await self._attempt(connection, call)
-            if is_discovery(reply):
-                self._topology.note_lacks(key, connection.peer_id, now=self._clock.now())
-                continue
-            if self._moved(connection, reply) is not None:
-                seen.discard(connection.peer_id)
-                continue
-            attempts += 1
-            if not self._goes_on(call, reply, attempts):
-                return reply
-            refusal = reply
-        if refusal is not None:
-            return refusal
-        known = (*self._topology.having(key), *self._topology.silent(key.namespace))
-        if known and not any(connection.is_up for connection in known):
-            self._peering.dial_now(known)
-            raise UnavailableError(f"no collector for namespace {quoted(key.namespace)} answers")
-        raise NotFoundError(f"no collector found for namespace {quoted(key.namespace)}")
+            candidate = self._router.target(call)
+        course.took(candidate, reply)
+        return course.result(reply)
 
-    def _goes_on(self, call: Call, reply: Reply, attempts: int) -> bool:
-        if reply.status.code == 200:
+    async def _to_peers(self, course: Course) -> Reply:
+        """Try one peer after the other."""
+        call = course.call
+        retry = self._policies.of(call.key).retry
+        while True:
+            now = self._now()
+            candidate = self._router.choose(call, tried=course.asked, now=now, dice=self._dice)
+            if candidate is None:
+                break
+            if course.may_have_run and not course.is_idempotent(candidate):
+                course.asked[candidate.peer_id] = None
+                continue
+            if course.attempts:
+                if not self._may_retry(course, now):
+                    break
+                pause = 0.0 if course.is_free else retry.pause(course.attempts, dice=self._dice)
+                if pause and not await self._paused(pause, course):
+                    break
+                now = self._now()
+            if call.deadline <= now:
+                return course.result(_too_late(course))
+            reply = await self._attempt(course, candidate, self._deadline(course, candidate, now))
+            if not self._goes_on(course, candidate, reply):
+                return self._told(course, reply)
+        if course.last is not None:
+            return self._told(course, course.last)
+        raise self._nobody(call)
+
+    def _may_retry(self, course: Course, now: float) -> bool:
+        """Whether another attempt may be made; if so it is paid for."""
+        standing = course.failed
+        if standing is not None and not course.is_free:
+            if standing.budget_left(now) < 1:
+                self._counts.retries_refused += 1
+                return False
+            standing.retried(now)
+        self._counts.retries += 1
+        return True
+
+    async def _paused(self, seconds: float, course: Course) -> bool:
+        """Wait before an attempt; False if there is no time for that."""
+        if self._now() + seconds >= course.call.deadline:
             return False
-        idempotent = call.idempotent or call.hints.get("idempotent") == "true"
-        return self._retry.allows(reply, attempts=attempts, idempotent=idempotent)
+        await self._clock.alarm().wait(seconds)
+        return True
 
-    async def _attempt(self, connection: Connection, call: Call) -> Reply:
-        if call.deadline <= self._clock.now():
-            error = DeadlineExceededError("deadline exceeded", executed=Executed.NO)
-            return Reply.refused(error)
+    def _deadline(self, course: Course, candidate: Candidate, now: float) -> float:
+        """When an attempt is given up."""
+        call = course.call
+        policy = self._policies.of(call.key)
+        if course.attempts + 1 >= policy.retry.max_attempts or not course.is_idempotent(candidate):
+            return call.deadline
+        if not self._router.has_another(call, candidate, course.asked, now):
+            return call.deadline
+        return policy.attempt.deadline(now, call.deadline, candidate.standing.p99)
+
+    async def _attempt(self, course: Course, candidate: Candidate, deadline: float) -> Reply:
+        """Have a peer run a call, or pass it on."""
+        call = course.call
+        now = self._now()
+        if call.deadline <= now:
+            return Reply.refused(DeadlineExceededError("deadline exceeded", executed=Executed.NO))
+        connection = candidate.connection
         if not connection.is_up:
             self._peering.dial_now((connection,))
             text = f"collector {quoted(connection.peer_id)} does not answer: {connection.reason}"
             return Reply.refused(UnavailableError(text))
+        self._counts.attempts += 1
+        if candidate.hops:
+            visited = (*call.visited, self._collector_id)
+            call = attrs.evolve(call, hops=call.hops + 1, visited=visited)
+        if connection.engine is None:
+            return await self._attempt_unary(call, candidate, now, deadline)
+        promise: Promise[Reply] = self._promise()
+
+        def settle(reply: Reply) -> None:
+            if not promise.done():
+                promise.set_result(reply)
+
+        attempt = Attempt(call, candidate, connection.engine, settle, self._judge, now, deadline)
+        attempt.send()
+        try:
+            return self._seen(course.call, candidate, await promise, deadline)
+        except BaseException:
+            attempt.cancel()
+            raise
+
+    async def _attempt_unary(self, call: Call, candidate: Candidate, now: float, deadline: float) -> Reply:
+        connection = candidate.connection
+        if deadline < call.deadline:
+            call = attrs.evolve(call, deadline=deadline)
+        is_probe = candidate.standing.begun(now)
         connection.in_flight += 1
         try:
             reply = await connection.link.serve(call)
+            connection.last_news = self._now()
         except MeshError as error:
             if isinstance(error, UnavailableError):
                 self._peering.has_failed(connection, str(error))
-            return Reply.refused(error)
+            reply = Reply.refused(error)
+        except BaseException:
+            self._judge.abandoned(candidate, now, is_probe=is_probe)
+            raise
         finally:
             connection.in_flight -= 1
-        connection.last_news = self._clock.now()
-        return reply
+        self._judge.ended(candidate, reply, now, is_probe=is_probe)
+        return self._seen(call, candidate, reply, deadline)
+
+    def _seen(self, call: Call, candidate: Candidate, reply: Reply, deadline: float) -> Reply:
+        """A reply as it is told: the end of an attempt's own time is not that of the call."""
+        if (
+            reply.status.code != DeadlineExceededError.code
+            or reply.executed is Executed.YES
+            or deadline >= call.deadline
+            or self._now() >= call.deadline
+        ):
+            return reply
+        self._counts.timed_out_attempts += 1
+        text = f"collector {quoted(candidate.peer_id)} has not answered in the time of one attempt"
+        if reply.executed is Executed.NO:
+            return Reply.refused(UnavailableError(text))
+        return Reply.refused(DeadlineExceededError(text))
+
+    # ---- what comes of them ------------------------------------------------------------------------
+
+    def _leaves(self, course: Course, reply: Reply) -> bool:
+        """Whether a call that was not run here goes to a peer."""
+        course.tried.append(self._collector_id)
+        course.asked[self._collector_id] = None
+        course.last = reply
+        course.may_have_run = reply.executed is not Executed.NO
+        method = self._handlers.find(course.call.key)
+        idempotent = course.is_idempotent(None) or (
+            course.call.idempotent is None and method is not None and method.idempotent
+        )
+        return self._allows(course, reply, idempotent=idempotent)
+
+    def _goes_on(self, course: Course, candidate: Candidate, reply: Reply) -> bool:
+        """Take down what came of an attempt; gives whether the call goes elsewhere."""
+        if is_discovery(reply):
+            self._topology.note_lacks(course.call.key, candidate.peer_id, now=self._now())
+            course.asked[candidate.peer_id] = None
+            return True
+        if self._has_moved(candidate, reply):
+            return True
+        course.took(candidate, reply)
+        if candidate.hops and reply.tried:
+            # It has been tried elsewhere already: if everybody on the way did that again, there would be no end.
+            return False
+        return self._allows(course, reply, idempotent=course.is_idempotent(candidate))
+
+    def _allows(self, course: Course, reply: Reply, *, idempotent: bool) -> bool:
+        if reply.status.code == OK.code:
+            return False
+        retry = self._policies.of(course.call.key).retry
+        return retry.allows(reply, attempts=course.attempts, idempotent=idempotent)
+
+    def _has_moved(self, candidate: Candidate, reply: Reply) -> bool:
+        """Whether a call was not run because the link that it was sent over ended, and there is another one."""
+        if reply.status.code != UnavailableError.code or reply.executed is not Executed.NO:
+            return False
+        connection = candidate.connection
+        current = self._topology.get(connection.peer_id)
+        return current is not None and current is not connection and current.state in ("live", "suspect")
+
+    def _nobody(self, call: Call) -> MeshError:
+        """Why nobody was tried."""
+        key = call.key
+        known = self._router.known(key, self._now())
+        text = f"no collector found for namespace {quoted(key.namespace)}"
+        if not known:
+            return NotFoundError(text, details=self._refusals.details(call))
+        if not any(connection.is_up for connection in known):
+            self._peering.dial_now(known)
+            text = f"no collector for namespace {quoted(key.namespace)} answers"
+        else:
+            text = f"no collector for namespace {quoted(key.namespace)} can take the call"
+        return UnavailableError(text, details=self._refusals.details(call))
+
+
+def _too_late(course: Course) -> Reply:
+    executed = Executed.MAYBE if course.may_have_run else Executed.NO
+    return Reply.refused(DeadlineExceededError("deadline exceeded", executed=executed))
 
 
 def _nothing() -> None:

@@ -26,7 +26,7 @@ from collector_mesh.domain.model.events import HandlerFailed
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.payload import Payload, flaw_of, payload_of
 from collector_mesh.domain.model.status import OK, Reply, Status, status_of
-from collector_mesh.domain.policies.admission import Slots
+from collector_mesh.domain.policies.admission import Admission, Share
 from collector_mesh.domain.ports.authorizer import Authorizer
 from collector_mesh.domain.ports.clock import Clock
 from collector_mesh.domain.ports.observer import Observer
@@ -80,7 +80,7 @@ class Executor:
         clock: Clock,
         dice: Randomness,
         observer: Observer,
-        slots: Slots,
+        admission: Admission,
         max_payload_bytes: int,
         authorizer: Authorizer | None = None,
         validator: Validator | None = None,
@@ -93,7 +93,7 @@ class Executor:
         self._clock = clock
         self._dice = dice
         self._observer = observer
-        self._slots = slots
+        self._admission = admission
         self._max_payload_bytes = max_payload_bytes
         self._authorizer = authorizer
         self._expose = expose_handler_errors
@@ -124,7 +124,18 @@ class Executor:
         namespace = call.key.namespace
         if not self._handlers.has_namespace(namespace):
             raise NotFoundError(f"namespace {quoted(namespace)} not found")
-        if call.caller and not self._topology.shares(call.caller, namespace):
+        if call.caller:
+            self.check_shared(call)
+
+    def check_shared(self, call: Call) -> None:
+        """See that the peer that a call comes from shares its namespace now.
+
+        Raises:
+            UnavailableError: it is not connected anymore.
+            ForbiddenError: it does not share the namespace.
+        """
+        namespace = call.key.namespace
+        if not self._topology.shares(call.caller, namespace):
             if self._topology.get(call.caller) is None:
                 raise UnavailableError(f"{quoted(call.caller)} is not connected anymore")
             raise ForbiddenError(f"namespace {quoted(namespace)} is not shared with {quoted(call.caller)}")
@@ -159,15 +170,15 @@ class Executor:
         """Run a call whose fields have been checked."""
         # On the way of every call: what an object or a call more would cost is seen in the benchmark.
         try:
-            method = self._admit(call)
+            method, share = self._admit(call)
         except MeshError as error:
             return Reply.refused(error)
         context = CallContext(call, self._collector_id, self._clock.now)
-        outcome = self._begin(call, context, method)
+        outcome = self._begin(call, context, method, share)
         if isinstance(outcome, Reply):
             return outcome
         try:
-            return await outcome.result(call.deadline, self._slots.release)
+            return await outcome.result(call.deadline, share.release)
         except (DeadlineExceededError, OutcomeUnknownError) as error:
             return self._cut(context, error)
         except BaseException:
@@ -177,28 +188,30 @@ class Executor:
     def begin(self, call: Call, answer: Callable[[Reply], None]) -> "_Begun | None":
         """As `run`, but nobody awaits it: `answer` is called with what comes of it."""
         try:
-            method = self._admit(call)
+            method, share = self._admit(call)
         except MeshError as error:
             answer(Reply.refused(error))
             return None
         context = CallContext(call, self._collector_id, self._clock.now)
-        outcome = self._begin(call, context, method)
+        outcome = self._begin(call, context, method, share)
         if isinstance(outcome, Reply):
             answer(outcome)
             return None
-        return _Begun(self, call, context, answer, self._slots.release, outcome)
+        return _Begun(self, call, context, answer, share.release, outcome)
 
-    def _begin(self, call: Call, context: CallContext, method: Method | None) -> Reply | Started[Reply]:
+    def _begin(
+        self, call: Call, context: CallContext, method: Method | None, share: Share
+    ) -> Reply | Started[Reply]:
         """Run a call that has a slot; the slot is given back if it needs no more."""
         try:
             outcome = self._tasks.begin(self._work(call, context, method))
         except Exception as error:  # noqa: BLE001  # whatever goes wrong is an outcome
             outcome = self.outcome(call, context, error)
         if isinstance(outcome, Reply):
-            self._slots.release()
+            share.release()
         return outcome
 
-    def _admit(self, call: Call) -> Method | None:
+    def _admit(self, call: Call) -> tuple[Method | None, Share]:
         """See that a call may run now, and take a slot for it; gives its method, which a validator may bring."""
         method = self._handlers.find(call.key)
         if call.origin is not Origin.LOCAL:
@@ -207,8 +220,7 @@ class Executor:
             raise DeadlineExceededError("deadline exceeded", executed=Executed.NO)
         if method is None and self.validator is None:
             raise self._not_found(call.key)
-        self._slots.take()
-        return method
+        return method, self._admission.take(call.key.namespace)
 
     def outcome(self, call: Call, context: CallContext, error: BaseException | None) -> Reply:
         """The reply for a call that nobody awaits and whose work gave none."""

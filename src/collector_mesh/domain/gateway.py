@@ -15,6 +15,7 @@ from collector_mesh.domain.model.introduction import Offer, Welcome
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.payload import Payload
 from collector_mesh.domain.model.status import Reply
+from collector_mesh.domain.policies.policy import Policies
 from collector_mesh.domain.ports.clock import Clock
 from collector_mesh.domain.ports.frame_stream import FrameStream
 from collector_mesh.domain.ports.gateway import Gateway
@@ -37,7 +38,7 @@ class CollectorGateway:
         *,
         collector_id: str,
         clock: Clock,
-        default_timeout: float,
+        policies: Policies,
     ) -> None:
         self._dispatcher = dispatcher
         self._executor = executor
@@ -46,7 +47,7 @@ class CollectorGateway:
         self._collector_id = collector_id
         self._inspector = inspector
         self._clock = clock
-        self._default_timeout = default_timeout
+        self._policies = policies
         links.take_call = self.take
 
     def accept(self, stream: FrameStream) -> None:
@@ -106,7 +107,7 @@ class CollectorGateway:
             call = Call(
                 key,
                 payload,
-                self._deadline(timeout),
+                self._deadline(key, timeout),
                 metadata=checked_metadata(metadata) if metadata else (),
                 origin=Origin.CLIENT,
                 identity=identity,
@@ -131,7 +132,7 @@ class CollectorGateway:
             call = Call(
                 key,
                 payload,
-                self._deadline(timeout),
+                self._deadline(key, timeout),
                 target,
                 hints,
                 checked_metadata(metadata) if metadata else (),
@@ -142,8 +143,8 @@ class CollectorGateway:
             return Reply.refused(error)
         return await self._dispatcher.dispatch(call)
 
-    def _deadline(self, timeout: float | None) -> float:
-        return self._clock.now() + (self._default_timeout if timeout is None else timeout)
+    def _deadline(self, key: MethodKey, timeout: float | None) -> float:
+        return self._clock.now() + (self._policies.of(key).timeout if timeout is None else timeout)
 
 
 if TYPE_CHECKING:

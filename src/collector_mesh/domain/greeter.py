@@ -1,5 +1,6 @@
 """What becomes of an introduction: the rules of Connect (WIRE §3)."""
 
+from collector_mesh.domain.connection import Connection
 from collector_mesh.domain.handlers import HandlerRegistry
 from collector_mesh.domain.membership import Membership
 from collector_mesh.domain.model.errors import (
@@ -22,7 +23,7 @@ from collector_mesh.domain.ports.link import Link
 from collector_mesh.domain.ports.observer import Observer
 from collector_mesh.domain.ports.randomness import Randomness
 from collector_mesh.domain.ports.transport import Transport
-from collector_mesh.domain.topology import Connection, Topology
+from collector_mesh.domain.topology import Topology
 
 MAX_STRANGERS = 1024
 """Most peers that have connected by themselves (WIRE §3)."""

@@ -3,13 +3,16 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from collector_mesh.domain.connection import Connection
 from collector_mesh.domain.handlers import HandlerRegistry
+from collector_mesh.domain.link.rules import LinkRules
 from collector_mesh.domain.links import Links
+from collector_mesh.domain.model.counts import Counts
 from collector_mesh.domain.model.names import MethodKey
-from collector_mesh.domain.model.snapshot import Explanation, Snapshot
+from collector_mesh.domain.model.snapshot import ConnectionInfo, Explanation, Snapshot
 from collector_mesh.domain.peering import Peering
 from collector_mesh.domain.policies.access import InspectionRule
-from collector_mesh.domain.policies.admission import Slots
+from collector_mesh.domain.policies.admission import Admission
 from collector_mesh.domain.ports.clock import Clock
 from collector_mesh.domain.ports.inspector import Inspector
 from collector_mesh.domain.router import Router
@@ -31,6 +34,8 @@ class Inspection:
         running: handlers that run.
         outgoing: calls under way out of here.
         rule: who may look from outside.
+        counts: what has happened.
+        rules: what the collector says of itself on its links.
     """
 
     def __init__(
@@ -43,9 +48,11 @@ class Inspection:
         links: Callable[[], Links],
         *,
         clock: Clock,
-        running: Slots,
-        outgoing: Slots,
+        running: Admission,
+        outgoing: Admission,
         rule: InspectionRule,
+        counts: Counts,
+        rules: LinkRules,
     ) -> None:
         self._collector_id = collector_id
         self._handlers = handlers
@@ -57,6 +64,8 @@ class Inspection:
         self._running = running
         self._outgoing = outgoing
         self._rule = rule
+        self._counts = counts
+        self._rules = rules
         self.state = "new"
         """`new`, `serving`, `draining` or `closed`, as whoever opens and closes the collector says."""
         self.address = ""
@@ -72,13 +81,21 @@ class Inspection:
             state=self.state,
             namespaces=self._handlers.namespaces,
             methods=tuple(method.info for method in self._handlers.methods),
-            connections=tuple(connection.info(now) for connection in self._topology),
+            connections=tuple(self._connection(connection, now) for connection in self._topology),
             dialing=self._peering().dialing if is_open else (),
             running=self._running.taken,
             outgoing=self._outgoing.taken,
             clients=self._links().clients if is_open else 0,
             ended=self._links().recently_ended if is_open else (),
+            counts=self._counts.as_mapping(),
+            labels=self._rules.labels,
+            weight=self._rules.weight,
+            shares=self._outgoing.shares,
         )
+
+    def _connection(self, connection: Connection, now: float) -> ConnectionInfo:
+        standings = self._topology.standings.of_peer(connection.peer_id)
+        return connection.info(now, tuple(standing.info(now) for standing in standings))
 
     def explain(self, key: MethodKey) -> Explanation:
         """Where a call would go now, and why.

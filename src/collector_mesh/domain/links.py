@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from collector_mesh.domain.adoption import Adoption
+from collector_mesh.domain.connection import Connection
 from collector_mesh.domain.handlers import HandlerRegistry
 from collector_mesh.domain.link.engine import LinkEngine, Phase
 from collector_mesh.domain.link.entries import TakenCall
@@ -31,7 +32,7 @@ from collector_mesh.domain.ports.frame_stream import FrameStream, NoLinkError, P
 from collector_mesh.domain.ports.randomness import Randomness
 from collector_mesh.domain.ports.tasks import Tasks
 from collector_mesh.domain.ports.transport import Transport
-from collector_mesh.domain.topology import Connection, Topology
+from collector_mesh.domain.topology import Topology
 
 _MAX_ENDED = 32
 """How many links that have ended are told in a snapshot."""
@@ -195,6 +196,8 @@ class Links:
             address=self.address,
             incarnation=self.incarnation,
             catalog=self.catalog(),
+            labels=rules.labels,
+            weight=rules.weight,
             limits=Limits(rules.max_payload_bytes, rules.batching.window),
         )
         return LinkEngine(

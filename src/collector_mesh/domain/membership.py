@@ -1,11 +1,13 @@
 """Brings connections into the topology and takes them out, and tells of it."""
 
+from collector_mesh.domain.connection import Connection
 from collector_mesh.domain.model.events import Event, PeerConnected, PeerForgotten, PeerLost
+from collector_mesh.domain.model.snapshot import State
 from collector_mesh.domain.ports.clock import Clock
 from collector_mesh.domain.ports.link import Link
 from collector_mesh.domain.ports.observer import Observer
 from collector_mesh.domain.ports.tasks import Tasks
-from collector_mesh.domain.topology import Connection, Topology
+from collector_mesh.domain.topology import Topology
 
 LET_GO_SECONDS = 60.0
 """How long calls that are still under way on a link that was replaced may take to finish."""
@@ -51,9 +53,9 @@ class Membership:
         """Take down that a peer has gone; whether anybody dials it again is said by `dialed`."""
         if not connection.is_up:
             return
-        connection.state = "reconnecting" if connection.dialed else "dead"
-        connection.reason = reason
-        connection.last_news = self._clock.now()
+        connection.last_news = now = self._clock.now()
+        state: State = "reconnecting" if connection.dialed else "dead"
+        self._topology.set_state(connection, state, reason, now=now)
         self.tell(PeerLost(self._collector_id, connection.peer_id, connection.address, reason))
 
     def forget(self, connection: Connection, reason: str) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import attrs
 from attrs.validators import gt
 
+from collector_mesh.domain.connection import Connection
 from collector_mesh.domain.handlers import HandlerRegistry
 from collector_mesh.domain.links import Links
 from collector_mesh.domain.membership import Membership
@@ -27,7 +28,7 @@ from collector_mesh.domain.ports.link import Link, UnaryLink
 from collector_mesh.domain.ports.randomness import Randomness
 from collector_mesh.domain.ports.tasks import Task, Tasks
 from collector_mesh.domain.ports.transport import Transport
-from collector_mesh.domain.topology import Connection, Topology
+from collector_mesh.domain.topology import Topology
 
 
 @attrs.frozen

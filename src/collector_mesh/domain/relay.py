@@ -2,13 +2,11 @@
 
 from collections.abc import Callable
 
+from collector_mesh.domain.attempt import Attempt
 from collector_mesh.domain.executor import Executor
-from collector_mesh.domain.link.engine import LinkEngine
-from collector_mesh.domain.link.entries import Cancellable, SentCall
+from collector_mesh.domain.link.entries import Cancellable
 from collector_mesh.domain.model.call import Call
-from collector_mesh.domain.model.frames import Mode
 from collector_mesh.domain.model.status import OK, Reply
-from collector_mesh.domain.topology import Connection
 
 
 class Relay:
@@ -17,60 +15,53 @@ class Relay:
     Args:
         call: the call.
         answer: given what comes of it.
-        release: gives its slot back.
-        go_on: asked about a first reply that is no success; if it says True it sees to the rest.
+        ended: told when it is over, with what came of it, or None if it was cancelled.
+        go_on: asked what to answer after a first reply that is no success; if it says None it sees to the rest.
     """
 
-    __slots__ = (
-        "_answer",
-        "_engine",
-        "_go_on",
-        "_is_over",
-        "_release",
-        "_sent",
-        "call",
-        "connection",
-        "work",
-    )
+    __slots__ = ("_answer", "_ended", "_go_on", "_is_over", "attempt", "call", "work")
 
     def __init__(
         self,
         call: Call,
         answer: Callable[[Reply], None],
-        release: Callable[[], None],
-        go_on: "Callable[[Relay, Reply], bool]",
+        ended: Callable[[Reply | None], None],
+        go_on: "Callable[[Relay, Reply], Reply | None]",
     ) -> None:
         self.call = call
-        self.connection: Connection | None = None
-        """The peer that it was sent to first."""
+        self.attempt: Attempt | None = None
+        """The first one at a peer, unless the call runs here or goes on in a task."""
         self.work: Cancellable | None = None
         """What goes on with it in a task, if anything does."""
         self._answer = answer
-        self._release = release
+        self._ended = ended
         self._go_on = go_on
-        self._engine: LinkEngine | None = None
-        self._sent: SentCall | None = None
         self._is_over = False
 
     def run_here(self, executor: Executor) -> None:
         """Run it on this collector."""
         # It may be answered before `begin` returns.
-        work = executor.begin(self.call, self._settle)
+        work = executor.begin(self.call, self.settle)
         if self.work is None:
             self.work = work
 
-    def send(self, connection: Connection, engine: LinkEngine) -> None:
+    def send(self, attempt: Attempt) -> None:
         """Send it to a peer."""
-        self.connection = connection
-        self._engine = engine
-        self._sent = SentCall(self.call, Mode.SERVE, self._settle)
-        engine.send(self._sent)
+        self.attempt = attempt
+        attempt.send()
+
+    def settle(self, reply: Reply) -> None:
+        """Take what came of running it here, or of the first attempt at a peer."""
+        if reply.status is OK:
+            self.finish(reply)
+        elif (told := self._go_on(self, reply)) is not None:
+            self.finish(told)
 
     def finish(self, reply: Reply) -> None:
         """Answer it."""
         if not self._is_over:
             self._is_over = True
-            self._release()
+            self._ended(reply)
             self._answer(reply)
 
     def cancel(self) -> None:
@@ -78,12 +69,8 @@ class Relay:
         if self._is_over:
             return
         self._is_over = True
-        self._release()
-        if self._sent is not None and self._engine is not None and not self._sent.is_done:
-            self._engine.cancel(self._sent)
+        self._ended(None)
+        if self.attempt is not None:
+            self.attempt.cancel()
         if self.work is not None:
             self.work.cancel()
-
-    def _settle(self, reply: Reply) -> None:
-        if reply.status is OK or not self._go_on(self, reply):
-            self.finish(reply)

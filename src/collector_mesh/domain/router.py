@@ -1,62 +1,267 @@
 """Who gets a call, and why."""
 
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
+from collector_mesh.domain.candidates import Candidate, Pool
+from collector_mesh.domain.connection import Connection
 from collector_mesh.domain.handlers import HandlerRegistry
-from collector_mesh.domain.model.names import MethodKey
-from collector_mesh.domain.model.snapshot import CandidateInfo, Explanation
+from collector_mesh.domain.model.call import Call
+from collector_mesh.domain.model.errors import NotFoundError, quoted
+from collector_mesh.domain.model.names import MethodKey, check_name
+from collector_mesh.domain.model.snapshot import NO_LABELS, CandidateInfo, Explanation
+from collector_mesh.domain.policies.balancing import BALANCERS, DEFAULT_BALANCING
+from collector_mesh.domain.ports import balancer
+from collector_mesh.domain.ports.balancer import Balancer
 from collector_mesh.domain.ports.randomness import Randomness
-from collector_mesh.domain.topology import Connection, Topology
+from collector_mesh.domain.topology import Topology
+
+_WELL, _BUSY, _SUSPECT = range(3)
+_TIERS = (_WELL, _BUSY, _SUSPECT)
+"""Whom to take: those that are well; if there are none also those over their limits; else also those not heard of."""
 
 
-class Router:
-    """Chooses a collector for a call: a local handler first, else a random peer that is fit."""
+class _Selection:
+    """One choice among the candidates of a pool, as a strategy sees it."""
 
-    def __init__(self, collector_id: str, handlers: HandlerRegistry, topology: Topology) -> None:
-        self._collector_id = collector_id
-        self._handlers = handlers
-        self._topology = topology
+    __slots__ = ("_lacking", "_pool", "_router", "_tier", "_tried", "dice", "hints", "labels", "now")
 
-    def choose(
-        self, key: MethodKey, *, tried: Container[str], now: float, dice: Randomness
-    ) -> Connection | None:
-        """A peer for a call that cannot run here, or None if there is none.
-
-        Peers that say that they have the method come first; those that do not say are asked. One that
-        has not been heard of for a while gets a call only if nobody else can take it.
-
-        The cost does not depend on how many peers there are, only on how many are unfit.
-        """
-        topology = self._topology
-        found = self._pick(topology.having(key), tried, (), dice)
-        if found is None and (silent := topology.silent(key.namespace)):
-            found = self._pick(silent, tried, topology.lacking(key, now=now), dice)
-        return found
-
-    def _pick(
+    def __init__(
         self,
-        members: Sequence[Connection],
+        router: "Router",
+        pool: Pool,
+        tier: int,
         tried: Container[str],
         lacking: Container[str],
+        now: float,
         dice: Randomness,
-    ) -> Connection | None:
+        hints: Mapping[str, str],
+        labels: Mapping[str, str],
+    ) -> None:
+        self._router = router
+        self._pool = pool
+        self._tier = tier
+        self._tried = tried
+        self._lacking = lacking
+        self.now = now
+        self.dice = dice
+        self.hints = hints
+        self.labels = labels
+
+    @property
+    def members(self) -> Sequence[balancer.Candidate]:
+        return self._pool.members
+
+    @property
+    def cache(self) -> dict[str, Any]:
+        return self._pool.cache
+
+    def is_fit(self, candidate: balancer.Candidate) -> bool:
+        assert isinstance(candidate, Candidate)  # for the type checker: there are no others
+        router, tried, lacking = self._router, self._tried, self._lacking
+        return router.unfit(candidate, self._pool, self._tier, tried, lacking, self.now) is None
+
+    def fit(self) -> Sequence[balancer.Candidate]:
+        return [candidate for candidate in self._pool.members if self.is_fit(candidate)]
+
+    def draw(self) -> balancer.Candidate | None:
+        members = self._pool.members
         count = len(members)
         if not count:
             return None
-        start = dice.below(count) if count > 1 else 0
-        if not tried and not lacking and members[start].state == "live":
-            return members[start]
-        suspect = None
+        start = self.dice.below(count) if count > 1 else 0
         for step in range(count):
-            connection = members[(start + step) % count]
-            if self._unfit(connection, tried, lacking) is None:
-                if connection.state == "live":
-                    return connection
-                suspect = suspect or connection
-        return suspect
+            candidate = members[(start + step) % count]
+            if self.is_fit(candidate):
+                return candidate
+        return None
 
-    def explain(self, key: MethodKey, *, now: float) -> Explanation:
-        """Where a call would go now: every collector that could take it, with the reason.
+
+class Router:
+    """Chooses a collector for a call: a local handler first, else a peer, by the strategy of the method.
+
+    Args:
+        collector_id: of this collector.
+        handlers: what runs here.
+        topology: who is connected.
+        balancers: the strategies, by name.
+        labels: what this collector says of itself.
+    """
+
+    def __init__(
+        self,
+        collector_id: str,
+        handlers: HandlerRegistry,
+        topology: Topology,
+        *,
+        balancers: Mapping[str, Balancer] = BALANCERS,
+        labels: Mapping[str, str] = NO_LABELS,
+    ) -> None:
+        self._collector_id = collector_id
+        self._handlers = handlers
+        self._topology = topology
+        self._balancers = balancers
+        self._default = balancers[DEFAULT_BALANCING]
+        self._labels = labels
+
+    def choose(self, call: Call, *, tried: Container[str], now: float, dice: Randomness) -> Candidate | None:
+        """A peer for a call that cannot run here, or None if there is none.
+
+        Peers that say that they have the method come first; then those that do not say are asked, then
+        those that pass calls on. With the default strategy the cost does not depend on how many peers
+        there are, only on how many are unfit.
+        """
+        key, topology = call.key, self._topology
+        pool = topology.having(key)
+        if pool is not None:
+            members = pool.members
+            if not tried and pool.policy.balancing == DEFAULT_BALANCING:
+                # Nearly always the ones that are drawn are well, and nothing else needs to be asked.
+                count = len(members)
+                first = members[dice.below(count)] if count > 1 else members[0]
+                if first.standing.hold <= now and first.connection.state == "live":
+                    if count == 1:
+                        return first
+                    second = members[dice.below(count)]
+                    if second is first:
+                        return first
+                    if second.standing.hold <= now and second.connection.state == "live":
+                        return second if second.standing.score(now) < first.standing.score(now) else first
+            found = self._select(pool, call, tried, (), now, dice)
+            if found is not None:
+                return found
+        silent = topology.silent(key.namespace)
+        if silent is not None:
+            found = self._select(silent, call, tried, topology.lacking(key, now=now), now, dice)
+            if found is not None:
+                return found
+        onward = topology.onward(key)
+        if onward is not None:
+            return self._select(onward, call, tried, topology.lacking(key, now=now), now, dice)
+        return None
+
+    def has_another(self, call: Call, besides: Candidate, asked: Container[str], now: float) -> bool:
+        """Whether somebody else is free to take a call over."""
+        for pool in self._pools(call.key):
+            for member in pool.members:
+                if (
+                    member is not besides
+                    and member.connection.state == "live"
+                    and member.standing.hold <= now
+                    and member.peer_id not in asked
+                ):
+                    return True
+        return False
+
+    def known(self, key: MethodKey, now: float) -> list[Connection]:
+        """Who could have a method, well or not."""
+        lacking = self._topology.lacking(key, now=now)
+        return [
+            member.connection
+            for pool in self._pools(key)
+            for member in pool.members
+            if member.peer_id not in lacking
+        ]
+
+    def target(self, call: Call) -> Candidate:
+        """The way to the target of a call.
+
+        Raises:
+            InvalidCallError: the target is malformed.
+            NotFoundError: it is not connected, or does not share the namespace.
+        """
+        target, key = call.target, call.key
+        topology = self._topology
+        connection = topology.get(target)
+        if connection is None:
+            check_name("target_collector_id", target)
+            way = topology.way_to(target, key)
+            if way is None or way.peer_id in call.visited:
+                raise NotFoundError(f"no connection to collector {quoted(target)}")
+            return way
+        if key.namespace not in connection.shared_namespaces:
+            raise NotFoundError(
+                f"no connection to collector {quoted(target)} in namespace {quoted(key.namespace)}"
+            )
+        for pool in (topology.having(key), topology.silent(key.namespace)):
+            if pool is not None and (candidate := pool.get(target)) is not None:
+                return candidate
+        # It does not say that it has the method, and is asked all the same.
+        standing = topology.standings.of(target, key.namespace, (), connection.last_news)
+        return Candidate(connection, standing)
+
+    def _pools(self, key: MethodKey) -> Iterator[Pool]:
+        topology = self._topology
+        for pool in (topology.having(key), topology.silent(key.namespace), topology.onward(key)):
+            if pool is not None:
+                yield pool
+
+    def _select(
+        self,
+        pool: Pool,
+        call: Call,
+        tried: Container[str],
+        lacking: Container[str],
+        now: float,
+        dice: Randomness,
+    ) -> Candidate | None:
+        strategy = self._balancers[pool.policy.balancing]
+        for tier in _TIERS:
+            selection = _Selection(self, pool, tier, tried, lacking, now, dice, call.hints, self._labels)
+            found = strategy.choose(selection)
+            if found is not None:
+                assert isinstance(found, Candidate)  # for the type checker: there are no others
+                return found
+        return None
+
+    def unfit(
+        self,
+        candidate: Candidate,
+        pool: Pool,
+        tier: int,
+        tried: Container[str],
+        lacking: Container[str],
+        now: float,
+    ) -> str | None:
+        """Why a peer that could have the method may not get the call, or None if it may."""
+        state = candidate.connection.state
+        if state != "live":
+            if state == "draining":
+                return "is draining"
+            if state != "suspect":
+                return "does not answer"
+            if tier < _SUSPECT:
+                return "is suspect: it has not been heard of for a while"
+        if candidate.peer_id in tried:
+            return "has been tried"
+        if candidate.peer_id in lacking:
+            return "lacks the method"
+        hold = candidate.standing.hold
+        if hold > now:
+            breaker = candidate.standing.breaker
+            if breaker.is_open:
+                if not breaker.lets(now) and not self.ignores_breakers(pool):
+                    return f"breaker open for another {breaker.probes_at - now:.1f} s"
+            elif tier < _BUSY:
+                return f"over its limit for another {hold - now:.1f} s"
+        return None
+
+    def ignores_breakers(self, pool: Pool) -> bool:
+        """Whether more candidates than allowed have open breakers, or all: then calls go to them all the same."""
+        changes = self._topology.changes
+        if pool.panic_at != changes:
+            up, out = _up_and_out(pool)
+            pool.panic = out > up * pool.policy.max_ejected or out == up
+            pool.panic_at = changes
+        return pool.panic
+
+    def explain(self, key: MethodKey, *, now: float, most: int | None = None) -> Explanation:
+        """Where a call would go now: every collector that could take it, with the reason. It rolls no dice.
+
+        Args:
+            key: the method.
+            now: the time.
+            most: tell of so many candidates at most, and only of those that could have the method.
 
         Raises:
             InvalidCallError: one of the names is malformed.
@@ -70,31 +275,72 @@ class Router:
         else:
             reason = "is not in the namespace"
         candidates = [CandidateInfo(self._collector_id, here, reason)]
+        topology = self._topology
+        pools = list(self._pools(key))
+        note = ""
+        for pool in pools:
+            candidates += self._explain_pool(pool, key, now, most)
+            if not note and self.ignores_breakers(pool) and (out := _up_and_out(pool)[1]):
+                note = f"breakers are ignored: {out} of {len(pool.members)} candidates are out"
+        if most is None:
+            told = {candidate.collector_id for candidate in candidates}
+            candidates += [
+                self._without_it(connection.peer_id, key)
+                for connection in topology
+                if connection.peer_id not in told
+            ]
+        candidates[1:] = sorted(candidates[1:], key=lambda candidate: candidate.collector_id)
+        if most is not None:
+            candidates = candidates[:most]
+        balancing = pools[0].policy.balancing if pools else topology.policies.of(key).balancing
+        return Explanation(key, tuple(candidates), balancing, note)
+
+    def _explain_pool(
+        self, pool: Pool, key: MethodKey, now: float, most: int | None
+    ) -> Iterator[CandidateInfo]:
         lacking = self._topology.lacking(key, now=now)
-        for connection in self._topology:
-            unfit: str | None = "does not share the namespace"
-            fit = "shares the namespace"
-            if key.namespace in connection.shared_namespaces:
-                unfit = self._unfit(connection, (), lacking)
-                if connection.methods is not None:
-                    fit = "has the method"
-                    if connection not in self._topology.having(key):
-                        unfit = unfit or "lacks the method"
-            if connection.state == "suspect":
-                fit += ", but has not been heard of for a while"
-            candidates.append(CandidateInfo(connection.peer_id, unfit is None, unfit or fit))
-        return Explanation(key, tuple(candidates))
+        members = sorted(pool.members[:most], key=lambda member: member.peer_id)
+        reasons: list[str | None] = []
+        for tier in _TIERS:
+            reasons = [self.unfit(member, pool, tier, (), lacking, now) for member in members]
+            if None in reasons:
+                break
+        for member, reason in zip(members, reasons, strict=True):
+            score = member.score(now) if member.connection.is_up else None
+            why = _why_fit(member, now) if reason is None else reason
+            yield CandidateInfo(member.peer_id, reason is None, why, score, member.hops)
 
-    @staticmethod
-    def _unfit(connection: Connection, tried: Container[str], lacking: Container[str]) -> str | None:
-        """Why a peer that could have the method may not get the call, or None if it may."""
-        if connection.state not in _FIT:
-            return "is draining" if connection.state == "draining" else "does not answer"
-        if connection.peer_id in tried:
-            return "has been tried"
-        if connection.peer_id in lacking:
-            return "lacks the method"
-        return None
+    def _without_it(self, peer_id: str, key: MethodKey) -> CandidateInfo:
+        connection = self._topology.get(peer_id)
+        if connection is None or key.namespace not in connection.shared_namespaces:
+            return CandidateInfo(peer_id, fit=False, reason="does not share the namespace")
+        states = {"draining": "is draining", "live": "lacks the method", "suspect": "lacks the method"}
+        return CandidateInfo(peer_id, fit=False, reason=states.get(connection.state, "does not answer"))
 
 
-_FIT = ("live", "suspect")
+def _why_fit(candidate: Candidate, now: float) -> str:
+    connection = candidate.connection
+    if candidate.hops:
+        reason = f"passes it on, {candidate.hops} time{'s' if candidate.hops > 1 else ''}"
+    else:
+        reason = "shares the namespace" if connection.methods is None else "has the method"
+    if connection.state == "suspect":
+        reason += ", but has not been heard of for a while"
+    if candidate.standing.breaker.is_open:
+        is_probe = candidate.standing.breaker.lets(now)
+        reason += (
+            ", and the next call is the probe of its breaker" if is_probe else ", its open breaker is ignored"
+        )
+    elif candidate.standing.busy_for(now):
+        reason += ", but is over its limit"
+    return reason
+
+
+def _up_and_out(pool: Pool) -> tuple[int, int]:
+    """How many candidates are up, and how many of them have open breakers."""
+    up = [member for member in pool.members if member.connection.state in ("live", "suspect")]
+    return len(up), sum(member.standing.breaker.is_open for member in up)
+
+
+if TYPE_CHECKING:
+    _fits: type[balancer.Selection] = _Selection

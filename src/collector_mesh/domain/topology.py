@@ -1,99 +1,19 @@
 """Who is connected, and who could take a call."""
 
 from collections import deque
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator
 from typing import Any
 
-import attrs
-
-from collector_mesh.domain.link.engine import LinkEngine
+from collector_mesh.domain.candidates import Candidate, Pool, Standings, median
+from collector_mesh.domain.connection import Connection
 from collector_mesh.domain.model.names import MethodKey
-from collector_mesh.domain.model.snapshot import ConnectionInfo, MethodInfo, State
-from collector_mesh.domain.ports.link import Link
-
-_GONE = ("reconnecting", "dead")
+from collector_mesh.domain.model.reach import Onward
+from collector_mesh.domain.model.snapshot import MethodInfo, State
+from collector_mesh.domain.policies.policy import Policies
+from collector_mesh.domain.policies.standing import Standing
 
 LACKS_SECONDS = 1.0
 """How long a peer is taken at its word that it lacks a method (WIRE §3)."""
-
-
-@attrs.define(eq=False)
-class Connection:
-    """What is known of a peer.
-
-    Attributes:
-        peer_id: whom it leads to.
-        address: where the peer listens, empty if nowhere.
-        connection_id: unique for this connection.
-        shared_namespaces: the namespaces of both, in the order of the side that has dialed.
-        link: the way there.
-        dialed: whether this side has dialed and keeps it up.
-        last_news: when it was last known to be well, on the monotonic clock, in seconds.
-        in_flight: unary calls sent to it and not answered yet; a link counts its own.
-        state: how the peer is.
-        reason: why it is so, empty while it is live.
-        since: when it came about, on the monotonic clock.
-        engine: the link's own state, None where the peer has no links.
-        methods: what the peer says that it serves, None where it does not say.
-    """
-
-    peer_id: str
-    address: str
-    connection_id: str
-    shared_namespaces: tuple[str, ...]
-    link: Link
-    dialed: bool
-    last_news: float
-    in_flight: int = 0
-    state: State = "live"
-    reason: str = ""
-    since: float = 0.0
-    engine: LinkEngine | None = None
-    methods: tuple[MethodInfo, ...] | None = None
-
-    @property
-    def is_up(self) -> bool:
-        """Whether the peer is there, well or not quite."""
-        return self.state not in _GONE
-
-    def info(self, now: float) -> ConnectionInfo:
-        """The connection as a snapshot shows it."""
-        return ConnectionInfo(
-            self.peer_id,
-            self.address,
-            self.connection_id,
-            self.shared_namespaces,
-            self.state,
-            self.dialed,
-            self.in_flight if self.engine is None else self.engine.in_flight,
-            "unary" if self.engine is None else "link",
-            self.reason,
-            max(0.0, now - self.since),
-            None if self.engine is None else self.engine.round_trip,
-            None if self.methods is None else len(self.methods),
-        )
-
-
-class _Pool:
-    """Connections in no particular order: one is added, removed or picked at the same small cost."""
-
-    __slots__ = ("_places", "key", "members")
-
-    def __init__(self, key: Any) -> None:
-        self.key = key
-        self.members: list[Connection] = []
-        self._places: dict[str, int] = {}
-
-    def add(self, connection: Connection) -> None:
-        self._places[connection.peer_id] = len(self.members)
-        self.members.append(connection)
-
-    def remove(self, connection: Connection) -> None:
-        place = self._places.pop(connection.peer_id)
-        last = self.members.pop()
-        if last is not connection:
-            self.members[place] = last
-            self._places[last.peer_id] = place
 
 
 class Topology:
@@ -103,12 +23,21 @@ class Topology:
     is always right.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, policies: Policies | None = None) -> None:
+        self.policies = policies or Policies()
         self._connections: dict[str, Connection] = {}
-        self._having: dict[MethodKey, _Pool] = {}
-        self._silent: dict[str, _Pool] = {}
+        self._having: dict[MethodKey, Pool] = {}
+        self._silent: dict[str, Pool] = {}
+        self._onward: dict[MethodKey, Pool] = {}
+        self._passed_on: dict[str, tuple[Onward, ...]] = {}
         self._lacks: dict[MethodKey, dict[str, float]] = {}
         self._lacks_until: deque[tuple[float, MethodKey, str]] = deque()
+        self.standings = Standings(self.policies, self._has_turned)
+        """What is known of each peer in each namespace."""
+        self.changes = 0
+        """Counts the changes of who is well."""
+        self.on_turn: Callable[[Standing, bool], None] = _nobody
+        """Told of a standing when its breaker has opened (True) or shut (False)."""
 
     def __len__(self) -> int:
         return len(self._connections)
@@ -123,9 +52,16 @@ class Topology:
 
     def put(self, connection: Connection) -> Connection | None:
         """Add a connection; give the one to the same peer that it replaces."""
-        replaced = self.remove(connection.peer_id)
-        self._connections[connection.peer_id] = connection
+        peer_id = connection.peer_id
+        replaced = self._connections.get(peer_id)
+        if replaced is not None:
+            self._take_out(replaced)
+            self.has_news(peer_id)
+        self._connections[peer_id] = connection
         self._index(connection)
+        self.changes += 1
+        if replaced is not None and not replaced.is_up:
+            self._has_come_back(connection, connection.since)
         return replaced
 
     def remove(self, peer_id: str) -> Connection | None:
@@ -133,7 +69,10 @@ class Topology:
         connection = self._connections.pop(peer_id, None)
         if connection is not None:
             self._take_out(connection)
+            self._passed_on.pop(peer_id, None)
+            self.standings.forget(peer_id)
             self.has_news(peer_id)
+            self.changes += 1
         return connection
 
     def update(
@@ -145,6 +84,28 @@ class Topology:
         connection.methods = methods
         self._index(connection)
         self.has_news(connection.peer_id)
+        self.changes += 1
+
+    def set_state(self, connection: Connection, state: State, reason: str, *, now: float) -> None:
+        """Take down how a peer is, and why."""
+        was_suspect = connection.state == "suspect"
+        connection.reason = reason
+        if connection.state != state:
+            connection.state = state
+            self.changes += 1
+            if was_suspect and state == "live":
+                self._has_come_back(connection, now)
+
+    def passes_on(self, peer_id: str, methods: Iterable[Onward]) -> None:
+        """Take down which methods a connected peer can pass calls on to."""
+        connection = self._connections.get(peer_id)
+        if connection is None:
+            return
+        self._take_out(connection)
+        self._passed_on[peer_id] = tuple(methods)
+        self._index(connection)
+        self.has_news(peer_id)
+        self.changes += 1
 
     def shares(self, peer_id: str, namespace: str) -> bool:
         """Whether a peer is connected and shares a namespace."""
@@ -156,40 +117,82 @@ class Topology:
         pool = self._having.get(names)  # type: ignore[call-overload]  # a MethodKey is such a tuple
         return None if pool is None else pool.key
 
-    def having(self, key: MethodKey) -> Sequence[Connection]:
-        """The peers that say that they have a method; a live view, in no particular order."""
-        pool = self._having.get(key)
-        return () if pool is None else pool.members
+    def having(self, key: MethodKey) -> Pool | None:
+        """The peers that say that they have a method, None if there is none; a live view."""
+        return self._having.get(key)
 
-    def silent(self, namespace: str) -> Sequence[Connection]:
-        """The peers that share a namespace and do not say what they have; a live view, in no particular order."""
-        pool = self._silent.get(namespace)
-        return () if pool is None else pool.members
+    def silent(self, namespace: str) -> Pool | None:
+        """The peers that share a namespace and do not say what they have, None if there is none; a live view."""
+        return self._silent.get(namespace)
+
+    def onward(self, key: MethodKey) -> Pool | None:
+        """The peers that pass on calls for a method, None if there is none; a live view."""
+        return self._onward.get(key)
+
+    def way_to(self, target: str, key: MethodKey) -> Candidate | None:
+        """A peer that passes on calls for a method of a collector that is not connected itself, if there is one."""
+        pool = self._onward.get(key)
+        best: Candidate | None = None
+        for candidate in pool.members if pool is not None else ():
+            reached = any(
+                target in onward.targets and onward.info.key == key
+                for onward in self._passed_on.get(candidate.peer_id, ())
+            )
+            if reached and candidate.connection.is_up and (best is None or candidate.hops < best.hops):
+                best = candidate
+        return best
 
     def _index(self, connection: Connection) -> None:
-        for pools, key in self._places(connection):
+        for pools, key, info, hops in self._places(connection):
             pool = pools.get(key)
+            namespace = key if info is None else key.namespace
             if pool is None:
-                pool = pools[key] = _Pool(key)
-            pool.add(connection)
+                policy = self.policies.of_namespace(namespace) if info is None else self.policies.of(key)
+                pool = pools[key] = Pool(key, policy)
+            standing = self.standings.of(
+                connection.peer_id, namespace, pool.members, max(connection.since, connection.last_news)
+            )
+            is_idempotent = info is not None and info.idempotent
+            pool.add(Candidate(connection, standing, is_idempotent=is_idempotent, hops=hops))
 
     def _take_out(self, connection: Connection) -> None:
-        for pools, key in self._places(connection):
+        for pools, key, _, _ in self._places(connection):
             pool = pools[key]
-            pool.remove(connection)
+            pool.remove(connection.peer_id)
             if not pool.members:
                 del pools[key]
 
-    def _places(self, connection: Connection) -> Iterator[tuple[dict[Any, _Pool], Any]]:
-        """Where in the index a connection belongs."""
+    def _places(
+        self, connection: Connection
+    ) -> Iterator[tuple[dict[Any, Pool], Any, MethodInfo | None, int]]:
+        """Where in the index a connection belongs, and what it has there."""
         shared = dict.fromkeys(connection.shared_namespaces)
         if connection.methods is None:
             for namespace in shared:
-                yield self._silent, namespace
-        else:
-            for key in dict.fromkeys(info.key for info in connection.methods):
-                if key.namespace in shared:
-                    yield self._having, key
+                yield self._silent, namespace, None, 0
+            return
+        own = {info.key: info for info in connection.methods}
+        for key, info in own.items():
+            if key.namespace in shared:
+                yield self._having, key, info, 0
+        for onward in self._passed_on.get(connection.peer_id, ()):
+            key = onward.info.key
+            if key.namespace in shared and key not in own:
+                yield self._onward, key, onward.info, onward.hops
+
+    def _has_come_back(self, connection: Connection, now: float) -> None:
+        pools = {
+            key if info is None else key.namespace: found.get(key)
+            for found, key, info, _ in self._places(connection)
+        }
+        for standing in self.standings.of_peer(connection.peer_id):
+            pool = pools.get(standing.namespace)
+            others = pool.members if pool is not None else ()
+            standing.came_back(now, median(others, connection.peer_id))
+
+    def _has_turned(self, standing: Standing, is_open: bool) -> None:  # noqa: FBT001  # as a standing tells it
+        self.changes += 1
+        self.on_turn(standing, is_open)
 
     def note_lacks(self, key: MethodKey, peer_id: str, *, now: float) -> None:
         """Remember for a while that a peer does not have a method."""
@@ -218,3 +221,7 @@ class Topology:
                 del peers[peer_id]
                 if not peers:
                     del self._lacks[key]
+
+
+def _nobody(_standing: Standing, _is_open: bool) -> None:  # noqa: FBT001  # as a standing tells it
+    """Tell nobody of a breaker."""

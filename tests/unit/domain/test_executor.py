@@ -70,7 +70,7 @@ def executor(world: World, **options: object) -> Executor:
         clock=world.clock,
         dice=world.dice,
         observer=world.observer,
-        slots=world.running,
+        admission=world.running,
         max_payload_bytes=MAX_PAYLOAD,
         **options,  # type: ignore[arg-type]  # as the test says
     )

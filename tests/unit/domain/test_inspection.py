@@ -56,7 +56,7 @@ def test_from_elsewhere_everybody_else_is_refused(
 def test_a_snapshot_shows_what_runs_who_is_connected_and_what_is_under_way(world: World) -> None:
     world.peer("b")
     world.peer("a", "users", "orders")
-    world.running.take()
+    world.running.take("users")
 
     shown = world.inspection.snapshot()
 

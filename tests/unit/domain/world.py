@@ -14,6 +14,7 @@ from collector_mesh.app.testing.fakes import (
     FakeTransport,
     run,
 )
+from collector_mesh.domain.connection import Connection
 from collector_mesh.domain.dispatcher import Dispatcher
 from collector_mesh.domain.executor import Executor
 from collector_mesh.domain.gateway import CollectorGateway
@@ -25,18 +26,20 @@ from collector_mesh.domain.links import Links
 from collector_mesh.domain.membership import Membership
 from collector_mesh.domain.model.call import Call, Origin
 from collector_mesh.domain.model.context import CallContext
+from collector_mesh.domain.model.counts import Counts
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.payload import Payload
 from collector_mesh.domain.model.status import Reply
 from collector_mesh.domain.peering import Peering, PeeringTimes
 from collector_mesh.domain.policies.access import InspectionRule
-from collector_mesh.domain.policies.admission import Slots
+from collector_mesh.domain.policies.admission import Admission
 from collector_mesh.domain.policies.backoff import Backoff
-from collector_mesh.domain.policies.retry import Retry
+from collector_mesh.domain.policies.policy import Policies
 from collector_mesh.domain.policies.strangers import EVERYBODY
 from collector_mesh.domain.ports.frame_stream import NoLinkError
+from collector_mesh.domain.refusals import Refusals
 from collector_mesh.domain.router import Router
-from collector_mesh.domain.topology import Connection, Topology
+from collector_mesh.domain.topology import Topology
 
 ECHO = MethodKey("users", "UserService", "Echo")
 THERE = MethodKey("orders", "OrderService", "CreateOrder")
@@ -55,16 +58,18 @@ class Linkless(Links):
 class World:
     """A collector called `self` in the namespaces users and orders, with an Echo method."""
 
-    def __init__(self) -> None:
+    def __init__(self, policies: Policies | None = None) -> None:
+        self.policies = policies or Policies()
+        self.counts = Counts()
         self.clock = FakeClock()
         self.dice = FakeDice()
         self.tasks = FakeTasks()
         self.observer = FakeObserver()
         self.transport = FakeTransport()
         self.handlers = HandlerRegistry(["users", "orders"])
-        self.topology = Topology()
-        self.running = Slots(2)
-        self.outgoing = Slots(2)
+        self.topology = Topology(self.policies)
+        self.running = self.admission(2)
+        self.outgoing = self.admission(2)
         self.executor = Executor(
             "self",
             self.handlers,
@@ -73,7 +78,7 @@ class World:
             clock=self.clock,
             dice=self.dice,
             observer=self.observer,
-            slots=self.running,
+            admission=self.running,
             max_payload_bytes=MAX_PAYLOAD,
         )
         self.membership = Membership(
@@ -116,8 +121,10 @@ class World:
             tasks=self.tasks,
             clock=self.clock,
             dice=self.dice,
-            slots=self.outgoing,
-            retry=Retry(),
+            admission=self.outgoing,
+            policies=self.policies,
+            counts=self.counts,
+            refusals=Refusals(self.router, now=self.clock.now, exposes=True),
             max_payload_bytes=MAX_PAYLOAD,
         )
         self.greeter = Greeter(
@@ -143,6 +150,8 @@ class World:
             running=self.running,
             outgoing=self.outgoing,
             rule=InspectionRule(),
+            counts=self.counts,
+            rules=LinkRules(),
         )
         self.gateway = CollectorGateway(
             self.dispatcher,
@@ -152,9 +161,13 @@ class World:
             self.inspection,
             collector_id="self",
             clock=self.clock,
-            default_timeout=15.0,
+            policies=self.policies,
         )
         self.method(ECHO, echo)
+
+    def admission(self, limit: int) -> Admission:
+        """A limit that all namespaces share."""
+        return Admission(limit, lambda _: None, now=self.clock.now, on_shed=self.counts.count_shed)
 
     def method(self, key: MethodKey, function: Any, **options: Any) -> None:
         """Register a handler."""

@@ -4,7 +4,8 @@ import queue
 import threading
 from collections.abc import Callable
 
-from collector_mesh.domain.policies.admission import Slots
+from collector_mesh.domain.model.errors import OverloadedError
+from collector_mesh.domain.policies.admission import RETRY_AFTER
 
 
 class DaemonThreads:
@@ -15,7 +16,8 @@ class DaemonThreads:
     """
 
     def __init__(self, limit: int) -> None:
-        self._slots = Slots(limit)
+        self._limit = limit
+        self._taken = 0
         self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._threads = 0
         self._lock = threading.Lock()
@@ -23,7 +25,7 @@ class DaemonThreads:
     @property
     def busy(self) -> int:
         """Threads that are running a function."""
-        return self._slots.taken
+        return self._taken
 
     def submit(self, function: Callable[[], None]) -> None:
         """Run a function, which must not raise, in a thread.
@@ -32,8 +34,10 @@ class DaemonThreads:
             OverloadedError: every thread is taken.
         """
         with self._lock:
-            self._slots.take()
-            if self._threads < self._slots.taken:
+            if self._taken >= self._limit:
+                raise OverloadedError.after(RETRY_AFTER)
+            self._taken += 1
+            if self._threads < self._taken:
                 self._threads += 1
                 name = f"collector-mesh-handler-{self._threads}"
                 threading.Thread(target=self._serve, name=name, daemon=True).start()
@@ -50,4 +54,4 @@ class DaemonThreads:
         while (function := self._work.get()) is not None:
             function()
             with self._lock:
-                self._slots.release()
+                self._taken -= 1

@@ -8,7 +8,6 @@ from collector_mesh.adapters.wire.generated import link_pb2 as pb
 from collector_mesh.domain.model.call import NO_HINTS
 from collector_mesh.domain.model.errors import NO_DETAILS, Executed, clipped
 from collector_mesh.domain.model.frames import (
-    NO_LABELS,
     CallExtra,
     Calls,
     Catalog,
@@ -25,7 +24,7 @@ from collector_mesh.domain.model.frames import (
     ReplyExtra,
 )
 from collector_mesh.domain.model.names import MethodKey
-from collector_mesh.domain.model.snapshot import MethodInfo
+from collector_mesh.domain.model.snapshot import NO_LABELS, MethodInfo
 from collector_mesh.domain.model.status import OK, Metadata, Status
 from collector_mesh.domain.ports.frame_stream import MalformedFrameError
 

@@ -111,7 +111,8 @@ class LinkEngine:
         self._farewell_at_once = False
         self._farewell_by = 0.0
         self._next_tick = now + HELLO_SECONDS
-        self._time = now
+        self.time = now
+        """When it was last told the time."""
         self.on_work: Callable[[], None] = _nobody
         """Called when `next_frame` may have something to give."""
         self.on_over: Callable[[], None] = _nobody
@@ -211,7 +212,7 @@ class LinkEngine:
         self.peer = peer
         self.phase = Phase.OPEN
         # From now on it is time for heartbeats, which may be due before a hello would have been late.
-        self._next_tick = min(self._next_tick, self._health.next_look(self._time))
+        self._next_tick = min(self._next_tick, self._health.next_look(self.time))
         self._outbox.narrow(peer.limits.window)
         inbox = self._inbox
         inbox.peer_id = peer.collector_id
@@ -267,7 +268,7 @@ class LinkEngine:
         outbox = self._outbox
         outbox.put(taken, value)
         if outbox.reply_bytes > self._queue_bytes:
-            outbox.drop_late_replies(self._time)
+            outbox.drop_late_replies(self.time)
             if outbox.reply_bytes > self._queue_bytes:
                 self.fail(
                     f"{quoted(self.peer_id)} is a slow consumer: {outbox.reply_bytes} bytes of replies wait"
@@ -343,7 +344,7 @@ class LinkEngine:
             return
         self.has_failed = True
         self._farewell, self._farewell_at_once = (code, clipped(reason)), True
-        self._farewell_by = self._time + FAREWELL_SECONDS
+        self._farewell_by = self.time + FAREWELL_SECONDS
         self.on_work()
 
     # ---- what comes in -----------------------------------------------------------------------------
@@ -357,7 +358,7 @@ class LinkEngine:
         """Take what the other side has written."""
         if self.phase is Phase.ENDED or self._farewell_at_once:
             return
-        self._time = now
+        self.time = now
         self._health.heard(now)
         if self.vital is not Vital.LIVE:
             self.vital = Vital.LIVE
@@ -529,7 +530,7 @@ class LinkEngine:
         """Look at deadlines and at the other side's health."""
         if self.phase is Phase.ENDED:
             return
-        self._time = now
+        self.time = now
         late = now - self._next_tick
         if late > _LATE_SECONDS:
             self._health.was_late(late)
@@ -595,7 +596,7 @@ class LinkEngine:
         for sent in sent_whole:
             if not clean:
                 error: MeshError = OutcomeUnknownError(f"outcome unknown: {who}")
-            elif sent.call.deadline <= self._time:
+            elif sent.deadline <= self.time:
                 # It may have run: a reply that is too late is not sent.
                 error = DeadlineExceededError("deadline exceeded")
             else:

@@ -20,21 +20,35 @@ class Cancellable(Protocol):
 
 
 class SentCall:
-    """A call of this side; `settle` is called once with what came of it, unless it is cancelled."""
+    """A call of this side; `settle` is called once with what came of it, unless it is cancelled.
+
+    Args:
+        call: the call.
+        mode: what is wanted of it.
+        answer: given what came of it.
+        deadline: when it is given up, if that is before the call's own deadline.
+    """
 
     # Plain slotted classes, here and below: one of each is made for every call.
-    __slots__ = ("call", "is_done", "mode", "number", "settle", "size")
+    __slots__ = ("_answer", "call", "deadline", "is_done", "mode", "number", "size")
     is_reply = False
 
-    def __init__(self, call: Call, mode: Mode, settle: Callable[[Reply], None]) -> None:
+    def __init__(
+        self, call: Call, mode: Mode, answer: Callable[[Reply], None], deadline: float | None = None
+    ) -> None:
         self.call = call
         self.mode = mode
-        self.settle = settle
+        self._answer = answer
+        self.deadline = call.deadline if deadline is None else deadline
         self.number = 0
         """0 until it has been put into a frame, whole or in part."""
         self.size = 0
         self.is_done = False
         """Whether nobody waits for it anymore."""
+
+    def settle(self, reply: Reply) -> None:
+        """Take what came of it."""
+        self._answer(reply)
 
 
 class TakenCall:

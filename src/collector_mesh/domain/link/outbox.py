@@ -73,10 +73,10 @@ class Outbox:
     def unsent(self) -> Iterator[SentCall]:
         """Calls that have not been put into any frame."""
         for entry in self._small:
-            if type(entry) is SentCall and not entry.is_done:
+            if isinstance(entry, SentCall) and not entry.is_done:
                 yield entry
         for large in self._large:
-            if type(large.entry) is SentCall and not large.entry.number and not large.entry.is_done:
+            if isinstance(large.entry, SentCall) and not large.entry.number and not large.entry.is_done:
                 yield large.entry
 
     def is_partly_sent(self, sent: SentCall) -> bool:
@@ -120,13 +120,13 @@ class Outbox:
 
     def late(self, now: float) -> list[SentCall]:
         """Calls of this side, sent or not, whose time is up."""
-        late = [sent for sent in self.waiting.values() if sent.call.deadline <= now]
-        late += [sent for sent in self.unsent() if sent.call.deadline <= now]
+        late = [sent for sent in self.waiting.values() if sent.deadline <= now]
+        late += [sent for sent in self.unsent() if sent.deadline <= now]
         return late
 
     def take_all(self) -> tuple[list[SentCall], list[SentCall]]:
         """Let go of everything: the link has ended. Gives the calls that cannot have run, and those that may have."""
-        partly = {large.entry.number for large in self._large if type(large.entry) is SentCall}
+        partly = {large.entry.number for large in self._large if isinstance(large.entry, SentCall)}
         not_sent = list(self.unsent())
         not_sent += [sent for sent in self.waiting.values() if sent.number in partly]
         sent_whole = [sent for sent in self.waiting.values() if sent.number not in partly]
@@ -233,8 +233,8 @@ class Outbox:
             small.popleft()
             self._count -= 1
             self._has_left(entry)
-            if type(entry) is SentCall:
-                left = entry.call.deadline - now
+            if isinstance(entry, SentCall):
+                left = entry.deadline - now
                 if left <= 0:
                     expire(entry)
                     continue
@@ -243,7 +243,7 @@ class Outbox:
                 waiting[number] = entry
                 page.add_call(entry, left, entry.call.payload.value, 0)
             else:
-                reply: Reply = entry.reply  # type: ignore[union-attr,assignment]  # only answered ones are queued
+                reply: Reply = entry.reply  # type: ignore[assignment]  # only answered ones are queued
                 if entry.call.deadline + LATE_REPLY_SECONDS < now:
                     continue
                 page.add_reply(entry.number, reply, reply.payload.value, 0)
@@ -272,8 +272,8 @@ class Outbox:
     def _announce(
         self, page: Page, entry: Entry, size: int, now: float, expire: Callable[[SentCall], None]
     ) -> bool:
-        if type(entry) is SentCall:
-            left = entry.call.deadline - now
+        if isinstance(entry, SentCall):
+            left = entry.deadline - now
             if left <= 0:
                 expire(entry)
                 return False
@@ -282,7 +282,7 @@ class Outbox:
             self.waiting[entry.number] = entry
             page.add_call(entry, left, b"", size)
             return True
-        reply: Reply = entry.reply  # type: ignore[union-attr,assignment]  # only answered ones are queued
+        reply: Reply = entry.reply  # type: ignore[assignment]  # only answered ones are queued
         if entry.call.deadline + LATE_REPLY_SECONDS < now:
             return False
         page.add_reply(entry.number, reply, b"", size)

@@ -1,10 +1,13 @@
 """How many links a collector has, and how they are kept."""
 
+from collections.abc import Mapping
+
 import attrs
 from attrs.validators import ge
 
 from collector_mesh.domain.link.batching import Batching
 from collector_mesh.domain.link.health import Heartbeats
+from collector_mesh.domain.model.snapshot import NO_LABELS
 
 
 @attrs.frozen
@@ -20,6 +23,8 @@ class LinkRules:
         goodbye: seconds that links get to say goodbye when all of them end.
         batching: how calls are put into frames.
         heartbeats: when to send signs of life.
+        labels: what this side says of itself.
+        weight: its share of calls beside others.
     """
 
     max_links: int = attrs.field(default=1024, validator=ge(1))
@@ -30,3 +35,5 @@ class LinkRules:
     goodbye: float = 2.0
     batching: Batching = attrs.field(factory=Batching)
     heartbeats: Heartbeats = attrs.field(factory=Heartbeats)
+    labels: Mapping[str, str] = NO_LABELS
+    weight: int = 1

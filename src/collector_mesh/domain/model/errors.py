@@ -10,6 +10,9 @@ MAX_QUOTED = 100
 MAX_TEXT_BYTES = 1024
 """Longest message of a status, in bytes of UTF-8."""
 
+MAX_DETAIL_BYTES = 2048
+"""Longest value of a detail of a status, in bytes of UTF-8."""
+
 NO_DETAILS: Mapping[str, str] = MappingProxyType({})
 
 
@@ -43,10 +46,10 @@ def text_of(error: BaseException) -> str:
         return type(error).__name__
 
 
-def clipped(text: str) -> str:
-    """A text as it may travel: valid UTF-8 of at most `MAX_TEXT_BYTES` bytes."""
+def clipped(text: str, most: int = MAX_TEXT_BYTES) -> str:
+    """A text as it may travel: valid UTF-8 of at most so many bytes."""
     data = text.encode("utf-8", "backslashreplace")
-    return data[:MAX_TEXT_BYTES].decode("utf-8", "ignore")
+    return data[:most].decode("utf-8", "ignore")
 
 
 class MeshError(Exception):

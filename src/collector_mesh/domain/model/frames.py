@@ -6,14 +6,13 @@ encoding once per field and frame. Names are sent once and are numbers from then
 
 from collections.abc import Mapping
 from enum import IntEnum
-from types import MappingProxyType
 
 import attrs
 
 from collector_mesh.domain.model.call import NO_HINTS
 from collector_mesh.domain.model.errors import Executed
 from collector_mesh.domain.model.names import MethodKey
-from collector_mesh.domain.model.snapshot import MethodInfo
+from collector_mesh.domain.model.snapshot import NO_LABELS, MethodInfo
 from collector_mesh.domain.model.status import OK, Metadata, Status
 
 PROTOCOL_VERSION = 1
@@ -21,8 +20,6 @@ PROTOCOL_VERSION = 1
 
 NO_LIMIT = (1 << 32) - 1
 """Stands for a call without a deadline where its remaining milliseconds are told."""
-
-NO_LABELS: Mapping[str, str] = MappingProxyType({})
 
 
 class Role(IntEnum):

@@ -1,16 +1,47 @@
 """A collector at one moment, as people and programs look at it."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Literal
 
 import attrs
 
 from collector_mesh.domain.model.names import MethodKey
 
+NO_LABELS: Mapping[str, str] = MappingProxyType({})
+
 State = Literal["live", "suspect", "draining", "reconnecting", "dead"]
 """How a peer is: well; not heard of for a while; about to leave; gone and dialed again; gone."""
 
 Carrier = Literal["link", "unary"]
 """How calls reach a peer: over a link, or with one RPC each."""
+
+
+@attrs.frozen
+class StandingInfo:
+    """What is known of a peer in one namespace, from the calls that were sent to it.
+
+    Attributes:
+        namespace: which namespace.
+        in_flight: calls sent there and not answered yet.
+        latency: what a call takes, in seconds: an average that jumps to each peak and falls slowly.
+        p99: what 99 of 100 calls take at most, in seconds; None until it is known.
+        score: what the next call there is thought to cost, in seconds.
+        success_share: of the calls of the last half minute; None where there were none.
+        breaker: `closed`, `open`, or `probing` when the next call is the probe.
+        open_for: seconds until the next probe may go; 0 unless it is open.
+        retries_left: how many retries its failures may cause now.
+    """
+
+    namespace: str
+    in_flight: int
+    latency: float
+    p99: float | None
+    score: float
+    success_share: float | None
+    breaker: str
+    open_for: float
+    retries_left: float
 
 
 @attrs.frozen
@@ -30,6 +61,9 @@ class ConnectionInfo:
         age: since when there is this connection, in seconds.
         round_trip: of the last heartbeat that was answered, in seconds; None if there was none.
         methods: how many methods it says that it serves; None where it does not say.
+        labels: what it says of itself.
+        weight: its share of calls beside others.
+        standings: what is known of it in each namespace that calls were routed in.
     """
 
     peer_id: str
@@ -44,6 +78,9 @@ class ConnectionInfo:
     age: float = 0.0
     round_trip: float | None = None
     methods: int | None = None
+    labels: Mapping[str, str] = NO_LABELS
+    weight: int = 1
+    standings: tuple[StandingInfo, ...] = ()
 
 
 @attrs.frozen
@@ -88,6 +125,10 @@ class Snapshot:
         outgoing: calls under way out of here, local ones included.
         clients: links of programs outside the mesh.
         ended: the links that have ended last, the latest first.
+        counts: what has happened since the start; see `Counts`.
+        labels: what it says of itself.
+        weight: its share of calls beside others.
+        shares: calls under way out of here by namespace, as far as there are any.
     """
 
     collector_id: str
@@ -101,6 +142,10 @@ class Snapshot:
     outgoing: int = 0
     clients: int = 0
     ended: tuple[LinkEnd, ...] = ()
+    counts: Mapping[str, int] = MappingProxyType({})
+    labels: Mapping[str, str] = NO_LABELS
+    weight: int = 1
+    shares: tuple[tuple[str, int], ...] = ()
 
 
 @attrs.frozen
@@ -111,11 +156,15 @@ class CandidateInfo:
         collector_id: which.
         fit: whether the call may go there.
         reason: why, in words.
+        score: what the call is thought to cost there, in seconds; less is better. None where nothing is known.
+        hops: how often it would be passed on from there.
     """
 
     collector_id: str
     fit: bool
     reason: str
+    score: float | None = None
+    hops: int = 0
 
 
 @attrs.frozen
@@ -125,11 +174,15 @@ class Explanation:
     Attributes:
         key: the method that is asked for.
         candidates: this collector first, then its peers by id; the call goes to this one if it is
-            fit, else to one of the fit peers.
+            fit, else to one of the fit peers; to one that passes it on only if nobody who has the method is fit.
+        balancing: name of the strategy that chooses among peers.
+        note: what holds for all of them, empty if there is nothing to say.
     """
 
     key: MethodKey
     candidates: tuple[CandidateInfo, ...]
+    balancing: str = ""
+    note: str = ""
 
     @property
     def fit(self) -> tuple[str, ...]:

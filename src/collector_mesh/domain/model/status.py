@@ -6,6 +6,7 @@ from typing import TypeVar
 import attrs
 
 from collector_mesh.domain.model.errors import (
+    MAX_DETAIL_BYTES,
     NO_DETAILS,
     Executed,
     MeshError,
@@ -46,7 +47,9 @@ NO_PAYLOAD = Payload()
 
 def status_of(error: MeshError) -> Status:
     """What other programs see of an error."""
-    details = {clipped(str(key)): clipped(str(value)) for key, value in error.details.items()}
+    details = {
+        clipped(str(key)): clipped(str(value), MAX_DETAIL_BYTES) for key, value in error.details.items()
+    }
     return Status(error.code, clipped(text_of(error)), details or NO_DETAILS)
 
 
@@ -61,6 +64,7 @@ class Reply:
         handled_by: id of the collector whose handler ran, empty if none did.
         executed: whether a handler ran.
         metadata: pairs that came with the reply.
+        tried: who was tried, in order, where that says more than `handled_by`; see `attempts`.
     """
 
     status: Status
@@ -68,6 +72,12 @@ class Reply:
     handled_by: str = ""
     executed: Executed = Executed.NO
     metadata: Metadata = ()
+    tried: tuple[str, ...] = ()
+
+    @property
+    def attempts(self) -> tuple[str, ...]:
+        """Ids of the collectors that were tried, in order: the last one is whose outcome this is."""
+        return self.tried or ((self.handled_by,) if self.handled_by else ())
 
     @classmethod
     def refused(cls, error: MeshError) -> "Reply":

@@ -1,31 +1,133 @@
-"""How much is done at once; what is beyond is shed, never queued."""
+"""How much is done at once; what is beyond is shed, never queued, and no namespace starves the others."""
 
-import attrs
+from collections.abc import Callable
 
 from collector_mesh.domain.model.errors import OverloadedError
 
 RETRY_AFTER = 0.1
 """When a shed caller may come back, in seconds."""
 
+CONTENDED_SECONDS = 1.0
+"""So long after somebody was refused, shares bind."""
 
-# Not frozen: the dispatcher and the executor count in it, at every call.
-@attrs.define
-class Slots:
-    """A counter with a limit: handlers that run, or calls under way out of here."""
+_REMEMBERED_SECONDS = 60.0
+"""How long after it has last asked a namespace has a place kept for it."""
 
-    limit: int
-    taken: int = 0
+_MAX_IDLE = 1024
 
-    def take(self) -> None:
-        """Take a slot.
 
-        Raises:
-            OverloadedError: there is none.
-        """
-        if self.taken >= self.limit:
-            raise OverloadedError.after(RETRY_AFTER)
-        self.taken += 1
+class Share:
+    """What one namespace has taken."""
+
+    __slots__ = ("_admission", "asked_at", "limit", "namespace", "peak", "taken")
+
+    def __init__(self, admission: "Admission", namespace: str, limit: int | None) -> None:
+        self._admission = admission
+        self.namespace = namespace
+        self.limit = limit
+        self.taken = 0
+        self.peak = 0
+        """Most that were taken at once of late, while shares bind."""
+        self.asked_at = 0.0
 
     def release(self) -> None:
         """Give a slot back."""
         self.taken -= 1
+        self._admission.taken -= 1
+
+
+class Admission:
+    """A limit on handlers that run, or on calls under way out of here, shared fairly by namespaces.
+
+    A lone namespace may use all of it. While somebody is being refused, a namespace that has more than its
+    fair share leaves room for what the others have needed of late, up to their fair shares (max-min fairness).
+
+    Args:
+        limit: slots of all namespaces.
+        limits: gives the limit of a namespace, or None where it has none of its own.
+        now: the time, in seconds.
+        on_shed: told of the namespace of each call that is shed.
+    """
+
+    def __init__(
+        self,
+        limit: int,
+        limits: Callable[[str], int | None],
+        *,
+        now: Callable[[], float],
+        on_shed: Callable[[str], None],
+    ) -> None:
+        self.limit = limit
+        self.taken = 0
+        self._limits = limits
+        self._now = now
+        self._on_shed = on_shed
+        self._shares: dict[str, Share] = {}
+        self._is_contended = False
+        self._contended_until = 0.0
+        self._aged_at = 0.0
+
+    def take(self, namespace: str) -> Share:
+        """Take a slot; it is given back by the `release` of what this gives.
+
+        Raises:
+            OverloadedError: there is none for this namespace.
+        """
+        share = self._shares.get(namespace)
+        if share is None:
+            share = self._new_share(namespace)
+        is_over = share.limit is not None and share.taken >= share.limit
+        if self.taken >= self.limit or self._is_contended or is_over:
+            self._consider(share, is_over=is_over)
+        share.taken += 1
+        self.taken += 1
+        return share
+
+    @property
+    def shares(self) -> tuple[tuple[str, int], ...]:
+        """What each namespace has taken, in order of their names."""
+        return tuple((name, share.taken) for name, share in sorted(self._shares.items()) if share.taken)
+
+    def _consider(self, share: Share, *, is_over: bool) -> None:
+        now = self._now()
+        if now >= self._contended_until:
+            self._is_contended = False
+        share.asked_at = now
+        if not is_over and self.taken < self.limit and not self._is_contended:
+            return
+        if not is_over:
+            share.peak = max(share.peak, share.taken + 1)
+            self._age(now)
+            if self.taken < self.limit and self._has_room_for(share, now):
+                return
+            # Its own limit says nothing about the others.
+            self._is_contended = True
+            self._contended_until = now + CONTENDED_SECONDS
+        self._on_shed(share.namespace)
+        raise OverloadedError.after(RETRY_AFTER)
+
+    def _has_room_for(self, share: Share, now: float) -> bool:
+        others = [
+            other
+            for other in self._shares.values()
+            if other is not share and (other.taken or now - other.asked_at < _REMEMBERED_SECONDS)
+        ]
+        fair = max(1, self.limit // (len(others) + 1))
+        if share.taken < fair:
+            return True
+        kept = sum(max(0, min(fair, 2 * other.peak + 1) - other.taken) for other in others)
+        return self.taken + kept < self.limit
+
+    def _age(self, now: float) -> None:
+        if now - self._aged_at >= CONTENDED_SECONDS:
+            self._aged_at = now
+            for share in self._shares.values():
+                share.peak = max(share.taken, share.peak // 2)
+
+    def _new_share(self, namespace: str) -> Share:
+        if len(self._shares) >= _MAX_IDLE:
+            # Callers name namespaces as they like.
+            self._shares = {name: share for name, share in self._shares.items() if share.taken}
+        share = self._shares[namespace] = Share(self, namespace, self._limits(namespace))
+        share.asked_at = self._now()
+        return share

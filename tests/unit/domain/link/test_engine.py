@@ -7,6 +7,7 @@ from tests.unit.domain.link.wires import ECHO, Outcome, Wire, answer, opened
 
 from collector_mesh.domain.link.batching import Batching
 from collector_mesh.domain.link.engine import Phase
+from collector_mesh.domain.link.entries import SentCall
 from collector_mesh.domain.model.call import Call, Origin
 from collector_mesh.domain.model.errors import Executed
 from collector_mesh.domain.model.frames import (
@@ -385,8 +386,9 @@ def test_a_settled_call_can_cancel_another_one_that_is_late_too() -> None:
         for other in others:
             wire.left.engine.cancel(other.sent)
 
-    first, second = wire.left.send_bytes(1, timeout=1.0), wire.left.send_bytes(1, timeout=1.0)
-    first.sent.settle = settle_first
+    first = SentCall(Call(ECHO, deadline=wire.now + 1.0), Mode.SERVE, settle_first)
+    wire.left.engine.send(first)
+    second = wire.left.send_bytes(1, timeout=1.0)
     others.append(second)
     wire.settle()
 
@@ -403,8 +405,8 @@ def test_a_settled_call_can_cancel_another_one_when_the_link_ends() -> None:
         for other in others:
             wire.left.engine.cancel(other.sent)
 
-    first, second = wire.left.send(), wire.left.send()
-    first.sent.settle = settle_first
+    wire.left.engine.send(SentCall(Call(ECHO), Mode.SERVE, settle_first))
+    second = wire.left.send()
     others.append(second)
 
     wire.cut()

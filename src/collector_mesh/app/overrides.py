@@ -1,0 +1,147 @@
+"""Settings for some namespaces, services or methods, and the policies that come of all settings."""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+import attrs
+
+from collector_mesh.app.settings import Settings, SettingsError
+from collector_mesh.domain.model.errors import InvalidCallError
+from collector_mesh.domain.model.names import check_identifiers, check_name
+from collector_mesh.domain.policies.attempt_time import AttemptTime
+from collector_mesh.domain.policies.breaker import BreakerRules
+from collector_mesh.domain.policies.policy import Policies, Policy
+from collector_mesh.domain.policies.retry import Retry
+from collector_mesh.domain.policies.retry_budget import RetryBudget
+from collector_mesh.domain.policies.standing import StandingRules
+
+OF_METHODS = frozenset(
+    {
+        "default_timeout",
+        "balancing",
+        "max_attempts",
+        "retry_first",
+        "retry_cap",
+        "attempt_floor",
+        "attempt_share",
+        "attempt_p99s",
+        "max_ejected",
+    }
+)
+"""What can be set for a namespace, a service or a method."""
+
+OF_NAMESPACES = frozenset(
+    {
+        "max_running",
+        "max_outgoing",
+        "latency_decay",
+        "failure_penalty",
+        "failure_decay",
+        "retry_share",
+        "retry_rate",
+        "retry_window",
+        "breaker",
+        "breaker_failures",
+        "breaker_quiet",
+        "breaker_success_share",
+        "breaker_min_calls",
+        "breaker_window",
+        "breaker_first",
+        "breaker_cap",
+        "relay",
+    }
+)
+"""What can be set for a namespace: breakers, budgets and latencies are kept for each peer and namespace."""
+
+
+def policies_of(settings: Settings, *, balancers: Mapping[str, object]) -> Policies:
+    """The policies that settings with their overrides make.
+
+    Raises:
+        SettingsError: an override is not what it may be, or there is no strategy of that name.
+    """
+    whole: dict[str, Settings] = {}
+    # The wider ones first: the narrower ones begin with what they say.
+    for name in sorted(settings.overrides, key=_narrowness):
+        base = next((whole[wider] for wider in _wider(name) if wider in whole), settings)
+        whole[name] = _overridden(base, name, settings.overrides[name])
+    for name, made in {"": settings, **whole}.items():
+        if made.balancing not in balancers:
+            where = f"overrides.{name!r}: " if name else ""
+            known = ", ".join(balancers)
+            raise SettingsError(f"{where}balancing must be one of {known}, got {made.balancing!r}")
+    return Policies(_policy(settings), {name: _policy(made) for name, made in whole.items()})
+
+
+def namespace_limits(settings: Settings, key: str) -> Callable[[str], int | None]:
+    """Gives the value that overrides have for a namespace, or None where they have none."""
+    limits = {name: value[key] for name, value in settings.overrides.items() if key in value}
+    return limits.get
+
+
+def _narrowness(name: str) -> int:
+    return 0 if "/" not in name else 2 if "." in name.partition("/")[2] else 1
+
+
+def _wider(name: str) -> list[str]:
+    """The names of what contains it, the narrowest first."""
+    namespace, _, rest = name.partition("/")
+    service = rest.rpartition(".")[0]
+    return [f"{namespace}/{service}", namespace] if service else [namespace] if rest else []
+
+
+def _overridden(base: Settings, name: str, values: object) -> Settings:
+    where = f"overrides.{name!r}"
+    namespace, slash, rest = name.partition("/")
+    service, _, method = rest.rpartition(".")
+    try:
+        check_name("namespace", namespace)
+        if slash:
+            check_identifiers("service", service or rest)
+        if service:
+            check_identifiers("method", method)
+    except InvalidCallError as error:
+        raise SettingsError(f"{where}: {error}") from error
+    if not isinstance(values, Mapping):
+        raise SettingsError(f"{where} must be a table, got {values!r}")
+    allowed = OF_METHODS if slash else OF_METHODS | OF_NAMESPACES
+    for key in values:
+        if key in OF_NAMESPACES and slash:
+            raise SettingsError(f"{where}: {key} can be set for a collector or a namespace only")
+        if key not in allowed:
+            raise SettingsError(
+                f"{where}: {key!r} cannot be set here, allowed are {', '.join(sorted(allowed))}"
+            )
+    try:
+        return attrs.evolve(base, overrides=MappingProxyType({}), **values)
+    except SettingsError as error:
+        raise SettingsError(f"{where}: {error}") from error
+
+
+def _policy(settings: Settings) -> Policy:
+    return Policy(
+        timeout=settings.default_timeout,
+        balancing=settings.balancing,
+        max_ejected=settings.max_ejected,
+        relays=settings.relay,
+        retry=Retry(settings.max_attempts, first=settings.retry_first, cap=settings.retry_cap),
+        attempt=AttemptTime(
+            floor=settings.attempt_floor, share=settings.attempt_share, p99s=settings.attempt_p99s
+        ),
+        standing=StandingRules(
+            latency_decay=settings.latency_decay,
+            penalty=settings.failure_penalty,
+            penalty_decay=settings.failure_decay,
+            breaker=BreakerRules(
+                is_on=settings.breaker,
+                failures=settings.breaker_failures,
+                quiet=settings.breaker_quiet,
+                success_share=settings.breaker_success_share,
+                min_calls=settings.breaker_min_calls,
+                window=settings.breaker_window,
+                first=settings.breaker_first,
+                cap=settings.breaker_cap,
+            ),
+            budget=RetryBudget(settings.retry_share, settings.retry_rate, settings.retry_window),
+        ),
+    )

@@ -1,0 +1,59 @@
+"""What has become of a call so far."""
+
+from collector_mesh.domain.candidates import Candidate
+from collector_mesh.domain.model.call import Call
+from collector_mesh.domain.model.errors import Executed
+from collector_mesh.domain.model.status import Reply
+from collector_mesh.domain.policies.standing import Standing
+
+
+class Course:
+    """The attempts of one call, and what came of the last one."""
+
+    __slots__ = ("asked", "call", "failed", "is_free", "last", "may_have_run", "tried")
+
+    def __init__(self, call: Call) -> None:
+        self.call = call
+        self.asked: dict[str, None] = dict.fromkeys(call.visited)
+        """Who is not asked anymore: it has been tried, lacks the method, or has passed the call on."""
+        if call.caller:
+            self.asked[call.caller] = None
+        self.tried: list[str] = []
+        """Who was tried, in this order."""
+        self.last: Reply | None = None
+        """What came of the last attempt."""
+        self.failed: Standing | None = None
+        """Of the peer whose attempt has failed; the next one is at the expense of its budget."""
+        self.is_free = False
+        """Whether the next attempt is at nobody's expense."""
+        self.may_have_run = False
+        """Whether the call goes on only to a collector that says that it may run twice."""
+
+    @property
+    def attempts(self) -> int:
+        """How many there were."""
+        return len(self.tried)
+
+    def is_idempotent(self, candidate: Candidate | None) -> bool:
+        """Whether the call may run twice: the caller says so, or does not say and the peer does."""
+        said = self.call.idempotent
+        if said is None:
+            said = self.call.hints.get("idempotent") == "true" or None
+        return candidate is not None and candidate.is_idempotent if said is None else said
+
+    def took(self, candidate: Candidate, reply: Reply) -> None:
+        """Take down what came of an attempt at a peer."""
+        self.asked[candidate.peer_id] = None
+        # Whoever passes calls on tells whom it has tried.
+        self.tried += reply.tried or (candidate.peer_id,)
+        self.last = reply
+        self.failed = candidate.standing
+        self.is_free = candidate.is_leaving and reply.executed is Executed.NO
+        if reply.executed is not Executed.NO:
+            self.may_have_run = True
+
+    def result(self, reply: Reply) -> Reply:
+        """The reply, with those who were tried before it."""
+        if self.tried and (len(self.tried) > 1 or reply.status.code != 200):
+            reply.tried = tuple(self.tried)
+        return reply

@@ -1,0 +1,74 @@
+"""What has happened in a collector since its start, as numbers."""
+
+from collections.abc import Mapping
+
+_MAX_NAMESPACES = 1000
+
+
+class Counts:
+    """Counters; each only grows. Plain attributes, because calls count in them."""
+
+    __slots__ = (
+        "attempts",
+        "breakers_opened",
+        "breakers_shut",
+        "outcomes",
+        "passed_on",
+        "retries",
+        "retries_refused",
+        "shed",
+        "succeeded",
+        "timed_out_attempts",
+    )
+
+    def __init__(self) -> None:
+        self.succeeded = 0
+        """Calls dispatched here that a handler has answered with 200."""
+        self.outcomes: dict[int, int] = {}
+        """Other outcomes of calls dispatched here, by code."""
+        self.attempts = 0
+        """Attempts at peers, those that were told that the method is not there included."""
+        self.retries = 0
+        """Attempts after the first one of a call."""
+        self.retries_refused = 0
+        """Retries that a budget has refused."""
+        self.timed_out_attempts = 0
+        """Attempts that were given up before the deadline of their call."""
+        self.passed_on = 0
+        """Calls of peers that were passed on to other peers."""
+        self.shed: dict[str, int] = {}
+        """Calls that were refused because this collector was at its limit, by namespace."""
+        self.breakers_opened = 0
+        """Ejections: breakers that have opened, of any peer and namespace."""
+        self.breakers_shut = 0
+        """Breakers that have shut after a probe."""
+
+    def count(self, code: int) -> None:
+        """Count the outcome of a call."""
+        if code == 200:
+            self.succeeded += 1
+        else:
+            self.outcomes[code] = self.outcomes.get(code, 0) + 1
+
+    def count_shed(self, namespace: str) -> None:
+        """Count a call that was shed."""
+        if namespace not in self.shed and len(self.shed) >= _MAX_NAMESPACES:
+            # Callers name namespaces as they like.
+            namespace = "others"
+        self.shed[namespace] = self.shed.get(namespace, 0) + 1
+
+    def as_mapping(self) -> Mapping[str, int]:
+        """All of them by name, with `outcome_CODE` for outcomes and `shed_NAMESPACE` for what was shed."""
+        named = {
+            "outcome_200": self.succeeded,
+            **{f"outcome_{code}": count for code, count in sorted(self.outcomes.items())},
+            "attempts": self.attempts,
+            "retries": self.retries,
+            "retries_refused": self.retries_refused,
+            "timed_out_attempts": self.timed_out_attempts,
+            "passed_on": self.passed_on,
+            "breakers_opened": self.breakers_opened,
+            "breakers_shut": self.breakers_shut,
+            **{f"shed_{namespace}": count for namespace, count in sorted(self.shed.items())},
+        }
+        return {name: count for name, count in named.items() if count}

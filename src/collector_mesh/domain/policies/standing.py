@@ -1,0 +1,300 @@
+"""What is known of a peer in one namespace, from the calls that were sent to it."""
+
+from collections.abc import Callable
+from enum import Enum
+from math import exp, inf
+
+import attrs
+from attrs.validators import ge, gt
+
+from collector_mesh.domain.model.snapshot import StandingInfo
+from collector_mesh.domain.policies.breaker import Breaker, BreakerRules
+from collector_mesh.domain.policies.history import History
+from collector_mesh.domain.policies.latency import Histogram
+from collector_mesh.domain.policies.retry_budget import RetryBudget
+from collector_mesh.domain.ports.randomness import Randomness
+
+_LEAST_LATENCY = 1e-6
+_FORGET_PENALTY = 20.0
+"""Seconds after which what is left of a penalty is less than a call may take."""
+
+_AGE_SECONDS = 10
+"""How often the histogram forgets half of what it knows."""
+
+
+class Outcome(Enum):
+    """What came of an attempt, as far as it tells how the peer is."""
+
+    SUCCESS = "success"
+    """A handler has run, whatever it said."""
+
+    ANSWER = "answer"
+    """The peer has refused the call, and rightly so: a mistake of the caller's."""
+
+    BUSY = "busy"
+    """The peer is over its limit."""
+
+    FAILURE = "failure"
+    """It could not be reached, has died, did not answer in time, or cannot take calls."""
+
+    NOTHING = "nothing"
+    """The caller has gone, or the peer could not help it."""
+
+
+@attrs.frozen
+class StandingRules:
+    """How the standing of a peer comes about.
+
+    Attributes:
+        latency_decay: seconds in which a peak of latency falls to a third.
+        penalty: what a failure adds to the latency, in seconds.
+        penalty_decay: seconds in which that falls to a third.
+        breaker: when it gets no calls.
+        budget: how many retries its failures may cause.
+    """
+
+    latency_decay: float = attrs.field(default=10.0, validator=gt(0))
+    penalty: float = attrs.field(default=5.0, validator=ge(0))
+    penalty_decay: float = attrs.field(default=1.0, validator=gt(0))
+    breaker: BreakerRules = attrs.field(factory=BreakerRules)
+    budget: RetryBudget = attrs.field(factory=RetryBudget)
+
+
+class Standing:
+    """One peer in one namespace: calls in flight, latency, failures, breaker, retry budget; under 2 KiB.
+
+    Args:
+        peer_id: which peer.
+        namespace: in which namespace.
+        rules: how it comes about.
+        now: the time.
+        latency: what to begin with, in seconds.
+        on_turn: told of the standing when its breaker has opened (True) or shut (False).
+    """
+
+    __slots__ = (
+        "_aged",
+        "_calls",
+        "_failed_at",
+        "_failures",
+        "_histogram",
+        "_last_success",
+        "_next_roll",
+        "_on_turn",
+        "_row",
+        "_since",
+        "_stamp",
+        "breaker",
+        "history",
+        "hold",
+        "in_flight",
+        "latency",
+        "namespace",
+        "p99",
+        "peer_id",
+        "rules",
+    )
+
+    def __init__(
+        self,
+        peer_id: str,
+        namespace: str,
+        rules: StandingRules,
+        *,
+        now: float,
+        latency: float,
+        on_turn: Callable[["Standing", bool], None],
+    ) -> None:
+        self.peer_id = peer_id
+        self.namespace = namespace
+        self.rules = rules
+        self.breaker = Breaker(rules.breaker)
+        self.history = History()
+        self.in_flight = 0
+        self.latency = latency
+        """Peak-EWMA at the time of the last sample, in seconds; see `latency_now`."""
+        self.p99 = inf
+        """What 99 of 100 calls take at most, in seconds; `inf` until it is known."""
+        self.hold = 0.0
+        """Until when it is not simply fit: busy, or `inf` while the breaker is open."""
+        self._histogram = Histogram()
+        self._stamp = now
+        self._since = now
+        self._last_success = now
+        self._row = 0
+        self._failed_at = -inf
+        self._calls = 0
+        self._failures = 0
+        self._aged = 0
+        self._next_roll = now + 1.0
+        self._on_turn = on_turn
+
+    # ---- questions -----------------------------------------------------------------------------------
+
+    def score(self, now: float) -> float:
+        """What the next call there is thought to cost, in seconds: (in flight + 1) x latency.
+
+        Source: peak-EWMA as in Finagle's load balancer, in P. Mitzenmacher's choice of two.
+        """
+        if self.hold == inf and self.breaker.lets(now):
+            # The next call is the probe, or the peer would never be found to be well again.
+            return 0.0
+        latency = self.latency
+        age = now - self._stamp
+        if age > 0.1:
+            latency *= exp(-age / self.rules.latency_decay)
+        latency = max(latency, _LEAST_LATENCY)
+        failed = now - self._failed_at
+        if failed < _FORGET_PENALTY:
+            latency += self.rules.penalty * exp(-failed / self.rules.penalty_decay)
+        return (self.in_flight + 1) * latency
+
+    def busy_for(self, now: float) -> float:
+        """For how many seconds it has said that it is over its limit."""
+        return 0.0 if self.breaker.is_open else max(0.0, self.hold - now)
+
+    def budget_left(self, now: float) -> float:
+        """How many retries its failures may cause now."""
+        self._roll(now)
+        return self.rules.budget.left(self.history, now)
+
+    def success_share(self, now: float) -> float | None:
+        """The share of successes among the calls of the last half minute; None where there were none."""
+        self._roll(now)
+        window = self.rules.breaker.window
+        calls = self.history.calls(now, window)
+        return 1.0 - self.history.failures(now, window) / calls if calls else None
+
+    def info(self, now: float) -> StandingInfo:
+        """The standing as a snapshot shows it."""
+        breaker = self.breaker
+        state = "closed" if not breaker.is_open else "probing" if breaker.lets(now) else "open"
+        return StandingInfo(
+            self.namespace,
+            self.in_flight,
+            self.latency,
+            None if self.p99 == inf else self.p99,
+            self.score(now),
+            self.success_share(now),
+            state,
+            max(0.0, breaker.probes_at - now) if breaker.is_open else 0.0,
+            max(0.0, self.budget_left(now)),
+        )
+
+    # ---- what happens --------------------------------------------------------------------------------
+
+    def begun(self, now: float) -> bool:
+        """An attempt goes there; gives whether it is the probe."""
+        self.in_flight += 1
+        if self.hold == inf and self.breaker.lets(now):
+            self.breaker.probe(now)
+            return True
+        return False
+
+    def succeeded(self, began: float, now: float) -> None:
+        """A handler has run there."""
+        # On the way of every call that leaves: what is done here is seen in the benchmark.
+        self.in_flight -= 1
+        # What was sent before the peer came back tells of how it was before.
+        if began >= self._since:
+            took = now - began
+            latency = self.latency
+            if took >= latency:
+                self.latency = took
+            else:
+                self.latency = took + (latency - took) * exp((self._stamp - now) / self.rules.latency_decay)
+            self._stamp = now
+            self._histogram.add(took)
+        self._row = 0
+        self._last_success = now
+        self._calls += 1
+        if now >= self._next_roll:
+            self._roll(now)
+
+    def ended(
+        self,
+        outcome: Outcome,
+        began: float,
+        now: float,
+        dice: Randomness,
+        *,
+        is_probe: bool = False,
+        retry_after: float = 0.0,
+    ) -> None:
+        """Something has come of an attempt; `retry_after` in seconds where the peer is busy."""
+        if outcome is Outcome.SUCCESS:
+            self.succeeded(began, now)
+        else:
+            self.in_flight -= 1
+        breaker = self.breaker
+        if outcome is Outcome.NOTHING:
+            if is_probe:
+                breaker.relent(now)
+            return
+        if outcome in (Outcome.SUCCESS, Outcome.ANSWER):
+            if is_probe and breaker.is_open:
+                self._shut(now)
+            return
+        self._row += 1
+        self._calls += 1
+        if outcome is Outcome.FAILURE:
+            self._failed_at = now
+            self._failures += 1
+        elif not breaker.is_open:
+            self.hold = now + retry_after
+        self._roll(now)
+        if breaker.is_open:
+            if is_probe:
+                breaker.open(now, dice)
+        elif self._has_failed(now):
+            breaker.open(now, dice)
+            self.hold = inf
+            self._on_turn(self, True)
+
+    def retried(self, now: float) -> None:
+        """An attempt that has failed there is followed by another one elsewhere."""
+        self.history.add(now, retries=1)
+
+    def came_back(self, now: float, latency: float) -> None:
+        """The peer was gone and is back: it begins anew, and if its breaker is open the next call is the probe."""
+        self.latency = latency
+        self._stamp = self._since = self._last_success = now
+        self._row = 0
+        self._failed_at = -inf
+        self._histogram.clear()
+        self.p99 = inf
+        if self.breaker.is_open:
+            self.breaker.relent(now)
+        else:
+            self.hold = 0.0
+
+    def _shut(self, now: float) -> None:
+        self.breaker.shut(now)
+        self.hold = 0.0
+        self._row = 0
+        self._failed_at = -inf
+        # What has opened it must not open it again.
+        self.history.clear()
+        self._on_turn(self, False)
+
+    def _has_failed(self, now: float) -> bool:
+        rules = self.rules.breaker
+        if not rules.is_on:
+            return False
+        if self._row >= rules.failures and now - self._last_success >= rules.quiet:
+            return True
+        failures = self.history.failures(now, rules.window)
+        return rules.are_too_many(failures, self.history.calls(now, rules.window))
+
+    def _roll(self, now: float) -> None:
+        """Take down what was counted since the last time."""
+        self.history.add(now, calls=self._calls, failures=self._failures)
+        self._calls = self._failures = 0
+        if now < self._next_roll:
+            return
+        self._next_roll = now + 1.0
+        self.p99 = self._histogram.quantile(0.99)
+        self._aged += 1
+        if self._aged >= _AGE_SECONDS:
+            self._aged = 0
+            self._histogram.age()
