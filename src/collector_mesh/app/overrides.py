@@ -10,6 +10,7 @@ from collector_mesh.domain.model.errors import InvalidCallError
 from collector_mesh.domain.model.names import check_identifiers, check_name
 from collector_mesh.domain.policies.attempt_time import AttemptTime
 from collector_mesh.domain.policies.breaker import BreakerRules
+from collector_mesh.domain.policies.load import LoadRules
 from collector_mesh.domain.policies.policy import Policies, Policy
 from collector_mesh.domain.policies.retry import Retry
 from collector_mesh.domain.policies.retry_budget import RetryBudget
@@ -129,9 +130,11 @@ def _policy(settings: Settings) -> Policy:
             floor=settings.attempt_floor, share=settings.attempt_share, p99s=settings.attempt_p99s
         ),
         standing=StandingRules(
-            latency_decay=settings.latency_decay,
-            penalty=settings.failure_penalty,
-            penalty_decay=settings.failure_decay,
+            load=LoadRules(
+                latency_decay=settings.latency_decay,
+                penalty=settings.failure_penalty,
+                penalty_decay=settings.failure_decay,
+            ),
             breaker=BreakerRules(
                 is_on=settings.breaker,
                 failures=settings.breaker_failures,

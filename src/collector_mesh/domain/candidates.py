@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from collector_mesh.domain.connection import Connection
 from collector_mesh.domain.model.frames import Mode
+from collector_mesh.domain.policies.load import Load
 from collector_mesh.domain.policies.policy import Policies, Policy
 from collector_mesh.domain.policies.standing import Standing
 from collector_mesh.domain.ports import balancer
@@ -45,7 +46,7 @@ class Candidate:
     @property
     def in_flight(self) -> int:
         """See the port `Candidate`."""
-        return self.standing.in_flight
+        return self.standing.load.in_flight
 
     @property
     def mode(self) -> Mode:
@@ -67,12 +68,14 @@ class Candidate:
 class Pool:
     """Candidates in no particular order: one is added, removed or picked at the same small cost."""
 
-    __slots__ = ("_places", "cache", "key", "members", "panic", "panic_at", "policy")
+    __slots__ = ("_places", "cache", "key", "loads", "members", "panic", "panic_at", "policy")
 
     def __init__(self, key: Any, policy: Policy) -> None:
         self.key = key
         self.policy = policy
         self.members: list[Candidate] = []
+        self.loads: list[Load] = []
+        """Those of the members, in the same order."""
         self.cache: dict[str, Any] = {}
         """What the strategy keeps; empty again when the members have changed."""
         self.panic = False
@@ -84,14 +87,17 @@ class Pool:
         """Add a candidate, which is not in it."""
         self._places[candidate.peer_id] = len(self.members)
         self.members.append(candidate)
+        self.loads.append(candidate.standing.load)
         self.cache = {}
 
     def remove(self, peer_id: str) -> None:
         """Remove a candidate."""
         place = self._places.pop(peer_id)
         last = self.members.pop()
+        self.loads.pop()
         if last.peer_id != peer_id:
             self.members[place] = last
+            self.loads[place] = last.standing.load
             self._places[last.peer_id] = place
         self.cache = {}
 
@@ -142,7 +148,7 @@ class Standings:
 def median(candidates: Sequence[Candidate], besides: str = "") -> float:
     """The median latency of some of the candidates, in seconds, without that of one peer."""
     known = sorted(
-        candidate.standing.latency
+        candidate.standing.load.latency
         for candidate in candidates[:_SAMPLE]
         if candidate.connection.is_up and candidate.peer_id != besides
     )

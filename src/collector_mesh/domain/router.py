@@ -114,19 +114,21 @@ class Router:
         key, topology = call.key, self._topology
         pool = topology.having(key)
         if pool is not None:
-            members = pool.members
+            loads = pool.loads
             if not tried and pool.policy.balancing == DEFAULT_BALANCING:
                 # Nearly always the ones that are drawn are well, and nothing else needs to be asked.
-                count = len(members)
-                first = members[dice.below(count)] if count > 1 else members[0]
-                if first.standing.hold <= now and first.connection.state == "live":
+                count = len(loads)
+                first = dice.below(count) if count > 1 else 0
+                one = loads[first]
+                if one.hold <= now:
                     if count == 1:
-                        return first
-                    second = members[dice.below(count)]
-                    if second is first:
-                        return first
-                    if second.standing.hold <= now and second.connection.state == "live":
-                        return second if second.standing.score(now) < first.standing.score(now) else first
+                        return pool.members[0]
+                    second = dice.below(count)
+                    other = loads[second]
+                    if first == second:
+                        return pool.members[first]
+                    if other.hold <= now:
+                        return pool.members[second if other.score(now) < one.score(now) else first]
             found = self._select(pool, call, tried, (), now, dice)
             if found is not None:
                 return found
@@ -144,12 +146,7 @@ class Router:
         """Whether somebody else is free to take a call over."""
         for pool in self._pools(call.key):
             for member in pool.members:
-                if (
-                    member is not besides
-                    and member.connection.state == "live"
-                    and member.standing.hold <= now
-                    and member.peer_id not in asked
-                ):
+                if member is not besides and member.standing.load.hold <= now and member.peer_id not in asked:
                     return True
         return False
 
@@ -236,14 +233,18 @@ class Router:
             return "has been tried"
         if candidate.peer_id in lacking:
             return "lacks the method"
-        hold = candidate.standing.hold
-        if hold > now:
-            breaker = candidate.standing.breaker
-            if breaker.is_open:
-                if not breaker.lets(now) and not self.ignores_breakers(pool):
-                    return f"breaker open for another {breaker.probes_at - now:.1f} s"
-            elif tier < _BUSY:
-                return f"over its limit for another {hold - now:.1f} s"
+        if candidate.standing.load.hold <= now:
+            return None
+        return self._held(candidate, pool, tier, now)
+
+    def _held(self, candidate: Candidate, pool: Pool, tier: int, now: float) -> str | None:
+        standing = candidate.standing
+        breaker = standing.breaker
+        if breaker.is_open:
+            if not breaker.lets(now) and not self.ignores_breakers(pool):
+                return f"breaker open for another {breaker.probes_at - now:.1f} s"
+        elif tier < _BUSY and (seconds := standing.busy_for(now)):
+            return f"over its limit for another {seconds:.1f} s"
         return None
 
     def ignores_breakers(self, pool: Pool) -> bool:

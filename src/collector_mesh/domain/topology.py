@@ -60,6 +60,8 @@ class Topology:
         self._connections[peer_id] = connection
         self._index(connection)
         self.changes += 1
+        for standing in self.standings.of_peer(peer_id):
+            standing.peer_is(well=connection.state == "live")
         if replaced is not None and not replaced.is_up:
             self._has_come_back(connection, connection.since)
         return replaced
@@ -93,6 +95,8 @@ class Topology:
         if connection.state != state:
             connection.state = state
             self.changes += 1
+            for standing in self.standings.of_peer(connection.peer_id):
+                standing.peer_is(well=state == "live")
             if was_suspect and state == "live":
                 self._has_come_back(connection, now)
 
@@ -152,6 +156,7 @@ class Topology:
             standing = self.standings.of(
                 connection.peer_id, namespace, pool.members, max(connection.since, connection.last_news)
             )
+            standing.peer_is(well=connection.state == "live")
             is_idempotent = info is not None and info.idempotent
             pool.add(Candidate(connection, standing, is_idempotent=is_idempotent, hops=hops))
 

@@ -2,21 +2,17 @@
 
 from collections.abc import Callable
 from enum import Enum
-from math import exp, inf
+from math import inf
 
 import attrs
-from attrs.validators import ge, gt
 
 from collector_mesh.domain.model.snapshot import StandingInfo
 from collector_mesh.domain.policies.breaker import Breaker, BreakerRules
 from collector_mesh.domain.policies.history import History
 from collector_mesh.domain.policies.latency import Histogram
+from collector_mesh.domain.policies.load import Load, LoadRules
 from collector_mesh.domain.policies.retry_budget import RetryBudget
 from collector_mesh.domain.ports.randomness import Randomness
-
-_LEAST_LATENCY = 1e-6
-_FORGET_PENALTY = 20.0
-"""Seconds after which what is left of a penalty is less than a call may take."""
 
 _AGE_SECONDS = 10
 """How often the histogram forgets half of what it knows."""
@@ -46,16 +42,12 @@ class StandingRules:
     """How the standing of a peer comes about.
 
     Attributes:
-        latency_decay: seconds in which a peak of latency falls to a third.
-        penalty: what a failure adds to the latency, in seconds.
-        penalty_decay: seconds in which that falls to a third.
+        load: how load is measured.
         breaker: when it gets no calls.
         budget: how many retries its failures may cause.
     """
 
-    latency_decay: float = attrs.field(default=10.0, validator=gt(0))
-    penalty: float = attrs.field(default=5.0, validator=ge(0))
-    penalty_decay: float = attrs.field(default=1.0, validator=gt(0))
+    load: LoadRules = attrs.field(factory=LoadRules)
     breaker: BreakerRules = attrs.field(factory=BreakerRules)
     budget: RetryBudget = attrs.field(factory=RetryBudget)
 
@@ -74,8 +66,8 @@ class Standing:
 
     __slots__ = (
         "_aged",
+        "_busy_until",
         "_calls",
-        "_failed_at",
         "_failures",
         "_histogram",
         "_last_success",
@@ -83,12 +75,10 @@ class Standing:
         "_on_turn",
         "_row",
         "_since",
-        "_stamp",
         "breaker",
         "history",
-        "hold",
-        "in_flight",
-        "latency",
+        "is_well",
+        "load",
         "namespace",
         "p99",
         "peer_id",
@@ -110,19 +100,16 @@ class Standing:
         self.rules = rules
         self.breaker = Breaker(rules.breaker)
         self.history = History()
-        self.in_flight = 0
-        self.latency = latency
-        """Peak-EWMA at the time of the last sample, in seconds; see `latency_now`."""
+        self.load = Load(rules.load, now=now, latency=latency)
         self.p99 = inf
         """What 99 of 100 calls take at most, in seconds; `inf` until it is known."""
-        self.hold = 0.0
-        """Until when it is not simply fit: busy, or `inf` while the breaker is open."""
+        self.is_well = True
+        """Whether the peer is live, as whoever knows says; see `peer_is`."""
+        self._busy_until = 0.0
         self._histogram = Histogram()
-        self._stamp = now
         self._since = now
         self._last_success = now
         self._row = 0
-        self._failed_at = -inf
         self._calls = 0
         self._failures = 0
         self._aged = 0
@@ -132,26 +119,15 @@ class Standing:
     # ---- questions -----------------------------------------------------------------------------------
 
     def score(self, now: float) -> float:
-        """What the next call there is thought to cost, in seconds: (in flight + 1) x latency.
-
-        Source: peak-EWMA as in Finagle's load balancer, in P. Mitzenmacher's choice of two.
-        """
-        if self.hold == inf and self.breaker.lets(now):
+        """What the next call there is thought to cost, in seconds; less is better."""
+        if self.breaker.is_open and self.breaker.lets(now):
             # The next call is the probe, or the peer would never be found to be well again.
             return 0.0
-        latency = self.latency
-        age = now - self._stamp
-        if age > 0.1:
-            latency *= exp(-age / self.rules.latency_decay)
-        latency = max(latency, _LEAST_LATENCY)
-        failed = now - self._failed_at
-        if failed < _FORGET_PENALTY:
-            latency += self.rules.penalty * exp(-failed / self.rules.penalty_decay)
-        return (self.in_flight + 1) * latency
+        return self.load.score(now)
 
     def busy_for(self, now: float) -> float:
         """For how many seconds it has said that it is over its limit."""
-        return 0.0 if self.breaker.is_open else max(0.0, self.hold - now)
+        return max(0.0, self._busy_until - now)
 
     def budget_left(self, now: float) -> float:
         """How many retries its failures may cause now."""
@@ -171,8 +147,8 @@ class Standing:
         state = "closed" if not breaker.is_open else "probing" if breaker.lets(now) else "open"
         return StandingInfo(
             self.namespace,
-            self.in_flight,
-            self.latency,
+            self.load.in_flight,
+            self.load.latency,
             None if self.p99 == inf else self.p99,
             self.score(now),
             self.success_share(now),
@@ -185,8 +161,9 @@ class Standing:
 
     def begun(self, now: float) -> bool:
         """An attempt goes there; gives whether it is the probe."""
-        self.in_flight += 1
-        if self.hold == inf and self.breaker.lets(now):
+        load = self.load
+        load.in_flight += 1
+        if load.hold == inf and self.breaker.is_open and self.breaker.lets(now):
             self.breaker.probe(now)
             return True
         return False
@@ -194,16 +171,12 @@ class Standing:
     def succeeded(self, began: float, now: float) -> None:
         """A handler has run there."""
         # On the way of every call that leaves: what is done here is seen in the benchmark.
-        self.in_flight -= 1
+        load = self.load
+        load.in_flight -= 1
         # What was sent before the peer came back tells of how it was before.
         if began >= self._since:
             took = now - began
-            latency = self.latency
-            if took >= latency:
-                self.latency = took
-            else:
-                self.latency = took + (latency - took) * exp((self._stamp - now) / self.rules.latency_decay)
-            self._stamp = now
+            load.measured(took, now)
             self._histogram.add(took)
         self._row = 0
         self._last_success = now
@@ -225,7 +198,7 @@ class Standing:
         if outcome is Outcome.SUCCESS:
             self.succeeded(began, now)
         else:
-            self.in_flight -= 1
+            self.load.in_flight -= 1
         breaker = self.breaker
         if outcome is Outcome.NOTHING:
             if is_probe:
@@ -238,17 +211,18 @@ class Standing:
         self._row += 1
         self._calls += 1
         if outcome is Outcome.FAILURE:
-            self._failed_at = now
+            self.load.failed(now)
             self._failures += 1
         elif not breaker.is_open:
-            self.hold = now + retry_after
+            self._busy_until = now + retry_after
+            self._set_hold()
         self._roll(now)
         if breaker.is_open:
             if is_probe:
                 breaker.open(now, dice)
         elif self._has_failed(now):
             breaker.open(now, dice)
-            self.hold = inf
+            self._set_hold()
             self._on_turn(self, True)
 
     def retried(self, now: float) -> None:
@@ -257,22 +231,30 @@ class Standing:
 
     def came_back(self, now: float, latency: float) -> None:
         """The peer was gone and is back: it begins anew, and if its breaker is open the next call is the probe."""
-        self.latency = latency
-        self._stamp = self._since = self._last_success = now
+        self.load.restart(latency, now)
+        self._since = self._last_success = now
         self._row = 0
-        self._failed_at = -inf
         self._histogram.clear()
         self.p99 = inf
+        self._busy_until = 0.0
         if self.breaker.is_open:
             self.breaker.relent(now)
-        else:
-            self.hold = 0.0
+        self._set_hold()
+
+    def peer_is(self, *, well: bool) -> None:
+        """Take down whether the peer is live."""
+        self.is_well = well
+        self._set_hold()
+
+    def _set_hold(self) -> None:
+        self.load.hold = self._busy_until if self.is_well and not self.breaker.is_open else inf
 
     def _shut(self, now: float) -> None:
         self.breaker.shut(now)
-        self.hold = 0.0
+        self._busy_until = 0.0
+        self._set_hold()
         self._row = 0
-        self._failed_at = -inf
+        self.load.forgive()
         # What has opened it must not open it again.
         self.history.clear()
         self._on_turn(self, False)
