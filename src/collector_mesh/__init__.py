@@ -40,6 +40,7 @@ if TYPE_CHECKING:
         Explanation,
         MethodInfo,
         Snapshot,
+        StandingInfo,
     )
     from collector_mesh.domain.model.status import Reply, Status
 
@@ -74,6 +75,7 @@ _HOMES = {
     "Settings": "collector_mesh.app.settings",
     "SettingsError": "collector_mesh.app.settings",
     "Snapshot": "collector_mesh.domain.model.snapshot",
+    "StandingInfo": "collector_mesh.domain.model.snapshot",
     "Status": "collector_mesh.domain.model.status",
     "Tls": "collector_mesh.adapters.grpc.tls",
     "TlsError": "collector_mesh.adapters.grpc.tls",
@@ -111,6 +113,7 @@ __all__ = [
     "Settings",
     "SettingsError",
     "Snapshot",
+    "StandingInfo",
     "Status",
     "Tls",
     "TlsError",

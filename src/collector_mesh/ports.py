@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collector_mesh.domain.model.frames import Frame
     from collector_mesh.domain.model.introduction import Offer, Welcome
     from collector_mesh.domain.ports.authorizer import Authorizer
+    from collector_mesh.domain.ports.balancer import Balancer, Candidate, Selection
     from collector_mesh.domain.ports.clock import Alarm, Clock
     from collector_mesh.domain.ports.frame_stream import (
         FrameStream,
@@ -31,7 +32,9 @@ if TYPE_CHECKING:
 _HOMES = {
     "Alarm": "collector_mesh.domain.ports.clock",
     "Authorizer": "collector_mesh.domain.ports.authorizer",
+    "Balancer": "collector_mesh.domain.ports.balancer",
     "Call": "collector_mesh.domain.model.call",
+    "Candidate": "collector_mesh.domain.ports.balancer",
     "Clock": "collector_mesh.domain.ports.clock",
     "Event": "collector_mesh.domain.model.events",
     "Frame": "collector_mesh.domain.model.frames",
@@ -50,6 +53,7 @@ _HOMES = {
     "Promise": "collector_mesh.domain.ports.tasks",
     "Pump": "collector_mesh.domain.ports.frame_stream",
     "Randomness": "collector_mesh.domain.ports.randomness",
+    "Selection": "collector_mesh.domain.ports.balancer",
     "StreamBrokenError": "collector_mesh.domain.ports.frame_stream",
     "Task": "collector_mesh.domain.ports.tasks",
     "Tasks": "collector_mesh.domain.ports.tasks",
@@ -62,7 +66,9 @@ _HOMES = {
 __all__ = [
     "Alarm",
     "Authorizer",
+    "Balancer",
     "Call",
+    "Candidate",
     "Clock",
     "Event",
     "Frame",
@@ -81,6 +87,7 @@ __all__ = [
     "Promise",
     "Pump",
     "Randomness",
+    "Selection",
     "StreamBrokenError",
     "Task",
     "Tasks",

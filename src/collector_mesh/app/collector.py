@@ -28,6 +28,7 @@ from collector_mesh.domain.model.status import Reply
 from collector_mesh.domain.peering import Peering
 from collector_mesh.domain.ports.authorizer import Authorizer
 from collector_mesh.domain.ports.balancer import Balancer
+from collector_mesh.domain.ports.observer import Observer
 from collector_mesh.domain.ports.transport import Transport
 from collector_mesh.domain.ports.validator import Validator
 
@@ -61,6 +62,7 @@ class Collector(Caller):
         labels: what it says of itself to its peers, as `{"zone": "eu-1"}`; at most 32.
         weight: its share of calls beside that of others, for the strategy `weighted`; 1 to 10,000.
         balancers: strategies of your own, by the names that settings use; see `collector_mesh.ports.Balancer`.
+        observer: told what happens, in place of the log.
         settings: what can be tuned.
 
     Raises:
@@ -88,6 +90,7 @@ class Collector(Caller):
         labels: Mapping[str, str] | None = None,
         weight: int = 1,
         balancers: Mapping[str, Balancer] | None = None,
+        observer: Observer | None = None,
         settings: Settings | None = None,
     ) -> None:
         if listen is None and transport is not None:
@@ -106,6 +109,7 @@ class Collector(Caller):
             labels=labels or {},
             weight=weight,
             balancers=balancers or {},
+            observer=observer,
         )
         self.container = CollectorContainer(
             options=providers.Object(options), settings=providers.Object(settings or Settings())

@@ -26,16 +26,19 @@ from collector_mesh.domain.links import Links
 from collector_mesh.domain.membership import Membership
 from collector_mesh.domain.model.address import HostPort
 from collector_mesh.domain.model.counts import Counts
+from collector_mesh.domain.model.events import BalancerFailed, Shedding
 from collector_mesh.domain.peering import Peering, PeeringTimes
 from collector_mesh.domain.policies.access import InspectionRule
 from collector_mesh.domain.policies.admission import Admission
 from collector_mesh.domain.policies.backoff import Backoff
-from collector_mesh.domain.policies.balancing import BALANCERS
+from collector_mesh.domain.policies.balancing import BALANCERS, Guarded
 from collector_mesh.domain.policies.strangers import EVERYBODY, StrangerRule
 from collector_mesh.domain.ports.balancer import Balancer
 from collector_mesh.domain.ports.clock import Clock
+from collector_mesh.domain.ports.observer import Observer
 from collector_mesh.domain.ports.transport import Transport
 from collector_mesh.domain.refusals import Refusals
+from collector_mesh.domain.reporting import Reporting
 from collector_mesh.domain.router import Router
 from collector_mesh.domain.topology import Topology
 
@@ -83,13 +86,28 @@ def _link_rules(options: Options | ClientOptions, settings: Settings) -> LinkRul
     )
 
 
-def _balancers(options: Options) -> Mapping[str, Balancer]:
-    return {**BALANCERS, **options.balancers}
+def _observer(options: Options) -> Observer:
+    return options.observer or LoggingObserver()
 
 
-def _admission(settings: Settings, key: str, clock: Clock, counts: Counts) -> Admission:
+def _balancers(options: Options, observer: Observer) -> Mapping[str, Balancer]:
+    def failed(name: str, error: Exception) -> None:
+        observer.tell(BalancerFailed(options.collector_id, name, error))
+
+    own = {name: Guarded(name, balancer, failed) for name, balancer in options.balancers.items()}
+    return {**BALANCERS, **own}
+
+
+def _admission(
+    options: Options, settings: Settings, key: str, clock: Clock, counts: Counts, observer: Observer
+) -> Admission:
+    most: int = getattr(settings, key)
+
+    def is_full(namespace: str) -> None:
+        observer.tell(Shedding(options.collector_id, key, most, namespace))
+
     limits = namespace_limits(settings, key)
-    return Admission(getattr(settings, key), limits, now=clock.now, on_shed=counts.count_shed)
+    return Admission(most, limits, now=clock.now, on_shed=counts.count_shed, on_full=is_full)
 
 
 def _refusals(
@@ -117,19 +135,34 @@ class CollectorContainer(containers.DeclarativeContainer):
 
     clock = providers.Singleton(LoopClock)
     dice = providers.Singleton(SystemRandomness)
-    observer = providers.Singleton(LoggingObserver)
+    observer = providers.Singleton(_observer, options)
     tasks = providers.Singleton(LoopTasks, clock, max_threads=settings.provided.max_threads)
     transport = providers.Singleton(_transport, options, settings, clock)
 
     pump = providers.Singleton(LoopPump, clock)
 
     handlers = providers.Singleton(HandlerRegistry)
-    balancers = providers.Singleton(_balancers, options)
+    balancers = providers.Singleton(_balancers, options, observer)
     policies = providers.Singleton(policies_of, settings, balancers=balancers)
     counts = providers.Singleton(Counts)
     topology = providers.Singleton(Topology, policies)
     membership = providers.Singleton(
-        Membership, options.provided.collector_id, topology, tasks=tasks, clock=clock, observer=observer
+        Membership,
+        options.provided.collector_id,
+        topology,
+        tasks=tasks,
+        clock=clock,
+        observer=observer,
+        counts=counts,
+    )
+    reporting = providers.Singleton(
+        Reporting,
+        options.provided.collector_id,
+        counts,
+        observer=observer,
+        tasks=tasks,
+        clock=clock,
+        interval=settings.provided.report_interval,
     )
     link_rules = providers.Singleton(_link_rules, options, settings)
     links = providers.Singleton(
@@ -145,8 +178,8 @@ class CollectorContainer(containers.DeclarativeContainer):
         dice=dice,
         rules=link_rules,
     )
-    running = providers.Singleton(_admission, settings, "max_running", clock, counts)
-    outgoing = providers.Singleton(_admission, settings, "max_outgoing", clock, counts)
+    running = providers.Singleton(_admission, options, settings, "max_running", clock, counts, observer)
+    outgoing = providers.Singleton(_admission, options, settings, "max_outgoing", clock, counts, observer)
     router = providers.Singleton(
         Router,
         options.provided.collector_id,

@@ -44,6 +44,9 @@ class Lifetime:
                 links.address = inspection.address = self.listener.address
             opened.push_async_callback(peering.close)
             peering.start()
+            reporting = parts.reporting()
+            opened.push_async_callback(reporting.close)
+            reporting.start()
             for address in peers:
                 peering.want(address)
             opened.push_async_callback(self._drain)

@@ -10,6 +10,7 @@ from collector_mesh.domain.model.names import check_name
 from collector_mesh.domain.policies.balancing import BALANCERS
 from collector_mesh.domain.ports.authorizer import Authorizer
 from collector_mesh.domain.ports.balancer import Balancer
+from collector_mesh.domain.ports.observer import Observer
 from collector_mesh.domain.ports.transport import Transport
 from collector_mesh.domain.ports.validator import Validator
 
@@ -73,6 +74,7 @@ class Options:
     reflection: bool = False
     labels: Mapping[str, str] = attrs.field(factory=dict, validator=_are_labels)
     weight: int = attrs.field(default=1, validator=_is_weight)
+    observer: Observer | None = None
     balancers: Mapping[str, Balancer] = attrs.field(factory=dict, validator=_are_balancers)
 
 

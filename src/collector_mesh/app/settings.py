@@ -95,6 +95,7 @@ class Settings:
         keepalive_interval: seconds between two pings on an idle gRPC connection.
         expose_handler_errors: whether a caller sees the text of a handler's exception, or a
             correlation id for the log.
+        report_interval: seconds between two reports of what was counted to the observer.
         overrides: other values for some keys, by `NAMESPACE`, `NAMESPACE/Service` or
             `NAMESPACE/Service.Method`; the narrowest one counts. See `collector_mesh.app.overrides`.
     """
@@ -138,4 +139,5 @@ class Settings:
     reconnect_cap: float = attrs.field(default=2.0, validator=_number(0.001, 3600, "seconds"))
     keepalive_interval: float = attrs.field(default=10.0, validator=_number(2, 3600, "seconds"))
     expose_handler_errors: bool = attrs.field(default=True, validator=_boolean)
+    report_interval: float = attrs.field(default=10.0, validator=_number(0.1, 86400, "seconds"))
     overrides: Mapping[str, Mapping[str, Any]] = attrs.field(factory=dict)

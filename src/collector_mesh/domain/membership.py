@@ -1,8 +1,17 @@
 """Brings connections into the topology and takes them out, and tells of it."""
 
 from collector_mesh.domain.connection import Connection
-from collector_mesh.domain.model.events import Event, PeerConnected, PeerForgotten, PeerLost
+from collector_mesh.domain.model.counts import Counts
+from collector_mesh.domain.model.events import (
+    BreakerOpened,
+    BreakerShut,
+    Event,
+    PeerConnected,
+    PeerForgotten,
+    PeerLost,
+)
 from collector_mesh.domain.model.snapshot import State
+from collector_mesh.domain.policies.standing import Standing
 from collector_mesh.domain.ports.clock import Clock
 from collector_mesh.domain.ports.link import Link
 from collector_mesh.domain.ports.observer import Observer
@@ -17,13 +26,22 @@ class Membership:
     """Who is connected, however the connection came about."""
 
     def __init__(
-        self, collector_id: str, topology: Topology, *, tasks: Tasks, clock: Clock, observer: Observer
+        self,
+        collector_id: str,
+        topology: Topology,
+        *,
+        tasks: Tasks,
+        clock: Clock,
+        observer: Observer,
+        counts: Counts,
     ) -> None:
         self._collector_id = collector_id
         self._topology = topology
         self._tasks = tasks
         self._clock = clock
         self._observer = observer
+        self._counts = counts
+        topology.on_turn = self._has_turned
 
     def adopt(self, connection: Connection) -> None:
         """Put a connection into the topology, in the place of an earlier one to the same peer."""
@@ -70,6 +88,15 @@ class Membership:
         """Close a link in the background."""
         # Whoever still waits for an answer over it gets one in time, or none at all.
         self._tasks.start(link.aclose(grace=LET_GO_SECONDS), f"close the link to {link.address}")
+
+    def _has_turned(self, standing: Standing, is_open: bool) -> None:  # noqa: FBT001  # as a standing tells it
+        if is_open:
+            self._counts.breakers_opened += 1
+            seconds = standing.breaker.probes_at - self._clock.now()
+            self.tell(BreakerOpened(self._collector_id, standing.peer_id, standing.namespace, seconds))
+        else:
+            self._counts.breakers_shut += 1
+            self.tell(BreakerShut(self._collector_id, standing.peer_id, standing.namespace))
 
     def tell(self, event: Event) -> None:
         """Tell the observer."""

@@ -279,8 +279,14 @@ class Router:
         topology = self._topology
         pools = list(self._pools(key))
         note = ""
+        is_found = False
         for pool in pools:
-            candidates += self._explain_pool(pool, key, now, most)
+            found = list(self._explain_pool(pool, key, now, most))
+            if is_found:
+                # Only asked if nobody who says that they have the method is fit.
+                found = [_not_needed(candidate) if candidate.fit else candidate for candidate in found]
+            is_found = is_found or any(candidate.fit for candidate in found)
+            candidates += found
             if not note and self.ignores_breakers(pool) and (out := _up_and_out(pool)[1]):
                 note = f"breakers are ignored: {out} of {len(pool.members)} candidates are out"
         if most is None:
@@ -335,6 +341,11 @@ def _why_fit(candidate: Candidate, now: float) -> str:
     elif candidate.standing.busy_for(now):
         reason += ", but is over its limit"
     return reason
+
+
+def _not_needed(candidate: CandidateInfo) -> CandidateInfo:
+    reason = f"{candidate.reason}; asked only if those who have the method are not fit"
+    return CandidateInfo(candidate.collector_id, False, reason, candidate.score, candidate.hops)  # noqa: FBT003
 
 
 def _up_and_out(pool: Pool) -> tuple[int, int]:

@@ -82,7 +82,12 @@ class World:
             max_payload_bytes=MAX_PAYLOAD,
         )
         self.membership = Membership(
-            "self", self.topology, tasks=self.tasks, clock=self.clock, observer=self.observer
+            "self",
+            self.topology,
+            tasks=self.tasks,
+            clock=self.clock,
+            observer=self.observer,
+            counts=self.counts,
         )
         self.links = Linkless(
             "self",

@@ -24,6 +24,11 @@ _WORDS: Mapping[type[events.Event], tuple[str, int]] = MappingProxyType(
         events.PeerRefused: ("peer_refused", logging.WARNING),
         events.DialFailed: ("dial_failed", logging.WARNING),
         events.LinkFailed: ("link_failed", logging.WARNING),
+        events.BalancerFailed: ("balancer_failed", logging.ERROR),
+        events.BreakerOpened: ("breaker_opened", logging.WARNING),
+        events.BreakerShut: ("breaker_shut", logging.INFO),
+        events.Shedding: ("shedding", logging.WARNING),
+        events.Counted: ("counted", logging.DEBUG),
         events.HandlerFailed: ("handler_failed", logging.ERROR),
     }
 )
@@ -39,8 +44,9 @@ class LoggingObserver:
             return
         facts = attrs.asdict(event, recurse=False)
         error = None
-        if isinstance(event, events.HandlerFailed):
+        if isinstance(event, events.HandlerFailed | events.BalancerFailed):
             error = facts.pop("error")
+        if isinstance(event, events.HandlerFailed):
             facts["key"] = str(event.key)
         _LOGGER.log(level, word, extra={"facts": facts}, exc_info=error)
 

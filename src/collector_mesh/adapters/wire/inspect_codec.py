@@ -3,7 +3,7 @@
 import math
 from typing import cast
 
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError, Message
 
 from collector_mesh.adapters.wire.dispatcher_codec import UNREADABLE
 from collector_mesh.adapters.wire.generated import inspect_pb2 as pb
@@ -17,6 +17,7 @@ from collector_mesh.domain.model.snapshot import (
     LinkEnd,
     MethodInfo,
     Snapshot,
+    StandingInfo,
     State,
 )
 from collector_mesh.domain.model.status import status_of
@@ -58,6 +59,10 @@ def encode_snapshot(outcome: Snapshot | MeshError) -> bytes:
             pb.LinkEnd(peer_id=end.peer_id, address=end.address, reason=clipped(end.reason), age=end.age)
             for end in outcome.ended
         ],
+        counts=outcome.counts,
+        labels=outcome.labels,
+        weight=outcome.weight,
+        shares=dict(outcome.shares),
     ).SerializeToString()
 
 
@@ -92,6 +97,10 @@ def decode_snapshot(data: bytes) -> Snapshot:
         ended=tuple(
             LinkEnd(end.peer_id, end.address, end.reason, _seconds(end.age)) for end in response.ended
         ),
+        counts=dict(sorted(response.counts.items())),
+        labels=dict(sorted(response.labels.items())),
+        weight=response.weight or 1,
+        shares=tuple(sorted(response.shares.items())),
     )
 
 
@@ -122,10 +131,16 @@ def encode_explanation(outcome: Explanation | MeshError) -> bytes:
     return pb.ExplainResponse(
         candidates=[
             pb.Candidate(
-                collector_id=candidate.collector_id, fit=candidate.fit, reason=clipped(candidate.reason)
+                collector_id=candidate.collector_id,
+                fit=candidate.fit,
+                reason=clipped(candidate.reason),
+                score=candidate.score,
+                hops=candidate.hops,
             )
             for candidate in outcome.candidates
-        ]
+        ],
+        balancing=outcome.balancing,
+        note=outcome.note,
     ).SerializeToString()
 
 
@@ -142,9 +157,17 @@ def decode_explanation(data: bytes, key: MethodKey) -> Explanation:
     return Explanation(
         key,
         tuple(
-            CandidateInfo(candidate.collector_id, candidate.fit, candidate.reason)
+            CandidateInfo(
+                candidate.collector_id,
+                candidate.fit,
+                candidate.reason,
+                _maybe_seconds(candidate, "score"),
+                candidate.hops,
+            )
             for candidate in response.candidates
         ),
+        response.balancing,
+        response.note,
     )
 
 
@@ -181,6 +204,37 @@ def _connection(connection: ConnectionInfo) -> pb.ConnectionInfo:
         age=connection.age,
         round_trip=connection.round_trip,
         methods=connection.methods,
+        labels=connection.labels,
+        weight=connection.weight,
+        standings=[_standing(standing) for standing in connection.standings],
+    )
+
+
+def _standing(standing: StandingInfo) -> pb.Standing:
+    return pb.Standing(
+        namespace=standing.namespace,
+        in_flight=standing.in_flight,
+        latency=standing.latency,
+        p99=standing.p99,
+        score=standing.score,
+        success_share=standing.success_share,
+        breaker=standing.breaker,
+        open_for=standing.open_for,
+        retries_left=standing.retries_left,
+    )
+
+
+def _read_standing(standing: pb.Standing) -> StandingInfo:
+    return StandingInfo(
+        standing.namespace,
+        standing.in_flight,
+        _seconds(standing.latency),
+        _maybe_seconds(standing, "p99"),
+        _seconds(standing.score),
+        _maybe_seconds(standing, "success_share"),
+        standing.breaker,
+        _seconds(standing.open_for),
+        _seconds(standing.retries_left),
     )
 
 
@@ -197,9 +251,16 @@ def _read_connection(connection: pb.ConnectionInfo) -> ConnectionInfo:
         carrier=cast("Carrier", connection.carrier),
         reason=connection.reason,
         age=_seconds(connection.age),
-        round_trip=_seconds(connection.round_trip) if connection.HasField("round_trip") else None,
+        round_trip=_maybe_seconds(connection, "round_trip"),
         methods=connection.methods if connection.HasField("methods") else None,
+        labels=dict(sorted(connection.labels.items())),
+        weight=connection.weight or 1,
+        standings=tuple(_read_standing(standing) for standing in connection.standings),
     )
+
+
+def _maybe_seconds(message: Message, field: str) -> float | None:
+    return _seconds(getattr(message, field)) if message.HasField(field) else None
 
 
 def _seconds(value: float) -> float:

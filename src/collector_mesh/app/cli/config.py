@@ -11,7 +11,7 @@ from collector_mesh.app.cli.errors import CommandError
 from collector_mesh.app.cli.logs import FORMATS, LEVELS
 from collector_mesh.app.settings import Settings, SettingsError
 
-_TEXTS = frozenset({"namespace", "service", "peer"})
+_TEXTS = frozenset({"namespace", "service", "peer", "label", "balancer"})
 _FLAGS = frozenset({"insecure", "accept_unary_peers", "reflection", "no_uvloop"})
 _SETTINGS = "settings"
 
@@ -27,6 +27,9 @@ class ServeConfig:
     service: tuple[str, ...] = ()
     validator: str | None = None
     peer: tuple[str, ...] = ()
+    label: tuple[str, ...] = ()
+    weight: int = 1
+    balancer: tuple[str, ...] = ()
     tls_cert: str | None = None
     tls_key: str | None = None
     tls_ca: str | None = None
@@ -86,6 +89,10 @@ def _checked(path: Path, key: str, value: Any) -> Any:
         if isinstance(value, bool):
             return value
         raise CommandError(f"--config {path}: {key} must be true or false, got {value!r}")
+    if key == "weight":
+        if isinstance(value, int) and not isinstance(value, bool):
+            return value
+        raise CommandError(f"--config {path}: {key} must be a whole number, got {value!r}")
     if not isinstance(value, str):
         raise CommandError(f"--config {path}: {key} must be a text, got {value!r}")
     for name, allowed in (("log_format", FORMATS), ("log_level", LEVELS)):

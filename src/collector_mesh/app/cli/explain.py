@@ -42,7 +42,13 @@ def run(arguments: argparse.Namespace) -> int:
         import attrs
 
         candidates = [attrs.asdict(candidate) for candidate in explanation.candidates]
-        sys.stdout.write(json.dumps({**key._asdict(), "candidates": candidates}, indent=2) + "\n")
+        told = {
+            **key._asdict(),
+            "balancing": explanation.balancing,
+            "note": explanation.note,
+            "candidates": candidates,
+        }
+        sys.stdout.write(json.dumps(told, indent=2) + "\n")
         return 0
     from collector_mesh.app.cli.console import StdoutConsole
     from collector_mesh.app.cli.topology_tables import explanation_lines

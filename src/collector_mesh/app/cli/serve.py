@@ -36,6 +36,19 @@ def add_parser(verbs: Any) -> None:
     parser.add_argument("--service", metavar="MODULE:OBJECT", action="append", help="a Service to serve")
     parser.add_argument("--validator", metavar="MODULE:OBJECT", help="is asked before each call")
     parser.add_argument("--peer", metavar="HOST:PORT", action="append", help="a collector to connect to")
+    parser.add_argument(
+        "--label",
+        metavar="NAME=VALUE",
+        action="append",
+        help="what the collector says of itself, as zone=eu-1",
+    )
+    parser.add_argument("--weight", metavar="N", type=int, help="its share of calls beside others (1)")
+    parser.add_argument(
+        "--balancer",
+        metavar="NAME=MODULE:OBJECT",
+        action="append",
+        help="a strategy of your own, by the name that settings use",
+    )
     parser.add_argument("--config", metavar="FILE", help="TOML with the same names; flags win over it")
     tls = parser.add_argument_group("TLS")
     tls.add_argument("--tls-cert", metavar="FILE", help="certificate chain, PEM")
@@ -67,6 +80,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 async def _serve(config: ServeConfig) -> int:
     from collector_mesh.adapters.grpc.tls import TlsError
+    from collector_mesh.app.settings import SettingsError
     from collector_mesh.domain.model.errors import ListenError, MeshError
 
     stop = asyncio.Event()
@@ -80,7 +94,7 @@ async def _serve(config: ServeConfig) -> int:
         raise
     except ListenError as error:
         raise CommandError(str(error), EXIT_FAILED) from error
-    except (MeshError, TlsError, TypeError) as error:
+    except (MeshError, TlsError, SettingsError, TypeError) as error:
         raise CommandError(str(error)) from error
     except Exception as error:
         _LOGGER.debug("failed", exc_info=error)
@@ -106,6 +120,9 @@ def _collector(config: ServeConfig) -> "Collector":
             f"--validator {config.validator}: is no object with a method validate_service_method"
             f" but {_kind(validator)}"
         )
+    balancers = {}
+    for name, reference in _pairs("--balancer", config.balancer).items():
+        balancers[name] = load(reference, option="--balancer")
     tls = _tls(config)
     _check_addresses(config, tls)
     return Collector(
@@ -120,8 +137,23 @@ def _collector(config: ServeConfig) -> "Collector":
         insecure=config.insecure,
         accept_unary_peers=config.accept_unary_peers,
         reflection=config.reflection,
+        labels=_pairs("--label", config.label),
+        weight=config.weight,
+        balancers=balancers,
         settings=config.settings,
     )
+
+
+def _pairs(option: str, texts: tuple[str, ...]) -> dict[str, str]:
+    pairs = {}
+    for text in texts:
+        name, is_pair, value = text.partition("=")
+        if not is_pair or not name:
+            raise CommandError(f"{option} {text}: must be NAME=VALUE")
+        if name in pairs:
+            raise CommandError(f"{option} {text}: {name} is given twice")
+        pairs[name] = value
+    return pairs
 
 
 def _check_addresses(config: ServeConfig, tls: "Tls | None") -> None:

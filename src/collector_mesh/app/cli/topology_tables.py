@@ -15,6 +15,7 @@ from collector_mesh.domain.model.snapshot import (
     LinkEnd,
     MethodInfo,
     Snapshot,
+    StandingInfo,
 )
 
 _ADDRESS_WIDTH = 21
@@ -44,6 +45,17 @@ def snapshot_lines(snapshot: Snapshot) -> Iterator[RenderableType]:
     ]
     if reasons:
         yield from (Text(), *reasons)
+    used = [
+        (connection.peer_id, standing)
+        for connection in snapshot.connections
+        for standing in connection.standings
+        if standing.success_share is not None or standing.in_flight or standing.breaker != "closed"
+    ]
+    if used:
+        yield from (Text(), _standings(used))
+    if snapshot.counts:
+        yield Text()
+        yield plain("since the start: " + ", ".join(f"{n} {name}" for name, n in snapshot.counts.items()))
     if snapshot.ended:
         yield Text()
         yield _ended(snapshot.ended)
@@ -60,11 +72,22 @@ def explanation_lines(explanation: Explanation) -> Iterator[RenderableType]:
         goes = f"goes to {explanation.fit[0]}"
     else:
         goes = "goes nowhere: no collector is fit"
-    yield plain(f"{explanation.key} {goes}")
+    is_chosen = explanation.balancing and len(explanation.fit) > 1 and not (here and here[0].fit)
+    how = f", by {explanation.balancing}" if is_chosen else ""
+    yield plain(f"{explanation.key} {goes}{how}")
+    if explanation.note:
+        yield plain(explanation.note)
     yield Text()
-    table = _table("Candidates", "collector", "fit", "why")
+    table = _table("Candidates", "collector", "fit")
+    table.add_column("score\nms", justify="right", no_wrap=True)
+    table.add_column("why", overflow="fold")
     for candidate in explanation.candidates:
-        table.add_row(plain(candidate.collector_id), _yes_or_no(candidate.fit), plain(candidate.reason))
+        table.add_row(
+            plain(candidate.collector_id),
+            _yes_or_no(candidate.fit),
+            "-" if candidate.score is None else f"{candidate.score * 1000:.2f}",
+            plain(candidate.reason),
+        )
     yield table
 
 
@@ -108,6 +131,26 @@ def _links(connections: Sequence[ConnectionInfo]) -> Table:
             duration(connection.age),
             "-" if connection.round_trip is None else f"{connection.round_trip * 1000:.1f}",
             str(connection.in_flight),
+        )
+    return table
+
+
+def _standings(standings: Sequence[tuple[str, StandingInfo]]) -> Table:
+    table = _table("Calls of the last half minute", "peer", "namespace")
+    for name in ("in\nflight", "latency\nms", "p99\nms", "good\n%", "retries\nleft"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("breaker", no_wrap=True)
+    for peer_id, standing in standings:
+        is_open = standing.breaker == "open"
+        table.add_row(
+            plain(peer_id),
+            plain(standing.namespace),
+            str(standing.in_flight),
+            f"{standing.latency * 1000:.2f}",
+            "-" if standing.p99 is None else f"{standing.p99 * 1000:.2f}",
+            "-" if standing.success_share is None else f"{standing.success_share * 100:.1f}",
+            f"{standing.retries_left:.0f}",
+            plain(f"open {standing.open_for:.1f}s" if is_open else standing.breaker),
         )
     return table
 

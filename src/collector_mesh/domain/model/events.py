@@ -1,5 +1,7 @@
 """What an Observer is told: changes of state, and handlers that failed."""
 
+from collections.abc import Mapping
+
 import attrs
 
 from collector_mesh.domain.model.names import MethodKey
@@ -82,6 +84,47 @@ class LinkFailed(Event):
     peer: str
     address: str
     reason: str
+
+
+@attrs.frozen
+class BreakerOpened(Event):
+    """A peer has failed too often, and is ejected: it gets no calls of a namespace before a probe may go."""
+
+    peer: str
+    namespace: str
+    seconds: float
+
+
+@attrs.frozen
+class BreakerShut(Event):
+    """The probe has succeeded: the peer gets calls of the namespace again."""
+
+    peer: str
+    namespace: str
+
+
+@attrs.frozen
+class BalancerFailed(Event):
+    """A strategy of the user's has raised, and the default one has chosen in its place."""
+
+    balancer: str
+    error: BaseException
+
+
+@attrs.frozen
+class Shedding(Event):
+    """The collector is at a limit and refuses calls with 429; told once for each time of that."""
+
+    limit: str
+    most: int
+    namespace: str
+
+
+@attrs.frozen
+class Counted(Event):
+    """What has happened since the start, as numbers; see `Counts`. Told every now and then."""
+
+    counts: Mapping[str, int]
 
 
 @attrs.frozen

@@ -1,6 +1,7 @@
 """How much is done at once; what is beyond is shed, never queued, and no namespace starves the others."""
 
 from collections.abc import Callable
+from math import inf
 
 from collector_mesh.domain.model.errors import OverloadedError
 
@@ -14,6 +15,10 @@ _REMEMBERED_SECONDS = 60.0
 """How long after it has last asked a namespace has a place kept for it."""
 
 _MAX_IDLE = 1024
+
+
+def _nobody(_namespace: str) -> None:
+    """Tell nobody."""
 
 
 class Share:
@@ -47,6 +52,7 @@ class Admission:
         limits: gives the limit of a namespace, or None where it has none of its own.
         now: the time, in seconds.
         on_shed: told of the namespace of each call that is shed.
+        on_full: told of the namespace whose call is the first to be shed after a while without.
     """
 
     def __init__(
@@ -56,12 +62,15 @@ class Admission:
         *,
         now: Callable[[], float],
         on_shed: Callable[[str], None],
+        on_full: Callable[[str], None] = _nobody,
     ) -> None:
         self.limit = limit
         self.taken = 0
         self._limits = limits
         self._now = now
         self._on_shed = on_shed
+        self._on_full = on_full
+        self._shed_at = -inf
         self._shares: dict[str, Share] = {}
         self._is_contended = False
         self._contended_until = 0.0
@@ -103,6 +112,9 @@ class Admission:
             # Its own limit says nothing about the others.
             self._is_contended = True
             self._contended_until = now + CONTENDED_SECONDS
+        if now - self._shed_at >= CONTENDED_SECONDS:
+            self._on_full(share.namespace)
+        self._shed_at = now
         self._on_shed(share.namespace)
         raise OverloadedError.after(RETRY_AFTER)
 

@@ -1,7 +1,7 @@
 """The strategies that come with the mesh, by name."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
 from itertools import accumulate
 from types import MappingProxyType
@@ -172,6 +172,32 @@ class ZonePreference:
             if selection.is_fit(candidate):
                 return candidate
         return None
+
+
+class Guarded:
+    """A strategy of the user's: where it raises, or chooses somebody who is not fit, `peak-ewma` chooses.
+
+    Args:
+        name: its name.
+        strategy: the strategy.
+        on_error: told of what it raises.
+    """
+
+    def __init__(self, name: str, strategy: Balancer, on_error: Callable[[str, Exception], None]) -> None:
+        self._name = name
+        self._strategy = strategy
+        self._on_error = on_error
+
+    def choose(self, selection: Selection) -> Candidate | None:
+        """See the port."""
+        found = None
+        try:
+            found = self._strategy.choose(selection)
+        except Exception as error:  # noqa: BLE001  # whatever a user's code raises
+            self._on_error(self._name, error)
+        if found is not None and found in selection.members and selection.is_fit(found):
+            return found
+        return better(selection.draw(), selection.draw(), selection.now)
 
 
 def better(first: Candidate | None, second: Candidate | None, now: float) -> Candidate | None:

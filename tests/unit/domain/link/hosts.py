@@ -15,6 +15,7 @@ from collector_mesh.domain.link.health import Heartbeats
 from collector_mesh.domain.link.rules import LinkRules
 from collector_mesh.domain.links import Links
 from collector_mesh.domain.membership import Membership
+from collector_mesh.domain.model.counts import Counts
 from collector_mesh.domain.model.errors import InvalidCallError, MeshError
 from collector_mesh.domain.model.frames import Frame
 from collector_mesh.domain.ports.frame_stream import FrameStream, Machine, Pump, StreamBrokenError
@@ -212,7 +213,12 @@ class Host:
         self.topology = Topology()
         self.handlers = HandlerRegistry(["users"])
         self.membership = Membership(
-            collector_id, self.topology, tasks=self.tasks, clock=network.clock, observer=self.observer
+            collector_id,
+            self.topology,
+            tasks=self.tasks,
+            clock=network.clock,
+            observer=self.observer,
+            counts=Counts(),
         )
         self.links = Links(
             collector_id,

@@ -11,7 +11,28 @@ class SnapshotRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class SnapshotResponse(_message.Message):
-    __slots__ = ("error", "collector_id", "address", "state", "namespaces", "methods", "connections", "dialing", "running", "outgoing", "clients", "ended")
+    __slots__ = ("error", "collector_id", "address", "state", "namespaces", "methods", "connections", "dialing", "running", "outgoing", "clients", "ended", "counts", "labels", "weight", "shares")
+    class CountsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    class LabelsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    class SharesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: int
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
     ERROR_FIELD_NUMBER: _ClassVar[int]
     COLLECTOR_ID_FIELD_NUMBER: _ClassVar[int]
     ADDRESS_FIELD_NUMBER: _ClassVar[int]
@@ -24,6 +45,10 @@ class SnapshotResponse(_message.Message):
     OUTGOING_FIELD_NUMBER: _ClassVar[int]
     CLIENTS_FIELD_NUMBER: _ClassVar[int]
     ENDED_FIELD_NUMBER: _ClassVar[int]
+    COUNTS_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
+    WEIGHT_FIELD_NUMBER: _ClassVar[int]
+    SHARES_FIELD_NUMBER: _ClassVar[int]
     error: Error
     collector_id: str
     address: str
@@ -36,7 +61,11 @@ class SnapshotResponse(_message.Message):
     outgoing: int
     clients: int
     ended: _containers.RepeatedCompositeFieldContainer[LinkEnd]
-    def __init__(self, error: _Optional[_Union[Error, _Mapping]] = ..., collector_id: _Optional[str] = ..., address: _Optional[str] = ..., state: _Optional[str] = ..., namespaces: _Optional[_Iterable[str]] = ..., methods: _Optional[_Iterable[_Union[MethodInfo, _Mapping]]] = ..., connections: _Optional[_Iterable[_Union[ConnectionInfo, _Mapping]]] = ..., dialing: _Optional[_Iterable[str]] = ..., running: _Optional[int] = ..., outgoing: _Optional[int] = ..., clients: _Optional[int] = ..., ended: _Optional[_Iterable[_Union[LinkEnd, _Mapping]]] = ...) -> None: ...
+    counts: _containers.ScalarMap[str, int]
+    labels: _containers.ScalarMap[str, str]
+    weight: int
+    shares: _containers.ScalarMap[str, int]
+    def __init__(self, error: _Optional[_Union[Error, _Mapping]] = ..., collector_id: _Optional[str] = ..., address: _Optional[str] = ..., state: _Optional[str] = ..., namespaces: _Optional[_Iterable[str]] = ..., methods: _Optional[_Iterable[_Union[MethodInfo, _Mapping]]] = ..., connections: _Optional[_Iterable[_Union[ConnectionInfo, _Mapping]]] = ..., dialing: _Optional[_Iterable[str]] = ..., running: _Optional[int] = ..., outgoing: _Optional[int] = ..., clients: _Optional[int] = ..., ended: _Optional[_Iterable[_Union[LinkEnd, _Mapping]]] = ..., counts: _Optional[_Mapping[str, int]] = ..., labels: _Optional[_Mapping[str, str]] = ..., weight: _Optional[int] = ..., shares: _Optional[_Mapping[str, int]] = ...) -> None: ...
 
 class MethodInfo(_message.Message):
     __slots__ = ("namespace", "service", "method", "kind", "idempotent")
@@ -53,7 +82,14 @@ class MethodInfo(_message.Message):
     def __init__(self, namespace: _Optional[str] = ..., service: _Optional[str] = ..., method: _Optional[str] = ..., kind: _Optional[str] = ..., idempotent: bool = ...) -> None: ...
 
 class ConnectionInfo(_message.Message):
-    __slots__ = ("peer_id", "address", "connection_id", "shared_namespaces", "state", "dialed", "in_flight", "carrier", "reason", "age", "round_trip", "methods")
+    __slots__ = ("peer_id", "address", "connection_id", "shared_namespaces", "state", "dialed", "in_flight", "carrier", "reason", "age", "round_trip", "methods", "labels", "weight", "standings")
+    class LabelsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
     PEER_ID_FIELD_NUMBER: _ClassVar[int]
     ADDRESS_FIELD_NUMBER: _ClassVar[int]
     CONNECTION_ID_FIELD_NUMBER: _ClassVar[int]
@@ -66,6 +102,9 @@ class ConnectionInfo(_message.Message):
     AGE_FIELD_NUMBER: _ClassVar[int]
     ROUND_TRIP_FIELD_NUMBER: _ClassVar[int]
     METHODS_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
+    WEIGHT_FIELD_NUMBER: _ClassVar[int]
+    STANDINGS_FIELD_NUMBER: _ClassVar[int]
     peer_id: str
     address: str
     connection_id: str
@@ -78,7 +117,32 @@ class ConnectionInfo(_message.Message):
     age: float
     round_trip: float
     methods: int
-    def __init__(self, peer_id: _Optional[str] = ..., address: _Optional[str] = ..., connection_id: _Optional[str] = ..., shared_namespaces: _Optional[_Iterable[str]] = ..., state: _Optional[str] = ..., dialed: bool = ..., in_flight: _Optional[int] = ..., carrier: _Optional[str] = ..., reason: _Optional[str] = ..., age: _Optional[float] = ..., round_trip: _Optional[float] = ..., methods: _Optional[int] = ...) -> None: ...
+    labels: _containers.ScalarMap[str, str]
+    weight: int
+    standings: _containers.RepeatedCompositeFieldContainer[Standing]
+    def __init__(self, peer_id: _Optional[str] = ..., address: _Optional[str] = ..., connection_id: _Optional[str] = ..., shared_namespaces: _Optional[_Iterable[str]] = ..., state: _Optional[str] = ..., dialed: bool = ..., in_flight: _Optional[int] = ..., carrier: _Optional[str] = ..., reason: _Optional[str] = ..., age: _Optional[float] = ..., round_trip: _Optional[float] = ..., methods: _Optional[int] = ..., labels: _Optional[_Mapping[str, str]] = ..., weight: _Optional[int] = ..., standings: _Optional[_Iterable[_Union[Standing, _Mapping]]] = ...) -> None: ...
+
+class Standing(_message.Message):
+    __slots__ = ("namespace", "in_flight", "latency", "p99", "score", "success_share", "breaker", "open_for", "retries_left")
+    NAMESPACE_FIELD_NUMBER: _ClassVar[int]
+    IN_FLIGHT_FIELD_NUMBER: _ClassVar[int]
+    LATENCY_FIELD_NUMBER: _ClassVar[int]
+    P99_FIELD_NUMBER: _ClassVar[int]
+    SCORE_FIELD_NUMBER: _ClassVar[int]
+    SUCCESS_SHARE_FIELD_NUMBER: _ClassVar[int]
+    BREAKER_FIELD_NUMBER: _ClassVar[int]
+    OPEN_FOR_FIELD_NUMBER: _ClassVar[int]
+    RETRIES_LEFT_FIELD_NUMBER: _ClassVar[int]
+    namespace: str
+    in_flight: int
+    latency: float
+    p99: float
+    score: float
+    success_share: float
+    breaker: str
+    open_for: float
+    retries_left: float
+    def __init__(self, namespace: _Optional[str] = ..., in_flight: _Optional[int] = ..., latency: _Optional[float] = ..., p99: _Optional[float] = ..., score: _Optional[float] = ..., success_share: _Optional[float] = ..., breaker: _Optional[str] = ..., open_for: _Optional[float] = ..., retries_left: _Optional[float] = ...) -> None: ...
 
 class LinkEnd(_message.Message):
     __slots__ = ("peer_id", "address", "reason", "age")
@@ -103,22 +167,30 @@ class ExplainRequest(_message.Message):
     def __init__(self, namespace: _Optional[str] = ..., service: _Optional[str] = ..., method: _Optional[str] = ...) -> None: ...
 
 class ExplainResponse(_message.Message):
-    __slots__ = ("error", "candidates")
+    __slots__ = ("error", "candidates", "balancing", "note")
     ERROR_FIELD_NUMBER: _ClassVar[int]
     CANDIDATES_FIELD_NUMBER: _ClassVar[int]
+    BALANCING_FIELD_NUMBER: _ClassVar[int]
+    NOTE_FIELD_NUMBER: _ClassVar[int]
     error: Error
     candidates: _containers.RepeatedCompositeFieldContainer[Candidate]
-    def __init__(self, error: _Optional[_Union[Error, _Mapping]] = ..., candidates: _Optional[_Iterable[_Union[Candidate, _Mapping]]] = ...) -> None: ...
+    balancing: str
+    note: str
+    def __init__(self, error: _Optional[_Union[Error, _Mapping]] = ..., candidates: _Optional[_Iterable[_Union[Candidate, _Mapping]]] = ..., balancing: _Optional[str] = ..., note: _Optional[str] = ...) -> None: ...
 
 class Candidate(_message.Message):
-    __slots__ = ("collector_id", "fit", "reason")
+    __slots__ = ("collector_id", "fit", "reason", "score", "hops")
     COLLECTOR_ID_FIELD_NUMBER: _ClassVar[int]
     FIT_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
+    SCORE_FIELD_NUMBER: _ClassVar[int]
+    HOPS_FIELD_NUMBER: _ClassVar[int]
     collector_id: str
     fit: bool
     reason: str
-    def __init__(self, collector_id: _Optional[str] = ..., fit: bool = ..., reason: _Optional[str] = ...) -> None: ...
+    score: float
+    hops: int
+    def __init__(self, collector_id: _Optional[str] = ..., fit: bool = ..., reason: _Optional[str] = ..., score: _Optional[float] = ..., hops: _Optional[int] = ...) -> None: ...
 
 class Error(_message.Message):
     __slots__ = ("code", "message")
