@@ -108,7 +108,7 @@ class Dispatcher:
         now = self._now()
         candidate = self._router.choose(call, tried=call.visited, now=now, dice=self._dice)
         if candidate is None or candidate.hops or candidate.connection.engine is None:
-            return await self._to_peers(Course(call))
+            return await self._to_peers(Course(call), candidate)
         # Nearly every call that leaves succeeds at the first peer: what `_to_peers`, `_attempt` and the
         # link do in four coroutines is done here in none, which is a quarter of what the caller pays.
         promise: Promise[Reply] = self._promise()
@@ -156,7 +156,7 @@ class Dispatcher:
         ):
             relay.send(self._first_attempt(call, candidate, relay.settle, now))
         else:
-            relay.work = self._finish(relay, self._from_the_start(call))
+            relay.work = self._finish(relay, self._from_the_start(call, candidate))
         return relay
 
     def known_key(self, names: tuple[str, str, str]) -> MethodKey | None:
@@ -267,9 +267,11 @@ class Dispatcher:
         # The deadline is that of each attempt: what has run may still be told.
         return outcome.go_on(float("inf"), _nothing, settle)
 
-    async def _from_the_start(self, call: Call) -> Reply:
+    async def _from_the_start(self, call: Call, candidate: Candidate | None) -> Reply:
         try:
-            return await (self._to_target(call) if call.target else self._to_peers(Course(call)))
+            if call.target:
+                return await self._to_target(call)
+            return await self._to_peers(Course(call), candidate)
         except MeshError as error:
             return Reply.refused(error)
 
@@ -289,13 +291,14 @@ class Dispatcher:
         course.took(candidate, reply)
         return course.result(reply)
 
-    async def _to_peers(self, course: Course) -> Reply:
-        """Try one peer after the other."""
+    async def _to_peers(self, course: Course, first: Candidate | None = None) -> Reply:
+        """Try one peer after the other; `first` has been chosen already."""
         call = course.call
         retry = self._policies.of(call.key).retry
         while True:
             now = self._now()
-            candidate = self._router.choose(call, tried=course.asked, now=now, dice=self._dice)
+            candidate = first or self._router.choose(call, tried=course.asked, now=now, dice=self._dice)
+            first = None
             if candidate is None:
                 break
             if course.may_have_run and not course.is_idempotent(candidate):

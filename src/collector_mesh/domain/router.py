@@ -101,10 +101,11 @@ class Router:
         self._handlers = handlers
         self._topology = topology
         self._balancers = balancers
-        self._default = balancers[DEFAULT_BALANCING]
         self._labels = labels
 
-    def choose(self, call: Call, *, tried: Container[str], now: float, dice: Randomness) -> Candidate | None:
+    def choose(  # noqa: C901  # its first part is on the way of every call that leaves
+        self, call: Call, *, tried: Container[str], now: float, dice: Randomness
+    ) -> Candidate | None:
         """A peer for a call that cannot run here, or None if there is none.
 
         Peers that say that they have the method come first; then those that do not say are asked, then
@@ -345,7 +346,7 @@ def _why_fit(candidate: Candidate, now: float) -> str:
 
 def _not_needed(candidate: CandidateInfo) -> CandidateInfo:
     reason = f"{candidate.reason}; asked only if those who have the method are not fit"
-    return CandidateInfo(candidate.collector_id, False, reason, candidate.score, candidate.hops)  # noqa: FBT003
+    return CandidateInfo(candidate.collector_id, False, reason, candidate.score, candidate.hops)
 
 
 def _up_and_out(pool: Pool) -> tuple[int, int]:

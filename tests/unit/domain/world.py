@@ -1,5 +1,6 @@
 """A domain of which everything outside is a fake."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import attrs
@@ -29,6 +30,7 @@ from collector_mesh.domain.model.context import CallContext
 from collector_mesh.domain.model.counts import Counts
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.payload import Payload
+from collector_mesh.domain.model.snapshot import NO_LABELS, MethodInfo
 from collector_mesh.domain.model.status import Reply
 from collector_mesh.domain.peering import Peering, PeeringTimes
 from collector_mesh.domain.policies.access import InspectionRule
@@ -116,6 +118,7 @@ class World:
         )
         self.links.address = "self:1"
         self.router = Router("self", self.handlers, self.topology)
+        self.refusals = Refusals(self.router, now=self.clock.now, exposes=True)
         self.dispatcher = Dispatcher(
             "self",
             self.executor,
@@ -129,7 +132,7 @@ class World:
             admission=self.outgoing,
             policies=self.policies,
             counts=self.counts,
-            refusals=Refusals(self.router, now=self.clock.now, exposes=True),
+            refusals=self.refusals,
             max_payload_bytes=MAX_PAYLOAD,
         )
         self.greeter = Greeter(
@@ -178,7 +181,16 @@ class World:
         """Register a handler."""
         self.handlers.register(Method(key, function, **options), replace=True)
 
-    def peer(self, peer_id: str, *shared: str, dialed: bool = False, **link: Any) -> FakeLink:
+    def peer(
+        self,
+        peer_id: str,
+        *shared: str,
+        dialed: bool = False,
+        methods: tuple[MethodInfo, ...] | None = None,
+        labels: Mapping[str, str] = NO_LABELS,
+        weight: int = 1,
+        **link: Any,
+    ) -> FakeLink:
         """Add a connection to a peer that shares some namespaces, orders if none is named."""
         made = FakeLink(f"{peer_id}:1", **link)
         self.topology.put(
@@ -190,9 +202,17 @@ class World:
                 made,
                 dialed=dialed,
                 last_news=self.clock.now(),
+                since=self.clock.now(),
+                methods=methods,
+                labels=labels,
+                weight=weight,
             )
         )
         return made
+
+    def replica(self, peer_id: str, *, idempotent: bool = True, **options: Any) -> FakeLink:
+        """Add a peer that says that it has the method THERE."""
+        return self.peer(peer_id, methods=(MethodInfo(THERE, "unary", idempotent),), **options)
 
     def dispatch(self, key: MethodKey, payload: Payload = Payload(), **options: Any) -> Reply:  # noqa: B008
         """Dispatch a call."""

@@ -89,12 +89,9 @@ def _checked(path: Path, key: str, value: Any) -> Any:
         if isinstance(value, bool):
             return value
         raise CommandError(f"--config {path}: {key} must be true or false, got {value!r}")
-    if key == "weight":
-        if isinstance(value, int) and not isinstance(value, bool):
-            return value
-        raise CommandError(f"--config {path}: {key} must be a whole number, got {value!r}")
-    if not isinstance(value, str):
-        raise CommandError(f"--config {path}: {key} must be a text, got {value!r}")
+    kind, what = (int, "a whole number") if key == "weight" else (str, "a text")
+    if not isinstance(value, kind) or isinstance(value, bool):
+        raise CommandError(f"--config {path}: {key} must be {what}, got {value!r}")
     for name, allowed in (("log_format", FORMATS), ("log_level", LEVELS)):
         if key == name and value not in allowed:
             raise CommandError(f"--config {path}: {key} must be one of {', '.join(allowed)}, got {value!r}")

@@ -81,6 +81,8 @@ class Weighted:
     def choose(self, selection: Selection) -> Candidate | None:
         """See the port."""
         members = selection.members
+        if not members:
+            return None
         sums: list[int] | None = selection.cache.get("sums")
         if sums is None:
             sums = selection.cache["sums"] = list(accumulate(member.weight for member in members))
@@ -190,13 +192,12 @@ class Guarded:
 
     def choose(self, selection: Selection) -> Candidate | None:
         """See the port."""
-        found = None
         try:
             found = self._strategy.choose(selection)
+            if found is not None and selection.is_fit(found):
+                return found
         except Exception as error:  # noqa: BLE001  # whatever a user's code raises
             self._on_error(self._name, error)
-        if found is not None and found in selection.members and selection.is_fit(found):
-            return found
         return better(selection.draw(), selection.draw(), selection.now)
 
 

@@ -60,8 +60,7 @@ class Load:
         age = now - self._latency_at
         if age > _FRESH_SECONDS:
             latency *= exp(-age / self._rules.latency_decay)
-        if latency < _LEAST_LATENCY:
-            latency = _LEAST_LATENCY
+        latency = max(latency, _LEAST_LATENCY)
         failed = now - self._failed_at
         if failed < _FORGET_PENALTY:
             latency += self._rules.penalty * exp(-failed / self._rules.penalty_decay)

@@ -208,6 +208,12 @@ class Standing:
             if is_probe and breaker.is_open:
                 self._shut(now)
             return
+        self._failed(outcome, now, dice, is_probe=is_probe, retry_after=retry_after)
+
+    def _failed(
+        self, outcome: Outcome, now: float, dice: Randomness, *, is_probe: bool, retry_after: float
+    ) -> None:
+        breaker = self.breaker
         self._row += 1
         self._calls += 1
         if outcome is Outcome.FAILURE:
