@@ -44,9 +44,7 @@ class Lifetime:
                 links.address = inspection.address = self.listener.address
             opened.push_async_callback(peering.close)
             peering.start()
-            reporting = parts.reporting()
-            opened.push_async_callback(reporting.close)
-            reporting.start()
+            parts.reporting().start()
             for address in peers:
                 peering.want(address)
             opened.push_async_callback(self._drain)
@@ -71,6 +69,7 @@ class Lifetime:
             await alarm.wait(_LOOK_SECONDS)
         cancelled = parts.tasks().cancel_all()
         await alarm.wait(0)
+        await parts.reporting().close()
         parts.observer().tell(Stopped(options.collector_id, cancelled))
 
     async def _close(self) -> None:

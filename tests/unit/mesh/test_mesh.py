@@ -27,7 +27,7 @@ from collector_mesh import (
     UnavailableError,
 )
 from collector_mesh.app.testing.fakes import FakeObserver
-from collector_mesh.domain.model.events import Draining, HandlerFailed, Started, Stopped
+from collector_mesh.domain.model.events import Counted, Draining, HandlerFailed, Started, Stopped
 
 
 def who_service(namespace: str) -> Service:
@@ -98,7 +98,7 @@ async def test_a_part_is_replaced_by_one_override() -> None:
     async with collector:
         await collector.dispatch("n", "S", "fail")
 
-    assert [type(event) for event in observer.events] == [Started, HandlerFailed, Draining, Stopped]
+    assert [type(event) for event in observer.events] == [Started, HandlerFailed, Draining, Counted, Stopped]
 
 
 def failing_service() -> Service:
