@@ -69,7 +69,7 @@ class Connection:
             max(0.0, now - self.since),
             None if self.engine is None else self.engine.round_trip,
             None if self.methods is None else len(self.methods),
-            self.labels,
+            dict(self.labels),
             self.weight,
             standings,
         )

@@ -88,7 +88,7 @@ class Inspection:
             clients=self._links().clients if is_open else 0,
             ended=self._links().recently_ended if is_open else (),
             counts=self._counts.as_mapping(),
-            labels=self._rules.labels,
+            labels=dict(self._rules.labels),
             weight=self._rules.weight,
             shares=self._outgoing.shares,
         )

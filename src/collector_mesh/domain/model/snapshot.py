@@ -78,7 +78,7 @@ class ConnectionInfo:
     age: float = 0.0
     round_trip: float | None = None
     methods: int | None = None
-    labels: Mapping[str, str] = NO_LABELS
+    labels: Mapping[str, str] = attrs.field(factory=dict)
     weight: int = 1
     standings: tuple[StandingInfo, ...] = ()
 
@@ -142,8 +142,8 @@ class Snapshot:
     outgoing: int = 0
     clients: int = 0
     ended: tuple[LinkEnd, ...] = ()
-    counts: Mapping[str, int] = MappingProxyType({})
-    labels: Mapping[str, str] = NO_LABELS
+    counts: Mapping[str, int] = attrs.field(factory=dict)
+    labels: Mapping[str, str] = attrs.field(factory=dict)
     weight: int = 1
     shares: tuple[tuple[str, int], ...] = ()
 
