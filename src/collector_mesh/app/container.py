@@ -177,6 +177,7 @@ class CollectorContainer(containers.DeclarativeContainer):
         clock=clock,
         dice=dice,
         rules=link_rules,
+        policies=policies,
     )
     running = providers.Singleton(_admission, options, settings, "max_running", clock, counts, observer)
     outgoing = providers.Singleton(_admission, options, settings, "max_outgoing", clock, counts, observer)

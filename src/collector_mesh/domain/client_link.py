@@ -13,6 +13,7 @@ from collector_mesh.domain.model.errors import (
     error_for,
 )
 from collector_mesh.domain.model.frames import Catalog, Hello, Introduction, Limits, Role
+from collector_mesh.domain.model.reach import Reach
 from collector_mesh.domain.model.status import Reply
 from collector_mesh.domain.ports.clock import Alarm, Clock
 from collector_mesh.domain.ports.frame_stream import FrameStream, Pump
@@ -199,6 +200,9 @@ class _ClientHost:
 
     def changed(self, engine: LinkEngine) -> None:
         """What the collector serves is its own business."""
+
+    def reached(self, engine: LinkEngine, news: tuple[Reach, ...]) -> None:
+        """Whom the collector passes calls on to is its own business."""
 
     def ended(self, engine: LinkEngine) -> None:
         _ = engine

@@ -16,13 +16,11 @@ from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.payload import Payload
 from collector_mesh.domain.model.status import Reply
 from collector_mesh.domain.policies.policy import Policies
+from collector_mesh.domain.policies.relaying import MAX_HOPS
 from collector_mesh.domain.ports.clock import Clock
 from collector_mesh.domain.ports.frame_stream import FrameStream
 from collector_mesh.domain.ports.gateway import Gateway
 from collector_mesh.domain.ports.inspector import Inspector
-
-MAX_HOPS = 4
-"""How often a call may be passed on."""
 
 
 class CollectorGateway:

@@ -24,14 +24,17 @@ from collector_mesh.domain.model.errors import (
 )
 from collector_mesh.domain.model.events import LinkFailed, PeerRefused
 from collector_mesh.domain.model.frames import Catalog, Hello, Introduction, Limits, Role
+from collector_mesh.domain.model.reach import Reach
 from collector_mesh.domain.model.snapshot import LinkEnd
 from collector_mesh.domain.model.status import status_of
 from collector_mesh.domain.peer_admission import PeerAdmission
+from collector_mesh.domain.policies.policy import Policies
 from collector_mesh.domain.ports.clock import Alarm, Clock
 from collector_mesh.domain.ports.frame_stream import FrameStream, NoLinkError, Pump
 from collector_mesh.domain.ports.randomness import Randomness
 from collector_mesh.domain.ports.tasks import Tasks
 from collector_mesh.domain.ports.transport import Transport
+from collector_mesh.domain.reachability import Reachability
 from collector_mesh.domain.topology import Topology
 
 _MAX_ENDED = 32
@@ -66,6 +69,7 @@ class Links:
         clock: Clock,
         dice: Randomness,
         rules: LinkRules,
+        policies: Policies | None = None,
     ) -> None:
         self.address = ""
         """Where peers dial this collector, empty while it does not listen."""
@@ -107,6 +111,7 @@ class Links:
             clock=clock,
             address_of=self._address_of,
         )
+        self._reachability = Reachability(collector_id, topology, policies or Policies())
         self._open: dict[LinkEngine, _Open] = {}
         self._dials = 0
         self._ended: deque[tuple[float, str, str, str]] = deque(maxlen=_MAX_ENDED)
@@ -293,7 +298,7 @@ class Links:
     def confirmed(self, engine: LinkEngine) -> None:
         """See `LinkHost`."""
         if engine.peer_role == Role.COLLECTOR:
-            self._adoption.settle(engine.peer_id)
+            self._settle(engine.peer_id)
 
     def take(self, engine: LinkEngine, taken: TakenCall) -> None:
         """See `LinkHost`."""
@@ -303,6 +308,11 @@ class Links:
     def changed(self, engine: LinkEngine) -> None:
         """See `LinkHost`."""
         self._adoption.changed(engine)
+        self._reachability.changed(engine.peer_id)
+
+    def reached(self, engine: LinkEngine, news: tuple[Reach, ...]) -> None:
+        """See `LinkHost`."""
+        self._reachability.heard(engine, news)
 
     def ended(self, engine: LinkEngine) -> None:
         """See `LinkHost`."""
@@ -313,9 +323,14 @@ class Links:
         elif engine.has_failed and engine.refusal is None and (entry is None or entry.error is None):
             self._membership.tell(LinkFailed(self._collector_id, engine.peer_id, address, engine.reason))
         if not self._pairs.remove(engine):
+            self._reachability.ended(engine)
             return
         connection = self._adoption.current(engine)
         self._adoption.settle(engine.peer_id)
+        self._has_gone(engine, connection)
+        self._reachability.ended(engine)
+
+    def _has_gone(self, engine: LinkEngine, connection: Connection | None) -> None:
         if connection is None or self._topology.get(engine.peer_id) is not connection:
             return
         if engine.was_clean and not connection.dialed:
@@ -352,10 +367,14 @@ class Links:
         self._pairs.add(engine)
         if engine.phase is Phase.GREETING:
             engine.welcome(self._dice.token(), self._adoption.shared(engine))
-        self._adoption.settle(engine.peer_id)
+        self._settle(engine.peer_id)
         entry = self._open.get(engine)
         if entry is not None and entry.opened is not None:
             entry.opened.ring()
+
+    def _settle(self, peer_id: str) -> None:
+        self._adoption.settle(peer_id)
+        self._reachability.changed(peer_id)
 
     def _address_of(self, engine: LinkEngine) -> str:
         entry = self._open.get(engine)
@@ -370,6 +389,8 @@ class Links:
                 engine.tell_catalog()
                 if has_moved and engine.phase is Phase.OPEN:
                     self._adoption.changed(engine)
+        if has_moved:
+            self._reachability.all_changed()
 
 
 def _knows_of_drain(engine: LinkEngine) -> bool:

@@ -7,6 +7,7 @@ from collector_mesh.domain.model.errors import Executed
 from collector_mesh.domain.model.frames import Catalog, Hello, Introduction, Limits, Mode
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.payload import Payload
+from collector_mesh.domain.model.reach import Reach
 from collector_mesh.domain.model.status import OK, Reply
 
 
@@ -32,6 +33,8 @@ class Host:
         taken.answer(Reply(OK, taken.call.payload, "dialer", Executed.YES))
 
     def changed(self, engine: LinkEngine) -> None: ...
+
+    def reached(self, engine: LinkEngine, news: tuple[Reach, ...]) -> None: ...
 
     def ended(self, engine: LinkEngine) -> None: ...
 

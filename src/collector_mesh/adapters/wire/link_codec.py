@@ -24,6 +24,7 @@ from collector_mesh.domain.model.frames import (
     ReplyExtra,
 )
 from collector_mesh.domain.model.names import MethodKey
+from collector_mesh.domain.model.reach import Reach
 from collector_mesh.domain.model.snapshot import NO_LABELS, MethodInfo
 from collector_mesh.domain.model.status import OK, Metadata, Status
 from collector_mesh.domain.ports.frame_stream import MalformedFrameError
@@ -180,6 +181,7 @@ def _reply_extra(extra: ReplyExtra) -> pb.ReplyExtra:
         executed=_EXECUTED_NUMBER[extra.executed],
         metadata=_pairs(extra.metadata),
         size=extra.size,
+        tried=extra.tried,
     )
 
 
@@ -189,7 +191,8 @@ def _read_reply_extra(extra: pb.ReplyExtra) -> ReplyExtra:
     status = OK
     if extra.code:
         status = Status(extra.code, clipped(extra.message), _read_map(extra.details, NO_DETAILS))
-    return ReplyExtra(extra.index, status, executed, _read_pairs(extra.metadata), extra.size)
+    tried = tuple(map(clipped, extra.tried))
+    return ReplyExtra(extra.index, status, executed, _read_pairs(extra.metadata), extra.size, tried)
 
 
 def _write_control(message: pb.Control, control: Control) -> None:
@@ -227,6 +230,7 @@ def _write_control(message: pb.Control, control: Control) -> None:
         message.goodbye.CopyFrom(
             pb.Goodbye(code=goodbye.code, reason=goodbye.reason, is_clean=goodbye.is_clean)
         )
+    message.reach.extend(map(_reach, control.reach))
 
 
 def _read_control(message: pb.Control) -> Control:
@@ -255,7 +259,18 @@ def _read_control(message: pb.Control) -> Control:
         draining=message.draining,
         draining_seen=message.draining_seen,
         goodbye=goodbye,
+        reach=tuple(map(_read_reach, message.reach)),
     )
+
+
+def _reach(reach: Reach) -> pb.Reach:
+    methods = map(_method_flags, reach.methods)
+    return pb.Reach(collector_id=reach.collector_id, path=reach.path, methods=methods, gone=reach.is_gone)
+
+
+def _read_reach(reach: pb.Reach) -> Reach:
+    methods = tuple(map(_read_method_flags, reach.methods))
+    return Reach(reach.collector_id, tuple(reach.path), methods, reach.gone)
 
 
 def _heartbeat(heartbeat: Heartbeat) -> pb.Heartbeat:
@@ -295,20 +310,20 @@ def _read_introduction(who: pb.Introduction) -> Introduction:
 
 
 def _catalog(catalog: Catalog) -> pb.Catalog:
-    methods = (
-        pb.MethodFlags(
-            method=_method(info.key),
-            idempotent=info.idempotent,
-            kind="" if info.kind == "unary" else info.kind,
-        )
-        for info in catalog.methods
-    )
-    return pb.Catalog(namespaces=catalog.namespaces, methods=methods)
+    return pb.Catalog(namespaces=catalog.namespaces, methods=map(_method_flags, catalog.methods))
 
 
 def _read_catalog(catalog: pb.Catalog) -> Catalog:
-    methods = tuple(
-        MethodInfo(_read_method(flags.method), flags.kind or "unary", flags.idempotent)
-        for flags in catalog.methods
+    return Catalog(tuple(catalog.namespaces), tuple(map(_read_method_flags, catalog.methods)))
+
+
+def _method_flags(info: MethodInfo) -> pb.MethodFlags:
+    return pb.MethodFlags(
+        method=_method(info.key),
+        idempotent=info.idempotent,
+        kind="" if info.kind == "unary" else info.kind,
     )
-    return Catalog(tuple(catalog.namespaces), methods)
+
+
+def _read_method_flags(flags: pb.MethodFlags) -> MethodInfo:
+    return MethodInfo(_read_method(flags.method), flags.kind or "unary", flags.idempotent)

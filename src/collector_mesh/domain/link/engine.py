@@ -1,6 +1,6 @@
 """One end of a link: frames and time go in, frames and decisions come out; no input or output happens here."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from enum import Enum
 
 import attrs
@@ -35,6 +35,7 @@ from collector_mesh.domain.model.frames import (
     Introduction,
     Role,
 )
+from collector_mesh.domain.model.reach import Reach
 from collector_mesh.domain.model.status import OK, Reply, Status
 
 SWEEP_SECONDS = 0.02
@@ -305,6 +306,13 @@ class LinkEngine:
             self._notices.catalog = True
             self.on_work()
 
+    def tell_reach(self, news: Iterable[Reach]) -> None:
+        """Tell who can be reached through this side; of two things said of one collector the later counts."""
+        if self.phase is Phase.OPEN and self.peer_role == Role.COLLECTOR:
+            for reach in news:
+                self._notices.reach[reach.collector_id] = reach
+            self.on_work()
+
     def tell_draining(self) -> None:
         """Announce that this side takes no new calls; see `draining_was_seen`."""
         if self.phase is Phase.OPEN:
@@ -434,6 +442,8 @@ class LinkEngine:
         if control.catalog is not None and self.peer is not None:
             self.peer = attrs.evolve(self.peer, catalog=control.catalog)
             self._host.changed(self)
+        if control.reach and self.peer_role == Role.COLLECTOR:
+            self._host.reached(self, control.reach)
         if control.draining and not self.peer_is_draining:
             self.peer_is_draining = True
             self._host.changed(self)

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Protocol
 
 from collector_mesh.domain.model.frames import Catalog, Hello
+from collector_mesh.domain.model.reach import Reach
 
 if TYPE_CHECKING:
     from collector_mesh.domain.link.engine import LinkEngine
@@ -34,6 +35,14 @@ class LinkHost(Protocol):
 
     def changed(self, engine: "LinkEngine") -> None:
         """The other side has other methods or namespaces, is draining, suspect, or well again."""
+        ...
+
+    def reached(self, engine: "LinkEngine", news: tuple[Reach, ...]) -> None:
+        """The other side tells who can be reached through it.
+
+        Raises:
+            ProtocolError: it makes no sense.
+        """
         ...
 
     def ended(self, engine: "LinkEngine") -> None:

@@ -22,6 +22,9 @@ from collector_mesh.domain.model.status import OK, Reply
 MAX_NAMES = 1 << 16
 """Most names that are remembered of one end."""
 
+MAX_TRIED = 32
+"""Most ids that are remembered of those who were tried for a call."""
+
 _NO_EXTRAS: Mapping[int, "CallExtra | ReplyExtra"] = MappingProxyType({})
 _CODES = range(400, 600)
 
@@ -186,7 +189,7 @@ class Inbox:
                 text = f"handler error: result of {extra.size} bytes is over the limit of {self._max_payload_bytes} bytes"
                 sent.settle(Reply.refused(HandlerError(text, executed=extra.executed, handled_by=by)))
                 return
-            sent.settle(Reply(status, payload, by, extra.executed, extra.metadata))
+            sent.settle(Reply(status, payload, by, extra.executed, extra.metadata, extra.tried[:MAX_TRIED]))
 
         if not extra.size:
             finish(payload)

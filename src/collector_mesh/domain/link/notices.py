@@ -1,14 +1,19 @@
 """What one end of a link has to tell beside calls."""
 
 from collections.abc import Callable
+from itertools import islice
 
 from collector_mesh.domain.model.frames import Catalog, Control, Goodbye, Greeting, Heartbeat, Hello
+from collector_mesh.domain.model.reach import Reach
+
+MAX_REACH = 256
+"""Most collectors that one frame tells of."""
 
 
 class Notices:
     """Collects it until a frame is written; each thing is told once, however often it was asked for."""
 
-    __slots__ = ("catalog", "draining", "draining_seen", "greeting", "hello", "pong")
+    __slots__ = ("catalog", "draining", "draining_seen", "greeting", "hello", "pong", "reach")
 
     def __init__(self) -> None:
         self.hello: Hello | None = None
@@ -18,6 +23,8 @@ class Notices:
         """Whether the other side has an old one."""
         self.draining = False
         self.draining_seen = False
+        self.reach: dict[str, Reach] = {}
+        """News of who can be reached through this side, by id."""
 
     def wait(self, *, is_open: bool) -> bool:
         """Whether there is something to tell now; a catalog goes only over a link that is open."""
@@ -27,7 +34,7 @@ class Notices:
             or self.pong is not None
             or self.hello is not None
             or self.greeting is not None
-            or (self.catalog and is_open)
+            or ((self.catalog or bool(self.reach)) and is_open)
         )
 
     def take(
@@ -50,9 +57,17 @@ class Notices:
             draining=self.draining,
             draining_seen=self.draining_seen,
             goodbye=goodbye,
+            reach=self._some_reach() if self.reach and is_open else (),
         )
         self.hello = self.greeting = self.pong = None
         self.draining = self.draining_seen = False
         if control.catalog is not None:
             self.catalog = False
         return control
+
+    def _some_reach(self) -> tuple[Reach, ...]:
+        """As much news as goes into one frame."""
+        some = tuple(islice(self.reach.values(), MAX_REACH))
+        for reach in some:
+            del self.reach[reach.collector_id]
+        return some

@@ -106,8 +106,10 @@ class Page:
         by, executed = reply.handled_by, reply.executed
         has_run = executed is Executed.YES
         self.executors.append(0 if has_run and by == self.own_id else self.names.text(by))
-        if reply.status is not OK or not has_run or size or reply.metadata:
-            self.reply_extras.append(ReplyExtra(index, reply.status, executed, reply.metadata, size))
+        if reply.status is not OK or not has_run or size or reply.metadata or reply.tried:
+            self.reply_extras.append(
+                ReplyExtra(index, reply.status, executed, reply.metadata, size, reply.tried)
+            )
 
     def calls(self) -> Calls | None:
         """The calls that were added."""

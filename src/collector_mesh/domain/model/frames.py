@@ -12,6 +12,7 @@ import attrs
 from collector_mesh.domain.model.call import NO_HINTS
 from collector_mesh.domain.model.errors import Executed
 from collector_mesh.domain.model.names import MethodKey
+from collector_mesh.domain.model.reach import Reach
 from collector_mesh.domain.model.snapshot import NO_LABELS, MethodInfo
 from collector_mesh.domain.model.status import OK, Metadata, Status
 
@@ -165,6 +166,7 @@ class Control:
         draining: the sender takes no new calls.
         draining_seen: the other side's draining was heard.
         goodbye: nothing comes after it.
+        reach: who can be reached through the sender.
     """
 
     hello: Hello | None = None
@@ -175,6 +177,7 @@ class Control:
     draining: bool = False
     draining_seen: bool = False
     goodbye: Goodbye | None = None
+    reach: tuple[Reach, ...] = ()
 
 
 @attrs.frozen
@@ -200,6 +203,7 @@ class ReplyExtra:
     executed: Executed = Executed.YES
     metadata: Metadata = ()
     size: int = 0
+    tried: tuple[str, ...] = ()
 
 
 @attrs.frozen

@@ -24,6 +24,7 @@ from collector_mesh.domain.model.frames import (
 )
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.payload import Payload
+from collector_mesh.domain.model.reach import Reach
 from collector_mesh.domain.model.status import OK, Reply
 
 ECHO = MethodKey("users", "UserService", "Echo")
@@ -63,6 +64,7 @@ class End:
         self.name = name
         self.wire = wire
         self.told: list[str] = []
+        self.reach: list[Reach] = []
         self.taken: list[TakenCall] = []
         self.handler: Callable[[TakenCall], None] | None = None
         self.on_hello: Callable[[LinkEngine, Hello], None] = welcome
@@ -96,6 +98,9 @@ class End:
 
     def changed(self, engine: LinkEngine) -> None:
         self.told.append("changed")
+
+    def reached(self, engine: LinkEngine, news: tuple[Reach, ...]) -> None:
+        self.reach += news
 
     def ended(self, engine: LinkEngine) -> None:
         self.told.append("ended")

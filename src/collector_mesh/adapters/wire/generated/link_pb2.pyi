@@ -86,7 +86,7 @@ class CallExtra(_message.Message):
     def __init__(self, index: _Optional[int] = ..., target: _Optional[str] = ..., hints: _Optional[_Mapping[str, str]] = ..., hops: _Optional[int] = ..., visited: _Optional[_Iterable[str]] = ..., metadata: _Optional[_Iterable[_Union[Pair, _Mapping]]] = ..., idempotent: _Optional[int] = ..., size: _Optional[int] = ...) -> None: ...
 
 class ReplyExtra(_message.Message):
-    __slots__ = ("index", "code", "message", "details", "executed", "metadata", "size")
+    __slots__ = ("index", "code", "message", "details", "executed", "metadata", "size", "tried")
     class DetailsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -101,6 +101,7 @@ class ReplyExtra(_message.Message):
     EXECUTED_FIELD_NUMBER: _ClassVar[int]
     METADATA_FIELD_NUMBER: _ClassVar[int]
     SIZE_FIELD_NUMBER: _ClassVar[int]
+    TRIED_FIELD_NUMBER: _ClassVar[int]
     index: int
     code: int
     message: str
@@ -108,7 +109,8 @@ class ReplyExtra(_message.Message):
     executed: int
     metadata: _containers.RepeatedCompositeFieldContainer[Pair]
     size: int
-    def __init__(self, index: _Optional[int] = ..., code: _Optional[int] = ..., message: _Optional[str] = ..., details: _Optional[_Mapping[str, str]] = ..., executed: _Optional[int] = ..., metadata: _Optional[_Iterable[_Union[Pair, _Mapping]]] = ..., size: _Optional[int] = ...) -> None: ...
+    tried: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, index: _Optional[int] = ..., code: _Optional[int] = ..., message: _Optional[str] = ..., details: _Optional[_Mapping[str, str]] = ..., executed: _Optional[int] = ..., metadata: _Optional[_Iterable[_Union[Pair, _Mapping]]] = ..., size: _Optional[int] = ..., tried: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Pair(_message.Message):
     __slots__ = ("key", "text", "data")
@@ -131,7 +133,7 @@ class Chunk(_message.Message):
     def __init__(self, number: _Optional[int] = ..., of_reply: bool = ..., value: _Optional[bytes] = ...) -> None: ...
 
 class Control(_message.Message):
-    __slots__ = ("hello", "welcome", "catalog", "ping", "pong", "draining", "draining_seen", "goodbye")
+    __slots__ = ("hello", "welcome", "catalog", "ping", "pong", "draining", "draining_seen", "goodbye", "reach")
     HELLO_FIELD_NUMBER: _ClassVar[int]
     WELCOME_FIELD_NUMBER: _ClassVar[int]
     CATALOG_FIELD_NUMBER: _ClassVar[int]
@@ -140,6 +142,7 @@ class Control(_message.Message):
     DRAINING_FIELD_NUMBER: _ClassVar[int]
     DRAINING_SEEN_FIELD_NUMBER: _ClassVar[int]
     GOODBYE_FIELD_NUMBER: _ClassVar[int]
+    REACH_FIELD_NUMBER: _ClassVar[int]
     hello: Hello
     welcome: Welcome
     catalog: Catalog
@@ -148,7 +151,20 @@ class Control(_message.Message):
     draining: bool
     draining_seen: bool
     goodbye: Goodbye
-    def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., welcome: _Optional[_Union[Welcome, _Mapping]] = ..., catalog: _Optional[_Union[Catalog, _Mapping]] = ..., ping: _Optional[_Union[Heartbeat, _Mapping]] = ..., pong: _Optional[_Union[Heartbeat, _Mapping]] = ..., draining: bool = ..., draining_seen: bool = ..., goodbye: _Optional[_Union[Goodbye, _Mapping]] = ...) -> None: ...
+    reach: _containers.RepeatedCompositeFieldContainer[Reach]
+    def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., welcome: _Optional[_Union[Welcome, _Mapping]] = ..., catalog: _Optional[_Union[Catalog, _Mapping]] = ..., ping: _Optional[_Union[Heartbeat, _Mapping]] = ..., pong: _Optional[_Union[Heartbeat, _Mapping]] = ..., draining: bool = ..., draining_seen: bool = ..., goodbye: _Optional[_Union[Goodbye, _Mapping]] = ..., reach: _Optional[_Iterable[_Union[Reach, _Mapping]]] = ...) -> None: ...
+
+class Reach(_message.Message):
+    __slots__ = ("collector_id", "path", "methods", "gone")
+    COLLECTOR_ID_FIELD_NUMBER: _ClassVar[int]
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    METHODS_FIELD_NUMBER: _ClassVar[int]
+    GONE_FIELD_NUMBER: _ClassVar[int]
+    collector_id: str
+    path: _containers.RepeatedScalarFieldContainer[str]
+    methods: _containers.RepeatedCompositeFieldContainer[MethodFlags]
+    gone: bool
+    def __init__(self, collector_id: _Optional[str] = ..., path: _Optional[_Iterable[str]] = ..., methods: _Optional[_Iterable[_Union[MethodFlags, _Mapping]]] = ..., gone: bool = ...) -> None: ...
 
 class Heartbeat(_message.Message):
     __slots__ = ("number", "lag")

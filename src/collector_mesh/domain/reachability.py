@@ -1,0 +1,221 @@
+"""Who can be reached through whom: what peers tell, and what this collector tells its peers."""
+
+from collections.abc import Iterable, Iterator
+
+from collector_mesh.domain.connection import Connection
+from collector_mesh.domain.link.engine import LinkEngine
+from collector_mesh.domain.link.inbox import ProtocolError
+from collector_mesh.domain.model.errors import InvalidCallError
+from collector_mesh.domain.model.names import MethodKey, check_name
+from collector_mesh.domain.model.reach import Onward, Reach
+from collector_mesh.domain.model.snapshot import MethodInfo
+from collector_mesh.domain.policies.policy import Policies
+from collector_mesh.domain.policies.relaying import MAX_HOPS
+from collector_mesh.domain.topology import Topology
+
+MAX_KNOWN = 65_536
+"""Most collectors that one peer may tell of."""
+
+_MAX_PATH = 16
+
+
+class Reachability:
+    """A path-vector protocol, as BGP is one: each piece of news names everybody on the way.
+
+    So nobody is told of a way through itself, a way that has gone is gone for all who were told of it, and
+    nobody counts to infinity. Only a collector that passes calls on tells anything.
+
+    Source: Y. Rekhter, T. Li, S. Hares, "A Border Gateway Protocol 4", RFC 4271, section 9.
+
+    Args:
+        collector_id: of this collector.
+        topology: who is connected; told who passes on what.
+        policies: in which namespaces this collector passes calls on.
+    """
+
+    def __init__(self, collector_id: str, topology: Topology, policies: Policies) -> None:
+        self._collector_id = collector_id
+        self._topology = topology
+        self._policies = policies
+        self._relays = policies.default.relays or any(policy.relays for policy in policies.overrides.values())
+        self._heard: dict[LinkEngine, dict[str, Reach]] = {}
+        self._told: dict[LinkEngine, dict[str, Reach]] = {}
+        self._onward: dict[str, tuple[Onward, ...]] = {}
+
+    # ---- what happens --------------------------------------------------------------------------------
+
+    def heard(self, engine: LinkEngine, news: Iterable[Reach]) -> None:
+        """A peer tells who can be reached through it.
+
+        Raises:
+            ProtocolError: it makes no sense.
+        """
+        known = self._heard.setdefault(engine, {})
+        targets = []
+        for reach in news:
+            self._check(engine, reach)
+            targets.append(reach.collector_id)
+            if reach.is_gone or not self._is_of_use(reach):
+                known.pop(reach.collector_id, None)
+            else:
+                known[reach.collector_id] = reach
+        if len(known) > MAX_KNOWN:
+            raise ProtocolError(f"more than {MAX_KNOWN} collectors that can be reached")
+        connection = self._current(engine)
+        if connection is not None:
+            self._offer(connection)
+            self._spread(targets)
+
+    def changed(self, peer_id: str) -> None:
+        """The connection to a peer has come, has gone, or is another one, or the peer is otherwise than before."""
+        connection = self._topology.get(peer_id)
+        targets = [peer_id]
+        for engine, known in self._heard.items():
+            if engine.peer_id == peer_id:
+                targets += known
+        if connection is not None:
+            self._offer(connection)
+            self._tell(connection, self._all_targets())
+        self._spread(targets)
+
+    def all_changed(self) -> None:
+        """The namespaces of this collector are others now."""
+        for connection in self._topology:
+            self._offer(connection)
+            self._tell(connection, self._all_targets())
+
+    def ended(self, engine: LinkEngine) -> None:
+        """A link has ended."""
+        self._told.pop(engine, None)
+        known = self._heard.pop(engine, {})
+        peer_id = engine.peer_id
+        if self._topology.get(peer_id) is None:
+            self._onward.pop(peer_id, None)
+        self._spread([peer_id, *known])
+        self.changed(peer_id)
+
+    # ---- what peers tell -----------------------------------------------------------------------------
+
+    @staticmethod
+    def _check(engine: LinkEngine, reach: Reach) -> None:
+        try:
+            check_name("collector_id", reach.collector_id)
+            for passer in reach.path:
+                check_name("path", passer)
+            for method in reach.methods:
+                method.key.check()
+        except InvalidCallError as error:
+            raise ProtocolError(str(error)) from error
+        if reach.is_gone:
+            return
+        if not reach.path or reach.path[0] != engine.peer_id or len(reach.path) > _MAX_PATH:
+            raise ProtocolError(
+                f"a way to {reach.collector_id} that does not begin with {engine.peer_id}, or is too long"
+            )
+
+    def _is_of_use(self, reach: Reach) -> bool:
+        own_id = self._collector_id
+        return reach.collector_id != own_id and own_id not in reach.path and len(reach.path) <= MAX_HOPS
+
+    def _offer(self, connection: Connection) -> None:
+        """Have the router know what a peer can pass on."""
+        onward = tuple(self._passed_on_by(connection)) if _is_usable(connection) else ()
+        if onward != self._onward.get(connection.peer_id, ()):
+            self._onward[connection.peer_id] = onward
+            self._topology.passes_on(connection.peer_id, onward)
+
+    def _passed_on_by(self, connection: Connection) -> Iterator[Onward]:
+        known = self._heard_from(connection)
+        shared = connection.shared_namespaces
+        found: dict[MethodKey, list[tuple[Reach, MethodInfo]]] = {}
+        for target in sorted(known):
+            for method in known[target].methods:
+                if method.key.namespace in shared:
+                    found.setdefault(method.key, []).append((known[target], method))
+        for key in sorted(found):
+            ways = found[key]
+            info = MethodInfo(key, ways[0][1].kind, all(method.idempotent for _, method in ways))
+            hops = min(len(reach.path) for reach, _ in ways)
+            yield Onward(info, hops, tuple(reach.collector_id for reach, _ in ways))
+
+    # ---- what this collector tells -------------------------------------------------------------------
+
+    def _all_targets(self) -> list[str]:
+        if not self._relays:
+            return []
+        targets = dict.fromkeys(connection.peer_id for connection in self._topology)
+        for known in self._heard.values():
+            targets.update(dict.fromkeys(known))
+        return list(targets)
+
+    def _spread(self, targets: Iterable[str]) -> None:
+        """Tell every peer what is new of some collectors."""
+        if not self._relays:
+            return
+        targets = list(dict.fromkeys(targets))
+        for connection in self._topology:
+            self._tell(connection, targets)
+
+    def _tell(self, connection: Connection, targets: Iterable[str]) -> None:
+        engine = connection.engine
+        if not self._relays or engine is None or not _is_usable(connection):
+            return
+        told = self._told.setdefault(engine, {})
+        news = []
+        for target in targets:
+            reach = self._way(target, connection)
+            if reach == told.get(target):
+                continue
+            if reach is None:
+                del told[target]
+                news.append(Reach(target, is_gone=True))
+            else:
+                told[target] = reach
+                news.append(reach)
+        if news:
+            engine.tell_reach(news)
+
+    def _way(self, target: str, listener: Connection) -> Reach | None:
+        """The best way to a collector that a peer may be told of, if there is one."""
+        if target in (listener.peer_id, self._collector_id):
+            return None
+        allowed = [
+            namespace
+            for namespace in listener.shared_namespaces
+            if self._policies.of_namespace(namespace).relays
+        ]
+        direct = self._topology.get(target)
+        ways: list[tuple[int, tuple[str, ...], tuple[MethodInfo, ...], Connection]] = []
+        if direct is not None and direct.engine is not None and _is_usable(direct):
+            ways.append((0, (), direct.methods or (), direct))
+        else:
+            for connection in self._topology:
+                reach = self._heard_from(connection).get(target) if _is_usable(connection) else None
+                if (
+                    reach is not None
+                    and connection is not listener
+                    and listener.peer_id not in reach.path
+                    and len(reach.path) < MAX_HOPS
+                ):
+                    ways.append((len(reach.path), reach.path, reach.methods, connection))
+        for _, path, methods, through in sorted(ways, key=lambda way: way[:2]):
+            told = tuple(
+                method
+                for method in methods
+                if method.key.namespace in allowed and method.key.namespace in through.shared_namespaces
+            )
+            if told:
+                return Reach(target, (self._collector_id, *path), told)
+        return None
+
+    def _heard_from(self, connection: Connection) -> dict[str, Reach]:
+        engine = connection.engine
+        return self._heard.get(engine, {}) if engine is not None else {}
+
+    def _current(self, engine: LinkEngine) -> Connection | None:
+        connection = self._topology.get(engine.peer_id)
+        return connection if connection is not None and connection.engine is engine else None
+
+
+def _is_usable(connection: Connection) -> bool:
+    return connection.state in ("live", "suspect")
