@@ -23,11 +23,13 @@ if TYPE_CHECKING:
         ProcessNetwork,
         ProcessNode,
     )
+    from collector_mesh.app.testing.proxy import FaultyProxy
     from collector_mesh.app.testing.services import contract_service
 
 _HOMES = {
     "ConnectionContract": "collector_mesh.app.testing.contract.connection",
     "DispatchContract": "collector_mesh.app.testing.contract.dispatch",
+    "FaultyProxy": "collector_mesh.app.testing.proxy",
     "LinkContract": "collector_mesh.app.testing.contract.link",
     "LocalNetwork": "collector_mesh.app.testing.networks",
     "LocalNode": "collector_mesh.app.testing.networks",
@@ -45,6 +47,7 @@ _HOMES = {
 __all__ = [
     "ConnectionContract",
     "DispatchContract",
+    "FaultyProxy",
     "LinkContract",
     "LocalNetwork",
     "LocalNode",

@@ -11,11 +11,11 @@ import attrs
 import pytest
 from google.protobuf.wrappers_pb2 import DoubleValue, StringValue
 from tests.integration.services.processes import LOOPBACK, eventually
-from tests.integration.services.proxy import Proxy, proxy
 from tests.integration.services.things import numbers_service, texts_service
 
 from collector_mesh import Collector, ConnectionInfo, Executed, Payload, Reply, Settings
 from collector_mesh.domain.link.engine import LinkEngine
+from collector_mesh.testing import FaultyProxy
 
 KIB = 1 << 10
 SLOW = 125_000
@@ -40,7 +40,7 @@ class Wires:
     caller: Collector
     far: Collector
     near: Collector
-    wire: Proxy
+    wire: FaultyProxy
 
     @property
     def engine(self) -> LinkEngine:
@@ -69,7 +69,7 @@ async def wires(settings: Settings = SETTINGS) -> AsyncIterator[Wires]:
     async with (
         Collector("far-1", listen=LOOPBACK, services=[texts_service()], settings=settings) as far,
         Collector("near-1", listen=LOOPBACK, services=[numbers_service()]) as near,
-        proxy(far.address) as wire,
+        FaultyProxy(far.address) as wire,
         Collector("caller-1", namespaces=["texts", "numbers"], settings=settings) as caller,
     ):
         await caller.connect(wire.address)
@@ -80,7 +80,7 @@ async def wires(settings: Settings = SETTINGS) -> AsyncIterator[Wires]:
 @pytest.mark.asyncio
 async def test_what_waits_for_a_still_peer_is_bounded_and_more_is_refused() -> None:
     async with wires(PATIENT) as mesh:
-        mesh.wire.is_open.clear()
+        mesh.wire.stall()
         calls: list[asyncio.Task[Reply]] = []
         refused: list[Reply] = []
         # What grpc has taken is out of the queue, so it is full only after a while.
@@ -91,7 +91,7 @@ async def test_what_waits_for_a_still_peer_is_bounded_and_more_is_refused() -> N
                 refused = [task.result() for task in calls if task.done()]
         most = mesh.engine.queued_bytes
         quick = [await mesh.pi() for _ in range(50)]
-        mesh.wire.is_open.set()
+        mesh.wire.heal()
         replies = await asyncio.gather(*calls)
         left = mesh.engine.queued_bytes
 
@@ -108,12 +108,12 @@ async def test_when_nothing_is_read_at_all_the_peer_is_dead_in_time_and_comes_ba
     async with wires() as mesh:
         waiting = asyncio.create_task(mesh.caller.dispatch("texts", "Texts", "Hang"))
         await eventually(lambda: mesh.far.snapshot().running == 1)
-        mesh.wire.is_open.clear()
+        mesh.wire.stall()
         before = time.monotonic()
         reply = await waiting
         took = time.monotonic() - before
         lost = mesh.peer
-        mesh.wire.is_open.set()
+        mesh.wire.heal()
         await eventually(lambda: mesh.peer.state == "live")
         again = await mesh.caller.dispatch("texts", "Texts", "Nothing")
 
@@ -137,7 +137,7 @@ async def test_a_slow_peer_is_not_given_up_and_what_is_urgent_passes_large_paylo
         large = [
             asyncio.create_task(mesh.caller.dispatch("texts", "Texts", "Remaining", body)) for _ in range(2)
         ]
-        await eventually(lambda: mesh.wire.passed[0] > 400 * KIB)
+        await eventually(lambda: mesh.wire.passed["to_target"] > 400 * KIB)
         before = time.monotonic()
         held.cancel()
         await eventually((tmp_path / "cancelled").exists)
@@ -172,12 +172,12 @@ async def test_a_peer_that_does_not_take_its_replies_is_let_go_as_a_slow_consume
         await eventually(lambda: mesh.peer.methods == len(mesh.far.snapshot().methods))
         calls = [asyncio.create_task(mesh.caller.dispatch("texts", "Texts", "Late")) for _ in range(100)]
         await eventually(lambda: mesh.far.snapshot().running == 100)
-        mesh.wire.is_open.clear()
+        mesh.wire.stall()
         go.set()
         await eventually(lambda: mesh.far.snapshot().ended != ())
         (end,) = mesh.far.snapshot().ended
         quick = [await mesh.pi() for _ in range(50)]
-        mesh.wire.is_open.set()
+        mesh.wire.heal()
         replies = await asyncio.gather(*calls)
         await eventually(lambda: mesh.peer.state == "live")
         again = await mesh.caller.dispatch("texts", "Texts", "Nothing")

@@ -11,6 +11,7 @@ from collector_mesh.adapters.wire.connect_layout import (
     write_original,
 )
 from collector_mesh.adapters.wire.generated import dispatcher_pb2 as pb
+from collector_mesh.domain.link.inbox import MAX_TRIED
 from collector_mesh.domain.model.call import NO_HINTS, Call
 from collector_mesh.domain.model.errors import NO_DETAILS, Executed, InvalidCallError, clipped
 from collector_mesh.domain.model.introduction import Offer, Welcome
@@ -20,6 +21,9 @@ from collector_mesh.domain.model.status import OK, Reply, Status
 
 IDEMPOTENT_HINT = "idempotent"
 """Under this key `routing_hints` says "true" of a call that may run twice."""
+
+ATTEMPTS = "attempts"
+"""The detail of a status that names who was tried, in order, where it was more than the one who ran the call."""
 
 UNREADABLE = (DecodeError, UnicodeDecodeError)
 """What reading bytes that are no message raises; the second one comes from protobuf's pure-Python implementation."""
@@ -153,6 +157,8 @@ def encode_dispatched(reply: Reply) -> bytes:
     """A DispatchResponse."""
     response = pb.DispatchResponse(handled_by_collector_id=reply.handled_by)
     _write_reply(response, reply)
+    if reply.tried:
+        response.status.details[ATTEMPTS] = ", ".join(reply.tried)
     return response.SerializeToString()
 
 
@@ -163,12 +169,15 @@ def decode_dispatched(data: bytes) -> Reply:
         DecodeError, UnicodeDecodeError: the bytes are no such message; see `UNREADABLE`.
     """
     response = pb.DispatchResponse.FromString(data)
-    return _reply(
+    reply = _reply(
         response.status,
         response.output.type_url,
         response.output.value,
         response.handled_by_collector_id,
     )
+    if told := response.status.details.get(ATTEMPTS):
+        reply.tried = tuple(told.split(", ")[:MAX_TRIED])
+    return reply
 
 
 def _write_call(request: pb.ServeRequest | pb.DispatchRequest, call: Call) -> None:

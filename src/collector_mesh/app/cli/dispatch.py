@@ -101,6 +101,11 @@ def _show(reply: "Reply", *, verbose: bool) -> int:
     if verbose:
         who = reply.handled_by or "nobody"
         sys.stderr.write(f"{reply.status.code} {reply.status.message}, run by {who}\n")
+        if len(reply.attempts) > 1:
+            sys.stderr.write(f"tried: {', '.join(reply.attempts)}\n")
+        for name, value in sorted(reply.status.details.items()):
+            if name != "attempts":
+                sys.stderr.write(f"{name}: {value}\n")
     if reply.status.code != 200:
         if not verbose:
             sys.stderr.write(f"{reply.status.code} {reply.status.message}\n")
