@@ -12,7 +12,7 @@ BIN := .venv/bin
 READY := .venv/ready
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo test lint types imports unit-coverage tests bench protos protos-check test-oldest \
+.PHONY: help demo test lint types imports unit-coverage tests bench protos protos-check reliability test-oldest \
 	test-all-pythons clean
 
 help: ## show this list
@@ -51,6 +51,9 @@ tests: $(READY) ## the test suite, with the coverage of the domain
 
 bench: $(READY) ## the figures, each beside its yardstick
 	$(BIN)/python -m benchmarks
+
+reliability: $(READY) ## faults with real processes, and their figures into docs/reliability.md
+	$(BIN)/python -m benchmarks.faults --write
 
 # The oldest versions that pyproject.toml allows of what the wire depends on.
 test-oldest: $(READY) ## the suite under the oldest grpcio and protobuf that are supported

@@ -31,6 +31,7 @@ class Connection:
         methods: what the peer says that it serves, None where it does not say.
         labels: what it says of itself.
         weight: its share of calls beside others, at least 1.
+        flaps: how often in a row the peer was gone again soon after it had come back.
     """
 
     peer_id: str
@@ -48,6 +49,7 @@ class Connection:
     methods: tuple[MethodInfo, ...] | None = None
     labels: Mapping[str, str] = NO_LABELS
     weight: int = 1
+    flaps: int = 0
 
     @property
     def is_up(self) -> bool:

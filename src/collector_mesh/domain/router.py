@@ -64,7 +64,7 @@ class _Selection:
     def fit(self) -> Sequence[balancer.Candidate]:
         return [candidate for candidate in self._pool.members if self.is_fit(candidate)]
 
-    def draw(self) -> balancer.Candidate | None:
+    def draw(self, besides: balancer.Candidate | None = None) -> balancer.Candidate | None:
         members = self._pool.members
         count = len(members)
         if not count:
@@ -72,7 +72,7 @@ class _Selection:
         start = self.dice.below(count) if count > 1 else 0
         for step in range(count):
             candidate = members[(start + step) % count]
-            if self.is_fit(candidate):
+            if candidate is not besides and self.is_fit(candidate):
                 return candidate
         return None
 
@@ -124,10 +124,11 @@ class Router:
                 if one.hold <= now:
                     if count == 1:
                         return pool.members[0]
-                    second = dice.below(count)
+                    # Another one than the first: of three, one in nine choices would be none.
+                    second = dice.below(count - 1)
+                    if second >= first:
+                        second += 1
                     other = loads[second]
-                    if first == second:
-                        return pool.members[first]
                     if other.hold <= now:
                         return pool.members[second if other.score(now) < one.score(now) else first]
             found = self._select(pool, call, tried, (), now, dice)

@@ -15,6 +15,12 @@ from collector_mesh.domain.policies.standing import Standing
 LACKS_SECONDS = 1.0
 """How long a peer is taken at its word that it lacks a method (WIRE §3)."""
 
+FLAP_SECONDS = 5.0
+"""A peer that is gone again within so many seconds has flapped;"""
+
+FLAPS = 2
+"""if it has done so this often in a row, it is not welcomed like one that was away."""
+
 
 class Topology:
     """The connections of a collector, with an index from a method to those who have it.
@@ -63,7 +69,13 @@ class Topology:
         for standing in self.standings.of_peer(peer_id):
             standing.peer_is(well=connection.state == "live")
         if replaced is not None and not replaced.is_up:
-            self._has_come_back(connection, connection.since)
+            if replaced.last_news - replaced.since < FLAP_SECONDS:
+                connection.flaps = replaced.flaps + 1
+            if connection.flaps >= FLAPS:
+                for standing in self.standings.of_peer(peer_id):
+                    standing.flapped(connection.since)
+            else:
+                self._has_come_back(connection, connection.since)
         return replaced
 
     def remove(self, peer_id: str) -> Connection | None:

@@ -392,3 +392,19 @@ def test_outcomes_and_attempts_are_counted(error: MeshError, counted: dict[str, 
     world.dispatch(THERE)
 
     assert world.inspection.snapshot().counts == counted
+
+
+def test_a_peer_that_flaps_is_not_welcomed_like_one_that_was_away() -> None:
+    world = World()
+    world.replica("steady")
+    opened = []
+
+    for _ in range(4):
+        world.replica("flapping")
+        opened.append(world.counts.breakers_opened)
+        connection = world.topology.get("flapping")
+        assert connection is not None
+        world.clock.time += 0.05
+        world.membership.lose(connection, "cut")
+
+    assert opened == [0, 0, 1, 1], "the second time that it is gone soon"

@@ -115,4 +115,5 @@ def test_a_route_is_chosen_without_looking_at_every_peer() -> None:
     chosen = router.choose(Call(KEY), tried=Tried(), now=0.0, dice=FakeDice(share=0.5))
 
     assert chosen is not None
-    assert looked_at == [chosen.peer_id] * 2
+    assert chosen.peer_id in looked_at
+    assert len(looked_at) == 2

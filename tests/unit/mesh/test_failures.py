@@ -22,6 +22,7 @@ from collector_mesh.ports import Candidate, Selection
 
 pytestmark = pytest.mark.asyncio
 
+IN_TURNS = Settings(balancing="round-robin", breaker=False)
 Handler = Callable[[Payload, CallContext], Awaitable[StringValue]]
 
 
@@ -70,8 +71,8 @@ def in_flight(front: Collector) -> list[int]:
 
 
 async def test_a_hung_collector_does_not_eat_the_deadline_of_an_idempotent_call() -> None:
-    async with front_and(hangs, answers) as (front, _):
-        replies = [await front.dispatch("work", "Worker", "Do", timeout=1.0) for _ in range(12)]
+    async with front_and(hangs, answers, settings=IN_TURNS) as (front, _):
+        replies = [await front.dispatch("work", "Worker", "Do", timeout=1.0) for _ in range(6)]
         counts = front.snapshot().counts
 
     assert {reply.status.code for reply in replies} == {200}
@@ -98,7 +99,7 @@ async def test_the_late_answer_of_an_attempt_that_was_given_up_is_dropped() -> N
             go_on.set()
         return StringValue(value=f"late from {context.collector_id}")
 
-    async with front_and(late, answers) as (front, _):
+    async with front_and(late, answers, settings=IN_TURNS) as (front, _):
         replies = [await front.dispatch("work", "Worker", "Do", timeout=1.0) for _ in range(8)]
         async with asyncio.timeout(5.0):
             await go_on.wait()

@@ -31,7 +31,7 @@ class PeakEwma:
 
     def choose(self, selection: Selection) -> Candidate | None:
         """See the port."""
-        return better(selection.draw(), selection.draw(), selection.now)
+        return better_of_two(selection)
 
 
 class RoundRobin:
@@ -110,7 +110,7 @@ class ConsistentHash:
         """See the port."""
         key = selection.hints.get(HASH_KEY)
         if key is None:
-            return better(selection.draw(), selection.draw(), selection.now)
+            return better_of_two(selection)
         points, owners = self._ring(selection)
         digest = blake2b(key.encode("utf-8", "backslashreplace"), digest_size=16).digest()
         place = int.from_bytes(digest[:8], "big")
@@ -158,20 +158,23 @@ class ZonePreference:
             zone = selection.labels.get(ZONE)
             near = [member for member in selection.members if zone and member.labels.get(ZONE) == zone]
             selection.cache["near"] = near
-        here = better(self._draw(near, selection), self._draw(near, selection), now)
-        elsewhere = better(selection.draw(), selection.draw(), now)
+        first = self._draw(near, selection)
+        here = better(first, self._draw(near, selection, first), now)
+        elsewhere = better_of_two(selection)
         if here is None or elsewhere is None:
             return here or elsewhere
         return here if here.score(now) <= _SPILL * elsewhere.score(now) else elsewhere
 
     @staticmethod
-    def _draw(members: list[Candidate], selection: Selection) -> Candidate | None:
+    def _draw(
+        members: list[Candidate], selection: Selection, besides: Candidate | None = None
+    ) -> Candidate | None:
         if not members:
             return None
         start = selection.dice.below(len(members))
         for step in range(len(members)):
             candidate = members[(start + step) % len(members)]
-            if selection.is_fit(candidate):
+            if candidate is not besides and selection.is_fit(candidate):
                 return candidate
         return None
 
@@ -198,12 +201,18 @@ class Guarded:
                 return found
         except Exception as error:  # noqa: BLE001  # whatever a user's code raises
             self._on_error(self._name, error)
-        return better(selection.draw(), selection.draw(), selection.now)
+        return better_of_two(selection)
+
+
+def better_of_two(selection: Selection) -> Candidate | None:
+    """The better of two that are drawn, two different ones if there are."""
+    first = selection.draw()
+    return better(first, selection.draw(first), selection.now)
 
 
 def better(first: Candidate | None, second: Candidate | None, now: float) -> Candidate | None:
     """The one of two that costs less; the first one if they cost the same."""
-    if first is None or second is None or first is second:
+    if first is None or second is None:
         return first or second
     return second if second.score(now) < first.score(now) else first
 

@@ -67,14 +67,15 @@ class Breaker:
         """Whether a call may go: it is shut, or it is time for a probe."""
         return not self.is_open or now >= self.probes_at
 
-    def open(self, now: float, dice: Randomness) -> None:
-        """Let nobody through for a while."""
+    def open(self, now: float, dice: Randomness | None) -> None:
+        """Let nobody through for a while; without dice there is no jitter."""
         if not self.is_open and now - self._shut_since > self._length(self._openings):
             # It was well for longer than it had been out.
             self._openings = 0
         self.is_open = True
         self._openings += 1
-        self.probes_at = now + self._length(self._openings) * dice.uniform(0.8, 1.2)
+        jitter = 1.0 if dice is None else dice.uniform(0.8, 1.2)
+        self.probes_at = now + self._length(self._openings) * jitter
 
     def probe(self, now: float) -> None:
         """A probe goes; nobody else does until it is known what has come of it, or a while has passed."""

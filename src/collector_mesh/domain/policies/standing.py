@@ -247,6 +247,14 @@ class Standing:
             self.breaker.relent(now)
         self._set_hold()
 
+    def flapped(self, now: float) -> None:
+        """The peer has come back, but was gone again soon after the last time: it has to wait for its probe."""
+        if self.rules.breaker.is_on and not self.breaker.is_open:
+            # No dice: when it came back was chance enough.
+            self.breaker.open(now, None)
+            self._set_hold()
+            self._on_turn(self, True)
+
     def peer_is(self, *, well: bool) -> None:
         """Take down whether the peer is live."""
         self.is_well = well

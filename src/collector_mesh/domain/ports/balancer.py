@@ -75,8 +75,11 @@ class Selection(Protocol):
         """All that are fit; the cost grows with the number of members."""
         ...
 
-    def draw(self) -> Candidate | None:
-        """One of the fit, at random, at a cost that grows only with how many are unfit; None if nobody is."""
+    def draw(self, besides: Candidate | None = None) -> Candidate | None:
+        """One of the fit, at random, but not `besides`; None if there is no other.
+
+        The cost grows only with how many are unfit.
+        """
         ...
 
 
