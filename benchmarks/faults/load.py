@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from array import array
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
@@ -40,6 +41,30 @@ class Done:
     def ended(self) -> float:
         """When it has ended."""
         return self.began + self.took
+
+
+class Tally:
+    """What came of many calls: when they began and how long they took, by code."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self._times: dict[int, tuple[array[float], array[float]]] = {}
+
+    def add(self, began: float, took: float, code: int) -> None:
+        """Count a call that began so many seconds after the first one."""
+        times = self._times.get(code)
+        if times is None:
+            times = self._times[code] = (array("f"), array("f"))
+        times[0].append(began)
+        times[1].append(took)
+
+    def codes(self, since: float = 0.0) -> Counter[int]:
+        """How often each outcome occurs among the calls that began after so many seconds."""
+        return Counter({code: sum(at >= since for at in times[0]) for code, times in self._times.items()})
+
+    def took(self, code: int) -> list[float]:
+        """How long the calls with an outcome took, in seconds."""
+        return list(self._times[code][1]) if code in self._times else []
 
 
 class Load:
@@ -85,19 +110,34 @@ class Load:
             for task in tasks:
                 await task
 
-    async def open(self, rate: float, seconds: float, method: str = ONCE, namespace: str = NAMESPACE) -> None:
-        """So many calls a second, whatever comes of them; ends when all have ended."""
+    async def open(
+        self, rate: float, seconds: float, method: str = ONCE, namespace: str = NAMESPACE
+    ) -> "Tally":
+        """So many calls a second, whatever comes of them; ends when all have ended, and gives what came of them.
+
+        Nothing is kept of a call but its time: the collection of a million records would be a pause of its own.
+        """
         begin, sent = time.monotonic(), 0
-        tasks: dict[asyncio.Task[Done], None] = {}
+        tally, payload, timeout = Tally(), Payload("number", b"0"), self.timeout
+        dispatch, tasks = self.front.dispatch, dict[asyncio.Task[None], None]()
+
+        async def call() -> None:
+            began = time.monotonic()
+            reply = await dispatch(namespace, SERVICE, method, payload, timeout=timeout)
+            now = time.monotonic()
+            tally.add(began - begin, now - began, reply.status.code)
+
         while (passed := time.monotonic() - begin) < seconds:
             due = int(passed * rate)
             while sent < due:
-                task = asyncio.create_task(self.call(method, namespace))
+                task = asyncio.create_task(call())
                 tasks[task] = None
-                task.add_done_callback(lambda task: tasks.pop(task, None))
+                task.add_done_callback(tasks.pop)
                 sent += 1
             await asyncio.sleep(0.002)
         await asyncio.gather(*tasks)
+        tally.seconds = time.monotonic() - begin
+        return tally
 
     def between(self, first: float, last: float, method: str = "") -> list[Done]:
         """The calls that ended in a time span."""

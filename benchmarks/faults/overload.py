@@ -3,8 +3,8 @@
 import asyncio
 import time
 
-from benchmarks.faults.load import Done, Load, codes, front, quantile
-from benchmarks.faults.replicas import Replica, resident_bytes
+from benchmarks.faults.load import Load, Tally, codes, front, quantile
+from benchmarks.faults.replicas import Replica
 from benchmarks.faults.report import Finding
 from benchmarks.faults.service import NAMESPACE, ONCE, OTHER
 
@@ -25,33 +25,34 @@ async def overload(seconds: float = 30.0) -> list[Finding]:
             await asyncio.sleep(5.0)
         best = codes(load.between(begin + 1, begin + 5))[200] / 4
         await load.open(OFFERED, 2.0)
-        before = replica.resident_bytes, resident_bytes()
-        load.done.clear()
-        begin = time.monotonic()
-        await load.open(OFFERED, seconds)
-        took = time.monotonic() - begin
-        calls = list(load.done)
-        after = replica.resident_bytes, resident_bytes()
-        load.done.clear()
-        ended = time.monotonic()
-        await load.open(0.8 * CAPACITY, 6.0)
+        before = replica.resident_bytes
+        tally = await load.open(OFFERED, seconds)
+        after = replica.resident_bytes
+        afterwards = await load.open(0.8 * CAPACITY, 6.0)
         return [
-            *_under_load(scenario, calls, took, best),
-            _memory(scenario, before, after, len(calls)),
-            _afterwards(scenario, load, ended),
+            *_under_load(scenario, tally, best),
+            Finding(
+                scenario,
+                "memory is flat",
+                f"the replica has {before / MIB:.0f} MiB before and {after / MIB:.0f} MiB after",
+                after - before < 16 * MIB,
+            ),
+            _afterwards(scenario, afterwards),
         ]
 
 
-def _under_load(scenario: str, done: list[Done], took: float, best: float) -> list[Finding]:
-    goodput = codes(done)[200] / took
-    shed = [call.took for call in done if call.code == 429]
-    others = {code: count for code, count in codes(done).items() if code not in (200, 429)}
+def _under_load(scenario: str, tally: Tally, best: float) -> list[Finding]:
+    counts = tally.codes()
+    goodput = counts[200] / tally.seconds
+    offered = sum(counts.values()) / tally.seconds
+    shed = tally.took(429)
+    others = {code: count for code, count in counts.items() if code not in (200, 429)}
     p99 = quantile(shed, 0.99)
     return [
         Finding(
             scenario,
             "goodput at least 0.8 of the best",
-            f"{goodput:,.0f}/s of {best:,.0f}/s ({goodput / best:.2f}), {len(done) / took:,.0f}/s offered",
+            f"{goodput:,.0f}/s of {best:,.0f}/s ({goodput / best:.2f}), {offered:,.0f}/s offered",
             goodput >= 0.8 * best,
         ),
         Finding(
@@ -63,22 +64,10 @@ def _under_load(scenario: str, done: list[Done], took: float, best: float) -> li
     ]
 
 
-def _memory(scenario: str, before: tuple[int, int], after: tuple[int, int], count: int) -> Finding:
-    grown = after[0] - before[0]
-    # The side that makes the load keeps a record of each call.
-    return Finding(
-        scenario,
-        "memory is flat",
-        f"replica {before[0] / MIB:.0f} to {after[0] / MIB:.0f} MiB; the caller keeps {count:,} records,"
-        f" {before[1] / MIB:.0f} to {after[1] / MIB:.0f} MiB",
-        grown < 16 * MIB,
-    )
-
-
-def _afterwards(scenario: str, load: Load, ended: float) -> Finding:
-    later = [done for done in load.done if done.began > ended + 2.0]
-    good = codes(later)[200] / max(1, len(later))
-    p99 = quantile((done.took for done in later), 0.99)
+def _afterwards(scenario: str, tally: Tally) -> Finding:
+    counts = tally.codes(since=2.0)
+    good = counts[200] / max(1, sum(counts.values()))
+    p99 = quantile(tally.took(200), 0.99)
     return Finding(
         scenario,
         "normal within 2 s afterwards, at 0.8 of capacity",
@@ -94,12 +83,13 @@ async def fair(seconds: float = 10.0) -> list[Finding]:
         "replica-1", seconds=SECONDS, settings=f"max_running = {LIMIT}", namespaces=(NAMESPACE, OTHER)
     )
     async with replica, front(replica.address, namespaces=(NAMESPACE, OTHER)) as collector:
-        hog, trickle = Load(collector), Load(collector)
-        begin = time.monotonic()
-        await asyncio.gather(hog.open(OFFERED, seconds), trickle.open(20.0, seconds, namespace=OTHER))
-    later = [done for done in trickle.done if done.began > begin + 1.0]
-    good = codes(later)[200] / len(later)
-    goodput = codes(hog.done)[200] / seconds
+        load = Load(collector)
+        hog, trickle = await asyncio.gather(
+            load.open(OFFERED, seconds), load.open(20.0, seconds, namespace=OTHER)
+        )
+    counts = trickle.codes(since=1.0)
+    good = counts[200] / sum(counts.values())
+    goodput = hog.codes()[200] / seconds
     return [
         Finding(
             scenario, "the other one is not starved", f"{good * 100:.1f} % of its calls succeed", good >= 0.99

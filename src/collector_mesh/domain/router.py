@@ -17,7 +17,9 @@ from collector_mesh.domain.ports.randomness import Randomness
 from collector_mesh.domain.topology import Topology
 
 _WELL, _BUSY, _SUSPECT = range(3)
-_TIERS = (_WELL, _BUSY, _SUSPECT)
+_FEW = 16
+
+_TIERS: tuple[int, ...] = (_WELL, _BUSY, _SUSPECT)
 """Whom to take: those that are well; if there are none also those over their limits; else also those not heard of."""
 
 
@@ -204,8 +206,27 @@ class Router:
         now: float,
         dice: Randomness,
     ) -> Candidate | None:
+        members = pool.members
+        tiers = _TIERS
+        if len(members) <= _FEW:
+            # Under overload or when nearly all are out, this is on the way of every call.
+            if tried:
+                members = [member for member in members if member.peer_id not in tried]
+            for tier in _TIERS:
+                fit = [
+                    member
+                    for member in members
+                    if self.unfit(member, pool, tier, tried, lacking, now) is None
+                ]
+                if fit:
+                    tiers = (tier,)
+                    break
+            else:
+                return None
+            if len(fit) == 1:
+                return fit[0]
         strategy = self._balancers[pool.policy.balancing]
-        for tier in _TIERS:
+        for tier in tiers:
             selection = _Selection(self, pool, tier, tried, lacking, now, dice, call.hints, self._labels)
             found = strategy.choose(selection)
             if found is not None:

@@ -43,8 +43,11 @@ class History:
 
     def _sum(self, counts: "array[int]", now: float, seconds: int) -> int:
         self._advance(now)
-        last = self._last
-        return sum(counts[second % SECONDS] for second in range(last - seconds + 1, last + 1))
+        if seconds >= SECONDS:
+            return sum(counts)
+        end = self._last % SECONDS + 1
+        begin = end - seconds
+        return sum(counts[begin:end]) if begin >= 0 else sum(counts[:end]) + sum(counts[begin:])
 
     def _advance(self, now: float) -> None:
         second = int(now)

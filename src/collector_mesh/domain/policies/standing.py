@@ -226,7 +226,7 @@ class Standing:
         if breaker.is_open:
             if is_probe:
                 breaker.open(now, dice)
-        elif self._has_failed(now):
+        elif self._has_failed(outcome, now):
             breaker.open(now, dice)
             self._set_hold()
             self._on_turn(self, True)
@@ -273,12 +273,14 @@ class Standing:
         self.history.clear()
         self._on_turn(self, False)
 
-    def _has_failed(self, now: float) -> bool:
+    def _has_failed(self, outcome: Outcome, now: float) -> bool:
         rules = self.rules.breaker
         if not rules.is_on:
             return False
         if self._row >= rules.failures and now - self._last_success >= rules.quiet:
             return True
+        if outcome is Outcome.BUSY:
+            return False
         failures = self.history.failures(now, rules.window)
         return rules.are_too_many(failures, self.history.calls(now, rules.window))
 
