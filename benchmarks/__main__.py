@@ -12,6 +12,7 @@ from benchmarks import (
     large,
     link,
     open_loop,
+    policies,
     profiling,
     route,
     serve_unary,
@@ -31,6 +32,7 @@ BENCHMARKS: dict[str, Callable[[Conditions], Coroutine[None, None, None]]] = {
     "open_loop": open_loop.main,
     "large": large.main,
     "idle": idle.main,
+    "policies": policies.main,
 }
 ON_DEMAND = {"profile": profiling.main}
 """What is run only when it is named."""

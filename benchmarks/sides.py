@@ -23,7 +23,9 @@ class CallFailedError(Exception):
     """A call was answered with something other than 200; the text begins with what it was."""
 
 
-def _dispatching(caller: Collector | MeshClient) -> Calls:
+def dispatching(caller: Collector | MeshClient) -> Calls:
+    """A maker of calls that are dispatched at a collector."""
+
     def calls(value: bytes) -> Call:
         request = Payload("bytes", value)
 
@@ -45,7 +47,7 @@ async def link(conditions: Conditions) -> AsyncIterator[Calls]:
         Collector("caller", listen="127.0.0.1:0", namespaces=["bench"]) as caller,
     ):
         await caller.connect(address)
-        yield _dispatching(caller)
+        yield dispatching(caller)
 
 
 @asynccontextmanager
@@ -56,7 +58,7 @@ async def two_links(conditions: Conditions) -> AsyncIterator[Calls]:
         running(conditions, "hop", address) as between,
         MeshClient(between) as client,
     ):
-        yield _dispatching(client)
+        yield dispatching(client)
 
 
 @asynccontextmanager

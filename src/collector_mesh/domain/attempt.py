@@ -7,6 +7,7 @@ from collector_mesh.domain.link.engine import LinkEngine
 from collector_mesh.domain.link.entries import SentCall
 from collector_mesh.domain.model.call import Call
 from collector_mesh.domain.model.errors import DeadlineExceededError, Executed, OverloadedError
+from collector_mesh.domain.model.frames import Mode
 from collector_mesh.domain.model.status import OK, Reply
 from collector_mesh.domain.policies.standing import Outcome
 from collector_mesh.domain.ports.clock import Clock
@@ -74,7 +75,14 @@ class Attempt(SentCall):
         now: float,
         deadline: float,
     ) -> None:
-        super().__init__(call, candidate.mode, answer, deadline)
+        # Not by `super`: one is made for every call that leaves.
+        self.call = call
+        self.mode = Mode.DISPATCH if candidate.hops else Mode.SERVE
+        self._answer = answer
+        self.deadline = deadline
+        self.number = 0
+        self.size = 0
+        self.is_done = False
         self.candidate = candidate
         self._engine = engine
         self._judge = judge

@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from collector_mesh.domain.connection import Connection
-from collector_mesh.domain.model.frames import Mode
 from collector_mesh.domain.policies.load import Load
 from collector_mesh.domain.policies.policy import Policies, Policy
 from collector_mesh.domain.policies.standing import Standing
@@ -47,11 +46,6 @@ class Candidate:
     def in_flight(self) -> int:
         """See the port `Candidate`."""
         return self.standing.load.in_flight
-
-    @property
-    def mode(self) -> Mode:
-        """What is wanted of the peer."""
-        return Mode.DISPATCH if self.hops else Mode.SERVE
 
     @property
     def is_leaving(self) -> bool:

@@ -76,7 +76,7 @@ class Dispatcher:
         self._judge = Judge(clock, dice)
         self._max_payload_bytes = max_payload_bytes
 
-    async def dispatch(self, call: Call) -> Reply:
+    async def dispatch(self, call: Call) -> Reply:  # see below: what it saves is a quarter
         """Have a call run: on its target, else here, else on a peer that shares the namespace."""
         try:
             runs_here = self._check(call)
@@ -85,7 +85,30 @@ class Dispatcher:
             self._counts.count(error.code)
             return Reply.refused(error)
         try:
-            reply = await self._run(call, runs_here=runs_here)
+            now = self._now()
+            candidate = None
+            if not runs_here and not call.target:
+                candidate = self._router.choose(call, tried=call.visited, now=now, dice=self._dice)
+            if candidate is None or candidate.hops or candidate.connection.engine is None:
+                reply = await self._run(call, candidate, runs_here=runs_here)
+            else:
+                # Nearly every call that leaves succeeds at the first peer: what `_to_peers`, `_attempt` and
+                # the link do in four coroutines is done here in none, a quarter of what the caller pays.
+                promise: Promise[Reply] = self._promise()
+
+                def settle(reply: Reply) -> None:
+                    if not promise.done():
+                        promise.set_result(reply)
+
+                attempt = self._first_attempt(call, candidate, settle, now)
+                attempt.send()
+                try:
+                    reply = await promise
+                except BaseException:
+                    attempt.cancel()
+                    raise
+                if reply.status is not OK:
+                    reply = await self._after(Course(call), candidate, reply, attempt.deadline)
         except MeshError as error:
             reply = Reply.refused(error)
         finally:
@@ -96,37 +119,16 @@ class Dispatcher:
             self._counts.count(reply.status.code)
         return reply
 
-    async def _run(self, call: Call, *, runs_here: bool) -> Reply:
+    async def _run(self, call: Call, candidate: Candidate | None, *, runs_here: bool) -> Reply:
         if call.target:
             return await self._to_target(call)
-        if runs_here:
-            reply = await self._executor.run(call)
-            if reply.status is OK:
-                return reply
-            course = Course(call)
-            return await self._to_peers(course) if self._leaves(course, reply) else course.result(reply)
-        now = self._now()
-        candidate = self._router.choose(call, tried=call.visited, now=now, dice=self._dice)
-        if candidate is None or candidate.hops or candidate.connection.engine is None:
+        if not runs_here:
             return await self._to_peers(Course(call), candidate)
-        # Nearly every call that leaves succeeds at the first peer: what `_to_peers`, `_attempt` and the
-        # link do in four coroutines is done here in none, which is a quarter of what the caller pays.
-        promise: Promise[Reply] = self._promise()
-
-        def settle(reply: Reply) -> None:
-            if not promise.done():
-                promise.set_result(reply)
-
-        attempt = self._first_attempt(call, candidate, settle, now)
-        attempt.send()
-        try:
-            reply = await promise
-        except BaseException:
-            attempt.cancel()
-            raise
+        reply = await self._executor.run(call)
         if reply.status is OK:
             return reply
-        return await self._after(Course(call), candidate, reply, attempt.deadline)
+        course = Course(call)
+        return await self._to_peers(course) if self._leaves(course, reply) else course.result(reply)
 
     def begin(self, call: Call, answer: Callable[[Reply], None]) -> Cancellable | None:
         """As `dispatch`, but nobody awaits it: `answer` is called with what comes of it.
