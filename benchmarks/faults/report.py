@@ -21,12 +21,14 @@ class Finding:
         wanted: what is required.
         measured: the figure, in words.
         is_met: whether it is as required; None where nothing is required.
+        is_time: whether it depends on how fast the machine is.
     """
 
     scenario: str
     wanted: str
     measured: str
     is_met: bool | None = None
+    is_time: bool = False
 
     @property
     def verdict(self) -> str:
