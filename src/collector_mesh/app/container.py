@@ -15,6 +15,7 @@ from collector_mesh.app.settings import Settings
 from collector_mesh.domain.client_link import ClientLink
 from collector_mesh.domain.dispatcher import Dispatcher
 from collector_mesh.domain.executor import Executor
+from collector_mesh.domain.explainer import Explainer
 from collector_mesh.domain.gateway import CollectorGateway
 from collector_mesh.domain.greeter import Greeter
 from collector_mesh.domain.handlers import HandlerRegistry
@@ -111,12 +112,12 @@ def _admission(
 
 
 def _refusals(
-    options: Options, settings: Settings, router: Router, clock: Clock, transport: Transport
+    options: Options, settings: Settings, explainer: Explainer, clock: Clock, transport: Transport
 ) -> Refusals:
     exposes = settings.expose_routes
     if exposes is None:
         exposes = not transport.leaves_process or not options.listen or _is_on_loopback(options.listen)
-    return Refusals(router, now=clock.now, exposes=exposes)
+    return Refusals(explainer, now=clock.now, exposes=exposes)
 
 
 def _is_on_loopback(listen: str) -> bool:
@@ -189,7 +190,8 @@ class CollectorContainer(containers.DeclarativeContainer):
         balancers=balancers,
         labels=options.provided.labels,
     )
-    refusals = providers.Singleton(_refusals, options, settings, router, clock, transport)
+    explainer = providers.Singleton(Explainer, options.provided.collector_id, handlers, topology, router)
+    refusals = providers.Singleton(_refusals, options, settings, explainer, clock, transport)
     executor = providers.Singleton(
         Executor,
         options.provided.collector_id,
@@ -254,7 +256,7 @@ class CollectorContainer(containers.DeclarativeContainer):
         options.provided.collector_id,
         handlers,
         topology,
-        router,
+        explainer,
         peering.provider,
         links.provider,
         clock=clock,

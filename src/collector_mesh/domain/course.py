@@ -36,9 +36,7 @@ class Course:
 
     def is_idempotent(self, candidate: Candidate | None) -> bool:
         """Whether the call may run twice: the caller says so, or does not say and the peer does."""
-        said = self.call.idempotent
-        if said is None:
-            said = self.call.hints.get("idempotent") == "true" or None
+        said = says_idempotent(self.call)
         return candidate is not None and candidate.is_idempotent if said is None else said
 
     def took(self, candidate: Candidate, reply: Reply) -> None:
@@ -57,3 +55,10 @@ class Course:
         if self.tried and (len(self.tried) > 1 or reply.status.code != 200):
             reply.tried = tuple(self.tried)
         return reply
+
+
+def says_idempotent(call: Call) -> bool | None:
+    """What the caller says on whether a call may run twice; None if nothing."""
+    if call.idempotent is not None:
+        return call.idempotent
+    return call.hints.get("idempotent") == "true" or None

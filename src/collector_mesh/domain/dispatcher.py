@@ -5,7 +5,7 @@ from typing import Any
 
 import attrs
 
-from collector_mesh.domain.attempt import Attempt, Judge
+from collector_mesh.domain.attempts import Attempts
 from collector_mesh.domain.candidates import Candidate
 from collector_mesh.domain.course import Course
 from collector_mesh.domain.executor import Executor
@@ -73,7 +73,16 @@ class Dispatcher:
         self._policies = policies
         self._counts = counts
         self._refusals = refusals
-        self._judge = Judge(clock, dice)
+        self._attempts = Attempts(
+            collector_id,
+            router,
+            peering,
+            tasks=tasks,
+            clock=clock,
+            dice=dice,
+            policies=policies,
+            counts=counts,
+        )
         self._max_payload_bytes = max_payload_bytes
 
     async def dispatch(self, call: Call) -> Reply:  # see below: what it saves is a quarter
@@ -100,7 +109,7 @@ class Dispatcher:
                     if not promise.done():
                         promise.set_result(reply)
 
-                attempt = self._first_attempt(call, candidate, settle, now)
+                attempt = self._attempts.first(call, candidate, settle, now)
                 attempt.send()
                 try:
                     reply = await promise
@@ -156,7 +165,7 @@ class Dispatcher:
             and candidate.connection.engine is not None
             and call.deadline > now
         ):
-            relay.send(self._first_attempt(call, candidate, relay.settle, now))
+            relay.send(self._attempts.first(call, candidate, relay.settle, now))
         else:
             relay.work = self._finish(relay, self._from_the_start(call, candidate))
         return relay
@@ -173,7 +182,7 @@ class Dispatcher:
         if call.origin is not Origin.LOCAL:
             self._executor.check(call)
             self._executor.check_open()
-            if call.origin is Origin.PEER and not runs_here:
+            if call.origin is Origin.PEER and not (runs_here and call.target in ("", self._collector_id)):
                 self._check_relay(call)
         else:
             if not runs_here and self._topology.having(call.key) is None:
@@ -187,12 +196,15 @@ class Dispatcher:
         """See that a peer's call may be passed on."""
         namespace = call.key.namespace
         self._executor.check_shared(call)
-        if not self._policies.of_namespace(namespace).relays:
+        if not self._relays(namespace):
             raise NotFoundError(
                 f"no collector found for namespace {quoted(namespace)}: collector"
                 f" {quoted(self._collector_id)} does not pass calls on"
             )
         self._counts.passed_on += 1
+
+    def _relays(self, namespace: str) -> bool:
+        return self._policies.of_namespace(namespace).relays
 
     def _ended(self, share: Share) -> Callable[[Reply | None], None]:
         def ended(reply: Reply | None) -> None:
@@ -202,28 +214,11 @@ class Dispatcher:
 
         return ended
 
-    def _first_attempt(
-        self, call: Call, candidate: Candidate, answer: Callable[[Reply], None], now: float
-    ) -> Attempt:
-        deadline = call.deadline
-        idempotent = call.idempotent
-        if (
-            (candidate.is_idempotent or idempotent)
-            and idempotent is not False
-            and self._router.has_another(call, candidate, (), now)
-        ):
-            times = self._policies.of(call.key).attempt
-            deadline = times.deadline(now, deadline, candidate.standing.p99)
-        self._counts.attempts += 1
-        engine = candidate.connection.engine
-        assert engine is not None  # for the type checker: whoever calls this has looked
-        return Attempt(call, candidate, engine, answer, self._judge, now, deadline)
-
     # ---- after the first attempt -------------------------------------------------------------------
 
     async def _after(self, course: Course, candidate: Candidate, reply: Reply, deadline: float) -> Reply:
         """What comes of a call after the first peer that it was sent to has not run it."""
-        if self._goes_on(course, candidate, self._seen(course.call, candidate, reply, deadline)):
+        if self._goes_on(course, candidate, self._attempts.seen(course.call, candidate, reply, deadline)):
             return await self._to_peers(course)
         return self._told(course, reply)
 
@@ -234,7 +229,7 @@ class Dispatcher:
         if attempt is None:
             goes_on = self._leaves(course, reply)
         else:
-            reply = self._seen(relay.call, attempt.candidate, reply, attempt.deadline)
+            reply = self._attempts.seen(relay.call, attempt.candidate, reply, attempt.deadline)
             goes_on = self._goes_on(course, attempt.candidate, reply)
         if goes_on:
             relay.work = self._finish(relay, self._to_peers(course))
@@ -286,7 +281,7 @@ class Dispatcher:
         candidate = self._router.target(call)
         course = Course(call)
         while True:
-            reply = await self._attempt(course, candidate, call.deadline)
+            reply = await self._attempts.make(course, candidate, call.deadline)
             if not self._has_moved(candidate, reply):
                 break
             candidate = self._router.target(call)
@@ -315,12 +310,21 @@ class Dispatcher:
                 now = self._now()
             if call.deadline <= now:
                 return course.result(_too_late(course))
-            reply = await self._attempt(course, candidate, self._deadline(course, candidate, now))
+            reply = await self._attempts.make(
+                course, candidate, self._attempts.deadline(course, candidate, now)
+            )
             if not self._goes_on(course, candidate, reply):
                 return self._told(course, reply)
         if course.last is not None:
             return self._told(course, course.last)
         raise self._nobody(call)
+
+    def _nobody(self, call: Call) -> MeshError:
+        """Why nobody was tried; those who are wanted and gone are dialed."""
+        known = self._router.known(call.key, self._now())
+        if known and not any(connection.is_up for connection in known):
+            self._peering.dial_now(known)
+        return self._refusals.nobody(call, known)
 
     def _may_retry(self, course: Course, now: float) -> bool:
         """Whether another attempt may be made; if so it is paid for."""
@@ -340,83 +344,6 @@ class Dispatcher:
         await self._clock.alarm().wait(seconds)
         return True
 
-    def _deadline(self, course: Course, candidate: Candidate, now: float) -> float:
-        """When an attempt is given up."""
-        call = course.call
-        policy = self._policies.of(call.key)
-        if course.attempts + 1 >= policy.retry.max_attempts or not course.is_idempotent(candidate):
-            return call.deadline
-        if not self._router.has_another(call, candidate, course.asked, now):
-            return call.deadline
-        return policy.attempt.deadline(now, call.deadline, candidate.standing.p99)
-
-    async def _attempt(self, course: Course, candidate: Candidate, deadline: float) -> Reply:
-        """Have a peer run a call, or pass it on."""
-        call = course.call
-        now = self._now()
-        if call.deadline <= now:
-            return Reply.refused(DeadlineExceededError("deadline exceeded", executed=Executed.NO))
-        connection = candidate.connection
-        if not connection.is_up:
-            self._peering.dial_now((connection,))
-            text = f"collector {quoted(connection.peer_id)} does not answer: {connection.reason}"
-            return Reply.refused(UnavailableError(text))
-        self._counts.attempts += 1
-        if candidate.hops:
-            visited = (*call.visited, self._collector_id)
-            call = attrs.evolve(call, hops=call.hops + 1, visited=visited)
-        if connection.engine is None:
-            return await self._attempt_unary(call, candidate, now, deadline)
-        promise: Promise[Reply] = self._promise()
-
-        def settle(reply: Reply) -> None:
-            if not promise.done():
-                promise.set_result(reply)
-
-        attempt = Attempt(call, candidate, connection.engine, settle, self._judge, now, deadline)
-        attempt.send()
-        try:
-            return self._seen(course.call, candidate, await promise, deadline)
-        except BaseException:
-            attempt.cancel()
-            raise
-
-    async def _attempt_unary(self, call: Call, candidate: Candidate, now: float, deadline: float) -> Reply:
-        connection = candidate.connection
-        if deadline < call.deadline:
-            call = attrs.evolve(call, deadline=deadline)
-        is_probe = candidate.standing.begun(now)
-        connection.in_flight += 1
-        try:
-            reply = await connection.link.serve(call)
-            connection.last_news = self._now()
-        except MeshError as error:
-            if isinstance(error, UnavailableError):
-                self._peering.has_failed(connection, str(error))
-            reply = Reply.refused(error)
-        except BaseException:
-            self._judge.abandoned(candidate, now, is_probe=is_probe)
-            raise
-        finally:
-            connection.in_flight -= 1
-        self._judge.ended(candidate, reply, now, is_probe=is_probe)
-        return self._seen(call, candidate, reply, deadline)
-
-    def _seen(self, call: Call, candidate: Candidate, reply: Reply, deadline: float) -> Reply:
-        """A reply as it is told: the end of an attempt's own time is not that of the call."""
-        if (
-            reply.status.code != DeadlineExceededError.code
-            or reply.executed is Executed.YES
-            or deadline >= call.deadline
-            or self._now() >= call.deadline
-        ):
-            return reply
-        self._counts.timed_out_attempts += 1
-        text = f"collector {quoted(candidate.peer_id)} has not answered in the time of one attempt"
-        if reply.executed is Executed.NO:
-            return Reply.refused(UnavailableError(text))
-        return Reply.refused(DeadlineExceededError(text))
-
     # ---- what comes of them ------------------------------------------------------------------------
 
     def _leaves(self, course: Course, reply: Reply) -> bool:
@@ -425,6 +352,8 @@ class Dispatcher:
         course.asked[self._collector_id] = None
         course.last = reply
         course.may_have_run = reply.executed is not Executed.NO
+        if course.call.origin is Origin.PEER and not self._relays(course.call.key.namespace):
+            return False
         method = self._handlers.find(course.call.key)
         idempotent = course.is_idempotent(None) or (
             course.call.idempotent is None and method is not None and method.idempotent
@@ -458,20 +387,6 @@ class Dispatcher:
         connection = candidate.connection
         current = self._topology.get(connection.peer_id)
         return current is not None and current is not connection and current.state in ("live", "suspect")
-
-    def _nobody(self, call: Call) -> MeshError:
-        """Why nobody was tried."""
-        key = call.key
-        known = self._router.known(key, self._now())
-        text = f"no collector found for namespace {quoted(key.namespace)}"
-        if not known:
-            return NotFoundError(text, details=self._refusals.details(call))
-        if not any(connection.is_up for connection in known):
-            self._peering.dial_now(known)
-            text = f"no collector for namespace {quoted(key.namespace)} answers"
-        else:
-            text = f"no collector for namespace {quoted(key.namespace)} can take the call"
-        return UnavailableError(text, details=self._refusals.details(call))
 
 
 def _too_late(course: Course) -> Reply:

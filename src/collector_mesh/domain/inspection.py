@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from collector_mesh.domain.connection import Connection
+from collector_mesh.domain.explainer import Explainer
 from collector_mesh.domain.handlers import HandlerRegistry
 from collector_mesh.domain.link.rules import LinkRules
 from collector_mesh.domain.links import Links
@@ -15,7 +16,6 @@ from collector_mesh.domain.policies.access import InspectionRule
 from collector_mesh.domain.policies.admission import Admission
 from collector_mesh.domain.ports.clock import Clock
 from collector_mesh.domain.ports.inspector import Inspector
-from collector_mesh.domain.router import Router
 from collector_mesh.domain.topology import Topology
 
 
@@ -26,7 +26,7 @@ class Inspection:
         collector_id: its id.
         handlers: what runs here.
         topology: who is connected.
-        router: who would get a call.
+        explainer: who would get a call, and why.
         peering: gives what dials; asked for only while the collector is open, so that to look at one
             that is not yet does not make it.
         links: gives the links, in the same way.
@@ -43,7 +43,7 @@ class Inspection:
         collector_id: str,
         handlers: HandlerRegistry,
         topology: Topology,
-        router: Router,
+        explainer: Explainer,
         peering: Callable[[], Peering],
         links: Callable[[], Links],
         *,
@@ -57,7 +57,7 @@ class Inspection:
         self._collector_id = collector_id
         self._handlers = handlers
         self._topology = topology
-        self._router = router
+        self._explainer = explainer
         self._peering = peering
         self._links = links
         self._clock = clock
@@ -103,7 +103,7 @@ class Inspection:
         Raises:
             InvalidCallError: a name is malformed.
         """
-        return self._router.explain(key, now=self._clock.now())
+        return self._explainer.explain(key, now=self._clock.now())
 
     def snapshot_for(self, identity: str | None, *, is_local: bool) -> Snapshot:
         """See the port."""

@@ -1,11 +1,20 @@
 """Why nobody could take a call, told to whoever has made it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
+from collector_mesh.domain.connection import Connection
+from collector_mesh.domain.explainer import Explainer
 from collector_mesh.domain.model.call import Call, Origin
-from collector_mesh.domain.model.errors import MAX_DETAIL_BYTES, NO_DETAILS, clipped
+from collector_mesh.domain.model.errors import (
+    MAX_DETAIL_BYTES,
+    NO_DETAILS,
+    MeshError,
+    NotFoundError,
+    UnavailableError,
+    clipped,
+    quoted,
+)
 from collector_mesh.domain.model.names import MethodKey
-from collector_mesh.domain.router import Router
 
 ROUTES = "routes"
 """The detail of a 404 or a 503 that tells of the candidates."""
@@ -19,13 +28,13 @@ class Refusals:
     """Tells why nobody could take a call, shortened; an explanation is used again for a tenth of a second.
 
     Args:
-        router: explains.
+        explainer: explains.
         now: the time, in seconds.
         exposes: whether calls from outside are told too; the calls of this process always are.
     """
 
-    def __init__(self, router: Router, *, now: Callable[[], float], exposes: bool) -> None:
-        self._router = router
+    def __init__(self, explainer: Explainer, *, now: Callable[[], float], exposes: bool) -> None:
+        self._explainer = explainer
         self._now = now
         self._exposes = exposes
         self._kept: dict[MethodKey, tuple[float, str]] = {}
@@ -43,7 +52,19 @@ class Refusals:
             self._kept[call.key] = (now + _KEPT_SECONDS, text)
         return {ROUTES: text}
 
+    def nobody(self, call: Call, known: Sequence[Connection]) -> MeshError:
+        """Why a call was sent to nobody, where so many could have the method."""
+        namespace = quoted(call.key.namespace)
+        details = self.details(call)
+        if not known:
+            return NotFoundError(f"no collector found for namespace {namespace}", details=details)
+        if any(connection.is_up for connection in known):
+            return UnavailableError(
+                f"no collector for namespace {namespace} can take the call", details=details
+            )
+        return UnavailableError(f"no collector for namespace {namespace} answers", details=details)
+
     def _explained(self, key: MethodKey, now: float) -> str:
-        found = self._router.explain(key, now=now, most=_MAX_CANDIDATES)
+        found = self._explainer.explain(key, now=now, most=_MAX_CANDIDATES)
         routes = "; ".join(f"{candidate.collector_id}: {candidate.reason}" for candidate in found.candidates)
         return clipped(f"{found.note}; {routes}" if found.note else routes, MAX_DETAIL_BYTES)

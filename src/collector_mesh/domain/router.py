@@ -9,7 +9,7 @@ from collector_mesh.domain.handlers import HandlerRegistry
 from collector_mesh.domain.model.call import Call
 from collector_mesh.domain.model.errors import NotFoundError, quoted
 from collector_mesh.domain.model.names import MethodKey, check_name
-from collector_mesh.domain.model.snapshot import NO_LABELS, CandidateInfo, Explanation
+from collector_mesh.domain.model.snapshot import NO_LABELS
 from collector_mesh.domain.policies.balancing import BALANCERS, DEFAULT_BALANCING
 from collector_mesh.domain.ports import balancer
 from collector_mesh.domain.ports.balancer import Balancer
@@ -19,7 +19,7 @@ from collector_mesh.domain.topology import Topology
 _WELL, _BUSY, _SUSPECT = range(3)
 _FEW = 16
 
-_TIERS: tuple[int, ...] = (_WELL, _BUSY, _SUSPECT)
+TIERS: tuple[int, ...] = (_WELL, _BUSY, _SUSPECT)
 """Whom to take: those that are well; if there are none also those over their limits; else also those not heard of."""
 
 
@@ -148,7 +148,7 @@ class Router:
 
     def has_another(self, call: Call, besides: Candidate, asked: Container[str], now: float) -> bool:
         """Whether somebody else is free to take a call over."""
-        for pool in self._pools(call.key):
+        for pool in self.pools(call.key):
             for member in pool.members:
                 if member is not besides and member.standing.load.hold <= now and member.peer_id not in asked:
                     return True
@@ -159,7 +159,7 @@ class Router:
         lacking = self._topology.lacking(key, now=now)
         return [
             member.connection
-            for pool in self._pools(key)
+            for pool in self.pools(key)
             for member in pool.members
             if member.peer_id not in lacking
         ]
@@ -191,7 +191,8 @@ class Router:
         standing = topology.standings.of(target, key.namespace, (), connection.last_news)
         return Candidate(connection, standing)
 
-    def _pools(self, key: MethodKey) -> Iterator[Pool]:
+    def pools(self, key: MethodKey) -> Iterator[Pool]:
+        """The candidates for a method: those who say that they have it, who do not say, who pass it on."""
         topology = self._topology
         for pool in (topology.having(key), topology.silent(key.namespace), topology.onward(key)):
             if pool is not None:
@@ -207,12 +208,12 @@ class Router:
         dice: Randomness,
     ) -> Candidate | None:
         members = pool.members
-        tiers = _TIERS
+        tiers = TIERS
         if len(members) <= _FEW:
             # Under overload or when nearly all are out, this is on the way of every call.
             if tried:
                 members = [member for member in members if member.peer_id not in tried]
-            for tier in _TIERS:
+            for tier in TIERS:
                 fit = [
                     member
                     for member in members
@@ -274,104 +275,13 @@ class Router:
         """Whether more candidates than allowed have open breakers, or all: then calls go to them all the same."""
         changes = self._topology.changes
         if pool.panic_at != changes:
-            up, out = _up_and_out(pool)
+            up, out = up_and_out(pool)
             pool.panic = out > up * pool.policy.max_ejected or out == up
             pool.panic_at = changes
         return pool.panic
 
-    def explain(self, key: MethodKey, *, now: float, most: int | None = None) -> Explanation:
-        """Where a call would go now: every collector that could take it, with the reason. It rolls no dice.
 
-        Args:
-            key: the method.
-            now: the time.
-            most: tell of so many candidates at most, and only of those that could have the method.
-
-        Raises:
-            InvalidCallError: one of the names is malformed.
-        """
-        key.check()
-        here = self._handlers.find(key) is not None
-        if here:
-            reason = "has the method"
-        elif self._handlers.has_namespace(key.namespace):
-            reason = "lacks the method"
-        else:
-            reason = "is not in the namespace"
-        candidates = [CandidateInfo(self._collector_id, here, reason)]
-        topology = self._topology
-        pools = list(self._pools(key))
-        note = ""
-        is_found = False
-        for pool in pools:
-            found = list(self._explain_pool(pool, key, now, most))
-            if is_found:
-                # Only asked if nobody who says that they have the method is fit.
-                found = [_not_needed(candidate) if candidate.fit else candidate for candidate in found]
-            is_found = is_found or any(candidate.fit for candidate in found)
-            candidates += found
-            if not note and self.ignores_breakers(pool) and (out := _up_and_out(pool)[1]):
-                note = f"breakers are ignored: {out} of {len(pool.members)} candidates are out"
-        if most is None:
-            told = {candidate.collector_id for candidate in candidates}
-            candidates += [
-                self._without_it(connection.peer_id, key)
-                for connection in topology
-                if connection.peer_id not in told
-            ]
-        candidates[1:] = sorted(candidates[1:], key=lambda candidate: candidate.collector_id)
-        if most is not None:
-            candidates = candidates[:most]
-        balancing = pools[0].policy.balancing if pools else topology.policies.of(key).balancing
-        return Explanation(key, tuple(candidates), balancing, note)
-
-    def _explain_pool(
-        self, pool: Pool, key: MethodKey, now: float, most: int | None
-    ) -> Iterator[CandidateInfo]:
-        lacking = self._topology.lacking(key, now=now)
-        members = sorted(pool.members[:most], key=lambda member: member.peer_id)
-        reasons: list[str | None] = []
-        for tier in _TIERS:
-            reasons = [self.unfit(member, pool, tier, (), lacking, now) for member in members]
-            if None in reasons:
-                break
-        for member, reason in zip(members, reasons, strict=True):
-            score = member.score(now) if member.connection.is_up else None
-            why = _why_fit(member, now) if reason is None else reason
-            yield CandidateInfo(member.peer_id, reason is None, why, score, member.hops)
-
-    def _without_it(self, peer_id: str, key: MethodKey) -> CandidateInfo:
-        connection = self._topology.get(peer_id)
-        if connection is None or key.namespace not in connection.shared_namespaces:
-            return CandidateInfo(peer_id, fit=False, reason="does not share the namespace")
-        states = {"draining": "is draining", "live": "lacks the method", "suspect": "lacks the method"}
-        return CandidateInfo(peer_id, fit=False, reason=states.get(connection.state, "does not answer"))
-
-
-def _why_fit(candidate: Candidate, now: float) -> str:
-    connection = candidate.connection
-    if candidate.hops:
-        reason = f"passes it on, {candidate.hops} time{'s' if candidate.hops > 1 else ''}"
-    else:
-        reason = "shares the namespace" if connection.methods is None else "has the method"
-    if connection.state == "suspect":
-        reason += ", but has not been heard of for a while"
-    if candidate.standing.breaker.is_open:
-        is_probe = candidate.standing.breaker.lets(now)
-        reason += (
-            ", and the next call is the probe of its breaker" if is_probe else ", its open breaker is ignored"
-        )
-    elif candidate.standing.busy_for(now):
-        reason += ", but is over its limit"
-    return reason
-
-
-def _not_needed(candidate: CandidateInfo) -> CandidateInfo:
-    reason = f"{candidate.reason}; asked only if those who have the method are not fit"
-    return CandidateInfo(candidate.collector_id, False, reason, candidate.score, candidate.hops)
-
-
-def _up_and_out(pool: Pool) -> tuple[int, int]:
+def up_and_out(pool: Pool) -> tuple[int, int]:
     """How many candidates are up, and how many of them have open breakers."""
     up = [member for member in pool.members if member.connection.state in ("live", "suspect")]
     return len(up), sum(member.standing.breaker.is_open for member in up)

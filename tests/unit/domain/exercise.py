@@ -57,7 +57,7 @@ assert run(world.peering.connect("b:1", timeout=1.0)).peer_id == "b"
 assert run(world.gateway.serve(ECHO, Payload("x", b"y"))).payload == Payload("x", b"y")
 assert run(world.gateway.dispatch(THERE, Payload())).status == OK
 assert run(world.gateway.dispatch(THERE, Payload(), target="nobody")).status.code == 404
-assert world.router.explain(THERE, now=world.clock.now()).fit == ("a", "b")
+assert world.explainer.explain(THERE, now=world.clock.now()).fit == ("a", "b")
 run(world.peering.close())
 loaded = sorted(name for name in sys.modules if name.partition(".")[0] in FORBIDDEN)
 assert not loaded, loaded

@@ -242,7 +242,7 @@ def test_explain_says_the_same_as_the_router(world: World) -> None:
     world.peer("d", "users")
     assert world.dispatch(THERE).handled_by == "c"
 
-    explanation = world.router.explain(THERE, now=world.clock.now())
+    explanation = world.explainer.explain(THERE, now=world.clock.now())
 
     assert [(c.collector_id, c.fit, c.reason) for c in explanation.candidates] == [
         ("self", False, "lacks the method"),
@@ -253,7 +253,7 @@ def test_explain_says_the_same_as_the_router(world: World) -> None:
     ]
     assert explanation.fit == ("c",)
     with pytest.raises(InvalidCallError, match="namespace is required"):
-        world.router.explain(MethodKey("", "", ""), now=0.0)
-    foreign = world.router.explain(MethodKey("stock", "S", "m"), now=0.0)
+        world.explainer.explain(MethodKey("", "", ""), now=0.0)
+    foreign = world.explainer.explain(MethodKey("stock", "S", "m"), now=0.0)
     assert foreign.candidates[0].reason == "is not in the namespace"
-    assert world.router.explain(ECHO, now=0.0).candidates[0].reason == "has the method"
+    assert world.explainer.explain(ECHO, now=0.0).candidates[0].reason == "has the method"

@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 import pytest
-from tests.unit.domain.world import THERE, World
+from tests.unit.domain.world import ECHO, THERE, World
 
 from collector_mesh.domain.model.call import Call, Origin
 from collector_mesh.domain.model.errors import Executed, MeshError, OutcomeUnknownError, UnavailableError
@@ -132,7 +132,7 @@ def test_more_than_half_of_the_candidates_are_never_kept_out_and_explain_says_so
 
     call_many(world, 100)
     world.peer("d", methods=(), answer=runs("d"))
-    found = world.router.explain(THERE, now=world.clock.time)
+    found = world.explainer.explain(THERE, now=world.clock.time)
 
     assert "breakers are ignored: 3 of 3 candidates are out" in found.note
     assert {name for name in found.fit if name in "abc"} == {"a", "b", "c"}
@@ -146,7 +146,9 @@ def test_explain_tells_when_a_breaker_lets_a_probe_through() -> None:
     [opened] = world.observer.of(BreakerOpened)[-1:]
     assert isinstance(opened, BreakerOpened)
 
-    reasons = {c.collector_id: c.reason for c in world.router.explain(THERE, now=world.clock.time).candidates}
+    reasons = {
+        c.collector_id: c.reason for c in world.explainer.explain(THERE, now=world.clock.time).candidates
+    }
 
     assert reasons["bad"].startswith("breaker open for another ")
     assert reasons["good"] == "has the method"
@@ -364,7 +366,7 @@ def test_strategy_and_attempts_can_be_set_for_one_method() -> None:
         assert world.dispatch(THERE).attempts in {("a",), ("b",), ("c",)}
 
     assert [len(link.calls) for link in links] == [1, 1, 1]
-    assert world.router.explain(THERE, now=world.clock.time).balancing == "round-robin"
+    assert world.explainer.explain(THERE, now=world.clock.time).balancing == "round-robin"
 
 
 def test_a_peer_that_is_back_from_dead_begins_in_the_middle_of_the_others() -> None:
@@ -392,6 +394,38 @@ def test_outcomes_and_attempts_are_counted(error: MeshError, counted: dict[str, 
     world.dispatch(THERE)
 
     assert world.inspection.snapshot().counts == counted
+
+
+def test_a_peers_call_with_another_target_is_not_passed_on_by_a_collector_that_does_not_relay() -> None:
+    world = World()
+    far = world.peer("far", "users")
+    world.peer("caller", "users")
+
+    reply = world.dispatch(ECHO, target="far", origin=Origin.PEER, caller="caller")
+
+    assert (reply.status.code, far.calls) == (404, [])
+    assert "does not pass calls on" in reply.status.message
+
+
+def test_a_peers_call_that_is_shed_here_goes_on_only_from_a_collector_that_relays() -> None:
+    codes = []
+    for relays in (False, True):
+        world = World(Policies(Policy(relays=relays)))
+        world.peer("far", "users", answer=runs("far"))
+        world.peer("caller", "users")
+        world.running.taken = world.running.limit
+        codes.append(world.dispatch(ECHO, origin=Origin.PEER, caller="caller").status.code)
+
+    assert codes == [429, 200]
+
+
+def test_a_peers_call_is_never_sent_back_to_who_has_passed_it_on() -> None:
+    world = World(Policies(Policy(relays=True)))
+    caller = world.replica("caller", answer=runs("caller"))
+
+    reply = world.dispatch(THERE, origin=Origin.PEER, caller="caller", hops=1, visited=("caller",))
+
+    assert (reply.status.code, caller.calls) == (503, [])
 
 
 def test_a_peer_that_flaps_is_not_welcomed_like_one_that_was_away() -> None:

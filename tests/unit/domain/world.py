@@ -18,6 +18,7 @@ from collector_mesh.app.testing.fakes import (
 from collector_mesh.domain.connection import Connection
 from collector_mesh.domain.dispatcher import Dispatcher
 from collector_mesh.domain.executor import Executor
+from collector_mesh.domain.explainer import Explainer
 from collector_mesh.domain.gateway import CollectorGateway
 from collector_mesh.domain.greeter import Greeter
 from collector_mesh.domain.handlers import HandlerRegistry, Method
@@ -118,7 +119,8 @@ class World:
         )
         self.links.address = "self:1"
         self.router = Router("self", self.handlers, self.topology)
-        self.refusals = Refusals(self.router, now=self.clock.now, exposes=True)
+        self.explainer = Explainer("self", self.handlers, self.topology, self.router)
+        self.refusals = Refusals(self.explainer, now=self.clock.now, exposes=True)
         self.dispatcher = Dispatcher(
             "self",
             self.executor,
@@ -151,7 +153,7 @@ class World:
             "self",
             self.handlers,
             self.topology,
-            self.router,
+            self.explainer,
             lambda: self.peering,
             lambda: self.links,
             clock=self.clock,
