@@ -26,6 +26,7 @@ from collector_mesh.domain.model.frames import (
     Role,
 )
 from collector_mesh.domain.model.names import MethodKey
+from collector_mesh.domain.model.reach import Reach
 from collector_mesh.domain.model.snapshot import MethodInfo
 from collector_mesh.domain.model.status import OK, Status
 from collector_mesh.domain.ports.frame_stream import MalformedFrameError
@@ -46,11 +47,8 @@ def _tuples(of: st.SearchStrategy[object], size: int | None = None) -> st.Search
 
 
 _STATUSES = st.just(OK) | st.builds(Status, st.integers(1, 1000), _TEXTS, _MAPS)
-_CATALOGS = st.builds(
-    Catalog,
-    _tuples(_TEXTS),
-    _tuples(st.builds(MethodInfo, _METHODS, st.sampled_from(["unary", "stream"]), st.booleans())),
-)
+_INFOS = _tuples(st.builds(MethodInfo, _METHODS, st.sampled_from(["unary", "stream"]), st.booleans()))
+_CATALOGS = st.builds(Catalog, _tuples(_TEXTS), _INFOS)
 _INTRODUCTIONS = st.builds(
     Introduction,
     collector_id=_TEXTS,
@@ -72,6 +70,7 @@ _CONTROLS = st.builds(
     draining=st.booleans(),
     draining_seen=st.booleans(),
     goodbye=st.none() | st.builds(Goodbye, st.integers(0, 999), _TEXTS, st.booleans()),
+    reach=_tuples(st.builds(Reach, _TEXTS, _tuples(_TEXTS), _INFOS, st.booleans())),
 )
 _CALL_EXTRAS = st.builds(
     CallExtra,
@@ -84,7 +83,9 @@ _CALL_EXTRAS = st.builds(
     st.sampled_from([None, False, True]),
     _BIG,
 )
-_REPLY_EXTRAS = st.builds(ReplyExtra, _SMALL, _STATUSES, st.sampled_from(Executed), _METADATA, _BIG)
+_REPLY_EXTRAS = st.builds(
+    ReplyExtra, _SMALL, _STATUSES, st.sampled_from(Executed), _METADATA, _BIG, _tuples(_TEXTS)
+)
 
 
 @st.composite
