@@ -95,7 +95,11 @@ class LoopTasks:
 
     def start(self, work: Coroutine[Any, Any, None], name: str) -> Task:
         """See the port."""
-        task = asyncio.get_running_loop().create_task(work, name=name, context=contextvars.Context())
+        return self.start_in(contextvars.Context(), work, name)
+
+    def start_in(self, context: contextvars.Context, work: Coroutine[Any, Any, None], name: str) -> Task:
+        """As `start`, in a context."""
+        task = asyncio.get_running_loop().create_task(work, name=name, context=context)
         self._background[task] = None
         task.add_done_callback(self._background_ended)
         return _Background(task)

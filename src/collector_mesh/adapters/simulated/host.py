@@ -1,0 +1,71 @@
+"""A machine in the simulation: what runs on it, and whether it runs."""
+
+import asyncio
+import contextvars
+from collections.abc import Callable
+from typing import Any
+
+
+class Host:
+    """One start of one collector.
+
+    Args:
+        host_id: the id of the collector.
+    """
+
+    def __init__(self, host_id: str) -> None:
+        self.host_id = host_id
+        self.is_down = False
+        self.is_paused = False
+        self.skew = 0.0
+        """What its wall clock is ahead, in seconds."""
+        self.rate = 1.0
+        """How fast its monotonic clock goes."""
+        self.rated_at = 0.0
+        """Loop time when the rate was set, and what its clock showed then."""
+        self.rated_now = 0.0
+        self.tasks: dict[asyncio.Task[Any], None] = {}
+        """Those that have not ended."""
+        self.outcomes: dict[asyncio.Future[Any], None] = {}
+        """What others wait for that happens here."""
+        self._parked: list[tuple[contextvars.Context, Callable[..., object], tuple[Any, ...]]] = []
+
+    def context(self) -> contextvars.Context:
+        """A new context in which everything belongs to this host."""
+        context = contextvars.Context()
+        context.run(HOST.set, self)
+        return context
+
+    def forget(self, task: asyncio.Task[Any]) -> None:
+        """A task has ended."""
+        self.tasks.pop(task, None)
+
+    def run(self, callback: Callable[..., object], args: tuple[Any, ...]) -> None:
+        """Run a callback, later if the host is paused, never if it is down."""
+        if self.is_down:
+            return
+        if self.is_paused:
+            self._parked.append((contextvars.copy_context(), callback, args))
+            return
+        callback(*args)
+
+    def resume(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Go on: what was parked runs, in its order."""
+        self.is_paused = False
+        parked, self._parked = self._parked, []
+        for context, callback, args in parked:
+            loop.call_soon(callback, *args, context=context)
+
+    def now(self, loop_time: float) -> float:
+        """What its monotonic clock shows."""
+        return self.rated_now + (loop_time - self.rated_at) * self.rate
+
+    def set_rate(self, rate: float, loop_time: float) -> None:
+        """Let its monotonic clock go faster or slower from now on."""
+        self.rated_now = self.now(loop_time)
+        self.rated_at = loop_time
+        self.rate = rate
+
+
+HOST: contextvars.ContextVar[Host | None] = contextvars.ContextVar("collector_mesh_host", default=None)
+"""The host that the running code belongs to; None for the scenario."""

@@ -1,0 +1,148 @@
+"""An event loop whose clock jumps: nothing waits, and everything happens in the same order every time."""
+
+import asyncio
+import contextvars
+from collections.abc import Callable, Coroutine, Generator
+from concurrent.futures import Executor
+from typing import Any, NoReturn, TypeVar
+
+from collector_mesh.adapters.simulated.host import HOST
+
+T = TypeVar("T")
+
+_NANO = 1_000_000_000
+_MOST_WAITS = 100
+"""How often something that is abandoned may wait for more."""
+
+
+class SimulationError(Exception):
+    """Something that a simulation cannot do, or that went wrong in it; the text says what was attempted."""
+
+
+class _Jump:
+    """In place of a selector: whoever would wait jumps to the time that is waited for."""
+
+    def __init__(self, loop: "SimulatedLoop") -> None:
+        self._loop = loop
+
+    def select(self, timeout: float | None) -> tuple[()]:
+        """Jump."""
+        if timeout is None:
+            raise SimulationError("nothing will ever happen: everybody waits, and no timer is set")
+        if timeout > 0:
+            self._loop.nanoseconds += max(1, round(timeout * _NANO))
+        return ()
+
+
+class SimulatedLoop(asyncio.BaseEventLoop):
+    """Runs callbacks and timers on virtual time, in whole nanoseconds; there is nothing else to wait for.
+
+    What belongs to a host that is down never runs, what belongs to one that is paused runs when it goes on.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.nanoseconds = 0
+        self._selector = _Jump(self)
+        self._clock_resolution = 1e-9
+
+    def time(self) -> float:
+        """Virtual seconds since the beginning."""
+        return self.nanoseconds / _NANO
+
+    def call_soon(  # type: ignore[override]  # typeshed ties the arguments to the callback
+        self, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None
+    ) -> asyncio.Handle:
+        """See the base class."""
+        if context is None:  # an empty one is false
+            context = contextvars.copy_context()
+        host = context.get(HOST)
+        if host is None:
+            return super().call_soon(callback, *args, context=context)
+        return super().call_soon(host.run, callback, args, context=context)
+
+    def call_at(  # type: ignore[override]  # typeshed ties the arguments to the callback
+        self,
+        when: float,
+        callback: Callable[..., object],
+        *args: Any,
+        context: contextvars.Context | None = None,
+    ) -> asyncio.TimerHandle:
+        """See the base class."""
+        if context is None:  # an empty one is false
+            context = contextvars.copy_context()
+        host = context.get(HOST)
+        if host is None:
+            return super().call_at(when, callback, *args, context=context)
+        return super().call_at(when, host.run, callback, args, context=context)
+
+    def create_task(  # type: ignore[override]  # typeshed ties the arguments to the callback
+        self,
+        coro: Coroutine[Any, Any, T] | Generator[Any, None, T],
+        *,
+        name: str | None = None,
+        context: contextvars.Context | None = None,
+    ) -> asyncio.Task[T]:
+        """See the base class; a host knows its tasks."""
+        task: asyncio.Task[T] = super().create_task(coro, name=name, context=context)
+        host = (contextvars.copy_context() if context is None else context).get(HOST)
+        if host is not None:
+            host.tasks[task] = None
+            task.add_done_callback(host.forget)
+        return task
+
+    def abandon(self) -> None:
+        """What has not ended will never go on: it is cancelled where it stands, and nobody is warned of it."""
+        for task in asyncio.all_tasks(self):
+            task._log_destroy_pending = False  # type: ignore[attr-defined]  # noqa: SLF001  # it is meant to be
+            coroutine: Any = task.get_coro()
+            for _ in range(_MOST_WAITS):
+                try:
+                    coroutine.throw(asyncio.CancelledError())
+                except BaseException:  # noqa: BLE001  # whatever it ends with, it has ended
+                    break
+
+    def call_soon_threadsafe(  # type: ignore[override]  # typeshed ties the arguments to the callback
+        self, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None
+    ) -> asyncio.Handle:
+        """There is one thread."""
+        return self.call_soon(callback, *args, context=context)
+
+    def run_in_executor(  # type: ignore[override]  # typeshed ties the arguments to the callback
+        self, executor: Executor | None, func: Callable[..., Any], *args: Any
+    ) -> asyncio.Future[Any]:
+        """Run it at once, in no virtual time."""
+        _ = executor
+        outcome: asyncio.Future[Any] = self.create_future()
+        try:
+            outcome.set_result(func(*args))
+        except Exception as error:  # noqa: BLE001  # it goes to whoever awaits it
+            outcome.set_exception(error)
+        return outcome
+
+    def _process_events(self, event_list: object) -> None:
+        """There are none."""
+
+    def _write_to_self(self) -> None:
+        """Nobody has to be woken."""
+
+
+def _refusing(what: str) -> Callable[..., Any]:
+    async def refuse(*_arguments: object, **_options: object) -> NoReturn:
+        raise SimulationError(f"{what} was attempted: a simulation has no {what.rpartition(' ')[2]}s")
+
+    return refuse
+
+
+for _name, _what in {
+    "create_connection": "a socket",
+    "create_server": "a socket",
+    "create_datagram_endpoint": "a socket",
+    "create_unix_connection": "a socket",
+    "create_unix_server": "a socket",
+    "getaddrinfo": "a socket",
+    "sock_connect": "a socket",
+    "subprocess_exec": "a subprocess",
+    "subprocess_shell": "a subprocess",
+}.items():
+    setattr(SimulatedLoop, _name, _refusing(_what))

@@ -1,0 +1,402 @@
+"""A network on virtual time: it delays, loses and cuts, as its seed and its rules say."""
+
+import asyncio
+import math
+import random
+import re
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import TYPE_CHECKING
+
+import attrs
+
+from collector_mesh.adapters.simulated.host import Host
+from collector_mesh.adapters.simulated.trace import Trace
+from collector_mesh.domain.model.errors import InvalidCallError, ListenError, UnavailableError, quoted
+from collector_mesh.domain.model.frames import Frame
+from collector_mesh.domain.ports.frame_stream import FrameStream, StreamBrokenError
+from collector_mesh.domain.ports.gateway import Gateway
+from collector_mesh.domain.ports.link import UnaryLink
+from collector_mesh.domain.ports.transport import Listener, Transport
+
+RETRANSMIT_SECONDS = 0.2
+"""The first time-out of TCP; each next one is twice as long (Linux: TCP_RTO_MIN)."""
+
+GIVE_UP_SECONDS = 15.0
+"""So long nothing is acknowledged, and the connection breaks."""
+
+_P99 = 2.3263
+"""Standard deviations beyond which 1 % of a normal distribution lies."""
+
+_ADDRESS = re.compile(r"[A-Za-z0-9._-]{1,128}")
+_FRAME_BYTES = 64
+
+
+@attrs.define
+class Wire:
+    """How frames travel in one direction between two hosts.
+
+    Attributes:
+        median: of the latency, in seconds; it is log-normal.
+        p99: what 99 of 100 frames take at most, in seconds.
+        loss: the share of packets that are lost; each is sent again after a time-out of TCP.
+        bandwidth: bytes a second, `math.inf` for any number.
+    """
+
+    median: float = 0.0005
+    p99: float = 0.001
+    loss: float = 0.0
+    bandwidth: float = math.inf
+
+
+class _Flow:
+    """One direction of one stream: reliable and ordered, as TCP is."""
+
+    def __init__(self, network: "SimulatedNetwork", source: Host, sink: Host) -> None:
+        self.network = network
+        self.source = source
+        self.sink = sink
+        self.end: SimulatedStream | None = None
+        """Where it comes out, once there is somebody."""
+        self.is_broken = False
+        self._last_arrival = 0.0
+        self._held: deque[tuple[float, Frame | None]] = deque()
+
+    def send(self, frame: Frame | None) -> None:
+        """Carry a frame, or the end of the stream."""
+        network = self.network
+        if self.is_broken or self.source.is_down:
+            return
+        now = network.loop.time()
+        network.trace.frame(self.source.host_id, self.sink.host_id, frame)
+        if self._held or network.is_cut(self.source, self.sink):
+            self._hold(frame, now)
+            return
+        delay = network.draw_delay(self.source, self.sink, frame)
+        if delay > GIVE_UP_SECONDS:
+            network.loop.call_at(now + GIVE_UP_SECONDS, self.break_off)
+            return
+        self._last_arrival = max(self._last_arrival, now + delay)
+        network.loop.call_at(self._last_arrival, self._arrive, frame, context=self.sink.context())
+
+    def heal(self) -> None:
+        """What was held is sent again at the next time-out of TCP."""
+        if self._held and not self.network.is_cut(self.source, self.sink):
+            held, self._held = self._held, deque()
+            first, now = held[0][0], self.network.loop.time()
+            due, pause = first, RETRANSMIT_SECONDS
+            while due < now:
+                due += pause
+                pause *= 2
+            self._last_arrival = max(self._last_arrival, due)
+            for _, frame in held:
+                self.send(frame)
+
+    def break_off(self) -> None:
+        """The sender gives up: nothing arrives anymore, and it is told."""
+        if not self.is_broken and self.end is not None and self.end.other is not None:
+            self.end.other.broken(f"{self.sink.host_id} does not answer: the connection timed out")
+
+    def _hold(self, frame: Frame | None, now: float) -> None:
+        self._held.append((now, frame))
+        self.network.loop.call_at(now + GIVE_UP_SECONDS, self._look, now)
+
+    def _look(self, since: float) -> None:
+        if self._held and self._held[0][0] <= since:
+            self.break_off()
+
+    def _arrive(self, frame: Frame | None) -> None:
+        if self.is_broken or self.end is None:
+            return
+        if self.network.is_cut(self.source, self.sink):
+            self._hold(frame, self.network.loop.time())
+        elif frame is None:
+            self.end.broken("the other side has ended the stream")
+        else:
+            self.end.take(frame)
+
+
+class SimulatedStream:
+    """One end of a stream."""
+
+    identity: str | None = None
+
+    def __init__(self, address: str, out: _Flow) -> None:
+        self.address = address
+        self.other: SimulatedStream | None = None
+        self._out = out
+        self._on_frame: Callable[[Frame], None] | None = None
+        self._on_lost: Callable[[str], None] | None = None
+        self._early: list[Frame] = []
+        self._reason = ""
+
+    def attach(self, on_frame: Callable[[Frame], None], on_lost: Callable[[str], None]) -> None:
+        """Have somebody told of what comes."""
+        self._on_frame, self._on_lost = on_frame, on_lost
+        early, self._early = self._early, []
+        for frame in early:
+            on_frame(frame)
+        if self._reason:
+            on_lost(self._reason)
+
+    def send(self, frame: Frame) -> None:
+        """Write a frame."""
+        self._out.send(frame)
+
+    def take(self, frame: Frame) -> None:
+        """A frame has come."""
+        if self._reason:
+            return
+        if self._on_frame is None:
+            self._early.append(frame)
+        else:
+            self._on_frame(frame)
+
+    def broken(self, reason: str) -> None:
+        """Nothing comes anymore, and nothing that is written arrives."""
+        if not self._reason:
+            self._reason = reason
+            self._out.is_broken = True
+            if self._on_lost is not None:
+                self._on_lost(reason)
+
+    def close(self) -> None:
+        """End it: what was written before still arrives."""
+        if not self._reason:
+            self._out.send(None)
+            self._reason = "closed"
+            self._out.network.forget(self)
+
+    async def read(self) -> Frame | None:
+        """Only a simulated pump moves frames here."""
+        raise StreamBrokenError("a simulated stream is read by a simulated pump")
+
+    async def write(self, frame: Frame) -> None:
+        """See the port."""
+        self.send(frame)
+
+    async def aclose(self) -> None:
+        """See the port."""
+        self.close()
+
+
+class SimulatedNetwork:
+    """Every host, and what is between them.
+
+    Args:
+        loop: virtual time.
+        seed: decides everything that is left to chance here.
+        trace: told of every frame.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, seed: str, trace: Trace) -> None:
+        self.loop = loop
+        self.trace = trace
+        self._dice = random.Random(seed)  # noqa: S311  # to be foreseen is what it is for
+        self._hosts: dict[str, Host] = {}
+        self._listeners: dict[str, tuple[Host, Gateway]] = {}
+        self._wires: dict[tuple[str, str], Wire] = {}
+        self._cut: dict[tuple[str, str], None] = {}
+        self._streams: dict[SimulatedStream, _Flow] = {}
+
+    # ---- rules ---------------------------------------------------------------------------------------
+
+    def latency(self, one: str, other: str, *, median: float, p99: float) -> None:
+        """How long frames take between two hosts, both ways; `*` stands for any host. Seconds.
+
+        Raises:
+            ValueError: the median is not positive, or above the percentile.
+        """
+        if not 0 < median <= p99:
+            raise ValueError(f"median must be over 0 and at most p99, got {median:g} and {p99:g}")
+        self._set(one, other, median=median, p99=p99)
+
+    def loss(self, one: str, other: str, share: float) -> None:
+        """The share of packets that are lost between two hosts, both ways; TCP sends them again.
+
+        Raises:
+            ValueError: it is not between 0 and 0.99.
+        """
+        if not 0 <= share <= 0.99:
+            raise ValueError(f"share must be from 0 to 0.99, got {share:g}")
+        self._set(one, other, loss=share)
+
+    def bandwidth(self, one: str, other: str, bytes_per_second: float) -> None:
+        """How many bytes a second pass between two hosts, each way.
+
+        Raises:
+            ValueError: it is not positive.
+        """
+        if not bytes_per_second > 0:
+            raise ValueError(f"bytes_per_second must be over 0, got {bytes_per_second:g}")
+        self._set(one, other, bandwidth=bytes_per_second)
+
+    def partition(self, *groups: Iterable[str]) -> None:
+        """Let nothing pass between hosts of different groups, silently, until `heal`."""
+        sets = [sorted(group) for group in groups]
+        for index, group in enumerate(sets):
+            for others in sets[index + 1 :]:
+                for one in group:
+                    for other in others:
+                        self._cut[one, other] = self._cut[other, one] = None
+        self.trace.note("partition", *(",".join(group) for group in sets))
+
+    def cut(self, source: str, sink: str) -> None:
+        """Let nothing pass from one host to another, silently, until `heal`; the other way is open."""
+        self._cut[source, sink] = None
+        self.trace.note("cut", source, sink)
+
+    def heal(self) -> None:
+        """Let everything pass again."""
+        self._cut.clear()
+        self.trace.note("heal")
+        for flow in list(self._streams.values()):
+            flow.heal()
+
+    def is_cut(self, source: Host, sink: Host) -> bool:
+        """Whether nothing passes."""
+        return (source.host_id, sink.host_id) in self._cut
+
+    def draw_delay(self, source: Host, sink: Host, frame: Frame | None) -> float:
+        """How long a frame takes, in seconds, with all its retransmissions."""
+        wire = self._wire(source.host_id, sink.host_id)
+        sigma = math.log(wire.p99 / wire.median) / _P99
+        delay = wire.median * math.exp(sigma * self._dice.gauss(0.0, 1.0))
+        pause = RETRANSMIT_SECONDS
+        while wire.loss and self._dice.random() < wire.loss and delay <= GIVE_UP_SECONDS:
+            delay += pause
+            pause *= 2
+        if wire.bandwidth != math.inf and frame is not None:
+            delay += _size(frame) / wire.bandwidth
+        return delay
+
+    def _set(self, one: str, other: str, **values: float) -> None:
+        for pair in ((one, other), (other, one)):
+            self._wires[pair] = attrs.evolve(self._wires.get(pair, Wire()), **values)
+        self.trace.note("wire", one, other, *(f"{name}={value:g}" for name, value in values.items()))
+
+    def _wire(self, source: str, sink: str) -> Wire:
+        wires = self._wires
+        for pair in ((source, sink), (source, "*"), ("*", sink), ("*", "*")):
+            if (wire := wires.get(pair)) is not None:
+                return wire
+        return _DEFAULT
+
+    # ---- streams -------------------------------------------------------------------------------------
+
+    def dial(self, source: Host, address: str) -> SimulatedStream:
+        """Open a stream; whether somebody is there is known a round trip later, if at all."""
+        there = self._hosts.get(address) or Host(address)
+        out, back = _Flow(self, source, there), _Flow(self, there, source)
+        near, far = SimulatedStream(address, out), SimulatedStream(source.host_id, back)
+        near.other, far.other = far, near
+        out.end, back.end = far, near
+        self._streams[near], self._streams[far] = out, back
+
+        def arrive() -> None:
+            listener = self._listeners.get(address)
+            if self.is_cut(source, there):
+                return
+            if listener is None or listener[0] is not there or there.is_down:
+                delay = self.draw_delay(there, source, None)
+                self.loop.call_later(
+                    delay, near.broken, f"nobody listens at {address}", context=source.context()
+                )
+                return
+            listener[1].accept(far)
+
+        delay = self.draw_delay(source, there, None)
+        self.loop.call_later(delay, arrive, context=there.context())
+        return near
+
+    def forget(self, stream: SimulatedStream) -> None:
+        """A stream was closed."""
+        self._streams.pop(stream, None)
+
+    def add_host(self, host: Host) -> None:
+        """A host has started, in the place of an earlier one of its id."""
+        self._hosts[host.host_id] = host
+
+    def crash(self, host: Host) -> None:
+        """A host has died: its connections are reset."""
+        self._listeners.pop(host.host_id, None)
+        for stream, flow in list(self._streams.items()):
+            if flow.source is host:
+                del self._streams[stream]
+                flow.is_broken = True
+                other = stream.other
+                if other is None or self.is_cut(host, flow.sink):
+                    continue
+                delay = self.draw_delay(host, flow.sink, None)
+                reason = f"{host.host_id} has reset the connection"
+                self.loop.call_later(delay, other.broken, reason, context=flow.sink.context())
+
+    @asynccontextmanager
+    async def listen(self, host: Host, address: str, gateway: Gateway) -> AsyncIterator[Listener]:
+        """Take streams for a host."""
+        if address in self._listeners:
+            raise ListenError(f"cannot listen on {address}: it is taken")
+        self._listeners[address] = (host, gateway)
+        try:
+            yield _Listener(address)
+        finally:
+            if self._listeners.get(address, (None,))[0] is host:
+                del self._listeners[address]
+
+
+class _Listener:
+    def __init__(self, address: str) -> None:
+        self.address = self.bound = address
+
+    async def drain(self) -> None:
+        """Nobody asks for the health of a simulated listener."""
+
+
+class SimulatedTransport:
+    """The network as one host has it."""
+
+    leaves_process = False
+
+    def __init__(self, network: SimulatedNetwork, host: Host) -> None:
+        self._network = network
+        self._host = host
+
+    def check_address(self, address: str) -> None:
+        """See the port; an address here is the id of a collector."""
+        if not address:
+            raise InvalidCallError("address is required")
+        if not _ADDRESS.fullmatch(address):
+            raise InvalidCallError(f"address must match {_ADDRESS.pattern}, got {quoted(address)}")
+
+    def listen(self, address: str, gateway: Gateway) -> AbstractAsyncContextManager[Listener]:
+        """See the port."""
+        self.check_address(address)
+        return self._network.listen(self._host, address, gateway)
+
+    def dial(self, address: str, *, is_patient: bool) -> FrameStream:
+        """See the port."""
+        _ = is_patient
+        self.check_address(address)
+        return self._network.dial(self._host, address)
+
+    def open(self, address: str) -> UnaryLink:
+        """See the port; everybody here has links."""
+        raise UnavailableError(f"{address} is called over a link")
+
+
+_DEFAULT = Wire()
+
+
+def _size(frame: Frame) -> int:
+    size = _FRAME_BYTES
+    for part in (frame.calls, frame.replies):
+        if part is not None:
+            size += sum(map(len, part.values)) + 16 * len(part.values)
+    return size + sum(len(chunk.value) for chunk in frame.chunks)
+
+
+if TYPE_CHECKING:
+    _transport_fits: type[Transport] = SimulatedTransport
+    _listener_fits: type[Listener] = _Listener
+    _stream_fits: type[FrameStream] = SimulatedStream

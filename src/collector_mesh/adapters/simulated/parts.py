@@ -1,0 +1,99 @@
+"""The ports of one simulated host: clock, dice, tasks."""
+
+import asyncio
+import random
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from collector_mesh.adapters.runtime.tasks import LoopTasks
+from collector_mesh.adapters.simulated.host import Host
+from collector_mesh.domain.ports.clock import Alarm, Clock
+from collector_mesh.domain.ports.randomness import Randomness
+from collector_mesh.domain.ports.tasks import Task, Tasks
+
+T = TypeVar("T")
+
+EPOCH = 1_767_225_600.0
+"""The time of day at which every simulation begins: 2026-01-01."""
+
+
+class HostAlarm:
+    """An alarm that sleeps in virtual time, as fast as its host's clock goes."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self._rung = asyncio.Event()
+
+    async def wait(self, seconds: float) -> bool:
+        """See the port."""
+        try:
+            async with asyncio.timeout(seconds / self._host.rate):
+                await self._rung.wait()
+        except TimeoutError:
+            return False
+        self._rung.clear()
+        return True
+
+    def ring(self) -> None:
+        """See the port."""
+        self._rung.set()
+
+
+class HostClock:
+    """The clock of one host."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, host: Host) -> None:
+        self._loop = loop
+        self._host = host
+
+    def now(self) -> float:
+        """See the port."""
+        return self._host.now(self._loop.time())
+
+    def wall(self) -> float:
+        """See the port."""
+        return EPOCH + self._loop.time() + self._host.skew
+
+    def alarm(self) -> HostAlarm:
+        """See the port."""
+        return HostAlarm(self._host)
+
+
+class SeededRandomness:
+    """Dice that throw the same for the same seed."""
+
+    def __init__(self, seed: str) -> None:
+        # A text is hashed with SHA-512, whatever the hash seed of the process.
+        self._dice = random.Random(seed)  # noqa: S311  # to be foreseen is what it is for
+        self.uniform = self._dice.uniform
+
+    def below(self, limit: int) -> int:
+        """See the port."""
+        return int(self._dice.random() * limit)
+
+    def token(self) -> str:
+        """See the port."""
+        return f"{self._dice.getrandbits(128):032x}"
+
+
+class HostTasks(LoopTasks):
+    """Tasks that belong to a host; plain functions run at once, in no virtual time."""
+
+    def __init__(self, clock: Clock, host: Host, *, max_threads: int) -> None:
+        super().__init__(clock, max_threads=max_threads)
+        self._host = host
+
+    async def in_thread(self, function: Callable[[], T]) -> T:
+        """See the port."""
+        return function()
+
+    def start(self, work: Coroutine[Any, Any, None], name: str) -> Task:
+        """See the port."""
+        return self.start_in(self._host.context(), work, name)
+
+
+if TYPE_CHECKING:
+    _clock_fits: type[Clock] = HostClock
+    _alarm_fits: type[Alarm] = HostAlarm
+    _dice_fits: type[Randomness] = SeededRandomness
+    _tasks_fits: type[Tasks] = HostTasks

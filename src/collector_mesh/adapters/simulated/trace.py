@@ -1,0 +1,60 @@
+"""Everything that happens in a simulation, in its order, with its virtual time."""
+
+from collections import deque
+from hashlib import blake2b
+from typing import TYPE_CHECKING
+
+from collector_mesh.domain.model.frames import Frame
+
+if TYPE_CHECKING:
+    from collector_mesh.adapters.simulated.loop import SimulatedLoop
+
+Line = tuple[int, str, tuple[str, ...]]
+"""Virtual nanoseconds, a word, and what it is about."""
+
+
+class Trace:
+    """Keeps the last lines, and a digest of all of them.
+
+    Args:
+        loop: virtual time.
+        most: lines that are kept.
+    """
+
+    def __init__(self, loop: "SimulatedLoop", *, most: int = 10_000) -> None:
+        self._loop = loop
+        self._digest = blake2b(digest_size=16)
+        self.lines: deque[Line] = deque(maxlen=most)
+        self.frames = 0
+
+    def note(self, word: str, *about: str) -> None:
+        """Something has happened."""
+        line = (self._loop.nanoseconds, word, about)
+        self.lines.append(line)
+        self._digest.update(repr(line).encode())
+
+    def frame(self, source: str, sink: str, frame: Frame | None) -> None:
+        """A frame was sent."""
+        self.frames += 1
+        nanoseconds = self._loop.nanoseconds
+        # All that a frame carries, but for the classes around it, whose representation costs most.
+        said = None
+        if frame is not None:
+            calls, replies = frame.calls, frame.replies
+            said = (
+                frame.credit,
+                frame.control,
+                frame.methods,
+                frame.texts,
+                calls
+                and (calls.first, calls.methods, calls.values, calls.remaining, calls.modes, calls.extras),
+                replies and (replies.numbers, replies.values, replies.executors, replies.extras),
+                frame.cancels,
+                tuple((chunk.number, chunk.of_reply, len(chunk.value)) for chunk in frame.chunks),
+            )
+        self._digest.update(f"{nanoseconds} {source} {sink} {said!r}".encode())
+
+    @property
+    def digest(self) -> str:
+        """Of every line and frame so far, as 32 hexadecimal digits."""
+        return self._digest.hexdigest()

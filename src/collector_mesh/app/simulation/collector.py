@@ -1,0 +1,146 @@
+"""A collector in a simulation: production's own, on a simulated host."""
+
+import asyncio
+from collections.abc import Coroutine, Mapping
+from typing import Any, TypeVar
+
+from dependency_injector import providers
+
+from collector_mesh.adapters.simulated.host import HOST, Host
+from collector_mesh.adapters.simulated.loop import SimulatedLoop
+from collector_mesh.adapters.simulated.network import SimulatedNetwork, SimulatedTransport
+from collector_mesh.adapters.simulated.parts import HostClock, HostTasks, SeededRandomness
+from collector_mesh.adapters.simulated.pump import SimulatedPump
+from collector_mesh.adapters.simulated.trace import Trace
+from collector_mesh.app.calls import Metadata
+from collector_mesh.app.collector import Collector
+from collector_mesh.app.simulation.results import Watch
+from collector_mesh.domain.model.errors import UnavailableError
+from collector_mesh.domain.model.events import Event
+from collector_mesh.domain.model.payload import Message, Payload
+from collector_mesh.domain.model.snapshot import ConnectionInfo
+from collector_mesh.domain.model.status import Reply
+from collector_mesh.domain.ports.observer import Observer
+
+T = TypeVar("T")
+
+
+class TracingObserver:
+    """Takes every event down in the trace, and passes it on."""
+
+    def __init__(self, trace: Trace, observer: Observer | None) -> None:
+        self._trace = trace
+        self._observer = observer
+
+    def tell(self, event: Event) -> None:
+        """See the port."""
+        self._trace.note("event", repr(event))
+        if self._observer is not None:
+            self._observer.tell(event)
+
+
+class SimulatedCollector(Collector):
+    """A collector whose calls are made on its host, wherever they are asked for."""
+
+    def __init__(
+        self,
+        host: Host,
+        network: SimulatedNetwork,
+        loop: SimulatedLoop,
+        watch: Watch,
+        seed: str,
+        options: dict[str, Any],
+    ) -> None:
+        observer = TracingObserver(network.trace, options.pop("observer", None))
+        super().__init__(
+            host.host_id, transport=SimulatedTransport(network, host), observer=observer, **options
+        )
+        self.host = host
+        self._virtual = loop
+        self._watch = watch
+        parts = self.container
+        clock = HostClock(loop, host)
+        parts.clock.override(providers.Object(clock))
+        parts.dice.override(providers.Object(SeededRandomness(seed)))
+        parts.pump.override(providers.Object(SimulatedPump(clock, host)))
+        tasks = HostTasks(clock, host, max_threads=parts.settings().max_threads)
+        parts.tasks.override(providers.Object(tasks))
+
+    async def on_host(self, work: Coroutine[Any, Any, T]) -> T:
+        """Have something done on the host, and wait for it.
+
+        Raises:
+            UnavailableError: the host is down, or goes down meanwhile.
+        """
+        host = self.host
+        if host.is_down:
+            work.close()
+            raise UnavailableError(f"collector '{host.host_id}' has crashed")
+        outcome: asyncio.Future[T] = self._virtual.create_future()
+        host.outcomes[outcome] = None
+        task = self._virtual.create_task(work, context=host.context())
+
+        def ended(task: asyncio.Task[T]) -> None:
+            host.outcomes.pop(outcome, None)
+            if outcome.done():
+                return
+            if task.cancelled():
+                outcome.cancel()
+            elif (error := task.exception()) is not None:
+                outcome.set_exception(error)
+            else:
+                outcome.set_result(task.result())
+
+        task.add_done_callback(ended)
+        try:
+            return await outcome
+        except asyncio.CancelledError:
+            task.cancel()
+            raise
+
+    async def dispatch(
+        self,
+        namespace: str,
+        service: str,
+        method: str,
+        request: Message | Payload | None = None,
+        *,
+        target: str = "",
+        timeout: float | None = None,
+        hints: Mapping[str, str] | None = None,
+        metadata: Metadata = (),
+        idempotent: bool | None = None,
+    ) -> Reply:
+        """See `Collector`; a call of the scenario is made on the host."""
+        work = super().dispatch(
+            namespace,
+            service,
+            method,
+            request,
+            target=target,
+            timeout=timeout,
+            hints=hints,
+            metadata=metadata,
+            idempotent=idempotent,
+        )
+        if HOST.get() is self.host:
+            return await work
+        seconds = self.container.settings().default_timeout if timeout is None else timeout
+        number = self._watch.begun(self.collector_id, f"{namespace}/{service}.{method}", seconds)
+        try:
+            reply = await self.on_host(work)
+        except UnavailableError as error:
+            reply = Reply.refused(error)
+        except asyncio.CancelledError:
+            self._watch.cancelled(number)
+            raise
+        self._watch.ended(number, reply)
+        return reply
+
+    async def connect(self, address: str, *, timeout: float = 5.0) -> ConnectionInfo:
+        """See `Collector`."""
+        return await self.on_host(super().connect(address, timeout=timeout))
+
+    async def disconnect(self, peer_id: str) -> None:
+        """See `Collector`."""
+        await self.on_host(super().disconnect(peer_id))

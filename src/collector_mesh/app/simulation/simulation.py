@@ -1,0 +1,264 @@
+"""A mesh in one process, on a virtual clock, replayable by a number."""
+
+import asyncio
+import math
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Any
+
+from collector_mesh.adapters.simulated.host import Host
+from collector_mesh.adapters.simulated.loop import SimulatedLoop, SimulationError
+from collector_mesh.adapters.simulated.network import SimulatedNetwork
+from collector_mesh.adapters.simulated.trace import Trace
+from collector_mesh.app.collector import Collector
+from collector_mesh.app.service import Service
+from collector_mesh.app.simulation.collector import SimulatedCollector
+from collector_mesh.app.simulation.results import InvariantError, SimulationResult, Watch
+from collector_mesh.app.simulation.seams import virtual_world
+
+QUIET_SECONDS = 60.0
+"""How long collectors may take to end after the scenario has."""
+
+_SETTLE_SECONDS = 60.0
+_LOOK_SECONDS = 0.01
+_STILL_LOOKS = 5
+
+Services = Sequence[Service] | Callable[[], Sequence[Service]]
+
+
+class Sim:
+    """What a scenario is given: its mesh."""
+
+    def __init__(self, loop: SimulatedLoop, seed: int) -> None:
+        self.seed = seed
+        self._loop = loop
+        self.trace = Trace(loop)
+        self.network = SimulatedNetwork(loop, f"{seed}/network", self.trace)
+        """Latency, loss, bandwidth, partitions."""
+        self.watch = Watch(loop, self.trace)
+        self._collectors: dict[str, SimulatedCollector] = {}
+        self._made: dict[str, tuple[dict[str, Any], Services, Sequence[Service]]] = {}
+        self._hosts: list[Host] = []
+        self._starting: dict[asyncio.Task[Any], None] = {}
+
+    def collector(self, collector_id: str, *, services: Services = (), **options: Any) -> Collector:
+        """Start a collector; `peers` are ids. The other options are those of `Collector`.
+
+        Services that hold state are given as a callable, which makes them anew for a fresh restart.
+
+        Raises:
+            ValueError: there is one of that id.
+        """
+        if collector_id in self._collectors:
+            raise ValueError(f"there is a collector {collector_id!r} already")
+        made = services() if callable(services) else services
+        self._made[collector_id] = (options, services, made)
+        return self._start(collector_id, options, made)
+
+    async def sleep(self, seconds: float) -> None:
+        """Let so many virtual seconds pass."""
+        await asyncio.sleep(seconds)
+
+    @property
+    def now(self) -> float:
+        """Virtual seconds since the beginning."""
+        return self._loop.time()
+
+    async def settled(self) -> None:
+        """Wait until every collector has started and is connected to its peers, and no news is under way.
+
+        Raises:
+            SimulationError: that takes over 60 virtual seconds.
+        """
+        until, still, before = self._loop.time() + _SETTLE_SECONDS, 0, -1
+        while still < _STILL_LOOKS:
+            if self._loop.time() > until:
+                raise SimulationError(f"not settled after {_SETTLE_SECONDS:g} s: {self._unsettled()}")
+            await asyncio.sleep(_LOOK_SECONDS)
+            is_still = not self._unsettled() and self.trace.frames == before
+            before = self.trace.frames
+            still = still + 1 if is_still else 0
+
+    async def crash(self, collector_id: str) -> None:
+        """End a collector at once: from now on nothing of its host has any effect."""
+        host = self._collector(collector_id).host
+        self.trace.note("crash", collector_id)
+        host.is_down = True
+        self.network.crash(host)
+        outcomes, host.outcomes = host.outcomes, {}
+        for outcome in outcomes:
+            if not outcome.done():
+                outcome.set_exception(_crashed(collector_id))
+        await asyncio.sleep(0)
+
+    async def restart(self, collector_id: str, *, fresh: bool = False) -> Collector:
+        """Start a collector again that has crashed, with the services that it had, or with new ones.
+
+        Raises:
+            ValueError: it is running.
+        """
+        if not self._collector(collector_id).host.is_down:
+            raise ValueError(f"collector {collector_id!r} is running: crash it first")
+        options, services, made = self._made[collector_id]
+        if fresh and callable(services):
+            made = services()
+            self._made[collector_id] = (options, services, made)
+        self.trace.note("restart", collector_id, "fresh" if fresh else "same")
+        return self._start(collector_id, options, made)
+
+    def pause(self, collector_id: str) -> None:
+        """Let everything of a host stand still, timers included."""
+        self.trace.note("pause", collector_id)
+        self._collector(collector_id).host.is_paused = True
+
+    def resume(self, collector_id: str) -> None:
+        """Let a host that was paused go on."""
+        self.trace.note("resume", collector_id)
+        self._collector(collector_id).host.resume(self._loop)
+
+    def clock_skew(self, collector_id: str, seconds: float) -> None:
+        """Let the time of day of a host jump."""
+        self.trace.note("clock_skew", collector_id, str(seconds))
+        self._collector(collector_id).host.skew += seconds
+
+    def clock_rate(self, collector_id: str, factor: float) -> None:
+        """Let the monotonic clock of a host go faster or slower.
+
+        Raises:
+            ValueError: the factor is not positive.
+        """
+        if not factor > 0:
+            raise ValueError(f"factor must be over 0, got {factor:g}")
+        self.trace.note("clock_rate", collector_id, str(factor))
+        self._collector(collector_id).host.set_rate(factor, self._loop.time())
+
+    async def close(self) -> None:
+        """The quiet phase: faults end, and every collector that is up drains and closes."""
+        self.network.heal()
+        up = [collector for collector in self._collectors.values() if not collector.host.is_down]
+        for collector in up:
+            if collector.host.is_paused:
+                collector.host.resume(self._loop)
+        for collector in up:
+            await collector.on_host(collector.__aexit__(None, None, None))
+            left = collector.snapshot()
+            if left.running or left.outgoing:
+                self.watch.broken.append(
+                    f"{left.collector_id} has {left.running} running and {left.outgoing} outgoing calls after its end"
+                )
+
+    def abandon(self) -> None:
+        """From now on nothing of any host has any effect."""
+        for host in self._hosts:
+            host.is_down = True
+
+    def _start(self, collector_id: str, options: dict[str, Any], services: Iterable[Service]) -> Collector:
+        host = Host(collector_id)
+        self._hosts.append(host)
+        self.network.add_host(host)
+        collector = SimulatedCollector(
+            host,
+            self.network,
+            self._loop,
+            self.watch,
+            f"{self.seed}/{collector_id}/{len(self._hosts)}",
+            {**options, "services": services},
+        )
+        self._collectors[collector_id] = collector
+        task = self._loop.create_task(collector.on_host(collector.__aenter__()))
+        self._starting[task] = None
+        task.add_done_callback(self._has_started)
+        return collector
+
+    def _has_started(self, task: asyncio.Task[Any]) -> None:
+        self._starting.pop(task, None)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.watch.broken.append(f"a collector has not started: {error}")
+
+    def _unsettled(self) -> str:
+        """Who is not connected to whom, empty if all are."""
+        if self._starting:
+            return "a collector has not started"
+        for collector in self._collectors.values():
+            if collector.host.is_down or collector.host.is_paused:
+                continue
+            for connection in collector.snapshot().connections:
+                if connection.dialed and connection.state == "reconnecting":
+                    return f"{collector.collector_id} is not connected to {connection.peer_id}"
+            if dialing := collector.snapshot().dialing:
+                return f"{collector.collector_id} is not connected to {', '.join(dialing)}"
+        return ""
+
+    def _collector(self, collector_id: str) -> SimulatedCollector:
+        try:
+            return self._collectors[collector_id]
+        except KeyError:
+            known = ", ".join(self._collectors) or "none"
+            raise ValueError(f"there is no collector {collector_id!r}: there are {known}") from None
+
+
+Scenario = Callable[[Sim], Awaitable[object]]
+
+
+class Simulation:
+    """Runs scenarios: the same seed gives the same run, to the last frame.
+
+    Args:
+        seed: decides everything that is left to chance.
+    """
+
+    def __init__(self, seed: int = 0) -> None:
+        self.seed = seed
+
+    def run(self, scenario: Scenario, *, until: float = 3600.0) -> SimulationResult:
+        """Run a scenario, and then the quiet phase of at most 60 virtual seconds.
+
+        Raises:
+            SimulationError: the scenario is still running after `until` virtual seconds, or does what a
+                simulation cannot.
+            InvariantError: something has happened that must not happen.
+        """
+        loop = SimulatedLoop()
+        sim = Sim(loop, self.seed)
+        try:
+            with virtual_world(loop, str(self.seed)):
+                try:
+                    value = loop.run_until_complete(self._run(sim, scenario, until))
+                finally:
+                    sim.abandon()
+                    loop.abandon()
+        finally:
+            loop.close()
+        if sim.watch.broken:
+            raise InvariantError(f"seed {self.seed}: {'; '.join(sim.watch.broken[:5])}")
+        stats = {"calls": sim.watch.calls, "frames": sim.trace.frames}
+        stats |= {f"outcome_{code}": count for code, count in sorted(sim.watch.outcomes.items())}
+        return SimulationResult(
+            self.seed, sim.trace.digest, tuple(sim.trace.lines), stats, loop.time(), value
+        )
+
+    async def _run(self, sim: Sim, scenario: Scenario, until: float) -> object:
+        if not 0 < until < math.inf:
+            raise ValueError(f"until must be over 0 and finite, got {until:g}")
+        try:
+            async with asyncio.timeout(until):
+                value = await scenario(sim)
+        except TimeoutError:
+            if sim.now < until:
+                raise
+            raise SimulationError(
+                f"seed {self.seed}: the scenario is still running after {until:g} s"
+            ) from None
+        try:
+            async with asyncio.timeout(QUIET_SECONDS):
+                await sim.close()
+        except TimeoutError:
+            raise SimulationError(
+                f"seed {self.seed}: collectors have not ended {QUIET_SECONDS:g} s after the scenario"
+            ) from None
+        return value
+
+
+def _crashed(collector_id: str) -> Exception:
+    from collector_mesh.domain.model.errors import UnavailableError
+
+    return UnavailableError(f"collector '{collector_id}' has crashed")

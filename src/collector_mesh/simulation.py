@@ -1,0 +1,22 @@
+"""A mesh in one process, on a virtual clock, replayable by a number."""
+
+from typing import TYPE_CHECKING
+
+from collector_mesh._door import door
+
+if TYPE_CHECKING:
+    from collector_mesh.adapters.simulated.loop import SimulationError
+    from collector_mesh.app.simulation.results import InvariantError, SimulationResult
+    from collector_mesh.app.simulation.simulation import Sim, Simulation
+
+_HOMES = {
+    "InvariantError": "collector_mesh.app.simulation.results",
+    "Sim": "collector_mesh.app.simulation.simulation",
+    "Simulation": "collector_mesh.app.simulation.simulation",
+    "SimulationError": "collector_mesh.adapters.simulated.loop",
+    "SimulationResult": "collector_mesh.app.simulation.results",
+}
+
+__all__ = ["InvariantError", "Sim", "Simulation", "SimulationError", "SimulationResult"]
+
+__getattr__, __dir__ = door(__name__, _HOMES)

@@ -1,0 +1,64 @@
+"""Scenarios that the tests of the simulation run: `python -m tests.simulation.shop SEED ...` prints their digests."""
+
+import asyncio
+import sys
+
+from collector_mesh import CallContext, Payload, Service
+from collector_mesh.simulation import Sim, Simulation
+
+METHOD = ("orders", "OrderService", "CreateOrder")
+
+
+def orders(seconds: float = 0.01) -> Service:
+    service = Service("orders", "OrderService")
+
+    @service.method("CreateOrder", idempotent=True)
+    async def create_order(_request: Payload, context: CallContext) -> Payload:
+        await asyncio.sleep(seconds)
+        return Payload("id", context.collector_id.encode())
+
+    return service
+
+
+async def rough_day(sim: Sim, *, customers: int = 5) -> list[int]:
+    """Latency, loss, a partition, a crash, a restart, a pause, and calls all the time."""
+    sim.collector("shop-1", services=[orders()])
+    sim.collector("shop-2", services=[orders()])
+    front = sim.collector("front", namespaces=["orders"], peers=["shop-1", "shop-2"])
+    await sim.settled()
+    sim.network.latency("front", "*", median=0.020, p99=0.080)
+    sim.network.loss("front", "shop-2", 0.05)
+    codes: list[int] = []
+
+    async def customer() -> None:
+        while sim.now < 70:
+            reply = await front.dispatch(*METHOD, timeout=2.0)
+            codes.append(reply.status.code)
+            await sim.sleep(0.1)
+
+    tasks = [asyncio.create_task(customer()) for _ in range(customers)]
+    await sim.sleep(5)
+    sim.network.partition({"shop-1"}, {"front", "shop-2"})
+    await sim.sleep(20)
+    sim.network.heal()
+    await sim.crash("shop-2")
+    await sim.sleep(5)
+    await sim.restart("shop-2")
+    sim.pause("shop-1")
+    await sim.sleep(5)
+    sim.resume("shop-1")
+    sim.clock_skew("shop-1", 2.0)
+    sim.clock_rate("shop-2", 1.01)
+    for task in tasks:
+        await task
+    return codes
+
+
+async def quiet_day(sim: Sim) -> list[int]:
+    """The same with one customer."""
+    return await rough_day(sim, customers=1)
+
+
+if __name__ == "__main__":
+    for seed in map(int, sys.argv[1:]):
+        sys.stdout.write(f"{seed} {Simulation(seed).run(quiet_day, until=200.0).digest}\n")

@@ -1,0 +1,273 @@
+import asyncio
+import os
+import random
+import socket
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.simulation.shop import METHOD, orders, rough_day
+
+from collector_mesh import Collector, Payload, Service
+from collector_mesh.simulation import InvariantError, Sim, Simulation, SimulationError
+
+ROOT = Path(__file__).parents[2]
+
+
+def replaying(hash_seed: str, seeds: range) -> "subprocess.Popen[str]":
+    """A process of its own that prints the digests of seeds."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.simulation.shop", *map(str, seeds)],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONHASHSEED": hash_seed},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_a_seed_gives_the_same_digest_in_another_process_under_another_hash_seed() -> None:
+    with replaying("1", range(20)) as one, replaying("2", range(20)) as two:
+        first, second = one.communicate(timeout=60)[0], two.communicate(timeout=60)[0]
+
+    assert first == second
+    assert len({line.partition(" ")[2] for line in first.splitlines()}) == 20
+
+
+def test_most_calls_survive_a_rough_day() -> None:
+    result = Simulation(seed=42).run(rough_day, until=200.0)
+
+    assert isinstance(result.value, list)
+    assert result.value.count(200) / len(result.value) > 0.9
+    assert result.stats["calls"] == len(result.value)
+    assert 70 < result.virtual_seconds < 80
+
+
+async def pair(sim: Sim, service: Service | None = None) -> Collector:
+    """A front, connected to a shop."""
+    sim.collector("shop", services=[service or orders()])
+    front = sim.collector("front", namespaces=["orders"], peers=["shop"])
+    await sim.settled()
+    return front
+
+
+def state(front: Collector) -> str:
+    return front.snapshot().connections[0].state
+
+
+def test_a_silent_partition_is_suspected_after_11_seconds_and_dead_after_16() -> None:
+    async def scenario(sim: Sim) -> list[tuple[float, str]]:
+        front = await pair(sim)
+        begin, seen = sim.now, [(0.0, state(front))]
+        sim.network.partition({"front"}, {"shop"})
+        while sim.now < begin + 20:
+            await sim.sleep(0.1)
+            if state(front) != seen[-1][1]:
+                seen.append((sim.now - begin, state(front)))
+        sim.network.heal()
+        await sim.settled()
+        seen.append((sim.now - begin, state(front)))
+        return seen
+
+    seen = Simulation(seed=1).run(scenario, until=60.0).value
+
+    assert isinstance(seen, list)
+    assert [what for _, what in seen] == ["live", "suspect", "reconnecting", "live"]
+    assert [round(at) for at, _ in seen][1:3] in ([11, 15], [11, 16])
+    assert seen[3][0] < 25
+
+
+def test_loss_shows_as_delay_and_loses_nothing() -> None:
+    async def scenario(sim: Sim) -> tuple[list[int], float]:
+        front = await pair(sim)
+        sim.network.loss("front", "shop", 0.2)
+        begin = sim.now
+        codes = [(await front.dispatch(*METHOD)).status.code for _ in range(50)]
+        return codes, sim.now - begin
+
+    value: Any = Simulation(seed=3).run(scenario, until=600.0).value
+    codes, took = value
+
+    assert set(codes) == {200}
+    assert took > 50 * 0.05
+
+
+def test_nothing_of_a_crashed_host_has_any_effect_anymore() -> None:
+    marks: list[str] = []
+
+    async def scenario(sim: Sim) -> tuple[int, int]:
+        service = Service("orders", "OrderService")
+
+        @service.method("CreateOrder")
+        async def create_order() -> None:
+            marks.append("began")
+            try:
+                await asyncio.sleep(1.0)
+                marks.append("ended")
+            finally:
+                marks.append("cleaned up")
+
+        front = await pair(sim, service)
+        call = asyncio.create_task(front.dispatch(*METHOD, timeout=5.0))
+        await sim.sleep(0.5)
+        await sim.crash("shop")
+        lost = await call
+        await sim.sleep(10)
+        seen = list(marks)
+        again = await front.dispatch(*METHOD, timeout=5.0)
+        assert seen == ["began"]
+        return lost.status.code, again.status.code
+
+    assert Simulation(seed=4).run(scenario, until=60.0).value == (502, 503)
+
+
+def test_a_fresh_restart_has_new_services_and_another_one_the_same() -> None:
+    def counting() -> list[Service]:
+        service, count = Service("orders", "OrderService"), 0
+
+        @service.method("CreateOrder")
+        async def create_order() -> Payload:
+            nonlocal count
+            count += 1
+            return Payload("count", b"%d" % count)
+
+        return [service]
+
+    async def scenario(sim: Sim) -> list[bytes]:
+        sim.collector("shop", services=counting)
+        front = sim.collector("front", namespaces=["orders"], peers=["shop"])
+        counts = []
+        for fresh in (None, False, True):
+            if fresh is not None:
+                await sim.crash("shop")
+                await sim.restart("shop", fresh=fresh)
+            await sim.settled()
+            counts.append((await front.dispatch(*METHOD)).payload.value)
+        return counts
+
+    assert Simulation(seed=5).run(scenario, until=60.0).value == [b"1", b"2", b"1"]
+
+
+def test_a_paused_host_stands_still_with_its_timers() -> None:
+    async def scenario(sim: Sim) -> tuple[float, str]:
+        front = await pair(sim, orders(seconds=1.0))
+        call = asyncio.create_task(front.dispatch(*METHOD, timeout=30.0))
+        await sim.sleep(0.5)
+        begin = sim.now
+        sim.pause("shop")
+        await sim.sleep(8)
+        sim.resume("shop")
+        reply = await call
+        return sim.now - begin, reply.handled_by
+
+    value: Any = Simulation(seed=6).run(scenario, until=60.0).value
+    took, by = value
+
+    assert by == "shop"
+    assert 8.0 <= took < 8.2
+
+
+def test_what_a_crashed_collector_is_asked_for_is_unavailable() -> None:
+    async def scenario(sim: Sim) -> tuple[int, str]:
+        front = await pair(sim)
+        await sim.crash("front")
+        reply = await front.dispatch(*METHOD)
+        return reply.status.code, reply.status.message
+
+    assert Simulation(seed=7).run(scenario, until=60.0).value == (503, "collector 'front' has crashed")
+
+
+def test_time_chance_and_ids_are_virtual_in_handlers_and_real_again_afterwards() -> None:
+    seen: list[tuple[float, float, float, str]] = []
+
+    def run_once() -> None:
+        async def scenario(sim: Sim) -> None:
+            service = Service("orders", "OrderService")
+
+            @service.method("CreateOrder")
+            def create_order() -> None:
+                seen.append((time.monotonic(), time.time(), random.random(), str(uuid.uuid4())))
+
+            front = await pair(sim, service)
+            sim.clock_skew("shop", 100.0)
+            assert (await front.dispatch(*METHOD)).status.code == 200
+
+        Simulation(seed=8).run(scenario, until=60.0)
+
+    before, chance = time.time(), random.getstate()
+    run_once()
+    run_once()
+
+    assert seen[0] == seen[1]
+    assert seen[0][0] < 60
+    assert seen[0][1] - 1_767_225_600 > 100
+    assert 0 <= time.time() - before < 60
+    assert random.getstate() == chance
+
+
+@pytest.mark.parametrize(
+    ("attempt", "said"),
+    [
+        (lambda: socket.socket(), "a socket was attempted"),  # noqa: PLW0108  # it is another one by then
+        (lambda: subprocess.Popen(["true"]), "a subprocess was attempted"),
+        (lambda: threading.Thread(target=print).start(), "a thread was attempted"),
+    ],
+)
+def test_a_way_out_of_the_simulation_is_refused(attempt: Callable[[], object], said: str) -> None:
+    async def scenario(_sim: Sim) -> None:
+        attempt()
+
+    with pytest.raises(SimulationError, match=said):
+        Simulation(seed=9).run(scenario, until=60.0)
+
+
+def test_a_scenario_that_does_not_end_in_time_fails_with_its_seed() -> None:
+    async def scenario(sim: Sim) -> None:
+        await sim.sleep(1000)
+
+    with pytest.raises(SimulationError, match="seed 10: the scenario is still running after 5 s"):
+        Simulation(seed=10).run(scenario, until=5.0)
+
+
+def test_a_scenario_that_raises_fails_with_what_it_raises() -> None:
+    async def scenario(sim: Sim) -> None:
+        await pair(sim)
+        raise LookupError("planted")
+
+    with pytest.raises(LookupError, match="planted"):
+        Simulation(seed=11).run(scenario, until=5.0)
+
+
+def test_a_call_that_ends_after_its_deadline_breaks_an_invariant(monkeypatch: pytest.MonkeyPatch) -> None:
+    from collector_mesh.domain.link.engine import LinkEngine
+
+    # A planted bug: nobody looks at deadlines.
+    monkeypatch.setattr(LinkEngine, "_look_at_deadlines", lambda _engine, _now: None)
+
+    async def scenario(sim: Sim) -> None:
+        front = await pair(sim, orders(seconds=3.0))
+        sim.network.latency("front", "shop", median=0.4, p99=0.5)
+        await front.dispatch(*METHOD, timeout=1.0)
+
+    with pytest.raises(InvariantError, match=r"seed 12: orders/OrderService\.CreateOrder at front has ended"):
+        Simulation(seed=12).run(scenario, until=60.0)
+
+
+def test_mistakes_are_named() -> None:
+    async def scenario(sim: Sim) -> None:
+        await pair(sim)
+        with pytest.raises(ValueError, match="there is a collector 'shop' already"):
+            sim.collector("shop")
+        with pytest.raises(ValueError, match="there is no collector 'shp': there are shop, front"):
+            sim.pause("shp")
+        with pytest.raises(ValueError, match="collector 'shop' is running: crash it first"):
+            await sim.restart("shop")
+        with pytest.raises(ValueError, match=r"share must be from 0 to 0\.99, got 2"):
+            sim.network.loss("front", "shop", 2)
+
+    Simulation(seed=13).run(scenario, until=60.0)
