@@ -11,7 +11,7 @@ import attrs
 import pytest
 
 from collector_mesh import Settings
-from collector_mesh.app.cli import demo, dispatch, explain, serve, topology
+from collector_mesh.app.cli import demo, dispatch, explain, serve, simulate, topology
 from collector_mesh.app.cli.config import ServeConfig
 from collector_mesh.app.testing.contract import transport
 from collector_mesh.domain.model.errors import error_for
@@ -96,7 +96,9 @@ def test_links_of_a_page_lead_somewhere(page: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "verb", [serve, dispatch, topology, explain, demo], ids=lambda verb: verb.__name__.rpartition(".")[2]
+    "verb",
+    [serve, dispatch, topology, explain, simulate, demo],
+    ids=lambda verb: verb.__name__.rpartition(".")[2],
 )
 def test_every_flag_of_a_verb_is_explained(verb: ModuleType) -> None:
     text = (ROOT / "docs" / "serve.md").read_text(encoding="utf-8")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from importlib import metadata
 from typing import NoReturn
 
-from collector_mesh.app.cli import demo, dispatch, explain, serve, topology
+from collector_mesh.app.cli import demo, dispatch, explain, serve, simulate, topology
 from collector_mesh.app.cli.errors import CommandError
 
 EXIT_USAGE = 2
@@ -31,7 +31,7 @@ def parser() -> argparse.ArgumentParser:
     version = metadata.version("collector-mesh")
     root.add_argument("--version", action="version", version=f"collector-mesh {version}")
     verbs = root.add_subparsers(metavar="VERB", required=True, title="verbs")
-    for verb in (serve, dispatch, topology, explain, demo):
+    for verb in (serve, dispatch, topology, explain, simulate, demo):
         verb.add_parser(verbs)
     return root
 

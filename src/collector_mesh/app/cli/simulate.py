@@ -1,0 +1,156 @@
+"""`collector-mesh simulate`: a scenario under many seeds."""
+
+import argparse
+import inspect
+import math
+import multiprocessing
+import shlex
+import sys
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from collector_mesh.app.cli.errors import EXIT_FAILED, CommandError
+from collector_mesh.app.cli.objects import load
+
+if TYPE_CHECKING:
+    from collector_mesh.app.simulation.simulation import Scenario
+
+_LAST_LINES = 12
+_MOST_TOLD = 20
+
+
+def add_parser(verbs: Any) -> None:
+    """Add the verb to the command line."""
+    parser: argparse.ArgumentParser = verbs.add_parser(
+        "simulate",
+        help="run a scenario on virtual time, under many seeds",
+        description="Run a scenario, an async function that is given a Sim, under seeds 0 to N-1. Exit status 1 when"
+        " a seed fails; each is listed with the command that replays it.",
+    )
+    parser.set_defaults(run=run)
+    parser.add_argument("scenario", metavar="MODULE:SCENARIO")
+    parser.add_argument("--seeds", metavar="N", type=int, default=100, help="how many seeds (100)")
+    parser.add_argument("--jobs", metavar="N", type=int, default=1, help="processes (1)")
+    parser.add_argument("--seed", metavar="SEED", type=int, help="this one alone, with what comes of it")
+    parser.add_argument(
+        "--until", metavar="SECONDS", type=float, default=3600.0, help="virtual seconds for a scenario (3600)"
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the verb."""
+    for name in ("seeds", "jobs"):
+        if getattr(arguments, name) < 1:
+            raise CommandError(f"--{name} must be at least 1, got {getattr(arguments, name)}")
+    if not 0 < arguments.until < math.inf:
+        raise CommandError(f"--until must be over 0 and finite, got {arguments.until:g}")
+    scenario = _scenario(arguments.scenario)
+    if arguments.seed is not None:
+        return _replay(scenario, arguments.seed, arguments.until)
+    failed = _search(arguments)
+    if not failed:
+        print(f"{arguments.seeds} seeds, none fails")
+        return 0
+    print(f"{len(failed)} of {arguments.seeds} seeds fail:")
+    for seed in sorted(failed)[:_MOST_TOLD]:
+        print(f"  {failed[seed]}")
+        print(
+            f"    collector-mesh simulate {shlex.quote(arguments.scenario)} --seed {seed}{_until(arguments)}"
+        )
+    return EXIT_FAILED
+
+
+def _until(arguments: argparse.Namespace) -> str:
+    return "" if arguments.until == 3600.0 else f" --until {arguments.until:g}"
+
+
+def _scenario(reference: str) -> "Scenario":
+    scenario = load(reference, option="MODULE:SCENARIO")
+    if not inspect.iscoroutinefunction(scenario):
+        raise CommandError(f"{reference} must be an async function that takes a Sim")
+    return scenario  # type: ignore[no-any-return]  # that it takes a Sim is seen when it is called
+
+
+def _replay(scenario: "Scenario", seed: int, until: float) -> int:
+    from collector_mesh.app.simulation.simulation import Simulation
+
+    simulation = Simulation(seed)
+    try:
+        result = simulation.run(scenario, until=until)
+    except Exception as error:  # noqa: BLE001  # whatever a scenario raises is what the user looks for
+        print(f"seed {seed} fails: {type(error).__name__}: {error}")
+        print("the last events before:")
+        for nanoseconds, word, about in simulation.last_lines[-_LAST_LINES:]:
+            print(f"  {nanoseconds / 1e9:12.6f}  {word}  {' '.join(about)}")
+        return EXIT_FAILED
+    counts = ", ".join(f"{count} {name}" for name, count in result.stats.items())
+    print(f"seed {seed}: {result.virtual_seconds:.3f} virtual seconds, {counts}")
+    print(f"digest {result.digest}")
+    return 0
+
+
+def _search(arguments: argparse.Namespace) -> dict[int, str]:
+    """The seeds that fail, with why."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]:.1f} seeds/s"),
+        TimeRemainingColumn(),
+    )
+    failed: dict[int, str] = {}
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        bar = progress.add_task("seeds", total=arguments.seeds, rate=0.0)
+        for seed, failure in _outcomes(arguments):
+            if failure:
+                failed[seed] = failure
+            progress.advance(bar)
+            progress.update(bar, rate=progress.tasks[bar].speed or 0.0)
+    return failed
+
+
+def _outcomes(arguments: argparse.Namespace) -> Iterator[tuple[int, str]]:
+    """Each seed, and why it fails, empty if it does not."""
+    seeds = iter(range(arguments.seeds))
+    # Not forked: what a scenario's module has made in this process is not shared.
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(arguments.jobs, mp_context=context) as pool:
+
+        def submit(seed: int) -> Future[tuple[int, str]]:
+            return pool.submit(_one, arguments.scenario, str(Path.cwd()), seed, arguments.until)
+
+        waiting = {submit(seed) for seed in islice(seeds, 2 * arguments.jobs)}
+        try:
+            while waiting:
+                done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+                waiting |= {submit(seed) for seed in islice(seeds, len(done))}
+                for future in done:
+                    yield future.result()
+        except BrokenProcessPool as error:
+            raise CommandError(f"a process has died: {error}", EXIT_FAILED) from error
+
+
+def _one(reference: str, folder: str, seed: int, until: float) -> tuple[int, str]:
+    """Run one seed, in a process of its own."""
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    from collector_mesh.app.simulation.simulation import Simulation
+
+    try:
+        Simulation(seed).run(_scenario(reference), until=until)
+    except Exception as error:  # noqa: BLE001  # whatever a scenario raises is what the user looks for
+        text = " ".join(str(error).split())
+        return seed, f"seed {seed}: {type(error).__name__}: {text.removeprefix(f'seed {seed}: ')}"
+    return seed, ""

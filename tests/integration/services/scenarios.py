@@ -1,0 +1,27 @@
+"""Scenarios for the command line."""
+
+from collector_mesh import Payload, Service
+from collector_mesh.simulation import Sim
+
+echoes = Service("echoes", "Echo")
+
+
+@echoes.method("Say", idempotent=True)
+async def say(request: Payload) -> Payload:
+    return request
+
+
+async def calm(sim: Sim) -> None:
+    sim.collector("shop", services=[echoes])
+    front = sim.collector("front", namespaces=["echoes"], peers=["shop"])
+    await sim.settled()
+    assert (await front.dispatch("echoes", "Echo", "Say")).status.code == 200
+
+
+async def unlucky(sim: Sim) -> None:
+    await calm(sim)
+    assert sim.seed % 5 != 3, "an unlucky seed"
+
+
+def plain(_sim: Sim) -> None:
+    """No scenario: it is not async."""
