@@ -1,0 +1,121 @@
+"""The pytest plugin: fixtures for meshes, in real time and on virtual time, and tests under many seeds.
+
+It imports the mesh only where a test uses it: every run of pytest loads this module.
+"""
+
+from collections.abc import Iterator
+from contextlib import AsyncExitStack
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import pytest
+
+if TYPE_CHECKING:
+    from collector_mesh.adapters.loopback.network import LoopbackNetwork
+    from collector_mesh.app.client import MeshClient
+    from collector_mesh.app.collector import Collector
+    from collector_mesh.app.simulation.simulation import Simulation
+
+_OPTION = "--mesh-seed"
+_SEED = "mesh_seed"
+
+
+class Mesh:
+    """Collectors on a loopback network, in real time: `async with mesh:`; leaving it ends all of them."""
+
+    def __init__(self) -> None:
+        self._network: LoopbackNetwork | None = None
+        self._opened = AsyncExitStack()
+
+    @property
+    def network(self) -> "LoopbackNetwork":
+        """The network that its collectors are on."""
+        if self._network is None:
+            from collector_mesh.adapters.loopback.network import LoopbackNetwork
+
+            self._network = LoopbackNetwork()
+        return self._network
+
+    async def __aenter__(self) -> Self:
+        """Begin."""
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """End every collector and client, the last one first."""
+        await self._opened.__aexit__(kind, error, traceback)
+
+    async def collector(self, collector_id: str, **options: Any) -> "Collector":
+        """Start a collector; the options are those of `Collector`. Those that it names as `peers` are connected."""
+        from collector_mesh.app.collector import Collector
+
+        peers = options.pop("peers", ())
+        collector = await self._opened.enter_async_context(
+            Collector(collector_id, transport=self.network, **options)
+        )
+        for peer in peers:
+            await collector.connect(peer)
+        return collector
+
+    async def client(self, address: str, **options: Any) -> "MeshClient":
+        """A client of one of the collectors; the options are those of `MeshClient`."""
+        from collector_mesh.app.client import MeshClient
+
+        return await self._opened.enter_async_context(MeshClient(address, transport=self.network, **options))
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option that replays a seed."""
+    group = parser.getgroup("collector-mesh")
+    group.addoption(_OPTION, type=int, metavar="N", help="run simulated tests under this seed alone")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Tell of the marker."""
+    config.addinivalue_line("markers", "seeds(count): run a test that uses `simulation` under so many seeds")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Make a test of each seed."""
+    if "simulation" not in metafunc.fixturenames:
+        return
+    marker = metafunc.definition.get_closest_marker("seeds")
+    only = metafunc.config.getoption(_OPTION)
+    if only is not None:
+        seeds = [only]
+    elif marker is None:
+        seeds = [0]
+    elif marker.args and isinstance(marker.args[0], int) and marker.args[0] > 0:
+        seeds = list(range(marker.args[0]))
+    else:
+        raise pytest.UsageError("seeds must be given how many, at least 1: @pytest.mark.seeds(50)")
+    metafunc.parametrize(_SEED, seeds, ids=[f"seed={seed}" for seed in seeds])
+
+
+@pytest.fixture
+def simulation(mesh_seed: int) -> "Simulation":
+    """A simulation under the seed of this run of the test."""
+    from collector_mesh.app.simulation.simulation import Simulation
+
+    return Simulation(mesh_seed)
+
+
+@pytest.fixture
+def mesh() -> Mesh:
+    """Collectors on a loopback network, in real time."""
+    return Mesh()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Iterator[None]:
+    """Name the seed of a failure, and how to replay it."""
+    outcome: Any = yield
+    report = outcome.get_result()
+    seed = getattr(item, "funcargs", {}).get(_SEED)
+    if report.when == "call" and report.failed and seed is not None and call.excinfo is not None:
+        name = item.nodeid.partition("[")[0]
+        report.sections.append(("replay", f"pytest '{name}' {_OPTION} {seed}"))

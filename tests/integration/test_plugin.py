@@ -1,0 +1,85 @@
+"""The plugin, as a user's own tests see it: in a pytest of its own."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+TESTS = """
+import asyncio
+import pytest
+from collector_mesh import Payload, Service
+
+echoes = Service("echoes", "Echo")
+
+
+@echoes.method("Say", idempotent=True)
+async def say(request: Payload) -> Payload:
+    return request
+
+
+async def scenario(sim):
+    sim.collector("shop", services=[echoes])
+    front = sim.collector("front", namespaces=["echoes"], peers=["shop"])
+    await sim.settled()
+    return (await front.dispatch("echoes", "Echo", "Say")).status.code
+
+
+@pytest.mark.seeds(6)
+def test_calls_get_through(simulation):
+    assert simulation.run(scenario, until=60.0).value == 200
+
+
+@pytest.mark.seeds(6)
+def test_a_planted_bug(simulation):
+    assert simulation.seed != 4
+
+
+def test_without_a_marker_there_is_one_seed(simulation):
+    assert simulation.run(scenario, until=60.0).stats["calls"] == 1
+
+
+def test_in_real_time(mesh):
+    async def calls():
+        async with mesh:
+            await mesh.collector("shop", services=[echoes])
+            front = await mesh.collector("front", namespaces=["echoes"], peers=["shop"])
+            client = await mesh.client(front.address)
+            return (await client.dispatch("echoes", "Echo", "Say")).handled_by
+
+    assert asyncio.run(calls()) == "shop"
+"""
+
+
+def pytest_of(folder: Path, tests: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    (folder / "test_mine.py").write_text(tests, encoding="utf-8")
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments, str(folder)],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_a_test_runs_under_each_of_its_seeds_and_a_failure_names_its_own(tmp_path: Path) -> None:
+    ended = pytest_of(tmp_path, TESTS)
+
+    assert "1 failed, 13 passed" in ended.stdout
+    assert "test_a_planted_bug[seed=4]" in ended.stdout
+    assert "pytest 'test_mine.py::test_a_planted_bug' --mesh-seed 4" in ended.stdout
+
+
+@pytest.mark.parametrize(("seed", "said"), [("4", "1 failed, 3 passed"), ("123456", "4 passed")])
+def test_one_seed_is_replayed(tmp_path: Path, seed: str, said: str) -> None:
+    assert said in pytest_of(tmp_path, TESTS, "--mesh-seed", seed).stdout
+
+
+def test_a_marker_without_a_number_is_refused(tmp_path: Path) -> None:
+    tests = "import pytest\n@pytest.mark.seeds\ndef test_it(simulation): pass\n"
+
+    ended = pytest_of(tmp_path, tests)
+
+    assert "seeds must be given how many, at least 1" in ended.stdout + ended.stderr
