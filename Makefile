@@ -47,7 +47,7 @@ protos-check: $(READY) ## is the protobuf code up to date?
 
 tests: $(READY) ## the test suite, with the coverage of the domain
 	$(BIN)/pytest --numprocesses 2 --dist loadscope tests/unit --cov --cov-report=term
-	$(BIN)/pytest --numprocesses 3 --dist loadscope tests/contract tests/integration tests/simulation
+	$(BIN)/pytest --numprocesses 3 --dist worksteal tests/contract tests/integration tests/simulation
 
 bench: $(READY) ## the figures, each beside its yardstick
 	$(BIN)/python -m benchmarks
