@@ -45,7 +45,7 @@ def test_most_calls_survive_a_rough_day() -> None:
     assert isinstance(result.value, list)
     assert result.value.count(200) / len(result.value) > 0.9
     assert result.stats["calls"] == len(result.value)
-    assert 70 < result.virtual_seconds < 80
+    assert 70 < result.virtual_seconds < 70 + 60
 
 
 async def pair(sim: Sim, service: Service | None = None) -> Collector:
@@ -254,7 +254,7 @@ def test_a_call_that_ends_after_its_deadline_breaks_an_invariant(monkeypatch: py
         sim.network.latency("front", "shop", median=0.4, p99=0.5)
         await front.dispatch(*METHOD, timeout=1.0)
 
-    with pytest.raises(InvariantError, match=r"seed 12: orders/OrderService\.CreateOrder at front has ended"):
+    with pytest.raises(InvariantError, match=r"seed 12: call 0 of orders/OrderService\.CreateOrder at front has ended"):
         Simulation(seed=12).run(scenario, until=60.0)
 
 

@@ -111,9 +111,7 @@ class Collector(Caller):
             balancers=balancers or {},
             observer=observer,
         )
-        self.container = CollectorContainer(
-            options=providers.Object(options), settings=providers.Object(settings or Settings())
-        )
+        self.container = self._build(options, settings or Settings())
         """The parts; a part is replaced by an `override` of its provider before the collector is entered."""
         # What is wrong with the overrides is said now, not at the first call.
         self.container.policies()
@@ -132,6 +130,10 @@ class Collector(Caller):
         self._dispatcher: Dispatcher | None = None
         self._peering: Peering | None = None
         self._calls: CallFactory | None = None
+
+    def _build(self, options: Options, settings: Settings) -> CollectorContainer:
+        """The container of the parts, of which none has been made yet."""
+        return CollectorContainer(options=providers.Object(options), settings=providers.Object(settings))
 
     async def __aenter__(self) -> Self:
         """Begin to take calls.

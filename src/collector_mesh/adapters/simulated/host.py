@@ -24,6 +24,10 @@ class Host:
         self.rated_at = 0.0
         """Loop time when the rate was set, and what its clock showed then."""
         self.rated_now = 0.0
+        self.slowness = 0.0
+        """What each handler takes longer, in seconds."""
+        self.resumed_at = 0.0
+        """Loop time when it went on after it had been paused."""
         self.tasks: dict[asyncio.Task[Any], None] = {}
         """Those that have not ended."""
         self.outcomes: dict[asyncio.Future[Any], None] = {}
@@ -52,6 +56,7 @@ class Host:
     def resume(self, loop: asyncio.AbstractEventLoop) -> None:
         """Go on: what was parked runs, in its order."""
         self.is_paused = False
+        self.resumed_at = loop.time()
         parked, self._parked = self._parked, []
         for context, callback, args in parked:
             loop.call_soon(callback, *args, context=context)

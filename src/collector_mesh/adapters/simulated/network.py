@@ -247,10 +247,31 @@ class SimulatedNetwork:
         self._cut[source, sink] = None
         self.trace.note("cut", source, sink)
 
+    def clog(self, one: str, other: str) -> None:
+        """Let nothing pass between two hosts, silently, until `unclog` or `heal`."""
+        self._cut[one, other] = self._cut[other, one] = None
+        self.trace.note("clog", one, other)
+
+    def unclog(self, one: str, other: str) -> None:
+        """Let everything pass between two hosts again."""
+        self._cut.pop((one, other), None)
+        self._cut.pop((other, one), None)
+        self.trace.note("unclog", one, other)
+        self._go_on()
+
     def heal(self) -> None:
         """Let everything pass again."""
         self._cut.clear()
         self.trace.note("heal")
+        self._go_on()
+
+    def calm(self) -> None:
+        """As `heal`, and nothing is lost anymore, and bandwidth is not limited."""
+        for pair, wire in self._wires.items():
+            self._wires[pair] = attrs.evolve(wire, loss=0.0, bandwidth=math.inf)
+        self.heal()
+
+    def _go_on(self) -> None:
         for flow in list(self._streams.values()):
             flow.heal()
 

@@ -1,8 +1,10 @@
 """A collector in a simulation: production's own, on a simulated host."""
 
 import asyncio
-from collections.abc import Coroutine, Mapping
-from typing import Any, TypeVar
+import contextvars
+from collections.abc import Callable, Coroutine, Mapping
+from functools import partial
+from typing import Any, Self, TypeVar
 
 from dependency_injector import providers
 
@@ -14,7 +16,12 @@ from collector_mesh.adapters.simulated.pump import SimulatedPump
 from collector_mesh.adapters.simulated.trace import Trace
 from collector_mesh.app.calls import Metadata
 from collector_mesh.app.collector import Collector
-from collector_mesh.app.simulation.results import Watch
+from collector_mesh.app.container import CollectorContainer
+from collector_mesh.app.options import Options
+from collector_mesh.app.settings import Settings
+from collector_mesh.app.simulation.identity import KnownCalls, WatchedHandlers
+from collector_mesh.app.simulation.watch import Watch
+from collector_mesh.domain.model.call import Call
 from collector_mesh.domain.model.errors import UnavailableError
 from collector_mesh.domain.model.events import Event
 from collector_mesh.domain.model.payload import Message, Payload
@@ -23,6 +30,9 @@ from collector_mesh.domain.model.status import Reply
 from collector_mesh.domain.ports.observer import Observer
 
 T = TypeVar("T")
+
+_BEGUN: contextvars.ContextVar[list[int]] = contextvars.ContextVar("collector_mesh_begun")
+"""Where the number of the call goes that is being made."""
 
 
 class TracingObserver:
@@ -51,20 +61,40 @@ class SimulatedCollector(Collector):
         seed: str,
         options: dict[str, Any],
     ) -> None:
+        self.host = host
+        self._virtual = loop
+        self._watch = watch
+        self._seed = seed
+        self.wanted: dict[str, None] = {}
+        """Ids of those that it keeps connected."""
         observer = TracingObserver(network.trace, options.pop("observer", None))
         super().__init__(
             host.host_id, transport=SimulatedTransport(network, host), observer=observer, **options
         )
-        self.host = host
-        self._virtual = loop
-        self._watch = watch
-        parts = self.container
-        clock = HostClock(loop, host)
+        self.wanted.update(dict.fromkeys(self._peers))
+
+    def _build(self, options: Options, settings: Settings) -> CollectorContainer:
+        parts = super()._build(options, settings)
+        host = self.host
+        clock = HostClock(self._virtual, host)
         parts.clock.override(providers.Object(clock))
-        parts.dice.override(providers.Object(SeededRandomness(seed)))
+        parts.dice.override(providers.Object(SeededRandomness(self._seed)))
         parts.pump.override(providers.Object(SimulatedPump(clock, host)))
-        tasks = HostTasks(clock, host, max_threads=parts.settings().max_threads)
+        tasks = HostTasks(clock, host, max_threads=settings.max_threads)
         parts.tasks.override(providers.Object(tasks))
+        parts.handlers.override(providers.Object(WatchedHandlers(host, self._watch)))
+        return parts
+
+    async def __aenter__(self) -> Self:
+        """See `Collector`."""
+        await super().__aenter__()
+        self._calls = KnownCalls(self.container.clock(), self.container.policies(), self._begun)
+        return self
+
+    def _begun(self, call: Call) -> int:
+        number = self._watch.begun(self.host, call)
+        _BEGUN.get().append(number)
+        return number
 
     async def on_host(self, work: Coroutine[Any, Any, T]) -> T:
         """Have something done on the host, and wait for it.
@@ -112,7 +142,8 @@ class SimulatedCollector(Collector):
         idempotent: bool | None = None,
     ) -> Reply:
         """See `Collector`; a call of the scenario is made on the host."""
-        work = super().dispatch(
+        work = partial(
+            super().dispatch,
             namespace,
             service,
             method,
@@ -123,24 +154,39 @@ class SimulatedCollector(Collector):
             metadata=metadata,
             idempotent=idempotent,
         )
+        begun: list[int] = []
+        watched = self._watched(work, begun)
         if HOST.get() is self.host:
-            return await work
-        seconds = self.container.settings().default_timeout if timeout is None else timeout
-        number = self._watch.begun(self.collector_id, f"{namespace}/{service}.{method}", seconds)
+            return await watched
         try:
-            reply = await self.on_host(work)
+            return await self.on_host(watched)
         except UnavailableError as error:
             reply = Reply.refused(error)
+            if begun:
+                self._watch.ended(begun[0], reply)
+            return reply
+
+    async def _watched(self, work: Callable[[], Coroutine[Any, Any, Reply]], begun: list[int]) -> Reply:
+        """Make a call, and tell of its end; its number is put into `begun`."""
+        token = _BEGUN.set(begun)
+        try:
+            reply = await work()
         except asyncio.CancelledError:
-            self._watch.cancelled(number)
+            if begun:
+                self._watch.ended(begun[0], None)
             raise
-        self._watch.ended(number, reply)
+        finally:
+            _BEGUN.reset(token)
+        if begun:
+            self._watch.ended(begun[0], reply)
         return reply
 
     async def connect(self, address: str, *, timeout: float = 5.0) -> ConnectionInfo:
         """See `Collector`."""
+        self.wanted[address] = None
         return await self.on_host(super().connect(address, timeout=timeout))
 
     async def disconnect(self, peer_id: str) -> None:
         """See `Collector`."""
+        self.wanted.pop(peer_id, None)
         await self.on_host(super().disconnect(peer_id))

@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import random
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any
 
@@ -11,13 +12,24 @@ from collector_mesh.adapters.simulated.network import SimulatedNetwork
 from collector_mesh.adapters.simulated.trace import Line, Trace
 from collector_mesh.app.collector import Collector
 from collector_mesh.app.service import Service
+from collector_mesh.app.settings import Settings
+from collector_mesh.app.simulation.chaos import Chaos, drawn
 from collector_mesh.app.simulation.collector import SimulatedCollector
-from collector_mesh.app.simulation.results import InvariantError, SimulationResult, Watch
+from collector_mesh.app.simulation.reach import unreachable
+from collector_mesh.app.simulation.results import SimulationResult
 from collector_mesh.app.simulation.seams import virtual_world
+from collector_mesh.app.simulation.watch import InvariantError, Watch
 
 QUIET_SECONDS = 60.0
 """How long collectors may take to end after the scenario has."""
 
+REACHABLE_SECONDS = 30.0
+"""How long after the end of all faults everything must be reachable."""
+
+_LEFT_SECONDS = 10.0
+"""How long links to those who have gone may be closed in the background."""
+
+_REACH_LOOK_SECONDS = 0.1
 _SETTLE_SECONDS = 60.0
 _LOOK_SECONDS = 0.01
 _STILL_LOOKS = 5
@@ -39,6 +51,8 @@ class Sim:
         self._made: dict[str, tuple[dict[str, Any], Services, Sequence[Service]]] = {}
         self._hosts: list[Host] = []
         self._starting: dict[asyncio.Task[Any], None] = {}
+        self._chaos: Chaos | None = None
+        self._settings_dice: random.Random | None = None
 
     def collector(self, collector_id: str, *, services: Services = (), **options: Any) -> Collector:
         """Start a collector; `peers` are ids. The other options are those of `Collector`.
@@ -51,6 +65,8 @@ class Sim:
         if collector_id in self._collectors:
             raise ValueError(f"there is a collector {collector_id!r} already")
         made = services() if callable(services) else services
+        if self._settings_dice is not None and "settings" not in options:
+            options["settings"] = drawn(Settings(), self._settings_dice)
         self._made[collector_id] = (options, services, made)
         return self._start(collector_id, options, made)
 
@@ -84,6 +100,7 @@ class Sim:
         self.trace.note("crash", collector_id)
         host.is_down = True
         self.network.crash(host)
+        self.watch.stopped(collector_id)
         outcomes, host.outcomes = host.outcomes, {}
         for outcome in outcomes:
             if not outcome.done():
@@ -131,20 +148,92 @@ class Sim:
         self.trace.note("clock_rate", collector_id, str(factor))
         self._collector(collector_id).host.set_rate(factor, self._loop.time())
 
-    async def close(self) -> None:
-        """The quiet phase: faults end, and every collector that is up drains and closes."""
-        self.network.heal()
+    def slow(self, collector_id: str, seconds: float) -> None:
+        """Let every handler of a collector that begins from now on take so much longer; 0 ends it.
+
+        Raises:
+            ValueError: the seconds are negative.
+        """
+        if not seconds >= 0:
+            raise ValueError(f"seconds must be at least 0, got {seconds:g}")
+        self.trace.note("slow", collector_id, str(seconds))
+        self._collector(collector_id).host.slowness = seconds
+
+    @property
+    def up(self) -> list[str]:
+        """Ids of the collectors that are up and not paused."""
+        return [
+            collector_id
+            for collector_id, collector in self._collectors.items()
+            if not (collector.host.is_down or collector.host.is_paused)
+        ]
+
+    def chaos(self, *, rate: float) -> None:
+        """Have faults done, so many a virtual second, all of them drawn from the seed, until `calm`.
+
+        Collectors that are started from now on without `settings` have some of these drawn too.
+
+        Raises:
+            ValueError: the rate is not positive, or there is chaos already.
+        """
+        if not 0 < rate < math.inf:
+            raise ValueError(f"rate must be over 0 and finite, got {rate:g}")
+        if self._chaos is not None:
+            raise ValueError("there is chaos already: end it by calm()")
+        self.trace.note("chaos", str(rate))
+        self._settings_dice = random.Random(f"{self.seed}/settings")  # noqa: S311  # to be foreseen is what it is for
+        self._chaos = Chaos(self, f"{self.seed}/chaos", rate=rate)
+        self._chaos.start()
+
+    async def calm(self) -> None:
+        """End every fault, and see that within 30 virtual seconds everything that can be reached is.
+
+        Links open again, who was paused goes on, nothing is lost. Who was crashed by the scenario stays down.
+        The end of a run does it too.
+        """
+        chaos, self._chaos = self._chaos, None
+        if chaos is not None:
+            await chaos.stop()
+        self.trace.note("calm")
+        self.network.calm()
         up = [collector for collector in self._collectors.values() if not collector.host.is_down]
         for collector in up:
+            collector.host.slowness = 0.0
             if collector.host.is_paused:
                 collector.host.resume(self._loop)
-        for collector in up:
+        until = self._loop.time() + REACHABLE_SECONDS
+        while missing := unreachable([collector for collector in up if not collector.host.is_down]):
+            if self._loop.time() > until:
+                more = f", and {len(missing) - 3} more" if len(missing) > 3 else ""
+                self.watch.broken.append(
+                    f"not reachable {REACHABLE_SECONDS:g} s after all faults: {', '.join(missing[:3])}{more}"
+                )
+                break
+            await asyncio.sleep(_REACH_LOOK_SECONDS)
+
+    def invariant(self, rule: Callable[[], object]) -> None:
+        """Have something checked after each end of a call and at the end; it raises if it does not hold."""
+        self.watch.add_rule(rule)
+
+    async def close(self) -> None:
+        """The quiet phase: faults end, everything becomes reachable, and every collector drains and closes."""
+        await self.calm()
+        for collector in self._collectors.values():
+            if collector.host.is_down:
+                continue
             await collector.on_host(collector.__aexit__(None, None, None))
             left = collector.snapshot()
             if left.running or left.outgoing:
                 self.watch.broken.append(
                     f"{left.collector_id} has {left.running} running and {left.outgoing} outgoing calls after its end"
                 )
+        await asyncio.sleep(_LEFT_SECONDS)
+        for collector in self._collectors.values():
+            left_tasks = [task for task in collector.host.tasks if not task.done()]
+            if left_tasks and not collector.host.is_down:
+                names = ", ".join(sorted(_name(task) for task in left_tasks)[:3])
+                self.watch.broken.append(f"{collector.collector_id} has tasks left after its end: {names}")
+        self.watch.at_end()
 
     def abandon(self) -> None:
         """From now on nothing of any host has any effect."""
@@ -259,6 +348,10 @@ class Simulation:
                 f"seed {self.seed}: collectors have not ended {QUIET_SECONDS:g} s after the scenario"
             ) from None
         return value
+
+
+def _name(task: asyncio.Task[Any]) -> str:
+    return getattr(task.get_coro(), "__qualname__", task.get_name())
 
 
 def _crashed(collector_id: str) -> Exception:

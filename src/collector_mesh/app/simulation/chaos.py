@@ -1,0 +1,220 @@
+"""Faults that a seed draws: when, which, where and for how long."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Protocol
+
+import attrs
+
+from collector_mesh.adapters.simulated.network import SimulatedNetwork
+from collector_mesh.app.settings import Settings
+
+
+class Stage(Protocol):
+    """What faults are done to; see `Sim`."""
+
+    network: SimulatedNetwork
+
+    @property
+    def up(self) -> Sequence[str]:
+        """Ids of the collectors that are up."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """See `Sim`."""
+        ...
+
+    async def crash(self, collector_id: str) -> None:
+        """See `Sim`."""
+        ...
+
+    async def restart(self, collector_id: str, *, fresh: bool = False) -> object:
+        """See `Sim`."""
+        ...
+
+    def pause(self, collector_id: str) -> None:
+        """See `Sim`."""
+        ...
+
+    def resume(self, collector_id: str) -> None:
+        """See `Sim`."""
+        ...
+
+    def clock_skew(self, collector_id: str, seconds: float) -> None:
+        """See `Sim`."""
+        ...
+
+    def clock_rate(self, collector_id: str, factor: float) -> None:
+        """See `Sim`."""
+        ...
+
+    def slow(self, collector_id: str, seconds: float) -> None:
+        """See `Sim`."""
+        ...
+
+
+class Chaos:
+    """Does faults to a mesh until it is stopped; each ends by itself, or when it is stopped.
+
+    Args:
+        stage: the mesh.
+        seed: decides.
+        rate: faults a virtual second, on average.
+    """
+
+    def __init__(self, stage: Stage, seed: str, *, rate: float) -> None:
+        self._stage = stage
+        self._dice = random.Random(seed)  # noqa: S311  # to be foreseen is what it is for
+        self._rate = rate
+        self._task: asyncio.Task[None] | None = None
+        self._under_way: dict[asyncio.Task[None], None] = {}
+
+    def start(self) -> None:
+        """Begin."""
+        self._task = asyncio.get_running_loop().create_task(self._run())
+
+    async def stop(self) -> None:
+        """No more faults; those that are under way end now."""
+        tasks = [*([self._task] if self._task else []), *self._under_way]
+        self._task = None
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for task in tasks:
+            if not task.cancelled() and (error := task.exception()) is not None:
+                raise error
+
+    async def _run(self) -> None:
+        faults: list[Callable[[], Awaitable[None]]] = [
+            self._crash,
+            self._pause,
+            self._slow,
+            self._clocks,
+            self._clog,
+            self._cut,
+            self._partition,
+            self._loss,
+            self._latency,
+        ]
+        while True:
+            await self._stage.sleep(self._dice.expovariate(self._rate))
+            if not self._stage.up:
+                continue
+            fault = self._dice.choice(faults)
+            task = asyncio.get_running_loop().create_task(self._do(fault))
+            self._under_way[task] = None
+            task.add_done_callback(lambda task: self._under_way.pop(task, None))
+
+    async def _do(self, fault: Callable[[], Awaitable[None]]) -> None:
+        await fault()
+
+    def _one(self) -> str:
+        return self._dice.choice(self._stage.up)
+
+    def _two(self) -> tuple[str, str]:
+        up = self._stage.up
+        one, other = self._dice.sample(up, 2) if len(up) > 1 else (up[0], up[0])
+        return one, other
+
+    def _seconds(self) -> float:
+        """How long a fault lasts: mostly short, sometimes longer than everybody's patience."""
+        return min(30.0, self._dice.lognormvariate(0.5, 1.2))
+
+    async def _crash(self) -> None:
+        who, seconds, fresh = self._one(), self._seconds(), self._dice.random() < 0.5
+        await self._stage.crash(who)
+        try:
+            await self._stage.sleep(seconds)
+        finally:
+            await self._stage.restart(who, fresh=fresh)
+
+    async def _pause(self) -> None:
+        who, seconds = self._one(), self._seconds()
+        self._stage.pause(who)
+        try:
+            await self._stage.sleep(seconds)
+        finally:
+            self._stage.resume(who)
+
+    async def _slow(self) -> None:
+        who, seconds = self._one(), self._seconds()
+        self._stage.slow(who, self._dice.uniform(0.01, 3.0))
+        try:
+            await self._stage.sleep(seconds)
+        finally:
+            self._stage.slow(who, 0.0)
+
+    async def _clocks(self) -> None:
+        self._stage.clock_skew(self._one(), self._dice.uniform(-3600, 3600))
+        self._stage.clock_rate(self._one(), self._dice.uniform(0.999, 1.001))
+
+    async def _clog(self) -> None:
+        """Links are clogged one by one, and unclogged in another order."""
+        pairs = [self._two() for _ in range(self._dice.randint(1, 4))]
+        try:
+            for one, other in pairs:
+                self._stage.network.clog(one, other)
+                await self._stage.sleep(self._seconds() / 4)
+        finally:
+            self._dice.shuffle(pairs)
+            for one, other in pairs:
+                self._stage.network.unclog(one, other)
+
+    async def _cut(self) -> None:
+        one, other = self._two()
+        self._stage.network.cut(one, other)
+        try:
+            await self._stage.sleep(self._seconds())
+        finally:
+            self._stage.network.unclog(one, other)
+
+    async def _partition(self) -> None:
+        up = list(self._stage.up)
+        self._dice.shuffle(up)
+        middle = self._dice.randrange(len(up)) if len(up) > 1 else 0
+        self._stage.network.partition(up[:middle], up[middle:])
+        try:
+            await self._stage.sleep(self._seconds())
+        finally:
+            self._stage.network.heal()
+
+    async def _loss(self) -> None:
+        one, other = self._two()
+        self._stage.network.loss(one, other, self._dice.uniform(0.0, 0.5))
+        try:
+            await self._stage.sleep(self._seconds())
+        finally:
+            self._stage.network.loss(one, other, 0.0)
+
+    async def _latency(self) -> None:
+        one, other = self._two()
+        median = self._dice.lognormvariate(-5, 1)
+        self._stage.network.latency(one, other, median=median, p99=median * self._dice.uniform(1, 10))
+
+
+_RANGES: dict[str, tuple[float, float]] = {
+    "heartbeat_interval": (0.5, 10.0),
+    "reconnect_first": (0.01, 0.5),
+    "reconnect_cap": (0.5, 4.0),
+    "retry_first": (0.005, 0.2),
+    "retry_share": (0.0, 1.0),
+    "attempt_floor": (0.05, 1.0),
+    "attempt_share": (0.1, 1.0),
+    "breaker_first": (0.2, 3.0),
+    "breaker_cap": (3.0, 10.0),
+    "max_ejected": (0.0, 1.0),
+}
+_WHOLE: dict[str, tuple[int, int]] = {"max_attempts": (1, 6), "breaker_failures": (1, 20)}
+
+
+def drawn(settings: Settings, dice: random.Random) -> Settings:
+    """Settings of which some are drawn from what is allowed, and from what may still work in half a minute."""
+    values: dict[str, Any] = {}
+    for name, (low, high) in _RANGES.items():
+        if dice.random() < 0.3:
+            values[name] = dice.uniform(low, high)
+    for name, (least, most) in _WHOLE.items():
+        if dice.random() < 0.3:
+            values[name] = dice.randint(least, most)
+    return attrs.evolve(settings, **values)

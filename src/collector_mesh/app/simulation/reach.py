@@ -1,0 +1,55 @@
+"""Whether everything that can be reached is reached."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from collector_mesh.app.simulation.collector import SimulatedCollector
+from collector_mesh.domain.model.names import MethodKey
+from collector_mesh.domain.policies.relaying import MAX_HOPS
+
+
+def unreachable(collectors: Sequence[SimulatedCollector]) -> list[str]:
+    """What collectors, all of them up, cannot call although somebody is there who has it.
+
+    A method can be reached at a collector that is connected and shares its namespace, or through others that
+    share it and pass calls on.
+    """
+    by_id = {collector.collector_id: collector for collector in collectors}
+    neighbours: dict[str, dict[str, None]] = {collector_id: {} for collector_id in by_id}
+    for collector in collectors:
+        for peer_id in collector.wanted:
+            if peer_id in by_id:
+                neighbours[collector.collector_id][peer_id] = None
+                neighbours[peer_id][collector.collector_id] = None
+    missing = []
+    for collector in collectors:
+        for namespace in collector.container.handlers().namespaces:
+            wanted = dict.fromkeys(_methods(collector.collector_id, namespace, by_id, neighbours))
+            missing += [
+                f"{key} at {collector.collector_id}"
+                for key in wanted
+                if not any(candidate.fit for candidate in collector.explain(*key).candidates)
+            ]
+    return missing
+
+
+def _methods(
+    source: str,
+    namespace: str,
+    by_id: Mapping[str, SimulatedCollector],
+    neighbours: Mapping[str, Mapping[str, None]],
+) -> Iterator[MethodKey]:
+    """The methods of a namespace that can be reached from a collector."""
+    seen, edge = {source: None}, [source]
+    for hops in range(MAX_HOPS + 1):
+        following: list[str] = []
+        for at in edge:
+            if hops and not by_id[at].container.policies().of_namespace(namespace).relays:
+                continue
+            for other in neighbours[at]:
+                handlers = by_id[other].container.handlers()
+                if other in seen or not handlers.has_namespace(namespace):
+                    continue
+                seen[other] = None
+                following.append(other)
+                yield from (method.key for method in handlers.methods if method.key.namespace == namespace)
+        edge = following

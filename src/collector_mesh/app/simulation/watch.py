@@ -1,0 +1,158 @@
+"""What must hold throughout a simulation."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import attrs
+
+from collector_mesh.adapters.simulated.host import Host
+from collector_mesh.adapters.simulated.trace import Trace
+from collector_mesh.app.simulation.identity import RunWatch
+from collector_mesh.domain.course import says_idempotent
+from collector_mesh.domain.handlers import Method
+from collector_mesh.domain.model.call import Call
+from collector_mesh.domain.model.status import Reply
+
+if TYPE_CHECKING:
+    from collector_mesh.adapters.simulated.loop import SimulatedLoop
+
+LATE_SECONDS = 0.1
+"""How much later than its deadline a call may end."""
+
+
+class InvariantError(AssertionError):
+    """Something has happened that must not happen; the text says what."""
+
+
+@attrs.define(eq=False)
+class Entry:
+    """A call that was made."""
+
+    host: Host
+    what: str
+    began: float
+    ends_by: float
+    said: bool | None
+    ran_at: list[str]
+    gave: list[bytes]
+    is_over: bool = False
+
+
+class Watch:
+    """Watches every call, wherever it comes to."""
+
+    def __init__(self, loop: "SimulatedLoop", trace: Trace) -> None:
+        self._loop = loop
+        self._trace = trace
+        self._calls: list[Entry] = []
+        self._members: dict[tuple[str, str], float | None] = {}
+        """When a collector has left a namespace; None while it is a member."""
+        self._rules: list[Callable[[], object]] = []
+        self.outcomes: dict[int, int] = {}
+        self.latencies: list[tuple[float, float, int]] = []
+        """Of each call: when it began, how long it took, its code."""
+        self.broken: list[str] = []
+
+    @property
+    def calls(self) -> int:
+        """How many were made."""
+        return len(self._calls)
+
+    # ---- calls ---------------------------------------------------------------------------------------
+
+    def begun(self, host: Host, call: Call) -> int:
+        """A call begins; gives its number."""
+        now = self._loop.time()
+        number = len(self._calls)
+        seconds = (call.deadline - host.now(now)) / host.rate
+        what = f"call {number} of {call.key} at {host.host_id}"
+        self._calls.append(Entry(host, what, now, now + seconds, says_idempotent(call), [], []))
+        self._trace.note("call", host.host_id, str(call.key), str(number))
+        return number
+
+    def ended(self, number: int, reply: Reply | None) -> None:
+        """A call has ended, or nobody waits for it anymore."""
+        entry = self._calls[number]
+        if entry.is_over:
+            return
+        entry.is_over = True
+        if reply is None:
+            self._trace.note("cancelled", str(number))
+            return
+        now, code = self._loop.time(), reply.status.code
+        self.outcomes[code] = self.outcomes.get(code, 0) + 1
+        self.latencies.append((entry.began, now - entry.began, code))
+        self._trace.note("reply", str(number), str(code), reply.handled_by, ",".join(reply.attempts))
+        self._check_time(entry, now)
+        if code == 200:
+            if entry.ran_at and reply.handled_by not in entry.ran_at:
+                self._break(
+                    f"{entry.what} was handled by {reply.handled_by or 'nobody'}, but ran at {entry.ran_at}"
+                )
+            if entry.gave and reply.payload.value not in entry.gave:
+                self._break(f"{entry.what} was given the reply to another call")
+        self._check_rules()
+
+    def _check_time(self, entry: Entry, now: float) -> None:
+        host = entry.host
+        allowed = max(entry.ends_by, host.resumed_at) + LATE_SECONDS
+        if now > allowed and not host.is_paused:
+            self._break(f"{entry.what} has ended {now - entry.ends_by:.3f} s after its deadline")
+
+    # ---- runs ----------------------------------------------------------------------------------------
+
+    def ran(self, number: int, host: Host, method: Method, call: Call) -> None:
+        """See `RunWatch`."""
+        entry, namespace = self._calls[number], method.key.namespace
+        host_id = host.host_id
+        self._trace.note("run", str(number), host_id)
+        is_idempotent = method.idempotent if entry.said is None else entry.said
+        if entry.ran_at and not is_idempotent:
+            self._break(f"{entry.what} has run at {entry.ran_at[0]} and again at {host_id}")
+        entry.ran_at.append(host_id)
+        for member in dict.fromkeys((host_id, call.caller or host_id)):
+            left = self._members.get((member, namespace), -1.0)
+            if left is not None and left < entry.began:
+                self._break(
+                    f"{entry.what} has come from {call.caller} to {host_id}, but {member} was not in {namespace!r}"
+                )
+
+    def gave(self, number: int, value: bytes) -> None:
+        """See `RunWatch`."""
+        self._calls[number].gave.append(value)
+
+    def belongs(self, collector_id: str, namespace: str, *, joins: bool) -> None:
+        """See `RunWatch`."""
+        self._members[collector_id, namespace] = None if joins else self._loop.time()
+
+    def stopped(self, collector_id: str) -> None:
+        """A collector has crashed; what it has sent may still come in."""
+        for member, namespace in self._members:
+            if member == collector_id:
+                self._members[member, namespace] = self._loop.time()
+
+    # ---- rules of the user -----------------------------------------------------------------------------
+
+    def add_rule(self, rule: Callable[[], object]) -> None:
+        """Have something checked after everything that happens to a call, and at the end."""
+        self._rules.append(rule)
+
+    def at_end(self) -> None:
+        """The run is over: nothing may be left."""
+        now = self._loop.time()
+        for entry in self._calls:
+            if not entry.is_over and not entry.host.is_down:
+                self._check_time(entry, now)
+        self._check_rules()
+
+    def _check_rules(self) -> None:
+        for rule in self._rules:
+            rule()
+
+    def _break(self, what: str) -> None:
+        self.broken.append(what)
+        self._trace.note("broken", what)
+
+
+if TYPE_CHECKING:
+    _fits: type[RunWatch] = Watch
