@@ -12,7 +12,7 @@ BIN := .venv/bin
 READY := .venv/ready
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo test lint types imports unit-coverage tests bench protos protos-check reliability test-oldest \
+.PHONY: help demo test lint types imports unit-coverage tests bench protos protos-check reliability simulate test-oldest \
 	test-all-pythons clean
 
 help: ## show this list
@@ -54,6 +54,15 @@ bench: $(READY) ## the figures, each beside its yardstick
 
 reliability: $(READY) ## faults with real processes, and their figures into docs/reliability.md
 	$(BIN)/python -m benchmarks.faults --write
+
+SCENARIOS := $(filter-out __init__ shop,$(basename $(notdir $(wildcard examples/scenarios/*.py))))
+SEEDS ?= 1000
+
+simulate: $(READY) ## the scenarios in examples/scenarios, each under SEEDS=1000 seeds
+	@failed=; for name in $(SCENARIOS); do echo "== $$name"; \
+		$(BIN)/collector-mesh simulate examples.scenarios.$$name:scenario --seeds $(SEEDS) --jobs 2 \
+		|| failed="$$failed $$name"; done; \
+	[ -z "$$failed" ] || { echo "fail:$$failed" >&2; exit 1; }
 
 # The oldest versions that pyproject.toml allows of what the wire depends on.
 test-oldest: $(READY) ## the suite under the oldest grpcio and protobuf that are supported

@@ -254,7 +254,9 @@ def test_a_call_that_ends_after_its_deadline_breaks_an_invariant(monkeypatch: py
         sim.network.latency("front", "shop", median=0.4, p99=0.5)
         await front.dispatch(*METHOD, timeout=1.0)
 
-    with pytest.raises(InvariantError, match=r"seed 12: call 0 of orders/OrderService\.CreateOrder at front has ended"):
+    with pytest.raises(
+        InvariantError, match=r"seed 12: call 0 of orders/OrderService\.CreateOrder at front has ended"
+    ):
         Simulation(seed=12).run(scenario, until=60.0)
 
 

@@ -168,15 +168,13 @@ class SimulatedCollector(Collector):
 
     async def _watched(self, work: Callable[[], Coroutine[Any, Any, Reply]], begun: list[int]) -> Reply:
         """Make a call, and tell of its end; its number is put into `begun`."""
-        token = _BEGUN.set(begun)
+        _BEGUN.set(begun)
         try:
             reply = await work()
         except asyncio.CancelledError:
             if begun:
                 self._watch.ended(begun[0], None)
             raise
-        finally:
-            _BEGUN.reset(token)
         if begun:
             self._watch.ended(begun[0], reply)
         return reply

@@ -70,6 +70,14 @@ class Sim:
         self._made[collector_id] = (options, services, made)
         return self._start(collector_id, options, made)
 
+    def find(self, collector_id: str) -> Collector:
+        """The collector of an id, of its latest start.
+
+        Raises:
+            ValueError: there is none.
+        """
+        return self._collector(collector_id)
+
     async def sleep(self, seconds: float) -> None:
         """Let so many virtual seconds pass."""
         await asyncio.sleep(seconds)
@@ -107,8 +115,19 @@ class Sim:
                 outcome.set_exception(_crashed(collector_id))
         await asyncio.sleep(0)
 
+    async def stop(self, collector_id: str) -> None:
+        """End a collector as `async with` does: it takes no new calls, ends those that run, and closes.
+
+        It can be started again by `restart`.
+        """
+        collector = self._collector(collector_id)
+        self.trace.note("stop", collector_id)
+        await collector.on_host(collector.__aexit__(None, None, None))
+        collector.host.is_down = True
+        self.watch.stopped(collector_id)
+
     async def restart(self, collector_id: str, *, fresh: bool = False) -> Collector:
-        """Start a collector again that has crashed, with the services that it had, or with new ones.
+        """Start a collector again that has crashed or was stopped, with the services that it had, or with new ones.
 
         Raises:
             ValueError: it is running.

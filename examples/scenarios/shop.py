@@ -1,0 +1,82 @@
+"""What the scenarios have in common: a shop, its customers, and what these put up with."""
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Sequence
+
+from collector_mesh import CallContext, Collector, Payload, Service
+from collector_mesh.simulation import Sim
+
+NAMESPACE = "orders"
+CREATE = (NAMESPACE, "OrderService", "CreateOrder")
+FIND = (NAMESPACE, "OrderService", "FindOrder")
+
+
+def orders(seconds: float = 0.005) -> list[Service]:
+    """A shop: creating an order twice would be a mistake, finding one twice is none."""
+    service = Service(NAMESPACE, "OrderService")
+
+    @service.method("CreateOrder")
+    async def create_order(request: Payload, context: CallContext) -> Payload:
+        await asyncio.sleep(seconds)
+        return Payload("order", request.value + b" at " + context.collector_id.encode())
+
+    @service.method("FindOrder", idempotent=True)
+    async def find_order(request: Payload, context: CallContext) -> Payload:
+        await asyncio.sleep(seconds)
+        return Payload("order", request.value + b" at " + context.collector_id.encode())
+
+    return [service]
+
+
+class Customers:
+    """Customers who make calls at several collectors, each with a request of its own."""
+
+    def __init__(self, sim: Sim, fronts: Sequence[Collector], *, timeout: float = 2.0) -> None:
+        self.codes: Counter[int] = Counter()
+        self._sim = sim
+        self._fronts = list(fronts)
+        self._timeout = timeout
+        self._count = 0
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def come(self, count: int, *, until: float, pause: float = 0.2) -> None:
+        """So many begin to call, each after every pause, until a virtual time."""
+        for _ in range(count):
+            self._tasks.append(asyncio.create_task(self._buy(until, pause)))
+
+    async def gone(self) -> None:
+        """Wait until all of them have gone."""
+        for task in self._tasks:
+            await task
+        self._tasks.clear()
+
+    async def once(self, front: Collector, method: tuple[str, str, str] = FIND) -> int:
+        """One call; gives its code."""
+        self._count += 1
+        request = b"order %d" % self._count
+        reply = await front.dispatch(*method, Payload("order", request), timeout=self._timeout)
+        code = reply.status.code
+        self.codes[code] += 1
+        if code == 200:
+            wanted = request + b" at " + reply.handled_by.encode()
+            assert reply.payload.value == wanted, f"{reply.payload.value!r} is no answer to {request!r}"
+        assert code != 508, f"the call has gone around in circles: {reply.status.message}"
+        return code
+
+    async def _buy(self, until: float, pause: float) -> None:
+        while self._sim.now < until:
+            await self.once(random.choice(self._fronts), random.choice((CREATE, FIND)))
+            await self._sim.sleep(pause * random.uniform(0.5, 1.5))
+
+
+async def all_is_well(sim: Sim, fronts: Sequence[Collector]) -> None:
+    """After the faults every customer gets what they ask for, everywhere."""
+    await sim.calm()
+    await sim.sleep(3)
+    customers = Customers(sim, fronts, timeout=10.0)
+    for front in fronts:
+        for _ in range(5):
+            code = await customers.once(front)
+            assert code == 200, f"{front.collector_id} gets {code} after all faults have ended"
