@@ -21,7 +21,8 @@ async def scenario(sim: Sim) -> None:
     await sim.sleep(1)
     old.remove_namespace("orders")
     for _ in range(5):
-        assert await Customers(sim, [stranger]).once(stranger) == 404
+        code = await Customers(sim, [stranger]).once(stranger)
+        assert code == 404, f"a stranger to the namespace gets {code}"
         await sim.sleep(0.2)
     await customers.gone()
     assert set(customers.codes) <= {200}, f"calls have failed: {customers.codes}"

@@ -51,6 +51,7 @@ class Sim:
         self._made: dict[str, tuple[dict[str, Any], Services, Sequence[Service]]] = {}
         self._hosts: list[Host] = []
         self._starting: dict[asyncio.Task[Any], None] = {}
+        self._is_over = False
         self._chaos: Chaos | None = None
         self._settings_dice: random.Random | None = None
 
@@ -254,8 +255,14 @@ class Sim:
                 self.watch.broken.append(f"{collector.collector_id} has tasks left after its end: {names}")
         self.watch.at_end()
 
+    def has_failed(self, told: dict[str, Any]) -> None:
+        """Something that runs in the background has ended by an error."""
+        if not self._is_over:
+            self.watch.broken.append(f"{told.get('message')}: {told.get('exception')!r}")
+
     def abandon(self) -> None:
         """From now on nothing of any host has any effect."""
+        self._is_over = True
         for host in self._hosts:
             host.is_down = True
 
@@ -329,6 +336,7 @@ class Simulation:
         """
         loop = SimulatedLoop()
         sim = Sim(loop, self.seed)
+        loop.set_exception_handler(lambda _loop, told: sim.has_failed(told))
         try:
             with virtual_world(loop, str(self.seed)):
                 try:
