@@ -11,7 +11,7 @@ async def scenario(sim: Sim) -> None:
     """Most calls succeed all the same, and all of them once it has come to rest."""
     shops = ["shop-1", "shop-2", "shop-3"]
     for shop in shops:
-        sim.collector(shop, services=orders)
+        sim.collector(shop, services=lambda: orders(0.05))
     front = sim.collector("front", namespaces=["orders"], peers=shops)
     await sim.settled()
     customers = Customers(sim, [front])

@@ -132,10 +132,6 @@ def end_of_a_link_not_told(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Links, "ended", lambda _links, _engine: None)
 
 
-def drain_not_announced(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(LinkEngine, "tell_draining", lambda _engine: None)
-
-
 def reply_lost(patch: pytest.MonkeyPatch) -> None:
     original, count = LinkEngine.answer, [0]
 
@@ -152,9 +148,8 @@ BUGS: dict[str, tuple[Plant, str]] = {
     for plant, scenario in (
         (retry_after_sending, "flapping_replica"),
         (no_retry_budget, "overload"),
-        (breaker_ejects_everybody, "chaos"),
+        (breaker_ejects_everybody, "halves"),
         (drain_does_not_wait, "rolling_restart"),
-        (drain_not_announced, "rolling_restart"),
         (reply_to_another_call, "halves"),
         (reply_lost, "rolling_restart"),
         (namespace_not_checked, "migration"),
