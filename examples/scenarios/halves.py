@@ -17,11 +17,11 @@ async def scenario(sim: Sim) -> None:
     await sim.settled()
     fronts = [mesh[name] for name in names if name.startswith("front")]
     customers = Customers(sim, fronts)
-    customers.come(3, until=sim.now + 30)
+    customers.come(8, until=sim.now + 20)
     await sim.sleep(random.uniform(0.5, 2))
     random.shuffle(names)
     sim.network.partition(names[:3], names[3:])
-    await sim.sleep(random.uniform(1, 25))
+    await sim.sleep(random.uniform(1, 16))
     sim.network.heal()
     await customers.gone()
     await all_is_well(sim, fronts)

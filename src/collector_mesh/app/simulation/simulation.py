@@ -1,6 +1,7 @@
 """A mesh in one process, on a virtual clock, replayable by a number."""
 
 import asyncio
+import gc
 import math
 import random
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -336,6 +337,9 @@ class Simulation:
         """
         loop = SimulatedLoop()
         sim = Sim(loop, self.seed)
+        thresholds = gc.get_threshold()
+        # Thousands of objects of a mesh live as long as it does: to look at them all the time is a third of the run.
+        gc.set_threshold(100_000, 20, 100)
         loop.set_exception_handler(lambda _loop, told: sim.has_failed(told))
         try:
             with virtual_world(loop, str(self.seed)):
@@ -346,6 +350,7 @@ class Simulation:
                     sim.abandon()
                     loop.abandon()
         finally:
+            gc.set_threshold(*thresholds)
             loop.close()
         if sim.watch.broken:
             raise InvariantError(f"seed {self.seed}: {'; '.join(sim.watch.broken[:5])}")
