@@ -148,7 +148,7 @@ BUGS: dict[str, tuple[Plant, str]] = {
     for plant, scenario in (
         (retry_after_sending, "flapping_replica"),
         (no_retry_budget, "overload"),
-        (breaker_ejects_everybody, "halves"),
+        (breaker_ejects_everybody, "brownout"),
         (drain_does_not_wait, "rolling_restart"),
         (reply_to_another_call, "halves"),
         (reply_lost, "rolling_restart"),
