@@ -240,29 +240,29 @@ class SimulatedNetwork:
                 for one in group:
                     for other in others:
                         self._cut[one, other] = self._cut[other, one] = None
-        self.trace.note("partition", *(",".join(group) for group in sets))
+        self.trace.fault("partition", *(",".join(group) for group in sets))
 
     def cut(self, source: str, sink: str) -> None:
         """Let nothing pass from one host to another, silently, until `heal`; the other way is open."""
         self._cut[source, sink] = None
-        self.trace.note("cut", source, sink)
+        self.trace.fault("cut", source, sink)
 
     def clog(self, one: str, other: str) -> None:
         """Let nothing pass between two hosts, silently, until `unclog` or `heal`."""
         self._cut[one, other] = self._cut[other, one] = None
-        self.trace.note("clog", one, other)
+        self.trace.fault("clog", one, other)
 
     def unclog(self, one: str, other: str) -> None:
         """Let everything pass between two hosts again."""
         self._cut.pop((one, other), None)
         self._cut.pop((other, one), None)
-        self.trace.note("unclog", one, other)
+        self.trace.fault("unclog", one, other)
         self._go_on()
 
     def heal(self) -> None:
         """Let everything pass again."""
         self._cut.clear()
-        self.trace.note("heal")
+        self.trace.fault("heal")
         self._go_on()
 
     def calm(self) -> None:
@@ -295,7 +295,7 @@ class SimulatedNetwork:
     def _set(self, one: str, other: str, **values: float) -> None:
         for pair in ((one, other), (other, one)):
             self._wires[pair] = attrs.evolve(self._wires.get(pair, Wire()), **values)
-        self.trace.note("wire", one, other, *(f"{name}={value:g}" for name, value in values.items()))
+        self.trace.fault("wire", one, other, *(f"{name}={value:g}" for name, value in values.items()))
 
     def _wire(self, source: str, sink: str) -> Wire:
         wires = self._wires

@@ -26,6 +26,13 @@ class Trace:
         self._digest = blake2b(digest_size=16)
         self.lines: deque[Line] = deque(maxlen=most)
         self.frames = 0
+        self.faults: list[Line] = []
+        """What was done to the mesh, all of it."""
+
+    def fault(self, word: str, *about: str) -> None:
+        """Something was done to the mesh."""
+        self.note(word, *about)
+        self.faults.append((self._loop.nanoseconds, word, about))
 
     def note(self, word: str, *about: str) -> None:
         """Something has happened."""

@@ -17,7 +17,8 @@ from collector_mesh.app.cli.errors import EXIT_FAILED, CommandError
 from collector_mesh.app.cli.objects import load
 
 if TYPE_CHECKING:
-    from collector_mesh.app.simulation.simulation import Scenario
+    from collector_mesh.app.simulation.results import SimulationResult
+    from collector_mesh.app.simulation.simulation import Scenario, Simulation
 
 _LAST_LINES = 12
 _MOST_TOLD = 20
@@ -37,6 +38,11 @@ def add_parser(verbs: Any) -> None:
     parser.add_argument("--jobs", metavar="N", type=int, default=1, help="processes (1)")
     parser.add_argument("--seed", metavar="SEED", type=int, help="this one alone, with what comes of it")
     parser.add_argument(
+        "--report",
+        metavar="FILE.html",
+        help="a page about the first seed that fails, else about the first one",
+    )
+    parser.add_argument(
         "--until", metavar="SECONDS", type=float, default=3600.0, help="virtual seconds for a scenario (3600)"
     )
 
@@ -50,8 +56,10 @@ def run(arguments: argparse.Namespace) -> int:
         raise CommandError(f"--until must be over 0 and finite, got {arguments.until:g}")
     scenario = _scenario(arguments.scenario)
     if arguments.seed is not None:
-        return _replay(scenario, arguments.seed, arguments.until)
+        return _replay(scenario, arguments.seed, arguments)
     failed = _search(arguments)
+    if arguments.report is not None:
+        _run_once(scenario, min(failed, default=0), arguments)
     if not failed:
         print(f"{arguments.seeds} seeds, none fails")
         return 0
@@ -75,14 +83,32 @@ def _scenario(reference: str) -> "Scenario":
     return scenario  # type: ignore[no-any-return]  # that it takes a Sim is seen when it is called
 
 
-def _replay(scenario: "Scenario", seed: int, until: float) -> int:
+def _run_once(
+    scenario: "Scenario", seed: int, arguments: argparse.Namespace
+) -> "tuple[Simulation, SimulationResult | None, str]":
+    """Run one seed, and write the report if one is wanted; gives why it fails, empty if it does not."""
+    from collector_mesh.app.simulation.report import page
     from collector_mesh.app.simulation.simulation import Simulation
 
-    simulation = Simulation(seed)
+    simulation, result, failure = Simulation(seed), None, ""
     try:
-        result = simulation.run(scenario, until=until)
+        result = simulation.run(scenario, until=arguments.until)
     except Exception as error:  # noqa: BLE001  # whatever a scenario raises is what the user looks for
-        print(f"seed {seed} fails: {type(error).__name__}: {error}")
+        failure = f"{type(error).__name__}: {error}"
+    if arguments.report is not None and simulation.last_run is not None:
+        try:
+            Path(arguments.report).write_text(
+                page(simulation.last_run, arguments.scenario, failure), encoding="utf-8"
+            )
+        except OSError as error:
+            raise CommandError(f"cannot write {arguments.report}: {error.strerror}") from error
+    return simulation, result, failure
+
+
+def _replay(scenario: "Scenario", seed: int, arguments: argparse.Namespace) -> int:
+    simulation, result, failure = _run_once(scenario, seed, arguments)
+    if result is None:
+        print(f"seed {seed} fails: {failure}")
         print("the last events before:")
         for nanoseconds, word, about in simulation.last_lines[-_LAST_LINES:]:
             print(f"  {nanoseconds / 1e9:12.6f}  {word}  {' '.join(about)}")

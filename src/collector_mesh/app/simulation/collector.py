@@ -23,7 +23,7 @@ from collector_mesh.app.simulation.identity import KnownCalls, WatchedHandlers
 from collector_mesh.app.simulation.watch import Watch
 from collector_mesh.domain.model.call import Call
 from collector_mesh.domain.model.errors import UnavailableError
-from collector_mesh.domain.model.events import Event
+from collector_mesh.domain.model.events import Event, PeerConnected, PeerForgotten, PeerLost
 from collector_mesh.domain.model.payload import Message, Payload
 from collector_mesh.domain.model.snapshot import ConnectionInfo
 from collector_mesh.domain.model.status import Reply
@@ -38,13 +38,16 @@ _BEGUN: contextvars.ContextVar[list[int]] = contextvars.ContextVar("collector_me
 class TracingObserver:
     """Takes every event down in the trace, and passes it on."""
 
-    def __init__(self, trace: Trace, observer: Observer | None) -> None:
+    def __init__(self, trace: Trace, watch: Watch, observer: Observer | None) -> None:
         self._trace = trace
+        self._watch = watch
         self._observer = observer
 
     def tell(self, event: Event) -> None:
         """See the port."""
         self._trace.note("event", repr(event))
+        if isinstance(event, PeerConnected | PeerLost | PeerForgotten):
+            self._watch.link(event.collector_id, event.peer_id, is_up=isinstance(event, PeerConnected))
         if self._observer is not None:
             self._observer.tell(event)
 
@@ -67,7 +70,7 @@ class SimulatedCollector(Collector):
         self._seed = seed
         self.wanted: dict[str, None] = {}
         """Ids of those that it keeps connected."""
-        observer = TracingObserver(network.trace, options.pop("observer", None))
+        observer = TracingObserver(network.trace, watch, options.pop("observer", None))
         super().__init__(
             host.host_id, transport=SimulatedTransport(network, host), observer=observer, **options
         )

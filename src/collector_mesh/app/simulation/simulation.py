@@ -107,7 +107,7 @@ class Sim:
     async def crash(self, collector_id: str) -> None:
         """End a collector at once: from now on nothing of its host has any effect."""
         host = self._collector(collector_id).host
-        self.trace.note("crash", collector_id)
+        self.trace.fault("crash", collector_id)
         host.is_down = True
         self.network.crash(host)
         self.watch.stopped(collector_id)
@@ -123,7 +123,7 @@ class Sim:
         It can be started again by `restart`.
         """
         collector = self._collector(collector_id)
-        self.trace.note("stop", collector_id)
+        self.trace.fault("stop", collector_id)
         await collector.on_host(collector.__aexit__(None, None, None))
         collector.host.is_down = True
         self.watch.stopped(collector_id)
@@ -140,22 +140,22 @@ class Sim:
         if fresh and callable(services):
             made = services()
             self._made[collector_id] = (options, services, made)
-        self.trace.note("restart", collector_id, "fresh" if fresh else "same")
+        self.trace.fault("restart", collector_id, "fresh" if fresh else "same")
         return self._start(collector_id, options, made)
 
     def pause(self, collector_id: str) -> None:
         """Let everything of a host stand still, timers included."""
-        self.trace.note("pause", collector_id)
+        self.trace.fault("pause", collector_id)
         self._collector(collector_id).host.is_paused = True
 
     def resume(self, collector_id: str) -> None:
         """Let a host that was paused go on."""
-        self.trace.note("resume", collector_id)
+        self.trace.fault("resume", collector_id)
         self._collector(collector_id).host.resume(self._loop)
 
     def clock_skew(self, collector_id: str, seconds: float) -> None:
         """Let the time of day of a host jump."""
-        self.trace.note("clock_skew", collector_id, str(seconds))
+        self.trace.fault("clock_skew", collector_id, str(seconds))
         self._collector(collector_id).host.skew += seconds
 
     def clock_rate(self, collector_id: str, factor: float) -> None:
@@ -166,7 +166,7 @@ class Sim:
         """
         if not factor > 0:
             raise ValueError(f"factor must be over 0, got {factor:g}")
-        self.trace.note("clock_rate", collector_id, str(factor))
+        self.trace.fault("clock_rate", collector_id, str(factor))
         self._collector(collector_id).host.set_rate(factor, self._loop.time())
 
     def slow(self, collector_id: str, seconds: float) -> None:
@@ -177,8 +177,13 @@ class Sim:
         """
         if not seconds >= 0:
             raise ValueError(f"seconds must be at least 0, got {seconds:g}")
-        self.trace.note("slow", collector_id, str(seconds))
+        self.trace.fault("slow", collector_id, str(seconds))
         self._collector(collector_id).host.slowness = seconds
+
+    @property
+    def collectors(self) -> list[str]:
+        """Ids of all collectors."""
+        return list(self._collectors)
 
     @property
     def up(self) -> list[str]:
@@ -201,7 +206,7 @@ class Sim:
             raise ValueError(f"rate must be over 0 and finite, got {rate:g}")
         if self._chaos is not None:
             raise ValueError("there is chaos already: end it by calm()")
-        self.trace.note("chaos", str(rate))
+        self.trace.fault("chaos", str(rate))
         self._settings_dice = random.Random(f"{self.seed}/settings")  # noqa: S311  # to be foreseen is what it is for
         self._chaos = Chaos(self, f"{self.seed}/chaos", rate=rate)
         self._chaos.start()
@@ -215,7 +220,7 @@ class Sim:
         chaos, self._chaos = self._chaos, None
         if chaos is not None:
             await chaos.stop()
-        self.trace.note("calm")
+        self.trace.fault("calm")
         self.network.calm()
         up = [collector for collector in self._collectors.values() if not collector.host.is_down]
         for collector in up:
@@ -326,6 +331,8 @@ class Simulation:
         self.seed = seed
         self.last_lines: Sequence[Line] = ()
         """The end of the trace of the last run, also of one that has failed."""
+        self.last_run: Sim | None = None
+        """The last run, for a report."""
 
     def run(self, scenario: Scenario, *, until: float = 3600.0) -> SimulationResult:
         """Run a scenario, and then the quiet phase of at most 60 virtual seconds.
@@ -336,7 +343,7 @@ class Simulation:
             InvariantError: something has happened that must not happen.
         """
         loop = SimulatedLoop()
-        sim = Sim(loop, self.seed)
+        sim = self.last_run = Sim(loop, self.seed)
         thresholds = gc.get_threshold()
         # Thousands of objects of a mesh live as long as it does: to look at them all the time is a third of the run.
         gc.set_threshold(100_000, 20, 100)

@@ -51,6 +51,8 @@ class Watch:
         self.outcomes: dict[int, int] = {}
         self.latencies: list[tuple[float, float, int]] = []
         """Of each call: when it began, how long it took, its code."""
+        self.links: list[tuple[float, str, str, bool]] = []
+        """When a collector has taken a peer for connected, or for gone."""
         self.broken: list[str] = []
 
     @property
@@ -130,6 +132,10 @@ class Watch:
         for member, namespace in self._members:
             if member == collector_id:
                 self._members[member, namespace] = self._loop.time()
+
+    def link(self, collector_id: str, peer_id: str, *, is_up: bool) -> None:
+        """A collector has connected to a peer, or has lost it."""
+        self.links.append((self._loop.time(), collector_id, peer_id, is_up))
 
     # ---- rules of the user -----------------------------------------------------------------------------
 
