@@ -1,3 +1,6 @@
+import re
+from pathlib import Path
+
 import pytest
 from tests.integration.services.processes import run
 
@@ -34,6 +37,27 @@ def test_a_replay_of_a_good_seed_gives_the_same_digest_each_time() -> None:
 
     assert first == second
     assert "digest " in first
+
+
+def test_a_report_is_one_page_that_needs_no_network(tmp_path: Path) -> None:
+    page = tmp_path / "report.html"
+
+    ended = run("simulate", "scenarios:unlucky", "--seeds", "5", "--report", str(page))
+
+    text = page.read_text(encoding="utf-8")
+    assert ended.status == 1
+    assert "scenarios:unlucky, seed 3" in text
+    assert "an unlucky seed" in text
+    assert text.count("<svg") == text.count("</svg>") >= 3
+    assert not re.search(r"https?://|<script|<link|@import", text)
+
+
+def test_a_report_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    ended = run("simulate", "scenarios:calm", "--seed", "1", "--report", str(tmp_path))
+
+    assert ended.status == 2
+    assert "cannot write" in ended.stderr
+    assert ended.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize(

@@ -273,3 +273,76 @@ def test_mistakes_are_named() -> None:
             sim.network.loss("front", "shop", 2)
 
     Simulation(seed=13).run(scenario, until=60.0)
+
+
+def test_a_rule_of_the_user_is_looked_at_after_every_call() -> None:
+    seen: list[int] = []
+
+    async def scenario(sim: Sim) -> None:
+        front = await pair(sim)
+
+        def at_most_three() -> None:
+            seen.append(1)
+            assert len(seen) < 4, "called too often"
+
+        sim.invariant(at_most_three)
+        for _ in range(5):
+            await front.dispatch(*METHOD)
+
+    with pytest.raises(AssertionError, match="called too often"):
+        Simulation(seed=14).run(scenario, until=60.0)
+
+
+@pytest.mark.seeds(5)
+def test_chaos_is_the_same_for_the_same_seed_and_ends_with_calm(simulation: Simulation) -> None:
+    async def scenario(sim: Sim) -> int:
+        sim.chaos(rate=2.0)
+        for n in (1, 2):
+            sim.collector(f"shop-{n}", services=lambda: [orders()])
+        sim.collector("front", namespaces=["orders"], peers=["shop-1", "shop-2"])
+        await sim.sleep(20)
+        await sim.calm()
+        assert sim.up == ["shop-1", "shop-2", "front"]
+        await sim.sleep(5)
+        return (await sim.find("front").dispatch(*METHOD, timeout=10.0)).status.code
+
+    first = simulation.run(scenario, until=120.0)
+
+    assert first.value == 200
+    assert first.digest == Simulation(simulation.seed).run(scenario, until=120.0).digest
+
+
+def test_a_collector_that_is_stopped_ends_what_it_has_begun() -> None:
+    async def scenario(sim: Sim) -> tuple[int, int]:
+        front = await pair(sim, orders(seconds=2.0))
+        call = asyncio.create_task(front.dispatch(*METHOD, timeout=5.0))
+        await sim.sleep(0.5)
+        await sim.stop("shop")
+        first = (await call).status.code
+        await sim.restart("shop")
+        await sim.settled()
+        return first, (await front.dispatch(*METHOD, timeout=5.0)).status.code
+
+    assert Simulation(seed=15).run(scenario, until=60.0).value == (200, 200)
+
+
+def test_a_slow_host_takes_longer_for_each_handler() -> None:
+    async def scenario(sim: Sim) -> float:
+        front = await pair(sim)
+        sim.slow("shop", 1.0)
+        begin = sim.now
+        assert (await front.dispatch(*METHOD)).status.code == 200
+        return sim.now - begin
+
+    value: Any = Simulation(seed=16).run(scenario, until=60.0).value
+    assert 1.0 < value < 1.1
+
+
+def test_what_fails_in_the_background_breaks_an_invariant() -> None:
+    async def scenario(sim: Sim) -> None:
+        await pair(sim)
+        asyncio.get_running_loop().call_soon(lambda: 1 / 0)
+        await sim.sleep(1)
+
+    with pytest.raises(InvariantError, match="division by zero"):
+        Simulation(seed=17).run(scenario, until=60.0)

@@ -47,7 +47,7 @@ class TracingObserver:
         """See the port."""
         self._trace.note("event", repr(event))
         if isinstance(event, PeerConnected | PeerLost | PeerForgotten):
-            self._watch.link(event.collector_id, event.peer_id, is_up=isinstance(event, PeerConnected))
+            self._watch.link(event.collector_id, event.peer, is_up=isinstance(event, PeerConnected))
         if self._observer is not None:
             self._observer.tell(event)
 

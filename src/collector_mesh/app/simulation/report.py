@@ -44,7 +44,7 @@ def page(sim: "Sim", scenario: str, failure: str) -> str:
         failure: why it has failed, empty if it has not.
     """
     end = max(sim.now, 1e-9)
-    outcomes = ", ".join(f"{count} × {code}" for code, count in sorted(sim.watch.outcomes.items())) or "none"
+    outcomes = ", ".join(f"{count} of {code}" for code, count in sorted(sim.watch.outcomes.items())) or "none"
     told = f'<p class="failure">{escape(failure)}</p>' if failure else "<p>It has ended well.</p>"
     parts = [
         f"<h1>{escape(scenario)}, seed {sim.seed}</h1>{told}",
@@ -93,7 +93,7 @@ def _mesh(sim: "Sim") -> str:
         if one in places and other in places:
             (x1, y1), (x2, y2) = places[one], places[other]
             body.append(
-                f'<line class="edge" x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}"><title>{escape(one)} –'
+                f'<line class="edge" x1="{x1:.1f}" y1="{y1:.1f}" x2="{x2:.1f}" y2="{y2:.1f}"><title>{escape(one)}-'
                 f" {escape(other)}</title></line>"
             )
     for name, (x, y) in places.items():
@@ -175,7 +175,7 @@ def _link_lanes(
     lanes: dict[str, list[tuple[float, float]]] = {}
     on: dict[str, float] = {}
     for now, one, other, is_up in links:
-        name = f"{one} – {other}"
+        name = f"{one} to {other}"
         lanes.setdefault(name, [])
         if is_up:
             on.setdefault(name, now)
