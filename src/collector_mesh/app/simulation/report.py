@@ -48,13 +48,17 @@ def page(sim: "Sim", scenario: str, failure: str) -> str:
     told = f'<p class="failure">{escape(failure)}</p>' if failure else "<p>It has ended well.</p>"
     parts = [
         f"<h1>{escape(scenario)}, seed {sim.seed}</h1>{told}",
-        f"<p>{end:.3f} virtual seconds, {sim.watch.calls} calls ({outcomes}), {sim.trace.frames} frames."
-        f" Digest {sim.trace.digest}.</p>",
+        (
+            f"<p>{end:.3f} virtual seconds, {sim.watch.calls} calls ({outcomes}), {sim.trace.frames} frames."
+            f" Digest {sim.trace.digest}.</p>"
+        ),
         "<h2>The mesh at the end</h2>",
         _mesh(sim),
         "<h2>Calls by the time at which they began, in virtual seconds</h2>",
-        '<p><i class="key" style="background:#2a9d8f"></i>200<i class="key" style="background:#e9a23b"></i>4xx'
-        '<i class="key" style="background:#c0392b"></i>5xx</p>',
+        (
+            '<p><i class="key" style="background:#2a9d8f"></i>200<i class="key" style="background:#e9a23b"></i>4xx'
+            '<i class="key" style="background:#c0392b"></i>5xx</p>'
+        ),
         _calls(sim, end),
         "<h2>Faults</h2>",
         _lanes(_fault_lanes(sim.trace.faults, end), end, "fault"),
