@@ -29,7 +29,7 @@ def test_a_replay_tells_of_the_failure_and_of_what_came_before() -> None:
 
     assert ended.status == 1
     assert ended.stdout.startswith("seed 3 fails: AssertionError: an unlucky seed\nthe last events before:\n")
-    assert "reply  1 200 shop shop" in ended.stdout
+    assert "reply  0 200 shop" in ended.stdout
 
 
 def test_a_replay_of_a_good_seed_gives_the_same_digest_each_time() -> None:

@@ -26,6 +26,8 @@ class Trace:
         self._digest = blake2b(digest_size=16)
         self.lines: deque[Line] = deque(maxlen=most)
         self.frames = 0
+        self.is_over = False
+        """Whether what is told is not taken down anymore: what is left is being cleared away, in no certain order."""
         self.faults: list[Line] = []
         """What was done to the mesh, all of it."""
 
@@ -36,12 +38,16 @@ class Trace:
 
     def note(self, word: str, *about: str) -> None:
         """Something has happened."""
+        if self.is_over:
+            return
         line = (self._loop.nanoseconds, word, about)
         self.lines.append(line)
         self._digest.update(repr(line).encode())
 
     def frame(self, source: str, sink: str, frame: Frame | None) -> None:
         """A frame was sent."""
+        if self.is_over:
+            return
         self.frames += 1
         nanoseconds = self._loop.nanoseconds
         # All that a frame carries, but for the classes around it, whose representation costs most.

@@ -268,7 +268,7 @@ class Sim:
 
     def abandon(self) -> None:
         """From now on nothing of any host has any effect."""
-        self._is_over = True
+        self._is_over = self.trace.is_over = True
         for host in self._hosts:
             host.is_down = True
 

@@ -135,6 +135,8 @@ class Watch:
 
     def link(self, collector_id: str, peer_id: str, *, is_up: bool) -> None:
         """A collector has connected to a peer, or has lost it."""
+        if self._trace.is_over:
+            return
         self.links.append((self._loop.time(), collector_id, peer_id, is_up))
 
     # ---- rules of the user -----------------------------------------------------------------------------
