@@ -4,7 +4,7 @@ import asyncio
 import math
 import random
 import re
-from collections import deque
+from collections import Counter, deque
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING
@@ -166,7 +166,7 @@ class SimulatedStream:
         if not self._reason:
             self._out.send(None)
             self._reason = "closed"
-            self._out.network.forget(self)
+        self._out.network.forget(self)
 
     async def read(self) -> Frame | None:
         """Only a simulated pump moves frames here."""
@@ -313,7 +313,7 @@ class SimulatedNetwork:
         near, far = SimulatedStream(address, out), SimulatedStream(source.host_id, back)
         near.other, far.other = far, near
         out.end, back.end = far, near
-        self._streams[near], self._streams[far] = out, back
+        self._streams[near] = out
 
         def arrive() -> None:
             listener = self._listeners.get(address)
@@ -325,6 +325,7 @@ class SimulatedNetwork:
                     delay, near.broken, f"nobody listens at {address}", context=source.context()
                 )
                 return
+            self._streams[far] = back
             listener[1].accept(far)
 
         delay = self.draw_delay(source, there, None)
@@ -334,6 +335,10 @@ class SimulatedNetwork:
     def forget(self, stream: SimulatedStream) -> None:
         """A stream was closed."""
         self._streams.pop(stream, None)
+
+    def streams(self) -> Counter[Host]:
+        """How many streams each host has open."""
+        return Counter(flow.source for flow in self._streams.values())
 
     def add_host(self, host: Host) -> None:
         """A host has started, in the place of an earlier one of its id."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Protocol
 
 import attrs
@@ -86,7 +86,7 @@ class Chaos:
                 raise error
 
     async def _run(self) -> None:
-        faults: list[Callable[[], Awaitable[None]]] = [
+        faults: list[Callable[[], Coroutine[Any, Any, None]]] = [
             self._crash,
             self._pause,
             self._slow,
@@ -102,12 +102,14 @@ class Chaos:
             if not self._stage.up:
                 continue
             fault = self._dice.choice(faults)
-            task = asyncio.get_running_loop().create_task(self._do(fault))
+            task = asyncio.get_running_loop().create_task(fault())
             self._under_way[task] = None
-            task.add_done_callback(lambda task: self._under_way.pop(task, None))
+            task.add_done_callback(self._has_ended)
 
-    async def _do(self, fault: Callable[[], Awaitable[None]]) -> None:
-        await fault()
+    def _has_ended(self, task: asyncio.Task[None]) -> None:
+        self._under_way.pop(task, None)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            task.get_loop().call_exception_handler({"message": "a fault has failed", "exception": error})
 
     def _one(self) -> str:
         return self._dice.choice(self._stage.up)
@@ -123,8 +125,8 @@ class Chaos:
 
     async def _crash(self) -> None:
         who, seconds, fresh = self._one(), self._seconds(), self._dice.random() < 0.5
-        await self._stage.crash(who)
         try:
+            await self._stage.crash(who)
             await self._stage.sleep(seconds)
         finally:
             await self._stage.restart(who, fresh=fresh)

@@ -1,10 +1,8 @@
 """A collector in a simulation: production's own, on a simulated host."""
 
 import asyncio
-import contextvars
-from collections.abc import Callable, Coroutine, Mapping
-from functools import partial
-from typing import Any, Self, TypeVar
+from collections.abc import Coroutine, Mapping
+from typing import Any, TypeVar
 
 from dependency_injector import providers
 
@@ -19,9 +17,8 @@ from collector_mesh.app.collector import Collector
 from collector_mesh.app.container import CollectorContainer
 from collector_mesh.app.options import Options
 from collector_mesh.app.settings import Settings
-from collector_mesh.app.simulation.identity import KnownCalls, WatchedHandlers
+from collector_mesh.app.simulation.identity import WatchedDispatcher, WatchedHandlers
 from collector_mesh.app.simulation.watch import Watch
-from collector_mesh.domain.model.call import Call
 from collector_mesh.domain.model.errors import UnavailableError
 from collector_mesh.domain.model.events import Event, PeerConnected, PeerForgotten, PeerLost
 from collector_mesh.domain.model.payload import Message, Payload
@@ -30,9 +27,6 @@ from collector_mesh.domain.model.status import Reply
 from collector_mesh.domain.ports.observer import Observer
 
 T = TypeVar("T")
-
-_BEGUN: contextvars.ContextVar[list[int]] = contextvars.ContextVar("collector_mesh_begun")
-"""Where the number of the call goes that is being made."""
 
 
 class TracingObserver:
@@ -86,18 +80,9 @@ class SimulatedCollector(Collector):
         tasks = HostTasks(clock, host, max_threads=settings.max_threads)
         parts.tasks.override(providers.Object(tasks))
         parts.handlers.override(providers.Object(WatchedHandlers(host, self._watch)))
+        parts.dispatcher.set_provides(WatchedDispatcher)
+        parts.dispatcher.add_kwargs(host=host, watch=self._watch)
         return parts
-
-    async def __aenter__(self) -> Self:
-        """See `Collector`."""
-        await super().__aenter__()
-        self._calls = KnownCalls(self.container.clock(), self.container.policies(), self._begun)
-        return self
-
-    def _begun(self, call: Call) -> int:
-        number = self._watch.begun(self.host, call)
-        _BEGUN.get().append(number)
-        return number
 
     async def on_host(self, work: Coroutine[Any, Any, T]) -> T:
         """Have something done on the host, and wait for it.
@@ -145,8 +130,7 @@ class SimulatedCollector(Collector):
         idempotent: bool | None = None,
     ) -> Reply:
         """See `Collector`; a call of the scenario is made on the host."""
-        work = partial(
-            super().dispatch,
+        work = super().dispatch(
             namespace,
             service,
             method,
@@ -157,37 +141,20 @@ class SimulatedCollector(Collector):
             metadata=metadata,
             idempotent=idempotent,
         )
-        begun: list[int] = []
-        watched = self._watched(work, begun)
         if HOST.get() is self.host:
-            return await watched
+            return await work
         try:
-            return await self.on_host(watched)
+            return await self.on_host(work)
         except UnavailableError as error:
-            reply = Reply.refused(error)
-            if begun:
-                self._watch.ended(begun[0], reply)
-            return reply
-
-    async def _watched(self, work: Callable[[], Coroutine[Any, Any, Reply]], begun: list[int]) -> Reply:
-        """Make a call, and tell of its end; its number is put into `begun`."""
-        _BEGUN.set(begun)
-        try:
-            reply = await work()
-        except asyncio.CancelledError:
-            if begun:
-                self._watch.ended(begun[0], None)
-            raise
-        if begun:
-            self._watch.ended(begun[0], reply)
-        return reply
+            return Reply.refused(error)
 
     async def connect(self, address: str, *, timeout: float = 5.0) -> ConnectionInfo:
         """See `Collector`."""
+        info = await self.on_host(super().connect(address, timeout=timeout))
         self.wanted[address] = None
-        return await self.on_host(super().connect(address, timeout=timeout))
+        return info
 
     async def disconnect(self, peer_id: str) -> None:
         """See `Collector`."""
-        self.wanted.pop(peer_id, None)
         await self.on_host(super().disconnect(peer_id))
+        self.wanted.pop(peer_id, None)

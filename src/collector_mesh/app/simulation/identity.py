@@ -1,23 +1,19 @@
 """Calls that are known again wherever they come to, and handlers that tell of each run."""
 
 import asyncio
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable
+from typing import Any, Protocol
 
 import attrs
 
 from collector_mesh.adapters.simulated.host import Host
-from collector_mesh.app.calls import CallFactory, Metadata
+from collector_mesh.domain.dispatcher import Dispatcher
 from collector_mesh.domain.handlers import HandlerRegistry, Method
 from collector_mesh.domain.model.call import Call
 from collector_mesh.domain.model.context import CallContext
 from collector_mesh.domain.model.errors import MeshError
-from collector_mesh.domain.model.names import MethodKey
-from collector_mesh.domain.model.payload import Message, Payload, payload_of
-
-if TYPE_CHECKING:
-    from collector_mesh.domain.policies.policy import Policies
-    from collector_mesh.domain.ports.clock import Clock
+from collector_mesh.domain.model.payload import Payload, payload_of
+from collector_mesh.domain.model.status import Reply
 
 
 class Known(bytes):
@@ -30,8 +26,16 @@ class Known(bytes):
     number: int
 
 
-class RunWatch(Protocol):
-    """Is told what runs where."""
+class CallWatch(Protocol):
+    """Is told what becomes of calls."""
+
+    def begun(self, host: Host, call: Call) -> int:
+        """A call begins; gives its number."""
+        ...
+
+    def ended(self, number: int, reply: Reply | None) -> None:
+        """A call has ended, or, without a reply, nobody waits for it anymore."""
+        ...
 
     def ran(self, number: int, host: Host, method: Method, call: Call) -> None:
         """A handler begins to run for a call."""
@@ -46,35 +50,26 @@ class RunWatch(Protocol):
         ...
 
 
-class KnownCalls(CallFactory):
-    """Makes calls that are known again.
+class WatchedDispatcher(Dispatcher):
+    """Makes each call that begins at a simulated collector known again, and tells of its end."""
 
-    Args:
-        clock: as for `CallFactory`.
-        policies: as for `CallFactory`.
-        begin: gives the number of a call that begins.
-    """
+    def __init__(self, *parts: Any, host: Host, watch: CallWatch, **more: Any) -> None:
+        super().__init__(*parts, **more)
+        self._host = host
+        self._watch = watch
 
-    def __init__(self, clock: "Clock", policies: "Policies", begin: Callable[[Call], int]) -> None:
-        super().__init__(clock, policies)
-        self._begin = begin
-
-    def make(
-        self,
-        key: MethodKey,
-        request: "Message | Payload | None",
-        target: str,
-        timeout: float | None,
-        hints: Mapping[str, str] | None,
-        metadata: Metadata,
-        idempotent: bool | None,  # noqa: FBT001  # as in the base class
-    ) -> Call:
+    async def dispatch(self, call: Call) -> Reply:
         """See the base class."""
-        call = super().make(key, request, target, timeout, hints, metadata, idempotent)
         value = Known(call.payload.value)
-        value.number = self._begin(call)
+        number = value.number = self._watch.begun(self._host, call)
         call.payload = Payload(call.payload.type_url, value)
-        return call
+        try:
+            reply = await super().dispatch(call)
+        except BaseException:
+            self._watch.ended(number, None)
+            raise
+        self._watch.ended(number, reply)
+        return reply
 
 
 def number_of(call: Call) -> int | None:
@@ -85,7 +80,7 @@ def number_of(call: Call) -> int | None:
 class WatchedHandlers(HandlerRegistry):
     """The methods of a simulated collector: they tell of each run, and are slow if their host is to be."""
 
-    def __init__(self, host: Host, watch: RunWatch) -> None:
+    def __init__(self, host: Host, watch: CallWatch) -> None:
         self._host = host
         self._watch = watch
         super().__init__()

@@ -52,7 +52,7 @@ def page(sim: "Sim", scenario: str, failure: str) -> str:
             f"<p>{end:.3f} virtual seconds, {sim.watch.calls} calls ({outcomes}), {sim.trace.frames} frames."
             f" Digest {sim.trace.digest}.</p>"
         ),
-        "<h2>The mesh at the end</h2>",
+        "<h2>Who was linked with whom; red: down at the end</h2>",
         _mesh(sim),
         "<h2>Calls by the time at which they began, in virtual seconds</h2>",
         (
@@ -83,7 +83,7 @@ def _mesh(sim: "Sim") -> str:
     up: dict[tuple[str, str], bool] = {}
     for _, one, other, is_up in sim.watch.links:
         up[one, other] = is_up
-    down = set(sim.collectors) - set(sim.up)
+    down = set(sim.down_at_end)
     names = sorted(sim.collectors)[:_MOST_NODES]
     places = {
         name: (

@@ -53,6 +53,8 @@ class Sim:
         self._hosts: list[Host] = []
         self._starting: dict[asyncio.Task[Any], None] = {}
         self._is_over = False
+        self.down_at_end: list[str] = []
+        """Ids of the collectors that were down when the run ended."""
         self._chaos: Chaos | None = None
         self._settings_dice: random.Random | None = None
 
@@ -244,22 +246,30 @@ class Sim:
     async def close(self) -> None:
         """The quiet phase: faults end, everything becomes reachable, and every collector drains and closes."""
         await self.calm()
-        for collector in self._collectors.values():
-            if collector.host.is_down:
-                continue
-            await collector.on_host(collector.__aexit__(None, None, None))
-            left = collector.snapshot()
-            if left.running or left.outgoing:
-                self.watch.broken.append(
-                    f"{left.collector_id} has {left.running} running and {left.outgoing} outgoing calls after its end"
-                )
-        await asyncio.sleep(_LEFT_SECONDS)
-        for collector in self._collectors.values():
-            left_tasks = [task for task in collector.host.tasks if not task.done()]
-            if left_tasks and not collector.host.is_down:
-                names = ", ".join(sorted(_name(task) for task in left_tasks)[:3])
-                self.watch.broken.append(f"{collector.collector_id} has tasks left after its end: {names}")
+        up = [collector for collector in self._collectors.values() if not collector.host.is_down]
+        await asyncio.gather(*(collector.on_host(collector.__aexit__(None, None, None)) for collector in up))
+        until = self._loop.time() + _LEFT_SECONDS
+        while (left := self._left()) and self.now < until:
+            await self.sleep(_REACH_LOOK_SECONDS)
+        if left:
+            self.watch.broken.append(f"left after the end: {', '.join(left[:3])}")
         self.watch.at_end()
+
+    def _left(self) -> list[str]:
+        """What collectors that have ended have not ended."""
+        left, streams = [], self.network.streams()
+        for collector in self._collectors.values():
+            snapshot, host = collector.snapshot(), collector.host
+            if host.is_down:
+                continue
+            counted = {
+                "running calls": snapshot.running,
+                "outgoing calls": snapshot.outgoing,
+                "streams": streams[host],
+            }
+            left += [f"{count} {what} of {host.host_id}" for what, count in counted.items() if count]
+            left += [f"{_name(task)} of {host.host_id}" for task in host.tasks if not task.done()]
+        return left
 
     def has_failed(self, told: dict[str, Any]) -> None:
         """Something that runs in the background has ended by an error."""
@@ -269,6 +279,7 @@ class Sim:
     def abandon(self) -> None:
         """From now on nothing of any host has any effect."""
         self._is_over = self.trace.is_over = True
+        self.down_at_end = [name for name, collector in self._collectors.items() if collector.host.is_down]
         for host in self._hosts:
             host.is_down = True
 
@@ -345,7 +356,7 @@ class Simulation:
         loop = SimulatedLoop()
         sim = self.last_run = Sim(loop, self.seed)
         thresholds = gc.get_threshold()
-        # Thousands of objects of a mesh live as long as it does: to look at them all the time is a third of the run.
+        # The objects of a mesh live as long as it does: they need not be looked at all the time.
         gc.set_threshold(100_000, 20, 100)
         loop.set_exception_handler(lambda _loop, told: sim.has_failed(told))
         try:

@@ -7,7 +7,7 @@ import attrs
 
 from collector_mesh.adapters.simulated.host import Host
 from collector_mesh.adapters.simulated.trace import Trace
-from collector_mesh.app.simulation.identity import RunWatch
+from collector_mesh.app.simulation.identity import CallWatch
 from collector_mesh.domain.course import says_idempotent
 from collector_mesh.domain.handlers import Method
 from collector_mesh.domain.model.call import Call
@@ -63,7 +63,7 @@ class Watch:
     # ---- calls ---------------------------------------------------------------------------------------
 
     def begun(self, host: Host, call: Call) -> int:
-        """A call begins; gives its number."""
+        """See `CallWatch`."""
         now = self._loop.time()
         number = len(self._calls)
         seconds = (call.deadline - host.now(now)) / host.rate
@@ -73,7 +73,7 @@ class Watch:
         return number
 
     def ended(self, number: int, reply: Reply | None) -> None:
-        """A call has ended, or nobody waits for it anymore."""
+        """See `CallWatch`."""
         entry = self._calls[number]
         if entry.is_over:
             return
@@ -104,7 +104,7 @@ class Watch:
     # ---- runs ----------------------------------------------------------------------------------------
 
     def ran(self, number: int, host: Host, method: Method, call: Call) -> None:
-        """See `RunWatch`."""
+        """See `CallWatch`."""
         entry, namespace = self._calls[number], method.key.namespace
         host_id = host.host_id
         self._trace.note("run", str(number), host_id)
@@ -120,11 +120,11 @@ class Watch:
                 )
 
     def gave(self, number: int, value: bytes) -> None:
-        """See `RunWatch`."""
+        """See `CallWatch`."""
         self._calls[number].gave.append(value)
 
     def belongs(self, collector_id: str, namespace: str, *, joins: bool) -> None:
-        """See `RunWatch`."""
+        """See `CallWatch`."""
         self._members[collector_id, namespace] = None if joins else self._loop.time()
 
     def stopped(self, collector_id: str) -> None:
@@ -155,7 +155,10 @@ class Watch:
 
     def _check_rules(self) -> None:
         for rule in self._rules:
-            rule()
+            try:
+                rule()
+            except Exception as error:  # noqa: BLE001  # wherever the call was made, the rule is not that code's
+                self._break(f"{type(error).__name__}: {error}")
 
     def _break(self, what: str) -> None:
         self.broken.append(what)
@@ -163,4 +166,4 @@ class Watch:
 
 
 if TYPE_CHECKING:
-    _fits: type[RunWatch] = Watch
+    _fits: type[CallWatch] = Watch
