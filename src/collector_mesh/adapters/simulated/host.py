@@ -2,7 +2,6 @@
 
 import asyncio
 import contextvars
-from collections.abc import Callable
 from typing import Any
 
 
@@ -32,7 +31,8 @@ class Host:
         """Those that have not ended."""
         self.outcomes: dict[asyncio.Future[Any], None] = {}
         """What others wait for that happens here."""
-        self._parked: list[tuple[contextvars.Context, Callable[..., object], tuple[Any, ...]]] = []
+        self._parked: list[Any] = []
+        """Handles of what would have run."""
 
     def context(self) -> contextvars.Context:
         """A new context in which everything belongs to this host."""
@@ -44,22 +44,18 @@ class Host:
         """A task has ended."""
         self.tasks.pop(task, None)
 
-    def run(self, callback: Callable[..., object], args: tuple[Any, ...]) -> None:
-        """Run a callback, later if the host is paused, never if it is down."""
-        if self.is_down:
-            return
-        if self.is_paused:
-            self._parked.append((contextvars.copy_context(), callback, args))
-            return
-        callback(*args)
+    def keeps(self, handle: Any) -> bool:
+        """Whether a callback does not run now: it runs later if the host is paused, and never if it is down."""
+        if self.is_paused and not self.is_down:
+            self._parked.append(handle)
+        return self.is_paused or self.is_down
 
-    def resume(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Go on: what was parked runs, in its order."""
+    def resume(self, loop_time: float) -> list[Any]:
+        """Go on; gives what was parked, in its order."""
         self.is_paused = False
-        self.resumed_at = loop.time()
+        self.resumed_at = loop_time
         parked, self._parked = self._parked, []
-        for context, callback, args in parked:
-            loop.call_soon(callback, *args, context=context)
+        return parked
 
     def now(self, loop_time: float) -> float:
         """What its monotonic clock shows."""

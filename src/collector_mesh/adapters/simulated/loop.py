@@ -2,11 +2,13 @@
 
 import asyncio
 import contextvars
+from collections import deque
 from collections.abc import Callable, Coroutine, Generator
 from concurrent.futures import Executor
+from heapq import heappop, heappush
 from typing import Any, NoReturn, TypeVar
 
-from collector_mesh.adapters.simulated.host import HOST
+from collector_mesh.adapters.simulated.host import HOST, Host
 
 T = TypeVar("T")
 
@@ -19,19 +21,18 @@ class SimulationError(Exception):
     """Something that a simulation cannot do, or that went wrong in it; the text says what was attempted."""
 
 
-class _Jump:
-    """In place of a selector: whoever would wait jumps to the time that is waited for."""
+class _Handle(asyncio.Handle):
+    """A callback, and the host that it belongs to."""
 
-    def __init__(self, loop: "SimulatedLoop") -> None:
-        self._loop = loop
+    __slots__ = ("host",)
+    host: Host | None
 
-    def select(self, timeout: float | None) -> tuple[()]:
-        """Jump."""
-        if timeout is None:
-            raise SimulationError("nothing will ever happen: everybody waits, and no timer is set")
-        if timeout > 0:
-            self._loop.nanoseconds += max(1, round(timeout * _NANO))
-        return ()
+
+class _Timer(asyncio.TimerHandle):
+    """A callback at a time, and the host that it belongs to."""
+
+    __slots__ = ("host",)
+    host: Host | None
 
 
 class SimulatedLoop(asyncio.BaseEventLoop):
@@ -43,8 +44,10 @@ class SimulatedLoop(asyncio.BaseEventLoop):
     def __init__(self) -> None:
         super().__init__()
         self.nanoseconds = 0
-        self._selector = _Jump(self)
-        self._clock_resolution = 1e-9
+        self._ready: deque[_Handle | _Timer]
+        self._scheduled: list[_Timer]
+        self._timer_cancelled_count: int
+        self._stopping: bool
 
     def time(self) -> float:
         """Virtual seconds since the beginning."""
@@ -54,12 +57,13 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         self, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None
     ) -> asyncio.Handle:
         """See the base class."""
+        self._check_closed()  # type: ignore[attr-defined]  # typeshed does not know it
         if context is None:  # an empty one is false
             context = contextvars.copy_context()
-        host = context.get(HOST)
-        if host is None:
-            return super().call_soon(callback, *args, context=context)
-        return super().call_soon(host.run, callback, args, context=context)
+        handle = _Handle(callback, args, self, context)
+        handle.host = context.get(HOST)
+        self._ready.append(handle)
+        return handle
 
     def call_at(  # type: ignore[override]  # typeshed ties the arguments to the callback
         self,
@@ -69,12 +73,48 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         context: contextvars.Context | None = None,
     ) -> asyncio.TimerHandle:
         """See the base class."""
+        self._check_closed()  # type: ignore[attr-defined]  # typeshed does not know it
         if context is None:  # an empty one is false
             context = contextvars.copy_context()
-        host = context.get(HOST)
-        if host is None:
-            return super().call_at(when, callback, *args, context=context)
-        return super().call_at(when, host.run, callback, args, context=context)
+        timer = _Timer(when, callback, args, self, context)
+        timer.host = context.get(HOST)
+        heappush(self._scheduled, timer)
+        timer._scheduled = True  # type: ignore[attr-defined]  # noqa: SLF001  # its cancellation is counted by it
+        return timer
+
+    def _run_once(self) -> None:
+        """Run what is ready; if nothing is, jump to the time of the next timer.
+
+        In place of that of the base class, which waits at a selector, and knows nothing of hosts.
+        """
+        ready, scheduled = self._ready, self._scheduled
+        while scheduled and scheduled[0].cancelled():
+            heappop(scheduled)._scheduled = False  # type: ignore[attr-defined]  # noqa: SLF001  # as above
+            self._timer_cancelled_count -= 1
+        if not ready and not self._stopping:
+            if not scheduled:
+                raise SimulationError("nothing will ever happen: everybody waits, and no timer is set")
+            self.nanoseconds = max(self.nanoseconds, round(scheduled[0].when() * _NANO))
+        # The last digit of a time may be lost where seconds are told as floats.
+        due = (self.nanoseconds + 1) / _NANO
+        while scheduled and scheduled[0].when() < due:
+            timer = heappop(scheduled)
+            timer._scheduled = False  # type: ignore[attr-defined]  # noqa: SLF001  # as above
+            if timer.cancelled():
+                self._timer_cancelled_count -= 1
+            else:
+                ready.append(timer)
+        for _ in range(len(ready)):
+            handle = ready.popleft()
+            if handle.cancelled():
+                continue
+            host = handle.host
+            if host is None or not host.keeps(handle):
+                handle._run()  # noqa: SLF001  # as the base class does
+
+    def resume(self, host: Host) -> None:
+        """Have a host that was paused go on: what it has kept runs, in its order."""
+        self._ready.extend(host.resume(self.time()))
 
     def create_task(  # type: ignore[override]  # typeshed ties the arguments to the callback
         self,
@@ -90,6 +130,10 @@ class SimulatedLoop(asyncio.BaseEventLoop):
             host.tasks[task] = None
             task.add_done_callback(host.forget)
         return task
+
+    def start_on(self, host: Host, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        """Begin something on a host, for somebody who waits for it."""
+        return asyncio.Task(work, loop=self, context=host.context())
 
     def abandon(self) -> None:
         """What has not ended will never go on: it is cancelled where it stands, and nobody is warned of it."""
@@ -126,9 +170,6 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         To end it in a task would be another run each time: when garbage is collected is not up to the seed.
         """
         self._asyncgens.discard(agen)  # type: ignore[attr-defined]  # typeshed does not know it
-
-    def _process_events(self, event_list: object) -> None:
-        """There are none."""
 
     def _write_to_self(self) -> None:
         """Nobody has to be woken."""

@@ -96,25 +96,30 @@ class SimulatedCollector(Collector):
             raise UnavailableError(f"collector '{host.host_id}' has crashed")
         outcome: asyncio.Future[T] = self._virtual.create_future()
         host.outcomes[outcome] = None
-        task = self._virtual.create_task(work, context=host.context())
-
-        def ended(task: asyncio.Task[T]) -> None:
-            host.outcomes.pop(outcome, None)
-            if outcome.done():
-                return
-            if task.cancelled():
-                outcome.cancel()
-            elif (error := task.exception()) is not None:
-                outcome.set_exception(error)
-            else:
-                outcome.set_result(task.result())
-
-        task.add_done_callback(ended)
+        task = self._virtual.start_on(host, self._settle(work, outcome))
         try:
             return await outcome
         except asyncio.CancelledError:
             task.cancel()
             raise
+
+    async def _settle(self, work: Coroutine[Any, Any, T], outcome: asyncio.Future[T]) -> None:
+        """Do something on the host, for somebody elsewhere."""
+        try:
+            result = await work
+        except asyncio.CancelledError:
+            outcome.cancel()
+            raise
+        except BaseException as error:
+            if not outcome.done():
+                outcome.set_exception(error)
+            if not isinstance(error, Exception):
+                raise
+        else:
+            if not outcome.done():
+                outcome.set_result(result)
+        finally:
+            self.host.outcomes.pop(outcome, None)
 
     async def dispatch(
         self,

@@ -153,7 +153,7 @@ class Sim:
     def resume(self, collector_id: str) -> None:
         """Let a host that was paused go on."""
         self.trace.fault("resume", collector_id)
-        self._collector(collector_id).host.resume(self._loop)
+        self._loop.resume(self._collector(collector_id).host)
 
     def clock_skew(self, collector_id: str, seconds: float) -> None:
         """Let the time of day of a host jump."""
@@ -228,7 +228,7 @@ class Sim:
         for collector in up:
             collector.host.slowness = 0.0
             if collector.host.is_paused:
-                collector.host.resume(self._loop)
+                self._loop.resume(collector.host)
         until = self._loop.time() + REACHABLE_SECONDS
         while missing := unreachable([collector for collector in up if not collector.host.is_down]):
             if self._loop.time() > until:
