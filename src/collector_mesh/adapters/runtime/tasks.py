@@ -46,7 +46,7 @@ class LoopTasks:
         """See the port."""
         workers = self._workers
         if workers is None:
-            workers = self._workers = Workers(self._running_loop())
+            workers = self._workers = Workers(self._running_loop(), self._context)
         outcome = workers.begin(work)
         if self._sweep is None and isinstance(outcome, StartedJob):
             self._sweep = self._running_loop().call_later(SWEEP_SECONDS, self._look_at_deadlines)
@@ -55,6 +55,10 @@ class LoopTasks:
     def promise(self) -> "asyncio.Future[Any]":
         """See the port."""
         return self._running_loop().create_future()
+
+    def _context(self) -> contextvars.Context:
+        """In which what nobody waits for runs."""
+        return contextvars.Context()
 
     def _running_loop(self) -> asyncio.AbstractEventLoop:
         loop = self._loop
@@ -95,11 +99,7 @@ class LoopTasks:
 
     def start(self, work: Coroutine[Any, Any, None], name: str) -> Task:
         """See the port."""
-        return self.start_in(contextvars.Context(), work, name)
-
-    def start_in(self, context: contextvars.Context, work: Coroutine[Any, Any, None], name: str) -> Task:
-        """As `start`, in a context."""
-        task = asyncio.get_running_loop().create_task(work, name=name, context=context)
+        task = asyncio.get_running_loop().create_task(work, name=name, context=self._context())
         self._background[task] = None
         task.add_done_callback(self._background_ended)
         return _Background(task)

@@ -21,8 +21,13 @@ class Workers:
     A task for each call, which the loop has to start, costs three times as much.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        context: Callable[[], contextvars.Context] = contextvars.Context,
+    ) -> None:
         self._loop = loop
+        self._context = context
         self._free: list[_Worker] = []
         self._jobs: dict[StartedJob[Any], None] = {}
 
@@ -39,7 +44,7 @@ class Workers:
             if not worker.task.cancelling():
                 break
         else:
-            worker = _Worker(loop, free)
+            worker = _Worker(loop, free, self._context())
         context = contextvars.copy_context()
         task, around = worker.task, asyncio.current_task(loop)
         if around is not None:
@@ -187,14 +192,16 @@ class _Worker:
 
     __slots__ = ("_free", "_has_begun", "_is_cancelled", "_job", "_loop", "_waiter", "task")
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, free: "list[_Worker]") -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, free: "list[_Worker]", context: contextvars.Context
+    ) -> None:
         self._loop = loop
         self._free = free
         self._job: StartedJob[Any] | None = None
         self._waiter: asyncio.Future[None] | None = None
         self._has_begun = False
         self._is_cancelled = False
-        self.task = asyncio.Task(self._main(), loop=loop, context=contextvars.Context())
+        self.task = asyncio.Task(self._main(), loop=loop, context=context)
 
     def hand(self, job: StartedJob[Any]) -> None:
         """Have it go on with some work."""

@@ -1,16 +1,17 @@
 """The ports of one simulated host: clock, dice, tasks."""
 
 import asyncio
+import contextvars
 import random
-from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
 
 from collector_mesh.adapters.runtime.tasks import LoopTasks
 from collector_mesh.adapters.simulated.host import Host
 from collector_mesh.adapters.simulated.loop import SimulatedLoop
 from collector_mesh.domain.ports.clock import Alarm, Clock
 from collector_mesh.domain.ports.randomness import Randomness
-from collector_mesh.domain.ports.tasks import Task, Tasks
+from collector_mesh.domain.ports.tasks import Tasks
 
 T = TypeVar("T")
 
@@ -90,9 +91,8 @@ class HostTasks(LoopTasks):
         """See the port."""
         return function()
 
-    def start(self, work: Coroutine[Any, Any, None], name: str) -> Task:
-        """See the port."""
-        return self.start_in(self._host.context(), work, name)
+    def _context(self) -> contextvars.Context:
+        return self._host.context()
 
 
 if TYPE_CHECKING:

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 Line = tuple[int, str, tuple[str, ...]]
 """Virtual nanoseconds, a word, and what it is about."""
 
+_TOGETHER = 128
+"""Lines and frames that are added to the digest at a time, which costs less than one by one."""
+
 
 class Trace:
     """Keeps the last lines, and a digest of all of them.
@@ -24,6 +27,8 @@ class Trace:
     def __init__(self, loop: "SimulatedLoop", *, most: int = 10_000) -> None:
         self._loop = loop
         self._digest = blake2b(digest_size=16)
+        self._waiting: list[object] = []
+        """What is not in the digest yet."""
         self.lines: deque[Line] = deque(maxlen=most)
         self.frames = 0
         self.is_over = False
@@ -42,7 +47,7 @@ class Trace:
             return
         line = (self._loop.nanoseconds, word, about)
         self.lines.append(line)
-        self._digest.update(repr(line).encode())
+        self._take(line)
 
     def frame(self, source: str, sink: str, frame: Frame | None) -> None:
         """A frame was sent."""
@@ -65,9 +70,19 @@ class Trace:
                 frame.cancels,
                 tuple((chunk.number, chunk.of_reply, len(chunk.value)) for chunk in frame.chunks),
             )
-        self._digest.update(f"{nanoseconds} {source} {sink} {said!r}".encode())
+        self._take((nanoseconds, source, sink, said))
+
+    def _take(self, what: object) -> None:
+        self._waiting.append(what)
+        if len(self._waiting) >= _TOGETHER:
+            self._add()
+
+    def _add(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        self._digest.update("".join(map(repr, waiting)).encode())
 
     @property
     def digest(self) -> str:
         """Of every line and frame so far, as 32 hexadecimal digits."""
+        self._add()
         return self._digest.hexdigest()

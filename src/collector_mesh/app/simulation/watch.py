@@ -11,6 +11,7 @@ from collector_mesh.app.simulation.identity import CallWatch
 from collector_mesh.domain.course import says_idempotent
 from collector_mesh.domain.handlers import Method
 from collector_mesh.domain.model.call import Call
+from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.status import Reply
 
 if TYPE_CHECKING:
@@ -28,14 +29,20 @@ class InvariantError(AssertionError):
 class Entry:
     """A call that was made."""
 
+    number: int
     host: Host
-    what: str
+    key: MethodKey
     began: float
     ends_by: float
     said: bool | None
     ran_at: list[str]
     gave: list[bytes]
     is_over: bool = False
+
+    @property
+    def what(self) -> str:
+        """How it is named where something is wrong with it."""
+        return f"call {self.number} of {self.key} at {self.host.host_id}"
 
 
 class Watch:
@@ -67,9 +74,8 @@ class Watch:
         now = self._loop.time()
         number = len(self._calls)
         seconds = (call.deadline - host.now(now)) / host.rate
-        what = f"call {number} of {call.key} at {host.host_id}"
-        self._calls.append(Entry(host, what, now, now + seconds, says_idempotent(call), [], []))
-        self._trace.note("call", host.host_id, str(call.key), str(number))
+        self._calls.append(Entry(number, host, call.key, now, now + seconds, says_idempotent(call), [], []))
+        self._trace.note("call", host.host_id, *call.key, str(number))
         return number
 
     def ended(self, number: int, reply: Reply | None) -> None:
