@@ -5,7 +5,8 @@ import contextvars
 from collections import deque
 from collections.abc import Callable, Coroutine, Generator
 from concurrent.futures import Executor
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
+from itertools import count
 from typing import Any, NoReturn, TypeVar
 
 from collector_mesh.adapters.simulated.host import HOST, Host
@@ -13,6 +14,7 @@ from collector_mesh.adapters.simulated.host import HOST, Host
 T = TypeVar("T")
 
 _NANO = 1_000_000_000
+_MOST_CANCELLED = 1000
 _MOST_WAITS = 100
 """How often something that is abandoned may wait for more."""
 
@@ -45,9 +47,11 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         super().__init__()
         self.nanoseconds = 0
         self._ready: deque[_Handle | _Timer]
-        self._scheduled: list[_Timer]
-        self._timer_cancelled_count: int
         self._stopping: bool
+        self._timers: list[tuple[float, int, _Timer]] = []
+        """A heap; the numbers keep timers of the same time in order, and handles from being compared, which is slow."""
+        self._numbers = count()
+        self._cancelled = 0
 
     def time(self) -> float:
         """Virtual seconds since the beginning."""
@@ -78,32 +82,37 @@ class SimulatedLoop(asyncio.BaseEventLoop):
             context = contextvars.copy_context()
         timer = _Timer(when, callback, args, self, context)
         timer.host = context.get(HOST)
-        heappush(self._scheduled, timer)
-        timer._scheduled = True  # type: ignore[attr-defined]  # noqa: SLF001  # its cancellation is counted by it
+        heappush(self._timers, (when, next(self._numbers), timer))
+        timer._scheduled = True  # type: ignore[attr-defined]  # noqa: SLF001  # its cancellation is told then
         return timer
+
+    def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
+        """Forget timers that were cancelled, once they are most of all."""
+        _ = handle
+        self._cancelled += 1
+        if self._cancelled > _MOST_CANCELLED and 2 * self._cancelled > len(self._timers):
+            self._timers = [entry for entry in self._timers if not entry[2].cancelled()]
+            heapify(self._timers)
+            self._cancelled = 0
 
     def _run_once(self) -> None:
         """Run what is ready; if nothing is, jump to the time of the next timer.
 
         In place of that of the base class, which waits at a selector, and knows nothing of hosts.
         """
-        ready, scheduled = self._ready, self._scheduled
-        while scheduled and scheduled[0].cancelled():
-            heappop(scheduled)._scheduled = False  # type: ignore[attr-defined]  # noqa: SLF001  # as above
-            self._timer_cancelled_count -= 1
+        ready, timers = self._ready, self._timers
+        while timers and timers[0][2].cancelled():
+            heappop(timers)
         if not ready and not self._stopping:
-            if not scheduled:
+            if not timers:
                 raise SimulationError("nothing will ever happen: everybody waits, and no timer is set")
-            self.nanoseconds = max(self.nanoseconds, round(scheduled[0].when() * _NANO))
+            self.nanoseconds = max(self.nanoseconds, round(timers[0][0] * _NANO))
         # The last digit of a time may be lost where seconds are told as floats.
         due = (self.nanoseconds + 1) / _NANO
-        while scheduled and scheduled[0].when() < due:
-            timer = heappop(scheduled)
+        while timers and timers[0][0] < due:
+            timer = heappop(timers)[2]
             timer._scheduled = False  # type: ignore[attr-defined]  # noqa: SLF001  # as above
-            if timer.cancelled():
-                self._timer_cancelled_count -= 1
-            else:
-                ready.append(timer)
+            ready.append(timer)
         for _ in range(len(ready)):
             handle = ready.popleft()
             if handle.cancelled():

@@ -51,9 +51,9 @@ class Trace:
 
     def frame(self, source: str, sink: str, frame: Frame | None) -> None:
         """A frame was sent."""
+        self.frames += 1
         if self.is_over:
             return
-        self.frames += 1
         nanoseconds = self._loop.nanoseconds
         # All that a frame carries, but for the classes around it, whose representation costs most.
         said = None

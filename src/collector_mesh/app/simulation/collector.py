@@ -56,12 +56,14 @@ class SimulatedCollector(Collector):
         loop: SimulatedLoop,
         watch: Watch,
         seed: str,
+        checked: bool,  # noqa: FBT001  # there is one caller
         options: dict[str, Any],
     ) -> None:
         self.host = host
         self._virtual = loop
         self._watch = watch
         self._seed = seed
+        self._checked = checked
         self.wanted: dict[str, None] = {}
         """Ids of those that it keeps connected."""
         observer = TracingObserver(network.trace, watch, options.pop("observer", None))
@@ -79,9 +81,10 @@ class SimulatedCollector(Collector):
         parts.pump.override(providers.Object(SimulatedPump(clock, host)))
         tasks = HostTasks(clock, host, max_threads=settings.max_threads)
         parts.tasks.override(providers.Object(tasks))
-        parts.handlers.override(providers.Object(WatchedHandlers(host, self._watch)))
-        parts.dispatcher.set_provides(WatchedDispatcher)
-        parts.dispatcher.add_kwargs(host=host, watch=self._watch)
+        if self._checked:
+            parts.handlers.override(providers.Object(WatchedHandlers(host, self._watch)))
+            parts.dispatcher.set_provides(WatchedDispatcher)
+            parts.dispatcher.add_kwargs(host=host, watch=self._watch)
         return parts
 
     async def on_host(self, work: Coroutine[Any, Any, T]) -> T:

@@ -41,10 +41,12 @@ Services = Sequence[Service] | Callable[[], Sequence[Service]]
 class Sim:
     """What a scenario is given: its mesh."""
 
-    def __init__(self, loop: SimulatedLoop, seed: int) -> None:
+    def __init__(self, loop: SimulatedLoop, seed: int, *, checked: bool = True) -> None:
         self.seed = seed
+        self._checked = checked
         self._loop = loop
         self.trace = Trace(loop)
+        self.trace.is_over = not checked
         self.network = SimulatedNetwork(loop, f"{seed}/network", self.trace)
         """Latency, loss, bandwidth, partitions."""
         self.watch = Watch(loop, self.trace)
@@ -293,6 +295,7 @@ class Sim:
             self._loop,
             self.watch,
             f"{self.seed}/{collector_id}/{len(self._hosts)}",
+            self._checked,
             {**options, "services": services},
         )
         self._collectors[collector_id] = collector
@@ -336,10 +339,13 @@ class Simulation:
 
     Args:
         seed: decides everything that is left to chance.
+        checked: whether calls are watched, and there is a trace with its digest; without it a run is
+            faster, and breaks no invariant but those at its end.
     """
 
-    def __init__(self, seed: int = 0) -> None:
+    def __init__(self, seed: int = 0, *, checked: bool = True) -> None:
         self.seed = seed
+        self._checked = checked
         self.last_lines: Sequence[Line] = ()
         """The end of the trace of the last run, also of one that has failed."""
         self.last_run: Sim | None = None
@@ -354,7 +360,7 @@ class Simulation:
             InvariantError: something has happened that must not happen.
         """
         loop = SimulatedLoop()
-        sim = self.last_run = Sim(loop, self.seed)
+        sim = self.last_run = Sim(loop, self.seed, checked=self._checked)
         thresholds = gc.get_threshold()
         # The objects of a mesh live as long as it does: they need not be looked at all the time.
         gc.set_threshold(100_000, 20, 100)
