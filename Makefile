@@ -12,7 +12,7 @@ BIN := .venv/bin
 READY := .venv/ready
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo test lint types imports unit-coverage tests bench protos protos-check reliability simulate test-oldest \
+.PHONY: help demo test lint types imports unit-coverage tests bench protos protos-check reliability scale simulate test-oldest \
 	test-all-pythons clean
 
 help: ## show this list
@@ -54,6 +54,10 @@ bench: $(READY) ## the figures, each beside its yardstick
 
 reliability: $(READY) ## faults with real processes, and their figures into docs/reliability.md
 	$(BIN)/python -m benchmarks.faults --write
+
+scale: $(READY) ## how meshes of up to 10,000 collectors grow, into docs/scale.md; takes minutes
+	$(BIN)/python $(PIP_INSTALL) --editable '.[docs]'
+	$(BIN)/python -m benchmarks.scale --write
 
 SCENARIOS := $(filter-out __init__ shop,$(basename $(notdir $(wildcard examples/scenarios/*.py))))
 SEEDS ?= 1000

@@ -4,7 +4,7 @@ from collections import deque
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
-from collector_mesh.domain.model.frames import Frame
+from collector_mesh.domain.model.frames import Control, Frame
 
 if TYPE_CHECKING:
     from collector_mesh.adapters.simulated.loop import SimulatedLoop
@@ -31,6 +31,10 @@ class Trace:
         """What is not in the digest yet."""
         self.lines: deque[Line] = deque(maxlen=most)
         self.frames = 0
+        self.advertisements = 0
+        """What collectors have told of themselves, and of others that can be reached through them."""
+        self.advertised_at = 0.0
+        """When the last one was sent, in virtual seconds."""
         self.is_over = False
         """Whether what is told is not taken down anymore: what is left is being cleared away, in no certain order."""
         self.faults: list[Line] = []
@@ -52,6 +56,8 @@ class Trace:
     def frame(self, source: str, sink: str, frame: Frame | None) -> None:
         """A frame was sent."""
         self.frames += 1
+        if frame is not None and frame.control is not None:
+            self._count(frame.control)
         if self.is_over:
             return
         nanoseconds = self._loop.nanoseconds
@@ -71,6 +77,13 @@ class Trace:
                 tuple((chunk.number, chunk.of_reply, len(chunk.value)) for chunk in frame.chunks),
             )
         self._take((nanoseconds, source, sink, said))
+
+    def _count(self, control: Control) -> None:
+        news = sum(part is not None for part in (control.hello, control.greeting, control.catalog))
+        news += len(control.reach)
+        if news:
+            self.advertisements += news
+            self.advertised_at = self._loop.time()
 
     def _take(self, what: object) -> None:
         self._waiting.append(what)

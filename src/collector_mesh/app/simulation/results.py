@@ -15,7 +15,7 @@ class SimulationResult:
         seed: what it was run with.
         digest: of every frame, event, decision and outcome with its virtual time; the same for the same seed.
         trace: the last of these: virtual nanoseconds, a word, and what it is about.
-        stats: counts: `calls`, `frames`, and `outcome_CODE`.
+        stats: counts: `calls`, `frames`, `advertisements` and `outcome_CODE`.
         virtual_seconds: how long it took.
         value: what the scenario has returned.
     """

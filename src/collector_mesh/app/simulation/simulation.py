@@ -378,7 +378,11 @@ class Simulation:
             loop.close()
         if sim.watch.broken:
             raise InvariantError(f"seed {self.seed}: {'; '.join(sim.watch.broken[:5])}")
-        stats = {"calls": sim.watch.calls, "frames": sim.trace.frames}
+        stats = {
+            "calls": sim.watch.calls,
+            "frames": sim.trace.frames,
+            "advertisements": sim.trace.advertisements,
+        }
         stats |= {f"outcome_{code}": count for code, count in sorted(sim.watch.outcomes.items())}
         return SimulationResult(
             self.seed, sim.trace.digest, tuple(sim.trace.lines), stats, loop.time(), value

@@ -1,0 +1,1 @@
+"""How meshes grow, on virtual time: `python -m benchmarks.scale [--write]`."""
