@@ -1,6 +1,6 @@
 """Who can be reached through whom: what peers tell, and what this collector tells its peers."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from collector_mesh.domain.connection import Connection
 from collector_mesh.domain.link.engine import LinkEngine
@@ -17,6 +17,46 @@ MAX_KNOWN = 65_536
 """Most collectors that one peer may tell of."""
 
 _MAX_PATH = 16
+
+
+class _Heard:
+    """What one peer tells of others: by collector, and by method."""
+
+    def __init__(self) -> None:
+        self.reaches: dict[str, Reach] = {}
+        self.methods: dict[MethodKey, dict[str, tuple[int, MethodInfo]]] = {}
+        """Who has a method, after how many hops."""
+
+    def put(self, reach: Reach) -> list[MethodKey]:
+        """Take down a piece of news; gives the methods for which something may be different now."""
+        changed = self.drop(reach.collector_id)
+        self.reaches[reach.collector_id] = reach
+        for method in reach.methods:
+            self.methods.setdefault(method.key, {})[reach.collector_id] = len(reach.path), method
+            changed.append(method.key)
+        return changed
+
+    def drop(self, target: str) -> list[MethodKey]:
+        """Forget a collector; gives the methods that it had."""
+        reach = self.reaches.pop(target, None)
+        if reach is None:
+            return []
+        for method in reach.methods:
+            ways = self.methods[method.key]
+            ways.pop(target, None)
+            if not ways:
+                del self.methods[method.key]
+        return [method.key for method in reach.methods]
+
+    def onward(self, key: MethodKey) -> Onward | None:
+        """What the peer passes calls for a method on to, None if it does not."""
+        ways = self.methods.get(key)
+        if not ways:
+            return None
+        targets = tuple(sorted(ways))
+        first = ways[targets[0]][1]
+        info = MethodInfo(key, first.kind, all(method.idempotent for _, method in ways.values()))
+        return Onward(info, min(hops for hops, _ in ways.values()), targets)
 
 
 class Reachability:
@@ -38,9 +78,10 @@ class Reachability:
         self._topology = topology
         self._policies = policies
         self._relays = policies.default.relays or any(policy.relays for policy in policies.overrides.values())
-        self._heard: dict[LinkEngine, dict[str, Reach]] = {}
+        self._heard: dict[LinkEngine, _Heard] = {}
+        self._tellers: dict[str, dict[LinkEngine, Reach]] = {}
+        """The same by collector: who tells of it, which is asked for every peer that is told of it."""
         self._told: dict[LinkEngine, dict[str, Reach]] = {}
-        self._onward: dict[str, tuple[Onward, ...]] = {}
 
     # ---- what happens --------------------------------------------------------------------------------
 
@@ -50,20 +91,24 @@ class Reachability:
         Raises:
             ProtocolError: it makes no sense.
         """
-        known = self._heard.setdefault(engine, {})
-        targets = []
+        known = self._heard.setdefault(engine, _Heard())
+        targets: list[str] = []
+        changed: list[MethodKey] = []
         for reach in news:
             self._check(engine, reach)
             targets.append(reach.collector_id)
             if reach.is_gone or not self._is_of_use(reach):
-                known.pop(reach.collector_id, None)
+                if reach.collector_id in known.reaches:
+                    changed += known.drop(reach.collector_id)
+                    self._forget(engine, reach.collector_id)
             else:
-                known[reach.collector_id] = reach
-        if len(known) > MAX_KNOWN:
+                changed += known.put(reach)
+                self._tellers.setdefault(reach.collector_id, {})[engine] = reach
+        if len(known.reaches) > MAX_KNOWN:
             raise ProtocolError(f"more than {MAX_KNOWN} collectors that can be reached")
         connection = self._current(engine)
         if connection is not None:
-            self._offer(connection)
+            self._offer(connection, changed)
             self._spread(targets)
 
     def changed(self, peer_id: str) -> None:
@@ -72,7 +117,7 @@ class Reachability:
         targets = [peer_id]
         for engine, known in self._heard.items():
             if engine.peer_id == peer_id:
-                targets += known
+                targets += known.reaches
         if connection is not None:
             self._offer(connection)
             self._tell(connection, self._all_targets())
@@ -87,12 +132,19 @@ class Reachability:
     def ended(self, engine: LinkEngine) -> None:
         """A link has ended."""
         self._told.pop(engine, None)
-        known = self._heard.pop(engine, {})
+        heard = self._heard.pop(engine, None)
+        known = list(heard.reaches) if heard is not None else []
+        for target in known:
+            self._forget(engine, target)
         peer_id = engine.peer_id
-        if self._topology.get(peer_id) is None:
-            self._onward.pop(peer_id, None)
         self._spread([peer_id, *known])
         self.changed(peer_id)
+
+    def _forget(self, engine: LinkEngine, target: str) -> None:
+        tellers = self._tellers[target]
+        del tellers[engine]
+        if not tellers:
+            del self._tellers[target]
 
     # ---- what peers tell -----------------------------------------------------------------------------
 
@@ -117,26 +169,21 @@ class Reachability:
         own_id = self._collector_id
         return reach.collector_id != own_id and own_id not in reach.path and len(reach.path) <= MAX_HOPS
 
-    def _offer(self, connection: Connection) -> None:
-        """Have the router know what a peer can pass on."""
-        onward = tuple(self._passed_on_by(connection)) if _is_usable(connection) else ()
-        if onward != self._onward.get(connection.peer_id, ()):
-            self._onward[connection.peer_id] = onward
-            self._topology.passes_on(connection.peer_id, onward)
-
-    def _passed_on_by(self, connection: Connection) -> Iterator[Onward]:
-        known = self._heard_from(connection)
-        shared = connection.shared_namespaces
-        found: dict[MethodKey, list[tuple[Reach, MethodInfo]]] = {}
-        for target in sorted(known):
-            for method in known[target].methods:
-                if method.key.namespace in shared:
-                    found.setdefault(method.key, []).append((known[target], method))
-        for key in sorted(found):
-            ways = found[key]
-            info = MethodInfo(key, ways[0][1].kind, all(method.idempotent for _, method in ways))
-            hops = min(len(reach.path) for reach, _ in ways)
-            yield Onward(info, hops, tuple(reach.collector_id for reach, _ in ways))
+    def _offer(self, connection: Connection, keys: Iterable[MethodKey] | None = None) -> None:
+        """Have the router know what a peer can pass on, of some methods or of all."""
+        told = self._topology.passed_on(connection.peer_id)
+        heard = self._heard_from(connection) if _is_usable(connection) else None
+        if keys is None:
+            keys = [*told, *(heard.methods if heard is not None else ())]
+        changed: dict[MethodKey, Onward | None] = {}
+        for key in dict.fromkeys(keys):
+            onward = None
+            if heard is not None and key.namespace in connection.shared_namespaces:
+                onward = heard.onward(key)
+            if onward != told.get(key):
+                changed[key] = onward
+        if changed:
+            self._topology.passes_on(connection.peer_id, changed)
 
     # ---- what this collector tells -------------------------------------------------------------------
 
@@ -145,7 +192,7 @@ class Reachability:
             return []
         targets = dict.fromkeys(connection.peer_id for connection in self._topology)
         for known in self._heard.values():
-            targets.update(dict.fromkeys(known))
+            targets.update(dict.fromkeys(known.reaches))
         return list(targets)
 
     def _spread(self, targets: Iterable[str]) -> None:
@@ -189,10 +236,11 @@ class Reachability:
         if direct is not None and direct.engine is not None and _is_usable(direct):
             ways.append((0, (), direct.methods or (), direct))
         else:
-            for connection in self._topology:
-                reach = self._heard_from(connection).get(target) if _is_usable(connection) else None
+            for engine, reach in self._tellers.get(target, {}).items():
+                connection = self._current(engine)
                 if (
-                    reach is not None
+                    connection is not None
+                    and _is_usable(connection)
                     and connection is not listener
                     and listener.peer_id not in reach.path
                     and len(reach.path) < MAX_HOPS
@@ -208,9 +256,8 @@ class Reachability:
                 return Reach(target, (self._collector_id, *path), told)
         return None
 
-    def _heard_from(self, connection: Connection) -> dict[str, Reach]:
-        engine = connection.engine
-        return self._heard.get(engine, {}) if engine is not None else {}
+    def _heard_from(self, connection: Connection) -> _Heard | None:
+        return self._heard.get(connection.engine) if connection.engine is not None else None
 
     def _current(self, engine: LinkEngine) -> Connection | None:
         connection = self._topology.get(engine.peer_id)

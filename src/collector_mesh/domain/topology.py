@@ -1,7 +1,7 @@
 """Who is connected, and who could take a call."""
 
 from collections import deque
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterator, Mapping
 from typing import Any
 
 from collector_mesh.domain.candidates import Candidate, Pool, Standings, median
@@ -35,7 +35,7 @@ class Topology:
         self._having: dict[MethodKey, Pool] = {}
         self._silent: dict[str, Pool] = {}
         self._onward: dict[MethodKey, Pool] = {}
-        self._passed_on: dict[str, tuple[Onward, ...]] = {}
+        self._passed_on: dict[str, dict[MethodKey, Onward]] = {}
         self._lacks: dict[MethodKey, dict[str, float]] = {}
         self._lacks_until: deque[tuple[float, MethodKey, str]] = deque()
         self.standings = Standings(self.policies, self._has_turned)
@@ -112,16 +112,31 @@ class Topology:
             if was_suspect and state == "live":
                 self._has_come_back(connection, now)
 
-    def passes_on(self, peer_id: str, methods: Iterable[Onward]) -> None:
-        """Take down which methods a connected peer can pass calls on to."""
+    def passes_on(self, peer_id: str, changed: Mapping[MethodKey, Onward | None]) -> None:
+        """Take down which methods a connected peer can now pass calls on to, or, where it says None, cannot anymore."""
         connection = self._connections.get(peer_id)
         if connection is None:
             return
-        self._take_out(connection)
-        self._passed_on[peer_id] = tuple(methods)
-        self._index(connection)
+        passed_on = self._passed_on.setdefault(peer_id, {})
+        own = {info.key for info in connection.methods or ()}
+        for key, onward in changed.items():
+            is_indexed = (
+                connection.methods is not None
+                and key.namespace in connection.shared_namespaces
+                and key not in own
+            )
+            if passed_on.pop(key, None) is not None and is_indexed:
+                self._take_from(self._onward, key, peer_id)
+            if onward is not None:
+                passed_on[key] = onward
+                if is_indexed:
+                    self._put_into(self._onward, key, connection, onward.info, onward.hops)
         self.has_news(peer_id)
         self.changes += 1
+
+    def passed_on(self, peer_id: str) -> Mapping[MethodKey, Onward]:
+        """Which methods a peer can pass calls on to; a live view."""
+        return self._passed_on.get(peer_id, {})
 
     def shares(self, peer_id: str, namespace: str) -> bool:
         """Whether a peer is connected and shares a namespace."""
@@ -150,34 +165,46 @@ class Topology:
         pool = self._onward.get(key)
         best: Candidate | None = None
         for candidate in pool.members if pool is not None else ():
-            reached = any(
-                target in onward.targets and onward.info.key == key
-                for onward in self._passed_on.get(candidate.peer_id, ())
-            )
+            onward = self._passed_on[candidate.peer_id][key]
+            reached = target in onward.targets
             if reached and candidate.connection.is_up and (best is None or candidate.hops < best.hops):
                 best = candidate
         return best
 
     def _index(self, connection: Connection) -> None:
         for pools, key, info, hops in self._places(connection):
-            pool = pools.get(key)
-            namespace = key if info is None else key.namespace
-            if pool is None:
-                policy = self.policies.of_namespace(namespace) if info is None else self.policies.of(key)
-                pool = pools[key] = Pool(key, policy)
-            standing = self.standings.of(
-                connection.peer_id, namespace, pool.members, max(connection.since, connection.last_news)
-            )
-            standing.peer_is(well=connection.state == "live")
-            is_idempotent = info is not None and info.idempotent
-            pool.add(Candidate(connection, standing, is_idempotent=is_idempotent, hops=hops))
+            self._put_into(pools, key, connection, info, hops)
+
+    def _put_into(
+        self,
+        pools: dict[Any, Pool],
+        key: Any,
+        connection: Connection,
+        info: MethodInfo | None,
+        hops: int,
+    ) -> None:
+        pool = pools.get(key)
+        namespace = key if info is None else key.namespace
+        if pool is None:
+            policy = self.policies.of_namespace(namespace) if info is None else self.policies.of(key)
+            pool = pools[key] = Pool(key, policy)
+        standing = self.standings.of(
+            connection.peer_id, namespace, pool.members, max(connection.since, connection.last_news)
+        )
+        standing.peer_is(well=connection.state == "live")
+        is_idempotent = info is not None and info.idempotent
+        pool.add(Candidate(connection, standing, is_idempotent=is_idempotent, hops=hops))
 
     def _take_out(self, connection: Connection) -> None:
         for pools, key, _, _ in self._places(connection):
-            pool = pools[key]
-            pool.remove(connection.peer_id)
-            if not pool.members:
-                del pools[key]
+            self._take_from(pools, key, connection.peer_id)
+
+    @staticmethod
+    def _take_from(pools: dict[Any, Pool], key: Any, peer_id: str) -> None:
+        pool = pools[key]
+        pool.remove(peer_id)
+        if not pool.members:
+            del pools[key]
 
     def _places(
         self, connection: Connection
@@ -192,8 +219,7 @@ class Topology:
         for key, info in own.items():
             if key.namespace in shared:
                 yield self._having, key, info, 0
-        for onward in self._passed_on.get(connection.peer_id, ()):
-            key = onward.info.key
+        for key, onward in self._passed_on.get(connection.peer_id, {}).items():
             if key.namespace in shared and key not in own:
                 yield self._onward, key, onward.info, onward.hops
 
