@@ -1,7 +1,7 @@
 from math import ceil, inf
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from collector_mesh.domain.policies.history import History
@@ -13,6 +13,7 @@ def test_a_histogram_without_anything_in_it_knows_nothing() -> None:
 
 
 @given(st.lists(st.floats(1e-5, 100.0), min_size=1, max_size=200), st.sampled_from([0.5, 0.9, 0.99, 1.0]))
+@example([1.0] * 9 + [2.0], 0.9)
 def test_a_quantile_is_never_too_small_and_at_most_a_quarter_too_large(
     durations: list[float], share: float
 ) -> None:
