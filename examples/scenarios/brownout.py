@@ -2,7 +2,7 @@
 
 import random
 
-from examples.scenarios.shop import Customers, all_is_well, orders
+from examples.scenarios.shop import Customers, all_is_well, front_of
 
 from collector_mesh.simulation import Sim
 
@@ -10,10 +10,7 @@ from collector_mesh.simulation import Sim
 async def scenario(sim: Sim) -> None:
     """Calls go on being tried, and all is well soon after the shops are fast again."""
     shops = ["shop-1", "shop-2"]
-    for shop in shops:
-        sim.collector(shop, services=orders)
-    front = sim.collector("front", namespaces=["orders"], peers=shops)
-    await sim.settled()
+    front = await front_of(sim, shops)
     customers = Customers(sim, [front], timeout=0.5)
     customers.come(10, until=sim.now + 8)
     await sim.sleep(1)

@@ -2,7 +2,7 @@
 
 import random
 
-from examples.scenarios.shop import Customers, all_is_well, orders
+from examples.scenarios.shop import Customers, all_is_well, front_of
 
 from collector_mesh.simulation import Sim
 
@@ -10,10 +10,7 @@ from collector_mesh.simulation import Sim
 async def scenario(sim: Sim) -> None:
     """Most calls succeed all the same, and all of them once it has come to rest."""
     shops = ["shop-1", "shop-2", "shop-3"]
-    for shop in shops:
-        sim.collector(shop, services=lambda: orders(0.05))
-    front = sim.collector("front", namespaces=["orders"], peers=shops)
-    await sim.settled()
+    front = await front_of(sim, shops, seconds=0.05)
     customers = Customers(sim, [front])
     customers.come(3, until=sim.now + 15)
     for _ in range(4):

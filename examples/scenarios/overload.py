@@ -1,6 +1,6 @@
 """More customers than the shop can serve: what is refused is refused at once, and retries stay few."""
 
-from examples.scenarios.shop import Customers, all_is_well, orders
+from examples.scenarios.shop import Customers, all_is_well, front_of
 
 from collector_mesh import Settings
 from collector_mesh.simulation import Sim
@@ -8,12 +8,8 @@ from collector_mesh.simulation import Sim
 
 async def scenario(sim: Sim) -> None:
     """Retries are at most what the budget gives, and all is well when the crowd has gone."""
-    narrow = Settings(max_running=4)
     shops = ["shop-1", "shop-2"]
-    for shop in shops:
-        sim.collector(shop, services=lambda: orders(0.1), settings=narrow)
-    front = sim.collector("front", namespaces=["orders"], peers=shops)
-    await sim.settled()
+    front = await front_of(sim, shops, seconds=0.1, settings=Settings(max_running=4))
     seconds = 4.0
     customers = Customers(sim, [front])
     customers.come(40, until=sim.now + seconds, pause=0.1)

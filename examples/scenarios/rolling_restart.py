@@ -1,6 +1,6 @@
 """Every replica is stopped and started again in its turn, and no customer notices."""
 
-from examples.scenarios.shop import Customers, all_is_well, orders
+from examples.scenarios.shop import Customers, all_is_well, front_of
 
 from collector_mesh.simulation import Sim
 
@@ -8,10 +8,7 @@ from collector_mesh.simulation import Sim
 async def scenario(sim: Sim) -> None:
     """No call may fail: who is stopped says so first, and ends what it has begun."""
     shops = ["shop-1", "shop-2", "shop-3"]
-    for shop in shops:
-        sim.collector(shop, services=lambda: orders(0.05))
-    front = sim.collector("front", namespaces=["orders"], peers=shops)
-    await sim.settled()
+    front = await front_of(sim, shops, seconds=0.05)
     sim.network.latency("front", "*", median=0.005, p99=0.02)
     customers = Customers(sim, [front])
     customers.come(4, until=sim.now + 6, pause=0.1)

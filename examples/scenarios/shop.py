@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 from collector_mesh import CallContext, Collector, Payload, Service
 from collector_mesh.simulation import Sim
@@ -28,6 +29,15 @@ def orders(seconds: float = 0.005) -> list[Service]:
         return Payload("order", request.value + b" at " + context.collector_id.encode())
 
     return [service]
+
+
+async def front_of(sim: Sim, shops: Sequence[str], *, seconds: float = 0.005, **options: Any) -> Collector:
+    """A front that is connected to shops, all of them new; the options are those of the shops."""
+    for shop in shops:
+        sim.collector(shop, services=lambda: orders(seconds), **options)
+    front = sim.collector("front", namespaces=[NAMESPACE], peers=shops)
+    await sim.settled()
+    return front
 
 
 class Customers:

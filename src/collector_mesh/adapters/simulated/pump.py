@@ -4,7 +4,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from collector_mesh.adapters.simulated.host import Host
-from collector_mesh.adapters.simulated.network import SimulatedStream
+from collector_mesh.adapters.simulated.streams import SimulatedStream
 from collector_mesh.domain.model.frames import Frame
 from collector_mesh.domain.ports.clock import Clock
 from collector_mesh.domain.ports.frame_stream import FrameStream, Machine, Pump

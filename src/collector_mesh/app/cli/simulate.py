@@ -18,7 +18,7 @@ from collector_mesh.app.cli.objects import load
 
 if TYPE_CHECKING:
     from collector_mesh.app.simulation.results import SimulationResult
-    from collector_mesh.app.simulation.simulation import Scenario, Simulation
+    from collector_mesh.app.simulation.simulation import Scenario, Sim
 
 _LAST_LINES = 12
 _MOST_TOLD = 20
@@ -85,8 +85,8 @@ def _scenario(reference: str) -> "Scenario":
 
 def _run_once(
     scenario: "Scenario", seed: int, arguments: argparse.Namespace
-) -> "tuple[Simulation, SimulationResult | None, str]":
-    """Run one seed, and write the report if one is wanted; gives why it fails, empty if it does not."""
+) -> "tuple[Sim, SimulationResult | None, str]":
+    """Run one seed, and write the report if one is wanted; gives the run and why it fails, empty if it does not."""
     from collector_mesh.app.simulation.report import page
     from collector_mesh.app.simulation.simulation import Simulation
 
@@ -95,22 +95,22 @@ def _run_once(
         result = simulation.run(scenario, until=arguments.until)
     except Exception as error:  # noqa: BLE001  # whatever a scenario raises is what the user looks for
         failure = f"{type(error).__name__}: {error}"
-    if arguments.report is not None and simulation.last_run is not None:
+    run = simulation.last_run
+    assert run is not None  # for the type checker: there was one
+    if arguments.report is not None:
         try:
-            Path(arguments.report).write_text(
-                page(simulation.last_run, arguments.scenario, failure), encoding="utf-8"
-            )
+            Path(arguments.report).write_text(page(run, arguments.scenario, failure), encoding="utf-8")
         except OSError as error:
             raise CommandError(f"cannot write {arguments.report}: {error.strerror}") from error
-    return simulation, result, failure
+    return run, result, failure
 
 
 def _replay(scenario: "Scenario", seed: int, arguments: argparse.Namespace) -> int:
-    simulation, result, failure = _run_once(scenario, seed, arguments)
+    run, result, failure = _run_once(scenario, seed, arguments)
     if result is None:
         print(f"seed {seed} fails: {failure}")
         print("the last events before:")
-        for nanoseconds, word, about in simulation.last_lines[-_LAST_LINES:]:
+        for nanoseconds, word, about in list(run.trace.lines)[-_LAST_LINES:]:
             print(f"  {nanoseconds / 1e9:12.6f}  {word}  {' '.join(about)}")
         return EXIT_FAILED
     counts = ", ".join(f"{count} {name}" for name, count in result.stats.items())

@@ -10,7 +10,7 @@ from typing import Any
 from collector_mesh.adapters.simulated.host import Host
 from collector_mesh.adapters.simulated.loop import SimulatedLoop, SimulationError
 from collector_mesh.adapters.simulated.network import SimulatedNetwork
-from collector_mesh.adapters.simulated.trace import Line, Trace
+from collector_mesh.adapters.simulated.trace import Trace
 from collector_mesh.app.collector import Collector
 from collector_mesh.app.service import Service
 from collector_mesh.app.settings import Settings
@@ -346,10 +346,8 @@ class Simulation:
     def __init__(self, seed: int = 0, *, checked: bool = True) -> None:
         self.seed = seed
         self._checked = checked
-        self.last_lines: Sequence[Line] = ()
-        """The end of the trace of the last run, also of one that has failed."""
         self.last_run: Sim | None = None
-        """The last run, for a report."""
+        """The last run, also one that has failed, with its trace."""
 
     def run(self, scenario: Scenario, *, until: float = 3600.0) -> SimulationResult:
         """Run a scenario, and then the quiet phase of at most 60 virtual seconds.
@@ -370,7 +368,6 @@ class Simulation:
                 try:
                     value = loop.run_until_complete(self._run(sim, scenario, until))
                 finally:
-                    self.last_lines = tuple(sim.trace.lines)
                     sim.abandon()
                     loop.abandon()
         finally:

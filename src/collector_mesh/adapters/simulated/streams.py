@@ -1,0 +1,171 @@
+"""Streams between simulated hosts: reliable and ordered, as TCP is, and delayed, held or broken as it is."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
+
+from collector_mesh.adapters.simulated.host import Host
+from collector_mesh.adapters.simulated.trace import Trace
+from collector_mesh.domain.model.frames import Frame
+from collector_mesh.domain.ports.frame_stream import FrameStream, StreamBrokenError
+
+RETRANSMIT_SECONDS = 0.2
+"""The first time-out of TCP; each next one is twice as long (Linux: TCP_RTO_MIN)."""
+
+GIVE_UP_SECONDS = 15.0
+"""So long nothing is acknowledged, and the connection breaks."""
+
+
+class Carrier(Protocol):
+    """What streams go over: the network."""
+
+    loop: asyncio.AbstractEventLoop
+    trace: Trace
+
+    def is_cut(self, source: Host, sink: Host) -> bool:
+        """Whether nothing passes from one host to another."""
+        ...
+
+    def draw_delay(self, source: Host, sink: Host, frame: Frame | None) -> float:
+        """How long a frame takes, in seconds, with all its retransmissions."""
+        ...
+
+    def forget(self, stream: "SimulatedStream") -> None:
+        """A stream was closed."""
+        ...
+
+
+class Flow:
+    """One direction of one stream: reliable and ordered, as TCP is."""
+
+    def __init__(self, network: Carrier, source: Host, sink: Host) -> None:
+        self.network = network
+        self.source = source
+        self.sink = sink
+        self.end: SimulatedStream | None = None
+        """Where it comes out, once there is somebody."""
+        self.is_broken = False
+        self._last_arrival = 0.0
+        self._held: deque[tuple[float, Frame | None]] = deque()
+
+    def send(self, frame: Frame | None) -> None:
+        """Carry a frame, or the end of the stream."""
+        network = self.network
+        if self.is_broken or self.source.is_down:
+            return
+        now = network.loop.time()
+        network.trace.frame(self.source.host_id, self.sink.host_id, frame)
+        if self._held or network.is_cut(self.source, self.sink):
+            self._hold(frame, now)
+            return
+        delay = network.draw_delay(self.source, self.sink, frame)
+        if delay > GIVE_UP_SECONDS:
+            network.loop.call_at(now + GIVE_UP_SECONDS, self.break_off)
+            return
+        self._last_arrival = max(self._last_arrival, now + delay)
+        network.loop.call_at(self._last_arrival, self._arrive, frame, context=self.sink.context())
+
+    def heal(self) -> None:
+        """What was held is sent again at the next time-out of TCP."""
+        if self._held and not self.network.is_cut(self.source, self.sink):
+            held, self._held = self._held, deque()
+            first, now = held[0][0], self.network.loop.time()
+            due, pause = first, RETRANSMIT_SECONDS
+            while due < now:
+                due += pause
+                pause *= 2
+            self._last_arrival = max(self._last_arrival, due)
+            for _, frame in held:
+                self.send(frame)
+
+    def break_off(self) -> None:
+        """The sender gives up: nothing arrives anymore, and it is told."""
+        if not self.is_broken and self.end is not None and self.end.other is not None:
+            self.end.other.broken(f"{self.sink.host_id} does not answer: the connection timed out")
+
+    def _hold(self, frame: Frame | None, now: float) -> None:
+        self._held.append((now, frame))
+        self.network.loop.call_at(now + GIVE_UP_SECONDS, self._look, now)
+
+    def _look(self, since: float) -> None:
+        if self._held and self._held[0][0] <= since:
+            self.break_off()
+
+    def _arrive(self, frame: Frame | None) -> None:
+        if self.is_broken or self.end is None:
+            return
+        if self.network.is_cut(self.source, self.sink):
+            self._hold(frame, self.network.loop.time())
+        elif frame is None:
+            self.end.broken("the other side has ended the stream")
+        else:
+            self.end.take(frame)
+
+
+class SimulatedStream:
+    """One end of a stream."""
+
+    identity: str | None = None
+
+    def __init__(self, address: str, out: Flow) -> None:
+        self.address = address
+        self.other: SimulatedStream | None = None
+        self._out = out
+        self._on_frame: Callable[[Frame], None] | None = None
+        self._on_lost: Callable[[str], None] | None = None
+        self._early: list[Frame] = []
+        self._reason = ""
+
+    def attach(self, on_frame: Callable[[Frame], None], on_lost: Callable[[str], None]) -> None:
+        """Have somebody told of what comes."""
+        self._on_frame, self._on_lost = on_frame, on_lost
+        early, self._early = self._early, []
+        for frame in early:
+            on_frame(frame)
+        if self._reason:
+            on_lost(self._reason)
+
+    def send(self, frame: Frame) -> None:
+        """Write a frame."""
+        self._out.send(frame)
+
+    def take(self, frame: Frame) -> None:
+        """A frame has come."""
+        if self._reason:
+            return
+        if self._on_frame is None:
+            self._early.append(frame)
+        else:
+            self._on_frame(frame)
+
+    def broken(self, reason: str) -> None:
+        """Nothing comes anymore, and nothing that is written arrives."""
+        if not self._reason:
+            self._reason = reason
+            self._out.is_broken = True
+            if self._on_lost is not None:
+                self._on_lost(reason)
+
+    def close(self) -> None:
+        """End it: what was written before still arrives."""
+        if not self._reason:
+            self._out.send(None)
+            self._reason = "closed"
+        self._out.network.forget(self)
+
+    async def read(self) -> Frame | None:
+        """Only a simulated pump moves frames here."""
+        raise StreamBrokenError("a simulated stream is read by a simulated pump")
+
+    async def write(self, frame: Frame) -> None:
+        """See the port."""
+        self.send(frame)
+
+    async def aclose(self) -> None:
+        """See the port."""
+        self.close()
+
+
+if TYPE_CHECKING:
+    _fits: type[FrameStream] = SimulatedStream
