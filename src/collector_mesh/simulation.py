@@ -7,12 +7,13 @@ from collector_mesh._door import door
 if TYPE_CHECKING:
     from collector_mesh.adapters.simulated.loop import SimulationError
     from collector_mesh.app.simulation.results import SimulationResult
-    from collector_mesh.app.simulation.simulation import Sim, Simulation
+    from collector_mesh.app.simulation.sim import Sim
+    from collector_mesh.app.simulation.simulation import Simulation
     from collector_mesh.app.simulation.watch import InvariantError
 
 _HOMES = {
     "InvariantError": "collector_mesh.app.simulation.watch",
-    "Sim": "collector_mesh.app.simulation.simulation",
+    "Sim": "collector_mesh.app.simulation.sim",
     "Simulation": "collector_mesh.app.simulation.simulation",
     "SimulationError": "collector_mesh.adapters.simulated.loop",
     "SimulationResult": "collector_mesh.app.simulation.results",

@@ -18,7 +18,8 @@ from collector_mesh.app.cli.objects import load
 
 if TYPE_CHECKING:
     from collector_mesh.app.simulation.results import SimulationResult
-    from collector_mesh.app.simulation.simulation import Scenario, Sim
+    from collector_mesh.app.simulation.sim import Sim
+    from collector_mesh.app.simulation.simulation import Scenario
 
 _LAST_LINES = 12
 _MOST_TOLD = 20

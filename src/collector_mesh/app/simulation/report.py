@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collector_mesh.adapters.simulated.trace import Line
-    from collector_mesh.app.simulation.simulation import Sim
+    from collector_mesh.app.simulation.sim import Sim
 
 _WIDTH, _LEFT, _BINS = 960, 150, 80
 _PLOT = _WIDTH - _LEFT - 10

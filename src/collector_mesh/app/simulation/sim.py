@@ -1,0 +1,331 @@
+"""What a scenario is given: its mesh, and what it can do to it."""
+
+import asyncio
+import math
+import random
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from collector_mesh.adapters.simulated.host import Host
+from collector_mesh.adapters.simulated.loop import SimulatedLoop, SimulationError
+from collector_mesh.adapters.simulated.network import SimulatedNetwork
+from collector_mesh.adapters.simulated.trace import Trace
+from collector_mesh.app.collector import Collector
+from collector_mesh.app.service import Service
+from collector_mesh.app.settings import Settings
+from collector_mesh.app.simulation.chaos import Chaos, drawn
+from collector_mesh.app.simulation.collector import SimulatedCollector
+from collector_mesh.app.simulation.reach import unreachable
+from collector_mesh.app.simulation.watch import Watch
+from collector_mesh.domain.model.errors import UnavailableError
+
+REACHABLE_SECONDS = 30.0
+"""How long after the end of all faults everything must be reachable."""
+
+_LEFT_SECONDS = 10.0
+"""How long links to those who have gone may be closed in the background."""
+
+_REACH_LOOK_SECONDS = 0.1
+_SETTLE_SECONDS = 60.0
+_LOOK_SECONDS = 0.01
+_STILL_LOOKS = 5
+
+Services = Sequence[Service] | Callable[[], Sequence[Service]]
+
+
+class Sim:
+    """What a scenario is given: its mesh."""
+
+    def __init__(self, loop: SimulatedLoop, seed: int, *, checked: bool = True) -> None:
+        self.seed = seed
+        self._checked = checked
+        self._loop = loop
+        self.trace = Trace(loop)
+        self.trace.is_over = not checked
+        self.network = SimulatedNetwork(loop, f"{seed}/network", self.trace)
+        """Latency, loss, bandwidth, partitions."""
+        self.watch = Watch(loop, self.trace)
+        self._collectors: dict[str, SimulatedCollector] = {}
+        self._made: dict[str, tuple[dict[str, Any], Services, Sequence[Service]]] = {}
+        self._hosts: list[Host] = []
+        self._starting: dict[asyncio.Task[Any], None] = {}
+        self._is_over = False
+        self.down_at_end: list[str] = []
+        """Ids of the collectors that were down when the run ended."""
+        self._chaos: Chaos | None = None
+        self._settings_dice: random.Random | None = None
+
+    def collector(self, collector_id: str, *, services: Services = (), **options: Any) -> Collector:
+        """Start a collector; `peers` are ids. The other options are those of `Collector`.
+
+        Services that hold state are given as a callable, which makes them anew for a fresh restart.
+
+        Raises:
+            ValueError: there is one of that id.
+        """
+        if collector_id in self._collectors:
+            raise ValueError(f"there is a collector {collector_id!r} already")
+        made = services() if callable(services) else services
+        if self._settings_dice is not None and "settings" not in options:
+            options["settings"] = drawn(Settings(), self._settings_dice)
+        self._made[collector_id] = (options, services, made)
+        return self._start(collector_id, options, made)
+
+    def find(self, collector_id: str) -> Collector:
+        """The collector of an id, of its latest start.
+
+        Raises:
+            ValueError: there is none.
+        """
+        return self._collector(collector_id)
+
+    async def sleep(self, seconds: float) -> None:
+        """Let so many virtual seconds pass."""
+        await asyncio.sleep(seconds)
+
+    @property
+    def now(self) -> float:
+        """Virtual seconds since the beginning."""
+        return self._loop.time()
+
+    async def settled(self) -> None:
+        """Wait until every collector has started and is connected to its peers, and no news is under way.
+
+        Raises:
+            SimulationError: that takes over 60 virtual seconds.
+        """
+        until, still, before = self._loop.time() + _SETTLE_SECONDS, 0, -1
+        while still < _STILL_LOOKS:
+            if self._loop.time() > until:
+                raise SimulationError(f"not settled after {_SETTLE_SECONDS:g} s: {self._unsettled()}")
+            await asyncio.sleep(_LOOK_SECONDS)
+            is_still = self.trace.frames == before and not self._unsettled()
+            before = self.trace.frames
+            still = still + 1 if is_still else 0
+
+    async def crash(self, collector_id: str) -> None:
+        """End a collector at once: from now on nothing of its host has any effect."""
+        host = self._collector(collector_id).host
+        self.trace.fault("crash", collector_id)
+        host.is_down = True
+        self.network.crash(host)
+        self.watch.stopped(collector_id)
+        outcomes, host.outcomes = host.outcomes, {}
+        for outcome in outcomes:
+            if not outcome.done():
+                outcome.set_exception(UnavailableError(f"collector '{collector_id}' has crashed"))
+        await asyncio.sleep(0)
+
+    async def stop(self, collector_id: str) -> None:
+        """End a collector as `async with` does: it takes no new calls, ends those that run, and closes.
+
+        It can be started again by `restart`.
+        """
+        collector = self._collector(collector_id)
+        self.trace.fault("stop", collector_id)
+        await collector.on_host(collector.__aexit__(None, None, None))
+        collector.host.is_down = True
+        self.watch.stopped(collector_id)
+
+    async def restart(self, collector_id: str, *, fresh: bool = False) -> Collector:
+        """Start a collector again that has crashed or was stopped, with the services that it had, or with new ones.
+
+        Raises:
+            ValueError: it is running.
+        """
+        if not self._collector(collector_id).host.is_down:
+            raise ValueError(f"collector {collector_id!r} is running: crash it first")
+        options, services, made = self._made[collector_id]
+        if fresh and callable(services):
+            made = services()
+            self._made[collector_id] = (options, services, made)
+        self.trace.fault("restart", collector_id, "fresh" if fresh else "same")
+        return self._start(collector_id, options, made)
+
+    def pause(self, collector_id: str) -> None:
+        """Let everything of a host stand still, timers included."""
+        self.trace.fault("pause", collector_id)
+        self._collector(collector_id).host.is_paused = True
+
+    def resume(self, collector_id: str) -> None:
+        """Let a host that was paused go on."""
+        self.trace.fault("resume", collector_id)
+        self._loop.resume(self._collector(collector_id).host)
+
+    def clock_skew(self, collector_id: str, seconds: float) -> None:
+        """Let the time of day of a host jump."""
+        self.trace.fault("clock_skew", collector_id, str(seconds))
+        self._collector(collector_id).host.skew += seconds
+
+    def clock_rate(self, collector_id: str, factor: float) -> None:
+        """Let the monotonic clock of a host go faster or slower.
+
+        Raises:
+            ValueError: the factor is not positive.
+        """
+        if not factor > 0:
+            raise ValueError(f"factor must be over 0, got {factor:g}")
+        self.trace.fault("clock_rate", collector_id, str(factor))
+        self._collector(collector_id).host.set_rate(factor, self._loop.time())
+
+    def slow(self, collector_id: str, seconds: float) -> None:
+        """Let every handler of a collector that begins from now on take so much longer; 0 ends it.
+
+        Raises:
+            ValueError: the seconds are negative.
+        """
+        if not seconds >= 0:
+            raise ValueError(f"seconds must be at least 0, got {seconds:g}")
+        self.trace.fault("slow", collector_id, str(seconds))
+        self._collector(collector_id).host.slowness = seconds
+
+    @property
+    def collectors(self) -> list[str]:
+        """Ids of all collectors."""
+        return list(self._collectors)
+
+    @property
+    def up(self) -> list[str]:
+        """Ids of the collectors that are up and not paused."""
+        return [
+            collector_id
+            for collector_id, collector in self._collectors.items()
+            if not (collector.host.is_down or collector.host.is_paused)
+        ]
+
+    def chaos(self, *, rate: float) -> None:
+        """Have faults done, so many a virtual second, all of them drawn from the seed, until `calm`.
+
+        Collectors that are started from now on without `settings` have some of these drawn too.
+
+        Raises:
+            ValueError: the rate is not positive, or there is chaos already.
+        """
+        if not 0 < rate < math.inf:
+            raise ValueError(f"rate must be over 0 and finite, got {rate:g}")
+        if self._chaos is not None:
+            raise ValueError("there is chaos already: end it by calm()")
+        self.trace.fault("chaos", str(rate))
+        self._settings_dice = random.Random(f"{self.seed}/settings")  # noqa: S311  # to be foreseen is what it is for
+        self._chaos = Chaos(self, f"{self.seed}/chaos", rate=rate)
+        self._chaos.start()
+
+    async def calm(self) -> None:
+        """End every fault, and see that within 30 virtual seconds everything that can be reached is.
+
+        Links open again, who was paused goes on, nothing is lost. Who was crashed by the scenario stays down.
+        The end of a run does it too.
+        """
+        chaos, self._chaos = self._chaos, None
+        if chaos is not None:
+            await chaos.stop()
+        self.trace.fault("calm")
+        self.network.calm()
+        up = [collector for collector in self._collectors.values() if not collector.host.is_down]
+        for collector in up:
+            collector.host.slowness = 0.0
+            if collector.host.is_paused:
+                self._loop.resume(collector.host)
+        until = self._loop.time() + REACHABLE_SECONDS
+        while missing := unreachable([collector for collector in up if not collector.host.is_down]):
+            if self._loop.time() > until:
+                more = f", and {len(missing) - 3} more" if len(missing) > 3 else ""
+                self.watch.broken.append(
+                    f"not reachable {REACHABLE_SECONDS:g} s after all faults: {', '.join(missing[:3])}{more}"
+                )
+                break
+            await asyncio.sleep(_REACH_LOOK_SECONDS)
+
+    def invariant(self, rule: Callable[[], object]) -> None:
+        """Have something checked after each end of a call and at the end; it raises if it does not hold."""
+        self.watch.add_rule(rule)
+
+    async def close(self) -> None:
+        """The quiet phase: faults end, everything becomes reachable, and every collector drains and closes."""
+        await self.calm()
+        up = [collector for collector in self._collectors.values() if not collector.host.is_down]
+        await asyncio.gather(*(collector.on_host(collector.__aexit__(None, None, None)) for collector in up))
+        until = self._loop.time() + _LEFT_SECONDS
+        while (left := self._left()) and self.now < until:
+            await self.sleep(_REACH_LOOK_SECONDS)
+        if left:
+            self.watch.broken.append(f"left after the end: {', '.join(left[:3])}")
+        self.watch.at_end()
+
+    def _left(self) -> list[str]:
+        """What collectors that have ended have not ended."""
+        left, streams = [], self.network.streams()
+        for collector in self._collectors.values():
+            snapshot, host = collector.snapshot(), collector.host
+            if host.is_down:
+                continue
+            counted = {
+                "running calls": snapshot.running,
+                "outgoing calls": snapshot.outgoing,
+                "streams": streams[host],
+            }
+            left += [f"{count} {what} of {host.host_id}" for what, count in counted.items() if count]
+            left += [f"{_name(task)} of {host.host_id}" for task in host.tasks if not task.done()]
+        return left
+
+    def has_failed(self, told: dict[str, Any]) -> None:
+        """Something that runs in the background has ended by an error."""
+        if not self._is_over:
+            self.watch.broken.append(f"{told.get('message')}: {told.get('exception')!r}")
+
+    def abandon(self) -> None:
+        """From now on nothing of any host has any effect."""
+        self._is_over = self.trace.is_over = True
+        self.down_at_end = [name for name, collector in self._collectors.items() if collector.host.is_down]
+        for host in self._hosts:
+            host.is_down = True
+
+    def _start(self, collector_id: str, options: dict[str, Any], services: Iterable[Service]) -> Collector:
+        host = Host(collector_id)
+        self._hosts.append(host)
+        self.network.add_host(host)
+        collector = SimulatedCollector(
+            host,
+            self.network,
+            self._loop,
+            self.watch,
+            f"{self.seed}/{collector_id}/{len(self._hosts)}",
+            self._checked,
+            {**options, "services": services},
+        )
+        self._collectors[collector_id] = collector
+        task = self._loop.create_task(collector.on_host(collector.__aenter__()))
+        self._starting[task] = None
+        task.add_done_callback(self._has_started)
+        return collector
+
+    def _has_started(self, task: asyncio.Task[Any]) -> None:
+        self._starting.pop(task, None)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.watch.broken.append(f"a collector has not started: {error}")
+
+    def _unsettled(self) -> str:
+        """Who is not connected to whom, empty if all are."""
+        if self._starting:
+            return "a collector has not started"
+        for collector in self._collectors.values():
+            if collector.host.is_down or collector.host.is_paused:
+                continue
+            snapshot = collector.snapshot()
+            for connection in snapshot.connections:
+                if connection.dialed and connection.state == "reconnecting":
+                    return f"{collector.collector_id} is not connected to {connection.peer_id}"
+            if dialing := snapshot.dialing:
+                return f"{collector.collector_id} is not connected to {', '.join(dialing)}"
+        return ""
+
+    def _collector(self, collector_id: str) -> SimulatedCollector:
+        try:
+            return self._collectors[collector_id]
+        except KeyError:
+            known = ", ".join(self._collectors) or "none"
+            raise ValueError(f"there is no collector {collector_id!r}: there are {known}") from None
+
+
+def _name(task: asyncio.Task[Any]) -> str:
+    return getattr(task.get_coro(), "__qualname__", task.get_name())
