@@ -12,6 +12,7 @@ from collector_mesh.app.lifetime import Lifetime
 from collector_mesh.domain.adoption import Adoption
 from collector_mesh.domain.executor import Executor
 from collector_mesh.domain.link.engine import LinkEngine
+from collector_mesh.domain.link.pairs import Pairs
 from collector_mesh.domain.links import Links
 from collector_mesh.domain.model.errors import Executed
 from collector_mesh.domain.model.payload import Payload
@@ -44,6 +45,15 @@ def no_retry_budget(patch: pytest.MonkeyPatch) -> None:
 def breaker_ejects_everybody(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Router, "ignores_breakers", lambda _router, _pool: False)
     patch.setattr(Breaker, "lets", lambda _breaker, _now: False)
+
+
+def earliest_incarnation_wins(patch: pytest.MonkeyPatch) -> None:
+    first: dict[tuple[int, str], str] = {}
+
+    def is_superseded(pairs: Pairs, peer_id: str, incarnation: str) -> bool:
+        return first.setdefault((id(pairs), peer_id), incarnation) != incarnation
+
+    patch.setattr(Pairs, "is_superseded", is_superseded)
 
 
 def drain_does_not_wait(patch: pytest.MonkeyPatch) -> None:
@@ -149,6 +159,7 @@ BUGS: dict[str, tuple[Plant, str]] = {
         (retry_after_sending, "flapping_replica"),
         (no_retry_budget, "overload"),
         (breaker_ejects_everybody, "brownout"),
+        (earliest_incarnation_wins, "mass_reconnect"),
         (drain_does_not_wait, "rolling_restart"),
         (reply_to_another_call, "halves"),
         (reply_lost, "rolling_restart"),
