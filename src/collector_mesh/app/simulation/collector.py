@@ -1,7 +1,8 @@
 """A collector in a simulation: production's own, on a simulated host."""
 
 import asyncio
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
+from functools import partial
 from typing import Any, TypeVar
 
 from dependency_injector import providers
@@ -19,12 +20,15 @@ from collector_mesh.app.options import Options
 from collector_mesh.app.settings import Settings
 from collector_mesh.app.simulation.identity import WatchedDispatcher, WatchedHandlers
 from collector_mesh.app.simulation.watch import Watch
+from collector_mesh.domain.connection import Connection
 from collector_mesh.domain.model.errors import UnavailableError
-from collector_mesh.domain.model.events import Event, PeerConnected, PeerForgotten, PeerLost
+from collector_mesh.domain.model.events import Event
 from collector_mesh.domain.model.payload import Message, Payload
-from collector_mesh.domain.model.snapshot import ConnectionInfo
+from collector_mesh.domain.model.snapshot import ConnectionInfo, State
 from collector_mesh.domain.model.status import Reply
+from collector_mesh.domain.policies.policy import Policies
 from collector_mesh.domain.ports.observer import Observer
+from collector_mesh.domain.topology import Topology
 
 T = TypeVar("T")
 
@@ -32,18 +36,40 @@ T = TypeVar("T")
 class TracingObserver:
     """Takes every event down in the trace, and passes it on."""
 
-    def __init__(self, trace: Trace, watch: Watch, observer: Observer | None) -> None:
+    def __init__(self, trace: Trace, observer: Observer | None) -> None:
         self._trace = trace
-        self._watch = watch
         self._observer = observer
 
     def tell(self, event: Event) -> None:
         """See the port."""
         self._trace.note("event", repr(event))
-        if isinstance(event, PeerConnected | PeerLost | PeerForgotten):
-            self._watch.link(event.collector_id, event.peer, is_up=isinstance(event, PeerConnected))
         if self._observer is not None:
             self._observer.tell(event)
+
+
+class WatchedTopology(Topology):
+    """Tells how each peer is whenever that changes."""
+
+    def __init__(self, policies: Policies, *, tell: Callable[[str, str], None]) -> None:
+        super().__init__(policies)
+        self._tell = tell
+
+    def put(self, connection: Connection) -> Connection | None:
+        """See the base class."""
+        replaced = super().put(connection)
+        self._tell(connection.peer_id, connection.state)
+        return replaced
+
+    def remove(self, peer_id: str) -> Connection | None:
+        """See the base class."""
+        removed = super().remove(peer_id)
+        self._tell(peer_id, "dead")
+        return removed
+
+    def set_state(self, connection: Connection, state: State, reason: str, *, now: float) -> None:
+        """See the base class."""
+        super().set_state(connection, state, reason, now=now)
+        self._tell(connection.peer_id, state)
 
 
 class SimulatedCollector(Collector):
@@ -66,7 +92,7 @@ class SimulatedCollector(Collector):
         self._checked = checked
         self.wanted: dict[str, None] = {}
         """Ids of those that it keeps connected."""
-        observer = TracingObserver(network.trace, watch, options.pop("observer", None))
+        observer = TracingObserver(network.trace, options.pop("observer", None))
         super().__init__(
             host.host_id, transport=SimulatedTransport(network, host), observer=observer, **options
         )
@@ -85,6 +111,8 @@ class SimulatedCollector(Collector):
             parts.handlers.override(providers.Object(WatchedHandlers(host, self._watch)))
             parts.dispatcher.set_provides(WatchedDispatcher)
             parts.dispatcher.add_kwargs(host=host, watch=self._watch)
+            parts.topology.set_provides(WatchedTopology)
+            parts.topology.add_kwargs(tell=partial(self._watch.link, host.host_id))
         return parts
 
     async def on_host(self, work: Coroutine[Any, Any, T]) -> T:

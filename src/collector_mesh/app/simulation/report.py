@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from collector_mesh.adapters.simulated.trace import Line
     from collector_mesh.app.simulation.sim import Sim
 
-_WIDTH, _LEFT, _BINS = 960, 150, 80
-_PLOT = _WIDTH - _LEFT - 10
+_WIDTH, _LEFT, _BINS = 960, 190, 80
+_PLOT = _WIDTH - _LEFT - 20
 _MOST_LANES, _MOST_NODES, _LAST_LINES = 60, 300, 60
 
 _ENDS = {
@@ -18,10 +18,21 @@ _ENDS = {
     "resume": ("pause",),
     "unclog": ("clog", "cut"),
     "heal": ("partition", "cut", "clog"),
+    "calm": ("slow", "pause"),
+    "slow": ("slow",),
 }
 """What ends which faults."""
 
-_BANDS = ("crash", "stop", "pause", "clog", "cut", "partition")
+_SHOWN = ("live", "suspect", "draining")
+
+Lanes = dict[str, list[tuple[float, float, str]]]
+"""Spans of time, from, to, and of what kind, each in a lane with a name."""
+
+_BANDS = ("crash", "stop", "pause", "slow", "clog", "cut", "partition")
+_MOMENTS = ("wire", "clock_skew", "clock_rate")
+
+Fault = tuple[str, tuple[str, ...]]
+"""What it is, and where."""
 
 _STYLE = """
 body{font:15px/1.45 system-ui,sans-serif;margin:2em auto;max-width:980px;padding:0 1em;color:#1c2733;background:#fff}
@@ -30,7 +41,7 @@ svg{width:100%;height:auto}text{font-size:11px;fill:#45525f}
 .failure{background:#fde8e6;border-left:4px solid #c0392b;padding:.6em 1em;white-space:pre-wrap}
 pre{font-size:12px;overflow-x:auto;background:#f4f6f8;padding:.8em}
 .ok{fill:#2a9d8f}.refused{fill:#e9a23b}.failed{fill:#c0392b}.fault{fill:#8e6bbf;opacity:.75}
-.up{fill:#2a9d8f}.edge{stroke:#9fb0bf;stroke-width:1}.node{fill:#2f6690}.down{fill:#c0392b}.axis{stroke:#c6d0d9}
+.live{fill:#2a9d8f}.suspect{fill:#e9a23b}.draining{fill:#4f86c6}.edge{stroke:#9fb0bf;stroke-width:1}.node{fill:#2f6690}.down{fill:#c0392b}.axis{stroke:#c6d0d9}
 .key{display:inline-block;width:.8em;height:.8em;margin:0 .3em 0 1em}
 """
 
@@ -61,9 +72,13 @@ def page(sim: "Sim", scenario: str, failure: str) -> str:
         ),
         _calls(sim, end),
         "<h2>Faults</h2>",
-        _lanes(_fault_lanes(sim.trace.faults, end), end, "fault"),
-        "<h2>Links that are up, as the collector named first sees them</h2>",
-        _lanes(_link_lanes(sim.watch.links, end), end, "up"),
+        _lanes(_fault_lanes(sim.trace.faults, end), end),
+        "<h2>Links, as the collector named first sees them</h2>",
+        (
+            '<p><i class="key" style="background:#2a9d8f"></i>live<i class="key" style="background:#e9a23b"></i>suspect'
+            '<i class="key" style="background:#4f86c6"></i>draining; nothing: not there</p>'
+        ),
+        _lanes(_link_lanes(sim.watch.links, end), end),
         "<h2>How long calls took</h2>",
         _latencies([took for _, took, _ in sim.watch.latencies]),
         f"<h2>The last events{' before the failure' if failure else ''}</h2>",
@@ -80,9 +95,7 @@ def _svg(height: float, body: str) -> str:
 
 
 def _mesh(sim: "Sim") -> str:
-    up: dict[tuple[str, str], bool] = {}
-    for _, one, other, is_up in sim.watch.links:
-        up[one, other] = is_up
+    pairs = dict.fromkeys(tuple(sorted(link[1:3])) for link in sim.watch.links)
     down = set(sim.down_at_end)
     names = sorted(sim.collectors)[:_MOST_NODES]
     places = {
@@ -93,7 +106,7 @@ def _mesh(sim: "Sim") -> str:
         for index, name in enumerate(names)
     }
     body = []
-    for one, other in dict.fromkeys(tuple(sorted(pair)) for pair in up):
+    for one, other in pairs:
         if one in places and other in places:
             (x1, y1), (x2, y2) = places[one], places[other]
             body.append(
@@ -155,54 +168,65 @@ def _latencies(seconds: Sequence[float]) -> str:
     return f"<p>{told}, longest {ordered[-1]:.4f} s.</p>" + _svg(150, "".join(bars + ticks))
 
 
-def _fault_lanes(faults: Iterable["Line"], end: float) -> dict[str, list[tuple[float, float]]]:
+def _fault_lanes(faults: Iterable["Line"], end: float) -> Lanes:
     """Each fault with the times at which it was on."""
-    lanes: dict[str, list[tuple[float, float]]] = {}
-    on: dict[tuple[str, tuple[str, ...]], float] = {}
+    lanes: Lanes = {}
+    on: dict[Fault, float] = {}
     for nanoseconds, word, about in faults:
         now = nanoseconds / 1e9
-        for key in [key for key in on if key[0] in _ENDS.get(word, ())]:
-            if word == "heal" or key[1][:1] == about[:1] or set(key[1]) == set(about):
-                lanes.setdefault(" ".join((key[0], *key[1])), []).append((on.pop(key), now))
-        if word in _BANDS:
+        for fault in [fault for fault in on if _ends(fault, word, about)]:
+            lanes.setdefault(_named(fault), []).append((on.pop(fault), now, "fault"))
+        if word in _MOMENTS:
+            lanes.setdefault(_named((word, about[:2])), []).append((now, now, "fault"))
+        elif word in _BANDS and about[1:] != ("0.0",):
             on.setdefault((word, about), now)
-        elif word in ("slow", "wire", "clock_skew", "clock_rate"):
-            lanes.setdefault(" ".join((word, *about[:2])), []).append((now, now))
-    for (word, about), began in on.items():
-        lanes.setdefault(" ".join((word, *about)), []).append((began, end))
+    for fault, began in on.items():
+        lanes.setdefault(_named(fault), []).append((began, end, "fault"))
     return lanes
 
 
-def _link_lanes(
-    links: Iterable[tuple[float, str, str, bool]], end: float
-) -> dict[str, list[tuple[float, float]]]:
-    lanes: dict[str, list[tuple[float, float]]] = {}
-    on: dict[str, float] = {}
-    for now, one, other, is_up in links:
+def _ends(fault: Fault, word: str, about: tuple[str, ...]) -> bool:
+    """Whether what is done to the mesh now ends a fault."""
+    kind, where = fault
+    if kind not in _ENDS.get(word, ()):
+        return False
+    return word in ("heal", "calm") or where[:1] == about[:1] or set(where) == set(about)
+
+
+def _named(fault: Fault) -> str:
+    return " ".join((fault[0], *fault[1]))
+
+
+def _link_lanes(links: Iterable[tuple[float, str, str, str]], end: float) -> Lanes:
+    lanes: Lanes = {}
+    on: dict[str, tuple[float, str]] = {}
+    for now, one, other, state in links:
         name = f"{one} to {other}"
-        lanes.setdefault(name, [])
-        if is_up:
-            on.setdefault(name, now)
-        elif name in on:
-            lanes[name].append((on.pop(name), now))
-    for name, began in on.items():
-        lanes[name].append((began, end))
+        since, before = on.get(name, (now, ""))
+        if state == before:
+            continue
+        if before in _SHOWN:
+            lanes.setdefault(name, []).append((since, now, before))
+        on[name] = now, state
+    for name, (since, state) in on.items():
+        if state in _SHOWN:
+            lanes.setdefault(name, []).append((since, end, state))
     return dict(sorted(lanes.items()))
 
 
-def _lanes(lanes: dict[str, list[tuple[float, float]]], end: float, kind: str) -> str:
+def _lanes(lanes: Lanes, end: float) -> str:
     if not lanes:
         return "<p>There were none.</p>"
     body = []
     for index, (name, spans) in enumerate(list(lanes.items())[:_MOST_LANES]):
         y = index * 16
-        shown = name if len(name) <= 24 else f"{name[:23]}…"
+        shown = name if len(name) <= 30 else f"{name[:29]}…"
         body.append(
             f'<text x="{_LEFT - 6}" y="{y + 12}" text-anchor="end">{escape(shown)}<title>{escape(name)}</title></text>'
         )
-        for began, ended in spans:
+        for began, ended, kind in spans:
             wide = max(2.0, (ended - began) / end * _PLOT)
-            told = f"{name}: {began:.3f} to {ended:.3f} s"
+            told = f"{name}: {kind} from {began:.3f} to {ended:.3f} s"
             body.append(_bar(kind, _LEFT + began / end * _PLOT, y + 3, wide, 11, told))
     high = 16 * min(len(lanes), _MOST_LANES) + 4
     more = f"<p>and {len(lanes) - _MOST_LANES} more</p>" if len(lanes) > _MOST_LANES else ""

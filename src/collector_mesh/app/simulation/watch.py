@@ -58,8 +58,8 @@ class Watch:
         self.outcomes: dict[int, int] = {}
         self.latencies: list[tuple[float, float, int]] = []
         """Of each call: when it began, how long it took, its code."""
-        self.links: list[tuple[float, str, str, bool]] = []
-        """When a collector has taken a peer for connected, or for gone."""
+        self.links: list[tuple[float, str, str, str]] = []
+        """When a collector has seen a peer in what state."""
         self.broken: list[str] = []
 
     @property
@@ -139,11 +139,10 @@ class Watch:
             if member == collector_id:
                 self._members[member, namespace] = self._loop.time()
 
-    def link(self, collector_id: str, peer_id: str, *, is_up: bool) -> None:
-        """A collector has connected to a peer, or has lost it."""
-        if self._trace.is_over:
-            return
-        self.links.append((self._loop.time(), collector_id, peer_id, is_up))
+    def link(self, collector_id: str, peer_id: str, state: str) -> None:
+        """A collector sees a peer in a state."""
+        if not self._trace.is_over:
+            self.links.append((self._loop.time(), collector_id, peer_id, state))
 
     # ---- rules of the user -----------------------------------------------------------------------------
 
