@@ -271,6 +271,19 @@ def test_mistakes_are_named() -> None:
             await sim.restart("shop")
         with pytest.raises(ValueError, match=r"share must be from 0 to 0\.99, got 2"):
             sim.network.loss("front", "shop", 2)
+        for mistake in (
+            lambda: sim.network.partition({"shp"}, {"front"}),
+            lambda: sim.network.clog("shp", "front"),
+            lambda: sim.network.unclog("shp", "front"),
+            lambda: sim.network.cut("front", "shp"),
+            lambda: sim.network.latency("shp", "*", median=0.1, p99=0.2),
+        ):
+            with pytest.raises(ValueError, match="there is no collector 'shp': there are shop, front"):
+                mistake()
+        with pytest.raises(ValueError, match=r"rate must be over 0 and finite, got 0"):
+            sim.chaos(rate=0)
+        with pytest.raises(ValueError, match=r"seconds must be at least 0, got -1"):
+            sim.slow("shop", -1)
 
     Simulation(seed=13).run(scenario, until=60.0)
 

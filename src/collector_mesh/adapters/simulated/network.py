@@ -76,7 +76,7 @@ class SimulatedNetwork:
         """How long frames take between two hosts, both ways; `*` stands for any host. Seconds.
 
         Raises:
-            ValueError: the median is not positive, or above the percentile.
+            ValueError: the median is not positive, or above the percentile; or there is no such host.
         """
         if not 0 < median <= p99:
             raise ValueError(f"median must be over 0 and at most p99, got {median:g} and {p99:g}")
@@ -86,7 +86,7 @@ class SimulatedNetwork:
         """The share of packets that are lost between two hosts, both ways; TCP sends them again.
 
         Raises:
-            ValueError: it is not between 0 and 0.99.
+            ValueError: it is not between 0 and 0.99; or there is no such host.
         """
         if not 0 <= share <= 0.99:
             raise ValueError(f"share must be from 0 to 0.99, got {share:g}")
@@ -96,15 +96,20 @@ class SimulatedNetwork:
         """How many bytes a second pass between two hosts, each way.
 
         Raises:
-            ValueError: it is not positive.
+            ValueError: it is not positive; or there is no such host.
         """
         if not bytes_per_second > 0:
             raise ValueError(f"bytes_per_second must be over 0, got {bytes_per_second:g}")
         self._set(one, other, bandwidth=bytes_per_second)
 
     def partition(self, *groups: Iterable[str]) -> None:
-        """Let nothing pass between hosts of different groups, silently, until `heal`."""
+        """Let nothing pass between hosts of different groups, silently, until `heal`.
+
+        Raises:
+            ValueError: there is no such host.
+        """
         sets = [sorted(group) for group in groups]
+        self._check(*(host_id for group in sets for host_id in group))
         for index, group in enumerate(sets):
             for others in sets[index + 1 :]:
                 for one in group:
@@ -113,17 +118,32 @@ class SimulatedNetwork:
         self.trace.fault("partition", *(",".join(group) for group in sets))
 
     def cut(self, source: str, sink: str) -> None:
-        """Let nothing pass from one host to another, silently, until `heal`; the other way is open."""
+        """Let nothing pass from one host to another, silently, until `heal`; the other way is open.
+
+        Raises:
+            ValueError: there is no such host.
+        """
+        self._check(source, sink)
         self._cut[source, sink] = None
         self.trace.fault("cut", source, sink)
 
     def clog(self, one: str, other: str) -> None:
-        """Let nothing pass between two hosts, silently, until `unclog` or `heal`."""
+        """Let nothing pass between two hosts, silently, until `unclog` or `heal`.
+
+        Raises:
+            ValueError: there is no such host.
+        """
+        self._check(one, other)
         self._cut[one, other] = self._cut[other, one] = None
         self.trace.fault("clog", one, other)
 
     def unclog(self, one: str, other: str) -> None:
-        """Let everything pass between two hosts again."""
+        """Let everything pass between two hosts again.
+
+        Raises:
+            ValueError: there is no such host.
+        """
+        self._check(one, other)
         self._cut.pop((one, other), None)
         self._cut.pop((other, one), None)
         self.trace.fault("unclog", one, other)
@@ -162,7 +182,14 @@ class SimulatedNetwork:
             delay += _size(frame) / wire.bandwidth
         return delay
 
+    def _check(self, *host_ids: str) -> None:
+        for host_id in host_ids:
+            if host_id not in self._hosts:
+                known = ", ".join(self._hosts) or "none"
+                raise ValueError(f"there is no collector {host_id!r}: there are {known}")
+
     def _set(self, one: str, other: str, **values: float) -> None:
+        self._check(*(host_id for host_id in (one, other) if host_id != "*"))
         for pair in ((one, other), (other, one)):
             self._wires[pair] = attrs.evolve(self._wires.get(pair, Wire()), **values)
         self.trace.fault("wire", one, other, *(f"{name}={value:g}" for name, value in values.items()))
