@@ -66,6 +66,8 @@ class Customers:
         """One call; gives its code."""
         self._count += 1
         request = b"order %d" % self._count
+        # It may have crashed and be another one by now.
+        front = self._sim.find(front.collector_id)
         reply = await front.dispatch(*method, Payload("order", request), timeout=self._timeout)
         code = reply.status.code
         self.codes[code] += 1

@@ -271,13 +271,14 @@ def test_mistakes_are_named() -> None:
             await sim.restart("shop")
         with pytest.raises(ValueError, match=r"share must be from 0 to 0\.99, got 2"):
             sim.network.loss("front", "shop", 2)
-        for mistake in (
+        mistakes: list[Callable[[], object]] = [
             lambda: sim.network.partition({"shp"}, {"front"}),
             lambda: sim.network.clog("shp", "front"),
             lambda: sim.network.unclog("shp", "front"),
             lambda: sim.network.cut("front", "shp"),
             lambda: sim.network.latency("shp", "*", median=0.1, p99=0.2),
-        ):
+        ]
+        for mistake in mistakes:
             with pytest.raises(ValueError, match="there is no collector 'shp': there are shop, front"):
                 mistake()
         with pytest.raises(ValueError, match=r"rate must be over 0 and finite, got 0"):
@@ -359,3 +360,19 @@ def test_what_fails_in_the_background_breaks_an_invariant() -> None:
 
     with pytest.raises(InvariantError, match="division by zero"):
         Simulation(seed=17).run(scenario, until=60.0)
+
+
+def test_the_object_of_an_earlier_start_raises() -> None:
+    async def scenario(sim: Sim) -> None:
+        front = await pair(sim)
+        await sim.crash("front")
+        again = await sim.restart("front")
+        await sim.settled()
+        said = "collector 'front' was started again: use what restart has returned"
+        with pytest.raises(SimulationError, match=said):
+            await front.dispatch(*METHOD)
+        with pytest.raises(SimulationError, match=said):
+            front.snapshot()
+        assert (await again.dispatch(*METHOD)).status.code == 200
+
+    Simulation(seed=18).run(scenario, until=60.0)

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from dependency_injector import providers
 
 from collector_mesh.adapters.simulated.host import HOST, Host
-from collector_mesh.adapters.simulated.loop import SimulatedLoop
+from collector_mesh.adapters.simulated.loop import SimulatedLoop, SimulationError
 from collector_mesh.adapters.simulated.network import SimulatedNetwork, SimulatedTransport
 from collector_mesh.adapters.simulated.parts import HostClock, HostTasks, SeededRandomness
 from collector_mesh.adapters.simulated.pump import SimulatedPump
@@ -24,7 +24,7 @@ from collector_mesh.domain.connection import Connection
 from collector_mesh.domain.model.errors import UnavailableError
 from collector_mesh.domain.model.events import Event
 from collector_mesh.domain.model.payload import Message, Payload
-from collector_mesh.domain.model.snapshot import ConnectionInfo, State
+from collector_mesh.domain.model.snapshot import ConnectionInfo, Explanation, Snapshot, State
 from collector_mesh.domain.model.status import Reply
 from collector_mesh.domain.policies.policy import Policies
 from collector_mesh.domain.ports.observer import Observer
@@ -120,8 +120,12 @@ class SimulatedCollector(Collector):
 
         Raises:
             UnavailableError: the host is down, or goes down meanwhile.
+            SimulationError: it was started again, as another object.
         """
         host = self.host
+        if host.is_replaced:
+            work.close()
+        self._check()
         if host.is_down:
             work.close()
             raise UnavailableError(f"collector '{host.host_id}' has crashed")
@@ -183,6 +187,22 @@ class SimulatedCollector(Collector):
             return await self.on_host(work)
         except UnavailableError as error:
             return Reply.refused(error)
+
+    def snapshot(self) -> Snapshot:
+        """See `Collector`."""
+        self._check()
+        return super().snapshot()
+
+    def explain(self, namespace: str, service: str, method: str) -> Explanation:
+        """See `Collector`."""
+        self._check()
+        return super().explain(namespace, service, method)
+
+    def _check(self) -> None:
+        if self.host.is_replaced:
+            raise SimulationError(
+                f"collector '{self.collector_id}' was started again: use what restart has returned"
+            )
 
     async def connect(self, address: str, *, timeout: float = 5.0) -> ConnectionInfo:
         """See `Collector`."""

@@ -293,6 +293,8 @@ class Sim:
             self._checked,
             {**options, "services": services},
         )
+        if collector_id in self._collectors:
+            self._collectors[collector_id].host.is_replaced = True
         self._collectors[collector_id] = collector
         task = self._loop.create_task(collector.on_host(collector.__aenter__()))
         self._starting[task] = None
