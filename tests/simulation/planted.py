@@ -159,18 +159,18 @@ BUGS: dict[str, tuple[Plant, str]] = {
         (retry_after_sending, "flapping_replica"),
         (no_retry_budget, "overload"),
         (breaker_ejects_everybody, "brownout"),
-        (earliest_incarnation_wins, "mass_reconnect"),
+        (earliest_incarnation_wins, "rolling_restart"),
         (drain_does_not_wait, "rolling_restart"),
         (reply_to_another_call, "halves"),
         (reply_lost, "rolling_restart"),
         (namespace_not_checked, "migration"),
         (lost_advertisement, "migration"),
-        (reconnect_given_up, "mass_reconnect"),
+        (reconnect_given_up, "rolling_restart"),
         (runs_twice, "halves"),
         (wrong_executor_named, "halves"),
         (slots_never_given_back, "overload"),
         (deadlines_not_looked_at, "hub_partition"),
-        (end_of_a_link_not_told, "mass_reconnect"),
+        (end_of_a_link_not_told, "rolling_restart"),
     )
 }
 

@@ -20,7 +20,7 @@ def orders(seconds: float = 0.01) -> Service:
     return service
 
 
-async def rough_day(sim: Sim, *, customers: int = 5) -> list[int]:
+async def rough_day(sim: Sim, *, customers: int = 5, pause: float = 0.1) -> list[int]:
     """Latency, loss, a partition, a crash, a restart, a pause, and calls all the time."""
     sim.collector("shop-1", services=[orders()])
     sim.collector("shop-2", services=[orders()])
@@ -34,7 +34,7 @@ async def rough_day(sim: Sim, *, customers: int = 5) -> list[int]:
         while sim.now < 70:
             reply = await front.dispatch(*METHOD, timeout=2.0)
             codes.append(reply.status.code)
-            await sim.sleep(0.1)
+            await sim.sleep(pause)
 
     tasks = [asyncio.create_task(customer()) for _ in range(customers)]
     await sim.sleep(5)
@@ -55,8 +55,8 @@ async def rough_day(sim: Sim, *, customers: int = 5) -> list[int]:
 
 
 async def quiet_day(sim: Sim) -> list[int]:
-    """The same with one customer."""
-    return await rough_day(sim, customers=1)
+    """The same with one customer, who comes seldom."""
+    return await rough_day(sim, customers=1, pause=0.5)
 
 
 if __name__ == "__main__":
