@@ -3,7 +3,7 @@
 import asyncio
 import contextvars
 from collections import deque
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator, Sequence
 from concurrent.futures import Executor
 from heapq import heapify, heappop, heappush
 from itertools import count
@@ -27,7 +27,22 @@ class _Handle(asyncio.Handle):
     """A callback, and the host that it belongs to."""
 
     __slots__ = ("host",)
-    host: Host | None
+
+    def __init__(
+        self,
+        callback: Callable[..., object],
+        args: Sequence[Any],
+        loop: asyncio.AbstractEventLoop,
+        context: contextvars.Context,
+    ) -> None:
+        # Not by the base class, which asks the loop whether it is being debugged: one is made for every callback.
+        self._callback = callback
+        self._args = args
+        self._loop = loop
+        self._context = context
+        self._cancelled = False
+        self._repr = self._source_traceback = None
+        self.host: Host | None = context.get(HOST)
 
 
 class _Timer(asyncio.TimerHandle):
@@ -48,6 +63,7 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         self.nanoseconds = 0
         self._ready: deque[_Handle | _Timer]
         self._stopping: bool
+        self._closed: bool
         self._timers: list[tuple[float, int, _Timer]] = []
         """A heap; the numbers keep timers of the same time in order, and handles from being compared, which is slow."""
         self._numbers = count()
@@ -61,11 +77,11 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         self, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None
     ) -> asyncio.Handle:
         """See the base class."""
-        self._check_closed()  # type: ignore[attr-defined]  # typeshed does not know it
+        if self._closed:
+            raise RuntimeError("Event loop is closed")
         if context is None:  # an empty one is false
             context = contextvars.copy_context()
         handle = _Handle(callback, args, self, context)
-        handle.host = context.get(HOST)
         self._ready.append(handle)
         return handle
 
@@ -77,7 +93,8 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         context: contextvars.Context | None = None,
     ) -> asyncio.TimerHandle:
         """See the base class."""
-        self._check_closed()  # type: ignore[attr-defined]  # typeshed does not know it
+        if self._closed:
+            raise RuntimeError("Event loop is closed")
         if context is None:  # an empty one is false
             context = contextvars.copy_context()
         timer = _Timer(when, callback, args, self, context)
@@ -96,30 +113,33 @@ class SimulatedLoop(asyncio.BaseEventLoop):
             self._cancelled = 0
 
     def _run_once(self) -> None:
-        """Run what is ready; if nothing is, jump to the time of the next timer.
+        """Run what is ready; if nothing is, jump to the time of the next timer; and so on, until the loop stops.
 
         In place of that of the base class, which waits at a selector, and knows nothing of hosts.
         """
         ready, timers = self._ready, self._timers
-        while timers and timers[0][2].cancelled():
-            heappop(timers)
-        if not ready and not self._stopping:
-            if not timers:
-                raise SimulationError("nothing will ever happen: everybody waits, and no timer is set")
-            self.nanoseconds = max(self.nanoseconds, round(timers[0][0] * _NANO))
-        # The last digit of a time may be lost where seconds are told as floats.
-        due = (self.nanoseconds + 1) / _NANO
-        while timers and timers[0][0] < due:
-            timer = heappop(timers)[2]
-            timer._scheduled = False  # type: ignore[attr-defined]  # noqa: SLF001  # as above
-            ready.append(timer)
-        for _ in range(len(ready)):
-            handle = ready.popleft()
-            if handle.cancelled():
-                continue
-            host = handle.host
-            if host is None or not host.keeps(handle):
-                handle._run()  # noqa: SLF001  # as the base class does
+        while True:
+            while timers and timers[0][2]._cancelled:  # noqa: SLF001  # as the base class does
+                heappop(timers)
+            if not ready and not self._stopping:
+                if not timers:
+                    raise SimulationError("nothing will ever happen: everybody waits, and no timer is set")
+                self.nanoseconds = max(self.nanoseconds, round(timers[0][0] * _NANO))
+            # The last digit of a time may be lost where seconds are told as floats.
+            due = (self.nanoseconds + 1) / _NANO
+            while timers and timers[0][0] < due:
+                timer = heappop(timers)[2]
+                timer._scheduled = False  # type: ignore[attr-defined]  # noqa: SLF001  # as above
+                ready.append(timer)
+            for _ in range(len(ready)):
+                handle = ready.popleft()
+                host = handle.host
+                if handle._cancelled or (host is not None and host.keeps(handle)):  # noqa: SLF001  # as above
+                    continue
+                handle._run()  # noqa: SLF001  # as above
+            if self._stopping:
+                return
+            timers = self._timers
 
     def resume(self, host: Host) -> None:
         """Have a host that was paused go on: what it has kept runs, in its order."""

@@ -49,6 +49,11 @@ class Wire:
     p99: float = 0.001
     loss: float = 0.0
     bandwidth: float = math.inf
+    sigma: float = attrs.field(init=False)
+    """Standard deviation of the logarithm of the latency."""
+
+    def __attrs_post_init__(self) -> None:
+        self.sigma = math.log(self.p99 / self.median) / _P99
 
 
 class SimulatedNetwork:
@@ -167,13 +172,12 @@ class SimulatedNetwork:
 
     def is_cut(self, source: Host, sink: Host) -> bool:
         """Whether nothing passes."""
-        return (source.host_id, sink.host_id) in self._cut
+        return bool(self._cut) and (source.host_id, sink.host_id) in self._cut
 
     def draw_delay(self, source: Host, sink: Host, frame: Frame | None) -> float:
         """How long a frame takes, in seconds, with all its retransmissions."""
         wire = self._wire(source.host_id, sink.host_id)
-        sigma = math.log(wire.p99 / wire.median) / _P99
-        delay = wire.median * math.exp(sigma * self._dice.gauss(0.0, 1.0))
+        delay = wire.median * math.exp(wire.sigma * self._dice.gauss(0.0, 1.0))
         pause = RETRANSMIT_SECONDS
         while wire.loss and self._dice.random() < wire.loss and delay <= GIVE_UP_SECONDS:
             delay += pause
@@ -196,6 +200,8 @@ class SimulatedNetwork:
 
     def _wire(self, source: str, sink: str) -> Wire:
         wires = self._wires
+        if not wires:
+            return _DEFAULT
         for pair in ((source, sink), (source, "*"), ("*", sink), ("*", "*")):
             if (wire := wires.get(pair)) is not None:
                 return wire

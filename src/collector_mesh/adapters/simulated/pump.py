@@ -84,7 +84,8 @@ class _Pumping:
 
     def _receive(self, frame: Frame) -> None:
         self._machine.receive(frame, self._now())
-        self._set_timer()
+        if not self._is_kicked:  # else that is done after the writing
+            self._set_timer()
 
     def _lost(self, reason: str) -> None:
         self._machine.lost(reason)

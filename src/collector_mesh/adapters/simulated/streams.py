@@ -48,6 +48,8 @@ class Flow:
         self.is_broken = False
         self._last_arrival = 0.0
         self._held: deque[tuple[float, Frame | None]] = deque()
+        self._context = sink.context()
+        """In which frames arrive; nothing else runs in it, so that it is never entered twice."""
 
     def send(self, frame: Frame | None) -> None:
         """Carry a frame, or the end of the stream."""
@@ -64,7 +66,7 @@ class Flow:
             network.loop.call_at(now + GIVE_UP_SECONDS, self.break_off)
             return
         self._last_arrival = max(self._last_arrival, now + delay)
-        network.loop.call_at(self._last_arrival, self._arrive, frame, context=self.sink.context())
+        network.loop.call_at(self._last_arrival, self._arrive, frame, context=self._context)
 
     def heal(self) -> None:
         """What was held is sent again at the next time-out of TCP."""

@@ -186,6 +186,8 @@ class Outbox:
 
     def write(self, now: float, with_data: bool, expire: Callable[[SentCall], None]) -> Frame | None:  # noqa: FBT001
         """A frame of what waits, or None; `expire` is told of calls whose time is up before they leave."""
+        if not with_data and not self._cancels:
+            return None
         cancels: tuple[int, ...] = ()
         if self._cancels:
             cancels = tuple(self._cancels)
