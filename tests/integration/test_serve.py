@@ -2,12 +2,10 @@
 
 import asyncio
 import json
-import os
 import re
 import signal
 import socket
 import time
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -219,20 +217,11 @@ WRONG_CALLS: list[tuple[tuple[str, ...], str]] = [
 ]
 
 
-@pytest.fixture(scope="module")
-def refused() -> dict[tuple[str, ...], Ended]:
-    """What each wrong command has come to; they run beside each other, which saves half of the time."""
-    commands = [("serve", *arguments) for arguments, _ in WRONG]
-    commands += [("dispatch", *arguments) for arguments, _ in WRONG_CALLS]
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return dict(zip(commands, pool.map(lambda command: run(*command), commands), strict=True))
-
-
 @pytest.mark.parametrize(("arguments", "said"), WRONG)
 def test_what_is_wrong_before_listening_is_one_line_and_exit_status_2(
-    refused: dict[tuple[str, ...], Ended], arguments: tuple[str, ...], said: str
+    arguments: tuple[str, ...], said: str
 ) -> None:
-    assert_one_clear_line(refused["serve", *arguments], 2, said)
+    assert_one_clear_line(run("serve", *arguments), 2, said)
 
 
 @pytest.mark.parametrize(
@@ -433,9 +422,9 @@ async def test_a_call_by_hand_that_fails_says_why() -> None:
 
 @pytest.mark.parametrize(("arguments", "said"), WRONG_CALLS)
 def test_a_call_by_hand_that_cannot_be_made_is_one_line_and_exit_status_2(
-    refused: dict[tuple[str, ...], Ended], arguments: tuple[str, ...], said: str
+    arguments: tuple[str, ...], said: str
 ) -> None:
-    assert_one_clear_line(refused["dispatch", *arguments], 2, said)
+    assert_one_clear_line(run("dispatch", *arguments), 2, said)
 
 
 def test_a_call_by_hand_to_nobody_is_unavailable() -> None:
