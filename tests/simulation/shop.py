@@ -59,6 +59,44 @@ async def quiet_day(sim: Sim) -> list[int]:
     return await rough_day(sim, customers=1, pause=0.5)
 
 
+async def crowded_day(sim: Sim) -> list[str]:
+    """Handlers that keep tasks and futures in sets, as asyncio itself does, and tell in what order they end."""
+    service, told = Service("crowds", "Crowds"), list[str]()
+
+    async def member(number: int, seconds: float) -> int:
+        try:
+            await asyncio.sleep(seconds)
+        except asyncio.CancelledError:
+            told.append(f"cancelled {number}")
+            raise
+        return number
+
+    @service.method("Gather", idempotent=True)
+    async def gather() -> None:
+        tasks = [asyncio.create_task(member(number, 0.01 * number)) for number in range(8)]
+        done, pending = await asyncio.wait(tasks, timeout=0.045)
+        told.extend(str(task.result()) for task in done)
+        told.extend(task.get_name() for task in pending if task.cancel())
+        await asyncio.wait(pending)
+        try:
+            async with asyncio.TaskGroup() as group:
+                for number in range(8):
+                    group.create_task(member(number, 1.0))
+                await asyncio.sleep(0.1)
+                raise LookupError  # the group cancels its tasks then
+        except* LookupError:
+            told.append(",".join(task.get_name() for task in asyncio.all_tasks()))
+
+    sim.collector("shop", services=[service])
+    front = sim.collector("front", namespaces=["crowds"], peers=["shop"])
+    await sim.settled()
+    reply = await front.dispatch("crowds", "Crowds", "Gather", Payload("text", b""))
+    assert reply.status.code == 200, reply.status
+    return told
+
+
 if __name__ == "__main__":
     for seed in map(int, sys.argv[1:]):
-        sys.stdout.write(f"{seed} {Simulation(seed).run(quiet_day, until=200.0).digest}\n")
+        crowd = Simulation(seed).run(crowded_day, until=60.0)
+        digest = Simulation(seed).run(quiet_day, until=200.0).digest
+        sys.stdout.write(f"{seed} {digest} {crowd.digest} {crowd.value}\n")

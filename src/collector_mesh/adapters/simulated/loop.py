@@ -52,6 +52,36 @@ class _Timer(asyncio.TimerHandle):
     host: Host | None
 
 
+class _Future(asyncio.Future[T]):
+    """A future that stands in sets by its number: those of asyncio stand by their address, other in each process."""
+
+    def __init__(self, number: int, loop: asyncio.AbstractEventLoop) -> None:
+        self._number = number  # before the base class may ask for it
+        super().__init__(loop=loop)
+
+    def __hash__(self) -> int:
+        return self._number
+
+
+class _Task(asyncio.Task[T]):
+    """A task, that stands in sets by its number."""
+
+    def __init__(
+        self,
+        number: int,
+        work: Coroutine[Any, Any, T] | Generator[Any, None, T],
+        *,
+        loop: asyncio.AbstractEventLoop,
+        name: str | None,
+        context: contextvars.Context | None,
+    ) -> None:
+        self._number = number  # before the base class asks for it
+        super().__init__(work, loop=loop, name=name or f"Task-{number}", context=context)
+
+    def __hash__(self) -> int:
+        return self._number
+
+
 class SimulatedLoop(asyncio.BaseEventLoop):
     """Runs callbacks and timers on virtual time, in whole nanoseconds; there is nothing else to wait for.
 
@@ -153,7 +183,7 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         context: contextvars.Context | None = None,
     ) -> asyncio.Task[T]:
         """See the base class; a host knows its tasks."""
-        task: asyncio.Task[T] = super().create_task(coro, name=name, context=context)
+        task = _Task(next(self._numbers), coro, loop=self, name=name, context=context)
         host = (contextvars.copy_context() if context is None else context).get(HOST)
         if host is not None:
             host.tasks[task] = None
@@ -162,7 +192,11 @@ class SimulatedLoop(asyncio.BaseEventLoop):
 
     def start_on(self, host: Host, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         """Begin something on a host, for somebody who waits for it."""
-        return asyncio.Task(work, loop=self, context=host.context())
+        return _Task(next(self._numbers), work, loop=self, name=None, context=host.context())
+
+    def create_future(self) -> asyncio.Future[Any]:
+        """See the base class."""
+        return _Future(next(self._numbers), self)
 
     def abandon(self) -> None:
         """What has not ended will never go on: it is cancelled where it stands, and nobody is warned of it."""

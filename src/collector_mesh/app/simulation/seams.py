@@ -1,65 +1,142 @@
 """What handlers see of the world in a simulation: virtual time, seeded chance, and no way out."""
 
+import _socket
+import asyncio
+import os
 import random
 import socket
 import subprocess
+import sys
 import threading
 import time
-import uuid
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import UTC, datetime
+from multiprocessing.process import BaseProcess
+from types import BuiltinFunctionType, ModuleType
 from typing import Any, NoReturn
+
+import time_machine
 
 from collector_mesh.adapters.simulated.host import HOST
 from collector_mesh.adapters.simulated.loop import SimulatedLoop, SimulationError
 from collector_mesh.adapters.simulated.parts import EPOCH
 
+Seam = tuple[Any, str, Any]
+"""Where something is found, its name there, and what takes its place."""
+
+
+_REAL_ALL_TASKS = asyncio.all_tasks
+
 
 @contextmanager
 def virtual_world(loop: SimulatedLoop, seed: str) -> Iterator[None]:
-    """While it is open `time`, `random` and `uuid4` are virtual, and sockets, subprocesses and threads are refused.
+    """While it is open time and chance are virtual, and sockets, subprocesses and threads are refused.
 
-    Code that has taken a function out of its module before (`from time import time`), and `datetime.now`,
-    see the real ones.
+    The time of day is virtual however code has come by it, and in UTC. Of the functions that have no time of day
+    (`monotonic`, `perf_counter`, `sleep`) also those that a module outside of the standard library has taken by name;
+    not those that are kept elsewhere, as in a default of a parameter.
     """
-    dice = random.Random(f"{seed}/handlers")  # noqa: S311  # to be foreseen is what it is for
     state = random.getstate()
+    clocks = _clocks(loop)
+    seams = [*((time, name, clock) for name, clock in clocks.items()), *_chance(seed), *_ways_out()]
+    seams += [(module, "all_tasks", _all_tasks) for module in (asyncio, asyncio.tasks)]
+    seams += _taken_by_name({getattr(time, name): clock for name, clock in clocks.items()})
+    known = set(sys.modules)
+    originals = [(owner, name, getattr(owner, name)) for owner, name, _ in seams]
+    real = {clock: getattr(time, name) for name, clock in clocks.items()}
+    # The destination is where the time zone comes from; the time itself is asked for below.
+    travel = time_machine.travel(datetime.fromtimestamp(EPOCH, UTC), tick=False)
+    with travel as traveller:
+        traveller.time_ns = lambda: round(_wall(loop) * 1e9)  # type: ignore[method-assign]  # hosts differ
+        for owner, name, value in seams:
+            setattr(owner, name, value)
+        random.seed(f"{seed}/random")
+        try:
+            yield
+        finally:
+            for owner, name, value in originals:
+                setattr(owner, name, value)
+            _give_back(real, known)
+            random.setstate(state)
+
+
+def _wall(loop: SimulatedLoop) -> float:
+    host = HOST.get()
+    return EPOCH + loop.time() + (0.0 if host is None else host.skew)
+
+
+def _clocks(loop: SimulatedLoop) -> dict[str, Callable[..., Any]]:
+    """Functions of the module `time` that know no time of day, and what they are on virtual time."""
 
     def monotonic() -> float:
         host = HOST.get()
         return loop.time() if host is None else host.now(loop.time())
 
-    def wall() -> float:
-        host = HOST.get()
-        return EPOCH + loop.time() + (0.0 if host is None else host.skew)
+    def monotonic_ns() -> int:
+        return round(monotonic() * 1e9)
 
-    replaced: list[tuple[Any, str, Any]] = [
-        (time, "time", wall),
-        (time, "time_ns", lambda: round(wall() * 1e9)),
-        (time, "monotonic", monotonic),
-        (time, "monotonic_ns", lambda: round(monotonic() * 1e9)),
-        (time, "perf_counter", monotonic),
-        (time, "perf_counter_ns", lambda: round(monotonic() * 1e9)),
-        (time, "sleep", _no_time),
-        (uuid, "uuid4", lambda: uuid.UUID(int=dice.getrandbits(128), version=4)),
-        (socket, "socket", _refusing("a socket")),
-        (subprocess, "Popen", _refusing("a subprocess")),
-        (threading.Thread, "start", _refusing("a thread")),
+    def sleep(_seconds: float) -> None:
+        """What a plain function does takes no virtual time."""
+
+    return {
+        "monotonic": monotonic,
+        "monotonic_ns": monotonic_ns,
+        "perf_counter": lambda: monotonic(),  # noqa: PLW0108  # one function of its own for each, to give back
+        "perf_counter_ns": lambda: monotonic_ns(),  # noqa: PLW0108  # the same
+        "sleep": sleep,
+    }
+
+
+def _all_tasks(loop: asyncio.AbstractEventLoop | None = None) -> set[asyncio.Task[Any]]:
+    """Those of the same host, as in a process of its own; in the same order each time."""
+    found = _REAL_ALL_TASKS(loop)
+    host = HOST.get()
+    if host is not None:
+        found &= {*host.tasks, asyncio.current_task(loop)}
+    return set(sorted(found, key=hash))  # noqa: C414  # a set that is filled in another order may be walked in another
+
+
+def _chance(seed: str) -> list[Seam]:
+    dice = random.Random(f"{seed}/handlers")  # noqa: S311  # to be foreseen is what it is for
+    original = random.Random.seed
+
+    def seed_with(generator: random.Random, a: Any = None, version: int = 2) -> None:
+        original(generator, dice.getrandbits(128) if a is None else a, version)
+
+    return [
+        # `uuid4`, `secrets` and whatever else wants to be unforeseen ask the system.
+        (os, "urandom", dice.randbytes),
+        (random, "_urandom", dice.randbytes),
+        (random.Random, "seed", seed_with),
     ]
-    originals = [(owner, name, getattr(owner, name)) for owner, name, _ in replaced]
-    for owner, name, value in replaced:
-        setattr(owner, name, value)
-    random.seed(f"{seed}/random")
-    try:
-        yield
-    finally:
-        for owner, name, value in originals:
-            setattr(owner, name, value)
-        random.setstate(state)
 
 
-def _no_time(_seconds: float) -> None:
-    """What a plain function does takes no virtual time."""
+def _ways_out() -> list[Seam]:
+    def submit(
+        _pool: ThreadPoolExecutor, function: Callable[..., Any], /, *arguments: Any, **options: Any
+    ) -> Future[Any]:
+        """An executor runs what it is given at once, in no virtual time."""
+        outcome: Future[Any] = Future()
+        try:
+            outcome.set_result(function(*arguments, **options))
+        except Exception as error:  # noqa: BLE001  # it goes to whoever asks for the result
+            outcome.set_exception(error)
+        return outcome
+
+    thread, process, connection = map(_refusing, ("a thread", "a subprocess", "a socket"))
+    # The classes stay what they are, for whoever has taken them by name, or asks whether something is one.
+    return [
+        (ThreadPoolExecutor, "submit", submit),
+        (threading.Thread, "start", thread),
+        (BaseProcess, "start", process),
+        (subprocess.Popen, "__init__", process),
+        *((os, name, process) for name in ("fork", "posix_spawn", "system") if hasattr(os, name)),
+        (socket.socket, "__init__", connection),
+        (_socket, "socketpair", connection),
+        (_socket, "getaddrinfo", connection),
+    ]
 
 
 def _refusing(what: str) -> Callable[..., NoReturn]:
@@ -67,3 +144,22 @@ def _refusing(what: str) -> Callable[..., NoReturn]:
         raise SimulationError(f"{what} was attempted: a simulation has no {what.rpartition(' ')[2]}s")
 
     return refuse
+
+
+def _taken_by_name(replacements: dict[Any, Any]) -> list[Seam]:
+    """Where modules hold functions that they have taken from another one."""
+    return [
+        (module, name, replacements[value])
+        for module_name, module in list(sys.modules.items())
+        if module_name.partition(".")[0] not in sys.stdlib_module_names and isinstance(module, ModuleType)
+        for name, value in list(vars(module).items())
+        if type(value) is BuiltinFunctionType and value in replacements
+    ]
+
+
+def _give_back(real: dict[Any, Any], known: set[str]) -> None:
+    """Have modules that were imported meanwhile hold the real functions in place of the virtual ones."""
+    for module in [module for name, module in list(sys.modules.items()) if name not in known]:
+        for name, value in list(getattr(module, "__dict__", {}).items()):
+            if callable(value) and getattr(value, "__module__", None) == __name__ and value in real:
+                setattr(module, name, real[value])
