@@ -9,10 +9,14 @@ import resource
 import sys
 import time
 
+from benchmarks.scale.shapes import regular as shape
 from collector_mesh import Payload, Service
 from collector_mesh.simulation import Sim, Simulation
 
-_clock = time.perf_counter
+
+def _clock() -> float:
+    """Seconds of the machine: those of a simulation are virtual."""
+    return time.clock_gettime(time.CLOCK_MONOTONIC)
 
 
 def _service(name: str) -> Service:
@@ -63,23 +67,17 @@ def regular(count: int, degree: int, made: int) -> None:
     times: dict[str, float] = {}
 
     async def scenario(sim: Sim) -> None:
-        dice = random.Random(1)
         begin = _clock()
-        edges: dict[tuple[int, int], None] = {}
-        neighbours: list[list[int]] = [[] for _ in range(count)]
-        # Each shift of the ring by a drawn distance gives everybody two neighbours.
-        while len(edges) < count * degree // 2:
-            step = dice.randrange(1, (count - 1) // 2 + 1)
-            for n in range(count):
-                pair = (n, (n + step) % count)
-                if pair not in edges:
-                    edges[pair] = None
-                    neighbours[pair[0]].append(pair[1])
-                    neighbours[pair[1]].append(pair[0])
-        dialed: list[list[str]] = [[] for _ in range(count)]
-        for one, other in edges:
-            dialed[one].append(f"c-{other}")
-        mesh = [sim.collector(f"c-{n}", services=[_service(f"S{n}")], peers=dialed[n]) for n in range(count)]
+        dialed = shape(count, degree)
+        neighbours: list[list[int]] = [list(others) for others in dialed]
+        for one, others in enumerate(dialed):
+            for other in others:
+                neighbours[other].append(one)
+        dice = random.Random(1)
+        mesh = [
+            sim.collector(f"c-{n}", services=[_service(f"S{n}")], peers=[f"c-{other}" for other in dialed[n]])
+            for n in range(count)
+        ]
         await sim.settled()
         times["settled"] = _clock() - begin
         times["virtual"] = sim.now

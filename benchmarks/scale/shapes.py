@@ -38,19 +38,41 @@ def star(count: int) -> list[list[int]]:
 
 
 def regular(count: int, degree: int) -> list[list[int]]:
-    """Everybody with so many others, drawn at random: for each two a ring of all, in a drawn order.
+    """Everybody with exactly so many others, drawn at random; with all of them where there are no more.
 
-    Who meets somebody for the second time has a link less, which is rare in a large mesh.
+    Source: A. Steger and N. C. Wormald, "Generating random regular graphs quickly", 1999: ends are paired at random,
+    and those whose pair is of no use again, until none is left.
     """
+    if count <= degree + 1:
+        return full(count)
     dice = random.Random(1)
-    order = list(range(count))
-    dialed: list[dict[int, None]] = [{} for _ in range(count)]
-    for _ in range(degree // 2):
-        dice.shuffle(order)
-        for one, other in zip(order, [*order[1:], order[0]], strict=True):
-            if one not in dialed[other]:
-                dialed[one][other] = None
-    return [list(others) for others in dialed]
+    while (dialed := _paired(count, degree, dice)) is None:
+        pass
+    return dialed
+
+
+def _paired(count: int, degree: int, dice: random.Random) -> list[list[int]] | None:
+    """One try; None if the last ends cannot be paired."""
+    edges: dict[tuple[int, int], None] = {}
+    ends = [one for one in range(count) for _ in range(degree)]
+    while ends:
+        dice.shuffle(ends)
+        left: list[int] = []
+        for one, other in zip(ends[::2], ends[1::2], strict=True):
+            pair = max(one, other), min(one, other)
+            if one == other or pair in edges:
+                left += pair
+            else:
+                edges[pair] = None
+        if len(left) == len(ends) and all(
+            one == other or (max(one, other), min(one, other)) in edges for one in left for other in left
+        ):
+            return None
+        ends = left
+    dialed: list[list[int]] = [[] for _ in range(count)]
+    for one, other in edges:
+        dialed[one].append(other)
+    return dialed
 
 
 SHAPES = (

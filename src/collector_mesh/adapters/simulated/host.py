@@ -31,6 +31,8 @@ class Host:
         """Loop time when it went on after it had been paused."""
         self.tasks: dict[asyncio.Task[Any], None] = {}
         """Those that have not ended."""
+        self.left: list[str] = []
+        """What links that have ended here have not given back."""
         self.outcomes: dict[asyncio.Future[Any], None] = {}
         """What others wait for that happens here."""
         self._parked: list[Any] = []

@@ -212,6 +212,7 @@ class SimulatedNetwork:
     def dial(self, source: Host, address: str) -> SimulatedStream:
         """Open a stream; whether somebody is there is known a round trip later, if at all."""
         there = self._hosts.get(address) or Host(address)
+        self.trace.note("dial", source.host_id, address)
         out, back = Flow(self, source, there), Flow(self, there, source)
         near, far = SimulatedStream(address, out), SimulatedStream(source.host_id, back)
         near.other, far.other = far, near

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from collector_mesh.adapters.simulated.host import Host
 from collector_mesh.adapters.simulated.streams import SimulatedStream
+from collector_mesh.domain.link.engine import LinkEngine
 from collector_mesh.domain.model.frames import Frame
 from collector_mesh.domain.ports.clock import Clock
 from collector_mesh.domain.ports.frame_stream import FrameStream, Machine, Pump
@@ -47,9 +48,19 @@ class _Pumping:
             await self._over
         finally:
             machine.lost("the stream has ended")
+            self._look_for_leftovers()
             if self._timer is not None:
                 self._timer.cancel()
             self._stream.close()
+
+    def _look_for_leftovers(self) -> None:
+        """See that a link that has ended keeps nothing: no call of either side, no byte."""
+        machine = self._machine
+        if isinstance(machine, LinkEngine) and (machine.in_flight or machine.running or machine.queued_bytes):
+            self._host.left.append(
+                f"{machine.in_flight} sent calls, {machine.running} taken ones and {machine.queued_bytes} bytes"
+                f" of a link to {machine.peer_id or self._stream.address}"
+            )
 
     def _kick(self) -> None:
         if not self._is_kicked:

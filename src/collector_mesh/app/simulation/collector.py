@@ -18,7 +18,7 @@ from collector_mesh.app.collector import Collector
 from collector_mesh.app.container import CollectorContainer
 from collector_mesh.app.options import Options
 from collector_mesh.app.settings import Settings
-from collector_mesh.app.simulation.identity import WatchedDispatcher, WatchedHandlers
+from collector_mesh.app.simulation.identity import WatchedDispatcher, WatchedHandlers, WatchedRouter
 from collector_mesh.app.simulation.watch import Watch
 from collector_mesh.domain.connection import Connection
 from collector_mesh.domain.model.errors import UnavailableError
@@ -111,6 +111,8 @@ class SimulatedCollector(Collector):
             parts.handlers.override(providers.Object(WatchedHandlers(host, self._watch)))
             parts.dispatcher.set_provides(WatchedDispatcher)
             parts.dispatcher.add_kwargs(host=host, watch=self._watch)
+            parts.router.set_provides(WatchedRouter)
+            parts.router.add_kwargs(host=host, watch=self._watch)
             parts.topology.set_provides(WatchedTopology)
             parts.topology.add_kwargs(tell=partial(self._watch.link, host.host_id))
         return parts

@@ -1,26 +1,33 @@
 """Calls that are known again wherever they come to, and handlers that tell of each run."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Any, Protocol
 
 import attrs
 
 from collector_mesh.adapters.simulated.host import Host
+from collector_mesh.domain.candidates import Candidate
 from collector_mesh.domain.dispatcher import Dispatcher
 from collector_mesh.domain.handlers import HandlerRegistry, Method
+from collector_mesh.domain.link.batching import Batching
 from collector_mesh.domain.model.call import Call
 from collector_mesh.domain.model.context import CallContext
 from collector_mesh.domain.model.errors import MeshError
 from collector_mesh.domain.model.payload import Payload, payload_of
 from collector_mesh.domain.model.status import Reply
+from collector_mesh.domain.ports.randomness import Randomness
+from collector_mesh.domain.router import Router
+
+_NUMBER = "simulated-call"
+_LARGE_BYTES = Batching().large_bytes
 
 
 class Known(bytes):
     """A request that says which call it belongs to.
 
-    Frames are not encoded in a simulation, so it comes to the handler as it was sent; one that travels in
-    chunks does not, and such a call is not known again.
+    Frames are not encoded in a simulation, so it comes to the handler as it was sent; but for one that travels
+    in chunks, whose call says it in its metadata.
     """
 
     number: int
@@ -45,6 +52,10 @@ class CallWatch(Protocol):
         """A handler has given a result."""
         ...
 
+    def chose(self, number: int | None, host: Host, peer_id: str) -> None:
+        """A call, if it is known, goes to a peer from here, or to nobody."""
+        ...
+
     def belongs(self, collector_id: str, namespace: str, *, joins: bool) -> None:
         """A collector has become a member of a namespace, or has left it."""
         ...
@@ -63,6 +74,8 @@ class WatchedDispatcher(Dispatcher):
         value = Known(call.payload.value)
         number = value.number = self._watch.begun(self._host, call)
         call.payload = Payload(call.payload.type_url, value)
+        if len(value) > _LARGE_BYTES:
+            call.metadata = (*call.metadata, (_NUMBER, str(number)))
         try:
             reply = await super().dispatch(call)
         except BaseException:
@@ -72,9 +85,27 @@ class WatchedDispatcher(Dispatcher):
         return reply
 
 
+class WatchedRouter(Router):
+    """Tells of each choice."""
+
+    def __init__(self, *parts: Any, host: Host, watch: CallWatch, **more: Any) -> None:
+        super().__init__(*parts, **more)
+        self._host = host
+        self._watch = watch
+
+    def choose(self, call: Call, *, tried: Container[str], now: float, dice: Randomness) -> Candidate | None:
+        """See the base class."""
+        chosen = super().choose(call, tried=tried, now=now, dice=dice)
+        self._watch.chose(number_of(call), self._host, "" if chosen is None else chosen.peer_id)
+        return chosen
+
+
 def number_of(call: Call) -> int | None:
     """Which call of the simulation it is, if that is known."""
-    return getattr(call.payload.value, "number", None)
+    value = call.payload.value
+    if type(value) is Known:
+        return value.number
+    return next((int(number) for key, number in call.metadata if key == _NUMBER), None)
 
 
 class WatchedHandlers(HandlerRegistry):
@@ -121,6 +152,9 @@ class WatchedHandlers(HandlerRegistry):
     def _begins(self, method: Method, context: CallContext) -> int | None:
         call: Call = context._call  # noqa: SLF001  # a handler is not to see it
         number = number_of(call)
+        if call.metadata:
+            metadata = tuple(pair for pair in call.metadata if pair[0] != _NUMBER)
+            context._call = attrs.evolve(call, metadata=metadata)  # noqa: SLF001  # as above
         if number is not None:
             self._watch.ran(number, self._host, method, call)
         return number

@@ -264,6 +264,7 @@ class Sim:
                 "outgoing calls": snapshot.outgoing,
                 "streams": streams[host],
             }
+            left += [f"{what} of {host.host_id}" for what in host.left]
             left += [f"{count} {what} of {host.host_id}" for what, count in counted.items() if count]
             left += [f"{_name(task)} of {host.host_id}" for task in host.tasks if not task.done()]
         return left

@@ -129,6 +129,10 @@ class Watch:
         """See `CallWatch`."""
         self._calls[number].gave.append(value)
 
+    def chose(self, number: int | None, host: Host, peer_id: str) -> None:
+        """See `CallWatch`."""
+        self._trace.note("route", "" if number is None else str(number), host.host_id, peer_id)
+
     def belongs(self, collector_id: str, namespace: str, *, joins: bool) -> None:
         """See `CallWatch`."""
         self._members[collector_id, namespace] = None if joins else self._loop.time()
@@ -143,6 +147,7 @@ class Watch:
         """A collector sees a peer in a state."""
         if not self._trace.is_over:
             self.links.append((self._loop.time(), collector_id, peer_id, state))
+            self._trace.note("link", collector_id, peer_id, state)
 
     # ---- rules of the user -----------------------------------------------------------------------------
 
