@@ -1,6 +1,7 @@
 """Faults that a seed draws: when, which, where and for how long."""
 
 import asyncio
+import math
 import random
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Protocol
@@ -9,6 +10,8 @@ import attrs
 
 from collector_mesh.adapters.simulated.network import SimulatedNetwork
 from collector_mesh.app.settings import Settings
+from collector_mesh.domain.model.errors import UnavailableError
+from collector_mesh.domain.policies.balancing import BALANCERS
 
 
 class Stage(Protocol):
@@ -30,6 +33,10 @@ class Stage(Protocol):
         ...
 
     async def restart(self, collector_id: str, *, fresh: bool = False) -> object:
+        """See `Sim`."""
+        ...
+
+    async def stop(self, collector_id: str) -> None:
         """See `Sim`."""
         ...
 
@@ -69,6 +76,7 @@ class Chaos:
         self._rate = rate
         self._task: asyncio.Task[None] | None = None
         self._under_way: dict[asyncio.Task[None], None] = {}
+        self._stopping: dict[str, None] = {}
 
     def start(self) -> None:
         """Begin."""
@@ -88,6 +96,7 @@ class Chaos:
     async def _run(self) -> None:
         faults: list[Callable[[], Coroutine[Any, Any, None]]] = [
             self._crash,
+            self._stop,
             self._pause,
             self._slow,
             self._clocks,
@@ -95,6 +104,7 @@ class Chaos:
             self._cut,
             self._partition,
             self._loss,
+            self._bandwidth,
             self._latency,
         ]
         while True:
@@ -130,6 +140,32 @@ class Chaos:
             await self._stage.sleep(seconds)
         finally:
             await self._stage.restart(who, fresh=fresh)
+
+    async def _stop(self) -> None:
+        """One drains and ends, and may crash on the way."""
+        able = [collector_id for collector_id in self._stage.up if collector_id not in self._stopping]
+        if not able:
+            return
+        who, seconds, fresh = self._dice.choice(able), self._seconds(), self._dice.random() < 0.5
+        self._stopping[who] = None
+        # Whoever ends the chaos waits until it has ended, and is started again.
+        stopped = asyncio.get_running_loop().create_task(self._has_stopped(who))
+        try:
+            if await asyncio.shield(stopped):
+                await self._stage.sleep(seconds)
+        finally:
+            if await stopped:
+                await self._stage.restart(who, fresh=fresh)
+
+    async def _has_stopped(self, who: str) -> bool:
+        """Stop one; False if it has crashed meanwhile, and whoever did that will start it again."""
+        try:
+            await self._stage.stop(who)
+        except UnavailableError:
+            return False
+        finally:
+            del self._stopping[who]
+        return True
 
     async def _pause(self) -> None:
         who, seconds = self._one(), self._seconds()
@@ -189,6 +225,14 @@ class Chaos:
         finally:
             self._stage.network.loss(one, other, 0.0)
 
+    async def _bandwidth(self) -> None:
+        one, other = self._two()
+        self._stage.network.bandwidth(one, other, self._dice.lognormvariate(10, 2))
+        try:
+            await self._stage.sleep(self._seconds())
+        finally:
+            self._stage.network.bandwidth(one, other, math.inf)
+
     async def _latency(self) -> None:
         one, other = self._two()
         median = self._dice.lognormvariate(-5, 1)
@@ -196,27 +240,58 @@ class Chaos:
 
 
 _RANGES: dict[str, tuple[float, float]] = {
-    "heartbeat_interval": (0.5, 10.0),
-    "reconnect_first": (0.01, 0.5),
-    "reconnect_cap": (0.5, 4.0),
-    "retry_first": (0.005, 0.2),
-    "retry_share": (0.0, 1.0),
-    "attempt_floor": (0.05, 1.0),
-    "attempt_share": (0.1, 1.0),
-    "breaker_first": (0.2, 3.0),
-    "breaker_cap": (3.0, 10.0),
+    "default_timeout": (0.5, 60.0),
+    "latency_decay": (0.1, 100.0),
+    "failure_penalty": (0.0, 30.0),
+    "failure_decay": (0.05, 10.0),
+    "retry_first": (0.001, 1.0),
+    "retry_cap": (0.01, 5.0),
+    "retry_share": (0.0, 2.0),
+    "retry_rate": (0.0, 100.0),
+    "attempt_floor": (0.001, 5.0),
+    "attempt_share": (0.05, 1.0),
+    "attempt_p99s": (1.0, 50.0),
+    "breaker_quiet": (0.0, 5.0),
+    "breaker_success_share": (0.0, 1.0),
+    "breaker_first": (0.05, 5.0),
+    "breaker_cap": (1.0, 10.0),
     "max_ejected": (0.0, 1.0),
+    "drain_timeout": (0.0, 25.0),
+    "heartbeat_interval": (0.2, 6.0),
+    "reconnect_first": (0.002, 1.0),
+    "reconnect_cap": (0.1, 5.0),
+    "report_interval": (0.1, 60.0),
 }
-_WHOLE: dict[str, tuple[int, int]] = {"max_attempts": (1, 6), "breaker_failures": (1, 20)}
+"""What is drawn from the allowed range; not beyond what lets everything work again within half a minute."""
+
+_WHOLE: dict[str, tuple[int, int]] = {
+    "max_running": (2, 1024),
+    "max_outgoing": (8, 4096),
+    "max_attempts": (1, 10),
+    "retry_window": (1, 30),
+    "breaker_failures": (1, 50),
+    "breaker_min_calls": (1, 100),
+    "breaker_window": (1, 30),
+    "link_queue_bytes": (1 << 16, 16 << 20),
+}
+_EACH = 0.25
+"""How often each of them is drawn."""
 
 
 def drawn(settings: Settings, dice: random.Random) -> Settings:
-    """Settings of which some are drawn from what is allowed, and from what may still work in half a minute."""
+    """Settings of which some are drawn from what is allowed; see `_RANGES`."""
     values: dict[str, Any] = {}
     for name, (low, high) in _RANGES.items():
-        if dice.random() < 0.3:
-            values[name] = dice.uniform(low, high)
+        if dice.random() < _EACH:
+            # Small values are as likely as large ones, whatever the unit.
+            values[name] = (
+                math.exp(dice.uniform(math.log(low), math.log(high))) if low else dice.uniform(low, high)
+            )
     for name, (least, most) in _WHOLE.items():
-        if dice.random() < 0.3:
-            values[name] = dice.randint(least, most)
+        if dice.random() < _EACH:
+            values[name] = round(math.exp(dice.uniform(math.log(least), math.log(most))))
+    if dice.random() < _EACH:
+        values["balancing"] = dice.choice(sorted(BALANCERS))
+    if dice.random() < _EACH / 2:
+        values["breaker"] = False
     return attrs.evolve(settings, **values)
