@@ -48,6 +48,7 @@ def test_a_report_is_one_page_that_needs_no_network(tmp_path: Path) -> None:
     assert ended.status == 1
     assert "scenarios:unlucky, seed 3" in text
     assert "an unlucky seed" in text
+    assert "collector-mesh simulate scenarios:unlucky --seed 3<" in text
     assert text.count("<svg") == text.count("</svg>") >= 3
     assert not re.search(r"https?://|<script|<link|@import", text)
 

@@ -67,14 +67,14 @@ def run(arguments: argparse.Namespace) -> int:
     print(f"{len(failed)} of {arguments.seeds} seeds fail:")
     for seed in sorted(failed)[:_MOST_TOLD]:
         print(f"  {failed[seed]}")
-        print(
-            f"    collector-mesh simulate {shlex.quote(arguments.scenario)} --seed {seed}{_until(arguments)}"
-        )
+        print(f"    {_replaying(arguments, seed)}")
     return EXIT_FAILED
 
 
-def _until(arguments: argparse.Namespace) -> str:
-    return "" if arguments.until == 3600.0 else f" --until {arguments.until:g}"
+def _replaying(arguments: argparse.Namespace, seed: int) -> str:
+    """The command that runs one seed again."""
+    until = "" if arguments.until == 3600.0 else f" --until {arguments.until:g}"
+    return f"collector-mesh simulate {shlex.quote(arguments.scenario)} --seed {seed}{until}"
 
 
 def _scenario(reference: str) -> "Scenario":
@@ -88,7 +88,7 @@ def _run_once(
     scenario: "Scenario", seed: int, arguments: argparse.Namespace
 ) -> "tuple[Sim, SimulationResult | None, str]":
     """Run one seed, and write the report if one is wanted; gives the run and why it fails, empty if it does not."""
-    from collector_mesh.app.simulation.report import page
+    from collector_mesh.app.simulation.report.page import page
     from collector_mesh.app.simulation.simulation import Simulation
 
     simulation, result, failure = Simulation(seed), None, ""
@@ -99,8 +99,9 @@ def _run_once(
     run = simulation.last_run
     assert run is not None  # for the type checker: there was one
     if arguments.report is not None:
+        text = page(run, arguments.scenario, failure, command=_replaying(arguments, seed))
         try:
-            Path(arguments.report).write_text(page(run, arguments.scenario, failure), encoding="utf-8")
+            Path(arguments.report).write_text(text, encoding="utf-8")
         except OSError as error:
             raise CommandError(f"cannot write {arguments.report}: {error.strerror}") from error
     return run, result, failure

@@ -230,7 +230,7 @@ class Sim:
         while missing := unreachable([collector for collector in up if not collector.host.is_down]):
             if self._loop.time() > until:
                 more = f", and {len(missing) - 3} more" if len(missing) > 3 else ""
-                self.watch.broken.append(
+                self.watch.has_broken(
                     f"not reachable {REACHABLE_SECONDS:g} s after all faults: {', '.join(missing[:3])}{more}"
                 )
                 break
@@ -249,7 +249,7 @@ class Sim:
         while (left := self._left()) and self.now < until:
             await self.sleep(_REACH_LOOK_SECONDS)
         if left:
-            self.watch.broken.append(f"left after the end: {', '.join(left[:3])}")
+            self.watch.has_broken(f"left after the end: {', '.join(left[:3])}")
         self.watch.at_end()
 
     def _left(self) -> list[str]:
@@ -272,7 +272,7 @@ class Sim:
     def has_failed(self, told: dict[str, Any]) -> None:
         """Something that runs in the background has ended by an error."""
         if not self._is_over:
-            self.watch.broken.append(f"{told.get('message')}: {told.get('exception')!r}")
+            self.watch.has_broken(f"{told.get('message')}: {told.get('exception')!r}")
 
     def abandon(self) -> None:
         """From now on nothing of any host has any effect."""
@@ -305,7 +305,7 @@ class Sim:
     def _has_started(self, task: asyncio.Task[Any]) -> None:
         self._starting.pop(task, None)
         if not task.cancelled() and (error := task.exception()) is not None:
-            self.watch.broken.append(f"a collector has not started: {error}")
+            self.watch.has_broken(f"a collector has not started: {error}")
 
     def _unsettled(self) -> str:
         """Who is not connected to whom, empty if all are."""

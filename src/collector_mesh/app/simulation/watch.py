@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from collector_mesh.adapters.simulated.host import Host
-from collector_mesh.adapters.simulated.trace import Trace
+from collector_mesh.adapters.simulated.trace import Line, Trace
 from collector_mesh.app.simulation.identity import CallWatch
 from collector_mesh.domain.course import says_idempotent
 from collector_mesh.domain.handlers import Method
@@ -38,6 +38,7 @@ class Entry:
     ran_at: list[str]
     gave: list[bytes]
     is_over: bool = False
+    is_answered: bool = False
 
     @property
     def what(self) -> str:
@@ -61,11 +62,21 @@ class Watch:
         self.links: list[tuple[float, str, str, str]] = []
         """When a collector has seen a peer in what state."""
         self.broken: list[str] = []
+        """What must not happen and has."""
+        self.broken_at: float | None = None
+        """When the first of it has happened."""
+        self.before_broken: tuple[Line, ...] = ()
+        """What the trace has kept of the time before that."""
 
     @property
     def calls(self) -> int:
         """How many were made."""
         return len(self._calls)
+
+    @property
+    def unanswered(self) -> list[float]:
+        """When the calls began that have had no reply: they were cancelled, crashed with their host, or still run."""
+        return [entry.began for entry in self._calls if not entry.is_answered]
 
     # ---- calls ---------------------------------------------------------------------------------------
 
@@ -87,6 +98,7 @@ class Watch:
         if reply is None:
             self._trace.note("cancelled", str(number))
             return
+        entry.is_answered = True
         now, code = self._loop.time(), reply.status.code
         self.outcomes[code] = self.outcomes.get(code, 0) + 1
         self.latencies.append((entry.began, now - entry.began, code))
@@ -170,8 +182,14 @@ class Watch:
             except Exception as error:  # noqa: BLE001  # wherever the call was made, the rule is not that code's
                 self._break(f"{type(error).__name__}: {error}")
 
-    def _break(self, what: str) -> None:
+    def has_broken(self, what: str) -> None:
+        """Something has happened that must not happen."""
+        if self.broken_at is None:
+            self.broken_at, self.before_broken = self._loop.time(), tuple(self._trace.lines)
         self.broken.append(what)
+
+    def _break(self, what: str) -> None:
+        self.has_broken(what)
         self._trace.note("broken", what)
 
 
