@@ -1,4 +1,5 @@
 import asyncio
+import gc
 import os
 import subprocess
 import sys
@@ -192,6 +193,31 @@ def test_a_scenario_that_raises_fails_with_what_it_raises() -> None:
 
     with pytest.raises(LookupError, match="planted"):
         Simulation(seed=11).run(scenario, until=5.0)
+
+
+def test_a_scenario_that_raises_before_its_collectors_have_begun_leaves_nothing_behind() -> None:
+    async def scenario(sim: Sim) -> None:
+        sim.collector("shop", services=[orders()])
+        raise LookupError("planted")
+
+    # What was never awaited would warn, and warnings are errors.
+    with pytest.raises(LookupError, match="planted"):
+        Simulation(seed=11).run(scenario, until=5.0)
+    gc.collect()
+
+
+def test_a_scenario_that_raises_tells_what_was_broken_before() -> None:
+    async def scenario(sim: Sim) -> None:
+        await pair(sim)
+        asyncio.get_running_loop().call_soon(lambda: 1 / 0)
+        await sim.sleep(1)
+        raise LookupError("planted")
+
+    with pytest.raises(LookupError, match="planted") as failure:
+        Simulation(seed=11).run(scenario, until=5.0)
+
+    assert "before that: Exception in callback" in failure.value.__notes__[0]
+    assert "ZeroDivisionError" in failure.value.__notes__[0]
 
 
 def test_a_call_that_ends_after_its_deadline_breaks_an_invariant(monkeypatch: pytest.MonkeyPatch) -> None:

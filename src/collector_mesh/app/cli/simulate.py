@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from collector_mesh.app.simulation.simulation import Scenario
 
 _LAST_LINES = 12
-_MOST_TOLD = 20
 
 
 def add_parser(verbs: Any) -> None:
@@ -55,6 +54,8 @@ def run(arguments: argparse.Namespace) -> int:
             raise CommandError(f"--{name} must be at least 1, got {getattr(arguments, name)}")
     if not 0 < arguments.until < math.inf:
         raise CommandError(f"--until must be over 0 and finite, got {arguments.until:g}")
+    if arguments.report is not None:
+        _check_report(Path(arguments.report))
     scenario = _scenario(arguments.scenario)
     if arguments.seed is not None:
         return _replay(scenario, arguments.seed, arguments)
@@ -65,10 +66,18 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"{arguments.seeds} seeds, none fails")
         return 0
     print(f"{len(failed)} of {arguments.seeds} seeds fail:")
-    for seed in sorted(failed)[:_MOST_TOLD]:
+    for seed in sorted(failed):
         print(f"  {failed[seed]}")
         print(f"    {_replaying(arguments, seed)}")
     return EXIT_FAILED
+
+
+def _check_report(file: Path) -> None:
+    """See that a report can be written before anybody has waited for it."""
+    if file.is_dir():
+        raise CommandError(f"cannot write {file}: it is a folder")
+    if not file.parent.is_dir():
+        raise CommandError(f"cannot write {file}: there is no folder {file.parent}")
 
 
 def _replaying(arguments: argparse.Namespace, seed: int) -> str:
@@ -95,7 +104,7 @@ def _run_once(
     try:
         result = simulation.run(scenario, until=arguments.until)
     except Exception as error:  # noqa: BLE001  # whatever a scenario raises is what the user looks for
-        failure = f"{type(error).__name__}: {error}"
+        failure = _told(error)
     run = simulation.last_run
     assert run is not None  # for the type checker: there was one
     if arguments.report is not None:
@@ -112,7 +121,7 @@ def _replay(scenario: "Scenario", seed: int, arguments: argparse.Namespace) -> i
     if result is None:
         print(f"seed {seed} fails: {failure}")
         print("the last events before:")
-        for nanoseconds, word, about in list(run.trace.lines)[-_LAST_LINES:]:
+        for nanoseconds, word, about in list(run.watch.before_broken or run.trace.lines)[-_LAST_LINES:]:
             print(f"  {nanoseconds / 1e9:12.6f}  {word}  {' '.join(about)}")
         return EXIT_FAILED
     counts = ", ".join(f"{count} {name}" for name, count in result.stats.items())
@@ -179,6 +188,11 @@ def _one(reference: str, folder: str, seed: int, until: float) -> tuple[int, str
     try:
         Simulation(seed).run(_scenario(reference), until=until)
     except Exception as error:  # noqa: BLE001  # whatever a scenario raises is what the user looks for
-        text = " ".join(str(error).split())
-        return seed, f"seed {seed}: {type(error).__name__}: {text.removeprefix(f'seed {seed}: ')}"
+        text = " ".join(_told(error).split())
+        return seed, f"seed {seed}: {text.replace(f'seed {seed}: ', '', 1)}"
     return seed, ""
+
+
+def _told(error: Exception) -> str:
+    """What is told of a failure, with what was wrong before."""
+    return "; ".join([f"{type(error).__name__}: {error}", *getattr(error, "__notes__", ())])

@@ -117,7 +117,7 @@ class SimulatedCollector(Collector):
             parts.topology.add_kwargs(tell=partial(self._watch.link, host.host_id))
         return parts
 
-    async def on_host(self, work: Coroutine[Any, Any, T]) -> T:
+    async def on_host(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Have something done on the host, and wait for it.
 
         Raises:
@@ -125,11 +125,8 @@ class SimulatedCollector(Collector):
             SimulationError: it was started again, as another object.
         """
         host = self.host
-        if host.is_replaced:
-            work.close()
         self._check()
         if host.is_down:
-            work.close()
             raise UnavailableError(f"collector '{host.host_id}' has crashed")
         outcome: asyncio.Future[T] = self._virtual.create_future()
         host.outcomes[outcome] = None
@@ -140,10 +137,10 @@ class SimulatedCollector(Collector):
             task.cancel()
             raise
 
-    async def _settle(self, work: Coroutine[Any, Any, T], outcome: asyncio.Future[T]) -> None:
+    async def _settle(self, work: Callable[[], Coroutine[Any, Any, T]], outcome: asyncio.Future[T]) -> None:
         """Do something on the host, for somebody elsewhere."""
         try:
-            result = await work
+            result = await work()
         except asyncio.CancelledError:
             outcome.cancel()
             raise
@@ -172,7 +169,8 @@ class SimulatedCollector(Collector):
         idempotent: bool | None = None,
     ) -> Reply:
         """See `Collector`; a call of the scenario is made on the host."""
-        work = super().dispatch(
+        work = partial(
+            super().dispatch,
             namespace,
             service,
             method,
@@ -184,7 +182,7 @@ class SimulatedCollector(Collector):
             idempotent=idempotent,
         )
         if HOST.get() is self.host:
-            return await work
+            return await work()
         try:
             return await self.on_host(work)
         except UnavailableError as error:
@@ -208,11 +206,11 @@ class SimulatedCollector(Collector):
 
     async def connect(self, address: str, *, timeout: float = 5.0) -> ConnectionInfo:
         """See `Collector`."""
-        info = await self.on_host(super().connect(address, timeout=timeout))
+        info = await self.on_host(partial(super().connect, address, timeout=timeout))
         self.wanted[address] = None
         return info
 
     async def disconnect(self, peer_id: str) -> None:
         """See `Collector`."""
-        await self.on_host(super().disconnect(peer_id))
+        await self.on_host(partial(super().disconnect, peer_id))
         self.wanted.pop(peer_id, None)

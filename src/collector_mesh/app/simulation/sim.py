@@ -4,6 +4,7 @@ import asyncio
 import math
 import random
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 from collector_mesh.adapters.simulated.host import Host
@@ -123,7 +124,7 @@ class Sim:
         """
         collector = self._collector(collector_id)
         self.trace.fault("stop", collector_id)
-        await collector.on_host(collector.__aexit__(None, None, None))
+        await collector.on_host(partial(collector.__aexit__, None, None, None))
         collector.host.is_down = True
         self.watch.stopped(collector_id)
 
@@ -244,7 +245,9 @@ class Sim:
         """The quiet phase: faults end, everything becomes reachable, and every collector drains and closes."""
         await self.calm()
         up = [collector for collector in self._collectors.values() if not collector.host.is_down]
-        await asyncio.gather(*(collector.on_host(collector.__aexit__(None, None, None)) for collector in up))
+        await asyncio.gather(
+            *(collector.on_host(partial(collector.__aexit__, None, None, None)) for collector in up)
+        )
         until = self._loop.time() + _LEFT_SECONDS
         while (left := self._left()) and self.now < until:
             await self.sleep(_REACH_LOOK_SECONDS)
@@ -297,7 +300,7 @@ class Sim:
         if collector_id in self._collectors:
             self._collectors[collector_id].host.is_replaced = True
         self._collectors[collector_id] = collector
-        task = self._loop.create_task(collector.on_host(collector.__aenter__()))
+        task = self._loop.create_task(collector.on_host(collector.__aenter__))
         self._starting[task] = None
         task.add_done_callback(self._has_started)
         return collector

@@ -50,6 +50,10 @@ class Simulation:
             with virtual_world(loop, str(self.seed)):
                 try:
                     value = loop.run_until_complete(self._run(sim, scenario, until))
+                except BaseException as error:
+                    if sim.watch.broken:
+                        error.add_note(f"before that: {'; '.join(sim.watch.broken[:5])}")
+                    raise
                 finally:
                     sim.abandon()
                     loop.abandon()

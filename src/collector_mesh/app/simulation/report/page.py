@@ -239,6 +239,8 @@ def _line(nanoseconds: int, word: str, about: tuple[str, ...], *, is_fault: bool
     match word, about:
         case "call", (host, namespace, service, method, call):
             text = f"{host} calls {namespace} {service} {method}"
+        case "route", (call, host, peer):
+            text = f"{host} sends it to {peer}" if peer else f"{host} finds nobody"
         case "run", (call, host):
             text = f"at {host}"
         case "reply", (call, code, executor, attempts):
