@@ -41,13 +41,18 @@ async def front_of(sim: Sim, shops: Sequence[str], *, seconds: float = 0.005, **
 
 
 class Customers:
-    """Customers who make calls at several collectors, each with a request of its own."""
+    """Customers who make calls at several collectors, each with a request of its own, so many times as long."""
 
-    def __init__(self, sim: Sim, fronts: Sequence[Collector], *, timeout: float = 2.0) -> None:
+    def __init__(
+        self, sim: Sim, fronts: Sequence[Collector], *, timeout: float = 2.0, length: int = 1
+    ) -> None:
         self.codes: Counter[int] = Counter()
+        self.served: Counter[str] = Counter()
+        """How many calls each collector has handled."""
         self._sim = sim
         self._fronts = list(fronts)
         self._timeout = timeout
+        self._length = length
         self._count = 0
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -62,18 +67,24 @@ class Customers:
             await task
         self._tasks.clear()
 
-    async def once(self, front: Collector, method: tuple[str, str, str] = FIND) -> int:
+    async def once(
+        self, front: Collector, method: tuple[str, str, str] = FIND, *, idempotent: bool | None = None
+    ) -> int:
         """One call; gives its code."""
         self._count += 1
-        request = b"order %d" % self._count
+        request = b"order %d" % self._count * self._length
         # It may have crashed and be another one by now.
         front = self._sim.find(front.collector_id)
-        reply = await front.dispatch(*method, Payload("order", request), timeout=self._timeout)
+        reply = await front.dispatch(
+            *method, Payload("order", request), timeout=self._timeout, idempotent=idempotent
+        )
         code = reply.status.code
         self.codes[code] += 1
         if code == 200:
             wanted = request + b" at " + reply.handled_by.encode()
-            assert reply.payload.value == wanted, f"{reply.payload.value!r} is no answer to {request!r}"
+            given = reply.payload.value
+            assert given == wanted, f"{given[:80]!r} ({len(given)} bytes) is no answer to {request[:80]!r}"
+            self.served[reply.handled_by] += 1
         assert code != 508, f"the call has gone around in circles: {reply.status.message}"
         return code
 
