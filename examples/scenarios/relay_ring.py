@@ -21,17 +21,21 @@ async def scenario(sim: Sim) -> None:
     places = random.sample(HUBS, 2)
     for shop, place in zip(("shop-1", "shop-2"), places, strict=True):
         sim.collector(shop, services=orders, peers=[place])
+    ways = (places[:1], random.sample(HUBS, 2))
     fronts = [
-        sim.collector(f"front-{n}", namespaces=["orders"], peers=random.sample(HUBS, n)) for n in (1, 2)
+        sim.collector(f"front-{n}", namespaces=["orders"], peers=peers) for n, peers in enumerate(ways, 1)
     ]
     await sim.settled()
-    sim.network.latency("*", "*", median=0.005, p99=0.02)
+    for index, hub in enumerate(HUBS):
+        for other in HUBS[:index]:
+            # News takes a while, so that some hubs believe in ways that are no more.
+            sim.network.latency(hub, other, median=0.1, p99=0.3)
     customers = Customers(sim, fronts)
-    customers.come(4, until=sim.now + 8)
+    customers.come(8, until=sim.now + 4, pause=0.1)
     for shop in ("shop-1", "shop-2", "shop-1"):
         await sim.sleep(random.uniform(0.5, 1))
         await sim.crash(shop)
-        await sim.sleep(random.uniform(0.1, 1))
+        await sim.sleep(random.uniform(0.1, 0.5))
         await sim.restart(shop, fresh=True)
     await customers.gone()
     assert customers.codes[200] > 0.7 * customers.codes.total(), f"too many have failed: {customers.codes}"

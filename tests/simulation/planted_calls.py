@@ -1,0 +1,136 @@
+"""Bugs of calls: who gets them, how often, for how long, and what comes back."""
+
+from typing import Any
+
+import attrs
+import pytest
+
+from collector_mesh.domain.course import Course
+from collector_mesh.domain.executor import Executor
+from collector_mesh.domain.link.page import Page
+from collector_mesh.domain.model.errors import Executed
+from collector_mesh.domain.model.payload import Payload
+from collector_mesh.domain.policies.admission import Share
+from collector_mesh.domain.policies.breaker import Breaker
+from collector_mesh.domain.policies.retry import Retry
+from collector_mesh.domain.policies.standing import Outcome, Standing
+from collector_mesh.domain.relay import Relay
+from collector_mesh.domain.router import Router
+
+
+def retry_after_sending(patch: pytest.MonkeyPatch) -> None:
+    def allows(_self: Retry, reply: Any, *, attempts: int, idempotent: bool) -> bool:
+        return attempts < 5 and reply.executed is not Executed.YES
+
+    patch.setattr(Retry, "allows", allows)
+    patch.setattr(Course, "is_idempotent", lambda _course, _candidate: True)
+
+
+def no_retry_budget(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Standing, "budget_left", lambda _standing, _now: 1e9)
+
+
+def breaker_ejects_everybody(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Router, "ignores_breakers", lambda _router, _pool: False)
+    patch.setattr(Breaker, "lets", lambda _breaker, _now: False)
+
+
+def reply_to_another_call(patch: pytest.MonkeyPatch) -> None:
+    original, kept = Executor._succeeded, dict[int, Payload]()
+
+    def succeeded(executor: Executor, key: Any, result: Any) -> Any:
+        reply = original(executor, key, result)
+        earlier = kept.get(id(executor))
+        kept[id(executor)] = reply.payload
+        return attrs.evolve(reply, payload=earlier) if earlier is not None else reply
+
+    patch.setattr(Executor, "_succeeded", succeeded)
+
+
+def runs_twice(patch: pytest.MonkeyPatch) -> None:
+    original = Executor.begin
+
+    def begin(executor: Executor, call: Any, answer: Any) -> Any:
+        if call.payload.value.endswith(b"7"):
+            original(executor, call, lambda _reply: None)
+        return original(executor, call, answer)
+
+    patch.setattr(Executor, "begin", begin)
+
+
+def wrong_executor_named(patch: pytest.MonkeyPatch) -> None:
+    original = Executor._succeeded
+
+    def succeeded(executor: Executor, key: Any, result: Any) -> Any:
+        return attrs.evolve(original(executor, key, result), handled_by="somebody")
+
+    patch.setattr(Executor, "_succeeded", succeeded)
+
+
+def slots_never_given_back(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Share, "release", lambda _share: None)
+
+
+def visited_list_ignored(patch: pytest.MonkeyPatch) -> None:
+    begin, choose = Course.__init__, Router.choose
+
+    def init(course: Course, call: Any) -> None:
+        begin(course, call)
+        course.asked = {call.caller: None} if call.caller else {}
+
+    def chosen(router: Router, call: Any, *, tried: Any, **more: Any) -> Any:
+        return choose(router, call, tried=() if tried is call.visited else tried, **more)
+
+    patch.setattr(Course, "__init__", init)
+    patch.setattr(Router, "choose", chosen)
+
+
+def deadline_begins_anew(patch: pytest.MonkeyPatch) -> None:
+    original, given = Page.add_call, dict[int, float]()
+
+    def add_call(page: Page, sent: Any, left: float, value: bytes, size: int) -> None:
+        number = getattr(sent.call.payload.value, "number", -1)
+        original(page, sent, given.setdefault(number, left), value, size)
+
+    patch.setattr(Page, "add_call", add_call)
+
+
+def cancel_not_passed_on(patch: pytest.MonkeyPatch) -> None:
+    def cancel(relay: Relay) -> None:
+        if not relay._is_over:
+            relay._is_over = True
+            relay._ended(None)
+
+    patch.setattr(Relay, "cancel", cancel)
+
+
+def peer_knows_better_than_caller(patch: pytest.MonkeyPatch) -> None:
+    def is_idempotent(_course: Course, candidate: Any) -> bool:
+        return candidate is not None and candidate.is_idempotent
+
+    patch.setattr(Course, "is_idempotent", is_idempotent)
+
+
+def breaker_never_half_opens(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Breaker, "lets", lambda breaker, _now: not breaker.is_open)
+
+
+def failures_stay_in_flight(patch: pytest.MonkeyPatch) -> None:
+    original = Standing.ended
+
+    def ended(standing: Standing, outcome: Outcome, *parts: Any, **more: Any) -> None:
+        original(standing, outcome, *parts, **more)
+        if outcome is Outcome.FAILURE:
+            standing.load.in_flight += 1
+
+    patch.setattr(Standing, "ended", ended)
+
+
+def only_the_first_is_asked(patch: pytest.MonkeyPatch) -> None:
+    original = Course.is_idempotent
+
+    def is_idempotent(course: Course, candidate: Any) -> bool:
+        is_next = course.may_have_run and candidate is not None and candidate.peer_id not in course.asked
+        return is_next or original(course, candidate)
+
+    patch.setattr(Course, "is_idempotent", is_idempotent)
