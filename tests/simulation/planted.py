@@ -20,7 +20,7 @@ BUGS: dict[str, tuple[Plant, str]] = {
         (calls.no_retry_budget, "overload"),
         (calls.breaker_ejects_everybody, "brownout"),
         (links.earliest_incarnation_wins, "rolling_restart"),
-        (links.drain_does_not_wait, "rolling_restart"),
+        (links.drain_does_not_wait, "draining"),
         (calls.reply_to_another_call, "halves"),
         (links.reply_lost, "rolling_restart"),
         (links.namespace_not_checked, "migration"),
