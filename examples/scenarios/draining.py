@@ -9,8 +9,6 @@ from collector_mesh import Settings
 from collector_mesh.simulation import Sim
 
 SHOPS = ["shop-1", "shop-2"]
-KNOWN_SECONDS = 0.01
-"""Within which a front knows of a drain, on a network that delays a frame by a millisecond."""
 
 
 async def scenario(sim: Sim) -> None:
@@ -22,12 +20,15 @@ async def scenario(sim: Sim) -> None:
     await sim.settled()
     customers = Customers(sim, [front], timeout=5.0)
     for shop in SHOPS:
-        early = [asyncio.create_task(customers.once(front, random.choice((CREATE, FIND)))) for _ in range(10)]
+        calls = [asyncio.create_task(customers.once(front, random.choice((CREATE, FIND)))) for _ in range(10)]
         await sim.sleep(random.uniform(0.05, 0.3))
         stopping = asyncio.create_task(sim.stop(shop))
-        await sim.sleep(KNOWN_SECONDS)
+        for _ in range(20):
+            # Some cross the news that the shop ends: they are not run there, and go elsewhere.
+            calls.append(asyncio.create_task(customers.once(front, random.choice((CREATE, FIND)))))
+            await sim.sleep(0.0002)
         customers.come(4, until=sim.now + 1.5, pause=0.1)
-        for task in early:
+        for task in calls:
             await task
         await stopping
         await customers.gone()

@@ -7,7 +7,7 @@ from examples.scenarios.shop import Customers, all_is_well, orders
 from collector_mesh import Settings
 from collector_mesh.simulation import Sim
 
-HUBS = ["hub-1", "hub-2", "hub-3", "hub-4"]
+HUBS = [f"hub-{n}" for n in range(1, 7)]
 
 
 async def scenario(sim: Sim) -> None:

@@ -10,7 +10,7 @@ from collector_mesh.domain.policies.standing import Standing
 class Course:
     """The attempts of one call, and what came of the last one."""
 
-    __slots__ = ("asked", "call", "failed", "is_free", "last", "may_have_run", "tried")
+    __slots__ = ("asked", "call", "failed", "free", "is_free", "last", "may_have_run", "tried")
 
     def __init__(self, call: Call) -> None:
         self.call = call
@@ -24,6 +24,8 @@ class Course:
         """What came of the last attempt."""
         self.failed: Standing | None = None
         """Of the peer whose attempt has failed; the next one is at the expense of its budget."""
+        self.free = 0
+        """Attempts that crossed the announcement of a drain: they have tried nothing."""
         self.is_free = False
         """Whether the next attempt is at nobody's expense."""
         self.may_have_run = False
@@ -31,8 +33,8 @@ class Course:
 
     @property
     def attempts(self) -> int:
-        """How many there were."""
-        return len(self.tried)
+        """How many there were, but for the free ones."""
+        return len(self.tried) - self.free
 
     def is_idempotent(self, candidate: Candidate | None) -> bool:
         """Whether the call may run twice: the caller says so, or does not say and the peer does."""
@@ -43,10 +45,13 @@ class Course:
         """Take down what came of an attempt at a peer."""
         self.asked[candidate.peer_id] = None
         # Whoever passes calls on tells whom it has tried.
-        self.tried += reply.tried or (candidate.peer_id,)
+        tried = reply.tried or (candidate.peer_id,)
+        self.tried += tried
         self.last = reply
         self.failed = candidate.standing
         self.is_free = candidate.is_leaving and reply.executed is Executed.NO
+        if self.is_free:
+            self.free += len(tried)
         if reply.executed is not Executed.NO:
             self.may_have_run = True
 

@@ -256,6 +256,7 @@ class Dispatcher:
         try:
             outcome = self._tasks.begin(work)
         except Exception as error:  # noqa: BLE001  # whatever goes wrong is an outcome
+            work.close()
             settle(None, error)
             return None
         if isinstance(outcome, Reply):

@@ -11,6 +11,7 @@ from collector_mesh.domain.model.errors import NotFoundError, quoted
 from collector_mesh.domain.model.names import MethodKey, check_name
 from collector_mesh.domain.model.snapshot import NO_LABELS
 from collector_mesh.domain.policies.balancing import BALANCERS, DEFAULT_BALANCING
+from collector_mesh.domain.policies.relaying import MAX_HOPS
 from collector_mesh.domain.ports import balancer
 from collector_mesh.domain.ports.balancer import Balancer
 from collector_mesh.domain.ports.randomness import Randomness
@@ -143,7 +144,12 @@ class Router:
                 return found
         onward = topology.onward(key)
         if onward is not None:
-            return self._select(onward, call, tried, topology.lacking(key, now=now), now, dice)
+            lacking = topology.lacking(key, now=now)
+            if call.hops:
+                # Over the longest ways a call that has been passed on already would come to its end before its goal.
+                left = MAX_HOPS - call.hops
+                lacking = {*lacking, *(member.peer_id for member in onward.members if member.hops > left)}
+            return self._select(onward, call, tried, lacking, now, dice)
         return None
 
     def has_another(self, call: Call, besides: Candidate, asked: Container[str], now: float) -> bool:

@@ -1,7 +1,7 @@
 """Who is connected, and who could take a call."""
 
 from collections import deque
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
 from collector_mesh.domain.candidates import Candidate, Pool, Standings, median
@@ -244,7 +244,7 @@ class Topology:
         self._lacks.setdefault(key, {})[peer_id] = until
         self._lacks_until.append((until, key, peer_id))
 
-    def lacking(self, key: MethodKey, *, now: float) -> Container[str]:
+    def lacking(self, key: MethodKey, *, now: float) -> Collection[str]:
         """Ids of the peers that have just said that they do not have a method."""
         self._forget_old_lacks(now)
         return self._lacks.get(key, ())

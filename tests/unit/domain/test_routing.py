@@ -240,9 +240,9 @@ def test_retries_beyond_the_budget_are_refused_and_counted() -> None:
     assert bad.calls
 
 
-def test_a_call_that_crosses_the_announcement_of_a_drain_costs_no_budget() -> None:
+def test_a_call_that_crosses_the_announcement_of_a_drain_costs_no_budget_and_no_attempt() -> None:
     budget = RetryBudget(share=0.0, rate=0.0)
-    world = world_with(standing=StandingRules(budget=budget))
+    world = world_with(standing=StandingRules(budget=budget), retry=Retry(max_attempts=1))
     leaving = world.replica("leaving")
     world.replica("staying", answer=runs("staying"))
     connection = world.topology.get("leaving")

@@ -102,6 +102,22 @@ async def ask(collector: Collector, method: str = "Am", *, target: str = "", tim
     return await collector.dispatch(NAMESPACE, "Who", method, target=target, timeout=timeout)
 
 
+async def test_with_many_ways_no_call_takes_one_that_is_longer_than_calls_may_go() -> None:
+    async with mesh() as m:
+        hubs = [f"hub-{n}" for n in range(6)]
+        for index, hub in enumerate(hubs):
+            await m.hub(hub)
+            await m.connect(*(f"{hub} {other}" for other in hubs[:index]))
+        await m.spoke("a", serves=True)
+        b = await m.spoke("b")
+        await m.connect("a hub-0", "b hub-5")
+        await m.until(lambda: all(m.ways(name) for name in [*hubs, "b"]))
+
+        codes = {(await ask(b)).status.code for _ in range(200)}
+
+    assert codes == {200}
+
+
 async def test_spokes_that_cannot_see_each_other_call_through_their_hub() -> None:
     async with mesh() as m:
         await m.hub("hub")
