@@ -1,8 +1,20 @@
+import os
 import re
+import signal
+import subprocess
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.integration.services.processes import run
+from tests.integration.services.processes import COMMAND, SERVICES, run
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    until = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.01)
 
 
 def test_seeds_that_fail_are_listed_with_the_command_that_replays_each() -> None:
@@ -61,9 +73,58 @@ def test_a_report_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     assert ended.stderr.count("\n") == 1
 
 
+def is_gone(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+def test_a_process_that_dies_is_told_with_the_seeds_that_it_may_have_run() -> None:
+    ended = run("simulate", "scenarios:deadly", "--seeds", "3", "--jobs", "1")
+
+    assert ended.status == 1
+    assert ended.stderr.splitlines()[-1] == (
+        "collector-mesh: error: a process has died, with one of the seeds 0, 1"
+    )
+
+
+def test_a_scenario_that_exits_has_failed() -> None:
+    ended = run("simulate", "scenarios:leaving", "--seeds", "1")
+
+    assert ended.status == 1
+    assert "Traceback" not in ended.stderr
+    assert ended.stdout.splitlines()[1] == "  seed 0: SystemExit: 5"
+
+
+def test_an_interrupt_ends_a_search_at_once_and_without_a_word(tmp_path: Path) -> None:
+    mark = tmp_path / "mark"
+    command = [*COMMAND, "simulate", "scenarios:endless", "--seeds", "9", "--jobs", "2"]
+    with subprocess.Popen(
+        command,
+        cwd=SERVICES,
+        env={**os.environ, "MARK": str(mark)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    ) as process:
+        wait_until(mark.exists)
+        os.killpg(process.pid, signal.SIGINT)
+        said = process.communicate(timeout=20)[0]
+
+    assert process.returncode == 130
+    assert "Traceback" not in said
+    assert not said.strip()
+    wait_until(lambda: is_gone(process.pid))
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
+        (["scenarios:without"], "scenarios:without must be an async function that takes a Sim"),
+        (["scenarios:calm", "--report", "nowhere/page.html"], "there is no folder nowhere"),
         (["scenarios:plain"], "scenarios:plain must be an async function that takes a Sim"),
         (["scenarios:nothing"], "scenarios has no nothing"),
         (["nowhere:calm"], "there is no such module"),

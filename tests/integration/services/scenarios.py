@@ -1,5 +1,8 @@
 """Scenarios for the command line."""
 
+import os
+from pathlib import Path
+
 from collector_mesh import Payload, Service
 from collector_mesh.simulation import Sim
 
@@ -25,3 +28,21 @@ async def unlucky(sim: Sim) -> None:
 
 def plain(_sim: Sim) -> None:
     """No scenario: it is not async."""
+
+
+async def without() -> None:
+    """It takes no Sim."""
+
+
+async def deadly(_sim: Sim) -> None:
+    os._exit(3)
+
+
+async def leaving(_sim: Sim) -> None:
+    raise SystemExit(5)
+
+
+async def endless(_sim: Sim) -> None:
+    Path(os.environ["MARK"]).touch()  # noqa: ASYNC240  # it is alone
+    while True:
+        pass

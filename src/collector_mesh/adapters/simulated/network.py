@@ -5,7 +5,7 @@ import math
 import random
 import re
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -243,6 +243,12 @@ class SimulatedNetwork:
     def streams(self) -> Counter[Host]:
         """How many streams each host has open."""
         return Counter(flow.source for flow in self._streams.values())
+
+    def half_open(self) -> Iterator[tuple[str, str]]:
+        """Streams of which one end has not heard yet that the other one is gone: between whom, that one first."""
+        for stream, flow in self._streams.items():
+            if not stream.is_over and stream.other is not None and stream.other.is_over:
+                yield flow.source.host_id, flow.sink.host_id
 
     def add_host(self, host: Host) -> None:
         """A host has started, in the place of an earlier one of its id."""

@@ -97,12 +97,24 @@ class Flow:
     def _arrive(self, frame: Frame | None) -> None:
         if self.is_broken or self.end is None:
             return
-        if self.network.is_cut(self.source, self.sink):
+        if self.end.is_broken:
+            self._reset()
+        elif self.network.is_cut(self.source, self.sink):
             self._hold(frame, self.network.loop.time())
         elif frame is None:
             self.end.broken("the other side has ended the stream")
         else:
             self.end.take(frame)
+
+    def _reset(self) -> None:
+        """Nobody is there anymore: TCP tells whoever has written."""
+        network, end = self.network, self.end
+        writer = None if end is None else end.other
+        if writer is None or writer.is_over or network.is_cut(self.sink, self.source):
+            return
+        delay = network.draw_delay(self.sink, self.source, None)
+        reason = f"{self.sink.host_id} has reset the connection"
+        network.loop.call_later(delay, writer.broken, reason, context=self.source.context())
 
 
 class SimulatedStream:
@@ -118,6 +130,16 @@ class SimulatedStream:
         self._on_lost: Callable[[str], None] | None = None
         self._early: list[Frame] = []
         self._reason = ""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing comes out of it anymore."""
+        return bool(self._reason)
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether it has ended without a last word: nothing of it arrives anymore."""
+        return self._out.is_broken
 
     def attach(self, on_frame: Callable[[Frame], None], on_lost: Callable[[str], None]) -> None:
         """Have somebody told of what comes."""

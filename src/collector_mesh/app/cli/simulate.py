@@ -5,10 +5,12 @@ import inspect
 import math
 import multiprocessing
 import shlex
+import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -88,9 +90,13 @@ def _replaying(arguments: argparse.Namespace, seed: int) -> str:
 
 def _scenario(reference: str) -> "Scenario":
     scenario = load(reference, option="MODULE:SCENARIO")
-    if not inspect.iscoroutinefunction(scenario):
+    try:
+        takes_one = bool(inspect.signature(scenario).bind(None))
+    except (TypeError, ValueError):
+        takes_one = False
+    if not (takes_one and inspect.iscoroutinefunction(scenario)):
         raise CommandError(f"{reference} must be an async function that takes a Sim")
-    return scenario  # type: ignore[no-any-return]  # that it takes a Sim is seen when it is called
+    return scenario  # type: ignore[no-any-return]  # that it is one was just seen
 
 
 def _run_once(
@@ -103,7 +109,9 @@ def _run_once(
     simulation, result, failure = Simulation(seed), None, ""
     try:
         result = simulation.run(scenario, until=arguments.until)
-    except Exception as error:  # noqa: BLE001  # whatever a scenario raises is what the user looks for
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # noqa: BLE001  # whatever a scenario raises is what the user looks for
         failure = _told(error)
     run = simulation.last_run
     assert run is not None  # for the type checker: there was one
@@ -150,33 +158,46 @@ def _search(arguments: argparse.Namespace) -> dict[int, str]:
     failed: dict[int, str] = {}
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         bar = progress.add_task("seeds", total=arguments.seeds, rate=0.0)
-        for seed, failure in _outcomes(arguments):
-            if failure:
-                failed[seed] = failure
-            progress.advance(bar)
-            progress.update(bar, rate=progress.tasks[bar].speed or 0.0)
+        with closing(_outcomes(arguments)) as outcomes:
+            for seed, failure in outcomes:
+                if failure:
+                    failed[seed] = failure
+                progress.advance(bar)
+                progress.update(bar, rate=progress.tasks[bar].speed or 0.0)
     return failed
 
 
-def _outcomes(arguments: argparse.Namespace) -> Iterator[tuple[int, str]]:
+def _outcomes(arguments: argparse.Namespace) -> Generator[tuple[int, str]]:
     """Each seed, and why it fails, empty if it does not."""
     seeds = iter(range(arguments.seeds))
     # Not forked: what a scenario's module has made in this process is not shared.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(arguments.jobs, mp_context=context) as pool:
+    pool = ProcessPoolExecutor(arguments.jobs, mp_context=context, initializer=_ignore_interrupts)
 
-        def submit(seed: int) -> Future[tuple[int, str]]:
-            return pool.submit(_one, arguments.scenario, str(Path.cwd()), seed, arguments.until)
+    def submit(seed: int) -> Future[tuple[int, str]]:
+        return pool.submit(_one, arguments.scenario, str(Path.cwd()), seed, arguments.until)
 
-        waiting = {submit(seed) for seed in islice(seeds, 2 * arguments.jobs)}
-        try:
-            while waiting:
-                done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-                waiting |= {submit(seed) for seed in islice(seeds, len(done))}
-                for future in done:
-                    yield future.result()
-        except BrokenProcessPool as error:
-            raise CommandError(f"a process has died: {error}", EXIT_FAILED) from error
+    waiting: dict[Future[tuple[int, str]], int] = {}
+    try:
+        waiting |= {submit(seed): seed for seed in islice(seeds, 2 * arguments.jobs)}
+        while waiting:
+            for future in wait(waiting, return_when=FIRST_COMPLETED).done:
+                yield future.result()
+                del waiting[future]
+                waiting |= {submit(seed): seed for seed in islice(seeds, 1)}
+    except BrokenProcessPool as error:
+        under_way = ", ".join(map(str, sorted(waiting.values())))
+        raise CommandError(f"a process has died, with one of the seeds {under_way}", EXIT_FAILED) from error
+    finally:
+        # Whoever interrupts a search does not wait for the seeds that are under way.
+        pool.shutdown(wait=False, cancel_futures=True)
+        for process in multiprocessing.active_children():
+            process.terminate()
+
+
+def _ignore_interrupts() -> None:
+    """Leave it to the first process to end the others: a terminal interrupts all of them."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _one(reference: str, folder: str, seed: int, until: float) -> tuple[int, str]:
@@ -187,12 +208,12 @@ def _one(reference: str, folder: str, seed: int, until: float) -> tuple[int, str
 
     try:
         Simulation(seed).run(_scenario(reference), until=until)
-    except Exception as error:  # noqa: BLE001  # whatever a scenario raises is what the user looks for
+    except BaseException as error:  # noqa: BLE001  # whatever a scenario raises is what the user looks for
         text = " ".join(_told(error).split())
         return seed, f"seed {seed}: {text.replace(f'seed {seed}: ', '', 1)}"
     return seed, ""
 
 
-def _told(error: Exception) -> str:
+def _told(error: BaseException) -> str:
     """What is told of a failure, with what was wrong before."""
     return "; ".join([f"{type(error).__name__}: {error}", *getattr(error, "__notes__", ())])

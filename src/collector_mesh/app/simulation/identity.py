@@ -11,6 +11,7 @@ from collector_mesh.domain.candidates import Candidate
 from collector_mesh.domain.dispatcher import Dispatcher
 from collector_mesh.domain.handlers import HandlerRegistry, Method
 from collector_mesh.domain.link.batching import Batching
+from collector_mesh.domain.link.entries import Cancellable
 from collector_mesh.domain.model.call import Call
 from collector_mesh.domain.model.context import CallContext
 from collector_mesh.domain.model.errors import MeshError
@@ -52,6 +53,10 @@ class CallWatch(Protocol):
         """A handler has given a result."""
         ...
 
+    def came(self, host: Host, call: Call) -> None:
+        """A call has come to a collector, which is to run it or to pass it on."""
+        ...
+
     def chose(self, number: int | None, host: Host, peer_id: str) -> None:
         """A call, if it is known, goes to a peer from here, or to nobody."""
         ...
@@ -83,6 +88,11 @@ class WatchedDispatcher(Dispatcher):
             raise
         self._watch.ended(number, reply)
         return reply
+
+    def begin(self, call: Call, answer: Callable[[Reply], None]) -> Cancellable | None:
+        """See the base class."""
+        self._watch.came(self._host, call)
+        return super().begin(call, answer)
 
 
 class WatchedRouter(Router):

@@ -228,7 +228,7 @@ class Sim:
             if collector.host.is_paused:
                 self._loop.resume(collector.host)
         until = self._loop.time() + REACHABLE_SECONDS
-        while missing := unreachable([collector for collector in up if not collector.host.is_down]):
+        while missing := self._out_of_reach(up):
             if self._loop.time() > until:
                 more = f", and {len(missing) - 3} more" if len(missing) > 3 else ""
                 self.watch.has_broken(
@@ -236,6 +236,13 @@ class Sim:
                 )
                 break
             await asyncio.sleep(_REACH_LOOK_SECONDS)
+
+    def _out_of_reach(self, collectors: Sequence[SimulatedCollector]) -> list[str]:
+        """Which methods cannot be called from where, and which links are thought to be up and are not."""
+        up = [collector for collector in collectors if not collector.host.is_down]
+        ids = {collector.collector_id for collector in up}
+        gone = [f"{other} by the link of {one}" for one, other in self.network.half_open() if one in ids]
+        return unreachable(up) + gone
 
     def invariant(self, rule: Callable[[], object]) -> None:
         """Have something checked after each end of a call and at the end; it raises if it does not hold."""

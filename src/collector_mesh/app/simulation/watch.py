@@ -141,6 +141,18 @@ class Watch:
         """See `CallWatch`."""
         self._calls[number].gave.append(value)
 
+    def came(self, host: Host, call: Call) -> None:
+        """See `CallWatch`."""
+        visited, host_id = call.visited, host.host_id
+        if not visited and not call.hops:
+            return
+        is_told_once = call.hops == len(visited) == len(set(visited))
+        if not is_told_once or host_id in visited or visited[-1] != call.caller:
+            way = " ".join(visited)
+            self._break(
+                f"a call of {call.key} has come to {host_id} from {call.caller} after {call.hops} hops by {way}"
+            )
+
     def chose(self, number: int | None, host: Host, peer_id: str) -> None:
         """See `CallWatch`."""
         self._trace.note("route", "" if number is None else str(number), host.host_id, peer_id)
