@@ -64,6 +64,7 @@ async def mesh(size: int) -> AsyncIterator[list[Collector]]:
 
 
 @pytest.mark.asyncio
+@pytest.mark.no_cover  # which would make it three times as slow
 async def test_in_a_mesh_of_50_every_collector_reaches_every_others_method() -> None:
     async with mesh(50) as collectors:
         for collector in collectors:
