@@ -52,7 +52,8 @@ def _measure(shape: str, count: int) -> dict[str, float]:
 def _row(shape: str, count: int, figures: dict[str, float]) -> str:
     return (
         f"| {shape} | {count:,} | {figures['links']:,.0f} | {figures['advertisements']:,.0f}"
-        f" | {1000 * figures['converged']:.0f} ms | {figures['mib']:,.0f} MiB"
+        f" | {1000 * figures['converged']:.0f} ms | {figures['news_advertisements']:,.0f}"
+        f" | {1000 * figures['news']:.0f} ms | {figures['mib']:,.0f} MiB"
         f" | {1024 * figures['mib'] / count:,.0f} KiB | {figures['wall']:.1f} s |"
     )
 
@@ -61,8 +62,8 @@ def _write(found: Found) -> None:
     rows = [
         f"Measured with `make scale`, Python {platform.python_version()}.",
         "",
-        "| shape | collectors | links | advertisements | converged after | memory | of each | wall time |",
-        "|---|---|---|---|---|---|---|---|",
+        "| shape | collectors | links | advertisements | converged after | of one change | spread after | memory | of each | wall time |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
     rows += [
         _row(shape, count, figures) for shape, sizes in found.items() for count, figures in sizes.items()

@@ -21,7 +21,7 @@ def _service(name: str) -> Service:
 
 
 def grow(shape: Shape, count: int) -> dict[str, float]:
-    """Start a mesh at once, and wait until it has settled."""
+    """Start a mesh at once, wait until it has settled, and then let one collector have something new."""
     found: dict[str, float] = {}
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
@@ -44,6 +44,11 @@ def grow(shape: Shape, count: int) -> dict[str, float]:
         found["advertisements"] = sim.trace.advertisements
         found["links"] = sum(map(len, dialed))
         found["mib"] = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+        told, at = sim.trace.advertisements, sim.now
+        mesh[0].add_service(_service("News"))
+        await sim.settled()
+        found["news_advertisements"] = sim.trace.advertisements - told
+        found["news"] = sim.trace.advertised_at - at
         last = count - 1
         there = count // 2 if shape.hubs or not dialed[last] else dialed[last][0]
         reply = await mesh[last].dispatch("work", f"S{there}", "Do")

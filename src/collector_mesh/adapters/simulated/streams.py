@@ -66,6 +66,8 @@ class Flow:
             network.loop.call_at(now + GIVE_UP_SECONDS, self.break_off)
             return
         self._last_arrival = max(self._last_arrival, now + delay)
+        if frame is not None and frame.control is not None:
+            network.trace.advertised(frame.control, self._last_arrival)
         network.loop.call_at(self._last_arrival, self._arrive, frame, context=self._context)
 
     def heal(self) -> None:

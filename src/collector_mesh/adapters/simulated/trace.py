@@ -34,7 +34,7 @@ class Trace:
         self.advertisements = 0
         """What collectors have told of themselves, and of others that can be reached through them."""
         self.advertised_at = 0.0
-        """When the last one was sent, in virtual seconds."""
+        """When the last one arrives, in virtual seconds."""
         self.is_over = False
         """Whether what is told is not taken down anymore: what is left is being cleared away, in no certain order."""
         self.faults: list[Line] = []
@@ -56,8 +56,6 @@ class Trace:
     def frame(self, source: str, sink: str, frame: Frame | None) -> None:
         """A frame was sent."""
         self.frames += 1
-        if frame is not None and frame.control is not None:
-            self._count(frame.control)
         if self.is_over:
             return
         nanoseconds = self._loop.nanoseconds
@@ -78,12 +76,13 @@ class Trace:
             )
         self._take((nanoseconds, source, sink, said))
 
-    def _count(self, control: Control) -> None:
+    def advertised(self, control: Control, arrives_at: float) -> None:
+        """Count what a frame tells of collectors."""
         news = sum(part is not None for part in (control.hello, control.greeting, control.catalog))
         news += len(control.reach)
         if news:
             self.advertisements += news
-            self.advertised_at = self._loop.time()
+            self.advertised_at = max(self.advertised_at, arrives_at)
 
     def _take(self, what: object) -> None:
         self._waiting.append(what)
