@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from tests.simulation.shop import METHOD, orders, rough_day
 
-from collector_mesh import CallContext, Collector, Payload, Service
+from collector_mesh import CallContext, Collector, Payload, Service, UnavailableError
 from collector_mesh.simulation import InvariantError, Sim, Simulation, SimulationError
 
 ROOT = Path(__file__).parents[2]
@@ -91,6 +91,70 @@ def test_loss_shows_as_delay_and_loses_nothing() -> None:
 
     assert set(codes) == {200}
     assert took > 50 * 0.05
+
+
+def test_a_wire_carries_so_many_bytes_a_second_and_no_more() -> None:
+    async def scenario(sim: Sim) -> float:
+        front = await pair(sim)
+        sim.network.bandwidth("front", "shop", 50_000)
+        begin = sim.now
+        calls = [front.dispatch(*METHOD, Payload("text", b"1" * 50_000), timeout=60.0) for _ in range(8)]
+        replies = await asyncio.gather(*calls)
+        assert {reply.status.code for reply in replies} == {200}
+        return sim.now - begin
+
+    value: Any = Simulation(seed=3).run(scenario, until=600.0).value
+
+    assert 8 < value < 9
+
+
+def test_a_connection_that_loses_nearly_everything_breaks_after_15_seconds() -> None:
+    async def scenario(sim: Sim) -> tuple[str, float]:
+        front = await pair(sim)
+        sim.network.loss("front", "shop", 0.99)
+        begin = sim.now
+        await front.dispatch(*METHOD, timeout=60.0)
+        ended = front.snapshot().ended[0]
+        return ended.reason, sim.now - ended.age - begin
+
+    value: Any = Simulation(seed=3).run(scenario, until=600.0).value
+    reason, seconds = value
+
+    assert "the connection timed out" in reason
+    assert 15 <= seconds < 16
+
+
+def test_who_writes_to_a_collector_that_has_crashed_unseen_is_told_so() -> None:
+    async def scenario(sim: Sim) -> tuple[list[str], float]:
+        front = await pair(sim)
+        sim.network.clog("front", "shop")
+        await sim.crash("shop")
+        await sim.restart("shop")
+        sim.network.unclog("front", "shop")
+        begin = sim.now
+        states = [state(front)]
+        await sim.calm()  # everybody knows then which links are gone
+        ended = front.snapshot().ended[0]
+        states.append(state(front))
+        assert ended.reason == "shop has reset the connection"
+        return states, sim.now - begin
+
+    value: Any = Simulation(seed=3).run(scenario, until=600.0).value
+    states, seconds = value
+
+    assert states == ["live", "live"]
+    assert 0.1 < seconds < 6
+
+
+def test_nobody_listens_where_a_collector_has_crashed() -> None:
+    async def scenario(sim: Sim) -> None:
+        front = await pair(sim)
+        await sim.crash("shop")
+        await sim.sleep(1.0)
+        await front.connect("shop", timeout=1.0)
+
+    with pytest.raises(UnavailableError, match="nobody listens at shop"):
+        Simulation(seed=3).run(scenario, until=600.0)
 
 
 def test_nothing_of_a_crashed_host_has_any_effect_anymore() -> None:

@@ -1,6 +1,7 @@
 """Streams between simulated hosts: reliable and ordered, as TCP is, and delayed, held or broken as it is."""
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
@@ -28,7 +29,11 @@ class Carrier(Protocol):
         ...
 
     def draw_delay(self, source: Host, sink: Host, frame: Frame | None) -> float:
-        """How long a frame takes, in seconds, with all its retransmissions."""
+        """How long a frame takes, in seconds, with all its retransmissions; `math.inf` if the sender gives up."""
+        ...
+
+    def tell(self, source: Host, sink: Host, callback: Callable[..., object], *arguments: object) -> None:
+        """Call something at a host when a word from another one comes there, if it does."""
         ...
 
     def forget(self, stream: "SimulatedStream") -> None:
@@ -46,6 +51,8 @@ class Flow:
         self.end: SimulatedStream | None = None
         """Where it comes out, once there is somebody."""
         self.is_broken = False
+        self.is_given_up = False
+        """Whether something was lost too often: the stream breaks when TCP has lost its patience."""
         self._last_arrival = 0.0
         self._held: deque[tuple[float, Frame | None]] = deque()
         self._context = sink.context()
@@ -54,15 +61,20 @@ class Flow:
     def send(self, frame: Frame | None) -> None:
         """Carry a frame, or the end of the stream."""
         network = self.network
-        if self.is_broken or self.source.is_down:
+        if self.is_broken or self.is_given_up or self.source.is_down:
             return
         now = network.loop.time()
         network.trace.frame(self.source.host_id, self.sink.host_id, frame)
         if self._held or network.is_cut(self.source, self.sink):
             self._hold(frame, now)
             return
+        if self.sink.is_down:
+            self._reset()
+            return
         delay = network.draw_delay(self.source, self.sink, frame)
-        if delay > GIVE_UP_SECONDS:
+        if delay == math.inf:
+            # Nothing that comes behind it arrives either.
+            self.is_given_up = True
             network.loop.call_at(now + GIVE_UP_SECONDS, self.break_off)
             return
         self._last_arrival = max(self._last_arrival, now + delay)
@@ -109,14 +121,12 @@ class Flow:
             self.end.take(frame)
 
     def _reset(self) -> None:
-        """Nobody is there anymore: TCP tells whoever has written."""
+        """Nobody is there anymore: the TCP of that machine tells whoever has written."""
         network, end = self.network, self.end
         writer = None if end is None else end.other
         if writer is None or writer.is_over or network.is_cut(self.sink, self.source):
             return
-        delay = network.draw_delay(self.sink, self.source, None)
-        reason = f"{self.sink.host_id} has reset the connection"
-        network.loop.call_later(delay, writer.broken, reason, context=self.source.context())
+        network.tell(self.sink, self.source, writer.broken, f"{self.sink.host_id} has reset the connection")
 
 
 class SimulatedStream:

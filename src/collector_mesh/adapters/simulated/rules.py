@@ -1,0 +1,209 @@
+"""What happens to frames between hosts: rules of latency, loss, bandwidth and partitions."""
+
+import asyncio
+import math
+import random
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+
+import attrs
+
+from collector_mesh.adapters.simulated.host import Host
+from collector_mesh.adapters.simulated.streams import GIVE_UP_SECONDS, RETRANSMIT_SECONDS
+from collector_mesh.adapters.simulated.trace import Trace
+from collector_mesh.domain.model.frames import Frame
+
+_P99 = 2.3263
+"""Standard deviations beyond which 1 % of a normal distribution lies."""
+
+_FRAME_BYTES = 64
+
+
+@attrs.define
+class Wire:
+    """How frames travel in one direction between two hosts.
+
+    Attributes:
+        median: of the latency, in seconds; it is log-normal.
+        p99: what 99 of 100 frames take at most, in seconds.
+        loss: the share of packets that are lost; each is sent again after a time-out of TCP.
+        bandwidth: bytes a second, `math.inf` for any number.
+    """
+
+    median: float = 0.0005
+    p99: float = 0.001
+    loss: float = 0.0
+    bandwidth: float = math.inf
+    sigma: float = attrs.field(init=False)
+    """Standard deviation of the logarithm of the latency."""
+
+    def __attrs_post_init__(self) -> None:
+        self.sigma = math.log(self.p99 / self.median) / _P99
+
+
+class NetworkRules(ABC):
+    """How hosts are connected; a scenario changes it.
+
+    Args:
+        loop: virtual time.
+        seed: decides everything that is left to chance here.
+        trace: told of every change.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, seed: str, trace: Trace) -> None:
+        self.loop = loop
+        self.trace = trace
+        self._dice = random.Random(seed)  # noqa: S311  # to be foreseen is what it is for
+        self._hosts: dict[str, Host] = {}
+        self._wires: dict[tuple[str, str], Wire] = {}
+        self._cut: dict[tuple[str, str], None] = {}
+        self._busy: dict[tuple[str, str], float] = {}
+        """When what was sent over a wire of limited bandwidth is through."""
+
+    def latency(self, one: str, other: str, *, median: float, p99: float) -> None:
+        """How long frames take between two hosts, both ways; `*` stands for any host. Seconds.
+
+        Raises:
+            ValueError: the median is not positive, or above the percentile; or there is no such host.
+        """
+        if not 0 < median <= p99:
+            raise ValueError(f"median must be over 0 and at most p99, got {median:g} and {p99:g}")
+        self._set(one, other, median=median, p99=p99)
+
+    def loss(self, one: str, other: str, share: float) -> None:
+        """The share of packets that are lost between two hosts, both ways; TCP sends them again.
+
+        Raises:
+            ValueError: it is not between 0 and 0.99; or there is no such host.
+        """
+        if not 0 <= share <= 0.99:
+            raise ValueError(f"share must be from 0 to 0.99, got {share:g}")
+        self._set(one, other, loss=share)
+
+    def bandwidth(self, one: str, other: str, bytes_per_second: float) -> None:
+        """How many bytes a second pass between two hosts, each way.
+
+        Raises:
+            ValueError: it is not positive; or there is no such host.
+        """
+        if not bytes_per_second > 0:
+            raise ValueError(f"bytes_per_second must be over 0, got {bytes_per_second:g}")
+        self._set(one, other, bandwidth=bytes_per_second)
+
+    def partition(self, *groups: Iterable[str]) -> None:
+        """Let nothing pass between hosts of different groups, silently, until `heal`.
+
+        Raises:
+            ValueError: there is no such host.
+        """
+        sets = [sorted(group) for group in groups]
+        self._check(*(host_id for group in sets for host_id in group))
+        for index, group in enumerate(sets):
+            for others in sets[index + 1 :]:
+                for one in group:
+                    for other in others:
+                        self._cut[one, other] = self._cut[other, one] = None
+        self.trace.fault("partition", *(",".join(group) for group in sets))
+
+    def cut(self, source: str, sink: str) -> None:
+        """Let nothing pass from one host to another, silently, until `heal`; the other way is open.
+
+        Raises:
+            ValueError: there is no such host.
+        """
+        self._check(source, sink)
+        self._cut[source, sink] = None
+        self.trace.fault("cut", source, sink)
+
+    def clog(self, one: str, other: str) -> None:
+        """Let nothing pass between two hosts, silently, until `unclog` or `heal`.
+
+        Raises:
+            ValueError: there is no such host.
+        """
+        self._check(one, other)
+        self._cut[one, other] = self._cut[other, one] = None
+        self.trace.fault("clog", one, other)
+
+    def unclog(self, one: str, other: str) -> None:
+        """Let everything pass between two hosts again.
+
+        Raises:
+            ValueError: there is no such host.
+        """
+        self._check(one, other)
+        self._cut.pop((one, other), None)
+        self._cut.pop((other, one), None)
+        self.trace.fault("unclog", one, other)
+        self._go_on()
+
+    def heal(self) -> None:
+        """Let everything pass again."""
+        self._cut.clear()
+        self.trace.fault("heal")
+        self._go_on()
+
+    def calm(self) -> None:
+        """As `heal`, and nothing is lost anymore, and bandwidth is not limited."""
+        self._busy.clear()
+        for pair, wire in self._wires.items():
+            self._wires[pair] = attrs.evolve(wire, loss=0.0, bandwidth=math.inf)
+        self.heal()
+
+    @abstractmethod
+    def _go_on(self) -> None:
+        """Have what was held go on where it can."""
+
+    def is_cut(self, source: Host, sink: Host) -> bool:
+        """Whether nothing passes."""
+        return bool(self._cut) and (source.host_id, sink.host_id) in self._cut
+
+    def draw_delay(self, source: Host, sink: Host, frame: Frame | None) -> float:
+        """How long a frame takes, in seconds, with all its retransmissions; `math.inf` if the sender gives up."""
+        wire = self._wire(source.host_id, sink.host_id)
+        delay = wire.median * math.exp(wire.sigma * self._dice.gauss(0.0, 1.0))
+        pause, held = RETRANSMIT_SECONDS, 0.0
+        while wire.loss and self._dice.random() < wire.loss:
+            held += pause
+            if held > GIVE_UP_SECONDS:
+                return math.inf
+            pause *= 2
+        if wire.bandwidth != math.inf and frame is not None:
+            now, pair = self.loop.time(), (source.host_id, sink.host_id)
+            # What was sent before has to be through first.
+            through = max(now, self._busy.get(pair, 0.0)) + _size(frame) / wire.bandwidth
+            self._busy[pair] = through
+            delay += through - now
+        return delay + held
+
+    def _check(self, *host_ids: str) -> None:
+        for host_id in host_ids:
+            if host_id not in self._hosts:
+                known = ", ".join(self._hosts) or "none"
+                raise ValueError(f"there is no collector {host_id!r}: there are {known}")
+
+    def _set(self, one: str, other: str, **values: float) -> None:
+        self._check(*(host_id for host_id in (one, other) if host_id != "*"))
+        for pair in ((one, other), (other, one)):
+            self._wires[pair] = attrs.evolve(self._wires.get(pair, Wire()), **values)
+        self.trace.fault("wire", one, other, *(f"{name}={value:g}" for name, value in values.items()))
+
+    def _wire(self, source: str, sink: str) -> Wire:
+        wires = self._wires
+        if not wires:
+            return _DEFAULT
+        for pair in ((source, sink), (source, "*"), ("*", sink), ("*", "*")):
+            if (wire := wires.get(pair)) is not None:
+                return wire
+        return _DEFAULT
+
+
+_DEFAULT = Wire()
+
+
+def _size(frame: Frame) -> int:
+    size = _FRAME_BYTES
+    for part in (frame.calls, frame.replies):
+        if part is not None:
+            size += sum(map(len, part.values)) + 16 * len(part.values)
+    return size + sum(len(chunk.value) for chunk in frame.chunks)
