@@ -1,4 +1,5 @@
 import asyncio
+import contextlib
 import gc
 import os
 import subprocess
@@ -464,17 +465,67 @@ def test_what_fails_in_the_background_breaks_an_invariant() -> None:
         Simulation(seed=17).run(scenario, until=60.0)
 
 
-def test_the_object_of_an_earlier_start_raises() -> None:
+OLD_METHODS: list[Callable[[Collector], Any]] = [
+    lambda old: old.dispatch(*METHOD),
+    lambda old: old.call(*METHOD),
+    lambda old: old.connect("shop"),
+    lambda old: old.disconnect("shop"),
+    lambda old: old.snapshot(),
+    lambda old: old.explain(*METHOD),
+    lambda old: old.register(*METHOD, orders),
+    lambda old: old.add_service(orders()),
+    lambda old: old.remove_service(orders()),
+    lambda old: old.add_namespace("goods"),
+    lambda old: old.remove_namespace("orders"),
+    lambda old: old.set_validator(None),
+]
+
+
+def test_the_object_of_an_earlier_start_raises_whatever_it_is_asked_for() -> None:
     async def scenario(sim: Sim) -> None:
         front = await pair(sim)
         await sim.crash("front")
         again = await sim.restart("front")
         await sim.settled()
-        said = "collector 'front' was started again: use what restart has returned"
-        with pytest.raises(SimulationError, match=said):
-            await front.dispatch(*METHOD)
-        with pytest.raises(SimulationError, match=said):
-            front.snapshot()
+        for method in OLD_METHODS:
+            with pytest.raises(
+                SimulationError, match="collector 'front' was started again: use what restart has returned"
+            ):
+                await method(front)
         assert (await again.dispatch(*METHOD)).status.code == 200
 
     Simulation(seed=18).run(scenario, until=60.0)
+
+
+def test_who_starts_or_ends_a_collector_by_hand_is_told_who_does_that() -> None:
+    async def scenario(sim: Sim) -> None:
+        front = await pair(sim)
+        with pytest.raises(SimulationError, match="collector 'front' is started by its simulation"):
+            async with front:
+                raise AssertionError("it has been started")
+
+    Simulation(seed=18).run(scenario, until=60.0)
+
+
+def test_a_scenario_that_cannot_be_cancelled_fails_in_time_all_the_same() -> None:
+    async def scenario(sim: Sim) -> None:
+        while True:
+            with contextlib.suppress(asyncio.CancelledError):
+                await sim.sleep(1.0)
+
+    with pytest.raises(SimulationError, match="seed 22: the scenario is still running after 5 s"):
+        Simulation(seed=22).run(scenario, until=5.0)
+
+
+def test_a_scenario_that_never_waits_for_time_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    from collector_mesh.adapters.simulated import loop
+
+    monkeypatch.setattr(loop, "_MOST_TURNS", 1000)
+
+    async def scenario(sim: Sim) -> None:
+        await sim.sleep(1.0)
+        while True:
+            await asyncio.sleep(0)
+
+    with pytest.raises(SimulationError, match="time stands still at 1 s"):
+        Simulation(seed=23).run(scenario, until=5.0)

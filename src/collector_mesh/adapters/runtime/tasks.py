@@ -46,7 +46,7 @@ class LoopTasks:
         """See the port."""
         workers = self._workers
         if workers is None:
-            workers = self._workers = Workers(self._running_loop(), self._context)
+            workers = self._workers = Workers(self._running_loop(), self._new_task)
         outcome = workers.begin(work)
         if self._sweep is None and isinstance(outcome, StartedJob):
             self._sweep = self._running_loop().call_later(SWEEP_SECONDS, self._look_at_deadlines)
@@ -59,6 +59,10 @@ class LoopTasks:
     def _context(self) -> contextvars.Context:
         """In which what nobody waits for runs."""
         return contextvars.Context()
+
+    def _new_task(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
+        """For workers; not by the loop, which may begin its tasks at once."""
+        return asyncio.Task(work, loop=self._running_loop(), context=self._context())
 
     def _running_loop(self) -> asyncio.AbstractEventLoop:
         loop = self._loop

@@ -24,10 +24,10 @@ class Workers:
     def __init__(
         self,
         loop: asyncio.AbstractEventLoop,
-        context: Callable[[], contextvars.Context] = contextvars.Context,
+        new_task: Callable[[Coroutine[Any, Any, None]], "asyncio.Task[None]"],
     ) -> None:
         self._loop = loop
-        self._context = context
+        self._new_task = new_task
         self._free: list[_Worker] = []
         self._jobs: dict[StartedJob[Any], None] = {}
 
@@ -44,7 +44,7 @@ class Workers:
             if not worker.task.cancelling():
                 break
         else:
-            worker = _Worker(loop, free, self._context())
+            worker = _Worker(loop, free, self._new_task)
         context = contextvars.copy_context()
         task, around = worker.task, asyncio.current_task(loop)
         if around is not None:
@@ -193,7 +193,10 @@ class _Worker:
     __slots__ = ("_free", "_has_begun", "_is_cancelled", "_job", "_loop", "_waiter", "task")
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, free: "list[_Worker]", context: contextvars.Context
+        self,
+        loop: asyncio.AbstractEventLoop,
+        free: "list[_Worker]",
+        new_task: Callable[[Coroutine[Any, Any, None]], "asyncio.Task[None]"],
     ) -> None:
         self._loop = loop
         self._free = free
@@ -201,7 +204,7 @@ class _Worker:
         self._waiter: asyncio.Future[None] | None = None
         self._has_begun = False
         self._is_cancelled = False
-        self.task = asyncio.Task(self._main(), loop=loop, context=context)
+        self.task = new_task(self._main())
 
     def hand(self, job: StartedJob[Any]) -> None:
         """Have it go on with some work."""

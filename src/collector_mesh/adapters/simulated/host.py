@@ -16,8 +16,6 @@ class Host:
         self.host_id = host_id
         self.is_down = False
         self.is_paused = False
-        self.is_replaced = False
-        """Whether its collector was started again, on another host."""
         self.skew = 0.0
         """What its wall clock is ahead, in seconds."""
         self.rate = 1.0

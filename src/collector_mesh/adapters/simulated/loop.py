@@ -15,6 +15,8 @@ T = TypeVar("T")
 
 _NANO = 1_000_000_000
 _MOST_CANCELLED = 1000
+_MOST_TURNS = 1_000_000
+"""Turns of the loop in which virtual time may stand still."""
 _MOST_WAITS = 100
 """How often something that is abandoned may wait for more."""
 
@@ -147,7 +149,7 @@ class SimulatedLoop(asyncio.BaseEventLoop):
 
         In place of that of the base class, which waits at a selector, and knows nothing of hosts.
         """
-        ready, timers = self._ready, self._timers
+        ready, timers, turns = self._ready, self._timers, 0
         while True:
             while timers and timers[0][2]._cancelled:  # noqa: SLF001  # as the base class does
                 heappop(timers)
@@ -155,6 +157,10 @@ class SimulatedLoop(asyncio.BaseEventLoop):
                 if not timers:
                     raise SimulationError("nothing will ever happen: everybody waits, and no timer is set")
                 self.nanoseconds = max(self.nanoseconds, round(timers[0][0] * _NANO))
+                turns = 0
+            turns += 1
+            if turns > _MOST_TURNS:
+                raise SimulationError(f"time stands still at {self.time():g} s: somebody never waits for it")
             # The last digit of a time may be lost where seconds are told as floats.
             due = (self.nanoseconds + 1) / _NANO
             while timers and timers[0][0] < due:

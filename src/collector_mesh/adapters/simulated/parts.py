@@ -3,8 +3,8 @@
 import asyncio
 import contextvars
 import random
-from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from collector_mesh.adapters.runtime.tasks import LoopTasks
 from collector_mesh.adapters.simulated.host import Host
@@ -90,6 +90,11 @@ class HostTasks(LoopTasks):
     async def in_thread(self, function: Callable[[], T]) -> T:
         """See the port."""
         return function()
+
+    def _new_task(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
+        loop = self._running_loop()
+        assert isinstance(loop, SimulatedLoop)  # there are no others in a simulation
+        return loop.start_on(self._host, work)
 
     def _context(self) -> contextvars.Context:
         return self._host.context()

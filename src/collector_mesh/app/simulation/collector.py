@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from dependency_injector import providers
 
@@ -24,7 +24,7 @@ from collector_mesh.domain.connection import Connection
 from collector_mesh.domain.model.errors import UnavailableError
 from collector_mesh.domain.model.events import Event
 from collector_mesh.domain.model.payload import Message, Payload
-from collector_mesh.domain.model.snapshot import ConnectionInfo, Explanation, Snapshot, State
+from collector_mesh.domain.model.snapshot import ConnectionInfo, State
 from collector_mesh.domain.model.status import Reply
 from collector_mesh.domain.policies.policy import Policies
 from collector_mesh.domain.ports.observer import Observer
@@ -122,10 +122,8 @@ class SimulatedCollector(Collector):
 
         Raises:
             UnavailableError: the host is down, or goes down meanwhile.
-            SimulationError: it was started again, as another object.
         """
         host = self.host
-        self._check()
         if host.is_down:
             raise UnavailableError(f"collector '{host.host_id}' has crashed")
         outcome: asyncio.Future[T] = self._virtual.create_future()
@@ -188,21 +186,35 @@ class SimulatedCollector(Collector):
         except UnavailableError as error:
             return Reply.refused(error)
 
-    def snapshot(self) -> Snapshot:
-        """See `Collector`."""
-        self._check()
-        return super().snapshot()
+    async def begin(self) -> None:
+        """Start it, as `async with` does with a `Collector`."""
+        await super().__aenter__()
 
-    def explain(self, namespace: str, service: str, method: str) -> Explanation:
-        """See `Collector`."""
-        self._check()
-        return super().explain(namespace, service, method)
+    async def end(self) -> None:
+        """End it, as `async with` does."""
+        await super().__aexit__(None, None, None)
 
-    def _check(self) -> None:
-        if self.host.is_replaced:
+    async def __aenter__(self) -> NoReturn:
+        """Refuse: `sim.collector` has started it."""
+        raise SimulationError(f"collector '{self.collector_id}' is started by its simulation")
+
+    async def __aexit__(self, *_failure: object) -> NoReturn:
+        """Refuse: `stop` and `crash` end it, or the end of the run."""
+        raise SimulationError(
+            f"collector '{self.collector_id}' is ended by its simulation: use stop or crash"
+        )
+
+    def retire(self) -> None:
+        """It was started again, as another object: from now on all its methods raise."""
+
+        def refuse(*_arguments: object, **_options: object) -> NoReturn:
             raise SimulationError(
                 f"collector '{self.collector_id}' was started again: use what restart has returned"
             )
+
+        for name in dir(Collector):
+            if not name.startswith("_") and callable(getattr(Collector, name)):
+                setattr(self, name, refuse)
 
     async def connect(self, address: str, *, timeout: float = 5.0) -> ConnectionInfo:
         """See `Collector`."""

@@ -1,14 +1,16 @@
 """Whether everything that can be reached is reached."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from collector_mesh.app.simulation.collector import SimulatedCollector
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.policies.relaying import MAX_HOPS
 
 
-def unreachable(collectors: Sequence[SimulatedCollector]) -> list[str]:
-    """What collectors, all of them up, cannot call although somebody is there who has it.
+def unreachable(
+    collectors: Sequence[SimulatedCollector], sources: Iterable[SimulatedCollector]
+) -> dict[SimulatedCollector, list[str]]:
+    """What some of the collectors, all of which are up, cannot call although somebody is there who has it.
 
     A method can be reached at a collector that is connected and shares its namespace, or through others that
     share it and pass calls on.
@@ -20,15 +22,17 @@ def unreachable(collectors: Sequence[SimulatedCollector]) -> list[str]:
             if peer_id in by_id:
                 neighbours[collector.collector_id][peer_id] = None
                 neighbours[peer_id][collector.collector_id] = None
-    missing = []
-    for collector in collectors:
+    missing: dict[SimulatedCollector, list[str]] = {}
+    for collector in sources:
         for namespace in collector.container.handlers().namespaces:
             wanted = dict.fromkeys(_methods(collector.collector_id, namespace, by_id, neighbours))
-            missing += [
+            lacking = [
                 f"{key} at {collector.collector_id}"
                 for key in wanted
                 if not any(candidate.fit for candidate in collector.explain(*key).candidates)
             ]
+            if lacking:
+                missing.setdefault(collector, []).extend(lacking)
     return missing
 
 

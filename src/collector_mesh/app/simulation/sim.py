@@ -4,7 +4,6 @@ import asyncio
 import math
 import random
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
 from typing import Any
 
 from collector_mesh.adapters.simulated.host import Host
@@ -55,6 +54,8 @@ class Sim:
         """Ids of the collectors that were down when the run ended."""
         self._chaos: Chaos | None = None
         self._settings_dice: random.Random | None = None
+        self._lacking: dict[SimulatedCollector, list[str]] = {}
+        """Who could not call what when that was looked at last."""
 
     def collector(self, collector_id: str, *, services: Services = (), **options: Any) -> Collector:
         """Start a collector; `peers` are ids. The other options are those of `Collector`.
@@ -124,7 +125,7 @@ class Sim:
         """
         collector = self._collector(collector_id)
         self.trace.fault("stop", collector_id)
-        await collector.on_host(partial(collector.__aexit__, None, None, None))
+        await collector.on_host(collector.end)
         collector.host.is_down = True
         self.watch.stopped(collector_id)
 
@@ -241,8 +242,12 @@ class Sim:
         """Which methods cannot be called from where, and which links are thought to be up and are not."""
         up = [collector for collector in collectors if not collector.host.is_down]
         ids = {collector.collector_id for collector in up}
-        gone = [f"{other} by the link of {one}" for one, other in self.network.half_open() if one in ids]
-        return unreachable(up) + gone
+        if gone := [f"{other} by the link of {one}" for one, other in self.network.half_open() if one in ids]:
+            return gone
+        # Who lacked something at the last look is looked at before all of them are, which takes long in a large mesh.
+        first = [collector for collector in up if collector in self._lacking]
+        self._lacking = unreachable(up, first) or unreachable(up, up)
+        return [what for lacking in self._lacking.values() for what in lacking]
 
     def invariant(self, rule: Callable[[], object]) -> None:
         """Have something checked after each end of a call and at the end; it raises if it does not hold."""
@@ -252,9 +257,7 @@ class Sim:
         """The quiet phase: faults end, everything becomes reachable, and every collector drains and closes."""
         await self.calm()
         up = [collector for collector in self._collectors.values() if not collector.host.is_down]
-        await asyncio.gather(
-            *(collector.on_host(partial(collector.__aexit__, None, None, None)) for collector in up)
-        )
+        await asyncio.gather(*(collector.on_host(collector.end) for collector in up))
         until = self._loop.time() + _LEFT_SECONDS
         while (left := self._left()) and self.now < until:
             await self.sleep(_REACH_LOOK_SECONDS)
@@ -305,9 +308,9 @@ class Sim:
             {**options, "services": services},
         )
         if collector_id in self._collectors:
-            self._collectors[collector_id].host.is_replaced = True
+            self._collectors[collector_id].retire()
         self._collectors[collector_id] = collector
-        task = self._loop.create_task(collector.on_host(collector.__aenter__))
+        task = self._loop.create_task(collector.on_host(collector.begin))
         self._starting[task] = None
         task.add_done_callback(self._has_started)
         return collector

@@ -4,6 +4,7 @@ import asyncio
 import gc
 import math
 from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 from collector_mesh.adapters.simulated.loop import SimulatedLoop, SimulationError
 from collector_mesh.app.simulation.results import SimulationResult
@@ -13,6 +14,8 @@ from collector_mesh.app.simulation.watch import InvariantError
 
 QUIET_SECONDS = 60.0
 """How long collectors may take to end after the scenario has."""
+
+T = TypeVar("T")
 
 Scenario = Callable[[Sim], Awaitable[object]]
 
@@ -75,20 +78,15 @@ class Simulation:
     async def _run(self, sim: Sim, scenario: Scenario, until: float) -> object:
         if not 0 < until < math.inf:
             raise ValueError(f"until must be over 0 and finite, got {until:g}")
-        try:
-            async with asyncio.timeout(until):
-                value = await scenario(sim)
-        except TimeoutError:
-            if sim.now < until:
-                raise
-            raise SimulationError(
-                f"seed {self.seed}: the scenario is still running after {until:g} s"
-            ) from None
-        try:
-            async with asyncio.timeout(QUIET_SECONDS):
-                await sim.close()
-        except TimeoutError:
-            raise SimulationError(
-                f"seed {self.seed}: collectors have not ended {QUIET_SECONDS:g} s after the scenario"
-            ) from None
+        value = await self._within(until, scenario(sim), f"the scenario is still running after {until:g} s")
+        told = f"collectors have not ended {QUIET_SECONDS:g} s after the scenario"
+        await self._within(QUIET_SECONDS, sim.close(), told)
         return value
+
+    async def _within(self, seconds: float, work: Awaitable[T], told: str) -> T:
+        """Wait for something, but not if it takes too long: then it is left where it stands, whatever it does."""
+        task = asyncio.ensure_future(work)
+        await asyncio.wait((task,), timeout=seconds)
+        if not task.done():
+            raise SimulationError(f"seed {self.seed}: {told}")
+        return task.result()

@@ -16,7 +16,7 @@ NAME: ContextVar[str] = ContextVar("name", default="nobody")
 
 
 def workers() -> Workers:
-    return Workers(asyncio.get_running_loop())
+    return Workers(asyncio.get_running_loop(), asyncio.Task)
 
 
 def started(pool: Workers, work: Coroutine[Any, Any, Any]) -> StartedJob[Any]:
