@@ -15,7 +15,7 @@ from collector_mesh.app.service import Service
 from collector_mesh.app.settings import Settings
 from collector_mesh.app.simulation.chaos import Chaos, drawn
 from collector_mesh.app.simulation.collector import SimulatedCollector
-from collector_mesh.app.simulation.reach import unreachable
+from collector_mesh.app.simulation.condition import leftovers, unreachable, unsettled
 from collector_mesh.app.simulation.watch import Watch
 from collector_mesh.domain.model.errors import UnavailableError
 
@@ -259,28 +259,11 @@ class Sim:
         up = [collector for collector in self._collectors.values() if not collector.host.is_down]
         await asyncio.gather(*(collector.on_host(collector.end) for collector in up))
         until = self._loop.time() + _LEFT_SECONDS
-        while (left := self._left()) and self.now < until:
+        while (left := leftovers(self._collectors.values(), self.network.streams())) and self.now < until:
             await self.sleep(_REACH_LOOK_SECONDS)
         if left:
             self.watch.has_broken(f"left after the end: {', '.join(left[:3])}")
         self.watch.at_end()
-
-    def _left(self) -> list[str]:
-        """What collectors that have ended have not ended."""
-        left, streams = [], self.network.streams()
-        for collector in self._collectors.values():
-            snapshot, host = collector.snapshot(), collector.host
-            if host.is_down:
-                continue
-            counted = {
-                "running calls": snapshot.running,
-                "outgoing calls": snapshot.outgoing,
-                "streams": streams[host],
-            }
-            left += [f"{what} of {host.host_id}" for what in host.left]
-            left += [f"{count} {what} of {host.host_id}" for what, count in counted.items() if count]
-            left += [f"{_name(task)} of {host.host_id}" for task in host.tasks if not task.done()]
-        return left
 
     def has_failed(self, told: dict[str, Any]) -> None:
         """Something that runs in the background has ended by an error."""
@@ -321,19 +304,7 @@ class Sim:
             self.watch.has_broken(f"a collector has not started: {error}")
 
     def _unsettled(self) -> str:
-        """Who is not connected to whom, empty if all are."""
-        if self._starting:
-            return "a collector has not started"
-        for collector in self._collectors.values():
-            if collector.host.is_down or collector.host.is_paused:
-                continue
-            snapshot = collector.snapshot()
-            for connection in snapshot.connections:
-                if connection.dialed and connection.state == "reconnecting":
-                    return f"{collector.collector_id} is not connected to {connection.peer_id}"
-            if dialing := snapshot.dialing:
-                return f"{collector.collector_id} is not connected to {', '.join(dialing)}"
-        return ""
+        return "a collector has not started" if self._starting else unsettled(self._collectors.values())
 
     def _collector(self, collector_id: str) -> SimulatedCollector:
         try:
@@ -341,7 +312,3 @@ class Sim:
         except KeyError:
             known = ", ".join(self._collectors) or "none"
             raise ValueError(f"there is no collector {collector_id!r}: there are {known}") from None
-
-
-def _name(task: asyncio.Task[Any]) -> str:
-    return getattr(task.get_coro(), "__qualname__", task.get_name())

@@ -1,10 +1,49 @@
-"""Whether everything that can be reached is reached."""
+"""What condition a mesh is in: whether it has settled, who reaches whom, what is left after its end."""
 
+import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
+from collector_mesh.adapters.simulated.host import Host
 from collector_mesh.app.simulation.collector import SimulatedCollector
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.policies.relaying import MAX_HOPS
+
+
+def unsettled(collectors: Iterable[SimulatedCollector]) -> str:
+    """Who is not connected to whom, empty if all are."""
+    for collector in collectors:
+        if collector.host.is_down or collector.host.is_paused:
+            continue
+        snapshot = collector.snapshot()
+        for connection in snapshot.connections:
+            if connection.dialed and connection.state == "reconnecting":
+                return f"{collector.collector_id} is not connected to {connection.peer_id}"
+        if snapshot.dialing:
+            return f"{collector.collector_id} is not connected to {', '.join(snapshot.dialing)}"
+    return ""
+
+
+def leftovers(collectors: Iterable[SimulatedCollector], streams: Mapping[Host, int]) -> list[str]:
+    """What collectors that have ended have not ended; `streams` is how many each host has open."""
+    left = []
+    for collector in collectors:
+        snapshot, host = collector.snapshot(), collector.host
+        if host.is_down:
+            continue
+        counted = {
+            "running calls": snapshot.running,
+            "outgoing calls": snapshot.outgoing,
+            "streams": streams.get(host, 0),
+        }
+        left += [f"{what} of {host.host_id}" for what in host.left]
+        left += [f"{count} {what} of {host.host_id}" for what, count in counted.items() if count]
+        left += [f"{_name(task)} of {host.host_id}" for task in host.tasks if not task.done()]
+    return left
+
+
+def _name(task: asyncio.Task[Any]) -> str:
+    return getattr(task.get_coro(), "__qualname__", task.get_name())
 
 
 def unreachable(
