@@ -26,7 +26,7 @@ from uuid import uuid4
 
 import pytest
 
-from collector_mesh import Service
+from collector_mesh import Collector, MeshClient, Service
 from collector_mesh.simulation import Sim, Simulation, SimulationError
 
 BEGIN = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
@@ -180,6 +180,8 @@ def test_a_way_out_of_the_simulation_is_refused(attempt: Callable[[], object], s
             "a socket was attempted",
         ),
         (lambda: asyncio.create_subprocess_exec("true"), "a subprocess was attempted"),
+        (lambda: Collector("other", listen="127.0.0.1:0").__aenter__(), "a socket was attempted"),
+        (lambda: MeshClient("127.0.0.1:1").__aenter__(), "a socket was attempted"),
     ],
 )
 def test_a_way_out_by_asyncio_is_refused(attempt: Callable[[], Any], said: str) -> None:

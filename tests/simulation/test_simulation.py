@@ -1,6 +1,7 @@
 import asyncio
 import contextlib
 import gc
+import math
 import os
 import subprocess
 import sys
@@ -323,6 +324,18 @@ def test_mistakes_are_named() -> None:
         for mistake in mistakes:
             with pytest.raises(ValueError, match="there is no collector 'shp': there are shop, front"):
                 mistake()
+        with pytest.raises(ValueError, match="collector 'shop' is in two groups"):
+            sim.network.partition({"shop"}, {"front", "shop"})
+        with pytest.raises(
+            ValueError, match="median must be over 0 and at most p99, both finite, got 1 and inf"
+        ):
+            sim.network.latency("shop", "front", median=1, p99=math.inf)
+        with pytest.raises(ValueError, match="factor must be over 0 and finite, got inf"):
+            sim.clock_rate("shop", math.inf)
+        await sim.crash("shop")
+        with pytest.raises(ValueError, match="collector 'shop' is down already"):
+            await sim.crash("shop")
+        await sim.restart("shop")
         with pytest.raises(ValueError, match=r"rate must be over 0 and finite, got 0"):
             sim.chaos(rate=0)
         with pytest.raises(ValueError, match=r"seconds must be at least 0, got -1"):
@@ -390,6 +403,29 @@ def test_the_trace_tells_where_each_call_was_sent_and_by_whom() -> None:
         ("run", ("0", "shop")),
         ("reply", ("0", "200", "shop", "shop")),
     ]
+
+
+@pytest.mark.parametrize(
+    ("run", "error", "said"),
+    [
+        (lambda: Simulation(1).run(pair, until=0), ValueError, "until must be over 0 and finite, got 0"),
+        (lambda: Simulation("1"), TypeError, "seed must be a whole number, got '1'"),  # type: ignore[arg-type]  # a mistake
+        (
+            lambda: Simulation(1).run(lambda _sim: 3),  # type: ignore[arg-type,return-value]  # a mistake
+            TypeError,
+            "a scenario must be an async function, got <function",
+        ),
+    ],
+)
+def test_what_cannot_be_run_is_named(run: Callable[[], object], error: type[Exception], said: str) -> None:
+    with pytest.raises(error, match=said):
+        run()
+
+
+@pytest.mark.asyncio
+async def test_a_simulation_in_another_loop_is_refused() -> None:
+    with pytest.raises(SimulationError, match="run it outside of async functions"):
+        Simulation(1).run(pair)
 
 
 def test_a_rule_of_the_user_is_looked_at_after_every_call() -> None:

@@ -4,6 +4,7 @@ import asyncio
 import math
 import random
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Iterable
 
 import attrs
@@ -64,10 +65,13 @@ class NetworkRules(ABC):
         """How long frames take between two hosts, both ways; `*` stands for any host. Seconds.
 
         Raises:
-            ValueError: the median is not positive, or above the percentile; or there is no such host.
+            ValueError: the median is not positive, or above the percentile, which must be finite; or there is
+                no such host.
         """
-        if not 0 < median <= p99:
-            raise ValueError(f"median must be over 0 and at most p99, got {median:g} and {p99:g}")
+        if not 0 < median <= p99 < math.inf:
+            raise ValueError(
+                f"median must be over 0 and at most p99, both finite, got {median:g} and {p99:g}"
+            )
         self._set(one, other, median=median, p99=p99)
 
     def loss(self, one: str, other: str, share: float) -> None:
@@ -94,10 +98,13 @@ class NetworkRules(ABC):
         """Let nothing pass between hosts of different groups, silently, until `heal`.
 
         Raises:
-            ValueError: there is no such host.
+            ValueError: there is no such host, or it is in two groups.
         """
-        sets = [sorted(group) for group in groups]
-        self._check(*(host_id for group in sets for host_id in group))
+        sets = [[group] if isinstance(group, str) else sorted(group) for group in groups]
+        members = [host_id for group in sets for host_id in group]
+        self._check(*members)
+        if twice := [host_id for host_id, count in Counter(members).items() if count > 1]:
+            raise ValueError(f"collector {twice[0]!r} is in two groups")
         for index, group in enumerate(sets):
             for others in sets[index + 1 :]:
                 for one in group:

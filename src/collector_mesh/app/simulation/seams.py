@@ -125,6 +125,11 @@ def _ways_out() -> list[Seam]:
             outcome.set_exception(error)
         return outcome
 
+    import grpc  # only where it can be used: it takes long
+    import grpc.aio
+
+    from collector_mesh.adapters.grpc.transport import GrpcTransport
+
     thread, process, connection = map(_refusing, ("a thread", "a subprocess", "a socket"))
     # The classes stay what they are, for whoever has taken them by name, or asks whether something is one.
     return [
@@ -136,6 +141,13 @@ def _ways_out() -> list[Seam]:
         (socket.socket, "__init__", connection),
         (_socket, "socketpair", connection),
         (_socket, "getaddrinfo", connection),
+        (GrpcTransport, "__init__", connection),
+        # The sockets of grpc are made in C, and it crashes where there are none.
+        *(
+            (owner, name, connection)
+            for owner in (grpc, grpc.aio)
+            for name in ("server", "insecure_channel", "secure_channel")
+        ),
     ]
 
 

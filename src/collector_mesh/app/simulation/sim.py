@@ -106,8 +106,14 @@ class Sim:
             still = still + 1 if is_still else 0
 
     async def crash(self, collector_id: str) -> None:
-        """End a collector at once: from now on nothing of its host has any effect."""
+        """End a collector at once: from now on nothing of its host has any effect.
+
+        Raises:
+            ValueError: there is none of that id, or it is down already.
+        """
         host = self._collector(collector_id).host
+        if host.is_down:
+            raise ValueError(f"collector {collector_id!r} is down already")
         self.trace.fault("crash", collector_id)
         host.is_down = True
         self.network.crash(host)
@@ -163,10 +169,10 @@ class Sim:
         """Let the monotonic clock of a host go faster or slower.
 
         Raises:
-            ValueError: the factor is not positive.
+            ValueError: the factor is not positive and finite.
         """
-        if not factor > 0:
-            raise ValueError(f"factor must be over 0, got {factor:g}")
+        if not 0 < factor < math.inf:
+            raise ValueError(f"factor must be over 0 and finite, got {factor:g}")
         self.trace.fault("clock_rate", collector_id, str(factor))
         self._collector(collector_id).host.set_rate(factor, self._loop.time())
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import inspect
 import math
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
@@ -30,6 +31,13 @@ class Simulation:
     """
 
     def __init__(self, seed: int = 0, *, checked: bool = True) -> None:
+        """Make it ready to run.
+
+        Raises:
+            TypeError: the seed is not a whole number.
+        """
+        if isinstance(seed, bool) or not isinstance(seed, int):
+            raise TypeError(f"seed must be a whole number, got {seed!r}")
         self.seed = seed
         self._checked = checked
         self.last_run: Sim | None = None
@@ -42,7 +50,15 @@ class Simulation:
             SimulationError: the scenario is still running after `until` virtual seconds, or does what a
                 simulation cannot.
             InvariantError: something has happened that must not happen.
+            TypeError: the scenario is not an async function.
+            ValueError: `until` is not positive and finite.
         """
+        if not 0 < until < math.inf:
+            raise ValueError(f"until must be over 0 and finite, got {until:g}")
+        if asyncio._get_running_loop() is not None:  # noqa: SLF001  # the other one raises where there is none
+            raise SimulationError(
+                "a simulation has an event loop of its own: run it outside of async functions"
+            )
         loop = SimulatedLoop()
         sim = self.last_run = Sim(loop, self.seed, checked=self._checked)
         thresholds = gc.get_threshold()
@@ -76,9 +92,10 @@ class Simulation:
         )
 
     async def _run(self, sim: Sim, scenario: Scenario, until: float) -> object:
-        if not 0 < until < math.inf:
-            raise ValueError(f"until must be over 0 and finite, got {until:g}")
-        value = await self._within(until, scenario(sim), f"the scenario is still running after {until:g} s")
+        work = scenario(sim)
+        if not inspect.isawaitable(work):
+            raise TypeError(f"a scenario must be an async function, got {scenario!r}")
+        value = await self._within(until, work, f"the scenario is still running after {until:g} s")
         told = f"collectors have not ended {QUIET_SECONDS:g} s after the scenario"
         await self._within(QUIET_SECONDS, sim.close(), told)
         return value
