@@ -77,9 +77,39 @@ def test_one_seed_is_replayed(tmp_path: Path, seed: str, said: str) -> None:
     assert said in pytest_of(tmp_path, TESTS, "--mesh-seed", seed).stdout
 
 
-def test_a_marker_without_a_number_is_refused(tmp_path: Path) -> None:
-    tests = "import pytest\n@pytest.mark.seeds\ndef test_it(simulation): pass\n"
+@pytest.mark.parametrize(
+    ("marker", "taken", "said"),
+    [
+        ("seeds", "simulation", "seeds must be given how many, at least 1"),
+        ("seeds(3, 4)", "simulation", "seeds must be given how many, at least 1"),
+        ("seeds(True)", "simulation", "seeds must be given how many, at least 1"),
+        ("seeds(3)", "", "has seeds, but does not use `simulation`"),
+    ],
+)
+def test_a_marker_that_cannot_be_meant_is_refused(tmp_path: Path, marker: str, taken: str, said: str) -> None:
+    tests = f"import pytest\n@pytest.mark.{marker}\ndef test_it({taken}): pass\n"
 
     ended = pytest_of(tmp_path, tests)
 
-    assert "seeds must be given how many, at least 1" in ended.stdout + ended.stderr
+    assert said in ended.stdout + ended.stderr
+
+
+def test_a_failure_names_what_else_its_test_was_given(tmp_path: Path) -> None:
+    tests = """
+import pytest
+
+@pytest.fixture
+def fails(): raise LookupError
+
+@pytest.mark.seeds(count=2)
+@pytest.mark.parametrize("size", [10, 20])
+def test_it(simulation, size): assert size == 10 or simulation.seed == 0
+
+def test_set_up(simulation, fails): pass
+"""
+
+    ended = pytest_of(tmp_path, tests)
+
+    assert "1 failed, 3 passed, 1 error" in ended.stdout
+    assert "pytest 'test_mine.py::test_it[seed=1-20]' --mesh-seed 1" in ended.stdout
+    assert "pytest 'test_mine.py::test_set_up' --mesh-seed 0" in ended.stdout

@@ -74,6 +74,8 @@ async def crowded_day(sim: Sim) -> list[str]:
     @service.method("Gather", idempotent=True)
     async def gather() -> None:
         tasks = [asyncio.create_task(member(number, 0.01 * number)) for number in range(8)]
+        for first in asyncio.as_completed([member(number, 0.0) for number in range(8)]):
+            told.append(f"completed {await first}")
         done, pending = await asyncio.wait(tasks, timeout=0.045)
         told.extend(str(task.result()) for task in done)
         told.extend(task.get_name() for task in pending if task.cancel())

@@ -1,5 +1,6 @@
 """What a scenario and its handlers see of the world."""
 
+import _thread
 import asyncio
 import datetime as dt
 import importlib
@@ -145,6 +146,32 @@ def test_a_module_that_is_imported_meanwhile_has_the_real_time_afterwards(
     assert (late.monotonic, late.sleep) == (time.monotonic, time.sleep)
 
 
+def test_other_threads_of_the_process_go_on_in_the_real_world() -> None:
+    begun, ended, seen = threading.Event(), threading.Event(), list[tuple[float, float]]()
+
+    def outside() -> None:
+        begun.wait(20)
+        seen.append((time.monotonic(), time.time()))
+        time.sleep(0.01)
+        seen.append((time.monotonic(), time.time()))
+        ended.set()
+
+    thread = threading.Thread(target=outside)
+    thread.start()
+
+    async def scenario(_sim: Sim) -> None:
+        begun.set()
+        assert ended.wait(20)
+
+    before = time.monotonic(), time.time()
+    Simulation(seed=8).run(scenario, until=60.0)
+    thread.join()
+
+    assert 0 <= seen[0][0] - before[0] < 20
+    assert 0 <= seen[0][1] - before[1] < 20
+    assert seen[1][0] - seen[0][0] >= 0.009
+
+
 def nothing() -> None:
     """Would be done by another process."""
 
@@ -152,12 +179,19 @@ def nothing() -> None:
 @pytest.mark.parametrize(
     ("attempt", "said"),
     [
-        (socket.socket, "a socket was attempted: a simulation has no sockets"),
+        (socket.socket, "a socket was attempted: a simulation has none"),
         (socket.socketpair, "a socket was attempted"),
         (lambda: create_connection(("127.0.0.1", 1)), "a socket was attempted"),
         (lambda: subprocess.run(["true"], check=True), "a subprocess was attempted"),
         (lambda: Popen(["true"]), "a subprocess was attempted"),
         (lambda: os.system("true"), "a subprocess was attempted"),
+        (lambda: socket.gethostbyname("localhost"), "a socket was attempted"),
+        (lambda: _thread.start_new_thread(nothing, ()), "a thread was attempted"),
+        (
+            lambda: asyncio.get_running_loop().add_reader(0, nothing),
+            "a file that is waited for was attempted",
+        ),
+        (lambda: asyncio.get_running_loop().add_signal_handler(2, nothing), "a signal handler was attempted"),
         (lambda: get_context("spawn").Process(target=nothing).start(), "a subprocess was attempted"),
         (lambda: threading.Thread(target=nothing).start(), "a thread was attempted"),
         (lambda: threading.Timer(1.0, nothing).start(), "a thread was attempted"),

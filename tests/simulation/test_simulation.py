@@ -95,6 +95,101 @@ def test_loss_shows_as_delay_and_loses_nothing() -> None:
     assert took > 50 * 0.05
 
 
+def test_what_is_said_of_two_hosts_leaves_what_else_is_said_of_all_and_can_be_taken_back() -> None:
+    async def scenario(sim: Sim) -> list[float]:
+        front = await pair(sim, orders(0.0))
+        took = []
+
+        async def call() -> None:
+            begin = sim.now
+            assert (await front.dispatch(*METHOD)).status.code == 200
+            took.append(round(sim.now - begin, 1))
+
+        sim.network.latency("front", "*", median=0.5, p99=0.5)
+        sim.network.loss("front", "shop", 0.0)
+        await call()
+        sim.network.latency("front", "shop", median=0.1, p99=0.1)
+        await call()
+        sim.network.restore("front", "shop", "latency", "loss")
+        await call()
+        return took
+
+    assert Simulation(seed=3).run(scenario, until=600.0).value == [1.0, 0.2, 1.0]
+
+
+def test_each_fault_of_a_wire_is_ended_by_its_own_end() -> None:
+    async def scenario(sim: Sim) -> list[int]:
+        front = await pair(sim)
+        codes = []
+
+        async def call() -> None:
+            codes.append((await front.dispatch(*METHOD, timeout=1.0)).status.code)
+
+        sim.network.partition({"front"}, {"shop"})
+        sim.network.clog("shop", "front")
+        await call()
+        sim.network.unclog("front", "shop")
+        await call()
+        sim.network.cut("front", "shop")
+        sim.network.heal({"shop"}, {"front"})
+        await call()
+        sim.network.mend("front", "shop")
+        await sim.settled()
+        await call()
+        return codes
+
+    assert Simulation(seed=3).run(scenario, until=600.0).value == [504, 504, 504, 200]
+
+
+def test_frames_that_are_held_stay_in_order() -> None:
+    from collector_mesh.adapters.simulated.host import Host
+    from collector_mesh.adapters.simulated.loop import SimulatedLoop
+    from collector_mesh.adapters.simulated.network import SimulatedNetwork
+    from collector_mesh.adapters.simulated.streams import Flow, SimulatedStream
+    from collector_mesh.adapters.simulated.trace import Trace
+    from collector_mesh.domain.model.frames import Frame
+
+    loop, came = SimulatedLoop(), list[int]()
+    network = SimulatedNetwork(loop, "1", Trace(loop))
+    one, other = Host("one"), Host("other")
+    network.add_host(one)
+    network.add_host(other)
+    flow = Flow(network, one, other)
+    flow.end = SimulatedStream("one", Flow(network, other, one))
+    flow.end.attach(lambda frame: came.append(frame.credit), lambda _reason: None)
+    network.latency("one", "other", median=0.1, p99=0.1)
+
+    async def send() -> None:
+        flow.send(Frame(1))
+        network.clog("one", "other")
+        flow.send(Frame(2))  # the first one is still on its way
+        await asyncio.sleep(1.0)
+        network.heal()
+        flow.heal()
+        await asyncio.sleep(1.0)
+
+    loop.run_until_complete(send())
+    loop.close()
+
+    assert came == [1, 2]
+
+
+def test_an_interrupt_in_a_handler_ends_the_run() -> None:
+    async def scenario(sim: Sim) -> None:
+        service = Service("orders", "OrderService")
+
+        @service.method("CreateOrder")
+        async def create_order() -> None:
+            raise KeyboardInterrupt
+
+        front = await pair(sim, service)
+        while True:
+            await front.dispatch(*METHOD)
+
+    with pytest.raises(KeyboardInterrupt):
+        Simulation(seed=3).run(scenario, until=600.0)
+
+
 def test_a_wire_carries_so_many_bytes_a_second_and_no_more() -> None:
     async def scenario(sim: Sim) -> float:
         front = await pair(sim)
@@ -338,7 +433,7 @@ def test_mistakes_are_named() -> None:
         await sim.restart("shop")
         with pytest.raises(ValueError, match=r"rate must be over 0 and finite, got 0"):
             sim.chaos(rate=0)
-        with pytest.raises(ValueError, match=r"seconds must be at least 0, got -1"):
+        with pytest.raises(ValueError, match=r"seconds must be at least 0 and finite, got -1"):
             sim.slow("shop", -1)
 
     Simulation(seed=13).run(scenario, until=60.0)

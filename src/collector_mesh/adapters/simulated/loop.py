@@ -244,9 +244,21 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         """Nobody has to be woken."""
 
 
+def refused(what: str) -> SimulationError:
+    """Why something of the real world is not done."""
+    return SimulationError(f"{what} was attempted: a simulation has none")
+
+
 def _refusing(what: str) -> Callable[..., Any]:
     async def refuse(*_arguments: object, **_options: object) -> NoReturn:
-        raise SimulationError(f"{what} was attempted: a simulation has no {what.rpartition(' ')[2]}s")
+        raise refused(what)
+
+    return refuse
+
+
+def _refusing_now(what: str) -> Callable[..., Any]:
+    def refuse(*_arguments: object, **_options: object) -> NoReturn:
+        raise refused(what)
 
     return refuse
 
@@ -263,3 +275,9 @@ for _name, _what in {
     "subprocess_shell": "a subprocess",
 }.items():
     setattr(SimulatedLoop, _name, _refusing(_what))
+for _name, _what in {
+    "add_reader": "a file that is waited for",
+    "add_writer": "a file that is waited for",
+    "add_signal_handler": "a signal handler",
+}.items():
+    setattr(SimulatedLoop, _name, _refusing_now(_what))

@@ -5,7 +5,8 @@ import math
 import random
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import product
 
 import attrs
 
@@ -56,8 +57,12 @@ class NetworkRules(ABC):
         self.trace = trace
         self._dice = random.Random(seed)  # noqa: S311  # to be foreseen is what it is for
         self._hosts: dict[str, Host] = {}
+        self._said: dict[tuple[str, str], dict[str, float]] = {}
+        """What the rules say of a pair of hosts, of which each may be `*`."""
         self._wires: dict[tuple[str, str], Wire] = {}
-        self._cut: dict[tuple[str, str], None] = {}
+        """What comes of all the rules together for two hosts, as far as somebody has asked."""
+        self._cut: Counter[tuple[str, str]] = Counter()
+        """How many faults keep everything from passing from one host to another."""
         self._busy: dict[tuple[str, str], float] = {}
         """When what was sent over a wire of limited bandwidth is through."""
 
@@ -100,16 +105,8 @@ class NetworkRules(ABC):
         Raises:
             ValueError: there is no such host, or it is in two groups.
         """
-        sets = [[group] if isinstance(group, str) else sorted(group) for group in groups]
-        members = [host_id for group in sets for host_id in group]
-        self._check(*members)
-        if twice := [host_id for host_id, count in Counter(members).items() if count > 1]:
-            raise ValueError(f"collector {twice[0]!r} is in two groups")
-        for index, group in enumerate(sets):
-            for others in sets[index + 1 :]:
-                for one in group:
-                    for other in others:
-                        self._cut[one, other] = self._cut[other, one] = None
+        sets = self._groups(groups)
+        self._close(*_between(sets))
         self.trace.fault("partition", *(",".join(group) for group in sets))
 
     def cut(self, source: str, sink: str) -> None:
@@ -119,8 +116,19 @@ class NetworkRules(ABC):
             ValueError: there is no such host.
         """
         self._check(source, sink)
-        self._cut[source, sink] = None
+        self._close((source, sink))
         self.trace.fault("cut", source, sink)
+
+    def mend(self, source: str, sink: str) -> None:
+        """End a `cut`.
+
+        Raises:
+            ValueError: there is no such host.
+        """
+        self._check(source, sink)
+        self._open((source, sink))
+        self.trace.fault("mend", source, sink)
+        self._go_on()
 
     def clog(self, one: str, other: str) -> None:
         """Let nothing pass between two hosts, silently, until `unclog` or `heal`.
@@ -129,7 +137,7 @@ class NetworkRules(ABC):
             ValueError: there is no such host.
         """
         self._check(one, other)
-        self._cut[one, other] = self._cut[other, one] = None
+        self._close((one, other), (other, one))
         self.trace.fault("clog", one, other)
 
     def unclog(self, one: str, other: str) -> None:
@@ -139,23 +147,48 @@ class NetworkRules(ABC):
             ValueError: there is no such host.
         """
         self._check(one, other)
-        self._cut.pop((one, other), None)
-        self._cut.pop((other, one), None)
+        self._open((one, other), (other, one))
         self.trace.fault("unclog", one, other)
         self._go_on()
 
-    def heal(self) -> None:
-        """Let everything pass again."""
-        self._cut.clear()
-        self.trace.fault("heal")
+    def heal(self, *groups: Iterable[str]) -> None:
+        """Let everything pass again; with the groups of a partition, end that one alone.
+
+        Raises:
+            ValueError: there is no such host, or it is in two groups.
+        """
+        if groups:
+            sets = self._groups(groups)
+            self._open(*_between(sets))
+            self.trace.fault("heal", *(",".join(group) for group in sets))
+        else:
+            self._cut.clear()
+            self.trace.fault("heal")
         self._go_on()
 
     def calm(self) -> None:
         """As `heal`, and nothing is lost anymore, and bandwidth is not limited."""
         self._busy.clear()
-        for pair, wire in self._wires.items():
-            self._wires[pair] = attrs.evolve(wire, loss=0.0, bandwidth=math.inf)
+        for said in self._said.values():
+            said.pop("loss", None)
+            said.pop("bandwidth", None)
+        self._wires.clear()
         self.heal()
+
+    def restore(self, one: str, other: str, *what: str) -> None:
+        """Take back what was said of two hosts alone: `latency`, `loss` or `bandwidth`.
+
+        Raises:
+            ValueError: there is no such host.
+        """
+        self._check(*(host_id for host_id in (one, other) if host_id != "*"))
+        names = {name for word in what for name in (("median", "p99") if word == "latency" else (word,))}
+        for pair in ((one, other), (other, one)):
+            self._said[pair] = {
+                name: value for name, value in self._said.get(pair, {}).items() if name not in names
+            }
+        self._wires.clear()
+        self.trace.fault("restore", one, other, *what)
 
     @abstractmethod
     def _go_on(self) -> None:
@@ -183,6 +216,23 @@ class NetworkRules(ABC):
             delay += through - now
         return delay + held
 
+    def _groups(self, groups: Iterable[Iterable[str]]) -> list[list[str]]:
+        sets = [[group] if isinstance(group, str) else sorted(group) for group in groups]
+        members = [host_id for group in sets for host_id in group]
+        self._check(*members)
+        if twice := [host_id for host_id, count in Counter(members).items() if count > 1]:
+            raise ValueError(f"collector {twice[0]!r} is in two groups")
+        return sets
+
+    def _close(self, *pairs: tuple[str, str]) -> None:
+        self._cut.update(pairs)
+
+    def _open(self, *pairs: tuple[str, str]) -> None:
+        """One fault less for each."""
+        for pair in pairs:
+            self._cut[pair] -= 1
+        self._cut = +self._cut
+
     def _check(self, *host_ids: str) -> None:
         for host_id in host_ids:
             if host_id not in self._hosts:
@@ -192,20 +242,32 @@ class NetworkRules(ABC):
     def _set(self, one: str, other: str, **values: float) -> None:
         self._check(*(host_id for host_id in (one, other) if host_id != "*"))
         for pair in ((one, other), (other, one)):
-            self._wires[pair] = attrs.evolve(self._wires.get(pair, Wire()), **values)
+            self._said.setdefault(pair, {}).update(values)
+        self._wires.clear()
         self.trace.fault("wire", one, other, *(f"{name}={value:g}" for name, value in values.items()))
 
     def _wire(self, source: str, sink: str) -> Wire:
-        wires = self._wires
-        if not wires:
+        if not self._said:
             return _DEFAULT
-        for pair in ((source, sink), (source, "*"), ("*", sink), ("*", "*")):
-            if (wire := wires.get(pair)) is not None:
-                return wire
-        return _DEFAULT
+        wire = self._wires.get((source, sink))
+        if wire is None:
+            values: dict[str, float] = {}
+            # What is said of more hosts gives way to what is said of fewer, each value by itself.
+            for pair in (("*", "*"), ("*", sink), (source, "*"), (source, sink)):
+                values |= self._said.get(pair, {})
+            wire = self._wires[source, sink] = Wire(**values)
+        return wire
 
 
 _DEFAULT = Wire()
+
+
+def _between(groups: Sequence[Sequence[str]]) -> Iterator[tuple[str, str]]:
+    """Pairs of hosts of different groups, in both directions."""
+    for group in groups:
+        for others in groups:
+            if others is not group:
+                yield from product(group, others)
 
 
 def _size(frame: Frame) -> int:

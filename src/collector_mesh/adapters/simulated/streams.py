@@ -2,8 +2,9 @@
 
 import asyncio
 import math
-from collections import deque
+from bisect import insort
 from collections.abc import Callable
+from operator import itemgetter
 from typing import TYPE_CHECKING, Protocol
 
 from collector_mesh.adapters.simulated.host import Host
@@ -54,7 +55,9 @@ class Flow:
         self.is_given_up = False
         """Whether something was lost too often: the stream breaks when TCP has lost its patience."""
         self._last_arrival = 0.0
-        self._held: deque[tuple[float, Frame | None]] = deque()
+        self._sent = 0
+        self._held: list[tuple[int, float, Frame | None]] = []
+        """What does not pass: the number of each frame, when it was sent, and the frame; in the order of the numbers."""
         self._context = sink.context()
         """In which frames arrive; nothing else runs in it, so that it is never entered twice."""
 
@@ -65,8 +68,10 @@ class Flow:
             return
         now = network.loop.time()
         network.trace.frame(self.source.host_id, self.sink.host_id, frame)
+        self._sent += 1
+        number = self._sent
         if self._held or network.is_cut(self.source, self.sink):
-            self._hold(frame, now)
+            self._hold(number, now, frame)
             return
         if self.sink.is_down:
             self._reset()
@@ -80,19 +85,19 @@ class Flow:
         self._last_arrival = max(self._last_arrival, now + delay)
         if frame is not None and frame.control is not None:
             network.trace.advertised(frame.control, self._last_arrival)
-        network.loop.call_at(self._last_arrival, self._arrive, frame, context=self._context)
+        network.loop.call_at(self._last_arrival, self._arrive, number, now, frame, context=self._context)
 
     def heal(self) -> None:
         """What was held is sent again at the next time-out of TCP."""
         if self._held and not self.network.is_cut(self.source, self.sink):
-            held, self._held = self._held, deque()
-            first, now = held[0][0], self.network.loop.time()
+            held, self._held = self._held, []
+            first, now = held[0][1], self.network.loop.time()
             due, pause = first, RETRANSMIT_SECONDS
             while due < now:
                 due += pause
                 pause *= 2
             self._last_arrival = max(self._last_arrival, due)
-            for _, frame in held:
+            for _, _, frame in held:
                 self.send(frame)
 
     def break_off(self) -> None:
@@ -100,21 +105,22 @@ class Flow:
         if not self.is_broken and self.end is not None and self.end.other is not None:
             self.end.other.broken(f"{self.sink.host_id} does not answer: the connection timed out")
 
-    def _hold(self, frame: Frame | None, now: float) -> None:
-        self._held.append((now, frame))
-        self.network.loop.call_at(now + GIVE_UP_SECONDS, self._look, now)
+    def _hold(self, number: int, sent_at: float, frame: Frame | None) -> None:
+        """Keep what does not pass, in order: what was on its way may come here after what was sent later."""
+        insort(self._held, (number, sent_at, frame), key=itemgetter(0))
+        self.network.loop.call_at(sent_at + GIVE_UP_SECONDS, self._look, sent_at)
 
     def _look(self, since: float) -> None:
-        if self._held and self._held[0][0] <= since:
+        if self._held and self._held[0][1] <= since:
             self.break_off()
 
-    def _arrive(self, frame: Frame | None) -> None:
+    def _arrive(self, number: int, sent_at: float, frame: Frame | None) -> None:
         if self.is_broken or self.end is None:
             return
         if self.end.is_broken:
             self._reset()
         elif self.network.is_cut(self.source, self.sink):
-            self._hold(frame, self.network.loop.time())
+            self._hold(number, sent_at, frame)
         elif frame is None:
             self.end.broken("the other side has ended the stream")
         else:

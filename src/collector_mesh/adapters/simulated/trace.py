@@ -16,6 +16,10 @@ _TOGETHER = 128
 """Lines and frames that are added to the digest at a time, which costs less than one by one."""
 
 
+def _short(value: bytes) -> str:
+    return blake2b(value, digest_size=8).hexdigest()
+
+
 class Trace:
     """Keeps the last lines, and a digest of all of them.
 
@@ -72,7 +76,7 @@ class Trace:
                 and (calls.first, calls.methods, calls.values, calls.remaining, calls.modes, calls.extras),
                 replies and (replies.numbers, replies.values, replies.executors, replies.extras),
                 frame.cancels,
-                tuple((chunk.number, chunk.of_reply, len(chunk.value)) for chunk in frame.chunks),
+                tuple((chunk.number, chunk.of_reply, _short(chunk.value)) for chunk in frame.chunks),
             )
         self._take((nanoseconds, source, sink, said))
 

@@ -205,7 +205,7 @@ class Chaos:
         try:
             await self._stage.sleep(self._seconds())
         finally:
-            self._stage.network.unclog(one, other)
+            self._stage.network.mend(one, other)
 
     async def _partition(self) -> None:
         up = list(self._stage.up)
@@ -215,7 +215,7 @@ class Chaos:
         try:
             await self._stage.sleep(self._seconds())
         finally:
-            self._stage.network.heal()
+            self._stage.network.heal(up[:middle], up[middle:])
 
     async def _loss(self) -> None:
         one, other = self._two()
@@ -223,7 +223,7 @@ class Chaos:
         try:
             await self._stage.sleep(self._seconds())
         finally:
-            self._stage.network.loss(one, other, 0.0)
+            self._stage.network.restore(one, other, "loss")
 
     async def _bandwidth(self) -> None:
         one, other = self._two()
@@ -231,12 +231,16 @@ class Chaos:
         try:
             await self._stage.sleep(self._seconds())
         finally:
-            self._stage.network.bandwidth(one, other, math.inf)
+            self._stage.network.restore(one, other, "bandwidth")
 
     async def _latency(self) -> None:
         one, other = self._two()
         median = self._dice.lognormvariate(-5, 1)
         self._stage.network.latency(one, other, median=median, p99=median * self._dice.uniform(1, 10))
+        try:
+            await self._stage.sleep(self._seconds())
+        finally:
+            self._stage.network.restore(one, other, "latency")
 
 
 _RANGES: dict[str, tuple[float, float]] = {

@@ -53,6 +53,10 @@ class CallWatch(Protocol):
         """A handler has given a result."""
         ...
 
+    def escaped(self, error: BaseException) -> None:
+        """A handler has ended by an error."""
+        ...
+
     def came(self, host: Host, call: Call) -> None:
         """A call has come to a collector, which is to run it or to pass it on."""
         ...
@@ -148,14 +152,22 @@ class WatchedHandlers(HandlerRegistry):
             if host.slowness:
                 await asyncio.sleep(host.slowness)
             number = self._begins(method, context)
-            return self._ends(number, await method.function(_plain(request), context))
+            try:
+                return self._ends(number, await method.function(_plain(request), context))
+            except BaseException as error:
+                self._watch.escaped(error)
+                raise
 
         return watched
 
     def _plain(self, method: Method) -> Callable[[Any, CallContext], Any]:
         def watched(request: Any, context: CallContext) -> Any:
             number = self._begins(method, context)
-            return self._ends(number, method.function(_plain(request), context))
+            try:
+                return self._ends(number, method.function(_plain(request), context))
+            except BaseException as error:
+                self._watch.escaped(error)
+                raise
 
         return watched
 

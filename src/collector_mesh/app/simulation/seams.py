@@ -1,6 +1,7 @@
 """What handlers see of the world in a simulation: virtual time, seeded chance, and no way out."""
 
 import _socket
+import _thread
 import asyncio
 import os
 import random
@@ -20,14 +21,13 @@ from typing import Any, NoReturn
 import time_machine
 
 from collector_mesh.adapters.simulated.host import HOST
-from collector_mesh.adapters.simulated.loop import SimulatedLoop, SimulationError
+from collector_mesh.adapters.simulated.loop import SimulatedLoop, refused
 from collector_mesh.adapters.simulated.parts import EPOCH
 
 Seam = tuple[Any, str, Any]
 """Where something is found, its name there, and what takes its place."""
 
-
-_REAL_ALL_TASKS = asyncio.all_tasks
+_REAL_ALL_TASKS, _REAL_AS_COMPLETED = asyncio.all_tasks, asyncio.as_completed
 
 
 @contextmanager
@@ -38,18 +38,28 @@ def virtual_world(loop: SimulatedLoop, seed: str) -> Iterator[None]:
     (`monotonic`, `perf_counter`, `sleep`) also those that a module outside of the standard library has taken by name;
     not those that are kept elsewhere, as in a default of a parameter.
     """
-    state = random.getstate()
-    clocks = _clocks(loop)
-    seams = [*((time, name, clock) for name, clock in clocks.items()), *_chance(seed), *_ways_out()]
-    seams += [(module, "all_tasks", _all_tasks) for module in (asyncio, asyncio.tasks)]
+    state, here = random.getstate(), threading.get_ident()
+    clocks = {name: _only_here(clock, getattr(time, name)) for name, clock in _clocks(loop).items()}
+    seams: list[Seam] = [
+        (owner, name, _only_here(value, getattr(owner, name)))
+        for owner, name, value in [*_chance(seed), *_ways_out(), *_sets_of_tasks()]
+    ]
+    seams += [(time, name, clock) for name, clock in clocks.items()]
     seams += _taken_by_name({getattr(time, name): clock for name, clock in clocks.items()})
     known = set(sys.modules)
     originals = [(owner, name, getattr(owner, name)) for owner, name, _ in seams]
     real = {clock: getattr(time, name) for name, clock in clocks.items()}
     # The destination is where the time zone comes from; the time itself is asked for below.
     travel = time_machine.travel(datetime.fromtimestamp(EPOCH, UTC), tick=False)
+
+    def wall_ns() -> int:
+        if threading.get_ident() != here:
+            return time_machine.escape_hatch.time.time_ns()
+        host = HOST.get()
+        return round((EPOCH + loop.time() + (0.0 if host is None else host.skew)) * 1e9)
+
     with travel as traveller:
-        traveller.time_ns = lambda: round(_wall(loop) * 1e9)  # type: ignore[method-assign]  # hosts differ
+        traveller.time_ns = wall_ns  # type: ignore[method-assign]  # each host has its own
         for owner, name, value in seams:
             setattr(owner, name, value)
         random.seed(f"{seed}/random")
@@ -62,9 +72,14 @@ def virtual_world(loop: SimulatedLoop, seed: str) -> Iterator[None]:
             random.setstate(state)
 
 
-def _wall(loop: SimulatedLoop) -> float:
-    host = HOST.get()
-    return EPOCH + loop.time() + (0.0 if host is None else host.skew)
+def _only_here(virtual: Callable[..., Any], real: Callable[..., Any]) -> Callable[..., Any]:
+    """What is virtual for this thread, and real for the others of the process: they are not simulated."""
+    here, this = threading.get_ident(), threading.get_ident
+
+    def seam(*arguments: Any, **options: Any) -> Any:
+        return (virtual if this() == here else real)(*arguments, **options)
+
+    return seam
 
 
 def _clocks(loop: SimulatedLoop) -> dict[str, Callable[..., Any]]:
@@ -89,6 +104,22 @@ def _clocks(loop: SimulatedLoop) -> dict[str, Callable[..., Any]]:
     }
 
 
+def _sets_of_tasks() -> list[Seam]:
+    """Where asyncio walks through sets whose order is not that of the tasks."""
+    return [
+        (module, name, value)
+        for module in (asyncio, asyncio.tasks)
+        for name, value in (("all_tasks", _all_tasks), ("as_completed", _as_completed))
+    ]
+
+
+def _as_completed(work: Any, **more: Any) -> Any:
+    if not (asyncio.isfuture(work) or asyncio.iscoroutine(work)):
+        # Coroutines stand in its set by their address.
+        work = [asyncio.ensure_future(each) for each in work]
+    return _REAL_AS_COMPLETED(work, **more)
+
+
 def _all_tasks(loop: asyncio.AbstractEventLoop | None = None) -> set[asyncio.Task[Any]]:
     """Those of the same host, as in a process of its own; in the same order each time."""
     found = _REAL_ALL_TASKS(loop)
@@ -109,6 +140,11 @@ def _chance(seed: str) -> list[Seam]:
         # `uuid4`, `secrets` and whatever else wants to be unforeseen ask the system.
         (os, "urandom", dice.randbytes),
         (random, "_urandom", dice.randbytes),
+        *(
+            [(os, "getrandom", lambda size, _flags=0: dice.randbytes(size))]
+            if hasattr(os, "getrandom")
+            else []
+        ),
         (random.Random, "seed", seed_with),
     ]
 
@@ -135,12 +171,18 @@ def _ways_out() -> list[Seam]:
     return [
         (ThreadPoolExecutor, "submit", submit),
         (threading.Thread, "start", thread),
+        (_thread, "start_new_thread", thread),
         (BaseProcess, "start", process),
         (subprocess.Popen, "__init__", process),
-        *((os, name, process) for name in ("fork", "posix_spawn", "system") if hasattr(os, name)),
+        *(
+            (os, name, process)
+            for name in ("fork", "forkpty", "posix_spawn", "posix_spawnp", "system")
+            if hasattr(os, name)
+        ),
         (socket.socket, "__init__", connection),
         (_socket, "socketpair", connection),
         (_socket, "getaddrinfo", connection),
+        *((socket, name, connection) for name in ("gethostbyname", "gethostbyaddr", "getnameinfo")),
         (GrpcTransport, "__init__", connection),
         # The sockets of grpc are made in C, and it crashes where there are none.
         *(
@@ -153,7 +195,7 @@ def _ways_out() -> list[Seam]:
 
 def _refusing(what: str) -> Callable[..., NoReturn]:
     def refuse(*_arguments: object, **_options: object) -> NoReturn:
-        raise SimulationError(f"{what} was attempted: a simulation has no {what.rpartition(' ')[2]}s")
+        raise refused(what)
 
     return refuse
 

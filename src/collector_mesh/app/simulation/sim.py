@@ -64,10 +64,15 @@ class Sim:
 
         Raises:
             ValueError: there is one of that id.
+            TypeError: the services are not a list of services.
         """
         if collector_id in self._collectors:
             raise ValueError(f"there is a collector {collector_id!r} already")
-        made = services() if callable(services) else services
+        if isinstance(services, Service):
+            raise TypeError(
+                "services must be a list of services, or a callable that gives one, got a service"
+            )
+        made = list(services() if callable(services) else services)
         if self._settings_dice is not None and "settings" not in options:
             options["settings"] = drawn(Settings(), self._settings_dice)
         self._made[collector_id] = (options, services, made)
@@ -136,7 +141,9 @@ class Sim:
         self.watch.stopped(collector_id)
 
     async def restart(self, collector_id: str, *, fresh: bool = False) -> Collector:
-        """Start a collector again that has crashed or was stopped, with the services that it had, or with new ones.
+        """Start a collector again that has crashed or was stopped, with the services that it was given, or with new ones.
+
+        What was added to it later is not there anymore, as in a program that is started again.
 
         Raises:
             ValueError: it is running.
@@ -161,7 +168,13 @@ class Sim:
         self._loop.resume(self._collector(collector_id).host)
 
     def clock_skew(self, collector_id: str, seconds: float) -> None:
-        """Let the time of day of a host jump."""
+        """Let the time of day of a host jump.
+
+        Raises:
+            ValueError: the seconds are not finite.
+        """
+        if not math.isfinite(seconds):
+            raise ValueError(f"seconds must be finite, got {seconds:g}")
         self.trace.fault("clock_skew", collector_id, str(seconds))
         self._collector(collector_id).host.skew += seconds
 
@@ -180,10 +193,10 @@ class Sim:
         """Let every handler of a collector that begins from now on take so much longer; 0 ends it.
 
         Raises:
-            ValueError: the seconds are negative.
+            ValueError: the seconds are negative, or not finite.
         """
-        if not seconds >= 0:
-            raise ValueError(f"seconds must be at least 0, got {seconds:g}")
+        if not 0 <= seconds < math.inf:
+            raise ValueError(f"seconds must be at least 0 and finite, got {seconds:g}")
         self.trace.fault("slow", collector_id, str(seconds))
         self._collector(collector_id).host.slowness = seconds
 
@@ -232,6 +245,7 @@ class Sim:
         up = [collector for collector in self._collectors.values() if not collector.host.is_down]
         for collector in up:
             collector.host.slowness = 0.0
+            collector.host.set_rate(1.0, self._loop.time())
             if collector.host.is_paused:
                 self._loop.resume(collector.host)
         until = self._loop.time() + REACHABLE_SECONDS
@@ -299,7 +313,7 @@ class Sim:
         if collector_id in self._collectors:
             self._collectors[collector_id].retire()
         self._collectors[collector_id] = collector
-        task = self._loop.create_task(collector.on_host(collector.begin))
+        task = self._loop.create_task(collector.on_host(collector.begin), name=f"collector {collector_id!r}")
         self._starting[task] = None
         task.add_done_callback(self._has_started)
         return collector
@@ -307,7 +321,7 @@ class Sim:
     def _has_started(self, task: asyncio.Task[Any]) -> None:
         self._starting.pop(task, None)
         if not task.cancelled() and (error := task.exception()) is not None:
-            self.watch.has_broken(f"a collector has not started: {error}")
+            self.watch.has_broken(f"{task.get_name()} has not started: {error}")
 
     def _unsettled(self) -> str:
         return "a collector has not started" if self._starting else unsettled(self._collectors.values())

@@ -70,6 +70,8 @@ class Simulation:
                 try:
                     value = loop.run_until_complete(self._run(sim, scenario, until))
                 except BaseException as error:
+                    if sim.watch.interrupt is not None:
+                        raise sim.watch.interrupt from None
                     if sim.watch.broken:
                         error.add_note(f"before that: {'; '.join(sim.watch.broken[:5])}")
                     raise

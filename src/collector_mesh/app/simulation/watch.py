@@ -1,5 +1,6 @@
 """What must hold throughout a simulation."""
 
+from asyncio import CancelledError
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -61,6 +62,8 @@ class Watch:
         """Of each call: when it began, how long it took, its code."""
         self.links: list[tuple[float, str, str, str]] = []
         """When a collector has seen a peer in what state."""
+        self.interrupt: BaseException | None = None
+        """What has interrupted the run in a handler, where the mesh would make a status of it."""
         self.broken: list[str] = []
         """What must not happen and has."""
         self.broken_at: float | None = None
@@ -140,6 +143,13 @@ class Watch:
     def gave(self, number: int, value: bytes) -> None:
         """See `CallWatch`."""
         self._calls[number].gave.append(value)
+
+    def escaped(self, error: BaseException) -> None:
+        """See `CallWatch`."""
+        if not isinstance(error, (Exception, CancelledError, GeneratorExit, SystemExit)):
+            # Somebody has interrupted the whole run, while a handler was on.
+            self.interrupt = error
+            self._loop.stop()
 
     def came(self, host: Host, call: Call) -> None:
         """See `CallWatch`."""

@@ -81,19 +81,22 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Make a test of each seed."""
-    if "simulation" not in metafunc.fixturenames:
-        return
     marker = metafunc.definition.get_closest_marker("seeds")
+    if "simulation" not in metafunc.fixturenames:
+        if marker is not None:
+            raise pytest.UsageError(f"{metafunc.definition.nodeid} has seeds, but does not use `simulation`")
+        return
     only = metafunc.config.getoption(_OPTION)
-    if only is not None:
-        seeds = [only]
-    elif marker is None:
-        seeds = [0]
-    elif marker.args and isinstance(marker.args[0], int) and marker.args[0] > 0:
-        seeds = list(range(marker.args[0]))
-    else:
-        raise pytest.UsageError("seeds must be given how many, at least 1: @pytest.mark.seeds(50)")
+    seeds = [only] if only is not None else range(1 if marker is None else _count(marker))
     metafunc.parametrize(_SEED, seeds, ids=[f"seed={seed}" for seed in seeds])
+
+
+def _count(marker: pytest.Mark) -> int:
+    given = [*marker.args, *marker.kwargs.values()]
+    count = given[0] if len(given) == 1 and set(marker.kwargs) <= {"count"} else None
+    if isinstance(count, bool) or not isinstance(count, int) or count < 1:
+        raise pytest.UsageError("seeds must be given how many, at least 1: @pytest.mark.seeds(50)")
+    return count
 
 
 @pytest.fixture
@@ -115,7 +118,9 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     """Name the seed of a failure, and how to replay it."""
     outcome: Any = yield
     report = outcome.get_result()
-    seed = getattr(item, "funcargs", {}).get(_SEED)
-    if report.when == "call" and report.failed and seed is not None and call.excinfo is not None:
-        name = item.nodeid.partition("[")[0]
+    parameters = getattr(getattr(item, "callspec", None), "params", {})
+    seed = parameters.get(_SEED)
+    if report.when != "teardown" and report.failed and seed is not None and call.excinfo is not None:
+        # A seed alone is in the option; what else a test was given is in its name.
+        name = item.nodeid if len(parameters) > 1 else item.nodeid.partition("[")[0]
         report.sections.append(("replay", f"pytest '{name}' {_OPTION} {seed}"))

@@ -12,7 +12,8 @@ _ENDS = {
     "restart": ("crash", "stop", "pause", "slow"),
     "resume": ("pause",),
     "slow": ("slow",),
-    "unclog": ("clog", "cut"),
+    "unclog": ("clog",),
+    "mend": ("cut",),
     "heal": ("clog", "cut", "partition"),
     "calm": ("pause", "slow", "loss", "bandwidth", "chaos"),
 }
@@ -129,11 +130,15 @@ def _ends(fault: _Fault, word: str, about: tuple[str, ...]) -> bool:
     if word == "wire":
         is_set_anew = any(value.startswith(f"{fault.kind}=") for value in about[2:])
         return is_set_anew and set(fault.where) == set(about[:2])
+    if word == "restore":
+        return fault.kind in about[2:] and set(fault.where) == set(about[:2])
+    if word == "heal" and about:
+        return fault.kind == "partition" and set(fault.where) == set(about)
     if fault.kind not in _ENDS.get(word, ()):
         return False
     if word in ("heal", "calm"):
         return True
-    return set(fault.where) == set(about if word == "unclog" else about[:1])
+    return set(fault.where) == set(about if word in ("unclog", "mend") else about[:1])
 
 
 def conditions(faults: Iterable[Line], time: float) -> dict[str, str]:
