@@ -14,6 +14,8 @@ from collector_mesh.simulation import Simulation
         ("relay_ring", 2),
         ("draining", 0),  # a call that crossed the announcement of a drain used up its only attempt: 503
         ("draining", 2),
+        ("migration", 91),  # an attempt was cut short for another collector, which had gone by then: 504
+        ("migration", 274),
     ],
 )
 def test_what_was_found_is_not_found_again(scenario: str, seed: int) -> None:

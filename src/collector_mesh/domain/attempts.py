@@ -67,8 +67,9 @@ class Attempts:
         said = call.idempotent if call.idempotent is not None or not call.hints else says_idempotent(call)
         may_repeat = candidate.is_idempotent if said is None else said
         if may_repeat and self._router.has_another(call, candidate, (), now):
-            times = self._policies.of(call.key).attempt
-            deadline = times.deadline(now, deadline, candidate.standing.p99)
+            policy = self._policies.of(call.key)
+            if policy.retry.max_attempts > 1:
+                deadline = policy.attempt.deadline(now, deadline, candidate.standing.p99)
         self._counts.attempts += 1
         engine = candidate.connection.engine
         assert engine is not None  # for the type checker: whoever calls this has looked
@@ -101,7 +102,7 @@ class Attempts:
             call = attrs.evolve(call, hops=call.hops + 1, visited=visited)
         if connection.engine is None:
             reply = await self._unary(call, candidate, now, deadline)
-            return self.seen(course.call, candidate, reply, deadline)
+            return self.seen(course, candidate, reply, deadline)
         promise: Promise[Reply] = self._promise()
 
         def settle(reply: Reply) -> None:
@@ -111,7 +112,7 @@ class Attempts:
         attempt = Attempt(call, candidate, connection.engine, settle, self._judge, now, deadline)
         attempt.send()
         try:
-            return self.seen(course.call, candidate, await promise, deadline)
+            return self.seen(course, candidate, await promise, deadline)
         except BaseException:
             attempt.cancel()
             raise
@@ -137,8 +138,9 @@ class Attempts:
         self._judge.ended(candidate, reply, now, is_probe=is_probe)
         return reply
 
-    def seen(self, call: Call, candidate: Candidate, reply: Reply, deadline: float) -> Reply:
+    def seen(self, course: Course, candidate: Candidate, reply: Reply, deadline: float) -> Reply:
         """A reply as it is told: the end of an attempt's own time is not that of the call."""
+        call = course.call
         if (
             reply.status.code != DeadlineExceededError.code
             or reply.executed is Executed.YES
@@ -147,6 +149,7 @@ class Attempts:
         ):
             return reply
         self._counts.timed_out_attempts += 1
+        course.cut_short = candidate
         text = f"collector {quoted(candidate.peer_id)} has not answered in the time of one attempt"
         if reply.executed is Executed.NO:
             return Reply.refused(UnavailableError(text))

@@ -10,7 +10,7 @@ from collector_mesh.domain.policies.standing import Standing
 class Course:
     """The attempts of one call, and what came of the last one."""
 
-    __slots__ = ("asked", "call", "failed", "free", "is_free", "last", "may_have_run", "tried")
+    __slots__ = ("asked", "call", "cut_short", "failed", "free", "is_free", "last", "may_have_run", "tried")
 
     def __init__(self, call: Call) -> None:
         self.call = call
@@ -24,6 +24,8 @@ class Course:
         """What came of the last attempt."""
         self.failed: Standing | None = None
         """Of the peer whose attempt has failed; the next one is at the expense of its budget."""
+        self.cut_short: Candidate | None = None
+        """Who was given up before the time of the call, because somebody else could take it over then."""
         self.free = 0
         """Attempts that crossed the announcement of a drain: they have tried nothing."""
         self.is_free = False
@@ -48,6 +50,8 @@ class Course:
         tried = reply.tried or (candidate.peer_id,)
         self.tried += tried
         self.last = reply
+        if self.cut_short is not candidate:
+            self.cut_short = None
         self.failed = candidate.standing
         self.is_free = candidate.is_leaving and reply.executed is Executed.NO
         if self.is_free:

@@ -218,7 +218,7 @@ class Dispatcher:
 
     async def _after(self, course: Course, candidate: Candidate, reply: Reply, deadline: float) -> Reply:
         """What comes of a call after the first peer that it was sent to has not run it."""
-        if self._goes_on(course, candidate, self._attempts.seen(course.call, candidate, reply, deadline)):
+        if self._goes_on(course, candidate, self._attempts.seen(course, candidate, reply, deadline)):
             return await self._to_peers(course)
         return self._told(course, reply)
 
@@ -229,7 +229,7 @@ class Dispatcher:
         if attempt is None:
             goes_on = self._leaves(course, reply)
         else:
-            reply = self._attempts.seen(relay.call, attempt.candidate, reply, attempt.deadline)
+            reply = self._attempts.seen(course, attempt.candidate, reply, attempt.deadline)
             goes_on = self._goes_on(course, attempt.candidate, reply)
         if goes_on:
             relay.work = self._finish(relay, self._to_peers(course))
@@ -295,7 +295,7 @@ class Dispatcher:
         retry = self._policies.of(call.key).retry
         while True:
             now = self._now()
-            candidate = first or self._router.choose(call, tried=course.asked, now=now, dice=self._dice)
+            candidate = first or self._next(course, now)
             first = None
             if candidate is None:
                 break
@@ -319,6 +319,15 @@ class Dispatcher:
         if course.last is not None:
             return self._told(course, course.last)
         raise self._nobody(call)
+
+    def _next(self, course: Course, now: float) -> Candidate | None:
+        """Who is tried now; None if there is nobody."""
+        candidate = self._router.choose(course.call, tried=course.asked, now=now, dice=self._dice)
+        if candidate is None:
+            # Whoever could have taken the call over is not there anymore: the one that was given up gets the time
+            # that is left.
+            candidate, course.cut_short = course.cut_short, None
+        return candidate
 
     def _nobody(self, call: Call) -> MeshError:
         """Why nobody was tried; those who are wanted and gone are dialed."""

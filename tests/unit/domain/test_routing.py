@@ -278,6 +278,45 @@ def test_an_attempt_that_another_collector_could_take_over_gets_half_of_what_is_
     assert (reply.status.code, reply.executed, reply.attempts) == (504, Executed.MAYBE, ("a", "b", "c"))
 
 
+def test_who_was_given_up_early_gets_the_time_that_is_left_if_nobody_is_there_anymore_to_take_over() -> None:
+    world = World()
+    seen: list[float] = []
+
+    def slow(call: Call) -> Reply:
+        seen.append(call.deadline - world.clock.time)
+        if len(seen) > 1:
+            return runs("a")(call)
+        world.clock.time = call.deadline
+        connection = world.topology.get("b")
+        assert connection is not None
+        world.membership.lose(connection, "cut")
+        return says(504, Executed.MAYBE)(call)
+
+    world.replica("a", answer=slow)
+    world.replica("b", answer=slow)
+
+    reply = world.dispatch(THERE, deadline=world.clock.time + 8.0)
+
+    assert (reply.status.code, reply.attempts) == (200, ("a", "a"))
+    assert seen == [4.0, 4.0]
+
+
+def test_the_only_attempt_gets_all_the_time() -> None:
+    world = world_with(retry=Retry(max_attempts=1))
+    seen: list[float] = []
+
+    def answer(call: Call) -> Reply:
+        seen.append(call.deadline - world.clock.time)
+        return runs("a")(call)
+
+    for name in "ab":
+        world.replica(name, answer=answer)
+
+    world.dispatch(THERE, deadline=world.clock.time + 8.0)
+
+    assert seen == [8.0]
+
+
 @pytest.mark.parametrize(("said", "wanted"), [(False, 8.0), (None, 8.0), (True, 4.0)])
 def test_an_attempt_that_must_not_be_repeated_gets_all_the_time(said: bool | None, wanted: float) -> None:
     world = World()
