@@ -3,13 +3,10 @@
 import argparse
 import inspect
 import math
-import multiprocessing
 import shlex
 import signal
 import sys
 from collections.abc import Generator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
@@ -19,6 +16,8 @@ from collector_mesh.app.cli.errors import EXIT_FAILED, CommandError
 from collector_mesh.app.cli.objects import load
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     from collector_mesh.app.simulation.results import SimulationResult
     from collector_mesh.app.simulation.sim import Sim
     from collector_mesh.app.simulation.simulation import Scenario
@@ -169,12 +168,17 @@ def _search(arguments: argparse.Namespace) -> dict[int, str]:
 
 def _outcomes(arguments: argparse.Namespace) -> Generator[tuple[int, str]]:
     """Each seed, and why it fails, empty if it does not."""
+    # Here, since other verbs begin faster without.
+    import multiprocessing
+    from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+    from concurrent.futures.process import BrokenProcessPool
+
     seeds = iter(range(arguments.seeds))
     # Not forked: what a scenario's module has made in this process is not shared.
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(arguments.jobs, mp_context=context, initializer=_ignore_interrupts)
 
-    def submit(seed: int) -> Future[tuple[int, str]]:
+    def submit(seed: int) -> "Future[tuple[int, str]]":
         return pool.submit(_one, arguments.scenario, str(Path.cwd()), seed, arguments.until)
 
     waiting: dict[Future[tuple[int, str]], int] = {}
