@@ -54,7 +54,7 @@ def _row(shape: str, count: int, figures: dict[str, float]) -> str:
         f"| {shape} | {count:,} | {figures['links']:,.0f} | {figures['advertisements']:,.0f}"
         f" | {1000 * figures['converged']:.0f} ms | {figures['news_advertisements']:,.0f}"
         f" | {1000 * figures['news']:.0f} ms | {figures['mib']:,.0f} MiB"
-        f" | {1024 * figures['mib'] / count:,.0f} KiB | {figures['wall']:.1f} s |"
+        f" | {1024 * figures['mib'] / count:,.0f} KiB | {figures['cpu']:.1f} s |"
     )
 
 
@@ -62,7 +62,7 @@ def _write(found: Found) -> None:
     rows = [
         f"Measured with `make scale`, Python {platform.python_version()}.",
         "",
-        "| shape | collectors | links | advertisements | converged after | of one change | spread after | memory | of each | wall time |",
+        "| shape | collectors | links | advertisements | converged after | of one change | spread after | memory | of each | processor time |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
     rows += [

@@ -3,7 +3,7 @@
 import json
 import resource
 import sys
-from time import CLOCK_MONOTONIC, clock_gettime
+from time import process_time
 
 from benchmarks.scale.shapes import SHAPES, Shape
 from collector_mesh import Payload, Service, Settings
@@ -20,13 +20,18 @@ def _service(name: str) -> Service:
     return service
 
 
+async def _nothing(_sim: Sim) -> None:
+    pass
+
+
 def grow(shape: Shape, count: int) -> dict[str, float]:
     """Start a mesh at once, wait until it has settled, and then let one collector have something new."""
     found: dict[str, float] = {}
+    Simulation(1, checked=False).run(_nothing)  # what every simulation imports is no part of the mesh
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
     async def scenario(sim: Sim) -> None:
-        begin = clock_gettime(CLOCK_MONOTONIC)  # the seconds of the machine
+        begin = process_time()
         sim.network.latency("*", "*", median=0.001, p99=0.005)
         dialed = shape.dialed(count)
         mesh = [
@@ -39,7 +44,7 @@ def grow(shape: Shape, count: int) -> dict[str, float]:
             for one in range(count)
         ]
         await sim.settled()
-        found["wall"] = clock_gettime(CLOCK_MONOTONIC) - begin
+        found["cpu"] = process_time() - begin
         found["converged"] = sim.trace.advertised_at
         found["advertisements"] = sim.trace.advertisements
         found["links"] = sum(map(len, dialed))
