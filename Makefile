@@ -46,7 +46,7 @@ protos-check: $(READY) ## is the protobuf code up to date?
 	$(BIN)/python scripts/generate_protos.py --check
 
 tests: $(READY) ## the test suite, with the coverage of the domain
-	$(BIN)/pytest --numprocesses 2 --dist loadscope tests/unit --cov --cov-report=term
+	$(BIN)/pytest --numprocesses 2 --dist worksteal tests/unit --cov --cov-report=term
 	$(BIN)/pytest --numprocesses 3 --dist worksteal tests/contract tests/integration tests/simulation
 
 bench: $(READY) ## the figures, each beside its yardstick
