@@ -109,6 +109,8 @@ def test_an_interrupt_ends_a_search_at_once_and_without_a_word(tmp_path: Path) -
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
+        # Whoever runs the tests in the background may have it ignored.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # noqa: PLW1509  # there is one thread
     ) as process:
         wait_until(mark.exists)
         os.killpg(process.pid, signal.SIGINT)
