@@ -51,15 +51,31 @@ class _Timer(asyncio.TimerHandle):
     """A callback at a time, and the host that it belongs to."""
 
     __slots__ = ("host",)
-    host: Host | None
+
+    def __init__(
+        self,
+        when: float,
+        callback: Callable[..., object],
+        args: Sequence[Any],
+        loop: asyncio.AbstractEventLoop,
+        context: contextvars.Context,
+    ) -> None:
+        # As above.
+        self._callback = callback
+        self._args = args
+        self._loop = loop
+        self._context = context
+        self._cancelled = False
+        self._repr = self._source_traceback = None
+        self._when = when
+        self._scheduled = True  # its cancellation is told then
+        self.host: Host | None = context.get(HOST)
 
 
 class _Future(asyncio.Future[T]):
     """A future that stands in sets by its number: those of asyncio stand by their address, other in each process."""
 
-    def __init__(self, number: int, loop: asyncio.AbstractEventLoop) -> None:
-        self._number = number  # before the base class may ask for it
-        super().__init__(loop=loop)
+    _number: int
 
     def __hash__(self) -> int:
         return self._number
@@ -98,6 +114,7 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         self._closed: bool
         self._timers: list[tuple[float, int, _Timer]] = []
         """A heap; the numbers keep timers of the same time in order, and handles from being compared, which is slow."""
+        self._at_rest: list[_Handle] = []
         self._numbers = count()
         self._cancelled = 0
 
@@ -130,10 +147,12 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         if context is None:  # an empty one is false
             context = contextvars.copy_context()
         timer = _Timer(when, callback, args, self, context)
-        timer.host = context.get(HOST)
         heappush(self._timers, (when, next(self._numbers), timer))
-        timer._scheduled = True  # type: ignore[attr-defined]  # noqa: SLF001  # its cancellation is told then
         return timer
+
+    def call_at_rest(self, callback: Callable[..., object], context: contextvars.Context) -> None:
+        """Call something when nothing else is left to do before time goes on."""
+        self._at_rest.append(_Handle(callback, (), self, context))
 
     def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
         """Forget timers that were cancelled, once they are most of all."""
@@ -149,33 +168,58 @@ class SimulatedLoop(asyncio.BaseEventLoop):
 
         In place of that of the base class, which waits at a selector, and knows nothing of hosts.
         """
-        ready, timers, turns = self._ready, self._timers, 0
+        ready, turns = self._ready, 0
         while True:
-            while timers and timers[0][2]._cancelled:  # noqa: SLF001  # as the base class does
-                heappop(timers)
-            if not ready and not self._stopping:
-                if not timers:
-                    raise SimulationError("nothing will ever happen: everybody waits, and no timer is set")
-                self.nanoseconds = max(self.nanoseconds, round(timers[0][0] * _NANO))
+            if not ready and not self._at_rest and not self._stopping:
+                self._jump()
                 turns = 0
             turns += 1
             if turns > _MOST_TURNS:
                 raise SimulationError(f"time stands still at {self.time():g} s: somebody never waits for it")
-            # The last digit of a time may be lost where seconds are told as floats.
-            due = (self.nanoseconds + 1) / _NANO
-            while timers and timers[0][0] < due:
-                timer = heappop(timers)[2]
-                timer._scheduled = False  # type: ignore[attr-defined]  # noqa: SLF001  # as above
-                ready.append(timer)
+            self._fill()
             for _ in range(len(ready)):
                 handle = ready.popleft()
                 host = handle.host
-                if handle._cancelled or (host is not None and host.keeps(handle)):  # noqa: SLF001  # as above
+                if handle._cancelled:  # noqa: SLF001  # as the base class
                     continue
-                handle._run()  # noqa: SLF001  # as above
+                if host is not None and (host.is_paused or host.is_down) and host.keeps(handle):
+                    continue
+                try:
+                    # In place of `handle._run()`, which costs as much again.
+                    handle._context.run(handle._callback, *handle._args)  # noqa: SLF001  # as the base class
+                except (SystemExit, KeyboardInterrupt):
+                    raise
+                except BaseException as error:  # noqa: BLE001  # as the base class
+                    told = {
+                        "message": f"Exception in callback {handle!r}",
+                        "exception": error,
+                        "handle": handle,
+                    }
+                    self.call_exception_handler(told)
             if self._stopping:
                 return
-            timers = self._timers
+
+    def _jump(self) -> None:
+        """Go to the time of the next timer."""
+        timers = self._timers
+        while timers and timers[0][2]._cancelled:  # noqa: SLF001  # as the base class
+            heappop(timers)
+        if not timers:
+            raise SimulationError("nothing will ever happen: everybody waits, and no timer is set")
+        self.nanoseconds = max(self.nanoseconds, round(timers[0][0] * _NANO))
+
+    def _fill(self) -> None:
+        """Make ready what waited for rest, and timers whose time has come."""
+        ready, timers = self._ready, self._timers
+        if not ready:
+            ready.extend(self._at_rest)
+            self._at_rest.clear()
+        # The last digit of a time may be lost where seconds are told as floats.
+        due = (self.nanoseconds + 1) / _NANO
+        while timers and timers[0][0] < due:
+            timer = heappop(timers)[2]
+            timer._scheduled = False  # noqa: SLF001  # as the base class
+            ready.append(timer)
 
     def resume(self, host: Host) -> None:
         """Have a host that was paused go on: what it has kept runs, in its order."""
@@ -202,7 +246,10 @@ class SimulatedLoop(asyncio.BaseEventLoop):
 
     def create_future(self) -> asyncio.Future[Any]:
         """See the base class."""
-        return _Future(next(self._numbers), self)
+        # Not by an `__init__` of its own: one is made for every call.
+        future: _Future[Any] = _Future(loop=self)
+        future._number = next(self._numbers)  # noqa: SLF001  # as above
+        return future
 
     def abandon(self) -> None:
         """What has not ended will never go on: it is cancelled where it stands, and nobody is warned of it."""

@@ -4,6 +4,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from collector_mesh.adapters.simulated.host import Host
+from collector_mesh.adapters.simulated.loop import SimulatedLoop
 from collector_mesh.adapters.simulated.streams import SimulatedStream
 from collector_mesh.domain.link.engine import LinkEngine
 from collector_mesh.domain.model.frames import Frame
@@ -30,12 +31,17 @@ class _Pumping:
         self._host = host
         self._stream = stream
         self._machine = machine
-        self._loop = asyncio.get_running_loop()
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, SimulatedLoop)  # as above
+        self._loop = loop
         self._context = host.context()
         self._over: asyncio.Future[None] = self._loop.create_future()
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = float("inf")
         self._is_kicked = False
+        """Whether it is about to write."""
+        self._is_owing = False
+        """Whether it is about to write a frame for the credit alone, if need be."""
 
     async def run(self) -> None:
         machine = self._machine
@@ -80,23 +86,23 @@ class _Pumping:
             if not self._over.done():
                 self._over.set_result(None)
             return
-        if machine.owes_credit:
-            # Two turns late, so that it rides on a frame that goes anyway.
-            self._loop.call_soon(self._credit, 1, context=self._context)
+        if machine.owes_credit and not self._is_owing:
+            self._is_owing = True
+            # Late, so that it rides on a frame that goes anyway.
+            self._loop.call_at_rest(self._give_credit, self._context)
         self._set_timer()
 
-    def _credit(self, turns: int) -> None:
-        if turns:
-            self._loop.call_soon(self._credit, turns - 1, context=self._context)
-            return
-        frame = self._machine.next_frame(self._now(), with_credit=True)
-        if frame is not None:
+    def _give_credit(self) -> None:
+        self._is_owing = False
+        machine = self._machine
+        if machine.owes_credit and (frame := machine.next_frame(self._now(), with_credit=True)) is not None:
             self._stream.send(frame)
 
     def _receive(self, frame: Frame) -> None:
+        was_kicked, self._is_kicked = self._is_kicked, True
         self._machine.receive(frame, self._now())
-        if not self._is_kicked:  # else that is done after the writing
-            self._set_timer()
+        if not was_kicked:  # else that is about to be done
+            self._write()
 
     def _lost(self, reason: str) -> None:
         self._machine.lost(reason)

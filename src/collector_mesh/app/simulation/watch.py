@@ -133,12 +133,16 @@ class Watch:
         if entry.ran_at and not is_idempotent:
             self._break(f"{entry.what} has run at {entry.ran_at[0]} and again at {host_id}")
         entry.ran_at.append(host_id)
-        for member in dict.fromkeys((host_id, call.caller or host_id)):
-            left = self._members.get((member, namespace), -1.0)
-            if left is not None and left < entry.began:
-                self._break(
-                    f"{entry.what} has come from {call.caller} to {host_id}, but {member} was not in {namespace!r}"
-                )
+        self._check_member(entry, host_id, namespace, call.caller, host_id)
+        if call.caller not in ("", host_id):
+            self._check_member(entry, call.caller, namespace, call.caller, host_id)
+
+    def _check_member(self, entry: Entry, member: str, namespace: str, caller: str, host_id: str) -> None:
+        left = self._members.get((member, namespace), -1.0)
+        if left is not None and left < entry.began:
+            self._break(
+                f"{entry.what} has come from {caller} to {host_id}, but {member} was not in {namespace!r}"
+            )
 
     def gave(self, number: int, value: bytes) -> None:
         """See `CallWatch`."""

@@ -463,36 +463,29 @@ class LinkEngine:
 
     def next_frame(self, now: float, *, with_credit: bool = False) -> Frame | None:
         """What to write now, or None; `with_credit` writes a frame only to tell of frames taken, if need be."""
-        if self.phase is Phase.ENDED:
+        phase = self.phase
+        if phase is Phase.ENDED:
             return None
         outbox = self._outbox
-        control = None
-        if self._has_control(now):
-            control = self._control(now)
+        has_control = self._has_control(now)
+        credit = self._inbox.taken_frames
+        if not has_control and outbox.is_empty and not (with_credit and credit > self._told_credit):
+            return None  # so ends each round of writing, and nearly each look after a frame has come
+        control = self._control(now) if has_control else None
         frame = None
+        # It may just have said goodbye.
         if self.phase is Phase.OPEN and not self._farewell_at_once:
-            frame = outbox.write(now, outbox.may_write(), self._expire)
+            frame = outbox.write(now, self._expire, credit, control)
             if frame is None and control is None and (self.is_retiring or self._farewell is not None):
                 # What was too late to be sent may have been all that a goodbye has waited for.
                 control = self._control(now)
-        credit = self._inbox.taken_frames
-        if frame is None and control is None and not (with_credit and credit > self._told_credit):
-            return None
+        if frame is None:
+            if control is None and not (with_credit and credit > self._told_credit):
+                return None
+            frame = Frame(credit, control)
         self._told_credit = credit
         self._health.wrote(now)
-        if frame is None:
-            return Frame(credit, control)
-        return Frame(
-            credit,
-            control,
-            frame.forgets_names,
-            frame.methods,
-            frame.texts,
-            frame.calls,
-            frame.replies,
-            frame.cancels,
-            frame.chunks,
-        )
+        return frame
 
     def _has_control(self, now: float) -> bool:
         is_open = self.phase is Phase.OPEN

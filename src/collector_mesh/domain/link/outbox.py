@@ -7,7 +7,7 @@ from collector_mesh.domain.link.batching import Batching
 from collector_mesh.domain.link.entries import SentCall, TakenCall
 from collector_mesh.domain.link.page import Names, Page
 from collector_mesh.domain.model.errors import DeadlineExceededError, Executed
-from collector_mesh.domain.model.frames import Chunk, Frame
+from collector_mesh.domain.model.frames import Chunk, Control, Frame
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.status import Reply
 
@@ -173,7 +173,7 @@ class Outbox:
                     self._chunk_bytes = batching.fast_chunk_bytes
         return True
 
-    def may_write(self) -> bool:
+    def _may_write(self) -> bool:
         """Whether calls, replies or chunks can go now, and are enough to be worth it."""
         open_frames = self.written - self.acknowledged
         if not open_frames:
@@ -184,8 +184,14 @@ class Outbox:
             or self.queued_bytes >= self._frame_bytes
         )
 
-    def write(self, now: float, with_data: bool, expire: Callable[[SentCall], None]) -> Frame | None:  # noqa: FBT001
-        """A frame of what waits, or None; `expire` is told of calls whose time is up before they leave."""
+    def write(
+        self, now: float, expire: Callable[[SentCall], None], credit: int, control: Control | None
+    ) -> Frame | None:
+        """A frame of what waits, with a credit and what is said of the link, or None if nothing of it may go now.
+
+        `expire` is told of calls whose time is up before they leave.
+        """
+        with_data = self._may_write()
         if not with_data and not self._cancels:
             return None
         cancels: tuple[int, ...] = ()
@@ -212,7 +218,7 @@ class Outbox:
         if calls is not None or replies is not None or chunks:
             self.written += 1
             self._on_the_way.append((now, len(chunks[0].value) if chunks else 0))
-        return Frame(0, None, forgets, methods, texts, calls, replies, cancels, chunks)
+        return Frame(credit, control, forgets, methods, texts, calls, replies, cancels, chunks)
 
     def _fill(self, now: float, expire: Callable[[SentCall], None]) -> Page:
         if self._names.is_full:
