@@ -57,8 +57,9 @@ async def mesh(size: int) -> AsyncIterator[list[Collector]]:
             )
             for index in range(size)
         ]
+        # Whoever dials ends first: else those who are left dial the others again and again.
         for index, collector in enumerate(collectors):
-            for other in collectors[index + 1 :]:
+            for other in collectors[:index]:
                 await collector.connect(other.address)
         yield collectors
 
