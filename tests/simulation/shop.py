@@ -3,7 +3,7 @@
 import asyncio
 import sys
 
-from collector_mesh import CallContext, Payload, Service
+from collector_mesh import CallContext, Collector, Payload, Service
 from collector_mesh.simulation import Sim, Simulation
 
 METHOD = ("orders", "OrderService", "CreateOrder")
@@ -18,6 +18,19 @@ def orders(seconds: float = 0.01) -> Service:
         return Payload("id", context.collector_id.encode())
 
     return service
+
+
+async def pair(sim: Sim, service: Service | None = None) -> Collector:
+    """A front, connected to a shop."""
+    sim.collector("shop", services=[service or orders()])
+    front = sim.collector("front", namespaces=["orders"], peers=["shop"])
+    await sim.settled()
+    return front
+
+
+def state(front: Collector) -> str:
+    """How its only link is."""
+    return front.snapshot().connections[0].state
 
 
 async def rough_day(sim: Sim, *, customers: int = 5, pause: float = 0.1) -> list[int]:

@@ -1,0 +1,164 @@
+"""Collectors that crash, start again, stand still, are slow."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from tests.simulation.shop import METHOD, orders, pair
+
+from collector_mesh import Collector, Payload, Service
+from collector_mesh.simulation import Sim, Simulation, SimulationError
+
+
+def test_nothing_of_a_crashed_host_has_any_effect_anymore() -> None:
+    marks: list[str] = []
+
+    async def scenario(sim: Sim) -> tuple[int, int]:
+        service = Service("orders", "OrderService")
+
+        @service.method("CreateOrder")
+        async def create_order() -> None:
+            marks.append("began")
+            try:
+                await asyncio.sleep(1.0)
+                marks.append("ended")
+            finally:
+                marks.append("cleaned up")
+
+        front = await pair(sim, service)
+        call = asyncio.create_task(front.dispatch(*METHOD, timeout=5.0))
+        await sim.sleep(0.5)
+        await sim.crash("shop")
+        lost = await call
+        await sim.sleep(10)
+        seen = list(marks)
+        again = await front.dispatch(*METHOD, timeout=5.0)
+        assert seen == ["began"]
+        return lost.status.code, again.status.code
+
+    assert Simulation(seed=4).run(scenario, until=60.0).value == (502, 503)
+
+
+def test_a_fresh_restart_has_new_services_and_another_one_the_same() -> None:
+    def counting() -> list[Service]:
+        service, count = Service("orders", "OrderService"), 0
+
+        @service.method("CreateOrder")
+        async def create_order() -> Payload:
+            nonlocal count
+            count += 1
+            return Payload("count", b"%d" % count)
+
+        return [service]
+
+    async def scenario(sim: Sim) -> list[bytes]:
+        sim.collector("shop", services=counting)
+        front = sim.collector("front", namespaces=["orders"], peers=["shop"])
+        counts = []
+        for fresh in (None, False, True):
+            if fresh is not None:
+                await sim.crash("shop")
+                await sim.restart("shop", fresh=fresh)
+            await sim.settled()
+            counts.append((await front.dispatch(*METHOD)).payload.value)
+        return counts
+
+    assert Simulation(seed=5).run(scenario, until=60.0).value == [b"1", b"2", b"1"]
+
+
+def test_a_paused_host_stands_still_with_its_timers() -> None:
+    async def scenario(sim: Sim) -> tuple[float, str]:
+        front = await pair(sim, orders(seconds=1.0))
+        call = asyncio.create_task(front.dispatch(*METHOD, timeout=30.0))
+        await sim.sleep(0.5)
+        begin = sim.now
+        sim.pause("shop")
+        await sim.sleep(8)
+        sim.resume("shop")
+        reply = await call
+        return sim.now - begin, reply.handled_by
+
+    value: Any = Simulation(seed=6).run(scenario, until=60.0).value
+    took, by = value
+
+    assert by == "shop"
+    assert 8.0 <= took < 8.2
+
+
+def test_what_a_crashed_collector_is_asked_for_is_unavailable() -> None:
+    async def scenario(sim: Sim) -> tuple[int, str]:
+        front = await pair(sim)
+        await sim.crash("front")
+        reply = await front.dispatch(*METHOD)
+        return reply.status.code, reply.status.message
+
+    assert Simulation(seed=7).run(scenario, until=60.0).value == (503, "collector 'front' has crashed")
+
+
+def test_a_collector_that_is_stopped_ends_what_it_has_begun() -> None:
+    async def scenario(sim: Sim) -> tuple[int, int]:
+        front = await pair(sim, orders(seconds=2.0))
+        call = asyncio.create_task(front.dispatch(*METHOD, timeout=5.0))
+        await sim.sleep(0.5)
+        await sim.stop("shop")
+        first = (await call).status.code
+        await sim.restart("shop")
+        await sim.settled()
+        return first, (await front.dispatch(*METHOD, timeout=5.0)).status.code
+
+    assert Simulation(seed=15).run(scenario, until=60.0).value == (200, 200)
+
+
+def test_a_slow_host_takes_longer_for_each_handler() -> None:
+    async def scenario(sim: Sim) -> float:
+        front = await pair(sim)
+        sim.slow("shop", 1.0)
+        begin = sim.now
+        assert (await front.dispatch(*METHOD)).status.code == 200
+        return sim.now - begin
+
+    value: Any = Simulation(seed=16).run(scenario, until=60.0).value
+    assert 1.0 < value < 1.1
+
+
+OLD_METHODS: list[Callable[[Collector], Any]] = [
+    lambda old: old.dispatch(*METHOD),
+    lambda old: old.call(*METHOD),
+    lambda old: old.connect("shop"),
+    lambda old: old.disconnect("shop"),
+    lambda old: old.snapshot(),
+    lambda old: old.explain(*METHOD),
+    lambda old: old.register(*METHOD, orders),
+    lambda old: old.add_service(orders()),
+    lambda old: old.remove_service(orders()),
+    lambda old: old.add_namespace("goods"),
+    lambda old: old.remove_namespace("orders"),
+    lambda old: old.set_validator(None),
+]
+
+
+def test_the_object_of_an_earlier_start_raises_whatever_it_is_asked_for() -> None:
+    async def scenario(sim: Sim) -> None:
+        front = await pair(sim)
+        await sim.crash("front")
+        again = await sim.restart("front")
+        await sim.settled()
+        for method in OLD_METHODS:
+            with pytest.raises(
+                SimulationError, match="collector 'front' was started again: use what restart has returned"
+            ):
+                await method(front)
+        assert (await again.dispatch(*METHOD)).status.code == 200
+
+    Simulation(seed=18).run(scenario, until=60.0)
+
+
+def test_who_starts_or_ends_a_collector_by_hand_is_told_who_does_that() -> None:
+    async def scenario(sim: Sim) -> None:
+        front = await pair(sim)
+        with pytest.raises(SimulationError, match="collector 'front' is started by its simulation"):
+            async with front:
+                raise AssertionError("it has been started")
+
+    Simulation(seed=18).run(scenario, until=60.0)

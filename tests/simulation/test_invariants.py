@@ -1,0 +1,114 @@
+"""What must hold, and what is told when it does not."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from tests.simulation.shop import METHOD, orders, pair
+
+from collector_mesh import CallContext, Payload, Service
+from collector_mesh.simulation import InvariantError, Sim, Simulation
+
+
+def test_a_scenario_that_raises_tells_what_was_broken_before() -> None:
+    async def scenario(sim: Sim) -> None:
+        await pair(sim)
+        asyncio.get_running_loop().call_soon(lambda: 1 / 0)
+        await sim.sleep(1)
+        raise LookupError("planted")
+
+    with pytest.raises(LookupError, match="planted") as failure:
+        Simulation(seed=11).run(scenario, until=5.0)
+
+    assert "before that: Exception in callback" in failure.value.__notes__[0]
+    assert "ZeroDivisionError" in failure.value.__notes__[0]
+
+
+def test_a_call_that_ends_after_its_deadline_breaks_an_invariant(monkeypatch: pytest.MonkeyPatch) -> None:
+    from collector_mesh.domain.link.engine import LinkEngine
+
+    # A planted bug: nobody looks at deadlines.
+    monkeypatch.setattr(LinkEngine, "_look_at_deadlines", lambda _engine, _now: None)
+
+    async def scenario(sim: Sim) -> None:
+        front = await pair(sim, orders(seconds=3.0))
+        sim.network.latency("front", "shop", median=0.4, p99=0.5)
+        await front.dispatch(*METHOD, timeout=1.0)
+
+    with pytest.raises(
+        InvariantError, match=r"seed 12: call 0 of orders/OrderService\.CreateOrder at front has ended"
+    ):
+        Simulation(seed=12).run(scenario, until=60.0)
+
+
+@pytest.mark.parametrize("size", [10, 200_000])
+def test_a_call_that_runs_twice_breaks_an_invariant_and_its_handler_sees_nothing_of_that(
+    size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from collector_mesh.domain.executor import Executor
+
+    # A planted bug: whatever comes in is run twice.
+    begin, seen = Executor.begin, list[object]()
+
+    def twice(executor: Executor, call: Any, answer: Any) -> Any:
+        begin(executor, call, lambda _reply: None)
+        return begin(executor, call, answer)
+
+    monkeypatch.setattr(Executor, "begin", twice)
+
+    async def scenario(sim: Sim) -> None:
+        service = Service("orders", "OrderService")
+
+        @service.method("CreateOrder")
+        async def create_order(request: Payload, context: CallContext) -> None:
+            seen.append((type(request.value), len(request.value), context.metadata))
+
+        front = await pair(sim, service)
+        await front.dispatch(*METHOD, Payload("text", b"1" * size), metadata=[("who", "me")])
+
+    with pytest.raises(InvariantError, match=r"call 0 of .* has run at shop and again at shop"):
+        Simulation(seed=19).run(scenario, until=60.0)
+
+    assert seen == [(bytes, size, (("who", "me"),))] * 2
+
+
+def test_bytes_that_a_link_keeps_after_its_end_break_an_invariant(monkeypatch: pytest.MonkeyPatch) -> None:
+    from collector_mesh.domain.link.outbox import Outbox
+
+    # A planted bug: what has left the queue is not taken off its size.
+    monkeypatch.setattr(Outbox, "_has_left", lambda _outbox, _entry: None)
+
+    async def scenario(sim: Sim) -> None:
+        front = await pair(sim)
+        await front.dispatch(*METHOD)
+
+    with pytest.raises(InvariantError, match=r"left after the end: 0 sent calls, 0 taken ones and \d+ bytes"):
+        Simulation(seed=20).run(scenario, until=60.0)
+
+
+def test_a_rule_of_the_user_is_looked_at_after_every_call() -> None:
+    seen: list[int] = []
+
+    async def scenario(sim: Sim) -> None:
+        front = await pair(sim)
+
+        def at_most_three() -> None:
+            seen.append(1)
+            assert len(seen) < 4, "called too often"
+
+        sim.invariant(at_most_three)
+        for _ in range(5):
+            await front.dispatch(*METHOD)
+
+    with pytest.raises(AssertionError, match="called too often"):
+        Simulation(seed=14).run(scenario, until=60.0)
+
+
+def test_what_fails_in_the_background_breaks_an_invariant() -> None:
+    async def scenario(sim: Sim) -> None:
+        await pair(sim)
+        asyncio.get_running_loop().call_soon(lambda: 1 / 0)
+        await sim.sleep(1)
+
+    with pytest.raises(InvariantError, match="division by zero"):
+        Simulation(seed=17).run(scenario, until=60.0)
