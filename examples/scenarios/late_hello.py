@@ -20,7 +20,9 @@ async def scenario(sim: Sim) -> None:
     sim.network.latency("shop-1", "front", median=0.0005, p99=0.001)
     await sim.stop("shop-1")
     await sim.restart("shop-1", fresh=True)
-    await sim.settled()
+    # Not `settled`, which waits for the late hello too.
+    while {connection.state for connection in front.snapshot().connections} != {"live"}:
+        await sim.sleep(0.01)
     customers = Customers(sim, [front])
     customers.come(6, until=sim.now + 4, pause=0.05)
     with suppress(MeshError):

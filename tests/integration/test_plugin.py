@@ -106,10 +106,16 @@ def fails(): raise LookupError
 def test_it(simulation, size): assert size == 10 or simulation.seed == 0
 
 def test_set_up(simulation, fails): pass
+
+@pytest.mark.parametrize("name", ["it's"])
+def test_quotes(simulation, name): assert not name
+
+def test_late(request): assert request.getfixturevalue("simulation").seed == 0
 """
 
     ended = pytest_of(tmp_path, tests)
 
-    assert "1 failed, 3 passed, 1 error" in ended.stdout
+    assert "2 failed, 4 passed, 1 error" in ended.stdout
+    assert """pytest 'test_mine.py::test_quotes[seed=0-it'"'"'s]' --mesh-seed 0""" in ended.stdout
     assert "pytest 'test_mine.py::test_it[seed=1-20]' --mesh-seed 1" in ended.stdout
     assert "pytest 'test_mine.py::test_set_up' --mesh-seed 0" in ended.stdout

@@ -141,3 +141,13 @@ def test_what_cannot_be_meant_is_refused_in_one_line(arguments: list[str], said:
     assert ended.status == 2
     assert said in ended.stderr
     assert ended.stderr.count("\n") == 1
+
+
+def test_of_a_group_of_errors_each_is_told() -> None:
+    ended = run("simulate", "scenarios:grouped", "--seed", "1")
+
+    assert ended.stderr == ""
+    assert (
+        "seed 1 fails: ExceptionGroup: KeyError: 'price', UntoldError: its text cannot be told: LookupError"
+        in ended.stdout
+    )

@@ -103,7 +103,9 @@ async def crowded_day(sim: Sim) -> list[str]:
             told.append(",".join(task.get_name() for task in asyncio.all_tasks()))
 
     sim.collector("shop", services=[service])
-    front = sim.collector("front", namespaces=["crowds"], peers=["shop"])
+    front = sim.collector("front", namespaces={"crowds", "b", "c", "d"}, peers={"shop", "e", "f", "g"})
+    for name in "efg":
+        sim.collector(name)
     await sim.settled()
     reply = await front.dispatch("crowds", "Crowds", "Gather", Payload("text", b""))
     assert reply.status.code == 200, reply.status

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from tests.simulation.shop import METHOD, orders, pair, rough_day
 
+from collector_mesh import Payload
 from collector_mesh.adapters.simulated.loop import SimulatedLoop
 from collector_mesh.simulation import Sim, Simulation
 
@@ -116,3 +117,15 @@ def test_what_waits_for_rest_runs_last_before_time_goes_on() -> None:
     Simulation(1).run(scenario, until=60.0)
 
     assert told == [*(f"turn {turn}" for turn in range(5)), "rest 0", "later 1"]
+
+
+def test_the_digest_covers_what_payloads_are() -> None:
+    def digest(*types: str) -> str:
+        async def scenario(sim: Sim) -> None:
+            front = await pair(sim)
+            for type_url in types:
+                await front.dispatch(*METHOD, Payload(type_url, b""))
+
+        return Simulation(1).run(scenario, until=60.0).digest
+
+    assert digest("a", "b", "a", "b") != digest("a", "b", "b", "a")

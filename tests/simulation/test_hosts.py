@@ -1,7 +1,7 @@
 """Collectors that crash, start again, stand still, are slow."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pytest
@@ -162,3 +162,87 @@ def test_who_starts_or_ends_a_collector_by_hand_is_told_who_does_that() -> None:
                 raise AssertionError("it has been started")
 
     Simulation(seed=18).run(scenario, until=60.0)
+
+
+def test_a_collector_may_crash_before_it_has_started() -> None:
+    async def scenario(sim: Sim) -> int:
+        front = await pair(sim)
+        for _ in range(3):
+            await sim.crash("shop")
+            await sim.restart("shop")
+        await sim.settled()
+        return (await front.dispatch(*METHOD)).status.code
+
+    assert Simulation(seed=1).run(scenario, until=60.0).value == 200
+
+
+def test_a_collector_that_is_stopped_before_it_has_started_can_be_started_again() -> None:
+    async def scenario(sim: Sim) -> int:
+        sim.collector("shop", services=[orders()])
+        await sim.stop("shop")
+        with pytest.raises(ValueError, match="collector 'shop' is down already"):
+            await sim.stop("shop")
+        await sim.restart("shop")
+        front = sim.collector("front", namespaces=["orders"], peers=["shop"])
+        await sim.settled()
+        return (await front.dispatch(*METHOD)).status.code
+
+    assert Simulation(seed=1).run(scenario, until=60.0).value == 200
+
+
+def test_a_collector_that_a_handler_has_started_outlives_that_handlers_host() -> None:
+    async def scenario(sim: Sim) -> int:
+        front = await pair(sim)
+        service = Service("orders", "Admin")
+
+        @service.method("Restart")
+        async def restart() -> None:
+            await sim.crash("shop")
+            await sim.restart("shop")
+            await sim.crash("admin")
+
+        sim.collector("admin", services=[service])
+        await front.connect("admin")
+        assert (await front.dispatch("orders", "Admin", "Restart")).status.code == 502
+        await front.disconnect("admin")
+        await sim.settled()
+        return (await front.dispatch(*METHOD)).status.code
+
+    assert Simulation(seed=1).run(scenario, until=60.0).value == 200
+
+
+def test_services_may_be_made_by_a_generator() -> None:
+    def services() -> Iterator[Service]:
+        yield orders()
+
+    async def scenario(sim: Sim) -> int:
+        sim.collector("shop", services=services)
+        front = sim.collector("front", namespaces=["orders"], peers=["shop"])
+        for fresh in (True, False):
+            await sim.settled()
+            await sim.crash("shop")
+            await sim.restart("shop", fresh=fresh)
+        await sim.settled()
+        return (await front.dispatch(*METHOD)).status.code
+
+    assert Simulation(seed=1).run(scenario, until=60.0).value == 200
+
+
+def test_a_generator_that_a_handler_leaves_gives_back_what_it_holds() -> None:
+    async def scenario(sim: Sim) -> list[int]:
+        service, one_at_a_time = Service("orders", "OrderService"), asyncio.Lock()
+
+        async def rows() -> AsyncIterator[int]:
+            async with one_at_a_time:
+                for row in range(10):
+                    yield row
+
+        @service.method("CreateOrder")
+        async def create_order() -> None:
+            async for _ in rows():
+                break
+
+        front = await pair(sim, service)
+        return [(await front.dispatch(*METHOD, timeout=1.0)).status.code for _ in range(3)]
+
+    assert Simulation(seed=1).run(scenario, until=60.0).value == [200, 200, 200]

@@ -1,6 +1,7 @@
 """What must hold, and what is told when it does not."""
 
 import asyncio
+import gc
 from typing import Any
 
 import pytest
@@ -112,3 +113,65 @@ def test_what_fails_in_the_background_breaks_an_invariant() -> None:
 
     with pytest.raises(InvariantError, match="division by zero"):
         Simulation(seed=17).run(scenario, until=60.0)
+
+
+@pytest.mark.parametrize("rates", [(1.0, 0.5), (2.0, 1.0), (1.0, 10.0)])
+def test_a_deadline_is_on_the_clock_of_the_host_whatever_becomes_of_it(rates: tuple[float, float]) -> None:
+    async def scenario(sim: Sim) -> int:
+        service = Service("orders", "OrderService")
+
+        @service.method("CreateOrder")
+        async def create_order() -> None:
+            await asyncio.sleep(1000.0)
+
+        front = await pair(sim, service)
+        sim.clock_rate("front", rates[0])
+        call = asyncio.create_task(front.dispatch(*METHOD, timeout=10.0))
+        await sim.sleep(1.0)
+        sim.clock_rate("front", rates[1])
+        return (await call).status.code
+
+    assert Simulation(seed=1).run(scenario, until=60.0).value == 504
+
+
+@pytest.mark.parametrize("is_collected", [True, False])
+def test_what_nobody_is_told_of_breaks_an_invariant_whenever_garbage_is_collected(
+    *, is_collected: bool
+) -> None:
+    async def scenario(sim: Sim) -> None:
+        service = Service("orders", "OrderService")
+
+        async def fails() -> None:
+            me = asyncio.current_task()
+            assert me is not None  # it keeps itself alive: it is in its own traceback
+            raise LookupError("in the background")
+
+        @service.method("CreateOrder")
+        async def create_order() -> None:
+            asyncio.create_task(fails())  # noqa: RUF006  # nobody is to hold it
+
+        front = await pair(sim, service)
+        await front.dispatch(*METHOD)
+        await sim.sleep(1.0)
+        if is_collected:
+            gc.collect()
+
+    with pytest.raises(
+        InvariantError, match=r"a task has failed at 0\.06.* s, and nobody was told: LookupError"
+    ):
+        Simulation(seed=1).run(scenario, until=60.0)
+
+
+def test_a_rule_that_is_async_is_refused() -> None:
+    async def rule() -> None:
+        """Nobody would wait for it."""
+
+    async def scenario(sim: Sim) -> None:
+        front = await pair(sim)
+        with pytest.raises(TypeError, match="an invariant must be a plain function, got <function"):
+            sim.invariant(rule)
+        sim.invariant(lambda: rule())  # noqa: PLW0108  # it does not show that it is async
+        await front.dispatch(*METHOD)
+
+    with pytest.raises(InvariantError, match=r"an invariant must be a plain function, .* is async"):
+        Simulation(seed=1).run(scenario, until=60.0)

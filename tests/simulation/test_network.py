@@ -188,3 +188,14 @@ def test_nobody_listens_where_a_collector_has_crashed() -> None:
 
     with pytest.raises(UnavailableError, match="nobody listens at shop"):
         Simulation(seed=3).run(scenario, until=600.0)
+
+
+def test_what_makes_no_sense_is_named() -> None:
+    async def scenario(sim: Sim) -> None:
+        await pair(sim)
+        with pytest.raises(ValueError, match="a partition takes at least two groups, got 1"):
+            sim.network.partition({"shop"})
+        with pytest.raises(ValueError, match="must be one of latency, loss, bandwidth, got 'lates'"):
+            sim.network.restore("shop", "front", "lates")
+
+    Simulation(seed=1).run(scenario, until=60.0)

@@ -143,3 +143,30 @@ def test_a_scenario_that_never_waits_for_time_fails(monkeypatch: pytest.MonkeyPa
 
     with pytest.raises(SimulationError, match="time stands still at 1 s"):
         Simulation(seed=23).run(scenario, until=5.0)
+
+
+@pytest.mark.seeds(5)
+def test_news_is_not_under_way_anymore_once_it_has_settled(simulation: Simulation) -> None:
+    async def scenario(sim: Sim) -> int:
+        front = await pair(sim)
+        sim.network.latency("*", "*", median=0.3, p99=0.8)
+        await sim.settled()
+        service = Service("orders", "Later")
+        service.add("Do", later)
+        sim.find("shop").add_service(service)
+        await sim.settled()
+        return (await front.dispatch("orders", "Later", "Do")).status.code
+
+    async def later() -> None:
+        """Nothing."""
+
+    assert simulation.run(scenario, until=60.0).value == 200
+
+
+def test_a_run_may_take_a_year() -> None:
+    async def scenario(sim: Sim) -> float:
+        for _ in range(365):
+            await asyncio.sleep(86_400.1)
+        return sim.now
+
+    assert Simulation(seed=1).run(scenario, until=4e7).value == pytest.approx(365 * 86_400.1)

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from multiprocessing import get_context
+from os import system, urandom
 from pathlib import Path
 from socket import create_connection
 from subprocess import Popen
@@ -184,6 +185,7 @@ def nothing() -> None:
         (lambda: create_connection(("127.0.0.1", 1)), "a socket was attempted"),
         (lambda: subprocess.run(["true"], check=True), "a subprocess was attempted"),
         (lambda: Popen(["true"]), "a subprocess was attempted"),
+        (lambda: system("true"), "a subprocess was attempted"),
         (lambda: os.system("true"), "a subprocess was attempted"),
         (lambda: socket.gethostbyname("localhost"), "a socket was attempted"),
         (lambda: _thread.start_new_thread(nothing, ()), "a thread was attempted"),
@@ -224,3 +226,9 @@ def test_a_way_out_by_asyncio_is_refused(attempt: Callable[[], Any], said: str) 
 
     with pytest.raises(SimulationError, match=said):
         Simulation(seed=9).run(scenario, until=60.0)
+
+
+def test_what_a_module_has_taken_by_name_is_decided_by_the_seed_too() -> None:
+    first, again, other = (seen_by_a_handler(lambda: urandom(8), seed=seed) for seed in (1, 1, 2))
+
+    assert first == again != other

@@ -46,3 +46,14 @@ async def endless(_sim: Sim) -> None:
     Path(os.environ["MARK"]).touch()  # noqa: ASYNC240  # it is alone
     while True:
         pass
+
+
+class UntoldError(Exception):
+    """It cannot even be told."""
+
+    def __str__(self) -> str:
+        raise LookupError
+
+
+async def grouped(_sim: Sim) -> None:
+    raise ExceptionGroup("two", [KeyError("price"), UntoldError()])

@@ -15,6 +15,8 @@ T = TypeVar("T")
 
 _NANO = 1_000_000_000
 _MOST_CANCELLED = 1000
+_MOST_FAILED = 100
+"""Tasks that have raised, of which those that somebody has asked are let go of then."""
 _MOST_TURNS = 1_000_000
 """Turns of the loop in which virtual time may stand still."""
 _MOST_WAITS = 100
@@ -115,6 +117,13 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         self._timers: list[tuple[float, int, _Timer]] = []
         """A heap; the numbers keep timers of the same time in order, and handles from being compared, which is slow."""
         self._at_rest: list[_Handle] = []
+        self._due = 0.0
+        """The time of the timer that time has jumped to: beyond 97 days seconds as floats are no whole nanoseconds."""
+        self._failed: dict[_Task[Any], float] = {}
+        """Tasks that have raised, and when; they are kept, so that chance does not decide who is told of it."""
+        self._generators: dict[int, Host | None] = {}
+        """Where each async generator was begun."""
+        self._is_collecting = False
         self._numbers = count()
         self._cancelled = 0
 
@@ -171,8 +180,7 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         ready, turns = self._ready, 0
         while True:
             if not ready and not self._at_rest and not self._stopping:
-                self._jump()
-                turns = 0
+                turns = turns if self._jump() == 0 else 0
             turns += 1
             if turns > _MOST_TURNS:
                 raise SimulationError(f"time stands still at {self.time():g} s: somebody never waits for it")
@@ -199,14 +207,16 @@ class SimulatedLoop(asyncio.BaseEventLoop):
             if self._stopping:
                 return
 
-    def _jump(self) -> None:
-        """Go to the time of the next timer."""
+    def _jump(self) -> int:
+        """Go to the time of the next timer; gives how far that is."""
         timers = self._timers
         while timers and timers[0][2]._cancelled:  # noqa: SLF001  # as the base class
             heappop(timers)
         if not timers:
             raise SimulationError("nothing will ever happen: everybody waits, and no timer is set")
-        self.nanoseconds = max(self.nanoseconds, round(timers[0][0] * _NANO))
+        before, self._due = self.nanoseconds, timers[0][0]
+        self.nanoseconds = max(before, round(self._due * _NANO))
+        return self.nanoseconds - before
 
     def _fill(self) -> None:
         """Make ready what waited for rest, and timers whose time has come."""
@@ -216,7 +226,7 @@ class SimulatedLoop(asyncio.BaseEventLoop):
             self._at_rest.clear()
         # The last digit of a time may be lost where seconds are told as floats.
         due = (self.nanoseconds + 1) / _NANO
-        while timers and timers[0][0] < due:
+        while timers and (timers[0][0] < due or timers[0][0] <= self._due):
             timer = heappop(timers)[2]
             timer._scheduled = False  # noqa: SLF001  # as the base class
             ready.append(timer)
@@ -238,7 +248,25 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         if host is not None:
             host.tasks[task] = None
             task.add_done_callback(host.forget)
+        task.add_done_callback(self._has_ended)
         return task
+
+    def _has_ended(self, task: asyncio.Task[Any]) -> None:
+        assert isinstance(task, _Task)  # there are no others here
+        if task._exception is None:  # noqa: SLF001  # to ask for it by its method is to have been told of it
+            return
+        self._failed[task] = self.time()
+        if len(self._failed) > _MOST_FAILED:
+            self._failed = {task: at for task, at in self._failed.items() if _is_lost(task)}
+
+    def take_lost(self) -> list[dict[str, Any]]:
+        """What tasks have raised that nobody has asked for, as it is told to an exception handler."""
+        lost = [(task, at) for task, at in self._failed.items() if _is_lost(task)]
+        self._failed.clear()
+        return [
+            {"message": f"a task has failed at {at:g} s, and nobody was told", "exception": task.exception()}
+            for task, at in lost
+        ]
 
     def start_on(self, host: Host, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         """Begin something on a host, for somebody who waits for it."""
@@ -280,15 +308,33 @@ class SimulatedLoop(asyncio.BaseEventLoop):
             outcome.set_exception(error)
         return outcome
 
-    def _asyncgen_finalizer_hook(self, agen: Any) -> None:
-        """Let go of a generator that nobody holds: it is of a host that is down, and never goes on.
+    def _asyncgen_firstiter_hook(self, agen: Any) -> None:
+        super()._asyncgen_firstiter_hook(agen)  # type: ignore[misc]  # typeshed does not know it
+        self._generators[id(agen)] = HOST.get()
 
-        To end it in a task would be another run each time: when garbage is collected is not up to the seed.
+    def _asyncgen_finalizer_hook(self, agen: Any) -> None:
+        """End a generator that nobody holds anymore, as the base class does.
+
+        But let go of one of a host that is down, which never goes on, and of one that was garbage: when that is
+        collected is not up to the seed.
         """
         self._asyncgens.discard(agen)  # type: ignore[attr-defined]  # typeshed does not know it
+        host = self._generators.pop(id(agen), None)
+        if self.is_running() and not self._is_collecting and not (host is not None and host.is_down):
+            context = contextvars.Context() if host is None else host.context()
+            self.call_soon(self.create_task, agen.aclose(), context=context)
+
+    def collects(self, phase: str, _info: dict[str, int]) -> None:
+        """Garbage is being collected, or has been: see `gc.callbacks`."""
+        self._is_collecting = phase == "start"
 
     def _write_to_self(self) -> None:
         """Nobody has to be woken."""
+
+
+def _is_lost(task: "_Task[Any]") -> bool:
+    """Whether a task has raised something that nobody has asked for."""
+    return task._log_traceback  # noqa: SLF001  # what asyncio itself goes by
 
 
 def refused(what: str) -> SimulationError:

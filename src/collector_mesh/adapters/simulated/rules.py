@@ -103,9 +103,11 @@ class NetworkRules(ABC):
         """Let nothing pass between hosts of different groups, silently, until `heal`.
 
         Raises:
-            ValueError: there is no such host, or it is in two groups.
+            ValueError: there are fewer than two groups, there is no such host, or it is in two groups.
         """
         sets = self._groups(groups)
+        if len(sets) < 2:
+            raise ValueError(f"a partition takes at least two groups, got {len(sets)}")
         self._close(*_between(sets))
         self.trace.fault("partition", *(",".join(group) for group in sets))
 
@@ -179,9 +181,12 @@ class NetworkRules(ABC):
         """Take back what was said of two hosts alone: `latency`, `loss` or `bandwidth`.
 
         Raises:
-            ValueError: there is no such host.
+            ValueError: there is no such host, or something else is to be taken back.
         """
         self._check(*(host_id for host_id in (one, other) if host_id != "*"))
+        for word in what:
+            if word not in _WORDS:
+                raise ValueError(f"what is taken back must be one of {', '.join(_WORDS)}, got {word!r}")
         names = {name for word in what for name in (("median", "p99") if word == "latency" else (word,))}
         for pair in ((one, other), (other, one)):
             self._said[pair] = {
@@ -260,6 +265,7 @@ class NetworkRules(ABC):
 
 
 _DEFAULT = Wire()
+_WORDS = ("latency", "loss", "bandwidth")
 
 
 def _between(groups: Sequence[Sequence[str]]) -> Iterator[tuple[str, str]]:

@@ -78,10 +78,12 @@ class Trace:
                 frame.control and repr(frame.control),
                 tuple(map(tuple, frame.methods)),
                 frame.texts,
+                frame.forgets_names,
                 calls
                 and (
                     calls.first,
                     calls.methods,
+                    calls.types,
                     calls.values,
                     calls.remaining,
                     calls.modes,
@@ -90,6 +92,7 @@ class Trace:
                 replies
                 and (
                     replies.numbers,
+                    replies.types,
                     replies.values,
                     replies.executors,
                     replies.extras and repr(replies.extras),

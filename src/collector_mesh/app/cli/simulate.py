@@ -220,4 +220,11 @@ def _one(reference: str, folder: str, seed: int, until: float) -> tuple[int, str
 
 def _told(error: BaseException) -> str:
     """What is told of a failure, with what was wrong before."""
-    return "; ".join([f"{type(error).__name__}: {error}", *getattr(error, "__notes__", ())])
+    if isinstance(error, BaseExceptionGroup):
+        said = ", ".join(map(_told, error.exceptions))
+    else:
+        try:
+            said = str(error)
+        except Exception as raised:  # noqa: BLE001  # an error of the user's may be wrong itself
+            said = f"its text cannot be told: {type(raised).__name__}"
+    return "; ".join([f"{type(error).__name__}: {said}", *getattr(error, "__notes__", ())])

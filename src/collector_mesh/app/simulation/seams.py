@@ -34,9 +34,9 @@ _REAL_ALL_TASKS, _REAL_AS_COMPLETED = asyncio.all_tasks, asyncio.as_completed
 def virtual_world(loop: SimulatedLoop, seed: str) -> Iterator[None]:
     """While it is open time and chance are virtual, and sockets, subprocesses and threads are refused.
 
-    The time of day is virtual however code has come by it, and in UTC. Of the functions that have no time of day
-    (`monotonic`, `perf_counter`, `sleep`) also those that a module outside of the standard library has taken by name;
-    not those that are kept elsewhere, as in a default of a parameter.
+    The time of day is virtual however code has come by it, and in UTC. Of other functions (`monotonic`, `sleep`,
+    `urandom`, `system`) also those that a module outside of the standard library has taken by name; not those that are
+    kept elsewhere, as in a default of a parameter.
     """
     state, here = random.getstate(), threading.get_ident()
     clocks = {name: _only_here(clock, getattr(time, name)) for name, clock in _clocks(loop).items()}
@@ -45,10 +45,15 @@ def virtual_world(loop: SimulatedLoop, seed: str) -> Iterator[None]:
         for owner, name, value in [*_chance(seed), *_ways_out(), *_sets_of_tasks()]
     ]
     seams += [(time, name, clock) for name, clock in clocks.items()]
-    seams += _taken_by_name({getattr(time, name): clock for name, clock in clocks.items()})
+    virtual = {
+        real: value
+        for owner, name, value in seams
+        if isinstance(owner, ModuleType) and type(real := getattr(owner, name)) is BuiltinFunctionType
+    }
+    seams += _taken_by_name(virtual)
     known = set(sys.modules)
     originals = [(owner, name, getattr(owner, name)) for owner, name, _ in seams]
-    real = {clock: getattr(time, name) for name, clock in clocks.items()}
+    real = {value: real for real, value in virtual.items()}
     # The destination is where the time zone comes from; the time itself is asked for below.
     travel = time_machine.travel(datetime.fromtimestamp(EPOCH, UTC), tick=False)
 

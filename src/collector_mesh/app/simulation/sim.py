@@ -1,6 +1,8 @@
 """What a scenario is given: its mesh, and what it can do to it."""
 
 import asyncio
+import contextvars
+import inspect
 import math
 import random
 from collections.abc import Callable, Iterable, Sequence
@@ -30,7 +32,7 @@ _SETTLE_SECONDS = 60.0
 _LOOK_SECONDS = 0.01
 _STILL_LOOKS = 5
 
-Services = Sequence[Service] | Callable[[], Sequence[Service]]
+Services = Sequence[Service] | Callable[[], Iterable[Service]]
 
 
 class Sim:
@@ -48,7 +50,7 @@ class Sim:
         self._collectors: dict[str, SimulatedCollector] = {}
         self._made: dict[str, tuple[dict[str, Any], Services, Sequence[Service]]] = {}
         self._hosts: list[Host] = []
-        self._starting: dict[asyncio.Task[Any], None] = {}
+        self._starting: dict[asyncio.Task[Any], SimulatedCollector] = {}
         self._is_over = False
         self.down_at_end: list[str] = []
         """Ids of the collectors that were down when the run ended."""
@@ -73,6 +75,11 @@ class Sim:
                 "services must be a list of services, or a callable that gives one, got a service"
             )
         made = list(services() if callable(services) else services)
+        # Sets of texts are in another order in each process.
+        options = {
+            name: sorted(value) if isinstance(value, (set, frozenset)) else value
+            for name, value in options.items()
+        }
         if self._settings_dice is not None and "settings" not in options:
             options["settings"] = drawn(Settings(), self._settings_dice)
         self._made[collector_id] = (options, services, made)
@@ -106,7 +113,11 @@ class Sim:
             if self._loop.time() > until:
                 raise SimulationError(f"not settled after {_SETTLE_SECONDS:g} s: {self._unsettled()}")
             await asyncio.sleep(_LOOK_SECONDS)
-            is_still = self.trace.frames == before and not self._unsettled()
+            is_still = (
+                self.trace.frames == before
+                and self._loop.time() > self.trace.advertised_at
+                and not self._unsettled()
+            )
             before = self.trace.frames
             still = still + 1 if is_still else 0
 
@@ -133,8 +144,15 @@ class Sim:
         """End a collector as `async with` does: it takes no new calls, ends those that run, and closes.
 
         It can be started again by `restart`.
+
+        Raises:
+            ValueError: there is none of that id, or it is down already.
         """
         collector = self._collector(collector_id)
+        if collector.host.is_down:
+            raise ValueError(f"collector {collector_id!r} is down already")
+        if starting := [task for task, started in self._starting.items() if started is collector]:
+            await asyncio.wait(starting)
         self.trace.fault("stop", collector_id)
         await collector.on_host(collector.end)
         collector.host.is_down = True
@@ -152,7 +170,7 @@ class Sim:
             raise ValueError(f"collector {collector_id!r} is running: crash it first")
         options, services, made = self._made[collector_id]
         if fresh and callable(services):
-            made = services()
+            made = list(services())
             self._made[collector_id] = (options, services, made)
         self.trace.fault("restart", collector_id, "fresh" if fresh else "same")
         return self._start(collector_id, options, made)
@@ -270,7 +288,13 @@ class Sim:
         return [what for lacking in self._lacking.values() for what in lacking]
 
     def invariant(self, rule: Callable[[], object]) -> None:
-        """Have something checked after each end of a call and at the end; it raises if it does not hold."""
+        """Have something checked after each end of a call and at the end; it raises if it does not hold.
+
+        Raises:
+            TypeError: it cannot be called, or is async.
+        """
+        if not callable(rule) or inspect.iscoroutinefunction(rule):
+            raise TypeError(f"an invariant must be a plain function, got {rule!r}")
         self.watch.add_rule(rule)
 
     async def close(self) -> None:
@@ -283,6 +307,8 @@ class Sim:
             await self.sleep(_REACH_LOOK_SECONDS)
         if left:
             self.watch.has_broken(f"left after the end: {', '.join(left[:3])}")
+        for told in self._loop.take_lost():
+            self.has_failed(told)
         self.watch.at_end()
 
     def has_failed(self, told: dict[str, Any]) -> None:
@@ -313,14 +339,16 @@ class Sim:
         if collector_id in self._collectors:
             self._collectors[collector_id].retire()
         self._collectors[collector_id] = collector
-        task = self._loop.create_task(collector.on_host(collector.begin), name=f"collector {collector_id!r}")
-        self._starting[task] = None
-        task.add_done_callback(self._has_started)
+        nobody = contextvars.Context()  # of no host, also where a handler starts another collector
+        work = collector.on_host(collector.begin)
+        task = self._loop.create_task(work, name=f"collector {collector_id!r}", context=nobody)
+        self._starting[task] = collector
+        task.add_done_callback(self._has_started, context=nobody)
         return collector
 
     def _has_started(self, task: asyncio.Task[Any]) -> None:
-        self._starting.pop(task, None)
-        if not task.cancelled() and (error := task.exception()) is not None:
+        host = self._starting.pop(task).host
+        if not task.cancelled() and (error := task.exception()) is not None and not host.is_down:
             self.watch.has_broken(f"{task.get_name()} has not started: {error}")
 
     def _unsettled(self) -> str:

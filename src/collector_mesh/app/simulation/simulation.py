@@ -64,6 +64,7 @@ class Simulation:
         thresholds = gc.get_threshold()
         # The objects of a mesh live as long as it does: they need not be looked at all the time.
         gc.set_threshold(100_000, 20, 100)
+        gc.callbacks.append(loop.collects)
         loop.set_exception_handler(lambda _loop, told: sim.has_failed(told))
         try:
             with virtual_world(loop, str(self.seed)):
@@ -79,6 +80,7 @@ class Simulation:
                     sim.abandon()
                     loop.abandon()
         finally:
+            gc.callbacks.remove(loop.collects)
             gc.set_threshold(*thresholds)
             loop.close()
         if sim.watch.broken:

@@ -1,5 +1,6 @@
 """What must hold throughout a simulation."""
 
+import inspect
 from asyncio import CancelledError
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -34,7 +35,10 @@ class Entry:
     host: Host
     key: MethodKey
     began: float
+    deadline: float
+    """On the clock of the host."""
     ends_by: float
+    """The same in loop time, if the host's clock goes on as it did."""
     said: bool | None
     ran_at: list[str]
     gave: list[bytes]
@@ -88,7 +92,8 @@ class Watch:
         now = self._loop.time()
         number = len(self._calls)
         seconds = (call.deadline - host.now(now)) / host.rate
-        self._calls.append(Entry(number, host, call.key, now, now + seconds, says_idempotent(call), [], []))
+        said = says_idempotent(call)
+        self._calls.append(Entry(number, host, call.key, now, call.deadline, now + seconds, said, [], []))
         self._trace.note("call", host.host_id, *call.key, str(number))
         return number
 
@@ -118,9 +123,12 @@ class Watch:
 
     def _check_time(self, entry: Entry, now: float) -> None:
         host = entry.host
-        allowed = max(entry.ends_by, host.resumed_at) + LATE_SECONDS
-        if now > allowed and not host.is_paused:
-            self._break(f"{entry.what} has ended {now - entry.ends_by:.3f} s after its deadline")
+        if now <= max(entry.ends_by, host.resumed_at) + LATE_SECONDS or host.is_paused:
+            return
+        # Its clock may go slower than when the call began; a timer that was set before it went faster comes late.
+        late = (host.now(now) - entry.deadline) / host.rate
+        if late > LATE_SECONDS:
+            self._break(f"{entry.what} has ended {late:.3f} s after its deadline")
 
     # ---- runs ----------------------------------------------------------------------------------------
 
@@ -204,7 +212,10 @@ class Watch:
     def _check_rules(self) -> None:
         for rule in self._rules:
             try:
-                rule()
+                outcome = rule()
+                if inspect.iscoroutine(outcome):
+                    outcome.close()
+                    raise TypeError(f"an invariant must be a plain function, {rule!r} is async")
             except Exception as error:  # noqa: BLE001  # wherever the call was made, the rule is not that code's
                 self._break(f"{type(error).__name__}: {error}")
 

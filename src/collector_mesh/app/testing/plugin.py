@@ -100,6 +100,13 @@ def _count(marker: pytest.Mark) -> int:
 
 
 @pytest.fixture
+def mesh_seed(pytestconfig: pytest.Config) -> int:
+    """The seed of a test that asks for its simulation while it runs: 0, or the one that is replayed."""
+    only: int | None = pytestconfig.getoption(_OPTION)
+    return 0 if only is None else only
+
+
+@pytest.fixture
 def simulation(mesh_seed: int) -> "Simulation":
     """A simulation under the seed of this run of the test."""
     from collector_mesh.app.simulation.simulation import Simulation
@@ -123,4 +130,6 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     if report.when != "teardown" and report.failed and seed is not None and call.excinfo is not None:
         # A seed alone is in the option; what else a test was given is in its name.
         name = item.nodeid if len(parameters) > 1 else item.nodeid.partition("[")[0]
-        report.sections.append(("replay", f"pytest '{name}' {_OPTION} {seed}"))
+        # Always in quotes, also where `shlex.quote` sees no need.
+        quoted = "'" + name.replace("'", "'\"'\"'") + "'"
+        report.sections.append(("replay", f"pytest {quoted} {_OPTION} {seed}"))
