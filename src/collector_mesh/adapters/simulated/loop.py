@@ -3,12 +3,13 @@
 import asyncio
 import contextvars
 from collections import deque
-from collections.abc import Callable, Coroutine, Generator, Sequence
+from collections.abc import Callable, Coroutine, Generator
 from concurrent.futures import Executor
 from heapq import heapify, heappop, heappush
 from itertools import count
 from typing import Any, NoReturn, TypeVar
 
+from collector_mesh.adapters.simulated.handles import Future, Handle, Task, Timer
 from collector_mesh.adapters.simulated.host import HOST, Host
 
 T = TypeVar("T")
@@ -27,81 +28,6 @@ class SimulationError(Exception):
     """Something that a simulation cannot do, or that went wrong in it; the text says what was attempted."""
 
 
-class _Handle(asyncio.Handle):
-    """A callback, and the host that it belongs to."""
-
-    __slots__ = ("host",)
-
-    def __init__(
-        self,
-        callback: Callable[..., object],
-        args: Sequence[Any],
-        loop: asyncio.AbstractEventLoop,
-        context: contextvars.Context,
-    ) -> None:
-        # Not by the base class, which asks the loop whether it is being debugged: one is made for every callback.
-        self._callback = callback
-        self._args = args
-        self._loop = loop
-        self._context = context
-        self._cancelled = False
-        self._repr = self._source_traceback = None
-        self.host: Host | None = context.get(HOST)
-
-
-class _Timer(asyncio.TimerHandle):
-    """A callback at a time, and the host that it belongs to."""
-
-    __slots__ = ("host",)
-
-    def __init__(
-        self,
-        when: float,
-        callback: Callable[..., object],
-        args: Sequence[Any],
-        loop: asyncio.AbstractEventLoop,
-        context: contextvars.Context,
-    ) -> None:
-        # As above.
-        self._callback = callback
-        self._args = args
-        self._loop = loop
-        self._context = context
-        self._cancelled = False
-        self._repr = self._source_traceback = None
-        self._when = when
-        self._scheduled = True  # its cancellation is told then
-        self.host: Host | None = context.get(HOST)
-
-
-class _Future(asyncio.Future[T]):
-    """A future that stands in sets by its number: those of asyncio stand by their address, other in each process."""
-
-    _number: int
-
-    def __hash__(self) -> int:
-        return self._number
-
-
-class _Task(asyncio.Task[T]):
-    """A task, that stands in sets by its number."""
-
-    def __init__(
-        self,
-        number: int,
-        work: Coroutine[Any, Any, T] | Generator[Any, None, T],
-        *,
-        loop: asyncio.AbstractEventLoop,
-        name: str | None,
-        context: contextvars.Context | None,
-    ) -> None:
-        self._number = number  # before the base class asks for it
-        super().__init__(work, loop=loop, name=name or f"Task-{number}", context=context)
-
-    def __hash__(self) -> int:
-        return self._number
-
-
 class SimulatedLoop(asyncio.BaseEventLoop):
     """Runs callbacks and timers on virtual time, in whole nanoseconds; there is nothing else to wait for.
 
@@ -111,15 +37,15 @@ class SimulatedLoop(asyncio.BaseEventLoop):
     def __init__(self) -> None:
         super().__init__()
         self.nanoseconds = 0
-        self._ready: deque[_Handle | _Timer]
+        self._ready: deque[Handle | Timer]
         self._stopping: bool
         self._closed: bool
-        self._timers: list[tuple[float, int, _Timer]] = []
+        self._timers: list[tuple[float, int, Timer]] = []
         """A heap; the numbers keep timers of the same time in order, and handles from being compared, which is slow."""
-        self._at_rest: list[_Handle] = []
+        self._at_rest: list[Handle] = []
         self._due = 0.0
         """The time of the timer that time has jumped to: beyond 97 days seconds as floats are no whole nanoseconds."""
-        self._failed: dict[_Task[Any], float] = {}
+        self._failed: dict[Task[Any], float] = {}
         """Tasks that have raised, and when; they are kept, so that chance does not decide who is told of it."""
         self._generators: dict[int, Host | None] = {}
         """Where each async generator was begun."""
@@ -139,7 +65,7 @@ class SimulatedLoop(asyncio.BaseEventLoop):
             raise RuntimeError("Event loop is closed")
         if context is None:  # an empty one is false
             context = contextvars.copy_context()
-        handle = _Handle(callback, args, self, context)
+        handle = Handle(callback, args, self, context)
         self._ready.append(handle)
         return handle
 
@@ -155,13 +81,13 @@ class SimulatedLoop(asyncio.BaseEventLoop):
             raise RuntimeError("Event loop is closed")
         if context is None:  # an empty one is false
             context = contextvars.copy_context()
-        timer = _Timer(when, callback, args, self, context)
+        timer = Timer(when, callback, args, self, context)
         heappush(self._timers, (when, next(self._numbers), timer))
         return timer
 
     def call_at_rest(self, callback: Callable[..., object], context: contextvars.Context) -> None:
         """Call something when nothing else is left to do before time goes on."""
-        self._at_rest.append(_Handle(callback, (), self, context))
+        self._at_rest.append(Handle(callback, (), self, context))
 
     def _timer_handle_cancelled(self, handle: asyncio.TimerHandle) -> None:
         """Forget timers that were cancelled, once they are most of all."""
@@ -243,7 +169,7 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         context: contextvars.Context | None = None,
     ) -> asyncio.Task[T]:
         """See the base class; a host knows its tasks."""
-        task = _Task(next(self._numbers), coro, loop=self, name=name, context=context)
+        task = Task(next(self._numbers), coro, loop=self, name=name, context=context)
         host = (contextvars.copy_context() if context is None else context).get(HOST)
         if host is not None:
             host.tasks[task] = None
@@ -252,7 +178,7 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         return task
 
     def _has_ended(self, task: asyncio.Task[Any]) -> None:
-        assert isinstance(task, _Task)  # there are no others here
+        assert isinstance(task, Task)  # there are no others here
         if task._exception is None:  # noqa: SLF001  # to ask for it by its method is to have been told of it
             return
         self._failed[task] = self.time()
@@ -270,12 +196,12 @@ class SimulatedLoop(asyncio.BaseEventLoop):
 
     def start_on(self, host: Host, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         """Begin something on a host, for somebody who waits for it."""
-        return _Task(next(self._numbers), work, loop=self, name=None, context=host.context())
+        return Task(next(self._numbers), work, loop=self, name=None, context=host.context())
 
     def create_future(self) -> asyncio.Future[Any]:
         """See the base class."""
         # Not by an `__init__` of its own: one is made for every call.
-        future: _Future[Any] = _Future(loop=self)
+        future: Future[Any] = Future(loop=self)
         future._number = next(self._numbers)  # noqa: SLF001  # as above
         return future
 
@@ -332,7 +258,7 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         """Nobody has to be woken."""
 
 
-def _is_lost(task: "_Task[Any]") -> bool:
+def _is_lost(task: "Task[Any]") -> bool:
     """Whether a task has raised something that nobody has asked for."""
     return task._log_traceback  # noqa: SLF001  # what asyncio itself goes by
 

@@ -111,7 +111,8 @@ class Sim:
         until, still, before = self._loop.time() + _SETTLE_SECONDS, 0, -1
         while still < _STILL_LOOKS:
             if self._loop.time() > until:
-                raise SimulationError(f"not settled after {_SETTLE_SECONDS:g} s: {self._unsettled()}")
+                why = self._unsettled() or "news is under way"
+                raise SimulationError(f"not settled after {_SETTLE_SECONDS:g} s: {why}")
             await asyncio.sleep(_LOOK_SECONDS)
             is_still = (
                 self.trace.frames == before
