@@ -216,6 +216,10 @@ def test_a_way_out_of_the_simulation_is_refused(attempt: Callable[[], object], s
             "a socket was attempted",
         ),
         (lambda: asyncio.create_subprocess_exec("true"), "a subprocess was attempted"),
+        (
+            lambda: asyncio.get_running_loop().connect_read_pipe(asyncio.Protocol, None),
+            "a pipe was attempted",
+        ),
         (lambda: Collector("other", listen="127.0.0.1:0").__aenter__(), "a socket was attempted"),
         (lambda: MeshClient("127.0.0.1:1").__aenter__(), "a socket was attempted"),
     ],

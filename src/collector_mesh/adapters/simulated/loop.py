@@ -289,7 +289,13 @@ for _name, _what in {
     "create_unix_connection": "a socket",
     "create_unix_server": "a socket",
     "getaddrinfo": "a socket",
+    "sock_accept": "a socket",
     "sock_connect": "a socket",
+    "sock_recv": "a socket",
+    "sock_recv_into": "a socket",
+    "sock_sendall": "a socket",
+    "connect_read_pipe": "a pipe",
+    "connect_write_pipe": "a pipe",
     "subprocess_exec": "a subprocess",
     "subprocess_shell": "a subprocess",
 }.items():
@@ -297,6 +303,9 @@ for _name, _what in {
 for _name, _what in {
     "add_reader": "a file that is waited for",
     "add_writer": "a file that is waited for",
+    "remove_reader": "a file that is waited for",
+    "remove_writer": "a file that is waited for",
     "add_signal_handler": "a signal handler",
+    "remove_signal_handler": "a signal handler",
 }.items():
     setattr(SimulatedLoop, _name, _refusing_now(_what))
