@@ -301,13 +301,20 @@ def test_who_was_given_up_early_gets_the_time_that_is_left_if_nobody_is_there_an
     assert seen == [4.0, 4.0]
 
 
-def test_the_only_attempt_gets_all_the_time() -> None:
-    world = world_with(retry=Retry(max_attempts=1))
+def timed(world: World) -> tuple[list[float], Callable[[Call], Reply]]:
+    """An answer, and the seconds that each call has left when it comes to it."""
     seen: list[float] = []
 
     def answer(call: Call) -> Reply:
         seen.append(call.deadline - world.clock.time)
         return runs("a")(call)
+
+    return seen, answer
+
+
+def test_the_only_attempt_gets_all_the_time() -> None:
+    world = world_with(retry=Retry(max_attempts=1))
+    seen, answer = timed(world)
 
     for name in "ab":
         world.replica(name, answer=answer)
@@ -320,11 +327,7 @@ def test_the_only_attempt_gets_all_the_time() -> None:
 @pytest.mark.parametrize(("said", "wanted"), [(False, 8.0), (None, 8.0), (True, 4.0)])
 def test_an_attempt_that_must_not_be_repeated_gets_all_the_time(said: bool | None, wanted: float) -> None:
     world = World()
-    seen: list[float] = []
-
-    def answer(call: Call) -> Reply:
-        seen.append(call.deadline - world.clock.time)
-        return runs("a")(call)
+    seen, answer = timed(world)
 
     world.replica("a", idempotent=False, answer=answer)
     world.replica("b", idempotent=False, answer=answer)
@@ -336,11 +339,7 @@ def test_an_attempt_that_must_not_be_repeated_gets_all_the_time(said: bool | Non
 
 def test_an_attempt_gets_at_least_a_tenth_of_a_second_but_never_more_than_is_left() -> None:
     world = World()
-    seen: list[float] = []
-
-    def answer(call: Call) -> Reply:
-        seen.append(call.deadline - world.clock.time)
-        return runs("a")(call)
+    seen, answer = timed(world)
 
     for name in "ab":
         world.replica(name, answer=answer)

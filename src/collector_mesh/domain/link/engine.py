@@ -463,13 +463,13 @@ class LinkEngine:
 
     def next_frame(self, now: float, *, with_credit: bool = False) -> Frame | None:
         """What to write now, or None; `with_credit` writes a frame only to tell of frames taken, if need be."""
-        phase = self.phase
-        if phase is Phase.ENDED:
+        if self.phase is Phase.ENDED:
             return None
         outbox = self._outbox
         has_control = self._has_control(now)
         credit = self._inbox.taken_frames
-        if not has_control and outbox.is_empty and not (with_credit and credit > self._told_credit):
+        with_credit = with_credit and credit > self._told_credit
+        if not (has_control or with_credit) and outbox.is_empty:
             return None  # so ends each round of writing, and nearly each look after a frame has come
         control = self._control(now) if has_control else None
         frame = None
@@ -480,7 +480,7 @@ class LinkEngine:
                 # What was too late to be sent may have been all that a goodbye has waited for.
                 control = self._control(now)
         if frame is None:
-            if control is None and not (with_credit and credit > self._told_credit):
+            if control is None and not with_credit:
                 return None
             frame = Frame(credit, control)
         self._told_credit = credit
