@@ -10,7 +10,7 @@ from benchmarks.measure import PAYLOAD, ROUNDS, Figure, at_least, calls_per_seco
 from benchmarks.processes import running
 from benchmarks.sides import Calls, dispatching
 from collector_mesh import Collector, Reply
-from collector_mesh.domain.dispatcher import Dispatcher
+from collector_mesh.domain.calls.dispatcher import Dispatcher
 from collector_mesh.domain.link.entries import SentCall
 from collector_mesh.domain.model.call import Call
 from collector_mesh.domain.model.frames import Mode

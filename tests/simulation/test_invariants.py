@@ -46,7 +46,7 @@ def test_a_call_that_ends_after_its_deadline_breaks_an_invariant(monkeypatch: py
 def test_a_call_that_runs_twice_breaks_an_invariant_and_its_handler_sees_nothing_of_that(
     size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from collector_mesh.domain.executor import Executor
+    from collector_mesh.domain.serving.executor import Executor
 
     # A planted bug: whatever comes in is run twice.
     begin, seen = Executor.begin, list[object]()

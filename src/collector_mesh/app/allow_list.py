@@ -4,7 +4,7 @@ import tomllib
 from pathlib import Path
 from typing import Self
 
-from collector_mesh.domain.registry.allow_list import ENTRY_FORM, AllowedMethods
+from collector_mesh.domain.serving.allow_list import ENTRY_FORM, AllowedMethods
 
 
 class AllowListError(ValueError):

@@ -14,7 +14,7 @@ from collector_mesh.app.lifetime import Lifetime
 from collector_mesh.app.options import Options
 from collector_mesh.app.service import Service, method_from
 from collector_mesh.app.settings import Settings
-from collector_mesh.domain.dispatcher import Dispatcher
+from collector_mesh.domain.calls.dispatcher import Dispatcher
 from collector_mesh.domain.model.errors import (
     DuplicateMethodError,
     MeshError,
@@ -25,7 +25,7 @@ from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.payload import Message, Payload
 from collector_mesh.domain.model.snapshot import ConnectionInfo, Explanation, Snapshot
 from collector_mesh.domain.model.status import Reply
-from collector_mesh.domain.peering import Peering
+from collector_mesh.domain.peers.peering import Peering
 from collector_mesh.domain.ports.authorizer import Authorizer
 from collector_mesh.domain.ports.balancer import Balancer
 from collector_mesh.domain.ports.observer import Observer

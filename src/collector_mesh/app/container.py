@@ -12,23 +12,23 @@ from collector_mesh.adapters.telemetry.logs import LoggingObserver
 from collector_mesh.app.options import ClientOptions, Options
 from collector_mesh.app.overrides import namespace_limits, policies_of
 from collector_mesh.app.settings import Settings
-from collector_mesh.domain.client_link import ClientLink
-from collector_mesh.domain.dispatcher import Dispatcher
-from collector_mesh.domain.executor import Executor
-from collector_mesh.domain.explainer import Explainer
+from collector_mesh.domain.peers.client_link import ClientLink
+from collector_mesh.domain.calls.dispatcher import Dispatcher
+from collector_mesh.domain.serving.executor import Executor
+from collector_mesh.domain.routing.explainer import Explainer
 from collector_mesh.domain.gateway import CollectorGateway
-from collector_mesh.domain.greeter import Greeter
-from collector_mesh.domain.handlers import HandlerRegistry
+from collector_mesh.domain.peers.greeter import Greeter
+from collector_mesh.domain.serving.handlers import HandlerRegistry
 from collector_mesh.domain.inspection import Inspection
 from collector_mesh.domain.link.batching import Batching
 from collector_mesh.domain.link.health import Heartbeats
 from collector_mesh.domain.link.rules import LinkRules
-from collector_mesh.domain.links import Links
-from collector_mesh.domain.membership import Membership
+from collector_mesh.domain.peers.links import Links
+from collector_mesh.domain.topology.membership import Membership
 from collector_mesh.domain.model.address import HostPort
 from collector_mesh.domain.model.counts import Counts
 from collector_mesh.domain.model.events import BalancerFailed, Shedding
-from collector_mesh.domain.peering import Peering, PeeringTimes
+from collector_mesh.domain.peers.peering import Peering, PeeringTimes
 from collector_mesh.domain.policies.access import InspectionRule
 from collector_mesh.domain.policies.admission import Admission
 from collector_mesh.domain.policies.backoff import Backoff
@@ -38,10 +38,10 @@ from collector_mesh.domain.ports.balancer import Balancer
 from collector_mesh.domain.ports.clock import Clock
 from collector_mesh.domain.ports.observer import Observer
 from collector_mesh.domain.ports.transport import Transport
-from collector_mesh.domain.refusals import Refusals
+from collector_mesh.domain.routing.refusals import Refusals
 from collector_mesh.domain.reporting import Reporting
-from collector_mesh.domain.router import Router
-from collector_mesh.domain.topology import Topology
+from collector_mesh.domain.routing.router import Router
+from collector_mesh.domain.topology.topology import Topology
 
 
 def _transport(options: Options | ClientOptions, settings: Settings, clock: Clock) -> Transport:

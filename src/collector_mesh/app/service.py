@@ -6,7 +6,7 @@ import typing
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from collector_mesh.domain.handlers import Method
+from collector_mesh.domain.serving.handlers import Method
 from collector_mesh.domain.model.context import CallContext
 from collector_mesh.domain.model.errors import DuplicateMethodError
 from collector_mesh.domain.model.names import MethodKey

@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from collector_mesh.domain.dispatcher import Dispatcher
-from collector_mesh.domain.executor import Executor
-from collector_mesh.domain.greeter import Greeter
+from collector_mesh.domain.calls.dispatcher import Dispatcher
+from collector_mesh.domain.serving.executor import Executor
+from collector_mesh.domain.peers.greeter import Greeter
 from collector_mesh.domain.link.entries import TakenCall
-from collector_mesh.domain.links import Links
+from collector_mesh.domain.peers.links import Links
 from collector_mesh.domain.model.call import NO_HINTS, Call, Origin, checked_metadata
 from collector_mesh.domain.model.errors import ForbiddenError, InvalidCallError, LoopError, MeshError
 from collector_mesh.domain.model.frames import Mode

@@ -15,17 +15,17 @@ from collector_mesh.app.testing.fakes import (
     FakeTransport,
     run,
 )
-from collector_mesh.domain.connection import Connection
-from collector_mesh.domain.dispatcher import Dispatcher
-from collector_mesh.domain.executor import Executor
-from collector_mesh.domain.explainer import Explainer
+from collector_mesh.domain.topology.connection import Connection
+from collector_mesh.domain.calls.dispatcher import Dispatcher
+from collector_mesh.domain.serving.executor import Executor
+from collector_mesh.domain.routing.explainer import Explainer
 from collector_mesh.domain.gateway import CollectorGateway
-from collector_mesh.domain.greeter import Greeter
-from collector_mesh.domain.handlers import HandlerRegistry, Method
+from collector_mesh.domain.peers.greeter import Greeter
+from collector_mesh.domain.serving.handlers import HandlerRegistry, Method
 from collector_mesh.domain.inspection import Inspection
 from collector_mesh.domain.link.rules import LinkRules
-from collector_mesh.domain.links import Links
-from collector_mesh.domain.membership import Membership
+from collector_mesh.domain.peers.links import Links
+from collector_mesh.domain.topology.membership import Membership
 from collector_mesh.domain.model.call import Call, Origin
 from collector_mesh.domain.model.context import CallContext
 from collector_mesh.domain.model.counts import Counts
@@ -33,16 +33,16 @@ from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.payload import Payload
 from collector_mesh.domain.model.snapshot import NO_LABELS, MethodInfo
 from collector_mesh.domain.model.status import Reply
-from collector_mesh.domain.peering import Peering, PeeringTimes
+from collector_mesh.domain.peers.peering import Peering, PeeringTimes
 from collector_mesh.domain.policies.access import InspectionRule
 from collector_mesh.domain.policies.admission import Admission
 from collector_mesh.domain.policies.backoff import Backoff
 from collector_mesh.domain.policies.policy import Policies
 from collector_mesh.domain.policies.strangers import EVERYBODY
 from collector_mesh.domain.ports.frame_stream import NoLinkError
-from collector_mesh.domain.refusals import Refusals
-from collector_mesh.domain.router import Router
-from collector_mesh.domain.topology import Topology
+from collector_mesh.domain.routing.refusals import Refusals
+from collector_mesh.domain.routing.router import Router
+from collector_mesh.domain.topology.topology import Topology
 
 ECHO = MethodKey("users", "UserService", "Echo")
 THERE = MethodKey("orders", "OrderService", "CreateOrder")

@@ -8,7 +8,7 @@ import pytest
 from collector_mesh.app.testing.contract.base import Contract, count, outcome, users_and_orders
 from collector_mesh.app.testing.networks import Network, NodeOptions
 from collector_mesh.domain.model.errors import Executed
-from collector_mesh.domain.registry.allow_list import AllowedMethods
+from collector_mesh.domain.serving.allow_list import AllowedMethods
 
 USERS = ("users", "UserService")
 ORDERS = ("orders", "OrderService")

@@ -2,8 +2,8 @@ import pytest
 from tests.unit.domain.world import ECHO, MAX_PAYLOAD, Denying, World, echo
 
 from collector_mesh.app.testing.fakes import run
-from collector_mesh.domain.executor import Executor
-from collector_mesh.domain.handlers import HandlerRegistry, Method
+from collector_mesh.domain.serving.executor import Executor
+from collector_mesh.domain.serving.handlers import HandlerRegistry, Method
 from collector_mesh.domain.model.call import Call, Origin
 from collector_mesh.domain.model.context import CURRENT, CallContext
 from collector_mesh.domain.model.errors import (
@@ -20,7 +20,7 @@ from collector_mesh.domain.model.events import HandlerFailed
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.payload import Payload
 from collector_mesh.domain.model.status import Reply
-from collector_mesh.domain.registry.allow_list import AllowedMethods
+from collector_mesh.domain.serving.allow_list import AllowedMethods
 
 
 def outcome(reply: Reply) -> tuple[int, str, Executed, str]:

@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 import attrs
 
-from collector_mesh.domain.attempt import Attempt, Judge
-from collector_mesh.domain.candidates import Candidate
-from collector_mesh.domain.course import Course, says_idempotent
+from collector_mesh.domain.calls.attempt import Attempt, Judge
+from collector_mesh.domain.topology.candidates import Candidate
+from collector_mesh.domain.calls.course import Course, says_idempotent
 from collector_mesh.domain.model.call import Call
 from collector_mesh.domain.model.counts import Counts
 from collector_mesh.domain.model.errors import (
@@ -17,12 +17,12 @@ from collector_mesh.domain.model.errors import (
     quoted,
 )
 from collector_mesh.domain.model.status import Reply
-from collector_mesh.domain.peering import Peering
+from collector_mesh.domain.peers.peering import Peering
 from collector_mesh.domain.policies.policy import Policies
 from collector_mesh.domain.ports.clock import Clock
 from collector_mesh.domain.ports.randomness import Randomness
 from collector_mesh.domain.ports.tasks import Promise, Tasks
-from collector_mesh.domain.router import Router
+from collector_mesh.domain.routing.router import Router
 
 
 class Attempts:

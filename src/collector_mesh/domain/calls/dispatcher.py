@@ -5,11 +5,11 @@ from typing import Any
 
 import attrs
 
-from collector_mesh.domain.attempts import Attempts
-from collector_mesh.domain.candidates import Candidate
-from collector_mesh.domain.course import Course
-from collector_mesh.domain.executor import Executor
-from collector_mesh.domain.handlers import HandlerRegistry
+from collector_mesh.domain.calls.attempts import Attempts
+from collector_mesh.domain.topology.candidates import Candidate
+from collector_mesh.domain.calls.course import Course
+from collector_mesh.domain.serving.executor import Executor
+from collector_mesh.domain.serving.handlers import HandlerRegistry
 from collector_mesh.domain.link.entries import Cancellable
 from collector_mesh.domain.model.call import Call, Origin
 from collector_mesh.domain.model.counts import Counts
@@ -24,17 +24,17 @@ from collector_mesh.domain.model.errors import (
 )
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.status import OK, Reply
-from collector_mesh.domain.peering import Peering
+from collector_mesh.domain.peers.peering import Peering
 from collector_mesh.domain.policies.admission import Admission, Share
 from collector_mesh.domain.policies.policy import Policies
 from collector_mesh.domain.policies.retry import is_discovery
 from collector_mesh.domain.ports.clock import Clock
 from collector_mesh.domain.ports.randomness import Randomness
 from collector_mesh.domain.ports.tasks import Promise, Tasks
-from collector_mesh.domain.refusals import Refusals
-from collector_mesh.domain.relay import Relay
-from collector_mesh.domain.router import Router
-from collector_mesh.domain.topology import Topology
+from collector_mesh.domain.routing.refusals import Refusals
+from collector_mesh.domain.calls.relay import Relay
+from collector_mesh.domain.routing.router import Router
+from collector_mesh.domain.topology.topology import Topology
 
 
 class Dispatcher:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from collector_mesh.domain.connection import Connection
+from collector_mesh.domain.topology.connection import Connection
 from collector_mesh.domain.policies.load import Load
 from collector_mesh.domain.policies.policy import Policies, Policy
 from collector_mesh.domain.policies.standing import Standing

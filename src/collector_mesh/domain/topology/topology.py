@@ -4,8 +4,8 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
-from collector_mesh.domain.candidates import Candidate, Pool, Standings, median
-from collector_mesh.domain.connection import Connection
+from collector_mesh.domain.topology.candidates import Candidate, Pool, Standings, median
+from collector_mesh.domain.topology.connection import Connection
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.reach import Onward
 from collector_mesh.domain.model.snapshot import MethodInfo, State

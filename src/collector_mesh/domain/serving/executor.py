@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from collector_mesh.domain.handlers import HandlerRegistry, Method
+from collector_mesh.domain.serving.handlers import HandlerRegistry, Method
 from collector_mesh.domain.model.call import Call, Origin
 from collector_mesh.domain.model.context import CURRENT, CallContext
 from collector_mesh.domain.model.errors import (
@@ -33,7 +33,7 @@ from collector_mesh.domain.ports.observer import Observer
 from collector_mesh.domain.ports.randomness import Randomness
 from collector_mesh.domain.ports.tasks import Started, Tasks
 from collector_mesh.domain.ports.validator import Validator
-from collector_mesh.domain.topology import Topology
+from collector_mesh.domain.topology.topology import Topology
 
 
 class _Begun:

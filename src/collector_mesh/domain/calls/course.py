@@ -1,6 +1,6 @@
 """What has become of a call so far."""
 
-from collector_mesh.domain.candidates import Candidate
+from collector_mesh.domain.topology.candidates import Candidate
 from collector_mesh.domain.model.call import Call
 from collector_mesh.domain.model.errors import Executed
 from collector_mesh.domain.model.status import Reply

@@ -1,8 +1,8 @@
 """What becomes of an introduction: the rules of Connect (WIRE §3)."""
 
-from collector_mesh.domain.connection import Connection
-from collector_mesh.domain.handlers import HandlerRegistry
-from collector_mesh.domain.membership import Membership
+from collector_mesh.domain.topology.connection import Connection
+from collector_mesh.domain.serving.handlers import HandlerRegistry
+from collector_mesh.domain.topology.membership import Membership
 from collector_mesh.domain.model.errors import (
     MAX_QUOTED,
     ConflictError,
@@ -16,14 +16,14 @@ from collector_mesh.domain.model.events import PeerRefused
 from collector_mesh.domain.model.introduction import Offer, Welcome
 from collector_mesh.domain.model.names import check_name
 from collector_mesh.domain.model.status import Status, status_of
-from collector_mesh.domain.peering import Peering
+from collector_mesh.domain.peers.peering import Peering
 from collector_mesh.domain.policies.strangers import StrangerRule
 from collector_mesh.domain.ports.clock import Clock
 from collector_mesh.domain.ports.link import Link
 from collector_mesh.domain.ports.observer import Observer
 from collector_mesh.domain.ports.randomness import Randomness
 from collector_mesh.domain.ports.transport import Transport
-from collector_mesh.domain.topology import Topology
+from collector_mesh.domain.topology.topology import Topology
 
 MAX_STRANGERS = 1024
 """Most peers that have connected by themselves (WIRE §3)."""

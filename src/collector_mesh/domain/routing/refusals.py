@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from collector_mesh.domain.connection import Connection
-from collector_mesh.domain.explainer import Explainer
+from collector_mesh.domain.topology.connection import Connection
+from collector_mesh.domain.routing.explainer import Explainer
 from collector_mesh.domain.model.call import Call, Origin
 from collector_mesh.domain.model.errors import (
     MAX_DETAIL_BYTES,

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from collector_mesh.domain.candidates import Candidate
+from collector_mesh.domain.topology.candidates import Candidate
 from collector_mesh.domain.link.engine import LinkEngine
 from collector_mesh.domain.link.entries import SentCall
 from collector_mesh.domain.model.call import Call

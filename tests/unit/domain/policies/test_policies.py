@@ -6,7 +6,7 @@ from collector_mesh.domain.model.status import Reply, Status
 from collector_mesh.domain.policies.backoff import Backoff
 from collector_mesh.domain.policies.retry import Retry, is_discovery
 from collector_mesh.domain.policies.strangers import EVERYBODY, StrangerRule
-from collector_mesh.domain.registry.allow_list import AllowedMethods
+from collector_mesh.domain.serving.allow_list import AllowedMethods
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,10 @@ from collections.abc import Iterable
 import attrs
 from attrs.validators import gt
 
-from collector_mesh.domain.connection import Connection
-from collector_mesh.domain.handlers import HandlerRegistry
-from collector_mesh.domain.links import Links
-from collector_mesh.domain.membership import Membership
+from collector_mesh.domain.topology.connection import Connection
+from collector_mesh.domain.serving.handlers import HandlerRegistry
+from collector_mesh.domain.peers.links import Links
+from collector_mesh.domain.topology.membership import Membership
 from collector_mesh.domain.model.errors import (
     InvalidCallError,
     MeshError,
@@ -28,7 +28,7 @@ from collector_mesh.domain.ports.link import Link, UnaryLink
 from collector_mesh.domain.ports.randomness import Randomness
 from collector_mesh.domain.ports.tasks import Task, Tasks
 from collector_mesh.domain.ports.transport import Transport
-from collector_mesh.domain.topology import Topology
+from collector_mesh.domain.topology.topology import Topology
 
 
 @attrs.frozen
