@@ -6,12 +6,12 @@ from benchmarks.conditions import Conditions
 from benchmarks.measure import ROUNDS, Figure, ratio
 from collector_mesh.adapters.runtime.randomness import SystemRandomness
 from collector_mesh.app.testing.fakes import FakeLink
-from collector_mesh.domain.topology.connection import Connection
-from collector_mesh.domain.serving.handlers import HandlerRegistry
 from collector_mesh.domain.model.call import Call
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.snapshot import MethodInfo
 from collector_mesh.domain.routing.router import Router
+from collector_mesh.domain.serving.handlers import HandlerRegistry
+from collector_mesh.domain.topology.connection import Connection
 from collector_mesh.domain.topology.topology import Topology
 
 KEY = MethodKey("orders", "OrderService", "CreateOrder")

@@ -6,16 +6,16 @@ import attrs
 import pytest
 
 from collector_mesh.domain.calls.course import Course
-from collector_mesh.domain.serving.executor import Executor
+from collector_mesh.domain.calls.relay import Relay
 from collector_mesh.domain.link.page import Page
 from collector_mesh.domain.model.errors import Executed
 from collector_mesh.domain.model.payload import Payload
-from collector_mesh.domain.policies.admission import Share
 from collector_mesh.domain.policies.breaker import Breaker
+from collector_mesh.domain.policies.concurrency import Share
 from collector_mesh.domain.policies.retry import Retry
 from collector_mesh.domain.policies.standing import Outcome, Standing
-from collector_mesh.domain.calls.relay import Relay
 from collector_mesh.domain.routing.router import Router
+from collector_mesh.domain.serving.executor import Executor
 
 
 def retry_after_sending(patch: pytest.MonkeyPatch) -> None:

@@ -5,14 +5,14 @@ from typing import Any
 import pytest
 
 from collector_mesh.app.lifetime import Lifetime
-from collector_mesh.domain.peers.adoption import Adoption
-from collector_mesh.domain.serving.executor import Executor
 from collector_mesh.domain.link.engine import LinkEngine
 from collector_mesh.domain.link.health import Health, Vital
 from collector_mesh.domain.link.inbox import Inbox
 from collector_mesh.domain.link.pairs import Pairs
+from collector_mesh.domain.peers.adoption import Adoption
 from collector_mesh.domain.peers.links import Links
 from collector_mesh.domain.peers.peering import Peering
+from collector_mesh.domain.serving.executor import Executor
 
 
 def earliest_incarnation_wins(patch: pytest.MonkeyPatch) -> None:

@@ -12,35 +12,35 @@ from collector_mesh.adapters.telemetry.logs import LoggingObserver
 from collector_mesh.app.options import ClientOptions, Options
 from collector_mesh.app.overrides import namespace_limits, policies_of
 from collector_mesh.app.settings import Settings
-from collector_mesh.domain.peers.client_link import ClientLink
 from collector_mesh.domain.calls.dispatcher import Dispatcher
-from collector_mesh.domain.serving.executor import Executor
-from collector_mesh.domain.routing.explainer import Explainer
 from collector_mesh.domain.gateway import CollectorGateway
-from collector_mesh.domain.peers.greeter import Greeter
-from collector_mesh.domain.serving.handlers import HandlerRegistry
 from collector_mesh.domain.inspection import Inspection
 from collector_mesh.domain.link.batching import Batching
 from collector_mesh.domain.link.health import Heartbeats
 from collector_mesh.domain.link.rules import LinkRules
-from collector_mesh.domain.peers.links import Links
-from collector_mesh.domain.topology.membership import Membership
 from collector_mesh.domain.model.address import HostPort
 from collector_mesh.domain.model.counts import Counts
 from collector_mesh.domain.model.events import BalancerFailed, Shedding
+from collector_mesh.domain.peers.client_link import ClientLink
+from collector_mesh.domain.peers.greeter import Greeter
+from collector_mesh.domain.peers.links import Links
 from collector_mesh.domain.peers.peering import Peering, PeeringTimes
 from collector_mesh.domain.policies.access import InspectionRule
-from collector_mesh.domain.policies.admission import Admission
 from collector_mesh.domain.policies.backoff import Backoff
 from collector_mesh.domain.policies.balancing import BALANCERS, Guarded
+from collector_mesh.domain.policies.concurrency import ConcurrencyLimit
 from collector_mesh.domain.policies.strangers import EVERYBODY, StrangerRule
 from collector_mesh.domain.ports.balancer import Balancer
 from collector_mesh.domain.ports.clock import Clock
 from collector_mesh.domain.ports.observer import Observer
 from collector_mesh.domain.ports.transport import Transport
-from collector_mesh.domain.routing.refusals import Refusals
 from collector_mesh.domain.reporting import Reporting
+from collector_mesh.domain.routing.explainer import Explainer
+from collector_mesh.domain.routing.refusals import Refusals
 from collector_mesh.domain.routing.router import Router
+from collector_mesh.domain.serving.executor import Executor
+from collector_mesh.domain.serving.handlers import HandlerRegistry
+from collector_mesh.domain.topology.membership import Membership
 from collector_mesh.domain.topology.topology import Topology
 
 
@@ -99,16 +99,16 @@ def _balancers(options: Options, observer: Observer) -> Mapping[str, Balancer]:
     return {**BALANCERS, **own}
 
 
-def _admission(
+def _concurrency_limit(
     options: Options, settings: Settings, key: str, clock: Clock, counts: Counts, observer: Observer
-) -> Admission:
+) -> ConcurrencyLimit:
     most: int = getattr(settings, key)
 
     def is_full(namespace: str) -> None:
         observer.tell(Shedding(options.collector_id, key, most, namespace))
 
     limits = namespace_limits(settings, key)
-    return Admission(most, limits, now=clock.now, on_shed=counts.count_shed, on_full=is_full)
+    return ConcurrencyLimit(most, limits, now=clock.now, on_shed=counts.count_shed, on_full=is_full)
 
 
 def _refusals(
@@ -180,8 +180,12 @@ class CollectorContainer(containers.DeclarativeContainer):
         rules=link_rules,
         policies=policies,
     )
-    running = providers.Singleton(_admission, options, settings, "max_running", clock, counts, observer)
-    outgoing = providers.Singleton(_admission, options, settings, "max_outgoing", clock, counts, observer)
+    running = providers.Singleton(
+        _concurrency_limit, options, settings, "max_running", clock, counts, observer
+    )
+    outgoing = providers.Singleton(
+        _concurrency_limit, options, settings, "max_outgoing", clock, counts, observer
+    )
     router = providers.Singleton(
         Router,
         options.provided.collector_id,
@@ -201,7 +205,7 @@ class CollectorContainer(containers.DeclarativeContainer):
         clock=clock,
         dice=dice,
         observer=observer,
-        admission=running,
+        slots=running,
         max_payload_bytes=settings.provided.max_payload_bytes,
         authorizer=options.provided.authorizer,
         validator=options.provided.validator,
@@ -232,7 +236,7 @@ class CollectorContainer(containers.DeclarativeContainer):
         tasks=tasks,
         clock=clock,
         dice=dice,
-        admission=outgoing,
+        slots=outgoing,
         policies=policies,
         counts=counts,
         refusals=refusals,

@@ -6,11 +6,11 @@ import typing
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from collector_mesh.domain.serving.handlers import Method
 from collector_mesh.domain.model.context import CallContext
 from collector_mesh.domain.model.errors import DuplicateMethodError
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.payload import Payload, is_message, reader_of
+from collector_mesh.domain.serving.handlers import Method
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -4,10 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from collector_mesh.domain.calls.dispatcher import Dispatcher
-from collector_mesh.domain.serving.executor import Executor
-from collector_mesh.domain.peers.greeter import Greeter
 from collector_mesh.domain.link.entries import TakenCall
-from collector_mesh.domain.peers.links import Links
 from collector_mesh.domain.model.call import NO_HINTS, Call, Origin, checked_metadata
 from collector_mesh.domain.model.errors import ForbiddenError, InvalidCallError, LoopError, MeshError
 from collector_mesh.domain.model.frames import Mode
@@ -15,12 +12,15 @@ from collector_mesh.domain.model.introduction import Offer, Welcome
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.payload import Payload
 from collector_mesh.domain.model.status import Reply
+from collector_mesh.domain.peers.greeter import Greeter
+from collector_mesh.domain.peers.links import Links
 from collector_mesh.domain.policies.policy import Policies
 from collector_mesh.domain.policies.relaying import MAX_HOPS
 from collector_mesh.domain.ports.clock import Clock
 from collector_mesh.domain.ports.frame_stream import FrameStream
 from collector_mesh.domain.ports.gateway import Gateway
 from collector_mesh.domain.ports.inspector import Inspector
+from collector_mesh.domain.serving.executor import Executor
 
 
 class CollectorGateway:

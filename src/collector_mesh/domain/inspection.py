@@ -3,19 +3,19 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from collector_mesh.domain.topology.connection import Connection
-from collector_mesh.domain.routing.explainer import Explainer
-from collector_mesh.domain.serving.handlers import HandlerRegistry
 from collector_mesh.domain.link.rules import LinkRules
-from collector_mesh.domain.peers.links import Links
 from collector_mesh.domain.model.counts import Counts
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.snapshot import ConnectionInfo, Explanation, Snapshot
+from collector_mesh.domain.peers.links import Links
 from collector_mesh.domain.peers.peering import Peering
 from collector_mesh.domain.policies.access import InspectionRule
-from collector_mesh.domain.policies.admission import Admission
+from collector_mesh.domain.policies.concurrency import ConcurrencyLimit
 from collector_mesh.domain.ports.clock import Clock
 from collector_mesh.domain.ports.inspector import Inspector
+from collector_mesh.domain.routing.explainer import Explainer
+from collector_mesh.domain.serving.handlers import HandlerRegistry
+from collector_mesh.domain.topology.connection import Connection
 from collector_mesh.domain.topology.topology import Topology
 
 
@@ -48,8 +48,8 @@ class Inspection:
         links: Callable[[], Links],
         *,
         clock: Clock,
-        running: Admission,
-        outgoing: Admission,
+        running: ConcurrencyLimit,
+        outgoing: ConcurrencyLimit,
         rule: InspectionRule,
         counts: Counts,
         rules: LinkRules,

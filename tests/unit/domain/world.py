@@ -15,17 +15,10 @@ from collector_mesh.app.testing.fakes import (
     FakeTransport,
     run,
 )
-from collector_mesh.domain.topology.connection import Connection
 from collector_mesh.domain.calls.dispatcher import Dispatcher
-from collector_mesh.domain.serving.executor import Executor
-from collector_mesh.domain.routing.explainer import Explainer
 from collector_mesh.domain.gateway import CollectorGateway
-from collector_mesh.domain.peers.greeter import Greeter
-from collector_mesh.domain.serving.handlers import HandlerRegistry, Method
 from collector_mesh.domain.inspection import Inspection
 from collector_mesh.domain.link.rules import LinkRules
-from collector_mesh.domain.peers.links import Links
-from collector_mesh.domain.topology.membership import Membership
 from collector_mesh.domain.model.call import Call, Origin
 from collector_mesh.domain.model.context import CallContext
 from collector_mesh.domain.model.counts import Counts
@@ -33,15 +26,22 @@ from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.payload import Payload
 from collector_mesh.domain.model.snapshot import NO_LABELS, MethodInfo
 from collector_mesh.domain.model.status import Reply
+from collector_mesh.domain.peers.greeter import Greeter
+from collector_mesh.domain.peers.links import Links
 from collector_mesh.domain.peers.peering import Peering, PeeringTimes
 from collector_mesh.domain.policies.access import InspectionRule
-from collector_mesh.domain.policies.admission import Admission
 from collector_mesh.domain.policies.backoff import Backoff
+from collector_mesh.domain.policies.concurrency import ConcurrencyLimit
 from collector_mesh.domain.policies.policy import Policies
 from collector_mesh.domain.policies.strangers import EVERYBODY
 from collector_mesh.domain.ports.frame_stream import NoLinkError
+from collector_mesh.domain.routing.explainer import Explainer
 from collector_mesh.domain.routing.refusals import Refusals
 from collector_mesh.domain.routing.router import Router
+from collector_mesh.domain.serving.executor import Executor
+from collector_mesh.domain.serving.handlers import HandlerRegistry, Method
+from collector_mesh.domain.topology.connection import Connection
+from collector_mesh.domain.topology.membership import Membership
 from collector_mesh.domain.topology.topology import Topology
 
 ECHO = MethodKey("users", "UserService", "Echo")
@@ -71,8 +71,8 @@ class World:
         self.transport = FakeTransport()
         self.handlers = HandlerRegistry(["users", "orders"])
         self.topology = Topology(self.policies)
-        self.running = self.admission(2)
-        self.outgoing = self.admission(2)
+        self.running = self.limit(2)
+        self.outgoing = self.limit(2)
         self.executor = Executor(
             "self",
             self.handlers,
@@ -81,7 +81,7 @@ class World:
             clock=self.clock,
             dice=self.dice,
             observer=self.observer,
-            admission=self.running,
+            slots=self.running,
             max_payload_bytes=MAX_PAYLOAD,
         )
         self.membership = Membership(
@@ -131,7 +131,7 @@ class World:
             tasks=self.tasks,
             clock=self.clock,
             dice=self.dice,
-            admission=self.outgoing,
+            slots=self.outgoing,
             policies=self.policies,
             counts=self.counts,
             refusals=self.refusals,
@@ -175,9 +175,9 @@ class World:
         )
         self.method(ECHO, echo)
 
-    def admission(self, limit: int) -> Admission:
+    def limit(self, limit: int) -> ConcurrencyLimit:
         """A limit that all namespaces share."""
-        return Admission(limit, lambda _: None, now=self.clock.now, on_shed=self.counts.count_shed)
+        return ConcurrencyLimit(limit, lambda _: None, now=self.clock.now, on_shed=self.counts.count_shed)
 
     def method(self, key: MethodKey, function: Any, **options: Any) -> None:
         """Register a handler."""

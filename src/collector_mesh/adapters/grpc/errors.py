@@ -10,7 +10,7 @@ from collector_mesh.domain.model.errors import (
     OverloadedError,
     UnavailableError,
 )
-from collector_mesh.domain.policies.admission import RETRY_AFTER
+from collector_mesh.domain.policies.concurrency import RETRY_AFTER
 
 _NEVER_SENT = (
     "failed to connect to all addresses",

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable
 
 from collector_mesh.domain.model.errors import OverloadedError
-from collector_mesh.domain.policies.admission import RETRY_AFTER
+from collector_mesh.domain.policies.concurrency import RETRY_AFTER
 
 
 class DaemonThreads:

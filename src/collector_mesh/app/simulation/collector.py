@@ -20,7 +20,6 @@ from collector_mesh.app.options import Options
 from collector_mesh.app.settings import Settings
 from collector_mesh.app.simulation.identity import WatchedDispatcher, WatchedHandlers, WatchedRouter
 from collector_mesh.app.simulation.watch import Watch
-from collector_mesh.domain.topology.connection import Connection
 from collector_mesh.domain.model.errors import UnavailableError
 from collector_mesh.domain.model.events import Event
 from collector_mesh.domain.model.payload import Message, Payload
@@ -28,6 +27,7 @@ from collector_mesh.domain.model.snapshot import ConnectionInfo, State
 from collector_mesh.domain.model.status import Reply
 from collector_mesh.domain.policies.policy import Policies
 from collector_mesh.domain.ports.observer import Observer
+from collector_mesh.domain.topology.connection import Connection
 from collector_mesh.domain.topology.topology import Topology
 
 T = TypeVar("T")

@@ -7,9 +7,7 @@ from typing import Any, Protocol
 import attrs
 
 from collector_mesh.adapters.simulated.host import Host
-from collector_mesh.domain.topology.candidates import Candidate
 from collector_mesh.domain.calls.dispatcher import Dispatcher
-from collector_mesh.domain.serving.handlers import HandlerRegistry, Method
 from collector_mesh.domain.link.batching import Batching
 from collector_mesh.domain.link.entries import Cancellable
 from collector_mesh.domain.model.call import Call
@@ -19,6 +17,8 @@ from collector_mesh.domain.model.payload import Payload, payload_of
 from collector_mesh.domain.model.status import Reply
 from collector_mesh.domain.ports.randomness import Randomness
 from collector_mesh.domain.routing.router import Router
+from collector_mesh.domain.serving.handlers import HandlerRegistry, Method
+from collector_mesh.domain.topology.candidates import Candidate
 
 _NUMBER = "simulated-call"
 _LARGE_BYTES = Batching().large_bytes

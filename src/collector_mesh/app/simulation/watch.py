@@ -11,10 +11,10 @@ from collector_mesh.adapters.simulated.host import Host
 from collector_mesh.adapters.simulated.trace import Line, Trace
 from collector_mesh.app.simulation.identity import CallWatch
 from collector_mesh.domain.calls.course import says_idempotent
-from collector_mesh.domain.serving.handlers import Method
 from collector_mesh.domain.model.call import Call
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.status import Reply
+from collector_mesh.domain.serving.handlers import Method
 
 if TYPE_CHECKING:
     from collector_mesh.adapters.simulated.loop import SimulatedLoop

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 
-from collector_mesh.domain.topology.candidates import Candidate
 from collector_mesh.domain.link.engine import LinkEngine
 from collector_mesh.domain.link.entries import SentCall
 from collector_mesh.domain.model.call import Call
@@ -12,6 +11,7 @@ from collector_mesh.domain.model.status import OK, Reply
 from collector_mesh.domain.policies.standing import Outcome
 from collector_mesh.domain.ports.clock import Clock
 from collector_mesh.domain.ports.randomness import Randomness
+from collector_mesh.domain.topology.candidates import Candidate
 
 _FAILURES = frozenset({502, 503, 504})
 

@@ -5,7 +5,6 @@ from collections.abc import Callable
 import attrs
 
 from collector_mesh.domain.calls.attempt import Attempt, Judge
-from collector_mesh.domain.topology.candidates import Candidate
 from collector_mesh.domain.calls.course import Course, says_idempotent
 from collector_mesh.domain.model.call import Call
 from collector_mesh.domain.model.counts import Counts
@@ -23,6 +22,7 @@ from collector_mesh.domain.ports.clock import Clock
 from collector_mesh.domain.ports.randomness import Randomness
 from collector_mesh.domain.ports.tasks import Promise, Tasks
 from collector_mesh.domain.routing.router import Router
+from collector_mesh.domain.topology.candidates import Candidate
 
 
 class Attempts:

@@ -1,10 +1,10 @@
 """What has become of a call so far."""
 
-from collector_mesh.domain.topology.candidates import Candidate
 from collector_mesh.domain.model.call import Call
 from collector_mesh.domain.model.errors import Executed
 from collector_mesh.domain.model.status import Reply
 from collector_mesh.domain.policies.standing import Standing
+from collector_mesh.domain.topology.candidates import Candidate
 
 
 class Course:

@@ -6,10 +6,8 @@ from typing import Any
 import attrs
 
 from collector_mesh.domain.calls.attempts import Attempts
-from collector_mesh.domain.topology.candidates import Candidate
 from collector_mesh.domain.calls.course import Course
-from collector_mesh.domain.serving.executor import Executor
-from collector_mesh.domain.serving.handlers import HandlerRegistry
+from collector_mesh.domain.calls.relay import Relay
 from collector_mesh.domain.link.entries import Cancellable
 from collector_mesh.domain.model.call import Call, Origin
 from collector_mesh.domain.model.counts import Counts
@@ -25,15 +23,17 @@ from collector_mesh.domain.model.errors import (
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.status import OK, Reply
 from collector_mesh.domain.peers.peering import Peering
-from collector_mesh.domain.policies.admission import Admission, Share
+from collector_mesh.domain.policies.concurrency import ConcurrencyLimit, Share
 from collector_mesh.domain.policies.policy import Policies
 from collector_mesh.domain.policies.retry import is_discovery
 from collector_mesh.domain.ports.clock import Clock
 from collector_mesh.domain.ports.randomness import Randomness
 from collector_mesh.domain.ports.tasks import Promise, Tasks
 from collector_mesh.domain.routing.refusals import Refusals
-from collector_mesh.domain.calls.relay import Relay
 from collector_mesh.domain.routing.router import Router
+from collector_mesh.domain.serving.executor import Executor
+from collector_mesh.domain.serving.handlers import HandlerRegistry
+from collector_mesh.domain.topology.candidates import Candidate
 from collector_mesh.domain.topology.topology import Topology
 
 
@@ -52,7 +52,7 @@ class Dispatcher:
         tasks: Tasks,
         clock: Clock,
         dice: Randomness,
-        admission: Admission,
+        slots: ConcurrencyLimit,
         policies: Policies,
         counts: Counts,
         refusals: Refusals,
@@ -69,7 +69,7 @@ class Dispatcher:
         self._clock = clock
         self._now = clock.now
         self._dice = dice
-        self._admission = admission
+        self._slots = slots
         self._policies = policies
         self._counts = counts
         self._refusals = refusals
@@ -89,7 +89,7 @@ class Dispatcher:
         """Have a call run: on its target, else here, else on a peer that shares the namespace."""
         try:
             runs_here = self._check(call)
-            share = self._admission.take(call.key.namespace)
+            share = self._slots.take(call.key.namespace)
         except MeshError as error:
             self._counts.count(error.code)
             return Reply.refused(error)
@@ -146,7 +146,7 @@ class Dispatcher:
         """
         try:
             runs_here = self._check(call)
-            share = self._admission.take(call.key.namespace)
+            share = self._slots.take(call.key.namespace)
         except MeshError as error:
             self._counts.count(error.code)
             answer(Reply.refused(error))

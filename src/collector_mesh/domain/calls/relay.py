@@ -3,10 +3,10 @@
 from collections.abc import Callable
 
 from collector_mesh.domain.calls.attempt import Attempt
-from collector_mesh.domain.serving.executor import Executor
 from collector_mesh.domain.link.entries import Cancellable
 from collector_mesh.domain.model.call import Call
 from collector_mesh.domain.model.status import OK, Reply
+from collector_mesh.domain.serving.executor import Executor
 
 
 class Relay:

@@ -2,15 +2,15 @@
 
 from collections.abc import Callable
 
-from collector_mesh.domain.topology.connection import Connection
-from collector_mesh.domain.serving.handlers import HandlerRegistry
 from collector_mesh.domain.link.engine import LinkEngine
 from collector_mesh.domain.link.health import Vital
 from collector_mesh.domain.link.pairs import Pairs
 from collector_mesh.domain.link.peer_link import PeerLink
-from collector_mesh.domain.topology.membership import Membership
 from collector_mesh.domain.ports.clock import Clock
 from collector_mesh.domain.ports.tasks import Tasks
+from collector_mesh.domain.serving.handlers import HandlerRegistry
+from collector_mesh.domain.topology.connection import Connection
+from collector_mesh.domain.topology.membership import Membership
 from collector_mesh.domain.topology.topology import Topology
 
 

@@ -1,8 +1,5 @@
 """What becomes of an introduction: the rules of Connect (WIRE §3)."""
 
-from collector_mesh.domain.topology.connection import Connection
-from collector_mesh.domain.serving.handlers import HandlerRegistry
-from collector_mesh.domain.topology.membership import Membership
 from collector_mesh.domain.model.errors import (
     MAX_QUOTED,
     ConflictError,
@@ -23,6 +20,9 @@ from collector_mesh.domain.ports.link import Link
 from collector_mesh.domain.ports.observer import Observer
 from collector_mesh.domain.ports.randomness import Randomness
 from collector_mesh.domain.ports.transport import Transport
+from collector_mesh.domain.serving.handlers import HandlerRegistry
+from collector_mesh.domain.topology.connection import Connection
+from collector_mesh.domain.topology.membership import Membership
 from collector_mesh.domain.topology.topology import Topology
 
 MAX_STRANGERS = 1024

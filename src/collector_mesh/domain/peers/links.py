@@ -6,15 +6,11 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from collector_mesh.domain.peers.adoption import Adoption
-from collector_mesh.domain.topology.connection import Connection
-from collector_mesh.domain.serving.handlers import HandlerRegistry
 from collector_mesh.domain.link.engine import LinkEngine, Phase
 from collector_mesh.domain.link.entries import TakenCall
 from collector_mesh.domain.link.host import LinkHost
 from collector_mesh.domain.link.pairs import Pairs
 from collector_mesh.domain.link.rules import LinkRules
-from collector_mesh.domain.topology.membership import Membership
 from collector_mesh.domain.model.errors import (
     MeshError,
     OverloadedError,
@@ -28,12 +24,16 @@ from collector_mesh.domain.model.reach import Reach
 from collector_mesh.domain.model.snapshot import LinkEnd
 from collector_mesh.domain.model.status import status_of
 from collector_mesh.domain.peers.admission import PeerAdmission
+from collector_mesh.domain.peers.adoption import Adoption
 from collector_mesh.domain.policies.policy import Policies
 from collector_mesh.domain.ports.clock import Alarm, Clock
 from collector_mesh.domain.ports.frame_stream import FrameStream, NoLinkError, Pump
 from collector_mesh.domain.ports.randomness import Randomness
 from collector_mesh.domain.ports.tasks import Tasks
 from collector_mesh.domain.ports.transport import Transport
+from collector_mesh.domain.serving.handlers import HandlerRegistry
+from collector_mesh.domain.topology.connection import Connection
+from collector_mesh.domain.topology.membership import Membership
 from collector_mesh.domain.topology.reachability import Reachability
 from collector_mesh.domain.topology.topology import Topology
 

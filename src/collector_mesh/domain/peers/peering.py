@@ -5,10 +5,6 @@ from collections.abc import Iterable
 import attrs
 from attrs.validators import gt
 
-from collector_mesh.domain.topology.connection import Connection
-from collector_mesh.domain.serving.handlers import HandlerRegistry
-from collector_mesh.domain.peers.links import Links
-from collector_mesh.domain.topology.membership import Membership
 from collector_mesh.domain.model.errors import (
     InvalidCallError,
     MeshError,
@@ -21,6 +17,7 @@ from collector_mesh.domain.model.events import DialFailed, PeerForgotten
 from collector_mesh.domain.model.introduction import Offer, Welcome
 from collector_mesh.domain.model.names import NAME
 from collector_mesh.domain.model.status import OK
+from collector_mesh.domain.peers.links import Links
 from collector_mesh.domain.policies.backoff import Backoff
 from collector_mesh.domain.ports.clock import Alarm, Clock
 from collector_mesh.domain.ports.frame_stream import NoLinkError
@@ -28,6 +25,9 @@ from collector_mesh.domain.ports.link import Link, UnaryLink
 from collector_mesh.domain.ports.randomness import Randomness
 from collector_mesh.domain.ports.tasks import Task, Tasks
 from collector_mesh.domain.ports.transport import Transport
+from collector_mesh.domain.serving.handlers import HandlerRegistry
+from collector_mesh.domain.topology.connection import Connection
+from collector_mesh.domain.topology.membership import Membership
 from collector_mesh.domain.topology.topology import Topology
 
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
-from collector_mesh.domain.topology.candidates import Candidate, Pool
-from collector_mesh.domain.serving.handlers import HandlerRegistry
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.snapshot import CandidateInfo, Explanation
 from collector_mesh.domain.routing.router import TIERS, Router, up_and_out
+from collector_mesh.domain.serving.handlers import HandlerRegistry
+from collector_mesh.domain.topology.candidates import Candidate, Pool
 from collector_mesh.domain.topology.topology import Topology
 
 

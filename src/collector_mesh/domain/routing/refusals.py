@@ -2,8 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from collector_mesh.domain.topology.connection import Connection
-from collector_mesh.domain.routing.explainer import Explainer
 from collector_mesh.domain.model.call import Call, Origin
 from collector_mesh.domain.model.errors import (
     MAX_DETAIL_BYTES,
@@ -15,6 +13,8 @@ from collector_mesh.domain.model.errors import (
     quoted,
 )
 from collector_mesh.domain.model.names import MethodKey
+from collector_mesh.domain.routing.explainer import Explainer
+from collector_mesh.domain.topology.connection import Connection
 
 ROUTES = "routes"
 """The detail of a 404 or a 503 that tells of the candidates."""

@@ -3,9 +3,6 @@
 from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from collector_mesh.domain.topology.candidates import Candidate, Pool
-from collector_mesh.domain.topology.connection import Connection
-from collector_mesh.domain.serving.handlers import HandlerRegistry
 from collector_mesh.domain.model.call import Call
 from collector_mesh.domain.model.errors import NotFoundError, quoted
 from collector_mesh.domain.model.names import MethodKey, check_name
@@ -15,6 +12,9 @@ from collector_mesh.domain.policies.relaying import MAX_HOPS
 from collector_mesh.domain.ports import balancer
 from collector_mesh.domain.ports.balancer import Balancer
 from collector_mesh.domain.ports.randomness import Randomness
+from collector_mesh.domain.serving.handlers import HandlerRegistry
+from collector_mesh.domain.topology.candidates import Candidate, Pool
+from collector_mesh.domain.topology.connection import Connection
 from collector_mesh.domain.topology.topology import Topology
 
 _WELL, _BUSY, _SUSPECT = range(3)

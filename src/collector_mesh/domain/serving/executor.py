@@ -4,7 +4,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from collector_mesh.domain.serving.handlers import HandlerRegistry, Method
 from collector_mesh.domain.model.call import Call, Origin
 from collector_mesh.domain.model.context import CURRENT, CallContext
 from collector_mesh.domain.model.errors import (
@@ -26,13 +25,14 @@ from collector_mesh.domain.model.events import HandlerFailed
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.payload import Payload, flaw_of, payload_of
 from collector_mesh.domain.model.status import OK, Reply, Status, status_of
-from collector_mesh.domain.policies.admission import Admission, Share
+from collector_mesh.domain.policies.concurrency import ConcurrencyLimit, Share
 from collector_mesh.domain.ports.authorizer import Authorizer
 from collector_mesh.domain.ports.clock import Clock
 from collector_mesh.domain.ports.observer import Observer
 from collector_mesh.domain.ports.randomness import Randomness
 from collector_mesh.domain.ports.tasks import Started, Tasks
 from collector_mesh.domain.ports.validator import Validator
+from collector_mesh.domain.serving.handlers import HandlerRegistry, Method
 from collector_mesh.domain.topology.topology import Topology
 
 
@@ -80,7 +80,7 @@ class Executor:
         clock: Clock,
         dice: Randomness,
         observer: Observer,
-        admission: Admission,
+        slots: ConcurrencyLimit,
         max_payload_bytes: int,
         authorizer: Authorizer | None = None,
         validator: Validator | None = None,
@@ -93,7 +93,7 @@ class Executor:
         self._clock = clock
         self._dice = dice
         self._observer = observer
-        self._admission = admission
+        self._slots = slots
         self._max_payload_bytes = max_payload_bytes
         self._authorizer = authorizer
         self._expose = expose_handler_errors
@@ -220,7 +220,7 @@ class Executor:
             raise DeadlineExceededError("deadline exceeded", executed=Executed.NO)
         if method is None and self.validator is None:
             raise self._not_found(call.key)
-        return method, self._admission.take(call.key.namespace)
+        return method, self._slots.take(call.key.namespace)
 
     def outcome(self, call: Call, context: CallContext, error: BaseException | None) -> Reply:
         """The reply for a call that nobody awaits and whose work gave none."""

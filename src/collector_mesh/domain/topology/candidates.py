@@ -3,11 +3,11 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from collector_mesh.domain.topology.connection import Connection
 from collector_mesh.domain.policies.load import Load
 from collector_mesh.domain.policies.policy import Policies, Policy
 from collector_mesh.domain.policies.standing import Standing
 from collector_mesh.domain.ports import balancer
+from collector_mesh.domain.topology.connection import Connection
 
 FIRST_LATENCY = 0.001
 """What a call is thought to take, in seconds, where nothing is known of anybody."""

@@ -1,6 +1,5 @@
 """Brings connections into the topology and takes them out, and tells of it."""
 
-from collector_mesh.domain.topology.connection import Connection
 from collector_mesh.domain.model.counts import Counts
 from collector_mesh.domain.model.events import (
     BreakerOpened,
@@ -16,6 +15,7 @@ from collector_mesh.domain.ports.clock import Clock
 from collector_mesh.domain.ports.link import Link
 from collector_mesh.domain.ports.observer import Observer
 from collector_mesh.domain.ports.tasks import Tasks
+from collector_mesh.domain.topology.connection import Connection
 from collector_mesh.domain.topology.topology import Topology
 
 LET_GO_SECONDS = 60.0

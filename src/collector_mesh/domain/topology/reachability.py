@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 
-from collector_mesh.domain.topology.connection import Connection
 from collector_mesh.domain.link.engine import LinkEngine
 from collector_mesh.domain.link.inbox import ProtocolError
 from collector_mesh.domain.model.errors import InvalidCallError
@@ -11,6 +10,7 @@ from collector_mesh.domain.model.reach import Onward, Reach
 from collector_mesh.domain.model.snapshot import MethodInfo
 from collector_mesh.domain.policies.policy import Policies
 from collector_mesh.domain.policies.relaying import MAX_HOPS
+from collector_mesh.domain.topology.connection import Connection
 from collector_mesh.domain.topology.topology import Topology
 
 MAX_KNOWN = 65_536

@@ -4,13 +4,13 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 
-from collector_mesh.domain.topology.candidates import Candidate, Pool, Standings, median
-from collector_mesh.domain.topology.connection import Connection
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.reach import Onward
 from collector_mesh.domain.model.snapshot import MethodInfo, State
 from collector_mesh.domain.policies.policy import Policies
 from collector_mesh.domain.policies.standing import Standing
+from collector_mesh.domain.topology.candidates import Candidate, Pool, Standings, median
+from collector_mesh.domain.topology.connection import Connection
 
 LACKS_SECONDS = 1.0
 """How long a peer is taken at its word that it lacks a method (WIRE §3)."""

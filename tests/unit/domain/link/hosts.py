@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING, NoReturn
 import attrs
 
 from collector_mesh.app.testing.fakes import FakeClock, FakeDice, FakeObserver, FakeTasks, run
-from collector_mesh.domain.topology.connection import Connection
-from collector_mesh.domain.serving.handlers import HandlerRegistry
 from collector_mesh.domain.link.engine import LinkEngine, Phase
 from collector_mesh.domain.link.health import Heartbeats
 from collector_mesh.domain.link.rules import LinkRules
-from collector_mesh.domain.peers.links import Links
-from collector_mesh.domain.topology.membership import Membership
 from collector_mesh.domain.model.counts import Counts
 from collector_mesh.domain.model.errors import InvalidCallError, MeshError
 from collector_mesh.domain.model.frames import Frame
+from collector_mesh.domain.peers.links import Links
 from collector_mesh.domain.ports.frame_stream import FrameStream, Machine, Pump, StreamBrokenError
 from collector_mesh.domain.ports.gateway import Gateway
 from collector_mesh.domain.ports.link import UnaryLink
 from collector_mesh.domain.ports.transport import Listener, Transport
+from collector_mesh.domain.serving.handlers import HandlerRegistry
+from collector_mesh.domain.topology.connection import Connection
+from collector_mesh.domain.topology.membership import Membership
 from collector_mesh.domain.topology.topology import Topology
 
 RULES = LinkRules(probe=0.3, heartbeats=Heartbeats(interval=0.5, probe=0.3))

@@ -3,10 +3,10 @@ import pytest
 from tests.unit.domain.world import World
 
 from collector_mesh.app.testing.fakes import FakeLink, run
-from collector_mesh.domain.peers.greeter import MAX_STRANGERS
 from collector_mesh.domain.model.events import PeerConnected, PeerRefused
 from collector_mesh.domain.model.introduction import Offer, Welcome
 from collector_mesh.domain.model.status import Status
+from collector_mesh.domain.peers.greeter import MAX_STRANGERS
 
 OFFER = Offer("a", "a:1", ("orders", "stock", "users", "orders"))
 

@@ -2,8 +2,6 @@ import pytest
 from tests.unit.domain.world import ECHO, MAX_PAYLOAD, Denying, World, echo
 
 from collector_mesh.app.testing.fakes import run
-from collector_mesh.domain.serving.executor import Executor
-from collector_mesh.domain.serving.handlers import HandlerRegistry, Method
 from collector_mesh.domain.model.call import Call, Origin
 from collector_mesh.domain.model.context import CURRENT, CallContext
 from collector_mesh.domain.model.errors import (
@@ -21,6 +19,8 @@ from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.payload import Payload
 from collector_mesh.domain.model.status import Reply
 from collector_mesh.domain.serving.allow_list import AllowedMethods
+from collector_mesh.domain.serving.executor import Executor
+from collector_mesh.domain.serving.handlers import HandlerRegistry, Method
 
 
 def outcome(reply: Reply) -> tuple[int, str, Executed, str]:
@@ -70,7 +70,7 @@ def executor(world: World, **options: object) -> Executor:
         clock=world.clock,
         dice=world.dice,
         observer=world.observer,
-        admission=world.running,
+        slots=world.running,
         max_payload_bytes=MAX_PAYLOAD,
         **options,  # type: ignore[arg-type]  # as the test says
     )

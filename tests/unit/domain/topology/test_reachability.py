@@ -9,13 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collector_mesh.app.testing.fakes import FakeLink
-from collector_mesh.domain.topology.connection import Connection
 from collector_mesh.domain.link.inbox import ProtocolError
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.reach import Reach
 from collector_mesh.domain.model.snapshot import MethodInfo
 from collector_mesh.domain.policies.policy import Policies, Policy
 from collector_mesh.domain.policies.relaying import MAX_HOPS
+from collector_mesh.domain.topology.connection import Connection
 from collector_mesh.domain.topology.reachability import Reachability
 from collector_mesh.domain.topology.topology import Topology
 

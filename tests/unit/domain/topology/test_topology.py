@@ -2,11 +2,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from collector_mesh.app.testing.fakes import FakeDice, FakeLink
-from collector_mesh.domain.topology.connection import Connection
-from collector_mesh.domain.serving.handlers import HandlerRegistry
 from collector_mesh.domain.model.call import Call
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.routing.router import Router
+from collector_mesh.domain.serving.handlers import HandlerRegistry
+from collector_mesh.domain.topology.connection import Connection
 from collector_mesh.domain.topology.topology import LACKS_SECONDS, Topology
 
 KEY = MethodKey("orders", "OrderService", "CreateOrder")

@@ -24,10 +24,10 @@ def _nobody(_namespace: str) -> None:
 class Share:
     """What one namespace has taken."""
 
-    __slots__ = ("_admission", "asked_at", "limit", "namespace", "peak", "taken")
+    __slots__ = ("_slots", "asked_at", "limit", "namespace", "peak", "taken")
 
-    def __init__(self, admission: "Admission", namespace: str, limit: int | None) -> None:
-        self._admission = admission
+    def __init__(self, slots: "ConcurrencyLimit", namespace: str, limit: int | None) -> None:
+        self._slots = slots
         self.namespace = namespace
         self.limit = limit
         self.taken = 0
@@ -38,10 +38,10 @@ class Share:
     def release(self) -> None:
         """Give a slot back."""
         self.taken -= 1
-        self._admission.taken -= 1
+        self._slots.taken -= 1
 
 
-class Admission:
+class ConcurrencyLimit:
     """A limit on handlers that run, or on calls under way out of here, shared fairly by namespaces.
 
     A lone namespace may use all of it. While somebody is being refused, a namespace that has more than its

@@ -6,24 +6,24 @@ from hypothesis import strategies as st
 
 from collector_mesh.app.testing.fakes import FakeClock
 from collector_mesh.domain.model.errors import OverloadedError
-from collector_mesh.domain.policies.admission import Admission, Share
+from collector_mesh.domain.policies.concurrency import ConcurrencyLimit, Share
 
 
 class Desk:
-    """An admission, what it has told, and who holds what."""
+    """A limit, what it has told, and who holds what."""
 
     def __init__(self, limit: int, **limits: int) -> None:
         self.clock = FakeClock()
         self.shed: list[str] = []
         self.full: list[str] = []
         self.held: dict[str, list[Share]] = {}
-        self.admission = Admission(
+        self.slots = ConcurrencyLimit(
             limit, limits.get, now=self.clock.now, on_shed=self.shed.append, on_full=self.full.append
         )
 
     def take(self, namespace: str) -> bool:
         try:
-            share = self.admission.take(namespace)
+            share = self.slots.take(namespace)
         except OverloadedError:
             return False
         self.held.setdefault(namespace, []).append(share)
@@ -59,7 +59,7 @@ def test_a_refused_call_is_told_when_to_come_back() -> None:
     desk.take("a")
 
     with pytest.raises(OverloadedError, match="overloaded") as refused:
-        desk.admission.take("a")
+        desk.slots.take("a")
 
     assert refused.value.details == {"retry_after_ms": "100"}
 
@@ -142,5 +142,5 @@ def test_what_is_taken_is_always_what_is_held_and_never_beyond_the_limit(
             desk.take(namespace)
         else:
             desk.release(namespace)
-        assert desk.admission.taken == sum(map(desk.taken, "abc")) <= 5
-        assert dict(desk.admission.shares) == {name: desk.taken(name) for name in "abc" if desk.taken(name)}
+        assert desk.slots.taken == sum(map(desk.taken, "abc")) <= 5
+        assert dict(desk.slots.shares) == {name: desk.taken(name) for name in "abc" if desk.taken(name)}
