@@ -12,7 +12,7 @@ BIN := .venv/bin
 READY := .venv/ready
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo test lint types imports unit-coverage tests bench protos protos-check reliability scale simulate test-oldest \
+.PHONY: help demo test lint types imports unit-coverage tests bench against protos protos-check reliability scale simulate test-oldest \
 	test-all-pythons clean
 
 help: ## show this list
@@ -51,6 +51,11 @@ tests: $(READY) ## the test suite, with the coverage of the domain
 
 bench: $(READY) ## the figures, each beside its yardstick
 	$(BIN)/python -m benchmarks
+
+REF ?= main
+
+against: $(READY) ## what a call costs here and at REF=main, side by side; takes minutes
+	$(BIN)/python -m benchmarks.against $(REF)
 
 reliability: $(READY) ## faults with real processes, and their figures into docs/reliability.md
 	$(BIN)/python -m benchmarks.faults --write
