@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         PayloadTooLargeError,
         UnavailableError,
     )
+    from collector_mesh.domain.model.identity import Identity
     from collector_mesh.domain.model.names import MethodKey
     from collector_mesh.domain.model.payload import Payload
     from collector_mesh.domain.model.snapshot import (
@@ -58,6 +59,7 @@ _HOMES = {
     "Explanation": "collector_mesh.domain.model.snapshot",
     "ForbiddenError": "collector_mesh.domain.model.errors",
     "HandlerError": "collector_mesh.domain.model.errors",
+    "Identity": "collector_mesh.domain.model.identity",
     "InvalidCallError": "collector_mesh.domain.model.errors",
     "ListenError": "collector_mesh.domain.model.errors",
     "LoopbackNetwork": "collector_mesh.adapters.loopback.network",
@@ -96,6 +98,7 @@ __all__ = [
     "Explanation",
     "ForbiddenError",
     "HandlerError",
+    "Identity",
     "InvalidCallError",
     "ListenError",
     "LoopbackNetwork",

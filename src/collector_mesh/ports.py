@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from collector_mesh.domain.model.call import Call, Origin
     from collector_mesh.domain.model.events import Event
     from collector_mesh.domain.model.frames import Frame
+    from collector_mesh.domain.model.identity import Identity
     from collector_mesh.domain.model.introduction import Offer, Welcome
     from collector_mesh.domain.ports.authorizer import Authorizer
     from collector_mesh.domain.ports.balancer import Balancer, Candidate, Selection
@@ -40,6 +41,7 @@ _HOMES = {
     "Frame": "collector_mesh.domain.model.frames",
     "FrameStream": "collector_mesh.domain.ports.frame_stream",
     "Gateway": "collector_mesh.domain.ports.gateway",
+    "Identity": "collector_mesh.domain.model.identity",
     "Inspector": "collector_mesh.domain.ports.inspector",
     "Job": "collector_mesh.domain.ports.tasks",
     "Link": "collector_mesh.domain.ports.link",
@@ -74,6 +76,7 @@ __all__ = [
     "Frame",
     "FrameStream",
     "Gateway",
+    "Identity",
     "Inspector",
     "Job",
     "Link",

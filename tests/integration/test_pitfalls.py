@@ -95,7 +95,7 @@ async def frozen(marks: Path) -> Reply:
     # By unary calls: a link has heartbeats of its own, which are quicker than any ping may be.
     call = Call(MethodKey("texts", "Texts", "Hold"), Payload.pack(text(marks)), math.inf)
     async with serving("c-1", *TEXTS) as peer, MeshClient(peer.address, settings=SHORTEST) as client:
-        link = client.container.transport().open(peer.address)
+        link = client.container.transport().unary(peer.address)
         running = asyncio.create_task(link.serve(call))
         await eventually((marks / "started").exists)
         peer.send(signal.SIGSTOP)
@@ -277,7 +277,7 @@ async def test_calls_beyond_the_streams_of_a_connection_wait_until_others_end(tm
     hold = MethodKey("texts", "Texts", "Hold"), Payload.pack(text(tmp_path))
     async with texts_collector(settings=MANY) as collector:
         clock = collector.container.clock()
-        link = collector.container.transport().open(collector.address)
+        link = collector.container.transport().unary(collector.address)
         held = [asyncio.create_task(link.serve(Call(*hold))) for _ in range(600)]
         await eventually(lambda: collector.snapshot().running == 256)
         with pytest.raises(DeadlineExceededError) as late:

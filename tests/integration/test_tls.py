@@ -16,7 +16,19 @@ from tests.integration.services.certificates import Authority, flags
 from tests.integration.services.processes import LOOPBACK, eventually, run, serving
 from tests.integration.services.things import numbers_service, texts_service
 
-from collector_mesh import Collector, InvalidCallError, MeshClient, MeshError, Reply, Tls, TlsError
+from collector_mesh import (
+    CallContext,
+    Collector,
+    Identity,
+    InvalidCallError,
+    MeshClient,
+    MeshError,
+    Payload,
+    Reply,
+    Service,
+    Tls,
+    TlsError,
+)
 
 ALICE = "spiffe://example.org/alice"
 BOB = "spiffe://example.org/bob"
@@ -70,11 +82,32 @@ async def test_with_mutual_tls_a_handler_knows_who_calls(authority: Authority) -
 
 
 @pytest.mark.asyncio
-async def test_a_certificate_without_an_identity_is_nobody(authority: Authority) -> None:
+async def test_a_certificate_with_a_common_name_alone_is_nobody(authority: Authority) -> None:
     async with texts_collector(authority.issue("texts-1")) as collector:
-        reply = await who(collector.address, authority.issue("alice"))
+        reply = await who(collector.address, authority.issue("alice.example.org", host=""))
 
     assert reply.unpack(StringValue).value == "None"
+
+
+@pytest.mark.asyncio
+async def test_every_name_of_a_certificate_is_part_of_the_identity(authority: Authority) -> None:
+    seen: list[Identity | None] = []
+    service = Service("texts", "Texts")
+
+    @service.method("Who")
+    async def look(request: Payload, context: CallContext) -> Payload:
+        seen.append(context.identity)
+        return request
+
+    alice = authority.issue("alice", identity=ALICE, others=[BOB, "*.example.org"])
+
+    async with Collector(
+        "texts-1", listen=LOOPBACK, services=[service], tls=authority.issue("texts-1")
+    ) as collector:
+        reply = await who(collector.address, alice)
+
+    assert reply.status.code == 200
+    assert seen == [Identity(("localhost", "*.example.org"), (ALICE, BOB), ("127.0.0.1",))]
 
 
 @pytest.mark.asyncio

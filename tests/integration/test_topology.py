@@ -20,6 +20,7 @@ from collector_mesh.adapters.grpc.inspect_client import InspectClient
 from collector_mesh.adapters.grpc.inspect_service import INSPECT_SERVICE
 from collector_mesh.adapters.wire.generated import inspect_pb2
 from collector_mesh.domain.model.errors import ForbiddenError, InvalidCallError
+from collector_mesh.domain.model.identity import Identity
 from collector_mesh.domain.model.names import MethodKey
 
 Method = grpc.aio.UnaryUnaryMultiCallable[bytes, bytes]
@@ -166,8 +167,8 @@ async def test_a_collector_that_listens_beyond_its_machine_refuses() -> None:
 class OnlyAlice:
     """An authorizer that lets one identity use everything."""
 
-    def may_use(self, identity: str | None, _namespace: str, /) -> bool:
-        return identity == "spiffe://mesh.test/alice"
+    def may_use(self, identity: Identity | None, _namespace: str, /) -> bool:
+        return str(identity) == "spiffe://mesh.test/alice"
 
 
 @pytest.mark.asyncio

@@ -25,6 +25,7 @@ from tests.integration.services.wire import (
 
 from collector_mesh import Collector, Executed, MeshError, Settings
 from collector_mesh.adapters.wire.generated import dispatcher_pb2 as pb
+from collector_mesh.domain.model.identity import Identity
 
 HEALTH_SERVICES = ("", SERVICE)
 
@@ -476,7 +477,7 @@ async def test_over_the_limit_of_running_calls_the_answer_says_when_to_come_back
 @pytest.mark.asyncio
 async def test_who_may_not_use_a_namespace_is_told_which() -> None:
     class OnlyOthers:
-        def may_use(self, identity: str | None, namespace: str) -> bool:
+        def may_use(self, identity: Identity | None, namespace: str) -> bool:
             return namespace != "texts"
 
     async with (

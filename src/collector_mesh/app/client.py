@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -58,6 +59,7 @@ class MeshClient(Caller):
         )
         """The parts; a part is replaced by an `override` of its provider before the client is entered."""
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._exits = AsyncExitStack()
         self._link: Link | None = None
         self._calls: CallFactory | None = None
 
@@ -74,6 +76,7 @@ class MeshClient(Caller):
         parts.transport().check_address(self.address)
         if (tls := parts.options().tls) is not None:
             tls.channel_credentials()
+        await self._exits.enter_async_context(parts.transport().open())
         self._link = parts.link()
         return self
 
@@ -85,11 +88,12 @@ class MeshClient(Caller):
     ) -> None:
         """Close; what is still under way ends with an unknown outcome."""
         link, self._link = self._link, None
-        if link is not None:
-            try:
-                await link.aclose()
-            finally:
-                await self.container.tasks().close()
+        async with self._exits:
+            if link is not None:
+                try:
+                    await link.aclose()
+                finally:
+                    await self.container.tasks().close()
 
     async def dispatch(
         self,

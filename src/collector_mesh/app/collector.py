@@ -17,6 +17,7 @@ from collector_mesh.app.settings import Settings
 from collector_mesh.domain.calls.dispatcher import Dispatcher
 from collector_mesh.domain.model.errors import (
     DuplicateMethodError,
+    InvalidCallError,
     MeshError,
     NotFoundError,
     UnavailableError,
@@ -46,7 +47,8 @@ class Collector(Caller):
         collector_id: unique in the mesh; letters, digits and `._-`, at most 128.
         listen: HOST:PORT, port 0 for a free one; without it nobody can connect to this collector, but
             it can connect to others, and is called over the links that it has opened. With a transport
-            of your own it is whatever that takes, by default the collector id.
+            of your own it is whatever that takes, by default the collector id where that is an address there;
+            an empty text stands for nowhere.
         advertise: HOST:PORT that others dial instead; needed where `listen` is a wildcard.
         namespaces: namespaces to be a member of, beside those of the services.
         services: services to serve.
@@ -93,8 +95,8 @@ class Collector(Caller):
         observer: Observer | None = None,
         settings: Settings | None = None,
     ) -> None:
-        if listen is None and transport is not None:
-            listen = collector_id
+        if listen is None:
+            listen = _own_address(collector_id, transport)
         options = Options(
             collector_id=collector_id,
             listen=listen,
@@ -359,6 +361,17 @@ class Collector(Caller):
         return UnavailableError(
             f"collector '{self.collector_id}' is {self._lifetime.state}: it is used inside 'async with'"
         )
+
+
+def _own_address(collector_id: str, transport: Transport | None) -> str:
+    """Where a collector listens that was not told where: at its id, if its transport has such addresses."""
+    if transport is None:
+        return ""
+    try:
+        transport.check_address(collector_id)
+    except InvalidCallError:
+        return ""
+    return collector_id
 
 
 def _texts(name: str, values: Iterable[str]) -> tuple[str, ...]:

@@ -18,8 +18,8 @@ from collector_mesh.domain.inspection import Inspection
 from collector_mesh.domain.link.batching import Batching
 from collector_mesh.domain.link.health import Heartbeats
 from collector_mesh.domain.link.rules import LinkRules
-from collector_mesh.domain.model.address import HostPort
 from collector_mesh.domain.model.counts import Counts
+from collector_mesh.domain.model.errors import InvalidCallError
 from collector_mesh.domain.model.events import BalancerFailed, Shedding
 from collector_mesh.domain.peers.client_link import ClientLink
 from collector_mesh.domain.peers.greeter import Greeter
@@ -63,12 +63,13 @@ def _transport(options: Options | ClientOptions, settings: Settings, clock: Cloc
 
 
 def _strangers(options: Options, transport: Transport) -> StrangerRule:
-    if not transport.leaves_process or not options.listen:
+    if not options.listen:
         return EVERYBODY
     is_mutual = options.tls is not None and options.tls.is_mutual
     return StrangerRule(
-        only_loopback=_is_on_loopback(options.listen),
+        only_local=_is_local(options, transport),
         allowed=is_mutual or options.accept_unary_peers,
+        is_local=transport.is_local,
     )
 
 
@@ -116,12 +117,15 @@ def _refusals(
 ) -> Refusals:
     exposes = settings.expose_routes
     if exposes is None:
-        exposes = not transport.leaves_process or not options.listen or _is_on_loopback(options.listen)
+        exposes = not options.listen or _is_local(options, transport)
     return Refusals(explainer, now=clock.now, exposes=exposes)
 
 
-def _is_on_loopback(listen: str) -> bool:
-    return HostPort.parse(listen, field="listen").is_loopback
+def _is_local(options: Options, transport: Transport) -> bool:
+    try:
+        return transport.is_local(options.listen)
+    except InvalidCallError:  # whoever listens there says what is wrong with it
+        return False
 
 
 def _backoff(settings: Settings) -> Backoff:

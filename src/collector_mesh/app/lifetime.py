@@ -23,22 +23,24 @@ class Lifetime:
         self.listener: Listener | None = None
 
     @asynccontextmanager
-    async def run(self, listen: str | None, peers: tuple[str, ...]) -> AsyncIterator[None]:
+    async def run(self, listen: str, peers: tuple[str, ...]) -> AsyncIterator[None]:
         """Take calls and keep peers connected while the context is open; then drain.
 
         Raises:
             InvalidCallError: an address is malformed, or plaintext would leave this machine.
             ListenError: the address cannot be listened on.
+            Exception: what the transport raises when it is opened.
         """
         parts = self._container
         collector_id = parts.options().collector_id
         peering, links, observer = parts.peering(), parts.links(), parts.observer()
         gateway, inspection = parts.gateway(), parts.inspection()
         async with AsyncExitStack() as opened:
+            await opened.enter_async_context(parts.transport().open())
             opened.push_async_callback(self._close)
             for address in peers:
                 parts.transport().check_address(address)
-            if listen is not None:
+            if listen:
                 listening = parts.transport().listen(listen, gateway)
                 self.listener = await opened.enter_async_context(listening)
                 links.address = inspection.address = self.listener.address

@@ -63,7 +63,7 @@ class Options:
     """
 
     collector_id: str = attrs.field(validator=_is_name)
-    listen: str | None = None
+    listen: str = ""
     advertise: str | None = None
     validator: Validator | None = None
     authorizer: Authorizer | None = None

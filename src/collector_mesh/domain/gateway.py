@@ -8,6 +8,7 @@ from collector_mesh.domain.link.entries import TakenCall
 from collector_mesh.domain.model.call import NO_HINTS, Call, Origin, checked_metadata
 from collector_mesh.domain.model.errors import ForbiddenError, InvalidCallError, LoopError, MeshError
 from collector_mesh.domain.model.frames import Mode
+from collector_mesh.domain.model.identity import Identity
 from collector_mesh.domain.model.introduction import Offer, Welcome
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.payload import Payload
@@ -98,7 +99,7 @@ class CollectorGateway:
         *,
         timeout: float | None = None,
         metadata: Iterable[tuple[str, str | bytes]] = (),
-        identity: str | None = None,
+        identity: Identity | None = None,
     ) -> Reply:
         """See the port."""
         try:
@@ -123,7 +124,7 @@ class CollectorGateway:
         target: str = "",
         hints: Mapping[str, str] = NO_HINTS,
         metadata: Iterable[tuple[str, str | bytes]] = (),
-        identity: str | None = None,
+        identity: Identity | None = None,
     ) -> Reply:
         """See the port."""
         try:

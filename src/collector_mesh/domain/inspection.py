@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from collector_mesh.domain.link.rules import LinkRules
 from collector_mesh.domain.model.counts import Counts
+from collector_mesh.domain.model.identity import Identity
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.snapshot import ConnectionInfo, Explanation, Snapshot
 from collector_mesh.domain.peers.links import Links
@@ -105,12 +106,12 @@ class Inspection:
         """
         return self._explainer.explain(key, now=self._clock.now())
 
-    def snapshot_for(self, identity: str | None, *, is_local: bool) -> Snapshot:
+    def snapshot_for(self, identity: Identity | None, *, is_local: bool) -> Snapshot:
         """See the port."""
         self._rule.check(identity, self._handlers.namespaces, is_local=is_local)
         return self.snapshot()
 
-    def explanation_for(self, identity: str | None, key: MethodKey, *, is_local: bool) -> Explanation:
+    def explanation_for(self, identity: Identity | None, key: MethodKey, *, is_local: bool) -> Explanation:
         """See the port."""
         key.check()
         self._rule.check(identity, (key.namespace,), is_local=is_local)

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import ipaddress
+from collections.abc import Sequence
 from pathlib import Path
 
 from cryptography import x509
@@ -29,20 +30,26 @@ class Authority:
         )
         self.ca.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
 
-    def issue(self, name: str, *, identity: str | None = None, host: str = "localhost") -> Tls:
-        """Write a certificate and its key, over earlier ones of the same name; mutual TLS with both."""
+    def issue(
+        self, name: str, *, identity: str | None = None, host: str = "localhost", others: Sequence[str] = ()
+    ) -> Tls:
+        """Write a certificate and its key, over earlier ones of the same name; mutual TLS with both.
+
+        The name is the common name; the identity and others, and the host unless it is empty, are subject
+        alternative names: those with `://` are URIs.
+        """
         key = ec.generate_private_key(ec.SECP256R1())
-        names: list[x509.GeneralName] = [x509.DNSName(host)]
+        texts = [*((host,) if host else ()), *((identity,) if identity is not None else ()), *others]
+        names: list[x509.GeneralName] = [
+            x509.UniformResourceIdentifier(text) if "://" in text else x509.DNSName(text) for text in texts
+        ]
         if host == "localhost":
             names.append(x509.IPAddress(ipaddress.ip_address("127.0.0.1")))
-        if identity is not None:
-            names.append(x509.UniformResourceIdentifier(identity))
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        certificate = (
-            self._builder(subject, key)
-            .add_extension(x509.SubjectAlternativeName(names), critical=False)
-            .sign(self._key, hashes.SHA256())
-        )
+        builder = self._builder(subject, key)
+        if names:
+            builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
+        certificate = builder.sign(self._key, hashes.SHA256())
         cert_file, key_file = self._folder / f"{name}.crt", self._folder / f"{name}.key"
         key_file.write_bytes(
             key.private_bytes(

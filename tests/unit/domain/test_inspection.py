@@ -5,18 +5,19 @@ import pytest
 from tests.unit.domain.world import ECHO, THERE, Denying, World
 
 from collector_mesh.domain.model.errors import ForbiddenError, InvalidCallError
+from collector_mesh.domain.model.identity import Identity
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.policies.access import InspectionRule
 
-ALICE = "spiffe://example.org/alice"
-MALLORY = "spiffe://example.org/mallory"
+ALICE = Identity(uris=("spiffe://example.org/alice",))
+MALLORY = Identity(uris=("spiffe://example.org/mallory",))
 
 
 @attrs.define
 class OnlyOrders:
     """An authorizer that lets everybody use one namespace, and is not asked about nothing."""
 
-    def may_use(self, identity: str | None, namespace: str, /) -> bool:
+    def may_use(self, identity: Identity | None, namespace: str, /) -> bool:
         """See the port."""
         return namespace == "orders"
 
@@ -26,14 +27,14 @@ def world() -> World:
     return World()
 
 
-@pytest.mark.parametrize("authorizer", [None, Denying(ALICE)])
+@pytest.mark.parametrize("authorizer", [None, Denying(str(ALICE))])
 @pytest.mark.parametrize("identity", [None, MALLORY])
-def test_everybody_on_this_machine_may_look(authorizer: Denying | None, identity: str | None) -> None:
+def test_everybody_on_this_machine_may_look(authorizer: Denying | None, identity: Identity | None) -> None:
     InspectionRule(authorizer).check(identity, ("users",), is_local=True)
 
 
 def test_whom_the_authorizer_lets_use_the_namespaces_may_look_from_elsewhere() -> None:
-    InspectionRule(Denying(ALICE)).check(ALICE, ("users", "orders"), is_local=False)
+    InspectionRule(Denying(str(ALICE))).check(ALICE, ("users", "orders"), is_local=False)
 
 
 @pytest.mark.parametrize(
@@ -41,13 +42,18 @@ def test_whom_the_authorizer_lets_use_the_namespaces_may_look_from_elsewhere() -
     [
         (InspectionRule(), ALICE, ("users",), "has no authorizer"),
         (InspectionRule(OnlyOrders()), None, ("orders",), "needs an identity, proved with mutual TLS"),
-        (InspectionRule(Denying(ALICE)), MALLORY, ("users",), "mallory' may not use the namespace 'users'"),
+        (
+            InspectionRule(Denying(str(ALICE))),
+            MALLORY,
+            ("users",),
+            "mallory' may not use the namespace 'users'",
+        ),
         (InspectionRule(OnlyOrders()), ALICE, ("orders", "users"), "may not use the namespace 'users'"),
-        (InspectionRule(Denying(ALICE)), ALICE, (), "is in no namespace"),
+        (InspectionRule(Denying(str(ALICE))), ALICE, (), "is in no namespace"),
     ],
 )
 def test_from_elsewhere_everybody_else_is_refused(
-    rule: InspectionRule, identity: str | None, namespaces: Sequence[str], said: str
+    rule: InspectionRule, identity: Identity | None, namespaces: Sequence[str], said: str
 ) -> None:
     with pytest.raises(ForbiddenError, match=said):
         rule.check(identity, namespaces, is_local=False)

@@ -22,6 +22,7 @@ from collector_mesh.domain.link.rules import LinkRules
 from collector_mesh.domain.model.call import Call, Origin
 from collector_mesh.domain.model.context import CallContext
 from collector_mesh.domain.model.counts import Counts
+from collector_mesh.domain.model.identity import Identity
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.payload import Payload
 from collector_mesh.domain.model.snapshot import NO_LABELS, MethodInfo
@@ -236,6 +237,6 @@ class Denying:
 
     allowed: str
 
-    def may_use(self, identity: str | None, _namespace: str, /) -> bool:
+    def may_use(self, identity: Identity | None, _namespace: str, /) -> bool:
         """See the port."""
-        return identity == self.allowed
+        return str(identity) == self.allowed

@@ -6,6 +6,7 @@ import pytest
 
 from collector_mesh import Collector, LoopbackNetwork, MeshClient, Payload, Service
 from collector_mesh.domain.model.frames import Frame
+from collector_mesh.domain.model.identity import Identity
 from collector_mesh.domain.ports.frame_stream import FrameStream, StreamBrokenError
 
 pytestmark = pytest.mark.asyncio
@@ -15,7 +16,7 @@ class BrokenStream:
     """A stream that breaks when it is read, once it is let."""
 
     address = "node"
-    identity: str | None = None
+    identity: Identity | None = None
 
     def __init__(self, breaks: asyncio.Event) -> None:
         self.breaks = breaks

@@ -5,7 +5,7 @@ from typing import Any
 
 import grpc
 
-from collector_mesh.adapters.grpc.callers import spiffe_id
+from collector_mesh.adapters.grpc.callers import identity_of
 from collector_mesh.adapters.wire.inspect_codec import (
     decode_explain_request,
     decode_snapshot_request,
@@ -13,6 +13,7 @@ from collector_mesh.adapters.wire.inspect_codec import (
     encode_snapshot,
 )
 from collector_mesh.domain.model.errors import MeshError
+from collector_mesh.domain.model.identity import Identity
 from collector_mesh.domain.ports.inspector import Inspector
 
 _Context = grpc.aio.ServicerContext[Any, Any]
@@ -63,5 +64,5 @@ class InspectService:
             return encode_explanation(error)
         return encode_explanation(shown)
 
-    def _identity(self, context: _Context) -> str | None:
-        return spiffe_id(context) if self._proves_identity else None
+    def _identity(self, context: _Context) -> Identity | None:
+        return identity_of(context) if self._proves_identity else None

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import grpc
 
-from collector_mesh.adapters.grpc.callers import spiffe_id
+from collector_mesh.adapters.grpc.callers import identity_of
 from collector_mesh.adapters.wire.link_codec import decode_frame, encode_frame
 from collector_mesh.domain.model.frames import Frame
+from collector_mesh.domain.model.identity import Identity
 from collector_mesh.domain.ports.frame_stream import FrameStream, NoLinkError, StreamBrokenError
 
 SERVICE = "collector_mesh.link.v1.Link"
@@ -27,7 +28,7 @@ _Call = grpc.aio.StreamStreamCall[bytes, bytes]
 class DialedStream:
     """The side that has opened it; it has a channel of its own."""
 
-    identity: str | None = None
+    identity: Identity | None = None
 
     def __init__(self, address: str, channel: grpc.aio.Channel, *, is_patient: bool) -> None:
         self.address = address
@@ -102,7 +103,7 @@ class DialedStream:
 class TakenStream:
     """The side that is a server."""
 
-    def __init__(self, context: _Context, identity: str | None) -> None:
+    def __init__(self, context: _Context, identity: Identity | None) -> None:
         self.address = context.peer()
         self.identity = identity
         self._context = context
@@ -172,7 +173,7 @@ class LinkService:
 
     async def open(self, _requests: object, context: _Context) -> None:
         """Hand in a stream, which is read and written elsewhere, and end the RPC when it is closed."""
-        stream = TakenStream(context, spiffe_id(context) if self._proves_identity else None)
+        stream = TakenStream(context, identity_of(context) if self._proves_identity else None)
         self._accept(stream)
         try:
             await stream.is_closed.wait()

@@ -5,7 +5,7 @@ from typing import Any
 
 import grpc
 
-from collector_mesh.adapters.grpc.callers import spiffe_id
+from collector_mesh.adapters.grpc.callers import identity_of
 from collector_mesh.adapters.grpc.unary_link import FOREVER, SERVICE
 from collector_mesh.adapters.wire.dispatcher_codec import (
     decode_connect,
@@ -16,6 +16,7 @@ from collector_mesh.adapters.wire.dispatcher_codec import (
     encode_served,
 )
 from collector_mesh.domain.model.errors import InvalidCallError
+from collector_mesh.domain.model.identity import Identity
 from collector_mesh.domain.model.introduction import Offer, Welcome
 from collector_mesh.domain.model.status import Metadata, Reply, status_of
 from collector_mesh.domain.ports.gateway import Gateway
@@ -92,8 +93,8 @@ class DispatcherService:
             )
         )
 
-    def _identity(self, context: _Context) -> str | None:
-        return spiffe_id(context) if self._proves_identity else None
+    def _identity(self, context: _Context) -> Identity | None:
+        return identity_of(context) if self._proves_identity else None
 
 
 def _timeout(context: _Context) -> float | None:

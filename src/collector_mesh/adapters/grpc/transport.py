@@ -1,6 +1,6 @@
 """The transport that carries calls over gRPC."""
 
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import TYPE_CHECKING
 
 import grpc
@@ -33,8 +33,6 @@ class GrpcTransport:
         keepalive_interval: seconds between two pings.
     """
 
-    leaves_process = True
-
     def __init__(
         self,
         *,
@@ -60,6 +58,14 @@ class GrpcTransport:
             keepalive_interval=keepalive_interval,
         )
 
+    def open(self) -> AbstractAsyncContextManager[None]:
+        """See the port; channels and servers need nothing."""
+        return nullcontext()
+
+    def is_local(self, address: str) -> bool:
+        """See the port; local are loopback addresses."""
+        return HostPort.parse(address).is_loopback
+
     def check_address(self, address: str) -> None:
         """See the port; an address here is HOST:PORT with a port from 1, and plaintext stays on this machine."""
         parsed = HostPort.parse(address)
@@ -75,7 +81,7 @@ class GrpcTransport:
         """See the port."""
         return DialedStream(address, self._channel(address, has_link=True), is_patient=is_patient)
 
-    def open(self, address: str) -> UnaryLink:
+    def unary(self, address: str) -> UnaryLink:
         """See the port."""
         return GrpcUnaryLink(address, self._channel(address, has_link=False), self._clock)
 

@@ -4,11 +4,12 @@ import asyncio
 import re
 from collections import deque
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from collector_mesh.domain.model.errors import InvalidCallError, ListenError, UnavailableError, quoted
 from collector_mesh.domain.model.frames import Frame
+from collector_mesh.domain.model.identity import Identity
 from collector_mesh.domain.ports.frame_stream import FrameStream, StreamBrokenError
 from collector_mesh.domain.ports.gateway import Gateway
 from collector_mesh.domain.ports.link import UnaryLink
@@ -20,7 +21,7 @@ _ADDRESS = re.compile(r"[A-Za-z0-9._:-]{1,255}")
 class LoopbackStream:
     """One end of a stream: what is written is read at the other end, the same objects in the same order."""
 
-    identity: str | None = None
+    identity: Identity | None = None
 
     def __init__(self, address: str, *, through_codec: bool) -> None:
         self.address = address
@@ -94,11 +95,18 @@ class LoopbackNetwork:
             and shows what would not survive it. Needs protobuf.
     """
 
-    leaves_process = False
-
     def __init__(self, *, through_codec: bool = False) -> None:
         self._through_codec = through_codec
         self._listeners: dict[str, LoopbackListener] = {}
+
+    def open(self) -> AbstractAsyncContextManager[None]:
+        """See the port; it needs nothing."""
+        return nullcontext()
+
+    def is_local(self, address: str) -> bool:
+        """See the port; everybody is."""
+        _ = address
+        return True
 
     def check_address(self, address: str) -> None:
         """See the port; an address here is a name of letters, digits and `._:-`."""
@@ -134,7 +142,7 @@ class LoopbackNetwork:
             listener.gateway.accept(other)
         return stream
 
-    def open(self, address: str) -> UnaryLink:
+    def unary(self, address: str) -> UnaryLink:
         """See the port; everybody here has links."""
         raise UnavailableError(f"{address} is called over a link")
 

@@ -5,7 +5,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from collector_mesh.adapters.simulated.host import Host
@@ -127,11 +127,18 @@ class _Listener:
 class SimulatedTransport:
     """The network as one host has it."""
 
-    leaves_process = False
-
     def __init__(self, network: SimulatedNetwork, host: Host) -> None:
         self._network = network
         self._host = host
+
+    def open(self) -> AbstractAsyncContextManager[None]:
+        """See the port; it needs nothing."""
+        return nullcontext()
+
+    def is_local(self, address: str) -> bool:
+        """See the port; everybody is."""
+        _ = address
+        return True
 
     def check_address(self, address: str) -> None:
         """See the port; an address here is the id of a collector."""
@@ -151,7 +158,7 @@ class SimulatedTransport:
         self.check_address(address)
         return self._network.dial(self._host, address)
 
-    def open(self, address: str) -> UnaryLink:
+    def unary(self, address: str) -> UnaryLink:
         """See the port; everybody here has links."""
         raise UnavailableError(f"{address} is called over a link")
 

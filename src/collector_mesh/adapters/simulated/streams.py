@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from collector_mesh.adapters.simulated.host import Host
 from collector_mesh.adapters.simulated.trace import Trace
 from collector_mesh.domain.model.frames import Frame
+from collector_mesh.domain.model.identity import Identity
 from collector_mesh.domain.ports.frame_stream import FrameStream, StreamBrokenError
 
 RETRANSMIT_SECONDS = 0.2
@@ -138,7 +139,7 @@ class Flow:
 class SimulatedStream:
     """One end of a stream."""
 
-    identity: str | None = None
+    identity: Identity | None = None
 
     def __init__(self, address: str, out: Flow) -> None:
         self.address = address

@@ -2,7 +2,7 @@
 
 import contextvars
 from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import attrs
@@ -11,6 +11,7 @@ from collector_mesh.domain.model.call import Call
 from collector_mesh.domain.model.errors import InvalidCallError, UnavailableError
 from collector_mesh.domain.model.events import Event
 from collector_mesh.domain.model.frames import Frame
+from collector_mesh.domain.model.identity import Identity
 from collector_mesh.domain.model.introduction import Offer, Welcome
 from collector_mesh.domain.model.status import OK, Reply
 from collector_mesh.domain.ports.clock import Alarm, Clock
@@ -289,7 +290,7 @@ class FakeStream:
     """A stream to somebody who does not know of links."""
 
     address: str
-    identity: str | None = None
+    identity: Identity | None = None
 
     async def read(self) -> Frame | None:
         """See the port."""
@@ -321,7 +322,15 @@ class FakeTransport:
 
     welcomes: dict[str, Welcome] = attrs.field(factory=dict)
     links: list[FakeLink] = attrs.field(factory=list)
-    leaves_process: bool = False
+
+    def open(self) -> AbstractAsyncContextManager[None]:
+        """See the port; it needs nothing."""
+        return nullcontext()
+
+    def is_local(self, address: str) -> bool:
+        """See the port; everybody is."""
+        _ = address
+        return True
 
     def check_address(self, address: str) -> None:
         """See the port; every text with a colon will do."""
@@ -338,7 +347,7 @@ class FakeTransport:
         _ = is_patient
         return FakeStream(address)
 
-    def open(self, address: str) -> FakeLink:
+    def unary(self, address: str) -> FakeLink:
         """See the port."""
         link = FakeLink(address, welcome=self.welcomes.get(address))
         self.links.append(link)

@@ -35,6 +35,7 @@ from collector_mesh.domain.model.frames import (
     Introduction,
     Role,
 )
+from collector_mesh.domain.model.identity import Identity
 from collector_mesh.domain.model.reach import Reach
 from collector_mesh.domain.model.status import OK, Reply, Status
 
@@ -87,7 +88,7 @@ class LinkEngine:
         role: Role = Role.COLLECTOR,
         batching: Batching | None = None,
         heartbeats: Heartbeats | None = None,
-        identity: str | None = None,
+        identity: Identity | None = None,
     ) -> None:
         batching = batching or Batching()
         self._me = me

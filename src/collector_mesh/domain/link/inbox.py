@@ -15,6 +15,7 @@ from collector_mesh.domain.model.frames import (
     Replies,
     ReplyExtra,
 )
+from collector_mesh.domain.model.identity import Identity
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.payload import Payload
 from collector_mesh.domain.model.status import OK, Reply
@@ -86,7 +87,7 @@ class Inbox:
         self.peer_id = ""
         self.caller = ""
         """Its id if it is a collector, for the calls that come from it."""
-        self.identity: str | None = None
+        self.identity: Identity | None = None
         self.origin = Origin.PEER
 
     def read(self, frame: Frame, now: float, last_own: int) -> None:

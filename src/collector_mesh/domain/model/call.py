@@ -8,6 +8,7 @@ from types import MappingProxyType
 import attrs
 
 from collector_mesh.domain.model.errors import InvalidCallError, quoted
+from collector_mesh.domain.model.identity import Identity
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.payload import EMPTY, Payload
 from collector_mesh.domain.model.status import Metadata
@@ -63,7 +64,7 @@ class Call:
     idempotent: bool | None = None
     origin: Origin = Origin.LOCAL
     caller: str = ""
-    identity: str | None = None
+    identity: Identity | None = None
     hops: int = 0
     visited: tuple[str, ...] = ()
 

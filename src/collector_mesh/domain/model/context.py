@@ -5,6 +5,7 @@ from collections.abc import Callable
 from contextvars import ContextVar
 
 from collector_mesh.domain.model.call import Call
+from collector_mesh.domain.model.identity import Identity
 from collector_mesh.domain.model.status import Metadata
 
 
@@ -49,7 +50,7 @@ class CallContext:
         return self._call.caller
 
     @property
-    def identity(self) -> str | None:
+    def identity(self) -> Identity | None:
         """What the transport has proved about the caller (a SPIFFE id), or None."""
         return self._call.identity
 

@@ -2,6 +2,7 @@
 
 import attrs
 
+from collector_mesh.domain.model.identity import Identity
 from collector_mesh.domain.model.status import Status
 
 
@@ -19,7 +20,7 @@ class Offer:
     collector_id: str
     address: str
     namespaces: tuple[str, ...] = ()
-    identity: str | None = None
+    identity: Identity | None = None
 
 
 @attrs.frozen

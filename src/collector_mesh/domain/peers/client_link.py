@@ -122,7 +122,7 @@ class ClientLink:
         for _ in range(_TRIES):
             engine = await self._open_stream(until - self._clock.now())
             if engine.has_no_link:
-                self._unary = self._transport.open(self.address)
+                self._unary = self._transport.unary(self.address)
                 return self._unary
             if engine.refusal is not None:
                 raise error_for(engine.refusal.code, engine.refusal.message, engine.refusal.details)

@@ -133,7 +133,7 @@ class Greeter:
         ):
             link = earlier.link
         else:
-            link = self._transport.open(offer.address)
+            link = self._transport.unary(offer.address)
         connection = Connection(
             offer.collector_id,
             offer.address,

@@ -20,6 +20,7 @@ from collector_mesh.domain.model.errors import (
 )
 from collector_mesh.domain.model.events import LinkFailed, PeerRefused
 from collector_mesh.domain.model.frames import Catalog, Hello, Introduction, Limits, Role
+from collector_mesh.domain.model.identity import Identity
 from collector_mesh.domain.model.reach import Reach
 from collector_mesh.domain.model.snapshot import LinkEnd
 from collector_mesh.domain.model.status import status_of
@@ -194,7 +195,7 @@ class Links:
             return error_for(refusal.code, f"{address} refuses: {text}", refusal.details)
         return UnavailableError(engine.reason)
 
-    def _engine(self, *, dial: int = 0, identity: str | None = None) -> LinkEngine:
+    def _engine(self, *, dial: int = 0, identity: Identity | None = None) -> LinkEngine:
         rules = self._rules
         me = Introduction(
             collector_id=self._collector_id,

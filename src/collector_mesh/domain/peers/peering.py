@@ -270,7 +270,7 @@ class Peering:
             try:
                 return await self._links.dial(address, timeout=timeout)
             except NoLinkError:
-                link = self._transport.open(address)
+                link = self._transport.unary(address)
         return await self._introduce(address, link, timeout=timeout)
 
     async def _introduce(self, address: str, link: UnaryLink, *, timeout: float) -> Connection:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import attrs
 
 from collector_mesh.domain.model.errors import ForbiddenError, quoted
+from collector_mesh.domain.model.identity import Identity
 from collector_mesh.domain.ports.authorizer import Authorizer
 
 
@@ -18,7 +19,7 @@ class InspectionRule:
 
     authorizer: Authorizer | None = None
 
-    def check(self, identity: str | None, namespaces: Sequence[str], *, is_local: bool) -> None:
+    def check(self, identity: Identity | None, namespaces: Sequence[str], *, is_local: bool) -> None:
         """Check whether somebody may see what is in some namespaces.
 
         Raises:
@@ -38,5 +39,5 @@ class InspectionRule:
         for namespace in namespaces:
             if not self.authorizer.may_use(identity, namespace):
                 raise ForbiddenError(
-                    f"inspection is refused: {quoted(identity)} may not use the namespace {quoted(namespace)}"
+                    f"inspection is refused: {quoted(str(identity))} may not use the namespace {quoted(namespace)}"
                 )

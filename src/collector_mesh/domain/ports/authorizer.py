@@ -2,11 +2,13 @@
 
 from typing import Protocol
 
+from collector_mesh.domain.model.identity import Identity
+
 
 class Authorizer(Protocol):
     """Says who may use which namespace. Without one, everybody may."""
 
-    def may_use(self, identity: str | None, namespace: str, /) -> bool:
+    def may_use(self, identity: Identity | None, namespace: str, /) -> bool:
         """Whether a caller may use a namespace; asked for every call that comes from outside.
 
         Args:

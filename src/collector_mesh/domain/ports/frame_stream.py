@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Protocol
 
 from collector_mesh.domain.model.frames import Frame
+from collector_mesh.domain.model.identity import Identity
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,8 +30,11 @@ class FrameStream(Protocol):
     address: str
     """Where the other end is, for people."""
 
-    identity: str | None
-    """What the transport has proved about the other end."""
+    identity: Identity | None
+    """What the transport has proved about the other end, or None.
+
+    Of an end that this side has dialed it is known once a frame has been read, if the transport can tell at all.
+    """
 
     async def read(self) -> Frame | None:
         """The next frame; None when the other end has ended the stream, or this one has closed it.

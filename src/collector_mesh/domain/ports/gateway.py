@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 from collector_mesh.domain.model.call import NO_HINTS
+from collector_mesh.domain.model.identity import Identity
 from collector_mesh.domain.model.introduction import Offer, Welcome
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.payload import Payload
@@ -39,7 +40,7 @@ class Gateway(Protocol):
         *,
         timeout: float | None = None,
         metadata: Iterable[tuple[str, str | bytes]] = (),
-        identity: str | None = None,
+        identity: Identity | None = None,
     ) -> Reply:
         """Run a call here and nowhere else."""
         ...
@@ -53,7 +54,7 @@ class Gateway(Protocol):
         target: str = "",
         hints: Mapping[str, str] = NO_HINTS,
         metadata: Iterable[tuple[str, str | bytes]] = (),
-        identity: str | None = None,
+        identity: Identity | None = None,
     ) -> Reply:
         """Find somebody who runs a call."""
         ...

@@ -2,6 +2,7 @@
 
 from typing import Protocol
 
+from collector_mesh.domain.model.identity import Identity
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.snapshot import Explanation, Snapshot
 
@@ -9,7 +10,7 @@ from collector_mesh.domain.model.snapshot import Explanation, Snapshot
 class Inspector(Protocol):
     """Answers people and programs that look at a collector, if they may."""
 
-    def snapshot_for(self, identity: str | None, *, is_local: bool) -> Snapshot:
+    def snapshot_for(self, identity: Identity | None, *, is_local: bool) -> Snapshot:
         """What the collector is and knows, now.
 
         Args:
@@ -21,7 +22,7 @@ class Inspector(Protocol):
         """
         ...
 
-    def explanation_for(self, identity: str | None, key: MethodKey, *, is_local: bool) -> Explanation:
+    def explanation_for(self, identity: Identity | None, key: MethodKey, *, is_local: bool) -> Explanation:
         """Where a call would go now, and why; the names come as they arrived, unchecked.
 
         Raises:

@@ -25,8 +25,22 @@ class Listener(Protocol):
 class Transport(Protocol):
     """A technology that carries calls between collectors."""
 
-    leaves_process: bool
-    """Whether it reaches other processes; its addresses are HOST:PORT then, and strangers may name some."""
+    def open(self) -> AbstractAsyncContextManager[object]:
+        """Have what dialing and listening need, while the context is open: a connection to a broker, say.
+
+        Whoever uses the transport opens it first and closes it last. Several may have it open at once.
+        """
+        ...
+
+    def is_local(self, address: str) -> bool:
+        """Whether only programs of this machine, or of this process, are reached at an address.
+
+        Whoever listens at such a one takes peers that it would not take from elsewhere, and tells more.
+
+        Raises:
+            InvalidCallError: the address is malformed.
+        """
+        ...
 
     def check_address(self, address: str) -> None:
         """Check that an address is of the kind that this transport dials.
@@ -58,7 +72,7 @@ class Transport(Protocol):
         """
         ...
 
-    def open(self, address: str) -> UnaryLink:
+    def unary(self, address: str) -> UnaryLink:
         """Make a link to somebody who has no streams; nothing is sent until it is used.
 
         A transport whose streams never end in `NoLinkError` need not have any.

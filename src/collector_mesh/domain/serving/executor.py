@@ -154,7 +154,7 @@ class Executor:
         if size > self._max_payload_bytes:
             raise PayloadTooLargeError.of(size, self._max_payload_bytes)
         if self._authorizer is not None and not self._authorizer.may_use(call.identity, call.key.namespace):
-            who = quoted(call.identity) if call.identity else "an unknown caller"
+            who = quoted(str(call.identity)) if call.identity else "an unknown caller"
             raise ForbiddenError(f"{who} may not use namespace {quoted(call.key.namespace)}")
 
     def check_open(self) -> None:

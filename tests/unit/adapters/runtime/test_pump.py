@@ -11,6 +11,7 @@ from collector_mesh.domain.link.engine import LinkEngine
 from collector_mesh.domain.link.entries import SentCall
 from collector_mesh.domain.model.call import Call
 from collector_mesh.domain.model.frames import Control, Frame, Greeting, Introduction, Mode
+from collector_mesh.domain.model.identity import Identity
 from collector_mesh.domain.model.status import OK, Reply
 
 
@@ -18,7 +19,7 @@ class HangingStream:
     """A stream whose other end welcomes everybody and then takes nothing anymore."""
 
     address = "peer:1"
-    identity: str | None = None
+    identity: Identity | None = None
 
     def __init__(self) -> None:
         self.written: list[Frame] = []

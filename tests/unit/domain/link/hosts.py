@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Awaitable, Generator
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import TYPE_CHECKING, NoReturn
 
 import attrs
@@ -14,6 +14,7 @@ from collector_mesh.domain.link.rules import LinkRules
 from collector_mesh.domain.model.counts import Counts
 from collector_mesh.domain.model.errors import InvalidCallError, MeshError
 from collector_mesh.domain.model.frames import Frame
+from collector_mesh.domain.model.identity import Identity
 from collector_mesh.domain.peers.links import Links
 from collector_mesh.domain.ports.frame_stream import FrameStream, Machine, Pump, StreamBrokenError
 from collector_mesh.domain.ports.gateway import Gateway
@@ -38,7 +39,7 @@ class _Pause(Awaitable[None]):
 class HandStream:
     """One end of a stream; what is held is on its way until it is let go."""
 
-    identity: str | None = None
+    identity: Identity | None = None
 
     def __init__(self, address: str, host: "Host") -> None:
         self.address = address
@@ -163,7 +164,15 @@ class HandTransport:
 
     network: HandNetwork
     owner: "Host"
-    leaves_process = False
+
+    def open(self) -> AbstractAsyncContextManager[None]:
+        """See the port; it needs nothing."""
+        return nullcontext()
+
+    def is_local(self, address: str) -> bool:
+        """See the port; everybody is."""
+        _ = address
+        return True
 
     def check_address(self, address: str) -> None:
         """See the port."""
@@ -188,7 +197,7 @@ class HandTransport:
             there.links.accept(other)
         return stream
 
-    def open(self, address: str) -> UnaryLink:
+    def unary(self, address: str) -> UnaryLink:
         """See the port; everybody here has links."""
         return _not_here(address)
 

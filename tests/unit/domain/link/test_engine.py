@@ -26,19 +26,22 @@ from collector_mesh.domain.model.frames import (
     ReplyExtra,
     Role,
 )
+from collector_mesh.domain.model.identity import Identity
 from collector_mesh.domain.model.payload import EMPTY, Payload
 from collector_mesh.domain.model.status import OK, Reply, Status
 
 # ---- the handshake ---------------------------------------------------------------------------------
 
+PROVED = Identity(uris=("spiffe://example.org/left",))
+
 
 def test_both_ends_learn_who_is_there() -> None:
-    wire = opened(identity="proved")
+    wire = opened(identity=PROVED)
 
     assert (wire.left.engine.peer_id, wire.right.engine.peer_id) == ("right", "left")
     assert wire.left.engine.phase is wire.right.engine.phase is Phase.OPEN
     assert wire.left.engine.connection_id == wire.right.engine.connection_id == "connection-1"
-    assert wire.right.engine.identity == "proved"
+    assert wire.right.engine.identity == PROVED
 
 
 def test_a_link_is_confirmed_once_the_welcome_has_come() -> None:
@@ -175,7 +178,7 @@ def test_a_client_is_no_peer() -> None:
 
 
 def test_calls_go_both_ways() -> None:
-    wire = opened(identity="proved")
+    wire = opened(identity=PROVED)
     wire.left.handler = wire.right.handler = answer
 
     there = wire.left.send(Call(ECHO, Payload("type", b"there")))
@@ -184,7 +187,7 @@ def test_calls_go_both_ways() -> None:
 
     assert (there.reply.payload.value, back.reply.payload.value) == (b"there", b"back")
     call = wire.right.last.call
-    assert (call.key, call.origin, call.caller, call.identity) == (ECHO, Origin.PEER, "left", "proved")
+    assert (call.key, call.origin, call.caller, call.identity) == (ECHO, Origin.PEER, "left", PROVED)
 
 
 def test_what_few_calls_have_arrives_with_the_right_call() -> None:

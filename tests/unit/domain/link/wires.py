@@ -22,6 +22,7 @@ from collector_mesh.domain.model.frames import (
     Mode,
     Role,
 )
+from collector_mesh.domain.model.identity import Identity
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.payload import Payload
 from collector_mesh.domain.model.reach import Reach
@@ -163,7 +164,7 @@ class Wire:
         role: Role = Role.COLLECTOR,
         max_payload: int = MAX_PAYLOAD,
         window: int = 4,
-        identity: str | None = None,
+        identity: Identity | None = None,
     ) -> None:
         self.now = START
         self.left = End("left", self)
@@ -235,7 +236,7 @@ def opened(
     role: Role = Role.COLLECTOR,
     max_payload: int = MAX_PAYLOAD,
     window: int = 4,
-    identity: str | None = None,
+    identity: Identity | None = None,
 ) -> Wire:
     """A wire whose ends have greeted each other."""
     wire = Wire(

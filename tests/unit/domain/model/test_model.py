@@ -21,6 +21,7 @@ from collector_mesh.domain.model.errors import (
     UnavailableError,
     clipped,
 )
+from collector_mesh.domain.model.identity import Identity
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.payload import EMPTY, Payload, payload_of
 from collector_mesh.domain.model.status import OK, Reply, Status, status_of
@@ -171,12 +172,20 @@ def test_metadata_of_exactly_a_kibibyte_passes() -> None:
 def test_a_context_tells_of_its_call() -> None:
     time = [10.0]
     call = Call(
-        MethodKey("n", "s", "m"), deadline=12.0, metadata=(("a", "b"),), caller="peer", identity="spiffe://x"
+        MethodKey("n", "s", "m"),
+        deadline=12.0,
+        metadata=(("a", "b"),),
+        caller="peer",
+        identity=Identity(uris=("spiffe://x",)),
     )
     context = CallContext(call, "self", lambda: time[0])
 
     assert (context.namespace, context.service, context.method) == ("n", "s", "m")
-    assert (context.metadata, context.caller, context.identity) == ((("a", "b"),), "peer", "spiffe://x")
+    assert (context.metadata, context.caller, context.identity) == (
+        (("a", "b"),),
+        "peer",
+        Identity(uris=("spiffe://x",)),
+    )
     assert (context.deadline, context.time_remaining(), context.is_cancelled) == (12.0, 2.0, False)
     time[0] = 13.0
     assert (context.time_remaining(), context.is_cancelled) == (0.0, True)

@@ -50,16 +50,19 @@ def test_pauses_grow_up_to_the_cap(attempt: int, longest: float) -> None:
     assert backoff.pause(attempt, dice=FakeDice(share=0.0)) == 0.0
 
 
-def test_strangers_on_this_machine_are_taken_by_a_collector_on_loopback() -> None:
-    rule = StrangerRule(only_loopback=True, allowed=False)
+def is_here(address: str) -> bool:
+    return address.startswith("here:")
 
-    rule.check("127.0.0.1:1")
-    rule.check("localhost:1")
+
+def test_strangers_on_this_machine_are_taken_by_a_collector_that_only_this_machine_reaches() -> None:
+    rule = StrangerRule(only_local=True, allowed=False, is_local=is_here)
+
+    rule.check("here:1")
     with pytest.raises(ForbiddenError, match=r"'10\.0\.0\.1:1' is not on this machine"):
         rule.check("10.0.0.1:1")
 
 
 def test_strangers_are_refused_elsewhere_unless_they_are_allowed() -> None:
     with pytest.raises(ForbiddenError, match="--accept-unary-peers"):
-        StrangerRule(only_loopback=False, allowed=False).check("10.0.0.1:1")
+        StrangerRule(only_local=False, allowed=False, is_local=is_here).check("10.0.0.1:1")
     EVERYBODY.check("10.0.0.1:1")

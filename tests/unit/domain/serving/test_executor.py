@@ -15,6 +15,7 @@ from collector_mesh.domain.model.errors import (
     OverloadedError,
 )
 from collector_mesh.domain.model.events import HandlerFailed
+from collector_mesh.domain.model.identity import Identity
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.payload import Payload
 from collector_mesh.domain.model.status import Reply
@@ -79,8 +80,10 @@ def executor(world: World, **options: object) -> Executor:
 def test_the_authorizer_decides_who_may_use_a_namespace(world: World) -> None:
     guarded = executor(world, authorizer=Denying("spiffe://friend"))
 
-    friend = run(guarded.serve(Call(ECHO, identity="spiffe://friend", origin=Origin.CLIENT)))
-    foe = run(guarded.serve(Call(ECHO, identity="spiffe://foe", origin=Origin.CLIENT)))
+    friend = run(
+        guarded.serve(Call(ECHO, identity=Identity(uris=("spiffe://friend",)), origin=Origin.CLIENT))
+    )
+    foe = run(guarded.serve(Call(ECHO, identity=Identity(uris=("spiffe://foe",)), origin=Origin.CLIENT)))
     nobody = run(guarded.serve(Call(ECHO, origin=Origin.CLIENT)))
 
     assert friend.status.code == 200
