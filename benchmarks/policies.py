@@ -25,7 +25,7 @@ class BareDispatcher(Dispatcher):
 
     async def dispatch(self, call: Call) -> Reply:
         """Send it, and give what comes of it."""
-        pool = self._topology.having(call.key)
+        pool = next(self._router.pools(call.key), None)
         assert pool is not None  # for the type checker: there is a peer
         engine = pool.members[self._dice.below(len(pool.members))].connection.engine
         assert engine is not None  # for the type checker: it has links

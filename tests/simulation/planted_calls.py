@@ -5,8 +5,9 @@ from typing import Any
 import attrs
 import pytest
 
-from collector_mesh.domain.calls.course import Course
-from collector_mesh.domain.calls.relay import Relay
+from collector_mesh.domain.calls import retry_state
+from collector_mesh.domain.calls.pending import PendingCall
+from collector_mesh.domain.calls.retry_state import RetryState
 from collector_mesh.domain.link.page import Page
 from collector_mesh.domain.model.errors import Executed
 from collector_mesh.domain.model.payload import Payload
@@ -23,7 +24,7 @@ def retry_after_sending(patch: pytest.MonkeyPatch) -> None:
         return attempts < 5 and reply.executed is not Executed.YES
 
     patch.setattr(Retry, "allows", allows)
-    patch.setattr(Course, "is_idempotent", lambda _course, _candidate: True)
+    patch.setattr(RetryState, "may_repeat_at", lambda _state, _candidate: True)
 
 
 def no_retry_budget(patch: pytest.MonkeyPatch) -> None:
@@ -48,14 +49,14 @@ def reply_to_another_call(patch: pytest.MonkeyPatch) -> None:
 
 
 def runs_twice(patch: pytest.MonkeyPatch) -> None:
-    original = Executor.begin
+    original = Executor.execute
 
-    def begin(executor: Executor, call: Any, answer: Any) -> Any:
+    def execute(executor: Executor, call: Any, answer: Any) -> Any:
         if call.payload.value.endswith(b"7"):
             original(executor, call, lambda _reply: None)
         return original(executor, call, answer)
 
-    patch.setattr(Executor, "begin", begin)
+    patch.setattr(Executor, "execute", execute)
 
 
 def wrong_executor_named(patch: pytest.MonkeyPatch) -> None:
@@ -72,16 +73,16 @@ def slots_never_given_back(patch: pytest.MonkeyPatch) -> None:
 
 
 def visited_list_ignored(patch: pytest.MonkeyPatch) -> None:
-    begin, choose = Course.__init__, Router.choose
+    begin, choose = RetryState.__init__, Router.choose
 
-    def init(course: Course, call: Any) -> None:
-        begin(course, call)
-        course.asked = {call.caller: None} if call.caller else {}
+    def init(state: RetryState, call: Any) -> None:
+        begin(state, call)
+        state.asked = {call.caller: None} if call.caller else {}
 
     def chosen(router: Router, call: Any, *, tried: Any, **more: Any) -> Any:
         return choose(router, call, tried=() if tried is call.visited else tried, **more)
 
-    patch.setattr(Course, "__init__", init)
+    patch.setattr(RetryState, "__init__", init)
     patch.setattr(Router, "choose", chosen)
 
 
@@ -96,19 +97,16 @@ def deadline_begins_anew(patch: pytest.MonkeyPatch) -> None:
 
 
 def cancel_not_passed_on(patch: pytest.MonkeyPatch) -> None:
-    def cancel(relay: Relay) -> None:
-        if not relay._is_over:
-            relay._is_over = True
-            relay._ended(None)
+    def cancel(pending: PendingCall) -> None:
+        if not pending._is_over:
+            pending._is_over = True
+            pending._ended(None)
 
-    patch.setattr(Relay, "cancel", cancel)
+    patch.setattr(PendingCall, "cancel", cancel)
 
 
 def peer_knows_better_than_caller(patch: pytest.MonkeyPatch) -> None:
-    def is_idempotent(_course: Course, candidate: Any) -> bool:
-        return candidate is not None and candidate.is_idempotent
-
-    patch.setattr(Course, "is_idempotent", is_idempotent)
+    patch.setattr(retry_state, "says_idempotent", lambda _call: None)
 
 
 def breaker_never_half_opens(patch: pytest.MonkeyPatch) -> None:
@@ -127,10 +125,10 @@ def failures_stay_in_flight(patch: pytest.MonkeyPatch) -> None:
 
 
 def only_the_first_is_asked(patch: pytest.MonkeyPatch) -> None:
-    original = Course.is_idempotent
+    original = RetryState.may_repeat_at
 
-    def is_idempotent(course: Course, candidate: Any) -> bool:
-        is_next = course.may_have_run and candidate is not None and candidate.peer_id not in course.asked
-        return is_next or original(course, candidate)
+    def may_repeat_at(state: RetryState, candidate: Any) -> bool:
+        is_next = state.executed is not Executed.NO and candidate.peer_id not in state.asked
+        return is_next or original(state, candidate)
 
-    patch.setattr(Course, "is_idempotent", is_idempotent)
+    patch.setattr(RetryState, "may_repeat_at", may_repeat_at)

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from collector_mesh.app.lifetime import Lifetime
+from collector_mesh.domain.calls.checks import CallChecks
 from collector_mesh.domain.link.engine import LinkEngine
 from collector_mesh.domain.link.health import Health, Vital
 from collector_mesh.domain.link.inbox import Inbox
@@ -12,7 +13,6 @@ from collector_mesh.domain.link.pairs import Pairs
 from collector_mesh.domain.peers.adoption import Adoption
 from collector_mesh.domain.peers.links import Links
 from collector_mesh.domain.peers.peering import Peering
-from collector_mesh.domain.serving.executor import Executor
 
 
 def earliest_incarnation_wins(patch: pytest.MonkeyPatch) -> None:
@@ -32,7 +32,7 @@ def drain_does_not_wait(patch: pytest.MonkeyPatch) -> None:
 
 
 def namespace_not_checked(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Executor, "check_shared", lambda _executor, _call: None)
+    patch.setattr(CallChecks, "_check_shared", lambda _checks, _call: None)
     patch.setattr(
         Adoption,
         "shared",

@@ -49,13 +49,13 @@ def test_a_call_that_runs_twice_breaks_an_invariant_and_its_handler_sees_nothing
     from collector_mesh.domain.serving.executor import Executor
 
     # A planted bug: whatever comes in is run twice.
-    begin, seen = Executor.begin, list[object]()
+    execute, seen = Executor.execute, list[object]()
 
     def twice(executor: Executor, call: Any, answer: Any) -> Any:
-        begin(executor, call, lambda _reply: None)
-        return begin(executor, call, answer)
+        execute(executor, call, lambda _reply: None)
+        return execute(executor, call, answer)
 
-    monkeypatch.setattr(Executor, "begin", twice)
+    monkeypatch.setattr(Executor, "execute", twice)
 
     async def scenario(sim: Sim) -> None:
         service = Service("orders", "OrderService")

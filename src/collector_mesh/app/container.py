@@ -12,7 +12,10 @@ from collector_mesh.adapters.telemetry.logs import LoggingObserver
 from collector_mesh.app.options import ClientOptions, Options
 from collector_mesh.app.overrides import namespace_limits, policies_of
 from collector_mesh.app.settings import Settings
+from collector_mesh.domain.calls.attempt_loop import AttemptLoop
+from collector_mesh.domain.calls.checks import CallChecks
 from collector_mesh.domain.calls.dispatcher import Dispatcher
+from collector_mesh.domain.calls.sender import Sender
 from collector_mesh.domain.gateway import CollectorGateway
 from collector_mesh.domain.inspection import Inspection
 from collector_mesh.domain.link.batching import Batching
@@ -200,18 +203,25 @@ class CollectorContainer(containers.DeclarativeContainer):
     )
     explainer = providers.Singleton(Explainer, options.provided.collector_id, handlers, topology, router)
     refusals = providers.Singleton(_refusals, options, settings, explainer, clock, transport)
+    checks = providers.Singleton(
+        CallChecks,
+        options.provided.collector_id,
+        handlers,
+        topology,
+        policies,
+        max_payload_bytes=settings.provided.max_payload_bytes,
+        authorizer=options.provided.authorizer,
+    )
     executor = providers.Singleton(
         Executor,
         options.provided.collector_id,
         handlers,
-        topology,
         tasks=tasks,
         clock=clock,
         dice=dice,
         observer=observer,
         slots=running,
         max_payload_bytes=settings.provided.max_payload_bytes,
-        authorizer=options.provided.authorizer,
         validator=options.provided.validator,
         expose_handler_errors=settings.provided.expose_handler_errors,
     )
@@ -229,22 +239,46 @@ class CollectorContainer(containers.DeclarativeContainer):
         backoff=providers.Factory(_backoff, settings),
         times=providers.Factory(_times, settings),
     )
-    dispatcher = providers.Singleton(
-        Dispatcher,
+    sender = providers.Singleton(
+        Sender,
         options.provided.collector_id,
-        executor,
-        handlers,
         router,
-        topology,
         peering,
         tasks=tasks,
         clock=clock,
         dice=dice,
-        slots=outgoing,
+        policies=policies,
+        counts=counts,
+    )
+    attempt_loop = providers.Singleton(
+        AttemptLoop,
+        options.provided.collector_id,
+        checks,
+        handlers,
+        router,
+        topology,
+        peering,
+        sender,
+        clock=clock,
+        dice=dice,
         policies=policies,
         counts=counts,
         refusals=refusals,
-        max_payload_bytes=settings.provided.max_payload_bytes,
+        observer=observer,
+    )
+    dispatcher = providers.Singleton(
+        Dispatcher,
+        options.provided.collector_id,
+        checks,
+        executor,
+        router,
+        sender,
+        attempt_loop,
+        tasks=tasks,
+        clock=clock,
+        dice=dice,
+        slots=outgoing,
+        counts=counts,
     )
     greeter = providers.Singleton(
         Greeter,
@@ -276,12 +310,12 @@ class CollectorContainer(containers.DeclarativeContainer):
     )
     gateway = providers.Singleton(
         CollectorGateway,
+        checks,
         dispatcher,
         executor,
         greeter,
         links,
         inspection,
-        collector_id=options.provided.collector_id,
         clock=clock,
         policies=policies,
     )

@@ -60,7 +60,7 @@ class Lifetime:
         options, settings, clock = parts.options(), parts.settings(), parts.clock()
         running, outgoing = parts.running(), parts.outgoing()
         self.state = parts.inspection().state = "draining"
-        parts.executor().is_draining = parts.greeter().is_draining = True
+        parts.checks().is_draining = parts.greeter().is_draining = True
         parts.observer().tell(Draining(options.collector_id))
         if self.listener is not None:
             await self.listener.drain()

@@ -15,13 +15,18 @@ from collector_mesh.app.testing.fakes import (
     FakeTransport,
     run,
 )
+from collector_mesh.domain.calls.attempt_loop import AttemptLoop
+from collector_mesh.domain.calls.checks import CallChecks
 from collector_mesh.domain.calls.dispatcher import Dispatcher
+from collector_mesh.domain.calls.sender import Sender
 from collector_mesh.domain.gateway import CollectorGateway
 from collector_mesh.domain.inspection import Inspection
 from collector_mesh.domain.link.rules import LinkRules
 from collector_mesh.domain.model.call import Call, Origin
 from collector_mesh.domain.model.context import CallContext
 from collector_mesh.domain.model.counts import Counts
+from collector_mesh.domain.model.errors import MeshError
+from collector_mesh.domain.model.frames import Mode
 from collector_mesh.domain.model.identity import Identity
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.payload import Payload
@@ -35,6 +40,7 @@ from collector_mesh.domain.policies.backoff import Backoff
 from collector_mesh.domain.policies.concurrency import ConcurrencyLimit
 from collector_mesh.domain.policies.policy import Policies
 from collector_mesh.domain.policies.strangers import EVERYBODY
+from collector_mesh.domain.ports.authorizer import Authorizer
 from collector_mesh.domain.ports.frame_stream import NoLinkError
 from collector_mesh.domain.routing.explainer import Explainer
 from collector_mesh.domain.routing.refusals import Refusals
@@ -62,7 +68,7 @@ class Linkless(Links):
 class World:
     """A collector called `self` in the namespaces users and orders, with an Echo method."""
 
-    def __init__(self, policies: Policies | None = None) -> None:
+    def __init__(self, policies: Policies | None = None, *, authorizer: Authorizer | None = None) -> None:
         self.policies = policies or Policies()
         self.counts = Counts()
         self.clock = FakeClock()
@@ -77,7 +83,6 @@ class World:
         self.executor = Executor(
             "self",
             self.handlers,
-            self.topology,
             tasks=self.tasks,
             clock=self.clock,
             dice=self.dice,
@@ -122,21 +127,51 @@ class World:
         self.router = Router("self", self.handlers, self.topology)
         self.explainer = Explainer("self", self.handlers, self.topology, self.router)
         self.refusals = Refusals(self.explainer, now=self.clock.now, exposes=True)
-        self.dispatcher = Dispatcher(
+        self.checks = CallChecks(
             "self",
-            self.executor,
             self.handlers,
-            self.router,
             self.topology,
+            self.policies,
+            max_payload_bytes=MAX_PAYLOAD,
+            authorizer=authorizer,
+        )
+        self.sender = Sender(
+            "self",
+            self.router,
             self.peering,
             tasks=self.tasks,
             clock=self.clock,
             dice=self.dice,
-            slots=self.outgoing,
+            policies=self.policies,
+            counts=self.counts,
+        )
+        self.loop = AttemptLoop(
+            "self",
+            self.checks,
+            self.handlers,
+            self.router,
+            self.topology,
+            self.peering,
+            self.sender,
+            clock=self.clock,
+            dice=self.dice,
             policies=self.policies,
             counts=self.counts,
             refusals=self.refusals,
-            max_payload_bytes=MAX_PAYLOAD,
+            observer=self.observer,
+        )
+        self.dispatcher = Dispatcher(
+            "self",
+            self.checks,
+            self.executor,
+            self.router,
+            self.sender,
+            self.loop,
+            tasks=self.tasks,
+            clock=self.clock,
+            dice=self.dice,
+            slots=self.outgoing,
+            counts=self.counts,
         )
         self.greeter = Greeter(
             "self",
@@ -165,12 +200,12 @@ class World:
             rules=LinkRules(),
         )
         self.gateway = CollectorGateway(
+            self.checks,
             self.dispatcher,
             self.executor,
             self.greeter,
             self.links,
             self.inspection,
-            collector_id="self",
             clock=self.clock,
             policies=self.policies,
         )
@@ -223,7 +258,16 @@ class World:
 
     def serve(self, key: MethodKey, payload: Payload = Payload(), **options: Any) -> Reply:  # noqa: B008
         """Serve a call from outside."""
-        return run(self.executor.serve(Call(key, payload, origin=Origin.CLIENT, **options)))
+        origin = Origin.PEER if options.get("caller") else Origin.CLIENT
+        return run(self.serve_call(Call(key, payload, origin=origin, **options)))
+
+    async def serve_call(self, call: Call) -> Reply:
+        """Check a call and run it here."""
+        try:
+            self.checks.check(call, Mode.SERVE)
+        except MeshError as error:
+            return Reply.refused(error)
+        return await self.executor.run(call)
 
 
 async def echo(request: object, _context: CallContext) -> object:

@@ -29,6 +29,8 @@ _WORDS: Mapping[type[events.Event], tuple[str, int]] = MappingProxyType(
         events.BreakerShut: ("breaker_shut", logging.INFO),
         events.Shedding: ("shedding", logging.WARNING),
         events.Counted: ("counted", logging.DEBUG),
+        events.AttemptFailed: ("attempt_failed", logging.DEBUG),
+        events.DispatchFailed: ("dispatch_failed", logging.ERROR),
         events.HandlerFailed: ("handler_failed", logging.ERROR),
     }
 )
@@ -44,10 +46,19 @@ class LoggingObserver:
             return
         facts = attrs.asdict(event, recurse=False)
         error = None
-        if isinstance(event, events.HandlerFailed | events.BalancerFailed):
+        if isinstance(event, events.HandlerFailed | events.DispatchFailed | events.BalancerFailed):
             error = facts.pop("error")
-        if isinstance(event, events.HandlerFailed):
+        if isinstance(event, events.HandlerFailed | events.DispatchFailed | events.AttemptFailed):
             facts["key"] = str(event.key)
+        if isinstance(event, events.AttemptFailed):
+            verdict = facts.pop("verdict")
+            facts |= {
+                "peer": verdict.peer_id,
+                "reason": verdict.reason.value,
+                "code": verdict.code,
+                "executed": verdict.executed.value,
+                "seconds": round(verdict.ended - verdict.began, 6),
+            }
         _LOGGER.log(level, word, extra={"facts": facts}, exc_info=error)
 
 

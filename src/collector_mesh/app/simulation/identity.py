@@ -93,10 +93,10 @@ class WatchedDispatcher(Dispatcher):
         self._watch.ended(number, reply)
         return reply
 
-    def begin(self, call: Call, answer: Callable[[Reply], None]) -> Cancellable | None:
+    def submit(self, call: Call, answer: Callable[[Reply], None]) -> Cancellable | None:
         """See the base class."""
         self._watch.came(self._host, call)
-        return super().begin(call, answer)
+        return super().submit(call, answer)
 
 
 class WatchedRouter(Router):

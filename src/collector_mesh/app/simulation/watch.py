@@ -10,7 +10,7 @@ import attrs
 from collector_mesh.adapters.simulated.host import Host
 from collector_mesh.adapters.simulated.trace import Line, Trace
 from collector_mesh.app.simulation.identity import CallWatch
-from collector_mesh.domain.calls.course import says_idempotent
+from collector_mesh.domain.calls.retry_state import says_idempotent
 from collector_mesh.domain.model.call import Call
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.status import Reply

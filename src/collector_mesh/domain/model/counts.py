@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+from collector_mesh.domain.model.verdict import Reason, Verdict
+
 _MAX_NAMESPACES = 1000
 
 
@@ -12,6 +14,7 @@ class Counts:
         "attempts",
         "breakers_opened",
         "breakers_shut",
+        "failed_attempts",
         "outcomes",
         "passed_on",
         "retries",
@@ -34,6 +37,8 @@ class Counts:
         """Retries that a budget has refused."""
         self.timed_out_attempts = 0
         """Attempts that were given up before the deadline of their call."""
+        self.failed_attempts: dict[Reason, int] = {}
+        """Attempts at peers that have not succeeded, by reason."""
         self.passed_on = 0
         """Calls of peers that were passed on to other peers."""
         self.shed: dict[str, int] = {}
@@ -50,6 +55,13 @@ class Counts:
         else:
             self.outcomes[code] = self.outcomes.get(code, 0) + 1
 
+    def count_failed(self, verdict: Verdict) -> None:
+        """Count an attempt that has not succeeded."""
+        reason = verdict.reason
+        self.failed_attempts[reason] = self.failed_attempts.get(reason, 0) + 1
+        if reason is Reason.CUT:
+            self.timed_out_attempts += 1
+
     def count_shed(self, namespace: str) -> None:
         """Count a call that was shed."""
         if namespace not in self.shed and len(self.shed) >= _MAX_NAMESPACES:
@@ -58,7 +70,7 @@ class Counts:
         self.shed[namespace] = self.shed.get(namespace, 0) + 1
 
     def as_mapping(self) -> Mapping[str, int]:
-        """All of them by name, with `outcome_CODE` for outcomes and `shed_NAMESPACE` for what was shed."""
+        """All of them by name, with `outcome_CODE` for outcomes and `shed_NAMESPACE` for what was shed and `attempts_REASON` for what has failed."""
         named = {
             "outcome_200": self.succeeded,
             **{f"outcome_{code}": count for code, count in sorted(self.outcomes.items())},
@@ -66,6 +78,7 @@ class Counts:
             "retries": self.retries,
             "retries_refused": self.retries_refused,
             "timed_out_attempts": self.timed_out_attempts,
+            **{f"attempts_{reason.name.lower()}": self.failed_attempts.get(reason, 0) for reason in Reason},
             "passed_on": self.passed_on,
             "breakers_opened": self.breakers_opened,
             "breakers_shut": self.breakers_shut,

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import attrs
 
 from collector_mesh.domain.model.names import MethodKey
+from collector_mesh.domain.model.verdict import Verdict
 
 
 @attrs.frozen
@@ -125,6 +126,22 @@ class Counted(Event):
     """What has happened since the start, as numbers; see `Counts`. Told every now and then."""
 
     counts: Mapping[str, int]
+
+
+@attrs.frozen
+class AttemptFailed(Event):
+    """A try of a call at a peer has not succeeded; the call may go elsewhere."""
+
+    key: MethodKey
+    verdict: Verdict
+
+
+@attrs.frozen
+class DispatchFailed(Event):
+    """A call could not be routed because of a defect of this collector."""
+
+    key: MethodKey
+    error: BaseException
 
 
 @attrs.frozen

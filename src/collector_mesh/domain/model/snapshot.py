@@ -158,6 +158,7 @@ class CandidateInfo:
         reason: why, in words.
         score: what the call is thought to cost there, in seconds; less is better. None where nothing is known.
         hops: how often it would be passed on from there.
+        last: what the last call there that did not succeed came to, in words; empty where there was none.
     """
 
     collector_id: str
@@ -165,6 +166,7 @@ class CandidateInfo:
     reason: str
     score: float | None = None
     hops: int = 0
+    last: str = ""
 
 
 @attrs.frozen

@@ -65,6 +65,7 @@ class Reply:
         executed: whether a handler ran.
         metadata: pairs that came with the reply.
         tried: who was tried, in order, where that says more than `handled_by`; see `attempts`.
+        is_own: whether this collector has made it up, because it has heard of no other one.
     """
 
     status: Status
@@ -73,6 +74,7 @@ class Reply:
     executed: Executed = Executed.NO
     metadata: Metadata = ()
     tried: tuple[str, ...] = ()
+    is_own: bool = attrs.field(default=False, eq=False, repr=False)
 
     @property
     def attempts(self) -> tuple[str, ...]:
@@ -82,7 +84,7 @@ class Reply:
     @classmethod
     def refused(cls, error: MeshError) -> "Reply":
         """The reply that tells of an error."""
-        return cls(status_of(error), handled_by=error.handled_by, executed=error.executed)
+        return cls(status_of(error), handled_by=error.handled_by, executed=error.executed, is_own=True)
 
     def raise_for_status(self) -> "Reply":
         """Give the reply itself if its status is 200.

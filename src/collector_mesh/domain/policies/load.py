@@ -74,6 +74,12 @@ class Load:
         self.latency = took
         self._latency_at = now
 
+    def took_at_least(self, seconds: float, now: float) -> None:
+        """A call has gone on for so many seconds, and nobody knows for how much longer."""
+        if seconds > self.latency * exp((self._latency_at - now) / self._rules.latency_decay):
+            self.latency = seconds
+            self._latency_at = now
+
     def failed(self, now: float) -> None:
         """A call has failed: fast failures must not attract traffic."""
         self._failed_at = now

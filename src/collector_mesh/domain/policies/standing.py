@@ -7,6 +7,7 @@ from math import inf
 import attrs
 
 from collector_mesh.domain.model.snapshot import StandingInfo
+from collector_mesh.domain.model.verdict import Verdict
 from collector_mesh.domain.policies.breaker import Breaker, BreakerRules
 from collector_mesh.domain.policies.history import History
 from collector_mesh.domain.policies.latency import Histogram
@@ -31,7 +32,7 @@ class Outcome(Enum):
     """The peer is over its limit."""
 
     FAILURE = "failure"
-    """It could not be reached, has died, did not answer in time, or cannot take calls."""
+    """It could not be reached, has died, took longer than calls of the method take, or cannot take calls."""
 
     NOTHING = "nothing"
     """The caller has gone, or the peer could not help it."""
@@ -78,6 +79,7 @@ class Standing:
         "breaker",
         "history",
         "is_well",
+        "last",
         "load",
         "namespace",
         "p99",
@@ -105,6 +107,8 @@ class Standing:
         """What 99 of 100 calls take at most, in seconds; `inf` until it is known."""
         self.is_well = True
         """Whether the peer is live, as whoever knows says; see `peer_is`."""
+        self.last: Verdict | None = None
+        """What the last attempt there came to that did not succeed."""
         self._busy_until = 0.0
         self._histogram = Histogram()
         self._since = now
@@ -211,6 +215,16 @@ class Standing:
                 self._shut(now)
             return
         self._failed(outcome, now, dice, is_probe=is_probe, retry_after=retry_after)
+
+    def unanswered(
+        self, began: float, now: float, dice: Randomness, *, is_failure: bool, is_probe: bool = False
+    ) -> None:
+        """Nobody waits for an attempt anymore: it has taken at least so long, whether that is a failure or not."""
+        # What was sent before the peer came back tells of how it was before.
+        if began >= self._since:
+            self.load.took_at_least(now - began, now)
+        outcome = Outcome.FAILURE if is_failure else Outcome.NOTHING
+        self.ended(outcome, began, now, dice, is_probe=is_probe)
 
     def _failed(
         self, outcome: Outcome, now: float, dice: Randomness, *, is_probe: bool, retry_after: float

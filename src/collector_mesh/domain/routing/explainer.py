@@ -2,6 +2,9 @@
 
 from collections.abc import Iterator
 
+import attrs
+
+from collector_mesh.domain.model.errors import Executed
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.snapshot import CandidateInfo, Explanation
 from collector_mesh.domain.routing.router import TIERS, Router, up_and_out
@@ -87,7 +90,7 @@ class Explainer:
         for member, reason in zip(members, reasons, strict=True):
             score = member.score(now) if member.connection.is_up else None
             why = _why_fit(member, now) if reason is None else reason
-            yield CandidateInfo(member.peer_id, reason is None, why, score, member.hops)
+            yield CandidateInfo(member.peer_id, reason is None, why, score, member.hops, _last(member, now))
 
     def _without_it(self, peer_id: str, key: MethodKey) -> CandidateInfo:
         connection = self._topology.get(peer_id)
@@ -115,6 +118,18 @@ def _why_fit(candidate: Candidate, now: float) -> str:
     return reason
 
 
+_RUN = {Executed.NO: "not run", Executed.MAYBE: "may have run", Executed.YES: "has run"}
+
+
+def _last(candidate: Candidate, now: float) -> str:
+    """What the last call there came to that did not succeed."""
+    verdict = candidate.standing.last
+    if verdict is None:
+        return ""
+    outcome = f"({verdict.code}, {_RUN[verdict.executed]})"
+    return f"{verdict.reason.value} {outcome} {max(0.0, now - verdict.ended):.1f} s ago"
+
+
 def _not_needed(candidate: CandidateInfo) -> CandidateInfo:
     reason = f"{candidate.reason}; asked only if those who have the method are not fit"
-    return CandidateInfo(candidate.collector_id, False, reason, candidate.score, candidate.hops)
+    return attrs.evolve(candidate, fit=False, reason=reason)

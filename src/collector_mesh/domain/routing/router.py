@@ -141,7 +141,7 @@ class Router:
         if silent is not None:
             found = self._select(silent, call, tried, topology.lacking(key, now=now), now, dice)
             if found is not None:
-                return found
+                return found.for_method(topology.times_of(key))
         onward = topology.onward(key)
         if onward is not None:
             lacking = topology.lacking(key, now=now)
@@ -156,7 +156,8 @@ class Router:
         """Whether somebody else is free to take a call over."""
         for pool in self.pools(call.key):
             for member in pool.members:
-                if member is not besides and member.standing.load.hold <= now and member.peer_id not in asked:
+                peer_id = member.peer_id
+                if peer_id != besides.peer_id and member.standing.load.hold <= now and peer_id not in asked:
                     return True
         return False
 
@@ -190,12 +191,13 @@ class Router:
             raise NotFoundError(
                 f"no connection to collector {quoted(target)} in namespace {quoted(key.namespace)}"
             )
+        times = topology.times_of(key)
         for pool in (topology.having(key), topology.silent(key.namespace)):
             if pool is not None and (candidate := pool.get(target)) is not None:
-                return candidate
+                return candidate if connection.methods is not None else candidate.for_method(times)
         # It does not say that it has the method, and is asked all the same.
         standing = topology.standings.of(target, key.namespace, (), connection.last_news)
-        return Candidate(connection, standing)
+        return Candidate(connection, standing, times)
 
     def pools(self, key: MethodKey) -> Iterator[Pool]:
         """The candidates for a method: those who say that they have it, who do not say, who pass it on."""

@@ -1,22 +1,19 @@
-"""A call on its way in: checked, authorized, admitted, validated, looked up, run."""
+"""A call on its way in, once it has been checked: admitted, validated, looked up, run."""
 
 from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from collector_mesh.domain.model.call import Call, Origin
+from collector_mesh.domain.model.call import Call
 from collector_mesh.domain.model.context import CURRENT, CallContext
 from collector_mesh.domain.model.errors import (
     DeadlineExceededError,
     Executed,
-    ForbiddenError,
     HandlerError,
     MeshError,
     NotFoundError,
     OutcomeUnknownError,
     OverloadedError,
-    PayloadTooLargeError,
-    UnavailableError,
     clipped,
     quoted,
     text_of,
@@ -26,14 +23,12 @@ from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.payload import Payload, flaw_of, payload_of
 from collector_mesh.domain.model.status import OK, Reply, Status, status_of
 from collector_mesh.domain.policies.concurrency import ConcurrencyLimit, Share
-from collector_mesh.domain.ports.authorizer import Authorizer
 from collector_mesh.domain.ports.clock import Clock
 from collector_mesh.domain.ports.observer import Observer
 from collector_mesh.domain.ports.randomness import Randomness
 from collector_mesh.domain.ports.tasks import Started, Tasks
 from collector_mesh.domain.ports.validator import Validator
 from collector_mesh.domain.serving.handlers import HandlerRegistry, Method
-from collector_mesh.domain.topology.topology import Topology
 
 
 class _Begun:
@@ -74,7 +69,6 @@ class Executor:
         self,
         collector_id: str,
         handlers: HandlerRegistry,
-        topology: Topology,
         *,
         tasks: Tasks,
         clock: Clock,
@@ -82,89 +76,20 @@ class Executor:
         observer: Observer,
         slots: ConcurrencyLimit,
         max_payload_bytes: int,
-        authorizer: Authorizer | None = None,
         validator: Validator | None = None,
         expose_handler_errors: bool = True,
     ) -> None:
         self._collector_id = collector_id
         self._handlers = handlers
-        self._topology = topology
         self._tasks = tasks
         self._clock = clock
         self._dice = dice
         self._observer = observer
         self._slots = slots
         self._max_payload_bytes = max_payload_bytes
-        self._authorizer = authorizer
         self._expose = expose_handler_errors
         self.validator = validator
         """Asked before each call that is run here, if there is one."""
-        self.is_draining = False
-        """Whether new calls from outside are refused; those that running handlers make are not."""
-
-    async def serve(self, call: Call) -> Reply:
-        """Run a call that has come from outside."""
-        try:
-            self._check_serve(call)
-        except MeshError as error:
-            return Reply.refused(error)
-        return await self.run(call)
-
-    def begin_serve(self, call: Call, answer: Callable[[Reply], None]) -> "_Begun | None":
-        """As `serve`, but nobody awaits it: `answer` is called with what comes of it."""
-        try:
-            self._check_serve(call)
-        except MeshError as error:
-            answer(Reply.refused(error))
-            return None
-        return self.begin(call, answer)
-
-    def _check_serve(self, call: Call) -> None:
-        self.check(call)
-        namespace = call.key.namespace
-        if not self._handlers.has_namespace(namespace):
-            raise NotFoundError(f"namespace {quoted(namespace)} not found")
-        if call.caller:
-            self.check_shared(call)
-
-    def check_shared(self, call: Call) -> None:
-        """See that the peer that a call comes from shares its namespace now.
-
-        Raises:
-            UnavailableError: it is not connected anymore.
-            ForbiddenError: it does not share the namespace.
-        """
-        namespace = call.key.namespace
-        if not self._topology.shares(call.caller, namespace):
-            if self._topology.get(call.caller) is None:
-                raise UnavailableError(f"{quoted(call.caller)} is not connected anymore")
-            raise ForbiddenError(f"namespace {quoted(namespace)} is not shared with {quoted(call.caller)}")
-
-    def check(self, call: Call) -> None:
-        """Check the fields of a call from outside and whether its sender may use the namespace.
-
-        Raises:
-            InvalidCallError: a field is empty or malformed.
-            PayloadTooLargeError: the payload is over the limit.
-            ForbiddenError: the sender may not use the namespace.
-        """
-        if self._handlers.find(call.key) is None:
-            call.key.check()
-        size = len(call.payload.value)
-        if size > self._max_payload_bytes:
-            raise PayloadTooLargeError.of(size, self._max_payload_bytes)
-        if self._authorizer is not None and not self._authorizer.may_use(call.identity, call.key.namespace):
-            who = quoted(str(call.identity)) if call.identity else "an unknown caller"
-            raise ForbiddenError(f"{who} may not use namespace {quoted(call.key.namespace)}")
-
-    def check_open(self) -> None:
-        """See that calls from outside are taken.
-
-        Raises:
-            UnavailableError: this collector is draining.
-        """
-        if self.is_draining:
-            raise UnavailableError(f"collector {quoted(self._collector_id)} is draining")
 
     async def run(self, call: Call) -> Reply:
         """Run a call whose fields have been checked."""
@@ -185,7 +110,7 @@ class Executor:
             context.cancel()
             raise
 
-    def begin(self, call: Call, answer: Callable[[Reply], None]) -> "_Begun | None":
+    def execute(self, call: Call, answer: Callable[[Reply], None]) -> "_Begun | None":
         """As `run`, but nobody awaits it: `answer` is called with what comes of it."""
         try:
             method, share = self._admit(call)
@@ -214,8 +139,6 @@ class Executor:
     def _admit(self, call: Call) -> tuple[Method | None, Share]:
         """See that a call may run now, and take a slot for it; gives its method, which a validator may bring."""
         method = self._handlers.find(call.key)
-        if call.origin is not Origin.LOCAL:
-            self.check_open()
         if call.deadline <= self._clock.now():
             raise DeadlineExceededError("deadline exceeded", executed=Executed.NO)
         if method is None and self.validator is None:

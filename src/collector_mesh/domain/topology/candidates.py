@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from collector_mesh.domain.policies.load import Load
+from collector_mesh.domain.policies.method_times import MethodTimes
 from collector_mesh.domain.policies.policy import Policies, Policy
 from collector_mesh.domain.policies.standing import Standing
 from collector_mesh.domain.ports import balancer
@@ -19,18 +20,30 @@ _SAMPLE = 32
 class Candidate:
     """A peer that could take calls for a method, or pass them on."""
 
-    __slots__ = ("connection", "hops", "is_idempotent", "peer_id", "standing")
+    __slots__ = ("connection", "hops", "is_idempotent", "peer_id", "standing", "times")
 
     def __init__(
-        self, connection: Connection, standing: Standing, *, is_idempotent: bool = False, hops: int = 0
+        self,
+        connection: Connection,
+        standing: Standing,
+        times: MethodTimes,
+        *,
+        is_idempotent: bool = False,
+        hops: int = 0,
     ) -> None:
         self.connection = connection
         self.peer_id = connection.peer_id
         self.standing = standing
+        self.times = times
+        """How long calls to the method take, wherever they go."""
         self.is_idempotent = is_idempotent
         """Whether the peer says that the method may run twice."""
         self.hops = hops
         """How often the call is passed on from there; 0 where the peer runs it itself."""
+
+    def for_method(self, times: MethodTimes) -> "Candidate":
+        """The same peer as a candidate for one of the methods that it does not tell of."""
+        return Candidate(self.connection, self.standing, times)
 
     @property
     def labels(self) -> Mapping[str, str]:
@@ -62,11 +75,13 @@ class Candidate:
 class Pool:
     """Candidates in no particular order: one is added, removed or picked at the same small cost."""
 
-    __slots__ = ("_places", "cache", "key", "loads", "members", "panic", "panic_at", "policy")
+    __slots__ = ("_places", "cache", "key", "loads", "members", "panic", "panic_at", "policy", "times")
 
     def __init__(self, key: Any, policy: Policy) -> None:
         self.key = key
         self.policy = policy
+        self.times = MethodTimes()
+        """How long calls to the method take, where the pool is that of one."""
         self.members: list[Candidate] = []
         self.loads: list[Load] = []
         """Those of the members, in the same order."""

@@ -7,6 +7,7 @@ from typing import Any
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.reach import Onward
 from collector_mesh.domain.model.snapshot import MethodInfo, State
+from collector_mesh.domain.policies.method_times import MethodTimes
 from collector_mesh.domain.policies.policy import Policies
 from collector_mesh.domain.policies.standing import Standing
 from collector_mesh.domain.topology.candidates import Candidate, Pool, Standings, median
@@ -17,6 +18,9 @@ LACKS_SECONDS = 1.0
 
 FLAP_SECONDS = 5.0
 """A peer that is gone again within so many seconds has flapped;"""
+
+_MAX_TIMES = 1024
+"""Methods that no peer tells of, and whose times are remembered."""
 
 FLAPS = 2
 """if it has done so this often in a row, it is not welcomed like one that was away."""
@@ -36,6 +40,7 @@ class Topology:
         self._silent: dict[str, Pool] = {}
         self._onward: dict[MethodKey, Pool] = {}
         self._passed_on: dict[str, dict[MethodKey, Onward]] = {}
+        self._times: dict[MethodKey, MethodTimes] = {}
         self._lacks: dict[MethodKey, dict[str, float]] = {}
         self._lacks_until: deque[tuple[float, MethodKey, str]] = deque()
         self.standings = Standings(self.policies, self._has_turned)
@@ -160,6 +165,19 @@ class Topology:
         """The peers that pass on calls for a method, None if there is none; a live view."""
         return self._onward.get(key)
 
+    def times_of(self, key: MethodKey) -> MethodTimes:
+        """How long calls to a method take, where no peer says that it has it."""
+        pool = self._having.get(key)
+        if pool is not None:
+            return pool.times
+        times = self._times.get(key)
+        if times is None:
+            if len(self._times) >= _MAX_TIMES:
+                # Callers name methods as they like.
+                del self._times[next(iter(self._times))]
+            times = self._times[key] = MethodTimes()
+        return times
+
     def way_to(self, target: str, key: MethodKey) -> Candidate | None:
         """A peer that passes on calls for a method of a collector that is not connected itself, if there is one."""
         pool = self._onward.get(key)
@@ -193,7 +211,7 @@ class Topology:
         )
         standing.peer_is(well=connection.state == "live")
         is_idempotent = info is not None and info.idempotent
-        pool.add(Candidate(connection, standing, is_idempotent=is_idempotent, hops=hops))
+        pool.add(Candidate(connection, standing, pool.times, is_idempotent=is_idempotent, hops=hops))
 
     def _take_out(self, connection: Connection) -> None:
         for pools, key, _, _ in self._places(connection):

@@ -210,3 +210,36 @@ def size_of(thing: object, seen: set[int]) -> int:
     seen.add(id(thing))
     names = [name for kind in type(thing).__mro__ for name in getattr(kind, "__slots__", ())]
     return sys.getsizeof(thing) + sum(size_of(getattr(thing, name), seen) for name in names)
+
+
+def test_a_call_that_ended_unanswered_has_taken_at_least_so_long_and_is_no_failure_by_itself() -> None:
+    watched = Watched(latency=0.001)
+    standing = watched.standing
+
+    for began in range(1, 30):
+        is_probe = standing.begun(float(began))
+        standing.unanswered(float(began), began + 0.05, DICE, is_failure=False, is_probe=is_probe)
+
+    assert standing.load.in_flight == 0
+    assert standing.score(29.05) == pytest.approx(0.05, rel=0.01)
+    assert watched.turns == []
+
+
+def test_a_call_that_ended_unanswered_soon_says_nothing_of_a_slow_peer() -> None:
+    standing = Watched(latency=0.5).standing
+
+    standing.begun(0.0)
+    standing.unanswered(0.0, 0.01, DICE, is_failure=False)
+
+    assert standing.load.latency == 0.5
+
+
+def test_calls_that_ended_unanswered_and_too_late_open_the_breaker() -> None:
+    watched = Watched()
+
+    for number in range(5):
+        began = 1.0 + number * 0.1
+        watched.standing.begun(began)
+        watched.standing.unanswered(began, began + 0.05, DICE, is_failure=True)
+
+    assert watched.turns == [True]

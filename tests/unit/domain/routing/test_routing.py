@@ -423,7 +423,7 @@ def test_a_peer_that_is_back_from_dead_begins_in_the_middle_of_the_others() -> N
 
 @pytest.mark.parametrize(
     ("error", "counted"),
-    [(UnavailableError("down"), {"outcome_503": 1, "attempts": 1})],
+    [(UnavailableError("down"), {"outcome_503": 1, "attempts": 1, "attempts_unreached": 1})],
 )
 def test_outcomes_and_attempts_are_counted(error: MeshError, counted: dict[str, int]) -> None:
     world = World()

@@ -62,29 +62,12 @@ def test_over_a_link_the_namespace_must_be_shared(world: World) -> None:
     assert outcome(world.serve(ECHO, caller="stranger"))[:2] == (503, "'stranger' is not connected anymore")
 
 
-def executor(world: World, **options: object) -> Executor:
-    return Executor(
-        "self",
-        world.handlers,
-        world.topology,
-        tasks=world.tasks,
-        clock=world.clock,
-        dice=world.dice,
-        observer=world.observer,
-        slots=world.running,
-        max_payload_bytes=MAX_PAYLOAD,
-        **options,  # type: ignore[arg-type]  # as the test says
-    )
+def test_the_authorizer_decides_who_may_use_a_namespace() -> None:
+    world = World(authorizer=Denying("spiffe://friend"))
 
-
-def test_the_authorizer_decides_who_may_use_a_namespace(world: World) -> None:
-    guarded = executor(world, authorizer=Denying("spiffe://friend"))
-
-    friend = run(
-        guarded.serve(Call(ECHO, identity=Identity(uris=("spiffe://friend",)), origin=Origin.CLIENT))
-    )
-    foe = run(guarded.serve(Call(ECHO, identity=Identity(uris=("spiffe://foe",)), origin=Origin.CLIENT)))
-    nobody = run(guarded.serve(Call(ECHO, origin=Origin.CLIENT)))
+    friend = world.serve(ECHO, identity=Identity(uris=("spiffe://friend",)))
+    foe = world.serve(ECHO, identity=Identity(uris=("spiffe://foe",)))
+    nobody = world.serve(ECHO)
 
     assert friend.status.code == 200
     assert outcome(foe)[:2] == (403, "'spiffe://foe' may not use namespace 'users'")
@@ -150,7 +133,7 @@ def test_a_call_that_ends_before_its_handler_began_was_not_run(
 
 
 def test_while_draining_only_calls_of_this_collector_are_taken(world: World) -> None:
-    world.executor.is_draining = True
+    world.checks.is_draining = True
 
     assert outcome(world.serve(ECHO)) == (503, "collector 'self' is draining", Executed.NO, "")
     assert world.dispatch(ECHO).status.code == 200
@@ -211,7 +194,18 @@ def test_handler_errors_can_be_hidden_behind_an_id(world: World) -> None:
         raise ValueError("the password is 1234")
 
     world.method(ECHO, fail)
-    reply = run(executor(world, expose_handler_errors=False).serve(Call(ECHO)))
+    hiding = Executor(
+        "self",
+        world.handlers,
+        tasks=world.tasks,
+        clock=world.clock,
+        dice=world.dice,
+        observer=world.observer,
+        slots=world.running,
+        max_payload_bytes=MAX_PAYLOAD,
+        expose_handler_errors=False,
+    )
+    reply = run(hiding.run(Call(ECHO)))
 
     (event,) = world.observer.of(HandlerFailed)
     assert isinstance(event, HandlerFailed)

@@ -1,20 +1,15 @@
-"""The attempts of calls: how long each may take, how it is sent, and what is told of it."""
+"""Sends a call to one peer: how long the try may take, and over what it goes."""
 
 from collections.abc import Callable
 
 import attrs
 
-from collector_mesh.domain.calls.attempt import Attempt, Judge
-from collector_mesh.domain.calls.course import Course, says_idempotent
+from collector_mesh.domain.calls.attempt import Attempt
+from collector_mesh.domain.calls.judge import Judge
+from collector_mesh.domain.calls.retry_state import RetryState, may_repeat
 from collector_mesh.domain.model.call import Call
 from collector_mesh.domain.model.counts import Counts
-from collector_mesh.domain.model.errors import (
-    DeadlineExceededError,
-    Executed,
-    MeshError,
-    UnavailableError,
-    quoted,
-)
+from collector_mesh.domain.model.errors import MeshError, UnavailableError, quoted
 from collector_mesh.domain.model.status import Reply
 from collector_mesh.domain.peers.peering import Peering
 from collector_mesh.domain.policies.policy import Policies
@@ -25,8 +20,8 @@ from collector_mesh.domain.routing.router import Router
 from collector_mesh.domain.topology.candidates import Candidate
 
 
-class Attempts:
-    """Makes them.
+class Sender:
+    """Makes the tries of calls at peers.
 
     Args:
         collector_id: of this collector.
@@ -64,33 +59,40 @@ class Attempts:
         """Make the first attempt of a call, at a peer that has links; it is not sent yet."""
         deadline = call.deadline
         # On the way of every call: most methods may not run twice, or have one candidate.
-        said = call.idempotent if call.idempotent is not None or not call.hints else says_idempotent(call)
-        may_repeat = candidate.is_idempotent if said is None else said
-        if may_repeat and self._router.has_another(call, candidate, (), now):
-            policy = self._policies.of(call.key)
-            if policy.retry.max_attempts > 1:
-                deadline = policy.attempt.deadline(now, deadline, candidate.standing.p99)
+        if (
+            candidate.is_idempotent
+            if call.idempotent is None and not call.hints
+            else may_repeat(call, by_itself=candidate.is_idempotent)
+        ):
+            deadline = self._deadline(call, candidate, (), 0, now)
         self._counts.attempts += 1
         engine = candidate.connection.engine
         assert engine is not None  # for the type checker: whoever calls this has looked
         return Attempt(call, candidate, engine, answer, self._judge, now, deadline)
 
-    def deadline(self, course: Course, candidate: Candidate, now: float) -> float:
-        """When an attempt is given up."""
-        call = course.call
-        policy = self._policies.of(call.key)
-        if course.attempts + 1 >= policy.retry.max_attempts or not course.is_idempotent(candidate):
-            return call.deadline
-        if not self._router.has_another(call, candidate, course.asked, now):
-            return call.deadline
-        return policy.attempt.deadline(now, call.deadline, candidate.standing.p99)
+    def deadline(self, state: RetryState, candidate: Candidate, now: float) -> float:
+        """When a try is given up: before the call's own time only where somebody else can take it over."""
+        if state.call.target or not state.may_repeat_at(candidate):
+            return state.call.deadline
+        return self._deadline(state.call, candidate, state.asked, state.attempts, now)
 
-    async def make(self, course: Course, candidate: Candidate, deadline: float) -> Reply:
-        """Have a peer run a call, or pass it on; the attempt is given up at its deadline."""
-        call = course.call
-        now = self._now()
-        if call.deadline <= now:
-            return Reply.refused(DeadlineExceededError("deadline exceeded", executed=Executed.NO))
+    def _deadline(
+        self,
+        call: Call,
+        candidate: Candidate,
+        asked: "dict[str, None] | tuple[()]",
+        attempts: int,
+        now: float,
+    ) -> float:
+        policy = self._policies.of(call.key)
+        if attempts + 1 >= policy.retry.max_attempts:
+            return call.deadline
+        if not self._router.has_another(call, candidate, asked, now):
+            return call.deadline
+        return policy.attempt.deadline(now, call.deadline, candidate.times.p99)
+
+    async def send(self, call: Call, candidate: Candidate, deadline: float) -> Reply:
+        """Have a peer run a call, or pass it on; what goes wrong is a reply. It is given up at the deadline."""
         connection = candidate.connection
         if not connection.is_up:
             self._peering.dial_now((connection,))
@@ -101,27 +103,26 @@ class Attempts:
             visited = (*call.visited, self._collector_id)
             call = attrs.evolve(call, hops=call.hops + 1, visited=visited)
         if connection.engine is None:
-            reply = await self._unary(call, candidate, now, deadline)
-            return self.seen(course, candidate, reply, deadline)
+            return await self._unary(call, candidate, deadline)
         promise: Promise[Reply] = self._promise()
 
         def settle(reply: Reply) -> None:
             if not promise.done():
                 promise.set_result(reply)
 
-        attempt = Attempt(call, candidate, connection.engine, settle, self._judge, now, deadline)
+        attempt = Attempt(call, candidate, connection.engine, settle, self._judge, self._now(), deadline)
         attempt.send()
         try:
-            return self.seen(course, candidate, await promise, deadline)
+            return await promise
         except BaseException:
             attempt.cancel()
             raise
 
-    async def _unary(self, call: Call, candidate: Candidate, now: float, deadline: float) -> Reply:
-        connection = candidate.connection
+    async def _unary(self, call: Call, candidate: Candidate, deadline: float) -> Reply:
+        connection, began = candidate.connection, self._now()
         if deadline < call.deadline:
             call = attrs.evolve(call, deadline=deadline)
-        is_probe = candidate.standing.begun(now)
+        is_probe = candidate.standing.begun(began)
         connection.in_flight += 1
         try:
             reply = await connection.link.serve(call)
@@ -131,26 +132,9 @@ class Attempts:
                 self._peering.has_failed(connection, str(error))
             reply = Reply.refused(error)
         except BaseException:
-            self._judge.abandoned(candidate, now, is_probe=is_probe)
+            self._judge.abandoned(candidate, began, is_probe=is_probe)
             raise
         finally:
             connection.in_flight -= 1
-        self._judge.ended(candidate, reply, now, is_probe=is_probe)
+        self._judge.ended(candidate, reply, began, is_probe=is_probe)
         return reply
-
-    def seen(self, course: Course, candidate: Candidate, reply: Reply, deadline: float) -> Reply:
-        """A reply as it is told: the end of an attempt's own time is not that of the call."""
-        call = course.call
-        if (
-            reply.status.code != DeadlineExceededError.code
-            or reply.executed is Executed.YES
-            or deadline >= call.deadline
-            or self._now() >= call.deadline
-        ):
-            return reply
-        self._counts.timed_out_attempts += 1
-        course.cut_short = candidate
-        text = f"collector {quoted(candidate.peer_id)} has not answered in the time of one attempt"
-        if reply.executed is Executed.NO:
-            return Reply.refused(UnavailableError(text))
-        return Reply.refused(DeadlineExceededError(text))

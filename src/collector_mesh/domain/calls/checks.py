@@ -1,0 +1,135 @@
+"""May a call go on? The one place that asks, for every origin and mode."""
+
+from collector_mesh.domain.model.call import Call, Origin, checked_metadata
+from collector_mesh.domain.model.errors import (
+    ForbiddenError,
+    InvalidCallError,
+    LoopError,
+    NotFoundError,
+    PayloadTooLargeError,
+    UnavailableError,
+    quoted,
+)
+from collector_mesh.domain.model.frames import Mode
+from collector_mesh.domain.model.names import MethodKey
+from collector_mesh.domain.policies.policy import Policies
+from collector_mesh.domain.policies.relaying import MAX_HOPS
+from collector_mesh.domain.ports.authorizer import Authorizer
+from collector_mesh.domain.serving.handlers import HandlerRegistry
+from collector_mesh.domain.topology.topology import Topology
+
+
+class CallChecks:
+    """Checks fields, access, the shared namespace and the rules of relays, in this order (WIRE §2).
+
+    Args:
+        collector_id: of this collector.
+        handlers: what runs here.
+        topology: who is connected, and shares what.
+        policies: in which namespaces this collector passes calls on.
+        max_payload_bytes: of the largest request that is taken.
+        authorizer: says who may use which namespace; None allows everybody.
+    """
+
+    def __init__(
+        self,
+        collector_id: str,
+        handlers: HandlerRegistry,
+        topology: Topology,
+        policies: Policies,
+        *,
+        max_payload_bytes: int,
+        authorizer: Authorizer | None = None,
+    ) -> None:
+        self._collector_id = collector_id
+        self._handlers = handlers
+        self._find = handlers.find
+        self._topology = topology
+        self._policies = policies
+        self._max_payload_bytes = max_payload_bytes
+        self._authorizer = authorizer
+        self.is_draining = False
+        """Whether new calls from outside are refused; those that running handlers make are not."""
+
+    def check(self, call: Call, mode: int = Mode.DISPATCH, *, over_link: bool = False) -> bool:
+        """See that a call may go on; gives whether a handler for it is here.
+
+        Args:
+            call: the call.
+            mode: see `Mode`.
+            over_link: whether it has come over a link.
+
+        Raises:
+            InvalidCallError: a field is empty or malformed.
+            PayloadTooLargeError: the payload is over the limit.
+            LoopError: it was passed on too often, or has come back.
+            ForbiddenError: the caller may not use the namespace, or does not share it.
+            UnavailableError: this collector is draining, or the peer is not connected anymore.
+            NotFoundError: it would have to be passed on, and this collector does not do that.
+        """
+        is_here = self._find(call.key) is not None
+        self._check_fields(call, is_here=is_here)
+        if call.origin is Origin.LOCAL:
+            return is_here
+        if call.metadata:
+            call.metadata = checked_metadata(call.metadata)
+        if mode == Mode.DISPATCH:
+            self._check_way(call)
+        elif mode != Mode.SERVE:
+            raise InvalidCallError(f"mode must be 0 (serve) or 1 (dispatch), got {mode}")
+        elif over_link and call.origin is not Origin.PEER:
+            raise ForbiddenError("a client may dispatch only")
+        self._check_access(call)
+        if call.origin is Origin.PEER:
+            self._check_shared(call)
+        if self.is_draining:
+            raise UnavailableError(f"collector {quoted(self._collector_id)} is draining")
+        if call.origin is Origin.PEER and mode == Mode.DISPATCH:
+            self._check_relay(call, is_here=is_here)
+        return is_here
+
+    def known_key(self, names: tuple[str, str, str]) -> MethodKey | None:
+        """The key of a method that a peer has, so that it need not be made and checked."""
+        return self._topology.known_key(names)
+
+    def relays(self, namespace: str) -> bool:
+        """Whether calls of peers in a namespace are passed on."""
+        return self._policies.of_namespace(namespace).relays
+
+    def _check_fields(self, call: Call, *, is_here: bool) -> None:
+        # Whoever is registered or in the topology has well-formed names.
+        if not is_here and self._topology.having(call.key) is None:
+            call.key.check()
+        size = len(call.payload.value)
+        if size > self._max_payload_bytes:
+            raise PayloadTooLargeError.of(size, self._max_payload_bytes)
+
+    def _check_way(self, call: Call) -> None:
+        """See that a call has not been passed on too often."""
+        if call.hops > MAX_HOPS or self._collector_id in call.visited:
+            way = ", ".join(call.visited[:8])
+            raise LoopError(f"passed on {call.hops} times, by {way}: {MAX_HOPS} are allowed")
+
+    def _check_access(self, call: Call) -> None:
+        namespace = call.key.namespace
+        if self._authorizer is not None and not self._authorizer.may_use(call.identity, namespace):
+            who = quoted(str(call.identity)) if call.identity else "an unknown caller"
+            raise ForbiddenError(f"{who} may not use namespace {quoted(namespace)}")
+
+    def _check_shared(self, call: Call) -> None:
+        """See that the peer that a call comes from shares its namespace at this moment."""
+        namespace = call.key.namespace
+        if not self._topology.shares(call.caller, namespace):
+            if self._topology.get(call.caller) is None:
+                raise UnavailableError(f"{quoted(call.caller)} is not connected anymore")
+            raise ForbiddenError(f"namespace {quoted(namespace)} is not shared with {quoted(call.caller)}")
+
+    def _check_relay(self, call: Call, *, is_here: bool) -> None:
+        """See that a peer's call runs here, or may be passed on."""
+        if is_here and call.target in ("", self._collector_id):
+            return
+        if not self.relays(call.key.namespace):
+            raise NotFoundError(
+                f"no collector found for namespace {quoted(call.key.namespace)}: collector"
+                f" {quoted(self._collector_id)} does not pass calls on"
+            )

@@ -1,0 +1,80 @@
+"""Peers with links whose answers are written down beforehand."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from tests.unit.domain.world import THERE, World
+
+from collector_mesh.domain.link.entries import SentCall
+from collector_mesh.domain.model.errors import Executed
+from collector_mesh.domain.model.events import AttemptFailed
+from collector_mesh.domain.model.snapshot import MethodInfo
+from collector_mesh.domain.model.status import OK, Reply, Status
+from collector_mesh.domain.model.verdict import Verdict
+from collector_mesh.domain.ports.clock import Clock
+
+
+class ScriptedEngine:
+    """What an attempt sees of a link: it settles each call at once, or leaves it open where the script says None."""
+
+    is_retiring = False
+    in_flight = 0
+    round_trip = None
+
+    def __init__(self, clock: Clock, script: Callable[[], Reply | None]) -> None:
+        self._clock = clock
+        self._script = script
+        self.sent: list[SentCall] = []
+        self.cancelled: list[SentCall] = []
+
+    @property
+    def time(self) -> float:
+        return self._clock.now()
+
+    def send(self, sent: SentCall) -> None:
+        self.sent.append(sent)
+        reply = self._script()
+        if reply is not None:
+            sent.is_done = True
+            sent.settle(reply)
+
+    def cancel(self, sent: SentCall) -> None:
+        sent.is_done = True
+        self.cancelled.append(sent)
+
+
+def says(
+    code: int, message: str = "", executed: Executed = Executed.NO, handled_by: str = "", **more: Any
+) -> Reply:
+    status = OK if code == 200 else Status(code, message)
+    return Reply(status, executed=executed, handled_by=handled_by, **more)
+
+
+def world_of(script: Sequence[Reply | None], *, peers: str = "abc", idempotent: str = "abc") -> World:
+    """A world whose peers have links and THERE, and give the answers of a script in the order in which they are asked."""
+    world = World()
+    left = iter(script)
+
+    def next_reply() -> Reply | None:
+        reply = next(left, says(503, "the script has ended"))
+        return (
+            None
+            if reply is None
+            else Reply(reply.status, reply.payload, reply.handled_by, reply.executed, is_own=reply.is_own)
+        )
+
+    for peer_id in peers:
+        world.peer(peer_id, methods=(MethodInfo(THERE, "unary", peer_id in idempotent),))
+        connection = world.topology.get(peer_id)
+        assert connection is not None
+        connection.engine = ScriptedEngine(world.clock, next_reply)  # type: ignore[assignment]  # as an attempt sees it
+    return world
+
+
+def engines(world: World) -> dict[str, ScriptedEngine]:
+    return {connection.peer_id: connection.engine for connection in world.topology}  # type: ignore[misc]  # see above
+
+
+def verdicts(world: World) -> list[Verdict]:
+    """What the observer was told of attempts."""
+    return [event.verdict for event in world.observer.of(AttemptFailed) if isinstance(event, AttemptFailed)]
