@@ -6,6 +6,7 @@ import pytest
 
 from collector_mesh.app.lifetime import Lifetime
 from collector_mesh.domain.calls.checks import CallChecks
+from collector_mesh.domain.link.calls import LinkCalls
 from collector_mesh.domain.link.engine import LinkEngine
 from collector_mesh.domain.link.health import Health, Vital
 from collector_mesh.domain.link.inbox import Inbox
@@ -71,7 +72,7 @@ def end_of_a_link_not_told(patch: pytest.MonkeyPatch) -> None:
 
 
 def deadlines_not_looked_at(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(LinkEngine, "_look_at_deadlines", lambda _engine, _now: None)
+    patch.setattr(LinkCalls, "expire", lambda _calls, _now: False)
 
 
 def reply_lost(patch: pytest.MonkeyPatch) -> None:

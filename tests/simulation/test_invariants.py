@@ -26,10 +26,10 @@ def test_a_scenario_that_raises_tells_what_was_broken_before() -> None:
 
 
 def test_a_call_that_ends_after_its_deadline_breaks_an_invariant(monkeypatch: pytest.MonkeyPatch) -> None:
-    from collector_mesh.domain.link.engine import LinkEngine
+    from collector_mesh.domain.link.calls import LinkCalls
 
     # A planted bug: nobody looks at deadlines.
-    monkeypatch.setattr(LinkEngine, "_look_at_deadlines", lambda _engine, _now: None)
+    monkeypatch.setattr(LinkCalls, "expire", lambda _calls, _now: False)
 
     async def scenario(sim: Sim) -> None:
         front = await pair(sim, orders(seconds=3.0))

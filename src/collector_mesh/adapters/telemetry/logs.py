@@ -24,6 +24,7 @@ _WORDS: Mapping[type[events.Event], tuple[str, int]] = MappingProxyType(
         events.PeerRefused: ("peer_refused", logging.WARNING),
         events.DialFailed: ("dial_failed", logging.WARNING),
         events.LinkFailed: ("link_failed", logging.WARNING),
+        events.Defect: ("defect", logging.ERROR),
         events.BalancerFailed: ("balancer_failed", logging.ERROR),
         events.BreakerOpened: ("breaker_opened", logging.WARNING),
         events.BreakerShut: ("breaker_shut", logging.INFO),
@@ -46,7 +47,9 @@ class LoggingObserver:
             return
         facts = attrs.asdict(event, recurse=False)
         error = None
-        if isinstance(event, events.HandlerFailed | events.DispatchFailed | events.BalancerFailed):
+        if isinstance(
+            event, events.HandlerFailed | events.DispatchFailed | events.BalancerFailed | events.Defect
+        ):
             error = facts.pop("error")
         if isinstance(event, events.HandlerFailed | events.DispatchFailed | events.AttemptFailed):
             facts["key"] = str(event.key)

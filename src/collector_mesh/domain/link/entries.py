@@ -30,7 +30,7 @@ class SentCall:
     """
 
     # Plain slotted classes, here and below: one of each is made for every call.
-    __slots__ = ("_answer", "call", "deadline", "is_done", "mode", "number", "size")
+    __slots__ = ("_answer", "call", "deadline", "is_done", "mode", "number", "reply", "size")
     is_reply = False
 
     def __init__(
@@ -44,7 +44,9 @@ class SentCall:
         """0 until it has been put into a frame, whole or in part."""
         self.size = 0
         self.is_done = False
-        """Whether nobody waits for it anymore."""
+        """Whether nobody waits for it anymore: it was told what came of it, or is cancelled."""
+        self.reply: Reply
+        """What came of it, once that is known."""
 
     def settle(self, reply: Reply) -> None:
         """Take what came of it."""
@@ -73,8 +75,11 @@ class TakenCall:
         """Send the reply."""
         self._engine.answer(self, reply)
 
-    def cancel(self) -> None:
+    def stop(self) -> None:
         """Stop what runs it: nobody waits anymore."""
-        self.is_done = True
         if self.work is not None:
             self.work.cancel()
+
+
+News = SentCall | TakenCall | Callable[[], None]
+"""What is to be told: a call of this side has a reply, one of the other side is to be run, or something else."""

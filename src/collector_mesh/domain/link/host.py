@@ -11,7 +11,10 @@ if TYPE_CHECKING:
 
 
 class LinkHost(Protocol):
-    """Whom an engine tells; all of it must be quick and must not raise."""
+    """Whom an engine tells, when its own state is whole; all of it must be quick.
+
+    None of it should raise. What is raised ends the link, or the call that was told of; nothing else suffers.
+    """
 
     def catalog(self) -> Catalog:
         """What this side is a member of and serves, now."""
@@ -47,4 +50,8 @@ class LinkHost(Protocol):
 
     def ended(self, engine: "LinkEngine") -> None:
         """It is over; `reason` says why."""
+        ...
+
+    def failed(self, engine: "LinkEngine", error: Exception) -> None:
+        """This host, or whoever waits for a call, has raised when it was told something."""
         ...

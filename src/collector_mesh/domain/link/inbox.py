@@ -1,11 +1,18 @@
 """What arrives on a link, checked: names for numbers, payloads from chunks, calls and replies."""
 
+from collections import deque
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
-from collector_mesh.domain.link.entries import SentCall, TakenCall
+from collector_mesh.domain.link.entries import News, SentCall, TakenCall
 from collector_mesh.domain.model.call import Call, Origin
-from collector_mesh.domain.model.errors import Executed, HandlerError, OutcomeUnknownError
+from collector_mesh.domain.model.errors import (
+    Executed,
+    HandlerError,
+    OutcomeUnknownError,
+    PayloadTooLargeError,
+)
 from collector_mesh.domain.model.frames import (
     NO_LIMIT,
     CallExtra,
@@ -19,6 +26,9 @@ from collector_mesh.domain.model.identity import Identity
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.payload import Payload
 from collector_mesh.domain.model.status import OK, Reply
+
+if TYPE_CHECKING:
+    from collector_mesh.domain.link.engine import LinkEngine
 
 MAX_NAMES = 1 << 16
 """Most names that are remembered of one end."""
@@ -48,31 +58,31 @@ class _Partial:
 
 
 class Inbox:
-    """Reads the frames of one end.
+    """Reads the frames of one end; what comes of it is told later, when the whole frame has been read.
 
     Args:
+        engine: of the link, for those who answer a call.
         waiting: the calls of this side that have no reply.
-        take: is given each call of the other side, once its payload is whole.
-        make: wraps a call with its number and its mode.
-        refuse_large: is given a call in place of `take` where its payload is too large, with the size.
+        taken: the calls of the other side that have no reply.
+        news: is given each call that has a reply now, and each one to be run, once its payload is whole.
         max_payload_bytes: a larger payload in chunks is not kept.
         max_partial_bytes: most bytes of payloads that are not whole.
     """
 
     def __init__(
         self,
+        engine: "LinkEngine",
         waiting: dict[int, SentCall],
-        take: Callable[[TakenCall], None],
-        make: Callable[[int, Call, int], TakenCall],
-        refuse_large: Callable[[TakenCall, int], None],
+        taken: dict[int, TakenCall],
+        news: deque[News],
         *,
         max_payload_bytes: int,
         max_partial_bytes: int,
     ) -> None:
+        self._engine = engine
         self._waiting = waiting
-        self._take = take
-        self._make = make
-        self._refuse_large = refuse_large
+        self._taken = taken
+        self._news = news
         self._max_payload_bytes = max_payload_bytes
         self._max_partial_bytes = max_partial_bytes
         self._methods: list[MethodKey] = []
@@ -142,7 +152,7 @@ class Inbox:
         if not count == len(replies.types) == len(replies.values) == len(executors):
             raise ProtocolError("replies with columns of different lengths")
         extras = {extra.index: extra for extra in replies.extras} if replies.extras else _NO_EXTRAS
-        texts, waiting, peer_id = self._texts, self._waiting, self.peer_id
+        texts, waiting, news, peer_id = self._texts, self._waiting, self._news, self.peer_id
         index = 0
         try:
             for number, kind, value, executor in zip(
@@ -160,8 +170,8 @@ class Inbox:
                 payload = Payload(texts[kind], value)
                 if extra is None:
                     del waiting[number]
-                    sent.is_done = True
-                    sent.settle(Reply(OK, payload, by, Executed.YES))
+                    sent.reply = Reply(OK, payload, by, Executed.YES)
+                    news.append(sent)
                 else:
                     self._read_unusual(sent, payload, by if executor else "", extra)
         except IndexError:
@@ -172,25 +182,13 @@ class Inbox:
     ) -> None:
         """Read a reply that is not just 200 and a payload."""
         assert isinstance(extra, ReplyExtra)  # for the type checker: the caller has put it there
-        status = extra.status
         if not by and extra.executed is Executed.YES:
             by = self.peer_id
 
         def finish(payload: Payload) -> None:
-            self._waiting.pop(sent.number, None)
-            if sent.is_done:
-                return
-            sent.is_done = True
-            if status.code != OK.code and status.code not in _CODES:
-                text = f"outcome unknown: {self.peer_id} has answered with the code {status.code}, which means nothing"
-                error = OutcomeUnknownError(text, executed=extra.executed, handled_by=by)
-                sent.settle(Reply.refused(error))
-                return
-            if extra.size > self._max_payload_bytes:
-                text = f"handler error: result of {extra.size} bytes is over the limit of {self._max_payload_bytes} bytes"
-                sent.settle(Reply.refused(HandlerError(text, executed=extra.executed, handled_by=by)))
-                return
-            sent.settle(Reply(status, payload, by, extra.executed, extra.metadata, extra.tried[:MAX_TRIED]))
+            if self._waiting.pop(sent.number, None) is not None:
+                sent.reply = self._reply(payload, by, extra)
+                self._news.append(sent)
 
         if not extra.size:
             finish(payload)
@@ -198,6 +196,16 @@ class Inbox:
         if sent.number in self._partial_replies:
             raise ProtocolError(f"a second reply to call {sent.number}")
         self._begin(self._partial_replies, sent.number, extra.size, payload.type_url, finish)
+
+    def _reply(self, payload: Payload, by: str, extra: ReplyExtra) -> Reply:
+        status = extra.status
+        if status.code != OK.code and status.code not in _CODES:
+            text = f"outcome unknown: {self.peer_id} has answered with the code {status.code}, which means nothing"
+            return Reply.refused(OutcomeUnknownError(text, executed=extra.executed, handled_by=by))
+        if extra.size > self._max_payload_bytes:
+            text = f"handler error: result of {extra.size} bytes is over the limit of {self._max_payload_bytes} bytes"
+            return Reply.refused(HandlerError(text, executed=extra.executed, handled_by=by))
+        return Reply(status, payload, by, extra.executed, extra.metadata, extra.tried[:MAX_TRIED])
 
     def _read_calls(self, calls: Calls, now: float) -> None:
         methods, texts = self._methods, self._texts
@@ -209,7 +217,7 @@ class Inbox:
             raise ProtocolError(f"call {first} after call {self.last_number}: they are numbered one by one")
         self.last_number = first + count - 1
         extras = {extra.index: extra for extra in calls.extras} if calls.extras else _NO_EXTRAS
-        make, take = self._make, self._take
+        engine, held, news = self._engine, self._taken, self._news
         origin, caller, identity = self.origin, self.caller, self.identity
         number = first
         try:
@@ -224,11 +232,11 @@ class Inbox:
                     caller=caller,
                     identity=identity,
                 )
-                taken = make(number, call, mode)
+                taken = held[number] = TakenCall(engine, number, call, mode)
                 extra = extras.get(number - first) if extras else None
                 number += 1
                 if extra is None:
-                    take(taken)
+                    news.append(taken)
                 else:
                     self._take_with(taken, extra)
         except IndexError:
@@ -244,15 +252,16 @@ class Inbox:
         call.metadata = extra.metadata
         call.idempotent = extra.idempotent
         if not extra.size:
-            self._take(taken)
+            self._news.append(taken)
             return
 
         def finish(payload: Payload) -> None:
             if extra.size > self._max_payload_bytes:
-                self._refuse_large(taken, extra.size)
+                refusal = Reply.refused(PayloadTooLargeError.of(extra.size, self._max_payload_bytes))
+                self._news.append(lambda: taken.answer(refusal))
                 return
             call.payload = payload
-            self._take(taken)
+            self._news.append(taken)
 
         self._begin(self._partial_calls, taken.number, extra.size, call.payload.type_url, finish)
 

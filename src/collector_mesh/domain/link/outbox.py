@@ -73,10 +73,10 @@ class Outbox:
     def unsent(self) -> Iterator[SentCall]:
         """Calls that have not been put into any frame."""
         for entry in self._small:
-            if isinstance(entry, SentCall) and not entry.is_done:
+            if isinstance(entry, SentCall) and entry.size:
                 yield entry
         for large in self._large:
-            if isinstance(large.entry, SentCall) and not large.entry.number and not large.entry.is_done:
+            if isinstance(large.entry, SentCall) and not large.entry.number:
                 yield large.entry
 
     def is_partly_sent(self, sent: SentCall) -> bool:
@@ -112,11 +112,10 @@ class Outbox:
         if is_sent or not entry.size:
             return
         self._has_left(entry)
-        entry.is_done = True
         self._count -= 1
         # It stays where it is until its turn comes; but not for ever, if nothing is taken.
         if len(self._small) > 2 * self._count + 64:
-            self._small = deque(left for left in self._small if not left.is_done)
+            self._small = deque(left for left in self._small if left.size)
 
     def late(self, now: float) -> list[SentCall]:
         """Calls of this side, sent or not, whose time is up."""
@@ -132,8 +131,7 @@ class Outbox:
         sent_whole = [sent for sent in self.waiting.values() if sent.number not in partly]
         for entries in (self._small, (large.entry for large in self._large)):
             for entry in entries:
-                if entry.size:
-                    self._has_left(entry)
+                self._has_left(entry)
         self._small.clear()
         self._large.clear()
         self._cancels = []
@@ -146,9 +144,7 @@ class Outbox:
         late = [
             entry
             for entry in self._small
-            if type(entry) is TakenCall
-            and not entry.is_done
-            and entry.call.deadline + LATE_REPLY_SECONDS < now
+            if type(entry) is TakenCall and entry.size and entry.call.deadline + LATE_REPLY_SECONDS < now
         ]
         for entry in late:
             self.drop(entry)
@@ -232,10 +228,10 @@ class Outbox:
             room = min(room, self._batching.enough)
         while small and room > 0 and left_bytes > 0:
             entry = small[0]
-            if entry.is_done:
+            size = entry.size
+            if not size:  # it was taken back
                 small.popleft()
                 continue
-            size = entry.size
             if size > left_bytes and not page.is_empty:
                 break
             small.popleft()

@@ -2,7 +2,8 @@
 
 from collections import deque
 
-from collector_mesh.domain.link.engine import LinkEngine, Phase
+from collector_mesh.domain.link.closing import Phase
+from collector_mesh.domain.link.engine import LinkEngine
 from collector_mesh.domain.model.frames import Introduction
 
 _REMEMBERED = 8

@@ -88,6 +88,14 @@ class LinkFailed(Event):
 
 
 @attrs.frozen
+class Defect(Event):
+    """Something of the mesh itself has raised where nothing may; one call or one link at most has suffered."""
+
+    where: str
+    error: BaseException
+
+
+@attrs.frozen
 class BreakerOpened(Event):
     """A peer has failed too often, and is ejected: it gets no calls of a namespace before a probe may go."""
 

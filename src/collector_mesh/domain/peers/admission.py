@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 
-from collector_mesh.domain.link.engine import LinkEngine, Phase
+from collector_mesh.domain.link.closing import Phase
+from collector_mesh.domain.link.engine import LinkEngine
 from collector_mesh.domain.link.pairs import Pairs
 from collector_mesh.domain.model.errors import ConflictError, InvalidCallError, MeshError, quoted
 from collector_mesh.domain.model.frames import Hello, Introduction, Role

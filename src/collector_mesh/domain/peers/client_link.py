@@ -1,6 +1,9 @@
 """The link of a program outside the mesh: it dispatches, and takes no calls."""
 
-from collector_mesh.domain.link.engine import LinkEngine, Phase
+from collections.abc import Callable
+
+from collector_mesh.domain.link.closing import Phase
+from collector_mesh.domain.link.engine import LinkEngine
 from collector_mesh.domain.link.entries import TakenCall
 from collector_mesh.domain.link.peer_link import PeerLink
 from collector_mesh.domain.link.rules import LinkRules
@@ -136,7 +139,7 @@ class ClientLink:
     async def _open_stream(self, timeout: float) -> LinkEngine:
         """Dial once; gives an engine that has been answered, or has ended."""
         self._dials += 1
-        host = _ClientHost(self._clock.alarm())
+        host = _ClientHost(self._clock.alarm(), self._report)
         rules = self._rules
         me = Introduction(
             collector_id=self._name,
@@ -166,6 +169,14 @@ class ClientLink:
             raise UnavailableError(f"nobody has answered at {self.address} within {timeout:g} s")
         return engine
 
+    def _report(self, error: Exception) -> None:
+        """Have whoever looks after tasks hear of an error that nobody waits for."""
+
+        async def fail() -> None:
+            raise error
+
+        self._tasks.start(fail(), f"link to {self.address}")
+
     async def _run(self, engine: LinkEngine, stream: FrameStream) -> None:
         try:
             await self._pump.run(stream, engine)
@@ -177,8 +188,9 @@ class ClientLink:
 class _ClientHost:
     """What a client makes of what its engine tells."""
 
-    def __init__(self, opened_or_ended: Alarm) -> None:
+    def __init__(self, opened_or_ended: Alarm, report: Callable[[Exception], None]) -> None:
         self.opened_or_ended = opened_or_ended
+        self._report = report
 
     def catalog(self) -> Catalog:
         return Catalog()
@@ -207,3 +219,7 @@ class _ClientHost:
     def ended(self, engine: LinkEngine) -> None:
         _ = engine
         self.opened_or_ended.ring()
+
+    def failed(self, engine: LinkEngine, error: Exception) -> None:
+        _ = engine
+        self._report(error)

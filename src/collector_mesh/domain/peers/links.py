@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from collector_mesh.domain.link.engine import LinkEngine, Phase
+from collector_mesh.domain.link.closing import Phase
+from collector_mesh.domain.link.engine import LinkEngine
 from collector_mesh.domain.link.entries import TakenCall
 from collector_mesh.domain.link.host import LinkHost
 from collector_mesh.domain.link.pairs import Pairs
@@ -18,7 +19,7 @@ from collector_mesh.domain.model.errors import (
     error_for,
     quoted,
 )
-from collector_mesh.domain.model.events import LinkFailed, PeerRefused
+from collector_mesh.domain.model.events import Defect, LinkFailed, PeerRefused
 from collector_mesh.domain.model.frames import Catalog, Hello, Introduction, Limits, Role
 from collector_mesh.domain.model.identity import Identity
 from collector_mesh.domain.model.reach import Reach
@@ -330,6 +331,11 @@ class Links:
         self._adoption.settle(engine.peer_id)
         self._has_gone(engine, connection)
         self._reachability.ended(engine)
+
+    def failed(self, engine: LinkEngine, error: Exception) -> None:
+        """See `LinkHost`."""
+        where = f"the link to {quoted(engine.peer_id) if engine.peer_id else self._address_of(engine)}"
+        self._membership.tell(Defect(self._collector_id, where, error))
 
     def _has_gone(self, engine: LinkEngine, connection: Connection | None) -> None:
         if connection is None or self._topology.get(engine.peer_id) is not connection:

@@ -24,7 +24,7 @@ from collector_mesh.adapters.wire.dispatcher_codec import (
     decode_served,
 )
 from collector_mesh.adapters.wire.link_codec import decode_frame
-from collector_mesh.domain.link.engine import Phase
+from collector_mesh.domain.link.closing import Phase
 from collector_mesh.domain.model.frames import Frame, Mode
 from collector_mesh.domain.model.status import Reply
 

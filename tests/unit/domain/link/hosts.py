@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, NoReturn
 import attrs
 
 from collector_mesh.app.testing.fakes import FakeClock, FakeDice, FakeObserver, FakeTasks, run
-from collector_mesh.domain.link.engine import LinkEngine, Phase
+from collector_mesh.domain.link.closing import Phase
+from collector_mesh.domain.link.engine import LinkEngine
 from collector_mesh.domain.link.health import Heartbeats
 from collector_mesh.domain.link.rules import LinkRules
 from collector_mesh.domain.model.counts import Counts

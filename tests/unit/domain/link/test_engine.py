@@ -6,7 +6,7 @@ import pytest
 from tests.unit.domain.link.wires import ECHO, Outcome, Wire, answer, opened
 
 from collector_mesh.domain.link.batching import Batching
-from collector_mesh.domain.link.engine import Phase
+from collector_mesh.domain.link.closing import Phase
 from collector_mesh.domain.link.entries import SentCall
 from collector_mesh.domain.model.call import Call, Origin
 from collector_mesh.domain.model.errors import Executed

@@ -1,12 +1,13 @@
 """What arrives: names for numbers, payloads from chunks, and nothing that makes no sense."""
 
+from collections import deque
 from collections.abc import Callable
 from math import inf
 
 import pytest
 from tests.unit.domain.link.wires import ECHO, End, Wire
 
-from collector_mesh.domain.link.entries import SentCall, TakenCall
+from collector_mesh.domain.link.entries import News, SentCall, TakenCall
 from collector_mesh.domain.link.inbox import Inbox, ProtocolError
 from collector_mesh.domain.model.call import Call
 from collector_mesh.domain.model.errors import Executed
@@ -33,18 +34,31 @@ class Desk:
     def __init__(self) -> None:
         engine = End("desk", Wire()).wire.left.engine
         self.waiting: dict[int, SentCall] = {}
-        self.taken: list[TakenCall] = []
-        self.refused: list[int] = []
-        self.settled: list[Reply] = []
+        self.news: deque[News] = deque()
         self.inbox = Inbox(
+            engine,
             self.waiting,
-            self.taken.append,
-            lambda number, call, mode: TakenCall(engine, number, call, mode),
-            lambda _taken, size: self.refused.append(size),
+            {},
+            self.news,
             max_payload_bytes=100,
             max_partial_bytes=150,
         )
         self.inbox.peer_id = "peer"
+
+    @property
+    def taken(self) -> list[TakenCall]:
+        """Calls to be run."""
+        return [told for told in self.news if isinstance(told, TakenCall)]
+
+    @property
+    def settled(self) -> list[Reply]:
+        """Replies to be told."""
+        return [told.reply for told in self.news if isinstance(told, SentCall)]
+
+    @property
+    def others(self) -> int:
+        """What else is to be told: refusals."""
+        return len(self.news) - len(self.taken) - len(self.settled)
 
     def read(self, *frames: Frame, last_own: int = 9) -> None:
         for frame in frames:
@@ -52,7 +66,7 @@ class Desk:
 
     def wait_for(self, *numbers: int) -> None:
         for number in numbers:
-            sent = SentCall(Call(ECHO), Mode.SERVE, self.settled.append)
+            sent = SentCall(Call(ECHO), Mode.SERVE, lambda _reply: None)
             sent.number = number
             self.waiting[number] = sent
 
@@ -116,11 +130,11 @@ def test_chunks_of_several_calls_may_alternate(desk: Desk) -> None:
 
 def test_a_payload_over_the_limit_is_counted_but_not_kept(desk: Desk) -> None:
     desk.read(Frame(methods=(ECHO,), calls=_large(1, 1000), chunks=(Chunk(1, False, bytes(600)),)))
-    before = list(desk.refused)
+    before = desk.others
 
     desk.read(Frame(chunks=(Chunk(1, False, bytes(400)),)))
 
-    assert (before, desk.refused, desk.taken) == ([], [1000], [])
+    assert (before, desk.others, desk.taken) == (0, 1, [])
 
 
 def test_payloads_that_are_not_whole_have_a_limit_together(desk: Desk) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.unit.domain.link.wires import ECHO, End, Outcome, Wire, opened
 
 from collector_mesh.domain.link.batching import Batching
-from collector_mesh.domain.link.engine import Phase
+from collector_mesh.domain.link.closing import Phase
 from collector_mesh.domain.link.entries import TakenCall
 from collector_mesh.domain.model.call import Call
 from collector_mesh.domain.model.errors import Executed

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import attrs
 
 from collector_mesh.domain.link.batching import Batching
-from collector_mesh.domain.link.engine import LinkEngine, Phase
+from collector_mesh.domain.link.closing import Phase
+from collector_mesh.domain.link.engine import LinkEngine
 from collector_mesh.domain.link.entries import SentCall, TakenCall
 from collector_mesh.domain.link.health import Heartbeats
 from collector_mesh.domain.link.host import LinkHost
@@ -65,6 +66,7 @@ class End:
         self.name = name
         self.wire = wire
         self.told: list[str] = []
+        self.failures: list[Exception] = []
         self.reach: list[Reach] = []
         self.taken: list[TakenCall] = []
         self.handler: Callable[[TakenCall], None] | None = None
@@ -105,6 +107,9 @@ class End:
 
     def ended(self, engine: LinkEngine) -> None:
         self.told.append("ended")
+
+    def failed(self, engine: LinkEngine, error: Exception) -> None:
+        self.failures.append(error)
 
     @property
     def last(self) -> TakenCall:
@@ -165,8 +170,11 @@ class Wire:
         max_payload: int = MAX_PAYLOAD,
         window: int = 4,
         identity: Identity | None = None,
+        raises: bool = False,
     ) -> None:
         self.now = START
+        self.raises = raises
+        """Whether a test wants that its own functions raise."""
         self.left = End("left", self)
         self.right = End("right", self)
         for end in (self.left, self.right):
@@ -190,6 +198,12 @@ class Wire:
 
     def settle(self) -> None:
         """Move frames until there are none, also those that are written only for their credit."""
+        self._move()
+        for failure in (*self.left.failures, *self.right.failures):
+            if not self.raises:
+                raise failure
+
+    def _move(self) -> None:
         for _ in range(10_000):
             moved = [end.write() or end.read() for end in (self.left, self.right)]
             if any(moved):
@@ -237,6 +251,7 @@ def opened(
     max_payload: int = MAX_PAYLOAD,
     window: int = 4,
     identity: Identity | None = None,
+    raises: bool = False,
 ) -> Wire:
     """A wire whose ends have greeted each other."""
     wire = Wire(
@@ -246,6 +261,7 @@ def opened(
         max_payload=max_payload,
         window=window,
         identity=identity,
+        raises=raises,
     )
     wire.settle()
     return wire

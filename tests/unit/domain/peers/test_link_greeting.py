@@ -38,6 +38,8 @@ class Host:
 
     def ended(self, engine: LinkEngine) -> None: ...
 
+    def failed(self, engine: LinkEngine, error: Exception) -> None: ...
+
 
 def introduction(collector_id: str) -> Introduction:
     return Introduction(collector_id=collector_id, incarnation=collector_id, limits=Limits(1 << 20, 4))

@@ -1,0 +1,244 @@
+"""What is under way on a link, of both sides: sent and taken, waited for, answered, given up."""
+
+from typing import TYPE_CHECKING
+
+from collector_mesh.domain.link.batching import Batching
+from collector_mesh.domain.link.closing import Closing, Phase
+from collector_mesh.domain.link.entries import SentCall, TakenCall
+from collector_mesh.domain.link.inbox import Inbox
+from collector_mesh.domain.link.outbox import Outbox, expired
+from collector_mesh.domain.link.telling import Telling
+from collector_mesh.domain.model.call import Origin
+from collector_mesh.domain.model.errors import (
+    DeadlineExceededError,
+    Executed,
+    HandlerError,
+    MeshError,
+    OutcomeUnknownError,
+    PayloadTooLargeError,
+    UnavailableError,
+    quoted,
+)
+from collector_mesh.domain.model.frames import Control, Frame, Introduction, Role
+from collector_mesh.domain.model.status import Reply
+
+if TYPE_CHECKING:
+    from collector_mesh.domain.link.engine import LinkEngine
+
+
+class LinkCalls:
+    """The calls of both sides of one link; whoever waits for one is told by `telling`, when the link is whole.
+
+    Args:
+        me: who this side is.
+        batching: how calls are put into frames.
+        closing: the state of the link.
+        telling: tells what came of them.
+        engine: of the link.
+    """
+
+    __slots__ = (
+        "_closing", "_engine", "_max_payload_bytes", "_queue_bytes", "_taken", "_telling", "inbox", "outbox", "peer_id",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        me: Introduction,
+        batching: Batching,
+        closing: Closing,
+        telling: Telling,
+        engine: "LinkEngine",
+    ) -> None:
+        self._closing = closing
+        self._telling = telling
+        self._engine = engine
+        self._queue_bytes = batching.queue_bytes
+        self._max_payload_bytes = 0
+        """The largest payload that the other side takes."""
+        self._taken: dict[int, TakenCall] = {}
+        self.peer_id = ""
+        self.outbox = Outbox(me.collector_id, batching)
+        self.inbox = Inbox(
+            engine,
+            self.outbox.waiting,
+            self._taken,
+            telling.news,
+            max_payload_bytes=me.limits.max_payload_bytes,
+            # Calls and replies each fill the other side's queue at most, but for the last one.
+            max_partial_bytes=2 * (batching.queue_bytes + me.limits.max_payload_bytes),
+        )
+
+    # ---- what counts -------------------------------------------------------------------------------
+
+    @property
+    def in_flight(self) -> int:
+        """What this side has asked for and has no answer."""
+        return self.outbox.in_flight
+
+    @property
+    def running(self) -> int:
+        """What the other side has asked for and has no answer."""
+        return len(self._taken)
+
+    @property
+    def nothing_waits(self) -> bool:
+        """Whether there is nothing left to be written."""
+        return self.outbox.is_empty
+
+    @property
+    def owes_nothing(self) -> bool:
+        """Whether nothing that the other side has asked for is without an answer."""
+        return not self._taken
+
+    @property
+    def awaits_nothing(self) -> bool:
+        """Whether nothing that this side has asked for, and the other side may know of, is without an answer."""
+        return not self.outbox.waiting
+
+    @property
+    def have_deadlines(self) -> bool:
+        """Whether somebody waits whose time may be up before anything else happens."""
+        return bool(self.outbox.waiting) or not self.outbox.is_empty
+
+    # ---- this side ---------------------------------------------------------------------------------
+
+    def opened(self, peer: Introduction, role: int) -> None:
+        """The link is open, to a peer in a role."""
+        self._max_payload_bytes = peer.limits.max_payload_bytes
+        self.outbox.narrow(peer.limits.window)
+        self.peer_id = peer.collector_id
+        inbox = self.inbox
+        inbox.peer_id = peer.collector_id
+        if role == Role.COLLECTOR:
+            inbox.caller = peer.collector_id
+        else:
+            inbox.origin = Origin.CLIENT
+
+    def send(self, sent: SentCall) -> bool:
+        """Have a call sent; False if it is refused, and `telling` has the reply."""
+        value = sent.call.payload.value
+        size = len(value)
+        outbox = self.outbox
+        if (
+            self._closing.state.sends
+            and size <= self._max_payload_bytes
+            and outbox.queued_bytes + size <= self._queue_bytes
+        ):
+            outbox.put(sent, value)
+            return True
+        self._telling.settle(sent, Reply.refused(self._refusal(size)))
+        return False
+
+    def _refusal(self, size: int) -> MeshError:
+        if not self._closing.state.sends:
+            is_leaving = self._closing.phase is Phase.OPEN
+            return UnavailableError(
+                f"the link to {quoted(self.peer_id)} is {'about to end' if is_leaving else 'down'}"
+            )
+        if size > self._max_payload_bytes:
+            return PayloadTooLargeError.of(size, self._max_payload_bytes)
+        return UnavailableError(
+            f"{quoted(self.peer_id)} is too slow: {self.outbox.queued_bytes} bytes wait to be sent to it"
+        )
+
+    def cancel(self, sent: SentCall) -> None:
+        """Wait for a call no longer; the other side is told if it knows of it."""
+        sent.is_done = True
+        self._give_up(sent)
+
+    def _give_up(self, sent: SentCall) -> None:
+        self.outbox.drop(sent)
+        self.inbox.forget_reply(sent.number)
+
+    def expire(self, now: float) -> bool:
+        """Answer the calls of this side whose time is up; True if one of them may have run."""
+        outbox = self.outbox
+        has_left = False
+        for sent in outbox.late(now):
+            executed = Executed.MAYBE
+            if not sent.number or outbox.is_partly_sent(sent):
+                executed = Executed.NO
+            self._give_up(sent)
+            error = DeadlineExceededError("deadline exceeded", executed=executed)
+            self._telling.settle(sent, Reply.refused(error))
+            has_left = has_left or executed is Executed.MAYBE
+        return has_left
+
+    # ---- the other side ----------------------------------------------------------------------------
+
+    def answer(self, taken: TakenCall, reply: Reply) -> bool:
+        """Answer a call of the other side; False if it has been answered, or nobody waits for that anymore."""
+        if taken.is_done or not self._closing.state.answers or self._taken.pop(taken.number, None) is None:
+            return False
+        value = reply.payload.value
+        if len(value) > self._max_payload_bytes:
+            text = f"handler error: result of {len(value)} bytes is over the limit of {self._max_payload_bytes} bytes"
+            reply = Reply.refused(HandlerError(text, handled_by=reply.handled_by))
+            value = b""
+        taken.reply = reply
+        outbox = self.outbox
+        outbox.put(taken, value)
+        if outbox.reply_bytes > self._queue_bytes:
+            outbox.drop_late_replies(self._engine.time)
+            if outbox.reply_bytes > self._queue_bytes:
+                self._engine.fail(
+                    f"{quoted(self.peer_id)} is a slow consumer: {outbox.reply_bytes} bytes of replies wait"
+                )
+        return True
+
+    def read(self, frame: Frame, now: float) -> None:
+        """Take what a frame says of calls.
+
+        Raises:
+            ProtocolError: it makes no sense.
+        """
+        self.inbox.read(frame, now, self.outbox.last_number)
+        for number in frame.cancels:
+            self.inbox.forget(number)
+            taken = self._taken.pop(number, None)
+            if taken is not None:
+                self._stop(taken)
+
+    def _stop(self, taken: TakenCall) -> None:
+        taken.is_done = True
+        self._telling.news.append(taken.stop)
+
+    def write(self, now: float, credit: int, control: Control | None) -> Frame | None:
+        """A frame of what waits, or None if nothing of it may go now."""
+        return self.outbox.write(now, self._expired, credit, control)
+
+    def _expired(self, sent: SentCall) -> None:
+        self._telling.settle(sent, expired())
+
+    # ---- the end -----------------------------------------------------------------------------------
+
+    def drop_untold(self) -> None:
+        """Let go of calls of the other side that nobody here knows of: they are not run anymore."""
+        news = self._telling.news
+        kept = [told for told in news if type(told) is not TakenCall]
+        for told in news:
+            if type(told) is TakenCall:
+                told.is_done = True
+                self._taken.pop(told.number, None)
+        news.clear()
+        news.extend(kept)
+
+    def end(self, who: str, now: float, *, clean: bool) -> None:
+        """Answer all calls of this side, and stop those of the other: the link has ended."""
+        not_sent, sent_whole = self.outbox.take_all()
+        self.inbox.clear()
+        settle = self._telling.settle
+        for sent in not_sent:
+            settle(sent, Reply.refused(UnavailableError(who)))
+        for sent in sent_whole:
+            if not clean:
+                error: MeshError = OutcomeUnknownError(f"outcome unknown: {who}")
+            elif sent.deadline <= now:
+                # It may have run: a reply that is too late is not sent.
+                error = DeadlineExceededError("deadline exceeded")
+            else:
+                error = UnavailableError(who)
+            settle(sent, Reply.refused(error))
+        for taken in self._taken.values():
+            self._stop(taken)
+        self._taken.clear()

@@ -1,0 +1,246 @@
+"""One end of a link as those who use it see it: what it shows, and what can be asked of it."""
+
+from collections.abc import Callable, Iterable
+
+import attrs
+
+from collector_mesh.domain.link.calls import LinkCalls
+from collector_mesh.domain.link.closing import RETIRING, Closing, Phase
+from collector_mesh.domain.link.deadlines import Deadlines
+from collector_mesh.domain.link.entries import SentCall, TakenCall
+from collector_mesh.domain.link.health import Health, Heartbeats, Vital
+from collector_mesh.domain.link.host import LinkHost
+from collector_mesh.domain.link.notices import Notices
+from collector_mesh.domain.link.telling import Telling
+from collector_mesh.domain.model.frames import Greeting, Introduction, Role
+from collector_mesh.domain.model.identity import Identity
+from collector_mesh.domain.model.reach import Reach
+from collector_mesh.domain.model.status import Reply, Status
+
+
+def nobody() -> None:
+    """Tell nobody."""
+
+
+class LinkEnd:
+    """What one end of a link shows of itself and of the other end.
+
+    Args:
+        me: who this side is.
+        host: whom it tells.
+        now: when it was opened.
+        dial: counts the links that this side has opened; 0 where the other side has dialed.
+        heartbeats: when to send signs of life.
+        identity: what the transport has proved about the other side.
+    """
+
+    _calls: LinkCalls
+    _deadlines: Deadlines
+    _telling: Telling
+
+    def __init__(
+        self,
+        me: Introduction,
+        host: LinkHost,
+        *,
+        now: float,
+        dial: int = 0,
+        heartbeats: Heartbeats | None = None,
+        identity: Identity | None = None,
+    ) -> None:
+        self._me = me
+        self._host = host
+        self._notices = Notices()
+        self.on_work: Callable[[], None] = nobody
+        """Called when there may be something to write."""
+        self._closing = Closing(is_dialer=dial > 0)
+        self._health = Health(heartbeats or Heartbeats(), now)
+        self.began = now
+        self.time = now
+        """When it was last told the time."""
+        self.is_dialer = dial > 0
+        self.dial = dial
+        self.peer: Introduction | None = None
+        """Who is at the other end, once it has said so."""
+        self.peer_role: int = Role.COLLECTOR
+        self.identity = identity
+        self.connection_id = ""
+        self.refusal: Status | None = None
+        """Why the other side does not want this link, if it does not."""
+        self.has_no_link = False
+        """Whether the other side does not know of links."""
+        self.is_confirmed = False
+        """Whether both ends know that it is open."""
+        self.peer_is_draining = False
+        self.draining_was_seen = False
+        self.vital = Vital.LIVE
+
+    @property
+    def peer_id(self) -> str:
+        """Id of the other side, empty until it has told."""
+        return self.peer.collector_id if self.peer is not None else ""
+
+    # ---- the state -----------------------------------------------------------------------------------
+
+    @property
+    def phase(self) -> Phase:
+        """How far it has come."""
+        return self._closing.phase
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether calls may be sent."""
+        return self._closing.state.sends
+
+    @property
+    def is_retiring(self) -> bool:
+        """Whether it takes no new calls and ends when all have been answered."""
+        return self._closing.state is RETIRING
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing is left to write, so that the stream can be closed."""
+        return self._closing.phase is Phase.ENDED
+
+    @property
+    def reason(self) -> str:
+        """Why it ends or has ended."""
+        return self._closing.reason
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether this side has ended it, because of something that the other side did or did not do."""
+        return self._closing.has_failed
+
+    @property
+    def was_clean(self) -> bool:
+        """Whether the other side has said goodbye with all calls answered."""
+        return self._closing.was_clean
+
+    # ---- calls ---------------------------------------------------------------------------------------
+
+    @property
+    def in_flight(self) -> int:
+        """Calls of this side that are not answered."""
+        return self._calls.in_flight
+
+    @property
+    def running(self) -> int:
+        """Calls of the other side that are not answered."""
+        return self._calls.running
+
+    @property
+    def queued_bytes(self) -> int:
+        """What waits to be written."""
+        return self._calls.outbox.queued_bytes
+
+    # ---- time ----------------------------------------------------------------------------------------
+
+    @property
+    def round_trip(self) -> float | None:
+        """Of the last heartbeat, in seconds."""
+        return self._health.round_trip
+
+    @property
+    def pongs(self) -> int:
+        """Pings that were answered."""
+        return self._health.pongs
+
+    @property
+    def next_tick(self) -> float:
+        """When a look at the time is due: soon while somebody waits for a reply."""
+        return self._deadlines.next_tick
+
+    @property
+    def has_deadlines(self) -> bool:
+        """Whether it has to be looked at every `SWEEP_SECONDS`."""
+        return self._deadlines.are_close
+
+    # ---- what the host asks for ----------------------------------------------------------------------
+
+    def welcome(self, connection_id: str, shared: tuple[str, ...]) -> None:
+        """Accept who has said hello."""
+        if not self._closing.state.welcomes or self.peer is None:
+            return
+        self.connection_id = connection_id
+        text = f"Connected with {len(shared)} shared namespaces"
+        self._notices.greeting = Greeting(
+            Status(200, text), attrs.evolve(self._me, catalog=self._host.catalog()), connection_id, shared
+        )
+        self._open(self.peer)
+        self.on_work()
+
+    def refuse(self, status: Status) -> None:
+        """Turn away who has said hello."""
+        if self._closing.state.welcomes:
+            self._notices.greeting = Greeting(status, self._me)
+            self.fail(status.message, status.code)
+
+    def send(self, sent: SentCall) -> None:
+        """Send a call; what comes of it goes to its `settle`, which may happen before this returns."""
+        if self._calls.send(sent):
+            self.on_work()
+        else:
+            self._telling.tell()
+
+    def cancel(self, sent: SentCall) -> None:
+        """Wait for a call no longer; the other side is told if it knows of it."""
+        if not sent.is_done:
+            self._calls.cancel(sent)
+            self.on_work()
+
+    def answer(self, taken: TakenCall, reply: Reply) -> None:
+        """Answer a call of the other side."""
+        if self._calls.answer(taken, reply):
+            self.on_work()
+
+    def tell_catalog(self) -> None:
+        """What this side serves has changed: the other side is told once, however often this is called."""
+        # A hello that is on its way has an old one; a welcome is made when it is sent.
+        if self._closing.state.tells or (self.is_dialer and self.phase is Phase.GREETING):
+            self._notices.catalog = True
+            self.on_work()
+
+    def tell_reach(self, news: Iterable[Reach]) -> None:
+        """Tell who can be reached through this side; of two things said of one collector the later counts."""
+        if self._closing.state.tells and self.peer_role == Role.COLLECTOR:
+            for reach in news:
+                self._notices.reach[reach.collector_id] = reach
+            self.on_work()
+
+    def tell_draining(self) -> None:
+        """Announce that this side takes no new calls; see `draining_was_seen`."""
+        if self._closing.state.tells:
+            self._notices.draining = True
+            self.on_work()
+
+    def ask(self) -> None:
+        """Have a ping sent; `pongs` counts the answers."""
+        self._health.ask()
+        self.on_work()
+
+    def retire(self, reason: str) -> None:
+        """Take no new calls, and say goodbye once all calls of both sides have been answered."""
+        if self._closing.retire(reason):
+            self.on_work()
+
+    def restore(self) -> bool:
+        """Take back `retire`; False if it is too late."""
+        return self._closing.restore()
+
+    def close(self, code: int, reason: str) -> None:
+        """Say goodbye once what waits has been written."""
+        if self._closing.close(code, reason, self.time):
+            self.on_work()
+
+    def fail(self, reason: str, code: int = 400) -> None:
+        """Say goodbye at once."""
+        if self._closing.fail(code, reason, self.time):
+            self._calls.drop_untold()
+            self.on_work()
+
+    def _open(self, peer: Introduction) -> None:
+        self.peer = peer
+        self._closing.opened()
+        self._deadlines.opened(self.time)
+        self._calls.opened(peer, self.peer_role)
