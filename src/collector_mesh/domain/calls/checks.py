@@ -119,6 +119,9 @@ class CallChecks:
     def _check_shared(self, call: Call) -> None:
         """See that the peer that a call comes from shares its namespace at this moment."""
         namespace = call.key.namespace
+        if not self._handlers.has_namespace(namespace):
+            # Whoever still believes so has to look elsewhere, as after any 404 of this kind.
+            raise NotFoundError(f"namespace {quoted(namespace)} not found")
         if not self._topology.shares(call.caller, namespace):
             if self._topology.get(call.caller) is None:
                 raise UnavailableError(f"{quoted(call.caller)} is not connected anymore")

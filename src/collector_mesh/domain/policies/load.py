@@ -1,6 +1,6 @@
 """What the next call to a peer is thought to cost."""
 
-from math import exp, inf
+from math import exp, inf, log
 
 import attrs
 from attrs.validators import ge, gt
@@ -9,6 +9,10 @@ _LEAST_LATENCY = 1e-6
 _FRESH_SECONDS = 0.1
 _FORGET_PENALTY = 20.0
 """Seconds after which what is left of a penalty is less than any call takes."""
+
+_UNANSWERED = 4.0
+"""A call that was not answered would have taken about so many times as long as it was waited for: it hangs more likely
+than it is about to end."""
 
 
 @attrs.frozen
@@ -75,10 +79,16 @@ class Load:
         self._latency_at = now
 
     def took_at_least(self, seconds: float, now: float) -> None:
-        """A call has gone on for so many seconds, and nobody knows for how much longer."""
-        if seconds > self.latency * exp((self._latency_at - now) / self._rules.latency_decay):
-            self.latency = seconds
-            self._latency_at = now
+        """A call has gone on for so many seconds without an answer, and nobody knows for how much longer.
+
+        It fades as fast as a failure does, so that a peer that is well again is asked again.
+        """
+        rules, cost = self._rules, seconds * _UNANSWERED
+        if cost > 0 and rules.penalty > 0:
+            # As if a failure had happened so long ago that so much is left of its penalty.
+            self._failed_at = max(
+                self._failed_at, now - rules.penalty_decay * max(0.0, log(rules.penalty / cost))
+            )
 
     def failed(self, now: float) -> None:
         """A call has failed: fast failures must not attract traffic."""

@@ -221,7 +221,8 @@ def test_a_call_that_ended_unanswered_has_taken_at_least_so_long_and_is_no_failu
         standing.unanswered(float(began), began + 0.05, DICE, is_failure=False, is_probe=is_probe)
 
     assert standing.load.in_flight == 0
-    assert standing.score(29.05) == pytest.approx(0.05, rel=0.01)
+    assert standing.score(29.05) == pytest.approx(0.001 + 4 * 0.05, rel=0.01)
+    assert standing.score(35.0) < 0.002
     assert watched.turns == []
 
 
