@@ -1,6 +1,7 @@
 """Collectors that crash, start again, stand still, are slow."""
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
@@ -38,6 +39,37 @@ def test_nothing_of_a_crashed_host_has_any_effect_anymore() -> None:
         return lost.status.code, again.status.code
 
     assert Simulation(seed=4).run(scenario, until=60.0).value == (502, 503)
+
+
+def test_what_a_crashed_host_has_begun_stands_still_whenever_garbage_is_collected() -> None:
+    marks: list[str] = []
+
+    async def scenario(sim: Sim) -> None:
+        def services() -> list[Service]:
+            service = Service("orders", "OrderService")
+
+            @service.method("CreateOrder")
+            async def create_order() -> None:
+                try:
+                    await asyncio.sleep(1.0)
+                finally:
+                    marks.append("cleaned up")
+
+            return [service]
+
+        sim.collector("shop", services=services)
+        front = sim.collector("front", namespaces=["orders"], peers=["shop"])
+        await sim.settled()
+        call = asyncio.create_task(front.dispatch(*METHOD, timeout=5.0))
+        await sim.sleep(0.5)
+        await sim.crash("shop")
+        await sim.restart("shop", fresh=True)
+        await call
+        await sim.sleep(2.0)
+        gc.collect()
+        assert marks == []
+
+    Simulation(seed=4).run(scenario, until=60.0)
 
 
 def test_a_fresh_restart_has_new_services_and_another_one_the_same() -> None:

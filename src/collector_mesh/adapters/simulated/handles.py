@@ -79,6 +79,7 @@ class Task(asyncio.Task[T]):
         context: contextvars.Context | None,
     ) -> None:
         self._number = number  # before the base class asks for it
+        self.host: Host | None = None if context is None else context.get(HOST)
         super().__init__(work, loop=loop, name=name or f"Task-{number}", context=context)
 
     def __hash__(self) -> int:

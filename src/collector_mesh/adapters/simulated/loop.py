@@ -50,6 +50,7 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         self._generators: dict[int, Host | None] = {}
         """Where each async generator was begun."""
         self._is_collecting = False
+        self._stranded: list[Task[Any]] = []
         self._numbers = count()
         self._cancelled = 0
 
@@ -169,9 +170,9 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         context: contextvars.Context | None = None,
     ) -> asyncio.Task[T]:
         """See the base class; a host knows its tasks."""
+        context = contextvars.copy_context() if context is None else context
         task = Task(next(self._numbers), coro, loop=self, name=name, context=context)
-        host = (contextvars.copy_context() if context is None else context).get(HOST)
-        if host is not None:
+        if (host := task.host) is not None:
             host.tasks[task] = None
             task.add_done_callback(host.forget)
         task.add_done_callback(self._has_ended)
@@ -197,6 +198,14 @@ class SimulatedLoop(asyncio.BaseEventLoop):
     def start_on(self, host: Host, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         """Begin something on a host, for somebody who waits for it."""
         return Task(next(self._numbers), work, loop=self, name=None, context=host.context())
+
+    def strand(self, host: Host) -> None:
+        """Hold what has not ended on a host that is down until the end of the run.
+
+        Nothing else may hold it, and when garbage is collected, which ends it where it stands, is not up to the seed.
+        """
+        tasks = contextvars.Context().run(asyncio.all_tasks, self)  # of every host, whoever asks
+        self._stranded += [task for task in tasks if isinstance(task, Task) and task.host is host]
 
     def create_future(self) -> asyncio.Future[Any]:
         """See the base class."""

@@ -133,6 +133,7 @@ class Sim:
             raise ValueError(f"collector {collector_id!r} is down already")
         self.trace.fault("crash", collector_id)
         host.is_down = True
+        self._loop.strand(host)
         self.network.crash(host)
         self.watch.stopped(collector_id)
         outcomes, host.outcomes = host.outcomes, {}
@@ -157,6 +158,7 @@ class Sim:
         self.trace.fault("stop", collector_id)
         await collector.on_host(collector.end)
         collector.host.is_down = True
+        self._loop.strand(collector.host)
         self.watch.stopped(collector_id)
 
     async def restart(self, collector_id: str, *, fresh: bool = False) -> Collector:
