@@ -8,6 +8,7 @@ import pytest
 from tests.simulation.shop import METHOD, orders, pair
 
 from collector_mesh import CallContext, Payload, Service
+from collector_mesh.domain.model.errors import Executed
 from collector_mesh.simulation import InvariantError, Sim, Simulation
 
 
@@ -71,6 +72,18 @@ def test_a_call_that_runs_twice_breaks_an_invariant_and_its_handler_sees_nothing
         Simulation(seed=19).run(scenario, until=60.0)
 
     assert seen == [(bytes, size, (("who", "me"),))] * 2
+
+
+def test_a_call_of_a_collector_that_crashes_meanwhile_may_have_run() -> None:
+    async def scenario(sim: Sim) -> tuple[int, Executed]:
+        front = await pair(sim, orders(seconds=1.0))
+        call = asyncio.create_task(front.dispatch(*METHOD))
+        await sim.sleep(0.5)
+        await sim.crash("front")
+        reply = await call
+        return reply.status.code, reply.executed
+
+    assert Simulation(seed=21).run(scenario, until=60.0).value == (502, Executed.MAYBE)
 
 
 def test_bytes_that_a_link_keeps_after_its_end_break_an_invariant(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,5 @@
 """A collector in a simulation: production's own, on a simulated host."""
 
-import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from functools import partial
 from typing import Any, NoReturn, TypeVar
@@ -18,9 +17,10 @@ from collector_mesh.app.collector import Collector
 from collector_mesh.app.container import CollectorContainer
 from collector_mesh.app.options import Options
 from collector_mesh.app.settings import Settings
+from collector_mesh.app.simulation.errands import on_host
 from collector_mesh.app.simulation.identity import WatchedDispatcher, WatchedHandlers, WatchedRouter
 from collector_mesh.app.simulation.watch import Watch
-from collector_mesh.domain.model.errors import UnavailableError
+from collector_mesh.domain.model.errors import OutcomeUnknownError, UnavailableError
 from collector_mesh.domain.model.events import Event
 from collector_mesh.domain.model.payload import Message, Payload
 from collector_mesh.domain.model.snapshot import ConnectionInfo, State
@@ -123,35 +123,7 @@ class SimulatedCollector(Collector):
         Raises:
             UnavailableError: the host is down, or goes down meanwhile.
         """
-        host = self.host
-        if host.is_down:
-            raise UnavailableError(f"collector '{host.host_id}' has crashed")
-        outcome: asyncio.Future[T] = self._virtual.create_future()
-        host.outcomes[outcome] = None
-        task = self._virtual.start_on(host, self._settle(work, outcome))
-        try:
-            return await outcome
-        except asyncio.CancelledError:
-            task.cancel()
-            raise
-
-    async def _settle(self, work: Callable[[], Coroutine[Any, Any, T]], outcome: asyncio.Future[T]) -> None:
-        """Do something on the host, for somebody elsewhere."""
-        try:
-            result = await work()
-        except asyncio.CancelledError:
-            outcome.cancel()
-            raise
-        except BaseException as error:
-            if not outcome.done():
-                outcome.set_exception(error)
-            if not isinstance(error, Exception):
-                raise
-        else:
-            if not outcome.done():
-                outcome.set_result(result)
-        finally:
-            self.host.outcomes.pop(outcome, None)
+        return await on_host(self._virtual, self.host, work)
 
     async def dispatch(
         self,
@@ -181,10 +153,13 @@ class SimulatedCollector(Collector):
         )
         if HOST.get() is self.host:
             return await work()
+        if self.host.is_down:
+            return Reply.refused(UnavailableError(f"collector '{self.collector_id}' has crashed"))
         try:
             return await self.on_host(work)
         except UnavailableError as error:
-            return Reply.refused(error)
+            # Its host has crashed meanwhile, and has taken along what it knew.
+            return Reply.refused(OutcomeUnknownError(f"outcome unknown: {error}"))
 
     async def begin(self) -> None:
         """Start it, as `async with` does with a `Collector`."""

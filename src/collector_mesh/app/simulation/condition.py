@@ -24,22 +24,27 @@ def unsettled(collectors: Iterable[SimulatedCollector]) -> str:
     return ""
 
 
-def leftovers(collectors: Iterable[SimulatedCollector], streams: Mapping[Host, int]) -> list[str]:
-    """What collectors that have ended have not ended; `streams` is how many each host has open."""
+def leftovers(
+    collectors: Iterable[SimulatedCollector], clients: Iterable[Host], streams: Mapping[Host, int]
+) -> list[str]:
+    """What collectors that have ended have not ended, and the hosts of clients; `streams` is how many each host has open."""
     left = []
     for collector in collectors:
         snapshot, host = collector.snapshot(), collector.host
-        if host.is_down:
-            continue
-        counted = {
-            "running calls": snapshot.running,
-            "outgoing calls": snapshot.outgoing,
-            "streams": streams.get(host, 0),
-        }
-        left += [f"{what} of {host.host_id}" for what in host.left]
-        left += [f"{count} {what} of {host.host_id}" for what, count in counted.items() if count]
-        left += [f"{_name(task)} of {host.host_id}" for task in host.tasks if not task.done()]
+        if not host.is_down:
+            counted = {"running calls": snapshot.running, "outgoing calls": snapshot.outgoing}
+            left += [f"{count} {what} of {host.host_id}" for what, count in counted.items() if count]
+            left += _left_on(host, streams)
+    for host in clients:
+        left += _left_on(host, streams)
     return left
+
+
+def _left_on(host: Host, streams: Mapping[Host, int]) -> Iterator[str]:
+    yield from (f"{what} of {host.host_id}" for what in host.left)
+    if count := streams.get(host, 0):
+        yield f"{count} streams of {host.host_id}"
+    yield from (f"{_name(task)} of {host.host_id}" for task in host.tasks if not task.done())
 
 
 def _name(task: asyncio.Task[Any]) -> str:

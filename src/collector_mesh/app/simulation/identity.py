@@ -1,7 +1,7 @@
 """Calls that are known again wherever they come to, and handlers that tell of each run."""
 
 import asyncio
-from collections.abc import Callable, Container
+from collections.abc import Awaitable, Callable, Container
 from typing import Any, Protocol
 
 import attrs
@@ -15,6 +15,7 @@ from collector_mesh.domain.model.context import CallContext
 from collector_mesh.domain.model.errors import MeshError
 from collector_mesh.domain.model.payload import Payload, payload_of
 from collector_mesh.domain.model.status import Reply
+from collector_mesh.domain.peers.client_link import ClientLink
 from collector_mesh.domain.ports.randomness import Randomness
 from collector_mesh.domain.routing.router import Router
 from collector_mesh.domain.serving.handlers import HandlerRegistry, Method
@@ -80,11 +81,7 @@ class WatchedDispatcher(Dispatcher):
 
     async def dispatch(self, call: Call) -> Reply:
         """See the base class."""
-        value = Known(call.payload.value)
-        number = value.number = self._watch.begun(self._host, call)
-        call.payload = Payload(call.payload.type_url, value)
-        if len(value) > _LARGE_BYTES:
-            call.metadata = (*call.metadata, (_NUMBER, str(number)))
+        number = _known(call, self._watch.begun(self._host, call))
         try:
             reply = await super().dispatch(call)
         except BaseException:
@@ -97,6 +94,45 @@ class WatchedDispatcher(Dispatcher):
         """See the base class."""
         self._watch.came(self._host, call)
         return super().submit(call, answer)
+
+
+class WatchedClientLink(ClientLink):
+    """Makes each call of a simulated client known again, and tells of its end."""
+
+    def __init__(self, *parts: Any, host: Host, watch: CallWatch, **more: Any) -> None:
+        super().__init__(*parts, **more)
+        self._host = host
+        self._watch = watch
+
+    async def serve(self, call: Call) -> Reply:
+        """See the base class."""
+        return await self._watched(call, super().serve)
+
+    async def dispatch(self, call: Call) -> Reply:
+        """See the base class."""
+        return await self._watched(call, super().dispatch)
+
+    async def _watched(self, call: Call, send: Callable[[Call], Awaitable[Reply]]) -> Reply:
+        number = _known(call, self._watch.begun(self._host, call))
+        try:
+            reply = await send(call)
+        except MeshError as error:
+            reply = Reply.refused(error)  # as the client does
+        except BaseException:
+            self._watch.ended(number, None)
+            raise
+        self._watch.ended(number, reply)
+        return reply
+
+
+def _known(call: Call, number: int) -> int:
+    """Have a call say which one it is, wherever it comes to; gives its number."""
+    value = Known(call.payload.value)
+    value.number = number
+    call.payload = Payload(call.payload.type_url, value)
+    if len(value) > _LARGE_BYTES:
+        call.metadata = (*call.metadata, (_NUMBER, str(number)))
+    return number
 
 
 class WatchedRouter(Router):

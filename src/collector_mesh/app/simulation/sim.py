@@ -12,10 +12,12 @@ from collector_mesh.adapters.simulated.host import Host
 from collector_mesh.adapters.simulated.loop import SimulatedLoop, SimulationError
 from collector_mesh.adapters.simulated.network import SimulatedNetwork
 from collector_mesh.adapters.simulated.trace import Trace
+from collector_mesh.app.client import MeshClient
 from collector_mesh.app.collector import Collector
 from collector_mesh.app.service import Service
 from collector_mesh.app.settings import Settings
 from collector_mesh.app.simulation.chaos import Chaos, drawn
+from collector_mesh.app.simulation.client import SimulatedClient
 from collector_mesh.app.simulation.collector import SimulatedCollector
 from collector_mesh.app.simulation.condition import leftovers, unreachable, unsettled
 from collector_mesh.app.simulation.watch import Watch
@@ -49,6 +51,7 @@ class Sim:
         self.watch = Watch(loop, self.trace)
         self._collectors: dict[str, SimulatedCollector] = {}
         self._made: dict[str, tuple[dict[str, Any], Services, Sequence[Service]]] = {}
+        self._clients: dict[str, SimulatedClient] = {}
         self._hosts: list[Host] = []
         self._starting: dict[asyncio.Task[Any], SimulatedCollector] = {}
         self._is_over = False
@@ -68,8 +71,7 @@ class Sim:
             ValueError: there is one of that id.
             TypeError: the services are not a list of services.
         """
-        if collector_id in self._collectors:
-            raise ValueError(f"there is a collector {collector_id!r} already")
+        self._check_is_new(collector_id)
         if isinstance(services, Service):
             raise TypeError(
                 "services must be a list of services, or a callable that gives one, got a service"
@@ -84,6 +86,28 @@ class Sim:
             options["settings"] = drawn(Settings(), self._settings_dice)
         self._made[collector_id] = (options, services, made)
         return self._start(collector_id, options, made)
+
+    def client(self, client_id: str, address: str, *, settings: Settings | None = None) -> MeshClient:
+        """A program outside the mesh that calls into it through a collector, as `MeshClient` is; to be entered.
+
+        It has a host of its own, which `network` knows by `client_id`; `address` is the id of the collector.
+
+        Raises:
+            ValueError: there is a collector or a client of that id.
+        """
+        self._check_is_new(client_id)
+        host = self._new_host(client_id)
+        client = self._clients[client_id] = SimulatedClient(
+            host,
+            self.network,
+            self._loop,
+            self.watch,
+            self._seed_of(client_id),
+            address,
+            checked=self._checked,
+            settings=settings,
+        )
+        return client
 
     def find(self, collector_id: str) -> Collector:
         """The collector of an id, of its latest start.
@@ -306,13 +330,17 @@ class Sim:
         up = [collector for collector in self._collectors.values() if not collector.host.is_down]
         await asyncio.gather(*(collector.on_host(collector.end) for collector in up))
         until = self._loop.time() + _LEFT_SECONDS
-        while (left := leftovers(self._collectors.values(), self.network.streams())) and self.now < until:
+        while (left := self._leftovers()) and self.now < until:
             await self.sleep(_REACH_LOOK_SECONDS)
         if left:
             self.watch.has_broken(f"left after the end: {', '.join(left[:3])}")
         for told in self._loop.take_lost():
             self.has_failed(told)
         self.watch.at_end()
+
+    def _leftovers(self) -> list[str]:
+        clients = [client.host for client in self._clients.values()]
+        return leftovers(self._collectors.values(), clients, self.network.streams())
 
     def has_failed(self, told: dict[str, Any]) -> None:
         """Something that runs in the background has ended by an error."""
@@ -327,15 +355,13 @@ class Sim:
             host.is_down = True
 
     def _start(self, collector_id: str, options: dict[str, Any], services: Iterable[Service]) -> Collector:
-        host = Host(collector_id)
-        self._hosts.append(host)
-        self.network.add_host(host)
+        host = self._new_host(collector_id)
         collector = SimulatedCollector(
             host,
             self.network,
             self._loop,
             self.watch,
-            f"{self.seed}/{collector_id}/{len(self._hosts)}",
+            self._seed_of(collector_id),
             self._checked,
             {**options, "services": services},
         )
@@ -348,6 +374,20 @@ class Sim:
         self._starting[task] = collector
         task.add_done_callback(self._has_started, context=nobody)
         return collector
+
+    def _check_is_new(self, host_id: str) -> None:
+        for what, known in (("collector", self._collectors), ("client", self._clients)):
+            if host_id in known:
+                raise ValueError(f"there is a {what} {host_id!r} already")
+
+    def _new_host(self, host_id: str) -> Host:
+        host = Host(host_id)
+        self._hosts.append(host)
+        self.network.add_host(host)
+        return host
+
+    def _seed_of(self, host_id: str) -> str:
+        return f"{self.seed}/{host_id}/{len(self._hosts)}"
 
     def _has_started(self, task: asyncio.Task[Any]) -> None:
         host = self._starting.pop(task).host

@@ -1,0 +1,108 @@
+"""A client in a simulation: production's own, on a simulated host."""
+
+from collections.abc import Mapping
+from functools import partial
+from types import TracebackType
+from typing import Self
+
+from dependency_injector import providers
+
+from collector_mesh.adapters.simulated.host import Host
+from collector_mesh.adapters.simulated.loop import SimulatedLoop
+from collector_mesh.adapters.simulated.network import SimulatedNetwork, SimulatedTransport
+from collector_mesh.adapters.simulated.parts import HostClock, HostTasks, SeededRandomness
+from collector_mesh.adapters.simulated.pump import SimulatedPump
+from collector_mesh.app.calls import Metadata
+from collector_mesh.app.client import MeshClient
+from collector_mesh.app.settings import Settings
+from collector_mesh.app.simulation.errands import on_host
+from collector_mesh.app.simulation.identity import WatchedClientLink
+from collector_mesh.app.simulation.watch import Watch
+from collector_mesh.domain.model.payload import Message, Payload
+from collector_mesh.domain.model.status import Reply
+
+
+class SimulatedClient(MeshClient):
+    """A client whose calls are made on its host, wherever they are asked for."""
+
+    def __init__(
+        self,
+        host: Host,
+        network: SimulatedNetwork,
+        loop: SimulatedLoop,
+        watch: Watch,
+        seed: str,
+        address: str,
+        *,
+        checked: bool,
+        settings: Settings | None,
+    ) -> None:
+        super().__init__(address, transport=SimulatedTransport(network, host), settings=settings)
+        self.host = host
+        self._virtual = loop
+        clock, parts = HostClock(loop, host), self.container
+        parts.clock.override(providers.Object(clock))
+        parts.dice.override(providers.Object(SeededRandomness(seed)))
+        parts.pump.override(providers.Object(SimulatedPump(clock, host)))
+        parts.tasks.override(
+            providers.Object(HostTasks(clock, host, max_threads=parts.settings().max_threads))
+        )
+        if checked:
+            parts.link.set_provides(WatchedClientLink)
+            parts.link.add_kwargs(host=host, watch=watch)
+
+    async def __aenter__(self) -> Self:
+        """See `MeshClient`."""
+        await on_host(self._virtual, self.host, super().__aenter__)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """See `MeshClient`."""
+        await on_host(self._virtual, self.host, partial(super().__aexit__, kind, error, traceback))
+
+    async def dispatch(
+        self,
+        namespace: str,
+        service: str,
+        method: str,
+        request: Message | Payload | None = None,
+        *,
+        target: str = "",
+        timeout: float | None = None,
+        hints: Mapping[str, str] | None = None,
+        metadata: Metadata = (),
+        idempotent: bool | None = None,
+    ) -> Reply:
+        """See `MeshClient`."""
+        work = partial(
+            super().dispatch,
+            namespace,
+            service,
+            method,
+            request,
+            target=target,
+            timeout=timeout,
+            hints=hints,
+            metadata=metadata,
+            idempotent=idempotent,
+        )
+        return await on_host(self._virtual, self.host, work)
+
+    async def serve(
+        self,
+        namespace: str,
+        service: str,
+        method: str,
+        request: Message | Payload | None = None,
+        *,
+        timeout: float | None = None,
+        metadata: Metadata = (),
+    ) -> Reply:
+        """See `MeshClient`."""
+        work = partial(super().serve, namespace, service, method, request, timeout=timeout, metadata=metadata)
+        return await on_host(self._virtual, self.host, work)
