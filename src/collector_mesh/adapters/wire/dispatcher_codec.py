@@ -13,7 +13,13 @@ from collector_mesh.adapters.wire.connect_layout import (
 from collector_mesh.adapters.wire.generated import dispatcher_pb2 as pb
 from collector_mesh.domain.link.inbox import MAX_TRIED
 from collector_mesh.domain.model.call import NO_HINTS, Call
-from collector_mesh.domain.model.errors import NO_DETAILS, Executed, InvalidCallError, clipped
+from collector_mesh.domain.model.errors import (
+    NO_DETAILS,
+    Executed,
+    InvalidCallError,
+    OutcomeUnknownError,
+    clipped,
+)
 from collector_mesh.domain.model.introduction import Offer, Welcome
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.payload import Payload
@@ -191,7 +197,11 @@ def _write_call(request: pb.ServeRequest | pb.DispatchRequest, call: Call) -> No
 
 def _write_reply(response: pb.ServeResponse | pb.DispatchResponse, reply: Reply) -> None:
     status = reply.status
-    response.status.code = status.code
+    code = status.code
+    if reply.executed is Executed.MAYBE and code not in _MAYBE_EXECUTED:
+        # Nothing else could tell it here, and any other code would say that it did not run.
+        code = OutcomeUnknownError.code
+    response.status.code = code
     response.status.message = status.message
     if status.details:
         response.status.details.update(status.details)

@@ -83,3 +83,11 @@ def test_it_is_malformed_for_the_pure_python_implementation_too() -> None:
     )
 
     assert done.stdout == "malformed request\nmalformed request\n"
+
+
+@pytest.mark.parametrize("code", [400, 429, 499, 502, 503, 504])
+def test_over_unary_a_call_that_may_have_run_is_never_told_as_one_that_did_not(code: int) -> None:
+    reply = Reply(Status(code, "a later version says so"), executed=Executed.MAYBE)
+
+    assert decode_dispatched(encode_dispatched(reply)).executed is Executed.MAYBE
+    assert decode_served(encode_served(reply)).executed is Executed.MAYBE
