@@ -3,15 +3,19 @@
 from collections.abc import Mapping
 from enum import Enum
 from types import MappingProxyType
+from typing import TypeGuard
 
 MAX_QUOTED = 100
 """Longest quotation of a foreign value in a message, in characters."""
+
+MAX_NAME_BYTES = 128
+"""Longest id of a collector, in bytes (WIRE §1)."""
 
 MAX_TEXT_BYTES = 1024
 """Longest message of a status, in bytes of UTF-8."""
 
 MAX_DETAIL_BYTES = 2048
-"""Longest value of a detail of a status, in bytes of UTF-8."""
+"""Longest value of a detail that the mesh itself puts into a status, in bytes of UTF-8."""
 
 NO_DETAILS: Mapping[str, str] = MappingProxyType({})
 
@@ -29,6 +33,11 @@ def quoted(value: str) -> str:
     return repr(value[:MAX_QUOTED])
 
 
+def kind_of(value: object) -> str:
+    """What something is, as an error says it."""
+    return f"the class {value.__name__}" if isinstance(value, type) else type(value).__qualname__
+
+
 def is_unicode(text: str) -> bool:
     """Whether a text can be sent: one with a lone surrogate cannot."""
     try:
@@ -38,17 +47,48 @@ def is_unicode(text: str) -> bool:
     return True
 
 
+def shown(value: object) -> str:
+    """Anything as a text, also what has none: then it is the name of its type.
+
+    Raises nothing but KeyboardInterrupt, which is the user's at the terminal.
+    """
+    try:
+        # Not the text of a subclass, which may have ideas of its own.
+        return str.__str__(str(value))
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # noqa: BLE001  # a user's __str__ may do anything
+        return type(value).__name__
+
+
+def attribute_of(value: object, name: str) -> object:
+    """An attribute of something that a user has made, None where it cannot be had.
+
+    Raises nothing but KeyboardInterrupt, which is the user's at the terminal.
+    """
+    try:
+        found: object = getattr(value, name)
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # noqa: BLE001  # it may be a property
+        return None
+    return found
+
+
 def text_of(error: BaseException) -> str:
     """The text of any exception, also of one without a text or whose text cannot be had."""
-    try:
-        return str(error) or type(error).__name__
-    except Exception:  # noqa: BLE001  # a user's __str__ may do anything
-        return type(error).__name__
+    text = shown(error)
+    name = type(error).__name__
+    if not text:
+        return name
+    # Its text is the key alone, which says nothing by itself.
+    return f"{name}: {text}" if isinstance(error, KeyError) and text != name else text
 
 
 def clipped(text: str, most: int = MAX_TEXT_BYTES) -> str:
     """A text as it may travel: valid UTF-8 of at most so many bytes."""
-    data = text.encode("utf-8", "backslashreplace")
+    # No character takes less than a byte: what is cut first need not be encoded.
+    data = text[:most].encode("utf-8", "backslashreplace")
     return data[:most].decode("utf-8", "ignore")
 
 
@@ -81,15 +121,36 @@ class MeshError(Exception):
     ) -> None:
         super().__init__(message)
         if code is not None:
-            if not 400 <= code <= 599:
+            if not isinstance(code, int):
+                raise TypeError(f"code must be a whole number between 400 and 599, got {code!r}")
+            if not is_code(code):
                 raise ValueError(f"code must be between 400 and 599, got {code}")
             self.code = code
         if details:
             self.details = dict(details)
         if executed is not None:
+            if not isinstance(executed, Executed):
+                raise TypeError(f"executed must be an Executed, got {executed!r}")
             self.executed = executed
         if handled_by:
             self.handled_by = handled_by
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickle it by what it holds: a subclass may be made from anything."""
+        state = dict(self.__dict__)
+        if isinstance(details := state.get("details"), MappingProxyType):
+            state["details"] = dict(details)
+        return _again, (type(self), self.args), state
+
+
+def _again(kind: type[MeshError], texts: tuple[object, ...]) -> MeshError:
+    return kind.__new__(kind, *texts)
+
+
+def is_code(code: object) -> TypeGuard[int]:
+    """Whether something can be the code of an error: a whole number from 400 to 599."""
+    # Not `isinstance`, which believes what an object says of its class, nor its own comparison.
+    return issubclass(type(code), int) and 400 <= int.__add__(code, 0) <= 599  # type: ignore[operator]  # just looked
 
 
 class InvalidCallError(MeshError):
@@ -210,5 +271,5 @@ def error_for(
 ) -> MeshError:
     """The error that tells of an outcome; its class goes by the code."""
     kind = _BY_CODE.get(code, MeshError)
-    fitting = code if 400 <= code <= 599 else 500
+    fitting = code if is_code(code) else 500
     return kind(message, code=fitting, details=details, executed=executed, handled_by=handled_by)

@@ -5,7 +5,7 @@ from typing import Any, Protocol, TypeVar
 
 import attrs
 
-from collector_mesh.domain.model.errors import InvalidCallError, is_unicode, quoted
+from collector_mesh.domain.model.errors import InvalidCallError, is_unicode, kind_of, quoted, text_of
 
 TYPE_PREFIX = "type.googleapis.com/"
 """What `google.protobuf.Any` puts before the full name of a message."""
@@ -43,13 +43,12 @@ class Payload:
 
         Raises:
             InvalidCallError: the message lacks required fields or cannot be serialized.
+            TypeError: it is no message.
         """
-        name = message.DESCRIPTOR.full_name
-        try:
-            value = message.SerializeToString()
-        except Exception as error:
-            raise InvalidCallError(f"{name} cannot be serialized: {error}") from error
-        return cls(TYPE_PREFIX + name, value)
+        name = None if isinstance(message, type) else _name_of(message)
+        if name is None:
+            raise TypeError(f"expected a protobuf message, got {kind_of(message)}")
+        return _packed(name, message)
 
     def unpack(self, message: type[M]) -> M:
         """Read the payload as a message of a class.
@@ -88,24 +87,30 @@ def payload_of(value: object) -> Payload:
     """The payload for a request or a result: a protobuf message, a payload, or None.
 
     Raises:
-        TypeError: it is none of these.
+        TypeError: it is none of these, or what it holds is not what it should be.
         InvalidCallError: the message cannot be serialized.
     """
-    if type(value) is Payload:
-        return value
     if value is None:
         return EMPTY
-    if is_message(value):
-        return Payload.pack(value)  # type: ignore[arg-type]  # just looked
-    raise TypeError(f"expected a protobuf message, a Payload or None, got {type(value).__qualname__}")
+    # Not `isinstance`, which believes what an object says of its class.
+    if issubclass(type(value), Payload):
+        payload: Payload = value  # type: ignore[assignment]  # just looked
+    elif not isinstance(value, type) and (name := _name_of(value)) is not None:
+        payload = _packed(name, value)  # type: ignore[arg-type]  # just looked
+    else:
+        raise TypeError(f"expected a protobuf message, a Payload or None, got {kind_of(value)}")
+    if (flaw := flaw_of(payload)) is not None:
+        raise TypeError(flaw)
+    return payload if type(payload) is Payload else Payload(payload.type_url, payload.value)
 
 
 def flaw_of(payload: Payload) -> str | None:
     """Why a payload cannot travel: its type URL is no text of valid Unicode, or its value no bytes."""
     if type(payload.value) is not bytes:
-        return f"the value of a Payload must be bytes, got {type(payload.value).__qualname__}"
-    if not isinstance(payload.type_url, str):
-        return f"the type URL of a Payload must be a text, got {type(payload.type_url).__qualname__}"
+        return f"the value of a Payload must be bytes, got {kind_of(payload.value)}"
+    # Not of a subclass, which may hash and compare as it likes: links number type URLs.
+    if type(payload.type_url) is not str:
+        return f"the type URL of a Payload must be a str, got {kind_of(payload.type_url)}"
     if not payload.type_url.isascii() and not is_unicode(payload.type_url):
         return f"the type URL of a Payload must be valid Unicode, got {quoted(payload.type_url)}"
     return None
@@ -113,4 +118,22 @@ def flaw_of(payload: Payload) -> str | None:
 
 def is_message(value: object) -> bool:
     """Whether something is a protobuf message, or a class of them."""
-    return hasattr(value, "DESCRIPTOR") and hasattr(value, "SerializeToString")
+    return _name_of(value) is not None
+
+
+def _name_of(value: object) -> str | None:
+    """The full name of a protobuf message or of a class of them, None for anything else."""
+    try:
+        name = value.DESCRIPTOR.full_name  # type: ignore[attr-defined]  # it is asked whether it has one
+        serialize = value.SerializeToString  # type: ignore[attr-defined]  # the same
+    except Exception:  # noqa: BLE001  # a stranger's attributes may do anything
+        return None
+    return name if type(name) is str and callable(serialize) else None
+
+
+def _packed(name: str, message: Message) -> Payload:
+    try:
+        value = message.SerializeToString()
+    except Exception as error:
+        raise InvalidCallError(f"{name} cannot be serialized: {text_of(error)}") from error
+    return Payload(TYPE_PREFIX + name, value)

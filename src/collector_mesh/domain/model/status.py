@@ -1,17 +1,22 @@
 """How an outcome is told to other programs."""
 
 from collections.abc import Mapping
+from itertools import islice
 from typing import TypeVar
 
 import attrs
 
 from collector_mesh.domain.model.errors import (
-    MAX_DETAIL_BYTES,
+    MAX_NAME_BYTES,
+    MAX_TEXT_BYTES,
     NO_DETAILS,
     Executed,
     MeshError,
+    attribute_of,
     clipped,
     error_for,
+    is_code,
+    shown,
     text_of,
 )
 from collector_mesh.domain.model.payload import Message, Payload
@@ -34,23 +39,78 @@ class Status:
 
     code: int
     message: str = ""
-    details: Mapping[str, str] = NO_DETAILS
+    details: Mapping[str, str] = attrs.field(default=NO_DETAILS, hash=False)
 
     def __reduce__(self) -> tuple[type["Status"], tuple[int, str, dict[str, str]]]:
         """Pickle it; a read-only mapping cannot be."""
         return Status, (self.code, self.message, dict(self.details))
 
 
+MAX_DETAILS_BYTES = 64 * 1024
+"""Most bytes of the details of a status, names and values (WIRE §1)."""
+
+DETAILS_CUT = "details-cut"
+"""The detail that says that others were left out or cut."""
+
 OK = Status(200, "OK")
 NO_PAYLOAD = Payload()
 
 
-def status_of(error: MeshError) -> Status:
-    """What other programs see of an error."""
-    details = {
-        clipped(str(key)): clipped(str(value), MAX_DETAIL_BYTES) for key, value in error.details.items()
-    }
-    return Status(error.code, clipped(text_of(error)), details or NO_DETAILS)
+def status_of(error: BaseException) -> Status:
+    """What other programs see of an error, whatever it is.
+
+    A stranger can only come out of a handler, or out of something else that is a user's.
+
+    Raises nothing but KeyboardInterrupt, which is the user's at the terminal.
+    """
+    return chosen_status(error) or Status(500, clipped(f"handler error: {text_of(error)}"))
+
+
+def chosen_status(error: BaseException) -> Status | None:
+    """The status that an error asks for: that of a `MeshError` whose code is from 400 to 599, else None.
+
+    Its class may be a user's, and any of its attributes anything.
+    """
+    code = attribute_of(error, "code") if isinstance(error, MeshError) else None
+    if not is_code(code):
+        return None
+    # Not the number of a subclass, as those of `http` are.
+    return Status(int.__add__(code, 0), clipped(text_of(error)), _details_of(error))
+
+
+def _details_of(error: BaseException) -> Mapping[str, str]:
+    """The details of an error as texts, as many as may travel; there are none where they are no mapping."""
+    told: dict[str, str] = {}
+    size = 0
+    details = attribute_of(error, "details")
+    try:
+        if details is NO_DETAILS or not isinstance(details, Mapping):
+            return NO_DETAILS
+        # One that never ends is no reason never to answer.
+        for key, value in islice(details.items(), MAX_DETAILS_BYTES):
+            name, text = (clipped(shown(part), MAX_DETAILS_BYTES + 1) for part in (key, value))
+            told[name] = text
+            size += len(name.encode()) + len(text.encode())
+            if size > MAX_DETAILS_BYTES:
+                return _cut(told, f"they have more than {MAX_DETAILS_BYTES} bytes")
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # noqa: BLE001  # it may be a mapping of the user's own
+        return _cut(told, "they cannot be read")
+    return told or NO_DETAILS
+
+
+def _cut(details: dict[str, str], why: str) -> dict[str, str]:
+    """As many of the details as leave room for the remark that others were left out or cut."""
+    left = MAX_DETAILS_BYTES - MAX_TEXT_BYTES
+    kept: dict[str, str] = {}
+    for name, text in details.items():
+        left -= len(name.encode())
+        if left < 0:
+            break
+        kept[name] = clipped(text, left)
+        left -= len(kept[name].encode())
+    return {**kept, DETAILS_CUT: why}
 
 
 # Not frozen: one is made for every call, and a frozen one costs three times as much.
@@ -84,7 +144,15 @@ class Reply:
     @classmethod
     def refused(cls, error: MeshError) -> "Reply":
         """The reply that tells of an error."""
-        return cls(status_of(error), handled_by=error.handled_by, executed=error.executed, is_own=True)
+        executed = attribute_of(error, "executed")
+        handled_by = attribute_of(error, "handled_by")
+        return cls(
+            status_of(error),
+            handled_by=clipped(handled_by, MAX_NAME_BYTES) if type(handled_by) is str else "",
+            # Whoever says something else does not know.
+            executed=executed if isinstance(executed, Executed) else Executed.MAYBE,
+            is_own=True,
+        )
 
     def raise_for_status(self) -> "Reply":
         """Give the reply itself if its status is 200.

@@ -21,7 +21,7 @@ from collector_mesh.domain.model.errors import (
 from collector_mesh.domain.model.events import HandlerFailed
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.payload import Payload, flaw_of, payload_of
-from collector_mesh.domain.model.status import OK, Reply, Status, status_of
+from collector_mesh.domain.model.status import OK, Reply, Status, chosen_status
 from collector_mesh.domain.policies.concurrency import ConcurrencyLimit, Share
 from collector_mesh.domain.ports.clock import Clock
 from collector_mesh.domain.ports.observer import Observer
@@ -239,9 +239,8 @@ class Executor:
         return Reply(OK, result, self._collector_id, Executed.YES)
 
     def _failed(self, key: MethodKey, error: BaseException) -> Reply:
-        if isinstance(error, MeshError) and not isinstance(error, HandlerError):
-            status = status_of(error)
-        else:
+        status = None if isinstance(error, HandlerError) else chosen_status(error)
+        if status is None:
             correlation_id = self._dice.token()
             self._observer.tell(HandlerFailed(self._collector_id, key, error, correlation_id))
             shown = text_of(error) if self._expose else correlation_id
