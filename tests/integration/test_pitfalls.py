@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import os
 import signal
 import socket
 import subprocess
@@ -326,16 +327,25 @@ def test_use_after_a_fork_is_refused() -> None:
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "forks.py"],
         cwd=SERVICES,
+        # What grpc does at a fork while its threads are busy crashes one child in ten.
+        env={**os.environ, "GRPC_ENABLE_FORK_SUPPORT": "0"},
         capture_output=True,
         encoding="utf-8",
-        timeout=20,
+        timeout=50,
         check=False,
     )
 
     lines = done.stdout.splitlines()
     assert done.returncode == 0, done.stderr
-    assert len(lines) == 2
-    assert all("in the process, that it was entered in" in line for line in lines)
+    assert [line.split(":")[0] for line in lines] == [
+        "collector 'c-1' belongs to another event loop",
+        "collector 'c-1' belongs to another event loop",
+        "gRPC was used in the process that this one was forked from, and does not work here",
+        "the client of 127.0.0.1",
+        "the client of 127.0.0.1",
+        "gRPC was used in the process that this one was forked from, and does not work here",
+    ]
+    assert all("it was entered in" in line or "start processes with 'spawn'" in line for line in lines)
 
 
 @pytest.mark.asyncio

@@ -2,21 +2,25 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
-from types import MappingProxyType
 from typing import TypedDict, TypeVar, Unpack, overload
 
-from collector_mesh.domain.model.call import NO_HINTS, Call, checked_metadata
+from collector_mesh.app.arguments import (
+    idempotent_argument,
+    message_class_argument,
+    payload_argument,
+    seconds_argument,
+)
+from collector_mesh.domain.model.call import NO_HINTS, Call, checked_hints, checked_metadata
 from collector_mesh.domain.model.context import CURRENT
-from collector_mesh.domain.model.errors import InvalidCallError, is_unicode, quoted
-from collector_mesh.domain.model.names import MethodKey
-from collector_mesh.domain.model.payload import Message, Payload, flaw_of, payload_of
+from collector_mesh.domain.model.names import MethodKey, text_argument
+from collector_mesh.domain.model.payload import Message, Payload, flaw_of
 from collector_mesh.domain.model.status import Reply
 from collector_mesh.domain.policies.policy import Policies
 from collector_mesh.domain.ports.clock import Clock
 
 M = TypeVar("M", bound=Message)
 
-Metadata = Iterable[tuple[str, str | bytes]]
+Metadata = Mapping[str, str | bytes] | Iterable[tuple[str, str | bytes]]
 
 
 class CallOptions(TypedDict, total=False):
@@ -58,16 +62,18 @@ class Caller(ABC):
             target: id of the only collector that may run it.
             timeout: seconds; None for the default, or for what the call has left that this is made
                 in; `math.inf` for no limit.
-            hints: for the router.
-            metadata: pairs for the handler; keys in lower case, with `-bin` at their end for bytes;
-                1 KiB at most.
+            hints: for the router; 4 KiB at most.
+            metadata: a mapping, or pairs, for the handler; keys in lower case, with `-bin` at their end for
+                bytes; 8 KiB at most.
             idempotent: whether it may run twice.
 
         Returns:
             What came of it; whatever happens in the mesh is a reply with a code and never raised.
 
         Raises:
-            TypeError: an argument is of a type that cannot be meant.
+            TypeError: an argument is of a type that cannot be meant; the text names it.
+            RuntimeError: it is not entered yet or has been left, or this is another event loop, or another
+                process, than the one that it was entered in.
         """
 
     @overload
@@ -116,8 +122,11 @@ class Caller(ABC):
 
         Raises:
             MeshError: the status is not 200; `.code`, `.executed` and `.handled_by` tell the rest.
-            TypeError: an argument is of a type that cannot be meant.
+            TypeError: an argument is of a type that cannot be meant; the text names it.
+            RuntimeError: as for `dispatch`.
         """
+        if returns is not None:
+            message_class_argument("returns", returns)
         reply = await self.dispatch(namespace, service, method, request, **options)
         if returns is None:
             return reply.raise_for_status().payload
@@ -149,40 +158,26 @@ class CallFactory:
         """Make a call; inside a handler it ends with the call that the handler runs for.
 
         Raises:
-            InvalidCallError: metadata or timeout are not what they may be, or the request cannot be
+            InvalidCallError: metadata, hints or timeout are not what they may be, or the request cannot be
                 serialized.
-            TypeError: something is of a type that cannot be meant.
+            TypeError: something is of a type that cannot be meant; the text names the argument.
         """
-        if type(request) is Payload:
-            payload = request
-            if (flaw := flaw_of(payload)) is not None:
-                raise TypeError(flaw)
-        else:
-            payload = payload_of(request)
+        # On the way of every call: what is of the usual type is not looked at any further.
+        if type(request) is not Payload or flaw_of(request) is not None:
+            request = payload_argument(request)
         parent = CURRENT.get()
         if timeout is None:
             deadline = self._now() + self._policies.of(key).timeout if parent is None else parent.deadline
         else:
-            if not timeout >= 0:
-                raise InvalidCallError(f"timeout must be at least 0 seconds, got {timeout!r}")
-            deadline = self._now() + timeout
+            deadline = self._now() + seconds_argument("timeout", timeout)
             if parent is not None and parent.deadline < deadline:
                 deadline = parent.deadline
         return Call(
             key,
-            payload,
+            request,
             deadline,
-            target,
-            _checked_hints(hints) if hints else NO_HINTS,
-            checked_metadata(metadata) if metadata else (),
-            idempotent,
+            target if type(target) is str else text_argument("target", target),
+            NO_HINTS if hints is None else checked_hints(hints),
+            () if type(metadata) is tuple and not metadata else checked_metadata(metadata),
+            idempotent if idempotent is None else idempotent_argument(idempotent),
         )
-
-
-def _checked_hints(hints: Mapping[str, str]) -> Mapping[str, str]:
-    for key, value in hints.items():
-        if not isinstance(key, str) or not isinstance(value, str):
-            raise TypeError(f"hints must be texts, got {key!r}: {value!r}")
-        if not is_unicode(key + value):
-            raise InvalidCallError(f"hints must be valid Unicode, got {quoted(key)}: {quoted(value)}")
-    return MappingProxyType(dict(hints))

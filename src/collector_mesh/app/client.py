@@ -1,6 +1,5 @@
 """A program outside the mesh that calls into it."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from types import TracebackType
@@ -8,18 +7,16 @@ from typing import TYPE_CHECKING, Self
 
 from dependency_injector import providers
 
+from collector_mesh.app.arguments import key_argument
 from collector_mesh.app.calls import Caller, CallFactory, Metadata
 from collector_mesh.app.container import ClientContainer
+from collector_mesh.app.home import Home
 from collector_mesh.app.options import ClientOptions
 from collector_mesh.app.overrides import policies_of
 from collector_mesh.app.settings import Settings
 from collector_mesh.domain.model.call import Call
-from collector_mesh.domain.model.errors import (
-    MeshError,
-    PayloadTooLargeError,
-    UnavailableError,
-)
-from collector_mesh.domain.model.names import MethodKey, check_name
+from collector_mesh.domain.model.errors import MeshError, PayloadTooLargeError
+from collector_mesh.domain.model.names import MethodKey, check_name, text_argument
 from collector_mesh.domain.model.payload import Message, Payload
 from collector_mesh.domain.model.status import Reply
 from collector_mesh.domain.policies.balancing import BALANCERS
@@ -50,7 +47,7 @@ class MeshClient(Caller):
         transport: Transport | None = None,
         settings: Settings | None = None,
     ) -> None:
-        self.address = address
+        self.address = address = text_argument("address", address)
         self.container = ClientContainer(
             options=providers.Object(
                 ClientOptions(address=address, tls=tls, insecure=insecure, transport=transport)
@@ -58,8 +55,8 @@ class MeshClient(Caller):
             settings=providers.Object(settings or Settings()),
         )
         """The parts; a part is replaced by an `override` of its provider before the client is entered."""
-        self._loop: asyncio.AbstractEventLoop | None = None
         self._exits = AsyncExitStack()
+        self._home = Home(f"the client of {address}")
         self._link: Link | None = None
         self._calls: CallFactory | None = None
 
@@ -69,9 +66,10 @@ class MeshClient(Caller):
         Raises:
             InvalidCallError: the address is malformed, or plaintext would leave this machine.
             TlsError: the certificate files cannot be used.
+            RuntimeError: it was entered before.
         """
         parts = self.container
-        self._loop = asyncio.get_running_loop()
+        self._home.enter()
         self._calls = CallFactory(parts.clock(), policies_of(parts.settings(), balancers=BALANCERS))
         parts.transport().check_address(self.address)
         if (tls := parts.options().tls) is not None:
@@ -109,10 +107,9 @@ class MeshClient(Caller):
         idempotent: bool | None = None,
     ) -> Reply:
         """Have the collector find somebody who runs a method; see `Caller.dispatch`."""
-        link = self._link
         return await self._send(
-            None if link is None else link.dispatch,
-            MethodKey(namespace, service, method),
+            self._open_link().dispatch,
+            key_argument(namespace, service, method),
             request,
             target,
             timeout,
@@ -135,10 +132,9 @@ class MeshClient(Caller):
 
         Arguments, reply and errors are those of `dispatch`.
         """
-        link = self._link
         return await self._send(
-            None if link is None else link.serve,
-            MethodKey(namespace, service, method),
+            self._open_link().serve,
+            key_argument(namespace, service, method),
             request,
             "",
             timeout,
@@ -147,9 +143,16 @@ class MeshClient(Caller):
             None,
         )
 
+    def _open_link(self) -> Link:
+        link = self._link
+        if link is None:
+            raise self._home.closed("closed" if self._home.loop else "new")
+        self._home.check()
+        return link
+
     async def _send(
         self,
-        send: Callable[[Call], Awaitable[Reply]] | None,
+        send: Callable[[Call], Awaitable[Reply]],
         key: MethodKey,
         request: Message | Payload | None,
         target: str,
@@ -158,19 +161,12 @@ class MeshClient(Caller):
         metadata: Metadata,
         idempotent: bool | None,  # noqa: FBT001  # as in every signature of a call
     ) -> Reply:
-        calls = self._calls
+        assert self._calls is not None  # for the type checker: there is a link
         try:
-            if send is None or calls is None:
-                raise UnavailableError("the client is closed: it is used inside 'async with'")
-            if asyncio.get_running_loop() is not self._loop:
-                raise RuntimeError(
-                    f"the client of {self.address} belongs to another event loop: a client is used in"
-                    " the loop, and in the process, that it was entered in"
-                )
-            call = calls.make(key, request, target, timeout, hints, metadata, idempotent)
+            call = self._calls.make(key, request, target, timeout, hints, metadata, idempotent)
             call.key.check()
-            if target:
-                check_name("target_collector_id", target)
+            if call.target:
+                check_name("target_collector_id", call.target)
             size, limit = len(call.payload.value), self.container.settings().max_payload_bytes
             if size > limit:
                 raise PayloadTooLargeError.of(size, limit)

@@ -1,6 +1,5 @@
 """The collector as a user sees it."""
 
-import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
 from types import TracebackType
@@ -8,8 +7,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 from dependency_injector import providers
 
+from collector_mesh.app.arguments import key_argument, seconds_argument
 from collector_mesh.app.calls import Caller, CallFactory, Metadata
 from collector_mesh.app.container import CollectorContainer
+from collector_mesh.app.home import Home
 from collector_mesh.app.lifetime import Lifetime
 from collector_mesh.app.options import Options
 from collector_mesh.app.service import Service, method_from
@@ -20,9 +21,8 @@ from collector_mesh.domain.model.errors import (
     InvalidCallError,
     MeshError,
     NotFoundError,
-    UnavailableError,
 )
-from collector_mesh.domain.model.names import MethodKey
+from collector_mesh.domain.model.names import text_argument
 from collector_mesh.domain.model.payload import Message, Payload
 from collector_mesh.domain.model.snapshot import ConnectionInfo, Explanation, Snapshot
 from collector_mesh.domain.model.status import Reply
@@ -128,7 +128,7 @@ class Collector(Caller):
                 self._handlers.register(method)
         self._lifetime = Lifetime(self.container)
         self._exits = AsyncExitStack()
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._home = Home(f"collector '{collector_id}'")
         self._dispatcher: Dispatcher | None = None
         self._peering: Peering | None = None
         self._calls: CallFactory | None = None
@@ -144,10 +144,9 @@ class Collector(Caller):
             InvalidCallError: an address is malformed, or plaintext would leave this machine.
             ListenError: the address is taken or not of this machine.
             TlsError: the certificate files cannot be used.
+            RuntimeError: it was entered before.
         """
-        if self._loop is not None:
-            raise RuntimeError("a collector can be entered once; make a new one")
-        self._loop = asyncio.get_running_loop()
+        self._home.enter()
         parts = self.container
         # What a call needs is made before the first peer can send one.
         self._calls = CallFactory(parts.clock(), parts.policies())
@@ -207,20 +206,24 @@ class Collector(Caller):
     ) -> Reply:
         """Have a method run: on the target, else here, else on a peer that shares the namespace.
 
-        See `Caller.dispatch`; while it is not entered, the reply is a 503.
+        See `Caller.dispatch`.
         """
         dispatcher, calls = self._dispatcher, self._calls
         if dispatcher is None or calls is None:
-            return Reply.refused(self._not_serving())
-        if asyncio.get_running_loop() is not self._loop:
-            raise self._foreign_loop()
+            raise self._home.closed(self._lifetime.state)
+        self._home.check()
         # Looked up rather than made: a key costs as much as three look-ups.
         names = (namespace, service, method)
-        found = self._handlers.find(names)
-        known = dispatcher.known_key(names) if found is None else found.key
+        try:
+            found = self._handlers.find(names)
+            known = dispatcher.known_key(names) if found is None else found.key
+        except Exception:  # noqa: BLE001  # they may be anything, and are looked at below
+            known = None
+        if known is None:
+            known = key_argument(namespace, service, method)
         try:
             call = calls.make(
-                MethodKey(*names) if known is None else known,
+                known,
                 request,
                 target,
                 timeout,
@@ -250,7 +253,7 @@ class Collector(Caller):
             DuplicateMethodError: there is such a method, and it is not to be replaced.
             TypeError: the function is not of a form that can be called.
         """
-        key = MethodKey(namespace, service, method)
+        key = key_argument(namespace, service, method)
         key.check()
         self._handlers.register(method_from(key, handler, idempotent=idempotent), replace=replace)
 
@@ -297,7 +300,7 @@ class Collector(Caller):
         Raises:
             NotFoundError: it is not one of this collector.
         """
-        self._handlers.remove_namespace(namespace)
+        self._handlers.remove_namespace(text_argument("namespace", namespace))
 
     def set_validator(self, validator: Validator | None) -> None:
         """Set, replace or (with None) remove the validator; calls that it has allowed go on."""
@@ -315,26 +318,33 @@ class Collector(Caller):
             InvalidCallError: it is no address, or it is this collector's own.
             UnavailableError: nobody has answered within so many seconds.
             MeshError: the other one has refused.
+            TypeError: an argument is of a type that cannot be meant; the text names it.
+            RuntimeError: as for `dispatch`.
         """
-        return (await self._open_peering().connect(address, timeout=timeout)).info(
-            self.container.clock().now()
+        peering = self._open_peering()
+        connection = await peering.connect(
+            text_argument("address", address), timeout=seconds_argument("timeout", timeout)
         )
+        return connection.info(self.container.clock().now())
 
     async def disconnect(self, peer_id: str) -> None:
         """Forget a peer and do not dial it anymore.
 
         Raises:
             NotFoundError: there is no connection to it.
+            TypeError: it is no text.
+            RuntimeError: as for `dispatch`.
         """
-        await self._open_peering().disconnect(peer_id)
+        await self._open_peering().disconnect(text_argument("peer_id", peer_id))
 
     def explain(self, namespace: str, service: str, method: str) -> Explanation:
         """Tell where a call would go now, and why.
 
         Raises:
             InvalidCallError: a name is malformed.
+            TypeError: one of them is no text.
         """
-        return self.container.inspection().explain(MethodKey(namespace, service, method))
+        return self.container.inspection().explain(key_argument(namespace, service, method))
 
     def snapshot(self) -> Snapshot:
         """What this collector is and knows, now."""
@@ -346,21 +356,9 @@ class Collector(Caller):
 
     def _open_peering(self) -> Peering:
         if self._peering is None:
-            raise self._not_serving()
-        if asyncio.get_running_loop() is not self._loop:
-            raise self._foreign_loop()
+            raise self._home.closed(self._lifetime.state)
+        self._home.check()
         return self._peering
-
-    def _foreign_loop(self) -> RuntimeError:
-        return RuntimeError(
-            f"collector {self.collector_id!r} belongs to another event loop: a collector is used in"
-            " the loop, and in the process, that it was entered in"
-        )
-
-    def _not_serving(self) -> UnavailableError:
-        return UnavailableError(
-            f"collector '{self.collector_id}' is {self._lifetime.state}: it is used inside 'async with'"
-        )
 
 
 def _own_address(collector_id: str, transport: Transport | None) -> str:

@@ -6,6 +6,7 @@ import typing
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from collector_mesh.app.arguments import key_argument
 from collector_mesh.domain.model.context import CallContext
 from collector_mesh.domain.model.errors import DuplicateMethodError
 from collector_mesh.domain.model.names import MethodKey
@@ -32,9 +33,10 @@ class Service:
     """
 
     def __init__(self, namespace: str, name: str) -> None:
-        MethodKey(namespace, name, "method").check()
-        self.namespace = namespace
-        self.name = name
+        key = key_argument(namespace, name, "method")
+        key.check()
+        self.namespace = key.namespace
+        self.name = key.service
         self._methods: dict[str, Method] = {}
 
     @property
@@ -68,11 +70,11 @@ class Service:
 
     def add(self, name: str, function: Callable[..., Any], *, idempotent: bool = False) -> None:
         """Register a function as a method; see `method`."""
-        key = MethodKey(self.namespace, self.name, name)
+        key = key_argument(self.namespace, self.name, name)
         key.check()
-        if name in self._methods:
+        if key.method in self._methods:
             raise DuplicateMethodError(f"method {key} is registered already")
-        self._methods[name] = method_from(key, function, idempotent=idempotent)
+        self._methods[key.method] = method_from(key, function, idempotent=idempotent)
 
     def __repr__(self) -> str:
         return f"Service({self.namespace!r}, {self.name!r}, methods={list(self._methods)})"

@@ -2,6 +2,7 @@
 
 import grpc
 
+from collector_mesh.adapters.grpc.forks import has_used
 from collector_mesh.adapters.grpc.tls import Tls
 from collector_mesh.domain.model.address import HostPort
 from collector_mesh.domain.model.errors import InvalidCallError
@@ -91,6 +92,7 @@ def open_channel(address: HostPort, tls: Tls | None, *, insecure: bool, options:
         TlsError: the certificate files cannot be used.
     """
     check_plaintext(address, tls, insecure=insecure)
+    has_used()
     if tls is None:
         return grpc.aio.insecure_channel(str(address), options=options)
     if tls.server_name is not None:

@@ -8,6 +8,7 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from collector_mesh.adapters.grpc.channels import check_plaintext, server_options
+from collector_mesh.adapters.grpc.forks import has_used
 from collector_mesh.adapters.grpc.inspect_service import InspectService
 from collector_mesh.adapters.grpc.link_stream import LinkService
 from collector_mesh.adapters.grpc.servicers import DispatcherService
@@ -73,6 +74,7 @@ class Listening:
         asked = HostPort.parse(address, field="listen")
         advertised = self._advertised(asked)
         check_plaintext(asked, self._tls, insecure=self._insecure)
+        has_used()
         server = grpc.aio.server(
             options=server_options(
                 max_payload_bytes=self._max_payload_bytes,

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import grpc
 
 from collector_mesh.adapters.grpc.channels import channel_options, check_plaintext, open_channel
+from collector_mesh.adapters.grpc.forks import check_not_forked
 from collector_mesh.adapters.grpc.link_stream import DialedStream
 from collector_mesh.adapters.grpc.listener import Listening
 from collector_mesh.adapters.grpc.tls import Tls
@@ -31,6 +32,9 @@ class GrpcTransport:
         reflection: whether the server tells which services it has.
         max_payload_bytes: largest payload of a call.
         keepalive_interval: seconds between two pings.
+
+    Raises:
+        RuntimeError: this process was forked from one that has used grpc.
     """
 
     def __init__(
@@ -44,6 +48,7 @@ class GrpcTransport:
         max_payload_bytes: int,
         keepalive_interval: float,
     ) -> None:
+        check_not_forked()
         self._clock = clock
         self._tls = tls
         self._insecure = insecure

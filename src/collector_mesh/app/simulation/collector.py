@@ -156,6 +156,9 @@ class SimulatedCollector(Collector):
         if self.host.is_down:
             return Reply.refused(UnavailableError(f"collector '{self.collector_id}' has crashed"))
         try:
+            if self._dispatcher is None:
+                # A scenario asks as a program elsewhere would, and not as one that holds the object.
+                raise UnavailableError(f"collector '{self.collector_id}' is {self._lifetime.state}")
             return await self.on_host(work)
         except UnavailableError as error:
             # Its host has crashed meanwhile, and has taken along what it knew.

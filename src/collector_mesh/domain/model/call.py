@@ -3,23 +3,31 @@
 import re
 from collections.abc import Iterable, Mapping
 from enum import Enum
+from itertools import islice
 from types import MappingProxyType
 
 import attrs
 
-from collector_mesh.domain.model.errors import InvalidCallError, quoted
+from collector_mesh.domain.model.errors import (
+    InvalidCallError,
+    clipped,
+    is_unicode,
+    kind_of,
+    quoted,
+    text_of,
+)
 from collector_mesh.domain.model.identity import Identity
-from collector_mesh.domain.model.names import MethodKey
+from collector_mesh.domain.model.names import MethodKey, text_argument
 from collector_mesh.domain.model.payload import EMPTY, Payload
 from collector_mesh.domain.model.status import Metadata
 
 NO_HINTS: Mapping[str, str] = MappingProxyType({})
 
-MAX_METADATA_BYTES = 1024
-"""Most bytes of metadata, keys and values: what fits into the headers of a request everywhere.
+MAX_METADATA_BYTES = 8 * 1024
+"""Most bytes of metadata, keys and values (WIRE §1)."""
 
-gRPC refuses more than 8 KiB of headers at random and more than 16 KiB always (grpc#32600).
-"""
+MAX_HINTS_BYTES = 4 * 1024
+"""Most bytes of hints, keys and values (WIRE §1)."""
 
 
 class Origin(Enum):
@@ -69,18 +77,23 @@ class Call:
     visited: tuple[str, ...] = ()
 
 
-def checked_metadata(pairs: Iterable[tuple[str, str | bytes]]) -> Metadata:
+def checked_metadata(metadata: "Mapping[str, str | bytes] | Iterable[tuple[str, str | bytes]]") -> Metadata:
     """Metadata that every transport can carry.
 
     Keys are lower case; one that ends in `-bin` has bytes for a value, any other printable ASCII.
 
+    Args:
+        metadata: a mapping, or pairs, of which a key may have several.
+
     Raises:
         InvalidCallError: a key or value is not of that form, or all of it is too large.
-        TypeError: it is not an iterable of pairs.
+        TypeError: it is neither, cannot be read, or a key or value is of another type.
     """
-    checked = []
+    checked: list[tuple[str, str | bytes]] = []
     size = 0
-    for key, value in pairs:
+    # No pair is without a byte: one more than are allowed are over the limit.
+    for pair in _read("metadata", metadata, MAX_METADATA_BYTES + 1):
+        key, value = _pair(pair)
         if not _METADATA_KEY.fullmatch(key) or key.startswith(_RESERVED_PREFIX):
             raise InvalidCallError(
                 f"metadata key must match {_METADATA_KEY.pattern} and not start with"
@@ -98,3 +111,56 @@ def checked_metadata(pairs: Iterable[tuple[str, str | bytes]]) -> Metadata:
     if size > MAX_METADATA_BYTES:
         raise InvalidCallError(f"metadata has {size} bytes, at most {MAX_METADATA_BYTES} are allowed")
     return tuple(checked)
+
+
+def checked_hints(hints: Mapping[str, str]) -> Mapping[str, str]:
+    """Hints that every transport can carry.
+
+    Raises:
+        InvalidCallError: a text is no valid Unicode, or all of them are too large.
+        TypeError: it is no mapping of texts, or cannot be read.
+    """
+    if not isinstance(hints, Mapping):
+        raise TypeError(f"hints must be a mapping of str to str, got {kind_of(hints)}")
+    checked: dict[str, str] = {}
+    size = 0
+    for given in _read("hints", hints, MAX_HINTS_BYTES + 1):
+        if not isinstance(given, tuple) or len(given) != 2:
+            raise TypeError(f"hints must be a mapping of str to str, got {kind_of(given)} for an item")
+        key, value = (text_argument("hints: each key and value", part) for part in given)
+        if not is_unicode(key + value):
+            raise InvalidCallError(f"hints must be valid Unicode, got {quoted(key)}: {quoted(value)}")
+        size += len(key.encode()) + len(value.encode())
+        checked[key] = value
+    if size > MAX_HINTS_BYTES:
+        raise InvalidCallError(f"hints have {size} bytes, at most {MAX_HINTS_BYTES} are allowed")
+    return MappingProxyType(checked)
+
+
+def _read(name: str, source: object, most: int) -> list[object]:
+    """At most so many items of a mapping, or of anything else that has some."""
+    if isinstance(source, str | bytes | bytearray | memoryview):
+        raise TypeError(f"{name} must be a mapping or pairs, got {kind_of(source)}")
+    try:
+        items = source.items() if isinstance(source, Mapping) else source
+        # A generator may never end.
+        return list(islice(items, most))  # type: ignore[call-overload]  # what cannot be iterated raises
+    except Exception as error:
+        # A user's own, which may do anything.
+        raise TypeError(
+            f"{name} must be a mapping or pairs, got {kind_of(source)}: {clipped(text_of(error))}"
+        ) from error
+
+
+def _pair(pair: object) -> tuple[str, str | bytes]:
+    # A text of two characters would do as well, and never be meant.
+    if not isinstance(pair, tuple | list) or len(pair) != 2:
+        many = f" of {len(pair)}" if isinstance(pair, tuple | list) else ""
+        raise TypeError(
+            f"metadata must be a mapping or pairs of a str and a str or bytes, got {kind_of(pair)}{many}"
+        )
+    key, value = pair
+    key = text_argument("metadata: each key", key)
+    if type(value) is not bytes and not issubclass(type(value), str):
+        raise TypeError(f"metadata {quoted(key)} must be a str or bytes, got {kind_of(value)}")
+    return key, value if type(value) is bytes else text_argument("metadata", value)

@@ -3,7 +3,7 @@
 import re
 from typing import NamedTuple
 
-from collector_mesh.domain.model.errors import InvalidCallError, quoted
+from collector_mesh.domain.model.errors import InvalidCallError, kind_of, quoted
 
 NAME = re.compile(r"[A-Za-z0-9._-]{1,128}")
 """What a collector id and a namespace match, whole."""
@@ -15,12 +15,28 @@ MAX_IDENTIFIERS = 256
 """Longest service or method name, in characters."""
 
 
+def text_argument(name: str, value: object) -> str:
+    """What a user gives for a text, as a plain one: that of a subclass may hash and compare as it likes.
+
+    Raises:
+        TypeError: it is no text; the error names it.
+    """
+    if type(value) is str:
+        return value
+    # Not `isinstance`, which believes what an object says of its class.
+    if issubclass(type(value), str):
+        return str.__str__(value)
+    raise TypeError(f"{name} must be a str, got {kind_of(value)}")
+
+
 def check_name(field: str, value: str) -> None:
     """Check a collector id or a namespace.
 
     Raises:
         InvalidCallError: it is empty or does not match `NAME`.
+        TypeError: it is no text.
     """
+    text_argument(field, value)
     if not NAME.fullmatch(value):
         raise _malformed(field, value, NAME.pattern)
 
@@ -30,7 +46,9 @@ def check_identifiers(field: str, value: str) -> None:
 
     Raises:
         InvalidCallError: it is empty, too long, or not identifiers joined by dots.
+        TypeError: it is no text.
     """
+    text_argument(field, value)
     if len(value) > MAX_IDENTIFIERS or not IDENTIFIERS.fullmatch(value):
         raise _malformed(field, value, f"{IDENTIFIERS.pattern} and have at most {MAX_IDENTIFIERS} characters")
 
@@ -56,6 +74,7 @@ class MethodKey(NamedTuple):
 
         Raises:
             InvalidCallError: one of them is empty or malformed; the text names the field.
+            TypeError: one of them is no text.
         """
         check_name("namespace", self.namespace)
         check_identifiers("service", self.service)

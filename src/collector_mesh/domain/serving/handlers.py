@@ -7,7 +7,7 @@ import attrs
 
 from collector_mesh.domain.model.context import CallContext
 from collector_mesh.domain.model.errors import DuplicateMethodError, NotFoundError, quoted
-from collector_mesh.domain.model.names import MethodKey, check_name
+from collector_mesh.domain.model.names import MethodKey, check_name, text_argument
 from collector_mesh.domain.model.payload import Payload
 from collector_mesh.domain.model.snapshot import MethodInfo
 
@@ -68,6 +68,7 @@ class HandlerRegistry:
             InvalidCallError: it is no name.
         """
         check_name("namespace", namespace)
+        namespace = text_argument("namespace", namespace)
         if namespace not in self._namespaces:
             self._namespaces[namespace] = None
             self.on_change()

@@ -1,5 +1,7 @@
+import itertools
 import math
 import pickle
+from collections.abc import Iterator, Mapping
 from types import SimpleNamespace
 from typing import Any
 
@@ -8,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector_mesh.domain.model.address import HostPort
-from collector_mesh.domain.model.call import Call, checked_metadata
+from collector_mesh.domain.model.call import Call, checked_hints, checked_metadata
 from collector_mesh.domain.model.context import CallContext
 from collector_mesh.domain.model.errors import (
     ConflictError,
@@ -74,6 +76,8 @@ def test_nothing_is_an_empty_message_and_foreign_things_are_a_type_error() -> No
     assert payload_of(Payload("x", b"y")) == Payload("x", b"y")
     with pytest.raises(TypeError, match="expected a protobuf message, a Payload or None, got dict"):
         payload_of({})
+    with pytest.raises(TypeError, match="got the class Greeting"):
+        payload_of(Greeting)
     with pytest.raises(InvalidCallError, match=r"test\.Greeting cannot be serialized: lacks a field"):
         payload_of(Greeting("unsendable"))
 
@@ -163,10 +167,33 @@ def test_loopback_and_wildcard_addresses_are_known() -> None:
     assert not HostPort("10.0.0.1", 1).is_wildcard
 
 
-def test_metadata_of_exactly_a_kibibyte_passes() -> None:
-    assert checked_metadata([("k", "v" * 1023)]) == (("k", "v" * 1023),)
-    with pytest.raises(InvalidCallError, match="metadata has 1025 bytes, at most 1024 are allowed"):
-        checked_metadata([("k", "v" * 1024)])
+def test_metadata_of_exactly_eight_kibibytes_passes() -> None:
+    assert checked_metadata([("k", "v" * 8191)]) == (("k", "v" * 8191),)
+    with pytest.raises(InvalidCallError, match="metadata has 8193 bytes, at most 8192 are allowed"):
+        checked_metadata([("k", "v" * 8192)])
+
+
+def test_hints_of_exactly_four_kibibytes_pass() -> None:
+    assert dict(checked_hints({"k": "v" * 4095})) == {"k": "v" * 4095}
+    with pytest.raises(InvalidCallError, match="hints have 4097 bytes, at most 4096 are allowed"):
+        checked_hints({"k": "é" * 2048})
+
+
+def test_metadata_and_hints_that_never_end_are_refused() -> None:
+    class Endless(Mapping[str, str]):
+        def __getitem__(self, key: str) -> str:
+            return ""
+
+        def __iter__(self) -> Iterator[str]:
+            return map(str, itertools.count())
+
+        def __len__(self) -> int:
+            return 1
+
+    with pytest.raises(InvalidCallError, match="metadata has"):
+        checked_metadata(itertools.repeat(("k", "")))
+    with pytest.raises(InvalidCallError, match="hints have"):
+        checked_hints(Endless())
 
 
 def test_a_context_tells_of_its_call() -> None:

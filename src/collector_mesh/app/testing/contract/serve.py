@@ -261,7 +261,7 @@ class ServeContract(Contract):
         assert reply.unpack(StringValue).value == repr(pairs)
 
     @pytest.mark.parametrize(
-        "pair", [("Upper", "x"), ("key", "é"), ("key-bin", "text"), ("grpc-x", "1"), ("k", "v" * 1024)]
+        "pair", [("Upper", "x"), ("key", "é"), ("key-bin", "text"), ("grpc-x", "1"), ("k", "v" * 8192)]
     )
     @pytest.mark.asyncio
     async def test_metadata_that_cannot_travel_is_refused(self, mesh: Network, pair: tuple[str, str]) -> None:

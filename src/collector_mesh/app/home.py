@@ -1,0 +1,48 @@
+"""The event loop that a collector or a client belongs to: the one that it was entered in, in that process."""
+
+import asyncio
+from asyncio.events import _get_running_loop  # which does not raise where there is none
+
+
+class Home:
+    """Where something is used, and what is said to whoever uses it elsewhere.
+
+    Args:
+        what: what belongs there, as an error names it.
+    """
+
+    __slots__ = ("_what", "loop")
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self.loop: asyncio.AbstractEventLoop | None = None
+        """The loop that it was entered in, None before that."""
+
+    def enter(self) -> None:
+        """Take down the running loop.
+
+        Raises:
+            RuntimeError: it was entered before.
+        """
+        if self.loop is not None:
+            raise RuntimeError(f"{self._what} can be entered once; make a new one")
+        self.loop = asyncio.get_running_loop()
+
+    def check(self) -> None:
+        """See that the running loop is the one.
+
+        Raises:
+            RuntimeError: it is another one, or that of a process that was forked from this one.
+        """
+        # In a forked process the loop of the other one does not count as running.
+        if _get_running_loop() is not self.loop:
+            raise RuntimeError(
+                f"{self._what} belongs to another event loop: it is used in the loop, and in the process, that it"
+                " was entered in. From another thread or loop have it called there, with"
+                " asyncio.run_coroutine_threadsafe(..., that_loop); a forked process needs one of its own, and"
+                " is to be started with 'spawn'"
+            )
+
+    def closed(self, state: str) -> RuntimeError:
+        """What is said to whoever uses it before it is entered, or after it was left."""
+        return RuntimeError(f"{self._what} is {state}: it is used inside 'async with'")
