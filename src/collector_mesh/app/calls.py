@@ -11,7 +11,7 @@ from collector_mesh.app.arguments import (
     seconds_argument,
 )
 from collector_mesh.domain.model.call import NO_HINTS, Call, checked_hints, checked_metadata
-from collector_mesh.domain.model.context import CURRENT
+from collector_mesh.domain.model.context import current_call
 from collector_mesh.domain.model.names import MethodKey, text_argument
 from collector_mesh.domain.model.payload import Message, Payload, flaw_of
 from collector_mesh.domain.model.status import Reply
@@ -61,7 +61,7 @@ class Caller(ABC):
             request: a protobuf message, a payload, or None.
             target: id of the only collector that may run it.
             timeout: seconds; None for the default, or for what the call has left that this is made
-                in; `math.inf` for no limit.
+                in (while its handler runs); `math.inf` for no limit.
             hints: for the router; 4 KiB at most.
             metadata: a mapping, or pairs, for the handler; keys in lower case, with `-bin` at their end for
                 bytes; 8 KiB at most.
@@ -155,7 +155,7 @@ class CallFactory:
         metadata: Metadata,
         idempotent: bool | None,  # noqa: FBT001  # as in every signature of a call
     ) -> Call:
-        """Make a call; inside a handler it ends with the call that the handler runs for.
+        """Make a call; inside a handler that runs, it ends with the call that the handler runs for.
 
         Raises:
             InvalidCallError: metadata, hints or timeout are not what they may be, or the request cannot be
@@ -165,7 +165,7 @@ class CallFactory:
         # On the way of every call: what is of the usual type is not looked at any further.
         if type(request) is not Payload or flaw_of(request) is not None:
             request = payload_argument(request)
-        parent = CURRENT.get()
+        parent = current_call()
         if timeout is None:
             deadline = self._now() + self._policies.of(key).timeout if parent is None else parent.deadline
         else:

@@ -5,8 +5,9 @@ import contextvars
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from collector_mesh.adapters.runtime.first_step import begin_task
+from collector_mesh.adapters.runtime.jobs import BeginTask, Jobs, StartedJob
 from collector_mesh.adapters.runtime.threads import DaemonThreads
-from collector_mesh.adapters.runtime.workers import StartedJob, Workers
 from collector_mesh.domain.model.errors import DeadlineExceededError, OutcomeUnknownError
 from collector_mesh.domain.ports.clock import Clock
 from collector_mesh.domain.ports.tasks import Task, Tasks
@@ -34,20 +35,21 @@ class _Background:
 class LoopTasks:
     """Runs work in the event loop that it is first used in; `close` awaits all of it."""
 
-    def __init__(self, clock: Clock, *, max_threads: int) -> None:
+    def __init__(self, clock: Clock, *, max_threads: int, begin_task: BeginTask = begin_task) -> None:
         self._clock = clock
+        self._begin_task = begin_task
         self._threads = DaemonThreads(max_threads)
-        self._workers: Workers | None = None
+        self._jobs: Jobs | None = None
         self._background: dict[asyncio.Task[None], None] = {}
         self._sweep: asyncio.TimerHandle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def begin(self, work: Coroutine[Any, Any, T]) -> T | StartedJob[T]:
         """See the port."""
-        workers = self._workers
-        if workers is None:
-            workers = self._workers = Workers(self._running_loop(), self._new_task)
-        outcome = workers.begin(work)
+        jobs = self._jobs
+        if jobs is None:
+            jobs = self._jobs = Jobs(self._running_loop(), self._begin_task)
+        outcome = jobs.begin(work)
         if self._sweep is None and isinstance(outcome, StartedJob):
             self._sweep = self._running_loop().call_later(SWEEP_SECONDS, self._look_at_deadlines)
         return outcome
@@ -60,20 +62,16 @@ class LoopTasks:
         """In which what nobody waits for runs."""
         return contextvars.Context()
 
-    def _new_task(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
-        """For workers; not by the loop, which may begin its tasks at once."""
-        return asyncio.Task(work, loop=self._running_loop(), context=self._context())
-
     def _running_loop(self) -> asyncio.AbstractEventLoop:
         loop = self._loop
         if loop is None:
             loop = self._loop = asyncio.get_running_loop()
         return loop
 
-    def being_cancelled(self) -> bool:
+    def is_cancellation(self, error: BaseException) -> bool:
         """See the port."""
         task = asyncio.current_task()
-        return task is not None and task.cancelling() > 0
+        return isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling() > 0
 
     async def in_thread(self, function: Callable[[], T]) -> T:
         """See the port."""
@@ -110,7 +108,7 @@ class LoopTasks:
 
     def cancel_all(self) -> int:
         """See the port."""
-        left = [job for job in self._jobs() if not job.is_settled]
+        left = [job for job in self._jobs or () if not job.is_settled]
         for job in left:
             job.stop(OutcomeUnknownError("outcome unknown: cancelled at the end of a drain"))
         return len(left)
@@ -120,11 +118,9 @@ class LoopTasks:
         self.cancel_all()
         # Whoever waits for these gets to see the end of them first.
         await asyncio.sleep(0)
-        left = list(self._background)
+        left: list[asyncio.Task[Any]] = [*self._background, *(job.task for job in self._jobs or ())]
         for task in left:
             task.cancel()
-        if self._workers is not None:
-            left += self._workers.cancel()
         if left:
             await asyncio.wait(left, timeout=PATIENCE_SECONDS)
         if self._sweep is not None:
@@ -132,16 +128,14 @@ class LoopTasks:
             self._sweep = None
         self._threads.close()
 
-    def _jobs(self) -> tuple[StartedJob[Any], ...]:
-        return self._workers.jobs if self._workers is not None else ()
-
     def _look_at_deadlines(self) -> None:
         self._sweep = None
         now = self._clock.now()
-        for job in self._jobs():
+        jobs = list(self._jobs or ())
+        for job in jobs:
             if job.deadline <= now:
                 job.stop(DeadlineExceededError("deadline exceeded"))
-        if self._jobs() and self._loop is not None:
+        if jobs and self._loop is not None:
             self._sweep = self._loop.call_later(SWEEP_SECONDS, self._look_at_deadlines)
 
     def _background_ended(self, task: "asyncio.Task[None]") -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextvars
+import sys
 from collections.abc import Callable, Coroutine, Generator, Sequence
 from typing import Any, TypeVar
 
@@ -77,10 +78,49 @@ class Task(asyncio.Task[T]):
         loop: asyncio.AbstractEventLoop,
         name: str | None,
         context: contextvars.Context | None,
+        **more: Any,
     ) -> None:
         self._number = number  # before the base class asks for it
         self.host: Host | None = None if context is None else context.get(HOST)
-        super().__init__(work, loop=loop, name=name or f"Task-{number}", context=context)
+        super().__init__(work, loop=loop, name=name or f"Task-{number}", context=context, **more)
 
     def __hash__(self) -> int:
         return self._number
+
+
+if sys.version_info >= (3, 12):
+
+    def begin_task(
+        number: int,
+        work: Coroutine[Any, Any, T],
+        loop: asyncio.AbstractEventLoop,
+        context: contextvars.Context,
+    ) -> asyncio.Task[T]:
+        """Make a task that has taken its first step."""
+        return Task(number, work, loop=loop, name=None, context=context, eager_start=True)
+
+else:
+    from collector_mesh.adapters.runtime.first_step import BegunTask
+
+    class _BegunTask(BegunTask):
+        """The same, begun by hand."""
+
+        def __init__(self, number: int, work: Coroutine[Any, Any, Any], context: contextvars.Context) -> None:
+            # Not by the base class, which is set up when it begins.
+            self._number = number
+            self._coro = work
+            self.host: Host | None = context.get(HOST)
+
+        def __hash__(self) -> int:
+            return self._number
+
+    def begin_task(
+        number: int,
+        work: Coroutine[Any, Any, T],
+        loop: asyncio.AbstractEventLoop,
+        context: contextvars.Context,
+    ) -> asyncio.Task[T]:
+        """Make a task that has taken its first step."""
+        task = _BegunTask(number, work, context)
+        task.begin(loop, context)
+        return task

@@ -9,7 +9,7 @@ from heapq import heapify, heappop, heappush
 from itertools import count
 from typing import Any, NoReturn, TypeVar
 
-from collector_mesh.adapters.simulated.handles import Future, Handle, Task, Timer
+from collector_mesh.adapters.simulated.handles import Future, Handle, Task, Timer, begin_task
 from collector_mesh.adapters.simulated.host import HOST, Host
 
 T = TypeVar("T")
@@ -50,7 +50,7 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         self._generators: dict[int, Host | None] = {}
         """Where each async generator was begun."""
         self._is_collecting = False
-        self._stranded: list[Task[Any]] = []
+        self._stranded: list[asyncio.Task[Any]] = []
         self._numbers = count()
         self._cancelled = 0
 
@@ -205,7 +205,17 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         Nothing else may hold it, and when garbage is collected, which ends it where it stands, is not up to the seed.
         """
         tasks = contextvars.Context().run(asyncio.all_tasks, self)  # of every host, whoever asks
-        self._stranded += [task for task in tasks if isinstance(task, Task) and task.host is host]
+        self._stranded += [task for task in tasks if getattr(task, "host", None) is host]
+
+    def begin_on(
+        self, host: Host, work: Coroutine[Any, Any, T], context: contextvars.Context
+    ) -> asyncio.Task[T]:
+        """Begin something on a host, which takes its first step at once."""
+        task = begin_task(next(self._numbers), work, self, context)
+        if not task.done():
+            host.tasks[task] = None
+            task.add_done_callback(host.forget)
+        return task
 
     def create_future(self) -> asyncio.Future[Any]:
         """See the base class."""

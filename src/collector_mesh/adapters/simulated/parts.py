@@ -4,6 +4,7 @@ import asyncio
 import contextvars
 import random
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from collector_mesh.adapters.runtime.tasks import LoopTasks
@@ -84,27 +85,29 @@ class HostTasks(LoopTasks):
     """Tasks that belong to a host; plain functions run at once, in no virtual time."""
 
     def __init__(self, clock: Clock, host: Host, *, max_threads: int) -> None:
-        super().__init__(clock, max_threads=max_threads)
+        super().__init__(clock, max_threads=max_threads, begin_task=partial(_begin_task, host))
         self._host = host
 
     async def in_thread(self, function: Callable[[], T]) -> T:
         """See the port."""
         return function()
 
-    def being_cancelled(self) -> bool:
+    def is_cancellation(self, error: BaseException) -> bool:
         """See the port; what is left of a run is cleared away without a loop that runs."""
         try:
-            return super().being_cancelled()
+            return super().is_cancellation(error)
         except RuntimeError:
             return False
 
-    def _new_task(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
-        loop = self._running_loop()
-        assert isinstance(loop, SimulatedLoop)  # there are no others in a simulation
-        return loop.start_on(self._host, work)
-
     def _context(self) -> contextvars.Context:
         return self._host.context()
+
+
+def _begin_task(
+    host: Host, work: Coroutine[Any, Any, T], loop: asyncio.AbstractEventLoop, context: contextvars.Context
+) -> "asyncio.Task[T]":
+    assert isinstance(loop, SimulatedLoop)  # there are no others in a simulation
+    return loop.begin_on(host, work, context)
 
 
 if TYPE_CHECKING:

@@ -185,9 +185,9 @@ class FakeTasks:
         """See the port."""
         return FakePromise()
 
-    def being_cancelled(self) -> bool:
-        """See the port."""
-        return self.is_cancelling
+    def is_cancellation(self, error: BaseException) -> bool:
+        """See the port; what ends the process is none."""
+        return self.is_cancelling and not isinstance(error, (Exception, SystemExit, KeyboardInterrupt))
 
     async def in_thread(self, function: Callable[[], T]) -> T:
         """See the port; if `thread_error` is set, it is raised and the function is not called."""

@@ -13,13 +13,15 @@ class CallContext:
     """The call that a handler runs for."""
 
     # A plain slotted class: one is made for every call.
-    __slots__ = ("_call", "_is_cancelled", "_now", "collector_id", "has_started")
+    __slots__ = ("_call", "_is_cancelled", "_now", "collector_id", "has_ended", "has_started")
 
     def __init__(self, call: Call, collector_id: str, now: Callable[[], float]) -> None:
         self.collector_id = collector_id
         """Id of the collector that runs the handler."""
         self.has_started = False
         """Whether the handler has been started; the validator is asked before."""
+        self.has_ended = False
+        """Whether the handler has ended, or never starts; what was left behind has no part in the call anymore."""
         self._call = call
         self._now = now
         self._is_cancelled = False
@@ -76,7 +78,18 @@ class CallContext:
     def cancel(self) -> None:
         """Take down that nobody waits for the result anymore."""
         self._is_cancelled = True
+        if not self.has_started:
+            self.has_ended = True
 
 
 CURRENT: ContextVar[CallContext | None] = ContextVar("collector_mesh_call", default=None)
-"""The call that the running code belongs to, so that calls made in a handler inherit its deadline."""
+"""The call that the running code belongs to, so that calls made in a handler inherit its deadline.
+
+Tasks and threads that a handler starts inherit it too, and may outlive the call: see `has_ended`, and `current_call`.
+"""
+
+
+def current_call() -> CallContext | None:
+    """The call that the running code belongs to; None once its handler has ended."""
+    context = CURRENT.get()
+    return None if context is None or context.has_ended else context

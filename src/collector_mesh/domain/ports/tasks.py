@@ -69,9 +69,10 @@ class Tasks(Protocol):
     """Runs work beside other work, owns it, and awaits it."""
 
     def begin(self, work: Coroutine[Any, Any, T]) -> T | Started[T]:
-        """Run work up to its first wait, in a task and a copied context of its own.
+        """Run work up to its first wait, in a new task and a copied context of its own.
 
-        Gives its result if it never waits.
+        Gives its result if it never waits. The task is nobody else's, before and after: what code hangs on it
+        (callbacks, state, scopes of cancellation) is for this work alone, and it is done when the work has ended.
 
         Raises:
             OutcomeUnknownError: it has cancelled itself.
@@ -83,10 +84,10 @@ class Tasks(Protocol):
         """Make something to await."""
         ...
 
-    def being_cancelled(self) -> bool:
-        """Whether the running task has been told to stop, asked where a cancellation arrives.
+    def is_cancellation(self, error: BaseException) -> bool:
+        """Whether an error that was caught is the cancellation of the running task, and has to go on.
 
-        False means that the code has raised the cancellation by itself.
+        False for every other error, and for a cancellation that the code has raised by itself.
         """
         ...
 

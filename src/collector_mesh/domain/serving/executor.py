@@ -180,6 +180,7 @@ class Executor:
             if method.blocking:
                 return await self._run_in_thread(method, request, context)
         except MeshError as error:
+            context.has_ended = True
             return Reply.refused(error)
         context.has_started = True
         try:
@@ -188,16 +189,18 @@ class Executor:
             return self._failed(key, error)
         except BaseException as error:
             # SystemExit, a cancellation of its own making, and the like end the call, not the process.
-            if self._tasks.being_cancelled():
+            if self._tasks.is_cancellation(error):
                 raise
             return self._failed(key, error)
+        finally:
+            context.has_ended = True
         return self._succeeded(key, result)
 
     async def _validate(self, validator: Validator, key: MethodKey) -> None:
         try:
             await validator.validate_service_method(key.namespace, key.service, key.method)
         except BaseException as error:
-            if not isinstance(error, Exception) and self._tasks.being_cancelled():
+            if self._tasks.is_cancellation(error):
                 raise
             raise NotFoundError(f"service not registered in registry: {text_of(error)}") from error
 
@@ -222,6 +225,8 @@ class Executor:
             result = function(request, context)
         except BaseException as error:  # noqa: BLE001  # nothing that a handler raises may end the thread
             return self._failed(key, error)
+        finally:
+            context.has_ended = True
         return self._succeeded(key, result)
 
     def _succeeded(self, key: MethodKey, result: object) -> Reply:

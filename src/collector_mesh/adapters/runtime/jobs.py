@@ -1,0 +1,123 @@
+"""Work that nobody awaits, or whoever awaits it may leave: each in a task of its own."""
+
+import asyncio
+import contextvars
+from collections.abc import Callable, Coroutine, Iterator
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from collector_mesh.domain.model.errors import OutcomeUnknownError
+from collector_mesh.domain.ports.tasks import Job, Started
+
+T = TypeVar("T")
+
+BeginTask = Callable[
+    [Coroutine[Any, Any, Any], asyncio.AbstractEventLoop, contextvars.Context], "asyncio.Task[Any]"
+]
+
+
+class Jobs:
+    """Begins work, and knows what of it has not ended.
+
+    Args:
+        loop: where it runs.
+        begin_task: makes a task that has taken its first step.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, begin_task: BeginTask) -> None:
+        self._loop = loop
+        self._begin_task = begin_task
+        self._begun: dict[StartedJob[Any], None] = {}
+
+    def __iter__(self) -> "Iterator[StartedJob[Any]]":
+        """Those that have not ended."""
+        return iter(tuple(self._begun))
+
+    def begin(self, work: Coroutine[Any, Any, T]) -> "T | StartedJob[T]":
+        """See `Tasks.begin`."""
+        task = self._begin_task(work, self._loop, contextvars.copy_context())
+        if not task.done():
+            return StartedJob(self._begun, task)
+        try:
+            result: T = task.result()
+        except asyncio.CancelledError:
+            raise _cancelled() from None
+        return result
+
+
+class StartedJob(Generic[T]):
+    """Work that has come to its first wait."""
+
+    __slots__ = ("_begun", "_ended", "_settle", "deadline", "is_settled", "task")
+
+    def __init__(self, begun: "dict[StartedJob[Any], None]", task: "asyncio.Task[T]") -> None:
+        self._begun = begun
+        self._ended: Callable[[], None] = _nothing
+        self._settle: Callable[[T | None, BaseException | None], None] = _nothing
+        self.task = task
+        self.deadline = float("inf")
+        self.is_settled = False
+        begun[self] = None
+        task.add_done_callback(self._has_ended)
+
+    def go_on(
+        self,
+        deadline: float,
+        ended: Callable[[], None],
+        settle: Callable[[T | None, BaseException | None], None],
+    ) -> Job:
+        """See the port."""
+        self.deadline = deadline
+        self._ended = ended
+        self._settle = settle
+        return self
+
+    async def result(self, deadline: float, ended: Callable[[], None]) -> T:
+        """See the port."""
+        outcome: asyncio.Future[T] = self.task.get_loop().create_future()
+
+        def settle(result: T | None, error: BaseException | None) -> None:
+            if outcome.done():
+                return
+            if error is None:
+                outcome.set_result(result)  # type: ignore[arg-type]  # None only if T is None
+            else:
+                outcome.set_exception(error)
+
+        self.go_on(deadline, ended, settle)
+        try:
+            return await outcome
+        except BaseException:
+            self.cancel()
+            raise
+
+    def cancel(self) -> None:
+        """See the port: the work may go on for a while."""
+        self.is_settled = True
+        self.task.cancel()
+
+    def stop(self, error: BaseException) -> None:
+        """Cancel the work, and tell whoever waits for it why."""
+        if not self.is_settled and not self.task.done():
+            self.cancel()
+            self._settle(None, error)
+
+    def _has_ended(self, task: "asyncio.Task[T]") -> None:
+        del self._begun[self]
+        # Asked in any case: of an error that nobody has asked for, asyncio tells.
+        error = _cancelled() if task.cancelled() else task.exception()
+        self._ended()
+        if not self.is_settled:
+            self.is_settled = True
+            self._settle(None if error is not None else task.result(), error)
+
+
+def _cancelled() -> OutcomeUnknownError:
+    return OutcomeUnknownError("outcome unknown: cancelled")
+
+
+def _nothing(*_: object) -> None:
+    """Nobody is told."""
+
+
+if TYPE_CHECKING:
+    _fits: type[Started[Any]] = StartedJob

@@ -1,0 +1,406 @@
+"""Work that takes its first step at once, in a task of its own."""
+
+import asyncio
+import gc
+import weakref
+from collections.abc import Callable, Coroutine
+from contextvars import ContextVar
+from typing import Any
+
+import pytest
+
+from collector_mesh.adapters.runtime.first_step import begin_task
+from collector_mesh.adapters.runtime.jobs import Jobs, StartedJob
+from collector_mesh.domain.model.errors import DeadlineExceededError, OutcomeUnknownError
+
+pytestmark = pytest.mark.asyncio
+
+NAME: ContextVar[str] = ContextVar("name", default="nobody")
+
+
+def new_jobs() -> Jobs:
+    return Jobs(asyncio.get_running_loop(), begin_task)
+
+
+def started(jobs: Jobs, work: Coroutine[Any, Any, Any]) -> StartedJob[Any]:
+    job = jobs.begin(work)
+    assert isinstance(job, StartedJob)
+    return job
+
+
+async def until(condition: Callable[[], object]) -> None:
+    async with asyncio.timeout(10):
+        while not condition():
+            await asyncio.sleep(0)
+
+
+async def ended(job: StartedJob[Any]) -> Any:
+    return await job.result(float("inf"), lambda: None)
+
+
+async def outcome_of(jobs: Jobs, work: Coroutine[Any, Any, Any]) -> Any:
+    outcome = jobs.begin(work)
+    return await ended(outcome) if isinstance(outcome, StartedJob) else outcome
+
+
+async def test_work_that_never_waits_has_ended_when_begin_returns() -> None:
+    jobs = new_jobs()
+
+    async def work() -> int:
+        return 7
+
+    assert jobs.begin(work()) == 7
+    assert not list(jobs)
+
+
+async def test_what_work_raises_before_its_first_wait_is_raised_by_begin() -> None:
+    jobs = new_jobs()
+
+    async def work() -> None:
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        jobs.begin(work())
+
+
+async def test_the_task_of_work_is_the_same_before_and_after_its_first_wait_and_not_that_of_its_caller() -> (
+    None
+):
+    jobs = new_jobs()
+    seen = []
+
+    async def work() -> None:
+        seen.append(asyncio.current_task())
+        await asyncio.sleep(0)
+        seen.append(asyncio.current_task())
+
+    me = asyncio.current_task()
+    job = started(jobs, work())
+    assert asyncio.current_task() is me
+    await ended(job)
+    assert seen[0] is seen[1] is not me
+
+
+@pytest.mark.parametrize("waits", [False, True])
+async def test_each_work_has_a_task_and_a_context_to_itself(*, waits: bool) -> None:
+    jobs = new_jobs()
+    seen = []
+
+    async def work(name: str) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        seen.append((task, NAME.get(), getattr(task, "note", "none")))
+        NAME.set(name)
+        if not hasattr(task, "note"):
+            task.note = name  # type: ignore[attr-defined]  # whoever hangs something on a task
+        if waits:
+            await asyncio.sleep(0)
+        assert NAME.get() == task.note == name  # type: ignore[attr-defined]  # as above
+
+    for name in ("anna", "ben"):
+        await outcome_of(jobs, work(name))
+    assert [found for _, *found in seen] == [["nobody", "none"]] * 2
+    assert len({task for task, *_ in seen}) == 2
+    assert NAME.get() == "nobody"
+
+
+@pytest.mark.parametrize("waits", [False, True])
+@pytest.mark.parametrize("is_late", [False, True])
+async def test_what_is_hung_on_the_task_is_told_of_its_end_once(*, waits: bool, is_late: bool) -> None:
+    jobs = new_jobs()
+    told: list[tuple[bool, object, str]] = []
+
+    def tell(task: "asyncio.Task[str]") -> None:
+        told.append((task.done(), task.result(), NAME.get()))
+
+    async def work() -> str:
+        NAME.set("anna")
+        task = asyncio.current_task()
+        assert task is not None
+        if waits and is_late:
+            await asyncio.sleep(0)
+        task.add_done_callback(tell)
+        if waits:
+            await asyncio.sleep(0)
+        assert not told
+        return "result"
+
+    await outcome_of(jobs, work())
+    await until(lambda: told)
+    await asyncio.sleep(0)
+    assert told == [(True, "result", "anna")]
+
+
+@pytest.mark.parametrize("turns", [0, 1])
+async def test_several_may_wait_for_the_same_thing_from_their_first_wait_on(turns: int) -> None:
+    jobs = new_jobs()
+    shared: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+    async def work() -> int:
+        return await shared
+
+    waiting = [asyncio.ensure_future(ended(started(jobs, work()))) for _ in range(3)]
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    shared.set_result(7)
+    async with asyncio.timeout(10):
+        assert await asyncio.gather(*waiting) == [7, 7, 7]
+
+
+async def test_a_task_can_be_named_looked_at_and_awaited_before_its_first_wait() -> None:
+    jobs = new_jobs()
+    seen: list[Any] = []
+    go = asyncio.Event()
+
+    async def onlooker(task: "asyncio.Task[str]") -> None:
+        seen.append(await task)
+
+    async def work() -> str:
+        task = asyncio.current_task()
+        assert task is not None
+        first_name = task.get_name()
+        assert first_name == task.get_name()
+        task.set_name("mine")
+        assert "mine" in repr(task)
+        assert task.get_coro() is coroutine
+        assert [frame.f_code.co_name for frame in task.get_stack()][-1] == "work"
+        assert (task.done(), task.cancelled(), task.cancelling()) == (False, False, 0)
+        assert task.get_loop() is asyncio.get_running_loop()
+        looking.append(asyncio.create_task(onlooker(task)))
+        await go.wait()
+        assert asyncio.current_task() is task
+        assert task in asyncio.all_tasks()
+        assert task.get_name() == "mine"
+        assert task.get_coro() is coroutine
+        return "result"
+
+    looking: list[asyncio.Task[None]] = []
+    coroutine = work()
+    job = started(jobs, coroutine)
+    await asyncio.sleep(0)
+    go.set()
+    assert await ended(job) == "result"
+    await looking[0]
+    assert seen == ["result"]
+
+
+async def test_names_of_tasks_that_nobody_has_named_differ() -> None:
+    jobs = new_jobs()
+    names = []
+
+    async def work() -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        names.append(task.get_name())
+
+    for _ in range(3):
+        jobs.begin(work())
+    assert len(set(names)) == 3
+
+
+async def test_work_that_cancels_its_own_task_and_never_waits_is_cancelled() -> None:
+    jobs = new_jobs()
+    told: list[bool] = []
+
+    async def work() -> str:
+        task = asyncio.current_task()
+        assert task is not None
+        task.add_done_callback(lambda task: told.append(task.cancelled()))
+        task.cancel()
+        return "lost"
+
+    with pytest.raises(OutcomeUnknownError):
+        jobs.begin(work())
+    await until(lambda: told)
+    assert told == [True]
+
+
+async def test_work_that_cancels_its_own_task_cancels_what_it_waits_for_first() -> None:
+    jobs = new_jobs()
+    seen: list[object] = []
+
+    async def child() -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            seen.append("child")
+            raise
+
+    async def work() -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        task.add_done_callback(lambda task: seen.append(task.cancelled()))
+        task.cancel("enough")
+        task.cancel("enough")
+        try:
+            await inner
+        except asyncio.CancelledError as error:
+            seen.append((error.args, task.cancelling()))
+            raise
+
+    inner = asyncio.ensure_future(child())
+    await asyncio.sleep(0)
+    with pytest.raises(OutcomeUnknownError):
+        await ended(started(jobs, work()))
+    await until(lambda: True in seen)
+    assert seen == ["child", (("enough",), 2), True]
+
+
+async def test_what_ends_a_process_is_raised_by_begin_and_told_to_the_task() -> None:
+    jobs = new_jobs()
+    seen: list[asyncio.Task[Any]] = []
+
+    async def work() -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        seen.append(task)
+        raise SystemExit(3)
+
+    me = asyncio.current_task()
+    with pytest.raises(SystemExit):
+        jobs.begin(work())
+    assert asyncio.current_task() is me
+    assert isinstance(seen[0].exception(), SystemExit)
+
+
+async def test_a_task_that_nobody_holds_is_freed_at_once_though_it_never_waited() -> None:
+    jobs = new_jobs()
+    alive: list[weakref.ref[Any]] = []
+
+    async def work() -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        alive.append(weakref.ref(task))
+
+    gc.disable()
+    try:
+        for _ in range(3):
+            jobs.begin(work())
+        assert [task() for task in alive] == [None] * 3
+    finally:
+        gc.enable()
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.01])
+async def test_a_timeout_inside_of_work_ends_its_first_wait(seconds: float) -> None:
+    jobs = new_jobs()
+
+    async def work() -> str:
+        try:
+            async with asyncio.timeout(seconds):
+                await asyncio.Event().wait()
+        except TimeoutError:
+            await asyncio.sleep(0)
+            return "timed out"
+        return "not"
+
+    for _ in range(3):
+        assert await ended(started(jobs, work())) == "timed out"
+
+
+async def test_a_task_group_inside_of_work_awaits_its_children() -> None:
+    jobs = new_jobs()
+
+    async def child(number: int) -> int:
+        await asyncio.sleep(0)
+        return number
+
+    async def work() -> int:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(child(number)) for number in range(3)]
+        return sum(task.result() for task in tasks)
+
+    assert await ended(started(jobs, work())) == 3
+
+
+@pytest.mark.parametrize("turns", [0, 1, 3])
+async def test_a_cancelled_job_cancels_what_it_waits_for_whenever_it_comes(turns: int) -> None:
+    jobs = new_jobs()
+    told = []
+
+    async def child() -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            told.append("child")
+            raise
+
+    async def work() -> None:
+        try:
+            await asyncio.gather(child(), child())
+        except asyncio.CancelledError:
+            told.append("work")
+            raise
+
+    released: list[str] = []
+    job = started(jobs, work())
+    await asyncio.sleep(0)  # so that the children have begun
+    job.go_on(float("inf"), lambda: released.append("ended"), lambda *_: released.append("settled"))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    job.cancel()
+    await until(lambda: released)
+    assert told == ["child", "child", "work"]
+    assert released == ["ended"]
+    assert not list(jobs)
+
+
+async def test_work_that_takes_no_cancellation_goes_on_until_it_ends() -> None:
+    jobs = new_jobs()
+    go = asyncio.Event()
+
+    async def work() -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            await go.wait()
+
+    job = started(jobs, work())
+    outcome = asyncio.ensure_future(ended(job))
+    await asyncio.sleep(0)
+    job.stop(DeadlineExceededError("too late"))
+    with pytest.raises(DeadlineExceededError):
+        await outcome
+    assert list(jobs) == [job]
+    go.set()
+    await until(lambda: not list(jobs))
+
+
+async def test_work_that_cancels_itself_harms_nobody_else() -> None:
+    jobs = new_jobs()
+
+    async def at_once() -> None:
+        raise asyncio.CancelledError
+
+    async def later() -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        task.cancel()
+        await asyncio.sleep(0)
+
+    async def well() -> int:
+        await asyncio.sleep(0)
+        return 1
+
+    with pytest.raises(OutcomeUnknownError):
+        jobs.begin(at_once())
+    with pytest.raises(OutcomeUnknownError):
+        await ended(started(jobs, later()))
+    await ended(started(jobs, asyncio.sleep(0)))
+    with pytest.raises(OutcomeUnknownError):
+        await ended(started(jobs, later()))
+    assert await ended(started(jobs, well())) == 1
+
+
+async def test_begin_can_be_used_inside_of_work() -> None:
+    jobs = new_jobs()
+
+    async def inner() -> str:
+        return "inner"
+
+    async def outer() -> tuple[object, bool]:
+        mine = asyncio.current_task()
+        found = jobs.begin(inner())
+        return found, asyncio.current_task() is mine
+
+    assert jobs.begin(outer()) == ("inner", True)
