@@ -104,15 +104,27 @@ def _balancers(options: Options, observer: Observer) -> Mapping[str, Balancer]:
 
 
 def _concurrency_limit(
-    options: Options, settings: Settings, key: str, clock: Clock, counts: Counts, observer: Observer
+    options: Options,
+    settings: Settings,
+    key: str,
+    clock: Clock,
+    counts: Counts,
+    observer: Observer,
+    handlers: HandlerRegistry,
 ) -> ConcurrencyLimit:
     most: int = getattr(settings, key)
 
     def is_full(namespace: str) -> None:
         observer.tell(Shedding(options.collector_id, key, most, namespace))
 
-    limits = namespace_limits(settings, key)
-    return ConcurrencyLimit(most, limits, now=clock.now, on_shed=counts.count_shed, on_full=is_full)
+    return ConcurrencyLimit(
+        most,
+        namespace_limits(settings, key),
+        now=clock.now,
+        is_known=handlers.has_namespace,
+        on_shed=counts.count_shed,
+        on_full=is_full,
+    )
 
 
 def _refusals(
@@ -188,10 +200,10 @@ class CollectorContainer(containers.DeclarativeContainer):
         policies=policies,
     )
     running = providers.Singleton(
-        _concurrency_limit, options, settings, "max_running", clock, counts, observer
+        _concurrency_limit, options, settings, "max_running", clock, counts, observer, handlers
     )
     outgoing = providers.Singleton(
-        _concurrency_limit, options, settings, "max_outgoing", clock, counts, observer
+        _concurrency_limit, options, settings, "max_outgoing", clock, counts, observer, handlers
     )
     router = providers.Singleton(
         Router,

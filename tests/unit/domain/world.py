@@ -213,7 +213,13 @@ class World:
 
     def limit(self, limit: int) -> ConcurrencyLimit:
         """A limit that all namespaces share."""
-        return ConcurrencyLimit(limit, lambda _: None, now=self.clock.now, on_shed=self.counts.count_shed)
+        return ConcurrencyLimit(
+            limit,
+            lambda _: None,
+            now=self.clock.now,
+            is_known=self.handlers.has_namespace,
+            on_shed=self.counts.count_shed,
+        )
 
     def method(self, key: MethodKey, function: Any, **options: Any) -> None:
         """Register a handler."""

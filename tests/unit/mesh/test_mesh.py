@@ -345,3 +345,26 @@ async def test_a_timeout_that_is_none_is_refused(timeout: float) -> None:
         400,
         f"timeout must be at least 0 seconds, got {timeout!r}",
     )
+
+
+@pytest.mark.asyncio
+async def test_what_is_known_of_a_peer_goes_with_the_namespaces_of_tenants() -> None:
+    network = LoopbackNetwork()
+    async with (
+        Collector("b", transport=network, namespaces=["n"]) as b,
+        Collector("a", transport=network, namespaces=["n"]) as a,
+    ):
+        await a.connect(b.address)
+        for number in range(20):
+            tenant = f"tenant-{number}"
+            a.add_namespace(tenant)
+            b.add_service(who_service(tenant))
+            async with asyncio.timeout(20):
+                while (await a.dispatch(tenant, "Who", "Am")).status.code != 200:
+                    await asyncio.sleep(0)
+            b.remove_namespace(tenant)
+            a.remove_namespace(tenant)
+
+        (connection,) = a.snapshot().connections
+        assert connection.standings == ()
+        assert a.namespaces == b.namespaces == ("n",)

@@ -2,9 +2,13 @@
 
 from collections.abc import Mapping
 
+from collector_mesh.domain.model.errors import is_code
 from collector_mesh.domain.model.verdict import Reason, Verdict
 
 _MAX_NAMESPACES = 1000
+
+OTHERS = "(others)"
+"""Stands for namespaces of which there are too many to count each; no namespace is called that."""
 
 
 class Counts:
@@ -42,17 +46,20 @@ class Counts:
         self.passed_on = 0
         """Calls of peers that were passed on to other peers."""
         self.shed: dict[str, int] = {}
-        """Calls that were refused because this collector was at its limit, by namespace."""
+        """Calls that were refused because this collector was at its limit, by namespace.
+
+        Beyond a number of namespaces those that were counted first are counted as `OTHERS`."""
         self.breakers_opened = 0
         """Ejections: breakers that have opened, of any peer and namespace."""
         self.breakers_shut = 0
         """Breakers that have shut after a probe."""
 
     def count(self, code: int) -> None:
-        """Count the outcome of a call."""
+        """Count the outcome of a call; any number that is no code counts as 0."""
         if code == 200:
             self.succeeded += 1
         else:
+            code = code if is_code(code) else 0
             self.outcomes[code] = self.outcomes.get(code, 0) + 1
 
     def count_failed(self, verdict: Verdict) -> None:
@@ -64,10 +71,12 @@ class Counts:
 
     def count_shed(self, namespace: str) -> None:
         """Count a call that was shed."""
-        if namespace not in self.shed and len(self.shed) >= _MAX_NAMESPACES:
-            # Callers name namespaces as they like.
-            namespace = "others"
-        self.shed[namespace] = self.shed.get(namespace, 0) + 1
+        shed = self.shed
+        if namespace not in shed and len(shed) >= _MAX_NAMESPACES:
+            # Namespaces come and go with tenants; the first ones are the most likely to be gone.
+            oldest = next(name for name in shed if name != OTHERS)
+            shed[OTHERS] = shed.pop(oldest) + shed.get(OTHERS, 0)
+        shed[namespace] = shed.get(namespace, 0) + 1
 
     def as_mapping(self) -> Mapping[str, int]:
         """All of them by name, with `outcome_CODE` for outcomes and `shed_NAMESPACE` for what was shed and `attempts_REASON` for what has failed."""

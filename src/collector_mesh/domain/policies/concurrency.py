@@ -16,6 +16,9 @@ _REMEMBERED_SECONDS = 60.0
 
 _MAX_IDLE = 1024
 
+UNKNOWN = "(unknown)"
+"""Stands for all namespaces that callers have made up; no namespace is called that."""
+
 
 def _nobody(_namespace: str) -> None:
     """Tell nobody."""
@@ -46,10 +49,12 @@ class ConcurrencyLimit:
 
     A lone namespace may use all of it. While somebody is being refused, a namespace that has more than its
     fair share leaves room for what the others have needed of late, up to their fair shares (max-min fairness).
+    Namespaces that nobody knows have one share together: callers name them as they like.
 
     Args:
         limit: slots of all namespaces.
         limits: gives the limit of a namespace, or None where it has none of its own.
+        is_known: whether there is such a namespace.
         now: the time, in seconds.
         on_shed: told of the namespace of each call that is shed.
         on_full: told of the namespace whose call is the first to be shed after a while without.
@@ -61,6 +66,7 @@ class ConcurrencyLimit:
         limits: Callable[[str], int | None],
         *,
         now: Callable[[], float],
+        is_known: Callable[[str], object],
         on_shed: Callable[[str], None],
         on_full: Callable[[str], None] = _nobody,
     ) -> None:
@@ -68,10 +74,12 @@ class ConcurrencyLimit:
         self.taken = 0
         self._limits = limits
         self._now = now
+        self._is_known = is_known
         self._on_shed = on_shed
         self._on_full = on_full
         self._shed_at = -inf
         self._shares: dict[str, Share] = {}
+        self._sweep_at = _MAX_IDLE
         self._is_contended = False
         self._contended_until = 0.0
         self._aged_at = 0.0
@@ -91,6 +99,11 @@ class ConcurrencyLimit:
         share.taken += 1
         self.taken += 1
         return share
+
+    @property
+    def remembered(self) -> int:
+        """How many namespaces something is known of."""
+        return len(self._shares)
 
     @property
     def shares(self) -> tuple[tuple[str, int], ...]:
@@ -137,9 +150,15 @@ class ConcurrencyLimit:
                 share.peak = max(share.taken, share.peak // 2)
 
     def _new_share(self, namespace: str) -> Share:
-        if len(self._shares) >= _MAX_IDLE:
-            # Callers name namespaces as they like.
+        if not self._is_known(namespace):
+            namespace = UNKNOWN
+            if (known := self._shares.get(namespace)) is not None:
+                return known
+        if len(self._shares) >= self._sweep_at:
+            # Namespaces come and go with tenants.
             self._shares = {name: share for name, share in self._shares.items() if share.taken}
+            # Where most of them are busy, the next sweep would find as few.
+            self._sweep_at = max(_MAX_IDLE, 2 * len(self._shares))
         share = self._shares[namespace] = Share(self, namespace, self._limits(namespace))
         share.asked_at = self._now()
         return share

@@ -1,6 +1,6 @@
 """Peers that could take a call, and what is known of them in its namespace."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from collector_mesh.domain.policies.load import Load
@@ -117,7 +117,7 @@ class Pool:
 
 
 class Standings:
-    """The standing of each peer in each namespace, for as long as it is known.
+    """The standing of each peer in each namespace that it shares, for as long as it is known.
 
     Args:
         policies: how standings come about.
@@ -148,6 +148,17 @@ class Standings:
         """The standings of a peer, in order of their namespaces."""
         namespaces = self._peers.get(peer_id, {})
         return tuple(namespaces[name] for name in sorted(namespaces))
+
+    def keep(self, peer_id: str, namespaces: Collection[str]) -> None:
+        """The peer shares these namespaces and no others anymore.
+
+        Namespaces come and go with tenants: what is known of the peer in those that are gone would only grow.
+        """
+        standings = self._peers.get(peer_id)
+        if standings is not None:
+            shared = frozenset(namespaces)
+            for namespace in [namespace for namespace in standings if namespace not in shared]:
+                del standings[namespace]
 
     def forget(self, peer_id: str) -> None:
         """The peer is not known anymore."""

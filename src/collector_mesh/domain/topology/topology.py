@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping
+from math import inf
 from typing import Any
 
 from collector_mesh.domain.model.names import MethodKey
@@ -15,6 +16,9 @@ from collector_mesh.domain.topology.connection import Connection
 
 LACKS_SECONDS = 1.0
 """How long a peer is taken at its word that it lacks a method (WIRE §3)."""
+
+MAX_LACKS = 1024
+"""Most such words that are remembered: callers name methods as they like."""
 
 FLAP_SECONDS = 5.0
 """A peer that is gone again within so many seconds has flapped;"""
@@ -70,6 +74,7 @@ class Topology:
             self.has_news(peer_id)
         self._connections[peer_id] = connection
         self._index(connection)
+        self.standings.keep(peer_id, connection.shared_namespaces)
         self.changes += 1
         for standing in self.standings.of_peer(peer_id):
             standing.peer_is(well=connection.state == "live")
@@ -102,6 +107,7 @@ class Topology:
         connection.shared_namespaces = shared
         connection.methods = methods
         self._index(connection)
+        self.standings.keep(connection.peer_id, shared)
         self.has_news(connection.peer_id)
         self.changes += 1
 
@@ -255,9 +261,16 @@ class Topology:
         self.changes += 1
         self.on_turn(standing, is_open)
 
+    @property
+    def known_lacks(self) -> int:
+        """How many words of peers that they lack a method are remembered."""
+        return len(self._lacks_until)
+
     def note_lacks(self, key: MethodKey, peer_id: str, *, now: float) -> None:
         """Remember for a while that a peer does not have a method."""
         self._forget_old_lacks(now)
+        if len(self._lacks_until) >= MAX_LACKS:
+            self._forget_oldest_lack()
         until = now + LACKS_SECONDS
         self._lacks.setdefault(key, {})[peer_id] = until
         self._lacks_until.append((until, key, peer_id))
@@ -276,12 +289,16 @@ class Topology:
 
     def _forget_old_lacks(self, now: float) -> None:
         while self._lacks_until and self._lacks_until[0][0] <= now:
-            _, key, peer_id = self._lacks_until.popleft()
-            peers = self._lacks.get(key)
-            if peers is not None and peers.get(peer_id, now + 1) <= now:
-                del peers[peer_id]
-                if not peers:
-                    del self._lacks[key]
+            self._forget_oldest_lack()
+
+    def _forget_oldest_lack(self) -> None:
+        until, key, peer_id = self._lacks_until.popleft()
+        peers = self._lacks.get(key)
+        # It may have said so again since, or there was news of it.
+        if peers is not None and peers.get(peer_id, inf) <= until:
+            del peers[peer_id]
+            if not peers:
+                del self._lacks[key]
 
 
 def _nobody(_standing: Standing, _is_open: bool) -> None:  # noqa: FBT001  # as a standing tells it

@@ -96,6 +96,12 @@ class IndexMachine(RuleBasedStateMachine):
             assert len(found) == len(wanted)
             assert all(self.topology.shares(peer, namespace) == (peer in wanted) for peer in "abcdefg")
 
+    @invariant()
+    def nothing_is_known_of_what_is_not_shared(self) -> None:
+        for peer in "abcdefg":
+            known = [standing.namespace for standing in self.topology.standings.of_peer(peer)]
+            assert known == sorted(self.shared.get(peer, ()))
+
 
 TestIndex = IndexMachine.TestCase
 
