@@ -37,7 +37,7 @@ from collector_mesh.domain.ports.balancer import Balancer
 from collector_mesh.domain.ports.clock import Clock
 from collector_mesh.domain.ports.observer import Observer
 from collector_mesh.domain.ports.transport import Transport
-from collector_mesh.domain.reporting import Reporting
+from collector_mesh.domain.reporting import Rationed, Reporting
 from collector_mesh.domain.routing.explainer import Explainer
 from collector_mesh.domain.routing.refusals import Refusals
 from collector_mesh.domain.routing.router import Router
@@ -91,8 +91,8 @@ def _link_rules(options: Options | ClientOptions, settings: Settings) -> LinkRul
     )
 
 
-def _observer(options: Options) -> Observer:
-    return options.observer or LoggingObserver()
+def _observer(options: Options, clock: Clock) -> Observer:
+    return Rationed(options.observer or LoggingObserver(), clock)
 
 
 def _balancers(options: Options, observer: Observer) -> Mapping[str, Balancer]:
@@ -155,7 +155,7 @@ class CollectorContainer(containers.DeclarativeContainer):
 
     clock = providers.Singleton(LoopClock)
     dice = providers.Singleton(SystemRandomness)
-    observer = providers.Singleton(_observer, options)
+    observer = providers.Singleton(_observer, options, clock)
     tasks = providers.Singleton(LoopTasks, clock, max_threads=settings.provided.max_threads)
     transport = providers.Singleton(_transport, options, settings, clock)
 

@@ -1,9 +1,13 @@
-"""Tells the observer what has been counted, every now and then."""
+"""Tells the observer what has been counted, every now and then, and what repeats not each time."""
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import attrs
 
 from collector_mesh.domain.model.counts import Counts
-from collector_mesh.domain.model.events import Counted
+from collector_mesh.domain.model.events import REPEATING, Counted, Event
+from collector_mesh.domain.policies.repeats import Repeats
 from collector_mesh.domain.ports.clock import Clock
 from collector_mesh.domain.ports.observer import Observer
 from collector_mesh.domain.ports.tasks import Task, Tasks
@@ -61,3 +65,37 @@ class Reporting:
         if counts != self._told:
             self._told = counts
             self._observer.tell(Counted(self._collector_id, counts))
+
+
+class Rationed:
+    """An observer before another one, who hears less of what strangers can repeat at will.
+
+    Args:
+        observer: who is told.
+        clock: the time.
+    """
+
+    def __init__(self, observer: Observer, clock: Clock) -> None:
+        self._observer = observer
+        self._clock = clock
+        self._repeats = Repeats()
+
+    def tell(self, event: Event) -> None:
+        """See the port; what repeats is told with its number."""
+        if type(event) in REPEATING:
+            kind = f"{type(event).__name__} {getattr(event, 'limit', '')}"
+            times = self._repeats.heard(kind, _source(event), self._clock.now())
+            if not times:
+                return
+            event = attrs.evolve(event, times=times)
+        self._observer.tell(event)
+
+
+def _source(event: Event) -> str:
+    """The host alone: whoever connects again does so from another port."""
+    address: str = getattr(event, "address", "")
+    return address.rpartition(":")[0]
+
+
+if TYPE_CHECKING:
+    _fits: type[Observer] = Rationed

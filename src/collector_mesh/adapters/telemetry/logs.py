@@ -26,6 +26,10 @@ _WORDS: Mapping[type[events.Event], tuple[str, int]] = MappingProxyType(
         events.LinkFailed: ("link_failed", logging.WARNING),
         events.Defect: ("defect", logging.ERROR),
         events.BalancerFailed: ("balancer_failed", logging.ERROR),
+        events.ListenerRestored: ("listener_restored", logging.WARNING),
+        events.ListenerLost: ("listener_lost", logging.ERROR),
+        events.HandshakeRefused: ("handshake_refused", logging.WARNING),
+        events.LimitReached: ("limit_reached", logging.WARNING),
         events.BreakerOpened: ("breaker_opened", logging.WARNING),
         events.BreakerShut: ("breaker_shut", logging.INFO),
         events.Shedding: ("shedding", logging.WARNING),
@@ -46,6 +50,8 @@ class LoggingObserver:
         if not _LOGGER.isEnabledFor(level):
             return
         facts = attrs.asdict(event, recurse=False)
+        if event.times == 1:
+            del facts["times"]
         error = None
         if isinstance(
             event, events.HandlerFailed | events.DispatchFailed | events.BalancerFailed | events.Defect

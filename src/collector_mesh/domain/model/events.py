@@ -10,9 +10,15 @@ from collector_mesh.domain.model.verdict import Verdict
 
 @attrs.frozen
 class Event:
-    """Something that has happened in a collector."""
+    """Something that has happened in a collector.
+
+    Attributes:
+        collector_id: the collector.
+        times: which one of its kind this is, where what repeats is not told each time.
+    """
 
     collector_id: str
+    times: int = attrs.field(default=1, kw_only=True)
 
 
 @attrs.frozen
@@ -96,6 +102,40 @@ class Defect(Event):
 
 
 @attrs.frozen
+class ListenerRestored(Event):
+    """For so many seconds nobody could connect: what listened had ended, and was made anew."""
+
+    address: str
+    reason: str
+    seconds: float
+
+
+@attrs.frozen
+class ListenerLost(Event):
+    """Nobody can connect anymore, and it cannot be mended; the links that are there live on."""
+
+    address: str
+    reason: str
+
+
+@attrs.frozen
+class HandshakeRefused(Event):
+    """Somebody has connected, and has gone without having said anything that makes sense."""
+
+    address: str
+    reason: str
+
+
+@attrs.frozen
+class LimitReached(Event):
+    """Somebody was turned away because of a limit that is there against strangers."""
+
+    limit: str
+    most: int
+    address: str
+
+
+@attrs.frozen
 class BreakerOpened(Event):
     """A peer has failed too often, and is ejected: it gets no calls of a namespace before a probe may go."""
 
@@ -159,3 +199,9 @@ class HandlerFailed(Event):
     key: MethodKey
     error: BaseException
     correlation_id: str
+
+
+REPEATING: frozenset[type[Event]] = frozenset(
+    {PeerRefused, LinkFailed, ListenerRestored, HandshakeRefused, LimitReached, Shedding}
+)
+"""What others can make happen as often as they like; see `collector_mesh.domain.policies.repeats`."""

@@ -1,0 +1,40 @@
+from collector_mesh.app.testing.fakes import FakeClock, FakeObserver
+from collector_mesh.domain.model.events import Event, LimitReached, PeerForgotten, PeerRefused
+from collector_mesh.domain.reporting import Rationed
+
+
+def refused(port: int, host: str = "10.0.0.1") -> PeerRefused:
+    return PeerRefused("self", "p-1", f"{host}:{port}", "why")
+
+
+def told(*events: Event) -> list[Event]:
+    observer = FakeObserver()
+    rationed = Rationed(observer, FakeClock())
+    for event in events:
+        rationed.tell(event)
+    return observer.of(Event)
+
+
+def test_what_strangers_repeat_is_told_with_its_number_and_not_each_time() -> None:
+    events = told(*(refused(port) for port in range(1, 101)))
+
+    assert [event.times for event in events] == [1, 2, 4, 8, 16, 32, 64]
+    assert events[-1] == PeerRefused("self", "p-1", "10.0.0.1:64", "why", times=64)
+
+
+def test_each_host_is_told_by_itself() -> None:
+    events = told(refused(1), refused(2), refused(3), refused(1, "10.0.0.2"))
+
+    assert [event.times for event in events] == [1, 2, 1]
+
+
+def test_each_limit_is_told_by_itself() -> None:
+    bites = [LimitReached("self", limit, 8, "10.0.0.1:1") for limit in ("a", "a", "a", "b")]
+
+    assert [event.times for event in told(*bites)] == [1, 2, 1]
+
+
+def test_changes_of_state_are_told_each_time() -> None:
+    events = [PeerForgotten("self", "p-1", "why")] * 5
+
+    assert told(*events) == events
