@@ -337,6 +337,14 @@ class Collector(Caller):
         """
         await self._open_peering().disconnect(text_argument("peer_id", peer_id))
 
+    async def wait_unreachable(self) -> str:
+        """Wait until nobody can connect to this collector anymore, and give the reason.
+
+        A listener that ends by itself is made anew; this returns only where that cannot be done, as when
+        somebody else has taken the address. Links that are there live on.
+        """
+        return await self._lifetime.wait_unreachable()
+
     def explain(self, namespace: str, service: str, method: str) -> Explanation:
         """Tell where a call would go now, and why.
 

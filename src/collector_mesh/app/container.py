@@ -328,8 +328,10 @@ class CollectorContainer(containers.DeclarativeContainer):
         greeter,
         links,
         inspection,
+        collector_id=options.provided.collector_id,
         clock=clock,
         policies=policies,
+        observer=observer,
     )
 
 

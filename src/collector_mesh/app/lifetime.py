@@ -1,5 +1,6 @@
 """How a collector begins and ends: what is opened is closed in reverse, after a drain."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Literal
@@ -21,6 +22,13 @@ class Lifetime:
         self._container = container
         self.state: State = "new"
         self.listener: Listener | None = None
+        self._unreachable = asyncio.Event()
+        self._why_unreachable = ""
+
+    async def wait_unreachable(self) -> str:
+        """Wait until nobody can connect anymore, and give the reason."""
+        await self._unreachable.wait()
+        return self._why_unreachable
 
     @asynccontextmanager
     async def run(self, listen: str, peers: tuple[str, ...]) -> AsyncIterator[None]:
@@ -35,6 +43,7 @@ class Lifetime:
         collector_id = parts.options().collector_id
         peering, links, observer = parts.peering(), parts.links(), parts.observer()
         gateway, inspection = parts.gateway(), parts.inspection()
+        gateway.on_unreachable = self._lost
         async with AsyncExitStack() as opened:
             await opened.enter_async_context(parts.transport().open())
             opened.push_async_callback(self._close)
@@ -53,6 +62,10 @@ class Lifetime:
             self.state = inspection.state = "serving"
             observer.tell(Started(collector_id, links.address))
             yield
+
+    def _lost(self, reason: str) -> None:
+        self._why_unreachable = reason
+        self._unreachable.set()
 
     async def _drain(self) -> None:
         """Refuse what is new, let finish what runs, cancel the rest."""

@@ -1,6 +1,6 @@
 """The collector as its transports see it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from collector_mesh.domain.calls.checks import CallChecks
@@ -8,6 +8,7 @@ from collector_mesh.domain.calls.dispatcher import Dispatcher
 from collector_mesh.domain.link.entries import TakenCall
 from collector_mesh.domain.model.call import NO_HINTS, Call, Origin
 from collector_mesh.domain.model.errors import MeshError
+from collector_mesh.domain.model.events import Event, ListenerLost
 from collector_mesh.domain.model.frames import Mode
 from collector_mesh.domain.model.identity import Identity
 from collector_mesh.domain.model.introduction import Offer, Welcome
@@ -21,6 +22,7 @@ from collector_mesh.domain.ports.clock import Clock
 from collector_mesh.domain.ports.frame_stream import FrameStream
 from collector_mesh.domain.ports.gateway import Gateway
 from collector_mesh.domain.ports.inspector import Inspector
+from collector_mesh.domain.ports.observer import Observer
 from collector_mesh.domain.serving.executor import Executor
 
 
@@ -36,9 +38,15 @@ class CollectorGateway:
         links: Links,
         inspector: Inspector,
         *,
+        collector_id: str,
         clock: Clock,
         policies: Policies,
+        observer: Observer,
     ) -> None:
+        self.collector_id = collector_id
+        self.on_unreachable: Callable[[str], None] = lambda _reason: None
+        """Called when nobody can connect anymore, with the reason."""
+        self._observer = observer
         self._checks = checks
         self._dispatcher = dispatcher
         self._executor = executor
@@ -48,6 +56,15 @@ class CollectorGateway:
         self._clock = clock
         self._policies = policies
         links.take_call = self.take
+
+    def tell(self, event: Event) -> None:
+        """See the port."""
+        self._observer.tell(event)
+
+    def unreachable(self, address: str, reason: str) -> None:
+        """See the port."""
+        self._observer.tell(ListenerLost(self.collector_id, address, reason))
+        self.on_unreachable(reason)
 
     def accept(self, stream: FrameStream) -> None:
         """See the port."""

@@ -31,12 +31,18 @@ class Authority:
         self.ca.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
 
     def issue(
-        self, name: str, *, identity: str | None = None, host: str = "localhost", others: Sequence[str] = ()
+        self,
+        name: str,
+        *,
+        identity: str | None = None,
+        host: str = "localhost",
+        others: Sequence[str] = (),
+        lasts: dt.timedelta = HOUR,
     ) -> Tls:
         """Write a certificate and its key, over earlier ones of the same name; mutual TLS with both.
 
         The name is the common name; the identity and others, and the host unless it is empty, are subject
-        alternative names: those with `://` are URIs.
+        alternative names: those with `://` are URIs. It ends after so long from now, and began an hour ago.
         """
         key = ec.generate_private_key(ec.SECP256R1())
         texts = [*((host,) if host else ()), *((identity,) if identity is not None else ()), *others]
@@ -46,7 +52,7 @@ class Authority:
         if host == "localhost":
             names.append(x509.IPAddress(ipaddress.ip_address("127.0.0.1")))
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        builder = self._builder(subject, key)
+        builder = self._builder(subject, key, lasts)
         if names:
             builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
         certificate = builder.sign(self._key, hashes.SHA256())
@@ -61,7 +67,15 @@ class Authority:
         cert_file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
         return Tls(cert=cert_file, key=key_file, ca=self.ca)
 
-    def _builder(self, subject: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
+    @staticmethod
+    def until(tls: Tls) -> float:
+        """When a certificate ends, in seconds since the epoch."""
+        assert tls.cert is not None
+        return x509.load_pem_x509_certificate(tls.cert.read_bytes()).not_valid_after_utc.timestamp()
+
+    def _builder(
+        self, subject: x509.Name, key: ec.EllipticCurvePrivateKey, lasts: dt.timedelta = HOUR
+    ) -> x509.CertificateBuilder:
         now = dt.datetime.now(dt.UTC)
         return (
             x509.CertificateBuilder()
@@ -70,7 +84,7 @@ class Authority:
             .public_key(key.public_key())
             .serial_number(x509.random_serial_number())
             .not_valid_before(now - HOUR)
-            .not_valid_after(now + HOUR)
+            .not_valid_after(now + lasts)
         )
 
 

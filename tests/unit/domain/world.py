@@ -206,8 +206,10 @@ class World:
             self.greeter,
             self.links,
             self.inspection,
+            collector_id="self",
             clock=self.clock,
             policies=self.policies,
+            observer=self.observer,
         )
         self.method(ECHO, echo)
 

@@ -1,5 +1,6 @@
 """The listening side: a grpc server that serves one collector."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
@@ -7,10 +8,13 @@ from typing import TYPE_CHECKING
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
+from collector_mesh.adapters.grpc.certificates import ServerCertificates
 from collector_mesh.adapters.grpc.channels import check_plaintext, server_options
 from collector_mesh.adapters.grpc.forks import has_used
 from collector_mesh.adapters.grpc.inspect_service import InspectService
 from collector_mesh.adapters.grpc.link_stream import LinkService
+from collector_mesh.adapters.grpc.notices import Notices
+from collector_mesh.adapters.grpc.server import LastingServer
 from collector_mesh.adapters.grpc.servicers import DispatcherService
 from collector_mesh.adapters.grpc.tls import Tls
 from collector_mesh.adapters.grpc.unary_link import SERVICE
@@ -21,6 +25,8 @@ from collector_mesh.domain.ports.transport import Listener
 
 _GRACE = 1.0
 """Seconds for answers that are on their way when a listener ends; the calls have ended before."""
+
+_LOOK_SECONDS = 60.0
 
 _SERVING = health_pb2.HealthCheckResponse.SERVING
 
@@ -75,34 +81,37 @@ class Listening:
         advertised = self._advertised(asked)
         check_plaintext(asked, self._tls, insecure=self._insecure)
         has_used()
-        server = grpc.aio.server(
-            options=server_options(
-                max_payload_bytes=self._max_payload_bytes,
-                keepalive_interval=self._keepalive_interval,
-            )
+        services = Services(gateway, self._tls, is_local=asked.is_loopback, reflection=self._reflection)
+        options = server_options(
+            max_payload_bytes=self._max_payload_bytes, keepalive_interval=self._keepalive_interval
         )
-        is_mutual = self._tls is not None and self._tls.is_mutual
-        service = DispatcherService(gateway, proves_identity=is_mutual)
-        links = LinkService(gateway.accept, proves_identity=is_mutual)
-        inspect = InspectService(gateway.inspector, proves_identity=is_mutual, is_local=asked.is_loopback)
-        server_health = health.aio.HealthServicer()
-        server.add_generic_rpc_handlers((service.handler(), links.handler(), inspect.handler()))
-        health_pb2_grpc.add_HealthServicer_to_server(server_health, server)
-        if self._reflection:
-            from collector_mesh.adapters.grpc.reflection import add_reflection
+        notices = Notices(gateway, str(asked))
+        certificates = None
+        if self._tls is not None:
+            certificates = ServerCertificates(self._tls, tell=notices.certificate, on_handshake=lambda: None)
 
-            add_reflection(server)
-        port = self._bind(server, asked)
+        def make() -> grpc.aio.Server:
+            server = grpc.aio.server(options=options)
+            services.add_to(server)
+            return server
+
+        async def bind(server: grpc.aio.Server, where: HostPort) -> int:
+            return await _bind(server, where, certificates)
+
+        server = LastingServer(make, bind, on_restored=notices.restored, on_lost=notices.lost)
+        bound = await server.start(asked)
+        notices.address = str(bound)
+        looking = None if certificates is None else asyncio.create_task(_look_now_and_then(certificates))
         try:
-            await server_health.set("", _SERVING)
-            await server_health.set(SERVICE, _SERVING)
-            await server.start()
+            await services.health.set("", _SERVING)
+            await services.health.set(SERVICE, _SERVING)
             yield GrpcListener(
-                str(HostPort(advertised.host, advertised.port or port)),
-                str(HostPort(asked.host, port)),
-                server_health,
+                str(HostPort(advertised.host, advertised.port or bound.port)), str(bound), services.health
             )
         finally:
+            if looking is not None:
+                looking.cancel()
+                await asyncio.wait([looking])
             await server.stop(_GRACE)
 
     def _advertised(self, asked: HostPort) -> HostPort:
@@ -120,19 +129,60 @@ class Listening:
             )
         return asked
 
-    def _bind(self, server: grpc.aio.Server, asked: HostPort) -> int:
-        try:
-            if self._tls is None:
-                port = server.add_insecure_port(str(asked))
-            else:
-                port = server.add_secure_port(str(asked), self._tls.server_credentials())
-        except RuntimeError as error:
-            raise ListenError(
-                f"cannot listen on {asked}: it is taken, or not an address of this machine"
-            ) from error
-        if not port:
-            raise ListenError(f"cannot listen on {asked}")
-        return port
+
+class Services:
+    """What a collector offers to whoever connects, on whichever server.
+
+    Args:
+        gateway: the collector.
+        tls: certificates of the listener.
+        is_local: whether only programs on this machine can connect.
+        reflection: whether it is told which services there are.
+    """
+
+    def __init__(self, gateway: Gateway, tls: Tls | None, *, is_local: bool, reflection: bool) -> None:
+        is_mutual = tls is not None and tls.is_mutual
+        self.health = health.aio.HealthServicer()
+        self._handlers = (
+            DispatcherService(gateway, proves_identity=is_mutual).handler(),
+            LinkService(gateway.accept, proves_identity=is_mutual).handler(),
+            InspectService(gateway.inspector, proves_identity=is_mutual, is_local=is_local).handler(),
+        )
+        self._reflection = reflection
+
+    def add_to(self, server: grpc.aio.Server) -> None:
+        """Have a server offer them."""
+        server.add_generic_rpc_handlers(self._handlers)
+        health_pb2_grpc.add_HealthServicer_to_server(self.health, server)
+        if self._reflection:
+            from collector_mesh.adapters.grpc.reflection import add_reflection
+
+            add_reflection(server)
+
+
+async def _look_now_and_then(certificates: ServerCertificates) -> None:
+    """See that the certificate is still good, also where nobody connects."""
+    while True:
+        await asyncio.to_thread(certificates.look)
+        await asyncio.sleep(_LOOK_SECONDS)
+
+
+async def _bind(server: grpc.aio.Server, where: HostPort, certificates: ServerCertificates | None) -> int:
+    def bind() -> int:
+        if certificates is None:
+            return server.add_insecure_port(str(where))
+        return server.add_secure_port(str(where), certificates.credentials())
+
+    try:
+        # A name is looked up meanwhile, which can take long.
+        port = bind() if where.is_numeric else await asyncio.to_thread(bind)
+    except RuntimeError as error:
+        raise ListenError(
+            f"cannot listen on {where}: it is taken, or not an address of this machine"
+        ) from error
+    if not port:
+        raise ListenError(f"cannot listen on {where}")
+    return port
 
 
 if TYPE_CHECKING:

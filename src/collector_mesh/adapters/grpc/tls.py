@@ -1,15 +1,10 @@
 """Certificates: what a collector shows, and whom it believes."""
 
-import logging
 import ssl
 from pathlib import Path
 
 import attrs
 import grpc
-
-_LOGGER = logging.getLogger("collector_mesh")
-
-Stamp = tuple[int, ...]
 
 
 class TlsError(ValueError):
@@ -58,7 +53,7 @@ class Tls:
         """
         for path in (self.cert, self.key, self.ca):
             if path is not None:
-                _read(path)
+                read(path)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         if self.cert is not None:
             try:
@@ -73,39 +68,6 @@ class Tls:
             except (ssl.SSLError, OSError) as error:
                 raise TlsError(f"{self.ca} holds no certificates: {error}") from error
 
-    def server_credentials(self) -> grpc.ServerCredentials:
-        """What a server shows; new files are taken up by themselves, bad ones are left alone.
-
-        Raises:
-            TlsError: see `check`; or there is no certificate.
-        """
-        if self.cert is None:
-            raise TlsError("a collector that listens with TLS needs a certificate and its key")
-        self.check()
-        shown = self._stamp()
-
-        def newer() -> grpc.ServerCertificateConfiguration | None:
-            # Asked at each handshake, in a thread of grpc.
-            nonlocal shown
-            try:
-                stamp = self._stamp()
-                if stamp == shown:
-                    return None
-                self.check()
-                configuration = self._configuration()
-            except (TlsError, OSError) as error:
-                _LOGGER.warning("certificate_unusable", extra={"facts": {"reason": str(error)}})
-                return None
-            shown = stamp
-            _LOGGER.info("certificate_renewed", extra={"facts": {"certificate": str(self.cert)}})
-            return configuration
-
-        return grpc.dynamic_ssl_server_credentials(
-            self._configuration(),
-            newer,  # type: ignore[arg-type]  # None stands for "as before", which the stubs do not know
-            require_client_authentication=self.is_mutual,
-        )
-
     def channel_credentials(self) -> grpc.ChannelCredentials:
         """What a dialer shows and believes.
 
@@ -114,23 +76,18 @@ class Tls:
         """
         self.check()
         return grpc.ssl_channel_credentials(
-            _read(self.ca) if self.ca else None,
-            _read(self.key) if self.key else None,
-            _read(self.cert) if self.cert else None,
+            read(self.ca) if self.ca else None,
+            read(self.key) if self.key else None,
+            read(self.cert) if self.cert else None,
         )
 
-    def _configuration(self) -> grpc.ServerCertificateConfiguration:
-        if self.cert is None or self.key is None:
-            raise TlsError("there is no certificate")
-        return grpc.ssl_server_certificate_configuration(
-            [(_read(self.key), _read(self.cert))], _read(self.ca) if self.ca else None
-        )
 
-    def _stamp(self) -> Stamp:
-        return tuple(path.stat().st_mtime_ns for path in (self.cert, self.key, self.ca) if path is not None)
+def read(path: Path) -> bytes:
+    """The content of a file.
 
-
-def _read(path: Path) -> bytes:
+    Raises:
+        TlsError: it cannot be read.
+    """
     try:
         return path.read_bytes()
     except OSError as error:

@@ -89,7 +89,7 @@ async def _serve(config: ServeConfig) -> int:
         collector = _collector(config)
         async with collector:
             _announce(f"{collector.collector_id} ready on {collector.bound_address}")
-            await stop.wait()
+            lost = await _stopped_or_lost(stop, collector)
     except CommandError:
         raise
     except ListenError as error:
@@ -99,7 +99,21 @@ async def _serve(config: ServeConfig) -> int:
     except Exception as error:
         _LOGGER.debug("failed", exc_info=error)
         raise CommandError(f"{type(error).__name__}: {error}", EXIT_FAILED) from error
+    if lost:
+        raise CommandError(f"nobody can connect anymore: {lost}", EXIT_FAILED)
     return 0
+
+
+async def _stopped_or_lost(stop: asyncio.Event, collector: "Collector") -> str:
+    """Wait for a signal, or until nobody can connect anymore; give why, or nothing."""
+    stopping = asyncio.ensure_future(stop.wait())
+    losing = asyncio.ensure_future(collector.wait_unreachable())
+    try:
+        await asyncio.wait((stopping, losing), return_when=asyncio.FIRST_COMPLETED)
+        return losing.result() if losing.done() else ""
+    finally:
+        stopping.cancel()
+        losing.cancel()
 
 
 def _collector(config: ServeConfig) -> "Collector":

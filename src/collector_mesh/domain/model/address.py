@@ -50,6 +50,15 @@ class HostPort:
         """Whether it stands for every address of this machine, so that nobody can dial it."""
         return self.host in {"0.0.0.0", "::"}  # noqa: S104  # a comparison, nothing is bound
 
+    @property
+    def is_numeric(self) -> bool:
+        """Whether it is an IP address, which nobody has to look up."""
+        try:
+            ipaddress.ip_address(self.host)
+        except ValueError:
+            return False
+        return True
+
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 

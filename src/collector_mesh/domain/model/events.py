@@ -127,6 +127,38 @@ class HandshakeRefused(Event):
 
 
 @attrs.frozen
+class CertificateRenewed(Event):
+    """New certificate files are shown to whoever connects to an address."""
+
+    address: str
+    certificate: str
+
+
+@attrs.frozen
+class CertificateUnusable(Event):
+    """Certificate files cannot be read, or do not fit together; those from before stay in use."""
+
+    address: str
+    reason: str
+
+
+@attrs.frozen
+class CertificateExpired(Event):
+    """The certificate that is shown is not good anymore; nobody who looks will connect."""
+
+    address: str
+    reason: str
+
+
+@attrs.frozen
+class KeyExposed(Event):
+    """Others can read the key of the certificate."""
+
+    address: str
+    reason: str
+
+
+@attrs.frozen
 class LimitReached(Event):
     """Somebody was turned away because of a limit that is there against strangers."""
 
@@ -202,6 +234,15 @@ class HandlerFailed(Event):
 
 
 REPEATING: frozenset[type[Event]] = frozenset(
-    {PeerRefused, LinkFailed, ListenerRestored, HandshakeRefused, LimitReached, Shedding}
+    {
+        PeerRefused,
+        LinkFailed,
+        ListenerRestored,
+        HandshakeRefused,
+        CertificateUnusable,
+        CertificateExpired,
+        LimitReached,
+        Shedding,
+    }
 )
 """What others can make happen as often as they like; see `collector_mesh.domain.policies.repeats`."""

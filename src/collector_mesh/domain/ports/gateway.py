@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 from collector_mesh.domain.model.call import NO_HINTS
+from collector_mesh.domain.model.events import Event
 from collector_mesh.domain.model.identity import Identity
 from collector_mesh.domain.model.introduction import Offer, Welcome
 from collector_mesh.domain.model.names import MethodKey
@@ -19,6 +20,17 @@ class Gateway(Protocol):
     `timeout` is the time that the call has left, in seconds, `math.inf` for no limit, and None where
     the caller has said nothing. Names come as they arrived, unchecked.
     """
+
+    collector_id: str
+    """Whose it is."""
+
+    def tell(self, event: Event) -> None:
+        """Something has happened where the transport listens that people should hear of."""
+        ...
+
+    def unreachable(self, address: str, reason: str) -> None:
+        """Nobody can connect at an address anymore, and the transport cannot mend it; told once."""
+        ...
 
     def accept(self, stream: FrameStream) -> None:
         """Somebody has opened a stream; it is read and written until it is closed."""
