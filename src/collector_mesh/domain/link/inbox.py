@@ -198,14 +198,17 @@ class Inbox:
         self._begin(self._partial_replies, sent.number, extra.size, payload.type_url, finish)
 
     def _reply(self, payload: Payload, by: str, extra: ReplyExtra) -> Reply:
-        status = extra.status
+        status, executed = extra.status, extra.executed
+        if status.code == OK.code or (by and executed is Executed.NO):
+            # As over unary (WIRE §2): whoever tells of success, or names who ran it, says that a handler ran.
+            by, executed = by or self.peer_id, Executed.YES
         if status.code != OK.code and status.code not in _CODES:
             text = f"outcome unknown: {self.peer_id} has answered with the code {status.code}, which means nothing"
-            return Reply.refused(OutcomeUnknownError(text, executed=extra.executed, handled_by=by))
+            return Reply.refused(OutcomeUnknownError(text, executed=executed, handled_by=by))
         if extra.size > self._max_payload_bytes:
             text = f"handler error: result of {extra.size} bytes is over the limit of {self._max_payload_bytes} bytes"
-            return Reply.refused(HandlerError(text, executed=extra.executed, handled_by=by))
-        return Reply(status, payload, by, extra.executed, extra.metadata, extra.tried[:MAX_TRIED])
+            return Reply.refused(HandlerError(text, executed=executed, handled_by=by))
+        return Reply(status, payload, by, executed, extra.metadata, extra.tried[:MAX_TRIED])
 
     def _read_calls(self, calls: Calls, now: float) -> None:
         methods, texts = self._methods, self._texts

@@ -222,6 +222,30 @@ def test_extras_belong_to_the_reply_of_their_index(desk: Desk) -> None:
     assert [reply.handled_by for reply in desk.settled] == ["peer", "", "c"]
 
 
+@pytest.mark.parametrize(
+    ("status", "executed", "executors", "by"),
+    [
+        (Status(200, "fine"), Executed.NO, (), "peer"),
+        (Status(200, "fine"), Executed.MAYBE, (), "peer"),
+        (Status(200, "fine"), Executed.NO, (1,), "c"),
+        (Status(200, "fine"), Executed.MAYBE, (1,), "c"),
+        (Status(404, "method 'S.Do' not found in namespace 'n'"), Executed.NO, (1,), "c"),
+        (Status(429, "overloaded"), Executed.NO, (1,), "c"),
+        (Status(700), Executed.NO, (1,), "c"),
+    ],
+)
+def test_a_reply_that_tells_of_success_or_names_who_ran_it_is_of_a_handler(
+    desk: Desk, status: Status, executed: Executed, executors: tuple[int, ...], by: str
+) -> None:
+    desk.wait_for(1)
+    extra = ReplyExtra(0, status, executed)
+
+    desk.read(Frame(texts=("c",), replies=Replies((1,), (0,), (b"",), executors, (extra,))))
+
+    (reply,) = desk.settled
+    assert (reply.executed, reply.handled_by) == (Executed.YES, by)
+
+
 def test_frames_with_calls_replies_or_chunks_count(desk: Desk) -> None:
     desk.read(Frame(credit=1), Frame(methods=(ECHO,), calls=_calls(1, b"")), Frame(cancels=(1,)))
 
