@@ -173,6 +173,10 @@ class Executor:
         try:
             if self.validator is not None:
                 await self._validate(self.validator, key)
+                if context.is_cancelled:
+                    # The time was up while the validator was asked, or it has kept a cancellation to itself. Whoever
+                    # waits has been told that no handler ran.
+                    raise DeadlineExceededError("deadline exceeded", executed=Executed.NO)
                 method = self._handlers.find(key)
             if method is None:
                 raise self._not_found(key)

@@ -266,6 +266,36 @@ def test_the_validator_is_asked_before_the_look_up(world: World) -> None:
     assert world.serve(ECHO).status.code == 200
 
 
+class Tardy:
+    """A validator that takes its time, whatever it is told meanwhile."""
+
+    def __init__(self, world: World) -> None:
+        self._clock = world.clock
+
+    async def validate_service_method(self, _namespace: str, _service: str, _method: str, /) -> None:
+        """Allow it, too late."""
+        self._clock.time += 1.0
+
+
+@pytest.mark.parametrize("blocking", [False, True])
+def test_a_handler_is_not_begun_where_the_time_was_up_while_the_validator_was_asked(
+    world: World, blocking: bool
+) -> None:
+    ran = []
+
+    def handler(_request: object, _context: CallContext) -> Payload:
+        ran.append(ECHO)
+        return Payload()
+
+    world.method(ECHO, handler, blocking=blocking)
+    world.executor.validator = Tardy(world)
+
+    reply = world.serve(ECHO, deadline=world.clock.now() + 0.5)
+
+    assert outcome(reply) == (504, "deadline exceeded", Executed.NO, "")
+    assert ran == []
+
+
 class Interrupting:
     """A validator that raises what is no Exception."""
 
