@@ -228,11 +228,12 @@ class AttemptLoop:
 
     async def _ready_again(self, state: RetryState, now: float) -> bool:
         """Wait until another attempt may begin; False if none may."""
+        if state.is_free:
+            return True
         if not self._may_retry(state, now):
             return False
         call = state.call
-        retry = self._policies.of(call.key).retry
-        pause = 0.0 if state.is_free else retry.pause(state.attempts, dice=self._dice)
+        pause = self._policies.of(call.key).retry.pause(state.attempts, dice=self._dice)
         if pause:
             if now + pause >= call.deadline:
                 return False
@@ -242,7 +243,7 @@ class AttemptLoop:
     def _may_retry(self, state: RetryState, now: float) -> bool:
         """Whether another attempt may be made; if so it is paid for."""
         standing = state.failed
-        if standing is not None and not state.is_free:
+        if standing is not None:
             if standing.budget_left(now) < 1:
                 self._counts.retries_refused += 1
                 return False

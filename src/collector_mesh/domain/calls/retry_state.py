@@ -30,7 +30,7 @@ class RetryState:
         self.cut_short: Candidate | None = None
         """Who was given up before the time of the call, because somebody else could take it over then."""
         self.is_free = False
-        """Whether the next attempt is at nobody's expense."""
+        """Whether the next attempt is at nobody's expense, and comes at once: the last try was none."""
         self._best: Reply | None = None
         self._rank = (-1, False, False)
 
@@ -51,12 +51,11 @@ class RetryState:
     def add(self, verdict: Verdict) -> None:
         """Take down what a try came to."""
         self.verdicts.append(verdict)
-        if verdict.reason is Reason.MOVED:
-            return
-        self.asked[verdict.peer_id] = None
+        if verdict.reason is not Reason.MOVED:
+            self.asked[verdict.peer_id] = None
         if verdict.is_attempt:
             self.attempts += len(verdict.tried)
-        self.is_free = verdict.reason is Reason.LEAVING
+        self.is_free = not verdict.is_attempt
 
     def weigh(self, reply: Reply, *, is_reached: bool) -> None:
         """Keep a reply if it tells more than those before it.
