@@ -27,8 +27,7 @@ class BareDispatcher(Dispatcher):
         """Send it, and give what comes of it."""
         pool = next(self._router.pools(call.key), None)
         assert pool is not None  # for the type checker: there is a peer
-        engine = pool.members[self._dice.below(len(pool.members))].connection.engine
-        assert engine is not None  # for the type checker: it has links
+        way = pool.members[self._dice.below(len(pool.members))].connection.way
         promise: Promise[Reply] = self._promise()
 
         def settle(reply: Reply) -> None:
@@ -36,11 +35,11 @@ class BareDispatcher(Dispatcher):
                 promise.set_result(reply)
 
         sent = SentCall(call, Mode.SERVE, settle)
-        engine.send(sent)
+        way.send(sent)
         try:
             return await promise
         except BaseException:
-            engine.cancel(sent)
+            way.cancel(sent)
             raise
 
 

@@ -5,7 +5,7 @@ import time
 from benchmarks.conditions import Conditions
 from benchmarks.measure import ROUNDS, Figure, ratio
 from collector_mesh.adapters.runtime.randomness import SystemRandomness
-from collector_mesh.app.testing.fakes import FakeLink
+from collector_mesh.app.testing.fakes import FakeWay
 from collector_mesh.domain.model.call import Call
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.snapshot import MethodInfo
@@ -26,7 +26,7 @@ def router(peers: int) -> Router:
         methods = (MethodInfo(KEY, "unary", idempotent=True),)
         topology.put(
             Connection(
-                f"peer-{index}", "", "", shared, FakeLink(), dialed=False, last_news=0.0, methods=methods
+                f"peer-{index}", "", "", shared, FakeWay(), dialed=False, last_news=0.0, methods=methods
             )
         )
     return Router("self", HandlerRegistry(["orders"]), topology)

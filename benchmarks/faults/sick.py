@@ -13,8 +13,8 @@ async def main(collector_id: str, share: float) -> None:
     """Serve until it is killed."""
     dice = random.Random(1)
     async with Collector(collector_id, listen="127.0.0.1:0", services=[work]) as collector:
-        links = collector.container.links()
-        take = links.take_call
+        streams = collector.container.streams()
+        take = streams.take_call
 
         def take_or_refuse(taken: TakenCall) -> None:
             if dice.random() < share:
@@ -22,7 +22,7 @@ async def main(collector_id: str, share: float) -> None:
             else:
                 take(taken)
 
-        links.take_call = take_or_refuse
+        streams.take_call = take_or_refuse
         print(f"{collector_id} ready on {collector.address}", flush=True)
         await asyncio.Event().wait()
 

@@ -100,7 +100,7 @@ async def replicas(path: Path, *, dials_hub: bool) -> AsyncIterator[Replicas]:
         pair = Replicas(hub, path, dials_hub, exits)
         for index in (0, 1):
             if not dials_hub:
-                hub.container.peering().want(f"127.0.0.1:{pair.ports[index]}")
+                hub.container.keeping().want(f"127.0.0.1:{pair.ports[index]}")
         await asyncio.gather(pair.start(0), pair.start(1))
         yield pair
 

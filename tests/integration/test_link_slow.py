@@ -47,8 +47,8 @@ class Wires:
         """The caller's end of the link with the far one; a snapshot does not tell how much waits on it."""
         connection = self.caller.container.topology().get("far-1")
         assert connection is not None
-        assert connection.engine is not None
-        return connection.engine
+        assert isinstance(connection.way, LinkEngine)
+        return connection.way
 
     @property
     def peer(self) -> ConnectionInfo:

@@ -10,19 +10,25 @@ from collector_mesh.domain.link.calls import LinkCalls
 from collector_mesh.domain.link.engine import LinkEngine
 from collector_mesh.domain.link.health import Health, Vital
 from collector_mesh.domain.link.inbox import Inbox
-from collector_mesh.domain.link.pairs import Pairs
-from collector_mesh.domain.peers.adoption import Adoption
-from collector_mesh.domain.peers.links import Links
-from collector_mesh.domain.peers.peering import Peering
+from collector_mesh.domain.peers.keeping import Keeping
+from collector_mesh.domain.peers.peer import OpenLink, Peer
+from collector_mesh.domain.peers.roster import Roster
+from collector_mesh.domain.peers.streams import Streams
 
 
 def earliest_incarnation_wins(patch: pytest.MonkeyPatch) -> None:
-    first: dict[tuple[int, str], str] = {}
+    original, first = Peer.join, dict[int, str]()
 
-    def is_superseded(pairs: Pairs, peer_id: str, incarnation: str) -> bool:
-        return first.setdefault((id(pairs), peer_id), incarnation) != incarnation
+    def join(peer: Peer, link: OpenLink) -> Any:
+        assert link.engine.peer is not None
+        first.setdefault(id(peer), link.engine.peer.incarnation)
+        return original(peer, link)
 
-    patch.setattr(Pairs, "is_superseded", is_superseded)
+    def is_superseded(peer: Peer, incarnation: str) -> bool:
+        return first.get(id(peer), incarnation) != incarnation
+
+    patch.setattr(Peer, "join", join)
+    patch.setattr(Peer, "is_superseded", is_superseded)
 
 
 def drain_does_not_wait(patch: pytest.MonkeyPatch) -> None:
@@ -35,9 +41,9 @@ def drain_does_not_wait(patch: pytest.MonkeyPatch) -> None:
 def namespace_not_checked(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(CallChecks, "_check_shared", lambda _checks, _call: None)
     patch.setattr(
-        Adoption,
-        "shared",
-        lambda _adoption, engine: engine.peer.catalog.namespaces if engine.peer is not None else (),
+        Roster,
+        "shared_with",
+        lambda _roster, engine: engine.peer.catalog.namespaces if engine.peer is not None else (),
     )
 
 
@@ -46,29 +52,29 @@ def lost_advertisement(patch: pytest.MonkeyPatch) -> None:
 
 
 def reconnect_given_up(patch: pytest.MonkeyPatch) -> None:
-    original = Peering._keep_up
+    original = Keeping._keep_up
 
-    async def keep_up(peering: Peering, keeper: Any) -> None:
-        dial = peering._dial
+    async def keep_up(keeping: Keeping, keeper: Any) -> None:
+        dial = keeping._dial
         failed: list[str] = []
 
         async def once(address: str, *, timeout: float) -> Any:
             if failed:
-                await peering._clock.alarm().wait(1e6)
+                await keeping._clock.alarm().wait(1e6)
             try:
                 return await dial(address, timeout=timeout)
             except Exception:
                 failed.append(address)
                 raise
 
-        peering.__dict__.setdefault("_dial", once)
-        await original(peering, keeper)
+        keeping.__dict__.setdefault("_dial", once)
+        await original(keeping, keeper)
 
-    patch.setattr(Peering, "_keep_up", keep_up)
+    patch.setattr(Keeping, "_keep_up", keep_up)
 
 
 def end_of_a_link_not_told(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Links, "ended", lambda _links, _engine: None)
+    patch.setattr(Streams, "ended", lambda _streams, _engine: None)
 
 
 def deadlines_not_looked_at(patch: pytest.MonkeyPatch) -> None:
@@ -87,14 +93,14 @@ def reply_lost(patch: pytest.MonkeyPatch) -> None:
 
 
 def stale_incarnation_wins(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Pairs, "is_superseded", lambda _pairs, _peer_id, _incarnation: False)
+    patch.setattr(Peer, "is_superseded", lambda _peer, _incarnation: False)
 
 
 def drain_not_announced(patch: pytest.MonkeyPatch) -> None:
-    async def announce(links: Links) -> None:
-        links.is_draining = True
+    async def announce(streams: Streams) -> None:
+        streams._admission.is_draining = True
 
-    patch.setattr(Links, "announce_drain", announce)
+    patch.setattr(Streams, "announce_drain", announce)
 
 
 def nobody_is_called_dead(patch: pytest.MonkeyPatch) -> None:

@@ -26,7 +26,7 @@ from collector_mesh.domain.model.names import text_argument
 from collector_mesh.domain.model.payload import Message, Payload
 from collector_mesh.domain.model.snapshot import ConnectionInfo, Explanation, Snapshot
 from collector_mesh.domain.model.status import Reply
-from collector_mesh.domain.peers.peering import Peering
+from collector_mesh.domain.peers.keeping import Keeping
 from collector_mesh.domain.ports.authorizer import Authorizer
 from collector_mesh.domain.ports.balancer import Balancer
 from collector_mesh.domain.ports.observer import Observer
@@ -130,7 +130,7 @@ class Collector(Caller):
         self._exits = AsyncExitStack()
         self._home = Home(f"collector '{collector_id}'")
         self._dispatcher: Dispatcher | None = None
-        self._peering: Peering | None = None
+        self._keeping: Keeping | None = None
         self._calls: CallFactory | None = None
 
     def _build(self, options: Options, settings: Settings) -> CollectorContainer:
@@ -150,12 +150,12 @@ class Collector(Caller):
         parts = self.container
         # What a call needs is made before the first peer can send one.
         self._calls = CallFactory(parts.clock(), parts.policies())
-        self._peering = parts.peering()
+        self._keeping = parts.keeping()
         self._dispatcher = parts.dispatcher()
         try:
             await self._exits.enter_async_context(self._lifetime.run(self._options.listen, self._peers))
         except BaseException:
-            self._dispatcher = self._peering = None
+            self._dispatcher = self._keeping = None
             raise
         return self
 
@@ -169,7 +169,7 @@ class Collector(Caller):
         try:
             await self._exits.__aexit__(kind, error, traceback)
         finally:
-            self._dispatcher = self._peering = None
+            self._dispatcher = self._keeping = None
 
     @property
     def collector_id(self) -> str:
@@ -321,8 +321,7 @@ class Collector(Caller):
             TypeError: an argument is of a type that cannot be meant; the text names it.
             RuntimeError: as for `dispatch`.
         """
-        peering = self._open_peering()
-        connection = await peering.connect(
+        connection = await self._open_keeping().connect(
             text_argument("address", address), timeout=seconds_argument("timeout", timeout)
         )
         return connection.info(self.container.clock().now())
@@ -335,7 +334,7 @@ class Collector(Caller):
             TypeError: it is no text.
             RuntimeError: as for `dispatch`.
         """
-        await self._open_peering().disconnect(text_argument("peer_id", peer_id))
+        await self._open_keeping().disconnect(text_argument("peer_id", peer_id))
 
     async def wait_unreachable(self) -> str:
         """Wait until nobody can connect to this collector anymore, and give the reason.
@@ -362,11 +361,11 @@ class Collector(Caller):
         where = f" on {self.address}" if self.address else ""
         return f"<Collector {self.collector_id}{where}, {self._lifetime.state}>"
 
-    def _open_peering(self) -> Peering:
-        if self._peering is None:
+    def _open_keeping(self) -> Keeping:
+        if self._keeping is None:
             raise self._home.closed(self._lifetime.state)
         self._home.check()
-        return self._peering
+        return self._keeping
 
 
 def _own_address(collector_id: str, transport: Transport | None) -> str:

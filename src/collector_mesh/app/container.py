@@ -24,10 +24,12 @@ from collector_mesh.domain.link.rules import LinkRules
 from collector_mesh.domain.model.counts import Counts
 from collector_mesh.domain.model.errors import InvalidCallError
 from collector_mesh.domain.model.events import BalancerFailed, Shedding
+from collector_mesh.domain.peers.admission import Admission
 from collector_mesh.domain.peers.client_link import ClientLink
 from collector_mesh.domain.peers.greeter import Greeter
-from collector_mesh.domain.peers.links import Links
-from collector_mesh.domain.peers.peering import Peering, PeeringTimes
+from collector_mesh.domain.peers.keeping import Keeping, KeepingTimes
+from collector_mesh.domain.peers.roster import Roster
+from collector_mesh.domain.peers.streams import Streams
 from collector_mesh.domain.policies.access import InspectionRule
 from collector_mesh.domain.policies.backoff import Backoff
 from collector_mesh.domain.policies.balancing import BALANCERS, Guarded
@@ -36,6 +38,7 @@ from collector_mesh.domain.policies.strangers import EVERYBODY, StrangerRule
 from collector_mesh.domain.ports.balancer import Balancer
 from collector_mesh.domain.ports.clock import Clock
 from collector_mesh.domain.ports.observer import Observer
+from collector_mesh.domain.ports.randomness import Randomness
 from collector_mesh.domain.ports.transport import Transport
 from collector_mesh.domain.reporting import Rationed, Reporting
 from collector_mesh.domain.routing.explainer import Explainer
@@ -43,7 +46,7 @@ from collector_mesh.domain.routing.refusals import Refusals
 from collector_mesh.domain.routing.router import Router
 from collector_mesh.domain.serving.executor import Executor
 from collector_mesh.domain.serving.handlers import HandlerRegistry
-from collector_mesh.domain.topology.membership import Membership
+from collector_mesh.domain.topology.reachability import Reachability
 from collector_mesh.domain.topology.topology import Topology
 
 
@@ -76,8 +79,12 @@ def _strangers(options: Options, transport: Transport) -> StrangerRule:
     )
 
 
-def _times(settings: Settings) -> PeeringTimes:
-    return PeeringTimes(refresh=settings.refresh_interval, expiry=settings.peer_expiry)
+def _times(settings: Settings) -> KeepingTimes:
+    return KeepingTimes(refresh=settings.refresh_interval, expiry=settings.peer_expiry)
+
+
+def _incarnation(dice: Randomness) -> str:
+    return dice.token()
 
 
 def _link_rules(options: Options | ClientOptions, settings: Settings) -> LinkRules:
@@ -166,10 +173,13 @@ class CollectorContainer(containers.DeclarativeContainer):
     policies = providers.Singleton(policies_of, settings, balancers=balancers)
     counts = providers.Singleton(Counts)
     topology = providers.Singleton(Topology, policies)
-    membership = providers.Singleton(
-        Membership,
+    reachability = providers.Singleton(Reachability, options.provided.collector_id, topology, policies)
+    roster = providers.Singleton(
+        Roster,
         options.provided.collector_id,
+        handlers,
         topology,
+        reachability,
         tasks=tasks,
         clock=clock,
         observer=observer,
@@ -185,19 +195,29 @@ class CollectorContainer(containers.DeclarativeContainer):
         interval=settings.provided.report_interval,
     )
     link_rules = providers.Singleton(_link_rules, options, settings)
-    links = providers.Singleton(
-        Links,
+    admission = providers.Singleton(
+        Admission,
+        options.provided.collector_id,
+        providers.Callable(_incarnation, dice),
+        roster,
+        transport=transport,
+        strangers=providers.Factory(_strangers, options, transport),
+        clock=clock,
+        probe=link_rules.provided.probe,
+    )
+    streams = providers.Singleton(
+        Streams,
         options.provided.collector_id,
         handlers,
-        topology,
-        membership,
+        roster,
+        admission,
+        reachability,
         transport=transport,
         pump=pump,
         tasks=tasks,
         clock=clock,
         dice=dice,
         rules=link_rules,
-        policies=policies,
     )
     running = providers.Singleton(
         _concurrency_limit, options, settings, "max_running", clock, counts, observer, handlers
@@ -237,13 +257,14 @@ class CollectorContainer(containers.DeclarativeContainer):
         validator=options.provided.validator,
         expose_handler_errors=settings.provided.expose_handler_errors,
     )
-    peering = providers.Singleton(
-        Peering,
+    keeping = providers.Singleton(
+        Keeping,
         options.provided.collector_id,
         handlers,
         topology,
-        membership,
-        links,
+        roster,
+        admission,
+        streams,
         transport=transport,
         tasks=tasks,
         clock=clock,
@@ -255,7 +276,7 @@ class CollectorContainer(containers.DeclarativeContainer):
         Sender,
         options.provided.collector_id,
         router,
-        peering,
+        keeping,
         tasks=tasks,
         clock=clock,
         dice=dice,
@@ -269,7 +290,7 @@ class CollectorContainer(containers.DeclarativeContainer):
         handlers,
         router,
         topology,
-        peering,
+        keeping,
         sender,
         clock=clock,
         dice=dice,
@@ -297,13 +318,12 @@ class CollectorContainer(containers.DeclarativeContainer):
         options.provided.collector_id,
         handlers,
         topology,
-        membership,
-        peering,
+        roster,
+        admission,
         transport=transport,
         clock=clock,
         dice=dice,
-        observer=observer,
-        strangers=providers.Factory(_strangers, options, transport),
+        retry_after=settings.provided.peer_expiry,
     )
     inspection = providers.Singleton(
         Inspection,
@@ -311,8 +331,8 @@ class CollectorContainer(containers.DeclarativeContainer):
         handlers,
         topology,
         explainer,
-        peering.provider,
-        links.provider,
+        keeping.provider,
+        streams.provider,
         clock=clock,
         running=running,
         outgoing=outgoing,
@@ -326,7 +346,7 @@ class CollectorContainer(containers.DeclarativeContainer):
         dispatcher,
         executor,
         greeter,
-        links,
+        streams,
         inspection,
         collector_id=options.provided.collector_id,
         clock=clock,

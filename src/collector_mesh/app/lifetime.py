@@ -41,7 +41,7 @@ class Lifetime:
         """
         parts = self._container
         collector_id = parts.options().collector_id
-        peering, links, observer = parts.peering(), parts.links(), parts.observer()
+        keeping, admission, observer = parts.keeping(), parts.admission(), parts.observer()
         gateway, inspection = parts.gateway(), parts.inspection()
         gateway.on_unreachable = self._lost
         async with AsyncExitStack() as opened:
@@ -52,15 +52,15 @@ class Lifetime:
             if listen:
                 listening = parts.transport().listen(listen, gateway)
                 self.listener = await opened.enter_async_context(listening)
-                links.address = inspection.address = self.listener.address
-            opened.push_async_callback(peering.close)
-            peering.start()
+                admission.address = inspection.address = self.listener.address
+            opened.push_async_callback(keeping.close)
+            keeping.start()
             parts.reporting().start()
             for address in peers:
-                peering.want(address)
+                keeping.want(address)
             opened.push_async_callback(self._drain)
             self.state = inspection.state = "serving"
-            observer.tell(Started(collector_id, links.address))
+            observer.tell(Started(collector_id, admission.address))
             yield
 
     def _lost(self, reason: str) -> None:
@@ -73,11 +73,11 @@ class Lifetime:
         options, settings, clock = parts.options(), parts.settings(), parts.clock()
         running, outgoing = parts.running(), parts.outgoing()
         self.state = parts.inspection().state = "draining"
-        parts.checks().is_draining = parts.greeter().is_draining = True
+        parts.checks().is_draining = parts.admission().is_draining = True
         parts.observer().tell(Draining(options.collector_id))
         if self.listener is not None:
             await self.listener.drain()
-        await parts.links().announce_drain()
+        await parts.streams().announce_drain()
         until = clock.now() + settings.drain_timeout
         alarm = clock.alarm()
         while (running.taken or outgoing.taken) and clock.now() < until:

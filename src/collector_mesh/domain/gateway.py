@@ -16,7 +16,7 @@ from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.payload import Payload
 from collector_mesh.domain.model.status import Reply
 from collector_mesh.domain.peers.greeter import Greeter
-from collector_mesh.domain.peers.links import Links
+from collector_mesh.domain.peers.streams import Streams
 from collector_mesh.domain.policies.policy import Policies
 from collector_mesh.domain.ports.clock import Clock
 from collector_mesh.domain.ports.frame_stream import FrameStream
@@ -35,7 +35,7 @@ class CollectorGateway:
         dispatcher: Dispatcher,
         executor: Executor,
         greeter: Greeter,
-        links: Links,
+        streams: Streams,
         inspector: Inspector,
         *,
         collector_id: str,
@@ -51,11 +51,11 @@ class CollectorGateway:
         self._dispatcher = dispatcher
         self._executor = executor
         self._greeter = greeter
-        self._links = links
+        self._streams = streams
         self._inspector = inspector
         self._clock = clock
         self._policies = policies
-        links.take_call = self.take
+        streams.take_call = self.take
 
     def tell(self, event: Event) -> None:
         """See the port."""
@@ -68,7 +68,7 @@ class CollectorGateway:
 
     def accept(self, stream: FrameStream) -> None:
         """See the port."""
-        self._links.accept(stream)
+        self._streams.accept(stream)
 
     def take(self, taken: TakenCall) -> None:
         """Run a call that has come over a link."""

@@ -8,8 +8,8 @@ from collector_mesh.domain.model.counts import Counts
 from collector_mesh.domain.model.identity import Identity
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.snapshot import ConnectionInfo, Explanation, Snapshot
-from collector_mesh.domain.peers.links import Links
-from collector_mesh.domain.peers.peering import Peering
+from collector_mesh.domain.peers.keeping import Keeping
+from collector_mesh.domain.peers.streams import Streams
 from collector_mesh.domain.policies.access import InspectionRule
 from collector_mesh.domain.policies.concurrency import ConcurrencyLimit
 from collector_mesh.domain.ports.clock import Clock
@@ -28,9 +28,9 @@ class Inspection:
         handlers: what runs here.
         topology: who is connected.
         explainer: who would get a call, and why.
-        peering: gives what dials; asked for only while the collector is open, so that to look at one
+        keeping: gives what dials; asked for only while the collector is open, so that to look at one
             that is not yet does not make it.
-        links: gives the links, in the same way.
+        streams: gives the links, in the same way.
         clock: the time.
         running: handlers that run.
         outgoing: calls under way out of here.
@@ -45,8 +45,8 @@ class Inspection:
         handlers: HandlerRegistry,
         topology: Topology,
         explainer: Explainer,
-        peering: Callable[[], Peering],
-        links: Callable[[], Links],
+        keeping: Callable[[], Keeping],
+        streams: Callable[[], Streams],
         *,
         clock: Clock,
         running: ConcurrencyLimit,
@@ -59,8 +59,8 @@ class Inspection:
         self._handlers = handlers
         self._topology = topology
         self._explainer = explainer
-        self._peering = peering
-        self._links = links
+        self._keeping = keeping
+        self._streams = streams
         self._clock = clock
         self._running = running
         self._outgoing = outgoing
@@ -83,11 +83,11 @@ class Inspection:
             namespaces=self._handlers.namespaces,
             methods=tuple(method.info for method in self._handlers.methods),
             connections=tuple(self._connection(connection, now) for connection in self._topology),
-            dialing=self._peering().dialing if is_open else (),
+            dialing=self._keeping().dialing if is_open else (),
             running=self._running.taken,
             outgoing=self._outgoing.taken,
-            clients=self._links().clients if is_open else 0,
-            ended=self._links().recently_ended if is_open else (),
+            clients=self._streams().clients if is_open else 0,
+            ended=self._streams().recently_ended if is_open else (),
             counts=self._counts.as_mapping(),
             labels=dict(self._rules.labels),
             weight=self._rules.weight,

@@ -53,12 +53,12 @@ assert run(world.greeter.connect(Offer("a", "a:1", ("orders",)))).status == OK._
     200, "Connected with 1 shared namespaces"
 )
 world.transport.welcomes["b:1"] = Welcome(OK, "c", ("orders",), "b")
-assert run(world.peering.connect("b:1", timeout=1.0)).peer_id == "b"
+assert run(world.keeping.connect("b:1", timeout=1.0)).peer_id == "b"
 assert run(world.gateway.serve(ECHO, Payload("x", b"y"))).payload == Payload("x", b"y")
 assert run(world.gateway.dispatch(THERE, Payload())).status == OK
 assert run(world.gateway.dispatch(THERE, Payload(), target="nobody")).status.code == 404
 assert world.explainer.explain(THERE, now=world.clock.now()).fit == ("a", "b")
-run(world.peering.close())
+run(world.keeping.close())
 loaded = sorted(name for name in sys.modules if name.partition(".")[0] in FORBIDDEN)
 assert not loaded, loaded
 sys.stdout.write(f"{count} modules\n")

@@ -2,7 +2,7 @@
 
 from tests.unit.domain.world import World
 
-from collector_mesh.app.testing.fakes import FakeClock, FakeLink, run
+from collector_mesh.app.testing.fakes import FakeClock, FakeWay, run
 from collector_mesh.domain.model.counts import OTHERS, Counts
 from collector_mesh.domain.model.errors import OverloadedError
 from collector_mesh.domain.model.names import MethodKey
@@ -22,7 +22,7 @@ def method(namespace: str) -> MethodInfo:
 def connection(peer_id: str, *shared: str) -> Connection:
     methods = tuple(map(method, shared))
     return Connection(
-        peer_id, f"{peer_id}:1", "", shared, FakeLink(), dialed=False, last_news=0.0, methods=methods
+        peer_id, f"{peer_id}:1", "", shared, FakeWay(), dialed=False, last_news=0.0, methods=methods
     )
 
 

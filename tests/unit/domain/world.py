@@ -32,9 +32,11 @@ from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.payload import Payload
 from collector_mesh.domain.model.snapshot import NO_LABELS, MethodInfo
 from collector_mesh.domain.model.status import Reply
+from collector_mesh.domain.peers.admission import Admission
 from collector_mesh.domain.peers.greeter import Greeter
-from collector_mesh.domain.peers.links import Links
-from collector_mesh.domain.peers.peering import Peering, PeeringTimes
+from collector_mesh.domain.peers.keeping import Keeping, KeepingTimes
+from collector_mesh.domain.peers.roster import Roster
+from collector_mesh.domain.peers.streams import Streams
 from collector_mesh.domain.policies.access import InspectionRule
 from collector_mesh.domain.policies.backoff import Backoff
 from collector_mesh.domain.policies.concurrency import ConcurrencyLimit
@@ -48,7 +50,7 @@ from collector_mesh.domain.routing.router import Router
 from collector_mesh.domain.serving.executor import Executor
 from collector_mesh.domain.serving.handlers import HandlerRegistry, Method
 from collector_mesh.domain.topology.connection import Connection
-from collector_mesh.domain.topology.membership import Membership
+from collector_mesh.domain.topology.reachability import Reachability
 from collector_mesh.domain.topology.topology import Topology
 
 ECHO = MethodKey("users", "UserService", "Echo")
@@ -56,11 +58,11 @@ THERE = MethodKey("orders", "OrderService", "CreateOrder")
 MAX_PAYLOAD = 1000
 
 
-class Linkless(Links):
+class Linkless(Streams):
     """Links in a mesh where nobody else has any."""
 
     async def dial(self, address: str, *, timeout: float) -> Connection:
-        """See `Links`."""
+        """See `Streams`."""
         _ = timeout
         raise NoLinkError(f"{address} has no links")
 
@@ -90,19 +92,32 @@ class World:
             slots=self.running,
             max_payload_bytes=MAX_PAYLOAD,
         )
-        self.membership = Membership(
+        self.reachability = Reachability("self", self.topology, self.policies)
+        self.roster = Roster(
             "self",
+            self.handlers,
             self.topology,
+            self.reachability,
             tasks=self.tasks,
             clock=self.clock,
             observer=self.observer,
             counts=self.counts,
         )
-        self.links = Linkless(
+        self.admission = Admission(
+            "self",
+            "this start",
+            self.roster,
+            transport=self.transport,
+            strangers=EVERYBODY,
+            clock=self.clock,
+            probe=1.0,
+        )
+        self.streams = Linkless(
             "self",
             self.handlers,
-            self.topology,
-            self.membership,
+            self.roster,
+            self.admission,
+            self.reachability,
             transport=self.transport,
             pump=FakePump(),
             tasks=self.tasks,
@@ -110,20 +125,21 @@ class World:
             dice=self.dice,
             rules=LinkRules(),
         )
-        self.peering = Peering(
+        self.keeping = Keeping(
             "self",
             self.handlers,
             self.topology,
-            self.membership,
-            self.links,
+            self.roster,
+            self.admission,
+            self.streams,
             transport=self.transport,
             tasks=self.tasks,
             clock=self.clock,
             dice=self.dice,
             backoff=Backoff(),
-            times=PeeringTimes(),
+            times=KeepingTimes(),
         )
-        self.links.address = "self:1"
+        self.admission.address = "self:1"
         self.router = Router("self", self.handlers, self.topology)
         self.explainer = Explainer("self", self.handlers, self.topology, self.router)
         self.refusals = Refusals(self.explainer, now=self.clock.now, exposes=True)
@@ -138,7 +154,7 @@ class World:
         self.sender = Sender(
             "self",
             self.router,
-            self.peering,
+            self.keeping,
             tasks=self.tasks,
             clock=self.clock,
             dice=self.dice,
@@ -151,7 +167,7 @@ class World:
             self.handlers,
             self.router,
             self.topology,
-            self.peering,
+            self.keeping,
             self.sender,
             clock=self.clock,
             dice=self.dice,
@@ -177,21 +193,20 @@ class World:
             "self",
             self.handlers,
             self.topology,
-            self.membership,
-            self.peering,
+            self.roster,
+            self.admission,
             transport=self.transport,
             clock=self.clock,
             dice=self.dice,
-            observer=self.observer,
-            strangers=EVERYBODY,
+            retry_after=60.0,
         )
         self.inspection = Inspection(
             "self",
             self.handlers,
             self.topology,
             self.explainer,
-            lambda: self.peering,
-            lambda: self.links,
+            lambda: self.keeping,
+            lambda: self.streams,
             clock=self.clock,
             running=self.running,
             outgoing=self.outgoing,
@@ -204,7 +219,7 @@ class World:
             self.dispatcher,
             self.executor,
             self.greeter,
-            self.links,
+            self.streams,
             self.inspection,
             collector_id="self",
             clock=self.clock,
@@ -239,13 +254,17 @@ class World:
     ) -> FakeLink:
         """Add a connection to a peer that shares some namespaces, orders if none is named."""
         made = FakeLink(f"{peer_id}:1", **link)
+        way = self.roster.way_over(made)
+        way.peer_id = peer_id
+        if dialed:
+            self.roster.want(peer_id, made.address)
         self.topology.put(
             Connection(
                 peer_id,
                 made.address,
                 f"connection to {peer_id}",
                 shared or ("orders",),
-                made,
+                way,
                 dialed=dialed,
                 last_news=self.clock.now(),
                 since=self.clock.now(),

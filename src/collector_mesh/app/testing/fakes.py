@@ -1,18 +1,22 @@
 """The ports of the domain without a loop, a clock, dice or a network: everything happens when a test says so."""
 
 import contextvars
-from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Iterator
 from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import attrs
 
+from collector_mesh.domain.link.entries import SentCall
+from collector_mesh.domain.link.way import Way
 from collector_mesh.domain.model.call import Call
 from collector_mesh.domain.model.errors import InvalidCallError, UnavailableError
 from collector_mesh.domain.model.events import Event
 from collector_mesh.domain.model.frames import Frame
 from collector_mesh.domain.model.identity import Identity
 from collector_mesh.domain.model.introduction import Offer, Welcome
+from collector_mesh.domain.model.reach import Reach
+from collector_mesh.domain.model.snapshot import Carrier
 from collector_mesh.domain.model.status import OK, Reply
 from collector_mesh.domain.ports.clock import Alarm, Clock
 from collector_mesh.domain.ports.frame_stream import FrameStream, Machine, NoLinkError, Pump
@@ -286,6 +290,37 @@ class FakeLink:
 
 
 @attrs.define(eq=False)
+class FakeWay:
+    """A way to a peer that settles nothing: calls stay under way."""
+
+    peer_id: str = ""
+    carrier: Carrier = "link"
+    time: float = 0.0
+    round_trip: float | None = None
+    is_retiring: bool = False
+    sent: list[SentCall] = attrs.field(factory=list)
+    news: list[Reach] = attrs.field(factory=list)
+
+    @property
+    def in_flight(self) -> int:
+        """See `Way`."""
+        return len(self.sent)
+
+    def send(self, sent: SentCall) -> None:
+        """See `Way`."""
+        self.sent.append(sent)
+
+    def cancel(self, sent: SentCall) -> None:
+        """See `Way`."""
+        sent.is_done = True
+        self.sent.remove(sent)
+
+    def tell_reach(self, news: Iterable[Reach]) -> None:
+        """See `Way`."""
+        self.news += news
+
+
+@attrs.define(eq=False)
 class FakeStream:
     """A stream to somebody who does not know of links."""
 
@@ -369,6 +404,7 @@ if TYPE_CHECKING:
     _tasks_fits: type[Tasks] = FakeTasks
     _observer_fits: type[Observer] = FakeObserver
     _link_fits: type[UnaryLink] = FakeLink
+    _way_fits: type[Way] = FakeWay
     _stream_fits: type[FrameStream] = FakeStream
     _pump_fits: type[Pump] = FakePump
     _transport_fits: type[Transport] = FakeTransport

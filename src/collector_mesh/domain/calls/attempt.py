@@ -1,10 +1,10 @@
-"""One try of a call at one peer over its link."""
+"""One try of a call at one peer."""
 
 from collections.abc import Callable
 
 from collector_mesh.domain.calls.judge import Judge
-from collector_mesh.domain.link.engine import LinkEngine
 from collector_mesh.domain.link.entries import SentCall
+from collector_mesh.domain.link.way import Way
 from collector_mesh.domain.model.call import Call
 from collector_mesh.domain.model.frames import Mode
 from collector_mesh.domain.model.status import OK, Reply
@@ -12,15 +12,15 @@ from collector_mesh.domain.topology.candidates import Candidate
 
 
 class Attempt(SentCall):
-    """One try over a link."""
+    """One try over one way to a peer."""
 
-    __slots__ = ("_engine", "_is_probe", "_judge", "began", "candidate")
+    __slots__ = ("_is_probe", "_judge", "_way", "began", "candidate")
 
     def __init__(
         self,
         call: Call,
         candidate: Candidate,
-        engine: LinkEngine,
+        way: Way,
         answer: Callable[[Reply], None],
         judge: Judge,
         now: float,
@@ -35,19 +35,19 @@ class Attempt(SentCall):
         self.size = 0
         self.is_done = False
         self.candidate = candidate
-        self._engine = engine
+        self._way = way
         self._judge = judge
         self.began = now
         self._is_probe = candidate.standing.begun(now)
 
     def send(self) -> None:
         """Send it; it may be settled before this returns."""
-        self._engine.send(self)
+        self._way.send(self)
 
     def settle(self, reply: Reply) -> None:
         """Take what came of it."""
         if reply.status is OK and not self._is_probe:
-            now, candidate = self._engine.time, self.candidate
+            now, candidate = self._way.time, self.candidate
             candidate.standing.succeeded(self.began, now)
             candidate.times.took(now - self.began, now)
         else:
@@ -57,5 +57,5 @@ class Attempt(SentCall):
     def cancel(self) -> None:
         """Wait for it no longer."""
         if not self.is_done:
-            self._engine.cancel(self)
+            self._way.cancel(self)
             self._judge.abandoned(self.candidate, self.began, is_probe=self._is_probe)

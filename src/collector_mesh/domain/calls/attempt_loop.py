@@ -19,7 +19,7 @@ from collector_mesh.domain.model.events import AttemptFailed, DispatchFailed
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.status import OK, Reply
 from collector_mesh.domain.model.verdict import Reason, Verdict
-from collector_mesh.domain.peers.peering import Peering
+from collector_mesh.domain.peers.keeping import Keeping
 from collector_mesh.domain.policies.policy import Policies
 from collector_mesh.domain.policies.retry import is_discovery
 from collector_mesh.domain.ports.clock import Clock
@@ -46,7 +46,7 @@ class AttemptLoop:
         handlers: HandlerRegistry,
         router: Router,
         topology: Topology,
-        peering: Peering,
+        keeping: Keeping,
         sender: Sender,
         *,
         clock: Clock,
@@ -61,7 +61,7 @@ class AttemptLoop:
         self._handlers = handlers
         self._router = router
         self._topology = topology
-        self._peering = peering
+        self._keeping = keeping
         self._sender = sender
         self._clock = clock
         self._now = clock.now
@@ -223,7 +223,7 @@ class AttemptLoop:
         """Why nobody was tried; those who are wanted and gone are dialed."""
         known = self._router.known(state.call.key, self._now())
         if known and not any(connection.is_up for connection in known):
-            self._peering.dial_now(known)
+            self._keeping.dial_now(known)
         return self._refusals.nobody(state.call, known)
 
     async def _ready_again(self, state: RetryState, now: float) -> bool:

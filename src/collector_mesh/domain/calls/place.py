@@ -18,5 +18,5 @@ Place = Candidate | Literal[Here.HERE]
 
 
 def is_simple(place: Place) -> bool:
-    """Whether a try there needs nothing but a handler or a link."""
-    return place is HERE or (not place.hops and place.connection.engine is not None)
+    """Whether a try there needs nothing but a handler or the way to a peer."""
+    return place is HERE or not place.hops

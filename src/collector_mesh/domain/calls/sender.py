@@ -9,9 +9,9 @@ from collector_mesh.domain.calls.judge import Judge
 from collector_mesh.domain.calls.retry_state import RetryState, may_repeat
 from collector_mesh.domain.model.call import Call
 from collector_mesh.domain.model.counts import Counts
-from collector_mesh.domain.model.errors import MeshError, UnavailableError, quoted
+from collector_mesh.domain.model.errors import UnavailableError, quoted
 from collector_mesh.domain.model.status import Reply
-from collector_mesh.domain.peers.peering import Peering
+from collector_mesh.domain.peers.keeping import Keeping
 from collector_mesh.domain.policies.policy import Policies
 from collector_mesh.domain.ports.clock import Clock
 from collector_mesh.domain.ports.randomness import Randomness
@@ -26,7 +26,7 @@ class Sender:
     Args:
         collector_id: of this collector.
         router: tells whether somebody else could take a call over.
-        peering: dials peers that are gone.
+        keeping: dials peers that are gone.
         tasks: makes what is awaited for a reply.
         clock: the time.
         dice: for breakers.
@@ -38,7 +38,7 @@ class Sender:
         self,
         collector_id: str,
         router: Router,
-        peering: Peering,
+        keeping: Keeping,
         *,
         tasks: Tasks,
         clock: Clock,
@@ -48,7 +48,7 @@ class Sender:
     ) -> None:
         self._collector_id = collector_id
         self._router = router
-        self._peering = peering
+        self._keeping = keeping
         self._promise = tasks.promise
         self._now = clock.now
         self._policies = policies
@@ -56,7 +56,7 @@ class Sender:
         self._judge = Judge(clock, dice)
 
     def first(self, call: Call, candidate: Candidate, answer: Callable[[Reply], None], now: float) -> Attempt:
-        """Make the first attempt of a call, at a peer that has links; it is not sent yet."""
+        """Make the first attempt of a call, at a peer that is there; it is not sent yet."""
         deadline = call.deadline
         # On the way of every call: most methods may not run twice, or have one candidate.
         if (
@@ -66,9 +66,7 @@ class Sender:
         ):
             deadline = self._deadline(call, candidate, (), 0, now)
         self._counts.attempts += 1
-        engine = candidate.connection.engine
-        assert engine is not None  # for the type checker: whoever calls this has looked
-        return Attempt(call, candidate, engine, answer, self._judge, now, deadline)
+        return Attempt(call, candidate, candidate.connection.way, answer, self._judge, now, deadline)
 
     def deadline(self, state: RetryState, candidate: Candidate, now: float) -> float:
         """When a try is given up: before the call's own time only where somebody else can take it over."""
@@ -95,46 +93,23 @@ class Sender:
         """Have a peer run a call, or pass it on; what goes wrong is a reply. It is given up at the deadline."""
         connection = candidate.connection
         if not connection.is_up:
-            self._peering.dial_now((connection,))
+            self._keeping.dial_now((connection,))
             text = f"collector {quoted(connection.peer_id)} does not answer: {connection.reason}"
             return Reply.refused(UnavailableError(text))
         self._counts.attempts += 1
         if candidate.hops:
             visited = (*call.visited, self._collector_id)
             call = attrs.evolve(call, hops=call.hops + 1, visited=visited)
-        if connection.engine is None:
-            return await self._unary(call, candidate, deadline)
         promise: Promise[Reply] = self._promise()
 
         def settle(reply: Reply) -> None:
             if not promise.done():
                 promise.set_result(reply)
 
-        attempt = Attempt(call, candidate, connection.engine, settle, self._judge, self._now(), deadline)
+        attempt = Attempt(call, candidate, connection.way, settle, self._judge, self._now(), deadline)
         attempt.send()
         try:
             return await promise
         except BaseException:
             attempt.cancel()
             raise
-
-    async def _unary(self, call: Call, candidate: Candidate, deadline: float) -> Reply:
-        connection, began = candidate.connection, self._now()
-        if deadline < call.deadline:
-            call = attrs.evolve(call, deadline=deadline)
-        is_probe = candidate.standing.begun(began)
-        connection.in_flight += 1
-        try:
-            reply = await connection.link.serve(call)
-            connection.last_news = self._now()
-        except MeshError as error:
-            if isinstance(error, UnavailableError):
-                self._peering.has_failed(connection, str(error))
-            reply = Reply.refused(error)
-        except BaseException:
-            self._judge.abandoned(candidate, began, is_probe=is_probe)
-            raise
-        finally:
-            connection.in_flight -= 1
-        self._judge.ended(candidate, reply, began, is_probe=is_probe)
-        return reply

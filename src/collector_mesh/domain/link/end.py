@@ -1,6 +1,7 @@
 """One end of a link as those who use it see it: what it shows, and what can be asked of it."""
 
 from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
 import attrs
 
@@ -12,9 +13,11 @@ from collector_mesh.domain.link.health import Health, Heartbeats, Vital
 from collector_mesh.domain.link.host import LinkHost
 from collector_mesh.domain.link.notices import Notices
 from collector_mesh.domain.link.telling import Telling
+from collector_mesh.domain.link.way import Way
 from collector_mesh.domain.model.frames import Greeting, Introduction, Role
 from collector_mesh.domain.model.identity import Identity
 from collector_mesh.domain.model.reach import Reach
+from collector_mesh.domain.model.snapshot import Carrier
 from collector_mesh.domain.model.status import Reply, Status
 
 
@@ -34,6 +37,7 @@ class LinkEnd:
         identity: what the transport has proved about the other side.
     """
 
+    carrier: Carrier = "link"
     _calls: LinkCalls
     _deadlines: Deadlines
     _telling: Telling
@@ -244,3 +248,7 @@ class LinkEnd:
         self._closing.opened()
         self._deadlines.opened(self.time)
         self._calls.opened(peer, self.peer_role)
+
+
+if TYPE_CHECKING:
+    _fits: type[Way] = LinkEnd

@@ -1,128 +1,202 @@
-"""Who may be a peer: what they say of themselves is checked, and whoever has their id already is asked."""
+"""Who may be a peer, however they come: what they say of themselves is checked, and whoever has their id is asked."""
 
-from collections.abc import Callable
+import attrs
 
 from collector_mesh.domain.link.closing import Phase
 from collector_mesh.domain.link.engine import LinkEngine
-from collector_mesh.domain.link.pairs import Pairs
-from collector_mesh.domain.model.errors import ConflictError, InvalidCallError, MeshError, quoted
+from collector_mesh.domain.model.errors import (
+    MAX_QUOTED,
+    ConflictError,
+    InvalidCallError,
+    UnavailableError,
+    quoted,
+)
 from collector_mesh.domain.model.frames import Hello, Introduction, Role
 from collector_mesh.domain.model.names import check_name
+from collector_mesh.domain.peers.roster import Roster
+from collector_mesh.domain.peers.unary import UnaryWay
+from collector_mesh.domain.policies.strangers import StrangerRule
 from collector_mesh.domain.ports.clock import Clock
-from collector_mesh.domain.ports.tasks import Tasks
+from collector_mesh.domain.ports.transport import Transport
 
 _LOOK_SECONDS = 0.01
 """How often it is looked whether somebody has answered."""
 
 
-class PeerAdmission:
-    """Decides about those who have said hello, now or after a while.
+@attrs.frozen
+class Claim:
+    """What somebody says of itself who wants to be a peer.
+
+    Attributes:
+        introduction: who it is.
+        has_link: whether it has a link; else it has sent a unary Connect, and is dialed back at its address.
+    """
+
+    introduction: Introduction
+    has_link: bool = True
+
+    @property
+    def peer_id(self) -> str:
+        """Its id, as it says."""
+        return self.introduction.collector_id
+
+
+class Admission:
+    """Decides who may be a peer: a hello, the answer to one, and a unary Connect are checked alike.
 
     Args:
         collector_id: of this collector.
         incarnation: of this collector.
-        pairs: the links of each peer.
-        check_address: raises where an address is malformed.
-        tasks: runs what takes a while.
+        roster: who the peers are.
+        transport: knows addresses.
+        strangers: who may come by unary Connect.
         clock: tells the time.
         probe: seconds within which a collector whose id somebody else claims has to answer.
-        admit: told of whoever may be a peer.
-        turn_away: told of whoever may not, with the reason.
     """
 
     def __init__(
         self,
         collector_id: str,
         incarnation: str,
-        pairs: Pairs,
+        roster: Roster,
         *,
-        check_address: Callable[[str], None],
-        tasks: Tasks,
+        transport: Transport,
+        strangers: StrangerRule,
         clock: Clock,
         probe: float,
-        admit: Callable[[LinkEngine], None],
-        turn_away: Callable[[LinkEngine, MeshError], None],
     ) -> None:
+        self.address = ""
+        """Where peers dial this collector, empty while it does not listen."""
+        self.is_draining = False
+        """Whether everybody is refused."""
+        self.incarnation = incarnation
         self._collector_id = collector_id
-        self._incarnation = incarnation
-        self._pairs = pairs
-        self._check_address = check_address
-        self._tasks = tasks
+        self._roster = roster
+        self._transport = transport
+        self._strangers = strangers
         self._clock = clock
         self._probe = probe
-        self._admit = admit
-        self._turn_away = turn_away
 
-    def check_hello(self, engine: LinkEngine, hello: Hello) -> None:
+    def check_hello(self, hello: Hello) -> None:
         """See that whoever has said hello may have a link.
 
         Raises:
-            MeshError: it may not; see `check_peer`.
+            MeshError: it may not; see `check`.
         """
         if hello.role == Role.CLIENT:
+            self._check_open()
             return
         if hello.role != Role.COLLECTOR:
             raise InvalidCallError(f"role must be 0 (collector) or 1 (client), got {hello.role}")
-        self.check_peer(hello.introduction)
-        if not engine.dial:
+        self.check(Claim(hello.introduction))
+        if not hello.dial:
             raise InvalidCallError("dial must be at least 1, got 0")
 
-    def check_peer(self, peer: Introduction) -> None:
-        """See that a peer may be one.
+    def check(self, claim: Claim) -> None:
+        """See that somebody may be a peer, as far as can be told at once.
 
         Raises:
             InvalidCallError: it is this very collector, or what it says of itself is malformed.
+            ForbiddenError: it may not come in this way.
+            UnavailableError: this collector is draining.
             ConflictError: it has the id of this collector, or a later start of it is known.
         """
-        if peer.incarnation == self._incarnation:
-            raise InvalidCallError("cannot connect to itself")
+        peer = claim.introduction
+        if claim.has_link:
+            self._check_open()
+            self._check_start(peer)
+        elif not peer.address:
+            raise InvalidCallError("address is required")
         check_name("collector_id", peer.collector_id)
-        if peer.collector_id == self._collector_id:
-            raise ConflictError(f"collector id {quoted(self._collector_id)} is held by this collector")
+        if not claim.has_link:
+            self._strangers.check(peer.address)
         if peer.address:
-            self._check_address(peer.address)
-        if not peer.incarnation or len(peer.incarnation) > 64:
-            raise InvalidCallError("incarnation must have 1 to 64 characters")
+            self._transport.check_address(peer.address)
         for namespace in peer.catalog.namespaces:
             check_name("namespaces", namespace)
         for method in peer.catalog.methods:
             method.key.check()
-        if self._pairs.is_superseded(peer.collector_id, peer.incarnation):
-            raise ConflictError(
-                f"this start of collector {quoted(peer.collector_id)} was superseded by a later one"
-            )
+        self._check_open()
+        self._check_id(claim)
 
-    def consider(self, engine: LinkEngine) -> None:
-        """Admit a peer, unless its id is held by somebody who is still there."""
-        assert engine.peer is not None  # for the type checker: it has said hello
-        holder = self._pairs.holder_against(engine.peer)
-        if holder is None:
-            self._admit(engine)
-        else:
-            self._tasks.start(self._challenge(engine, holder), f"who is {engine.peer_id}")
+    def _check_open(self) -> None:
+        if self.is_draining:
+            raise UnavailableError(f"collector {quoted(self._collector_id)} is draining")
 
-    async def _challenge(self, engine: LinkEngine, holder: LinkEngine) -> None:
+    def _check_start(self, peer: Introduction) -> None:
+        if peer.incarnation == self.incarnation:
+            raise InvalidCallError("cannot connect to itself")
+        if not peer.incarnation or len(peer.incarnation) > 64:
+            raise InvalidCallError("incarnation must have 1 to 64 characters")
+
+    def _check_id(self, claim: Claim) -> None:
+        peer_id, peer = claim.peer_id, claim.introduction
+        if peer_id == self._collector_id:
+            if not claim.has_link and peer.address == self.address:
+                raise InvalidCallError("cannot connect to itself")
+            raise ConflictError(f"collector id {quoted(self._collector_id)} is held by this collector")
+        known = self._roster.get(peer_id)
+        if known is not None and claim.has_link and known.is_superseded(peer.incarnation):
+            raise ConflictError(f"this start of collector {quoted(peer_id)} was superseded by a later one")
+
+    # ---- whose id it is ------------------------------------------------------------------------------
+
+    def is_contested(self, claim: Claim) -> bool:
+        """Whether the id is held by somebody who may still be there, and has to be asked."""
+        return self._holder(claim) is not None
+
+    async def contest(self, claim: Claim) -> None:
+        """Find out whether whoever holds the id is still there.
+
+        Raises:
+            ConflictError: it is.
+        """
+        while (holder := self._holder(claim)) is not None:
+            if isinstance(holder, LinkEngine):
+                is_there = await self._answers(holder)
+                address = holder.peer.address if holder.peer is not None else ""
+            else:
+                address = holder.link.address
+                is_there = await self._is_at(holder, claim.peer_id)
+            if is_there and self._holder(claim) is holder:
+                where = f" at {address[:MAX_QUOTED]}" if address else ""
+                raise ConflictError(
+                    f"collector id {quoted(claim.peer_id)} is held by a live collector{where}"
+                )
+            if self._holder(claim) is holder:
+                return
+
+    def _holder(self, claim: Claim) -> LinkEngine | UnaryWay | None:
+        peer = self._roster.get(claim.peer_id)
+        if claim.has_link:
+            return None if peer is None else peer.holder_against(claim.introduction)
+        return self._holder_against_address(claim)
+
+    def _holder_against_address(self, claim: Claim) -> UnaryWay | None:
+        """Who is known under the id of a collector that has sent a unary Connect.
+
+        Raises:
+            ConflictError: a collector that has a link.
+        """
+        connection = self._roster.connection(claim.peer_id)
+        if connection is None:
+            return None
+        if not isinstance(connection.way, UnaryWay):
+            if connection.is_up:
+                raise ConflictError(
+                    f"collector id {quoted(claim.peer_id)} is held by a collector that has a link"
+                )
+            return None
+        return None if connection.address == claim.introduction.address else connection.way
+
+    async def _answers(self, holder: LinkEngine) -> bool:
         before = holder.pongs
         holder.ask()
         until = self._clock.now() + self._probe
         alarm = self._clock.alarm()
         while holder.phase is Phase.OPEN and holder.pongs == before and self._clock.now() < until:
             await alarm.wait(_LOOK_SECONDS)
-        if engine.phase is Phase.ENDED:
-            return
-        if holder.phase is Phase.OPEN and holder.pongs > before:
-            where = f" at {holder.peer.address[:100]}" if holder.peer and holder.peer.address else ""
-            text = f"collector id {quoted(engine.peer_id)} is held by a live collector{where}"
-            self._turn_away(engine, ConflictError(text))
-            return
-        assert engine.peer is not None  # for the type checker: it has said hello
-        try:
-            self.check_peer(engine.peer)
-        except MeshError as error:
-            self._turn_away(engine, error)
-            return
-        # Another newcomer may have been faster.
-        if self._pairs.holder_against(engine.peer) in (None, holder):
-            self._admit(engine)
-        else:
-            self.consider(engine)
+        return holder.phase is Phase.OPEN and holder.pongs > before
+
+    async def _is_at(self, holder: UnaryWay, peer_id: str) -> bool:
+        return await holder.who_is_there(self._collector_id, timeout=self._probe) == peer_id

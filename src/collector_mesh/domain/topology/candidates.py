@@ -63,9 +63,7 @@ class Candidate:
     @property
     def is_leaving(self) -> bool:
         """Whether the peer drains, or this way to it is about to end."""
-        connection = self.connection
-        engine = connection.engine
-        return connection.state == "draining" or (engine is not None and engine.is_retiring)
+        return self.connection.state == "draining" or self.connection.way.is_retiring
 
     def score(self, now: float) -> float:
         """See the port `Candidate`."""

@@ -4,9 +4,8 @@ from collections.abc import Mapping
 
 import attrs
 
-from collector_mesh.domain.link.engine import LinkEngine
+from collector_mesh.domain.link.way import Way
 from collector_mesh.domain.model.snapshot import NO_LABELS, ConnectionInfo, MethodInfo, StandingInfo, State
-from collector_mesh.domain.ports.link import Link
 
 _GONE = ("reconnecting", "dead")
 
@@ -20,14 +19,12 @@ class Connection:
         address: where the peer listens, empty if nowhere.
         connection_id: unique for this connection.
         shared_namespaces: the namespaces of both, in the order of the side that has dialed.
-        link: the way there.
+        way: what calls go over.
         dialed: whether this side has dialed and keeps it up.
         last_news: when it was last known to be well, on the monotonic clock, in seconds.
-        in_flight: unary calls sent to it and not answered yet; a link counts its own.
         state: how the peer is.
         reason: why it is so, empty while it is live.
         since: when it came about, on the monotonic clock.
-        engine: the link's own state, None where the peer has no links.
         methods: what the peer says that it serves, None where it does not say.
         labels: what it says of itself.
         weight: its share of calls beside others, at least 1.
@@ -38,14 +35,12 @@ class Connection:
     address: str
     connection_id: str
     shared_namespaces: tuple[str, ...]
-    link: Link
+    way: Way
     dialed: bool
     last_news: float
-    in_flight: int = 0
     state: State = "live"
     reason: str = ""
     since: float = 0.0
-    engine: LinkEngine | None = None
     methods: tuple[MethodInfo, ...] | None = None
     labels: Mapping[str, str] = NO_LABELS
     weight: int = 1
@@ -65,11 +60,11 @@ class Connection:
             self.shared_namespaces,
             self.state,
             self.dialed,
-            self.in_flight if self.engine is None else self.engine.in_flight,
-            "unary" if self.engine is None else "link",
+            self.way.in_flight,
+            self.way.carrier,
             self.reason,
             max(0.0, now - self.since),
-            None if self.engine is None else self.engine.round_trip,
+            self.way.round_trip,
             None if self.methods is None else len(self.methods),
             dict(self.labels),
             self.weight,

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
-from collector_mesh.domain.link.engine import LinkEngine
 from collector_mesh.domain.link.inbox import ProtocolError
+from collector_mesh.domain.link.way import Way
 from collector_mesh.domain.model.errors import InvalidCallError
 from collector_mesh.domain.model.names import MethodKey, check_name
 from collector_mesh.domain.model.reach import Onward, Reach
@@ -78,35 +78,35 @@ class Reachability:
         self._topology = topology
         self._policies = policies
         self._relays = policies.default.relays or any(policy.relays for policy in policies.overrides.values())
-        self._heard: dict[LinkEngine, _Heard] = {}
-        self._tellers: dict[str, dict[LinkEngine, Reach]] = {}
+        self._heard: dict[Way, _Heard] = {}
+        self._tellers: dict[str, dict[Way, Reach]] = {}
         """The same by collector: who tells of it, which is asked for every peer that is told of it."""
-        self._told: dict[LinkEngine, dict[str, Reach]] = {}
+        self._told: dict[Way, dict[str, Reach]] = {}
 
     # ---- what happens --------------------------------------------------------------------------------
 
-    def heard(self, engine: LinkEngine, news: Iterable[Reach]) -> None:
+    def heard(self, way: Way, news: Iterable[Reach]) -> None:
         """A peer tells who can be reached through it.
 
         Raises:
             ProtocolError: it makes no sense.
         """
-        known = self._heard.setdefault(engine, _Heard())
+        known = self._heard.setdefault(way, _Heard())
         targets: list[str] = []
         changed: list[MethodKey] = []
         for reach in news:
-            self._check(engine, reach)
+            self._check(way, reach)
             targets.append(reach.collector_id)
             if reach.is_gone or not self._is_of_use(reach):
                 if reach.collector_id in known.reaches:
                     changed += known.drop(reach.collector_id)
-                    self._forget(engine, reach.collector_id)
+                    self._forget(way, reach.collector_id)
             else:
                 changed += known.put(reach)
-                self._tellers.setdefault(reach.collector_id, {})[engine] = reach
+                self._tellers.setdefault(reach.collector_id, {})[way] = reach
         if len(known.reaches) > MAX_KNOWN:
             raise ProtocolError(f"more than {MAX_KNOWN} collectors that can be reached")
-        connection = self._current(engine)
+        connection = self._current(way)
         if connection is not None:
             self._offer(connection, changed)
             self._spread(targets)
@@ -115,8 +115,8 @@ class Reachability:
         """The connection to a peer has come, has gone, or is another one, or the peer is otherwise than before."""
         connection = self._topology.get(peer_id)
         targets = [peer_id]
-        for engine, known in self._heard.items():
-            if engine.peer_id == peer_id:
+        for way, known in self._heard.items():
+            if way.peer_id == peer_id:
                 targets += known.reaches
         if connection is not None:
             self._offer(connection)
@@ -129,27 +129,27 @@ class Reachability:
             self._offer(connection)
             self._tell(connection, self._all_targets())
 
-    def ended(self, engine: LinkEngine) -> None:
+    def ended(self, way: Way) -> None:
         """A link has ended."""
-        self._told.pop(engine, None)
-        heard = self._heard.pop(engine, None)
+        self._told.pop(way, None)
+        heard = self._heard.pop(way, None)
         known = list(heard.reaches) if heard is not None else []
         for target in known:
-            self._forget(engine, target)
-        peer_id = engine.peer_id
+            self._forget(way, target)
+        peer_id = way.peer_id
         self._spread([peer_id, *known])
         self.changed(peer_id)
 
-    def _forget(self, engine: LinkEngine, target: str) -> None:
+    def _forget(self, way: Way, target: str) -> None:
         tellers = self._tellers[target]
-        del tellers[engine]
+        del tellers[way]
         if not tellers:
             del self._tellers[target]
 
     # ---- what peers tell -----------------------------------------------------------------------------
 
     @staticmethod
-    def _check(engine: LinkEngine, reach: Reach) -> None:
+    def _check(way: Way, reach: Reach) -> None:
         try:
             check_name("collector_id", reach.collector_id)
             for passer in reach.path:
@@ -160,9 +160,9 @@ class Reachability:
             raise ProtocolError(str(error)) from error
         if reach.is_gone:
             return
-        if not reach.path or reach.path[0] != engine.peer_id or len(reach.path) > _MAX_PATH:
+        if not reach.path or reach.path[0] != way.peer_id or len(reach.path) > _MAX_PATH:
             raise ProtocolError(
-                f"a way to {reach.collector_id} that does not begin with {engine.peer_id}, or is too long"
+                f"a way to {reach.collector_id} that does not begin with {way.peer_id}, or is too long"
             )
 
     def _is_of_use(self, reach: Reach) -> bool:
@@ -204,10 +204,10 @@ class Reachability:
             self._tell(connection, targets)
 
     def _tell(self, connection: Connection, targets: Iterable[str]) -> None:
-        engine = connection.engine
-        if not self._relays or engine is None or not _is_usable(connection):
+        # Whoever does not say what it has is not told what others have.
+        if not self._relays or connection.methods is None or not _is_usable(connection):
             return
-        told = self._told.setdefault(engine, {})
+        told = self._told.setdefault(connection.way, {})
         news = []
         for target in targets:
             reach = self._way(target, connection)
@@ -220,7 +220,7 @@ class Reachability:
                 told[target] = reach
                 news.append(reach)
         if news:
-            engine.tell_reach(news)
+            connection.way.tell_reach(news)
 
     def _way(self, target: str, listener: Connection) -> Reach | None:
         """The best way to a collector that a peer may be told of, if there is one."""
@@ -233,11 +233,11 @@ class Reachability:
         ]
         direct = self._topology.get(target)
         ways: list[tuple[int, tuple[str, ...], tuple[MethodInfo, ...], Connection]] = []
-        if direct is not None and direct.engine is not None and _is_usable(direct):
-            ways.append((0, (), direct.methods or (), direct))
+        if direct is not None and direct.methods is not None and _is_usable(direct):
+            ways.append((0, (), direct.methods, direct))
         else:
-            for engine, reach in self._tellers.get(target, {}).items():
-                connection = self._current(engine)
+            for way, reach in self._tellers.get(target, {}).items():
+                connection = self._current(way)
                 if (
                     connection is not None
                     and _is_usable(connection)
@@ -257,11 +257,11 @@ class Reachability:
         return None
 
     def _heard_from(self, connection: Connection) -> _Heard | None:
-        return self._heard.get(connection.engine) if connection.engine is not None else None
+        return self._heard.get(connection.way)
 
-    def _current(self, engine: LinkEngine) -> Connection | None:
-        connection = self._topology.get(engine.peer_id)
-        return connection if connection is not None and connection.engine is engine else None
+    def _current(self, way: Way) -> Connection | None:
+        connection = self._topology.get(way.peer_id)
+        return connection if connection is not None and connection.way is way else None
 
 
 def _is_usable(connection: Connection) -> bool:

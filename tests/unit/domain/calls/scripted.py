@@ -5,6 +5,7 @@ from typing import Any
 
 from tests.unit.domain.world import THERE, World
 
+from collector_mesh.app.testing.fakes import FakeWay
 from collector_mesh.domain.link.entries import SentCall
 from collector_mesh.domain.model.errors import Executed
 from collector_mesh.domain.model.events import AttemptFailed
@@ -14,25 +15,18 @@ from collector_mesh.domain.model.verdict import Verdict
 from collector_mesh.domain.ports.clock import Clock
 
 
-class ScriptedEngine:
-    """What an attempt sees of a link: it settles each call at once, or leaves it open where the script says None."""
+class ScriptedWay(FakeWay):
+    """Settles each call at once, or leaves it open where the script says None."""
 
-    is_retiring = False
-    in_flight = 0
-    round_trip = None
-
-    def __init__(self, clock: Clock, script: Callable[[], Reply | None]) -> None:
+    def __init__(self, peer_id: str, clock: Clock, script: Callable[[], Reply | None]) -> None:
+        super().__init__(peer_id, time=clock.now())
         self._clock = clock
         self._script = script
-        self.sent: list[SentCall] = []
         self.cancelled: list[SentCall] = []
 
-    @property
-    def time(self) -> float:
-        return self._clock.now()
-
     def send(self, sent: SentCall) -> None:
-        self.sent.append(sent)
+        super().send(sent)
+        self.time = self._clock.now()
         reply = self._script()
         if reply is not None:
             sent.is_done = True
@@ -67,12 +61,12 @@ def world_of(script: Sequence[Reply | None], *, peers: str = "abc", idempotent: 
         world.peer(peer_id, methods=(MethodInfo(THERE, "unary", peer_id in idempotent),))
         connection = world.topology.get(peer_id)
         assert connection is not None
-        connection.engine = ScriptedEngine(world.clock, next_reply)  # type: ignore[assignment]  # as an attempt sees it
+        connection.way = ScriptedWay(peer_id, world.clock, next_reply)
     return world
 
 
-def engines(world: World) -> dict[str, ScriptedEngine]:
-    return {connection.peer_id: connection.engine for connection in world.topology}  # type: ignore[misc]  # see above
+def ways(world: World) -> dict[str, ScriptedWay]:
+    return {connection.peer_id: connection.way for connection in world.topology}  # type: ignore[misc]  # see above
 
 
 def verdicts(world: World) -> list[Verdict]:

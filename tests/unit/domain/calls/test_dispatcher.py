@@ -192,7 +192,7 @@ def test_slots_are_free_again_when_calls_have_ended(world: World) -> None:
 
     assert (world.outgoing.taken, world.running.taken) == (0, 0)
     (found,) = world.topology
-    assert (found.in_flight, len(connection.calls)) == (0, 1)
+    assert (found.way.in_flight, len(connection.calls)) == (0, 1)
 
 
 def test_a_call_whose_time_is_up_goes_nowhere(world: World) -> None:

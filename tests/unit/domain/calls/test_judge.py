@@ -1,5 +1,5 @@
 import pytest
-from tests.unit.domain.calls.scripted import engines, says, world_of
+from tests.unit.domain.calls.scripted import says, ways, world_of
 from tests.unit.domain.world import THERE, World
 
 from collector_mesh.app.testing.fakes import run
@@ -24,7 +24,7 @@ def known(world: World, key: MethodKey, seconds: float) -> None:
 
 def unanswered(world: World, took: float, *, is_cancelled: bool, times: int = 6) -> list[str]:
     """Have calls of 80 ms or so be sent to the only peer and not be answered; gives the state of its breaker."""
-    (engine,) = engines(world).values()
+    (engine,) = ways(world).values()
     for _ in range(times):
         answers: list[object] = []
         pending = world.dispatcher.submit(Call(THERE), answers.append)
@@ -66,14 +66,14 @@ def test_the_next_call_goes_where_calls_are_answered() -> None:
     world = world_of([None] + [says(200, executed=Executed.YES)] * 20, peers="ab", idempotent="")
     pending = world.dispatcher.submit(Call(THERE), lambda _reply: None)
     assert pending is not None
-    (hung,) = [peer_id for peer_id, engine in engines(world).items() if engine.sent]
+    (hung,) = [peer_id for peer_id, engine in ways(world).items() if engine.sent]
     world.clock.time += 0.03
 
     pending.cancel()
     for _ in range(20):
         world.dispatch(THERE)
 
-    assert len(engines(world)[hung].sent) == 1
+    assert len(ways(world)[hung].sent) == 1
 
 
 def test_the_time_of_an_attempt_goes_by_the_method_and_not_by_its_neighbors() -> None:

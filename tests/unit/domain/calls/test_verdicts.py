@@ -1,5 +1,5 @@
 import pytest
-from tests.unit.domain.calls.scripted import engines, says, verdicts, world_of
+from tests.unit.domain.calls.scripted import says, verdicts, ways, world_of
 from tests.unit.domain.world import ECHO, THERE
 
 from collector_mesh.app.testing.fakes import run
@@ -145,5 +145,5 @@ def test_cancelling_a_told_call_cancels_its_try_and_gives_its_slot_back() -> Non
     pending.cancel()
 
     assert answers == []
-    assert sum(len(engine.cancelled) for engine in engines(world).values()) == 1
+    assert sum(len(engine.cancelled) for engine in ways(world).values()) == 1
     assert world.outgoing.taken == 0

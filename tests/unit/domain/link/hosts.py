@@ -16,14 +16,18 @@ from collector_mesh.domain.model.counts import Counts
 from collector_mesh.domain.model.errors import InvalidCallError, MeshError
 from collector_mesh.domain.model.frames import Frame
 from collector_mesh.domain.model.identity import Identity
-from collector_mesh.domain.peers.links import Links
+from collector_mesh.domain.peers.admission import Admission
+from collector_mesh.domain.peers.roster import Roster
+from collector_mesh.domain.peers.streams import Streams
+from collector_mesh.domain.policies.policy import Policies
+from collector_mesh.domain.policies.strangers import EVERYBODY
 from collector_mesh.domain.ports.frame_stream import FrameStream, Machine, Pump, StreamBrokenError
 from collector_mesh.domain.ports.gateway import Gateway
 from collector_mesh.domain.ports.link import UnaryLink
 from collector_mesh.domain.ports.transport import Listener, Transport
 from collector_mesh.domain.serving.handlers import HandlerRegistry
 from collector_mesh.domain.topology.connection import Connection
-from collector_mesh.domain.topology.membership import Membership
+from collector_mesh.domain.topology.reachability import Reachability
 from collector_mesh.domain.topology.topology import Topology
 
 RULES = LinkRules(probe=0.3, heartbeats=Heartbeats(interval=0.5, probe=0.3))
@@ -188,14 +192,14 @@ class HandTransport:
         """See the port."""
         _ = is_patient
         stream = HandStream(address, self.owner)
-        self.owner.streams.append(stream)
+        self.owner.ends.append(stream)
         there = self.network.listening.get(address)
         if there is not None and there is not self.owner:
             other = HandStream("somebody", there)
             stream.other, other.other = other, stream
             self.network.streams.append((stream, other))
-            there.streams.append(other)
-            there.links.accept(other)
+            there.ends.append(other)
+            there.streams.accept(other)
         return stream
 
     def unary(self, address: str) -> UnaryLink:
@@ -216,33 +220,47 @@ class Host:
         self.network = network
         self.is_frozen = False
         self.is_gone = False
-        self.streams: list[HandStream] = []
+        self.ends: list[HandStream] = []
         self.failures: list[Exception] = []
         self.tasks = FakeTasks()
         self.observer = FakeObserver()
         self.topology = Topology()
         self.handlers = HandlerRegistry(["users"])
-        self.membership = Membership(
+        transport, dice = HandTransport(network, self), FakeDice(tokens=start * 1_000_000)
+        reachability = Reachability(collector_id, self.topology, Policies())
+        self.roster = Roster(
             collector_id,
+            self.handlers,
             self.topology,
+            reachability,
             tasks=self.tasks,
             clock=network.clock,
             observer=self.observer,
             counts=Counts(),
         )
-        self.links = Links(
+        self.admission = Admission(
+            collector_id,
+            dice.token(),
+            self.roster,
+            transport=transport,
+            strangers=EVERYBODY,
+            clock=network.clock,
+            probe=RULES.probe,
+        )
+        self.streams = Streams(
             collector_id,
             self.handlers,
-            self.topology,
-            self.membership,
-            transport=HandTransport(network, self),
+            self.roster,
+            self.admission,
+            reachability,
+            transport=transport,
             pump=HandPump(network.clock),
             tasks=self.tasks,
             clock=network.clock,
-            dice=FakeDice(tokens=start * 1_000_000),
+            dice=dice,
             rules=RULES,
         )
-        self.links.address = address
+        self.admission.address = address
 
     def dial(self, address: str) -> None:
         """Dial in the background."""
@@ -250,7 +268,7 @@ class Host:
 
     async def _dial(self, address: str) -> None:
         try:
-            await self.links.dial(address, timeout=3.0)
+            await self.streams.dial(address, timeout=3.0)
         except (MeshError, StreamBrokenError) as error:
             self.failures.append(error)
 
@@ -259,7 +277,7 @@ class Host:
         self.is_frozen = self.is_gone = True
         if self.network.listening.get(self.address) is self:
             del self.network.listening[self.address]
-        for stream in self.streams:
+        for stream in self.ends:
             stream.is_lost_silently = silently
             if stream.other is not None and silently:
                 stream.other.is_lost_silently = True
@@ -272,7 +290,7 @@ class Host:
 
     def engines(self) -> list[LinkEngine]:
         """The links that are open."""
-        engines = [stream.engine for stream in self.streams if stream.engine is not None]
+        engines = [stream.engine for stream in self.ends if stream.engine is not None]
         return [engine for engine in engines if engine.phase is Phase.OPEN]
 
 

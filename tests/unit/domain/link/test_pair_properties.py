@@ -110,7 +110,7 @@ class _Story:
             for engine in engines:
                 connection = host.connection(engine.peer_id)
                 assert connection is not None, f"a link of {host.collector_id} that nobody uses"
-                assert connection.engine is engine
+                assert connection.way is engine
                 assert engine.is_usable
         for pair in self.network.open_streams():
             if any(end.host.is_gone for end in pair):
@@ -189,9 +189,10 @@ def test_a_new_start_at_the_same_address_takes_over_at_once(network: HandNetwork
 
     connection = a.connection("b")
     assert connection is not None
-    assert connection.engine is not None
-    assert connection.engine.peer is not None
-    assert connection.engine.peer.incarnation == again.links.incarnation
+    (engine,) = a.engines()
+    assert connection.way is engine
+    assert engine.peer is not None
+    assert engine.peer.incarnation == again.admission.incarnation
 
 
 def test_a_new_start_elsewhere_takes_over_from_one_that_does_not_answer(network: HandNetwork) -> None:
@@ -282,7 +283,7 @@ def test_of_two_newcomers_the_second_one_is_refused_while_the_first_one_answers(
 def test_a_link_that_opens_during_a_drain_is_not_wanted_anymore(network: HandNetwork) -> None:
     a, b = network.start("a", "a:1"), network.start("b", "b:1")
     a.dial("b:1")
-    a.tasks.start(a.links.announce_drain(), "drain")
+    a.tasks.start(a.streams.announce_drain(), "drain")
 
     network.run(1.0)
 

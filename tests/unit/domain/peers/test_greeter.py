@@ -7,6 +7,7 @@ from collector_mesh.domain.model.events import PeerConnected, PeerRefused
 from collector_mesh.domain.model.introduction import Offer, Welcome
 from collector_mesh.domain.model.status import Status
 from collector_mesh.domain.peers.greeter import MAX_STRANGERS
+from collector_mesh.domain.peers.unary import UnaryWay
 
 OFFER = Offer("a", "a:1", ("orders", "stock", "users", "orders"))
 
@@ -70,7 +71,7 @@ def test_ones_own_id_at_another_address_is_a_conflict(world: World) -> None:
 
 
 def test_while_draining_nobody_is_taken(world: World) -> None:
-    world.greeter.is_draining = True
+    world.admission.is_draining = True
 
     assert connect(world) == refused(503, "collector 'self' is draining")
 
@@ -119,7 +120,8 @@ def test_when_the_holder_changes_while_it_is_probed_it_is_probed_again(world: Wo
 
     found = world.topology.get("a")
     assert found is not None
-    found.link = Swapping()
+    assert isinstance(found.way, UnaryWay)
+    found.way.link = Swapping()
 
     assert connect(world, Offer("a", "b:1")).status.code == 409
 

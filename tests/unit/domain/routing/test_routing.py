@@ -198,9 +198,8 @@ def test_what_may_have_run_goes_on_only_where_both_say_that_it_may_run_twice(los
 @pytest.mark.parametrize(("said", "code"), [(True, 200), (False, 502)])
 def test_the_callers_word_on_whether_it_may_run_twice_counts_most(said: bool, code: int) -> None:
     world = World()
-    for name in "ab":
-        world.replica(name, idempotent=not said, answer=runs(name))
-    world.topology.get("a").link.answer = says(502, Executed.MAYBE)  # type: ignore[union-attr]  # it is there
+    world.replica("a", idempotent=not said, answer=says(502, Executed.MAYBE))
+    world.replica("b", idempotent=not said, answer=runs("b"))
 
     assert world.dispatch(THERE, idempotent=said).status.code == code
 
@@ -289,7 +288,7 @@ def test_who_was_given_up_early_gets_the_time_that_is_left_if_nobody_is_there_an
         world.clock.time = call.deadline
         connection = world.topology.get("b")
         assert connection is not None
-        world.membership.lose(connection, "cut")
+        world.roster.lose(connection, "cut")
         return says(504, Executed.MAYBE)(call)
 
     world.replica("a", answer=slow)
@@ -477,6 +476,6 @@ def test_a_peer_that_flaps_is_not_welcomed_like_one_that_was_away() -> None:
         connection = world.topology.get("flapping")
         assert connection is not None
         world.clock.time += 0.05
-        world.membership.lose(connection, "cut")
+        world.roster.lose(connection, "cut")
 
     assert opened == [0, 0, 1, 1], "the second time that it is gone soon"

@@ -1,6 +1,7 @@
 """What collectors tell each other of whom they can reach, without links: news is carried by hand."""
 
 from collections import deque
+from collections.abc import Iterable
 from itertools import combinations
 
 import attrs
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from collector_mesh.app.testing.fakes import FakeLink
+from collector_mesh.app.testing.fakes import FakeWay
 from collector_mesh.domain.link.inbox import ProtocolError
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.reach import Reach
@@ -23,16 +24,15 @@ INFO = MethodInfo(MethodKey("work", "Worker", "Do"), "unary", idempotent=True)
 
 
 @attrs.define(eq=False)
-class Wire:
+class Wire(FakeWay):
     """One end of a link, as far as this is concerned: it leads to a node, and carries news to it."""
 
-    net: "Net"
-    owner: str
-    peer_id: str
+    net: "Net | None" = None
+    owner: str = ""
     back: "Wire | None" = None
-    is_retiring: bool = False
 
-    def tell_reach(self, news: list[Reach]) -> None:
+    def tell_reach(self, news: Iterable[Reach]) -> None:
+        assert self.net is not None
         assert self.back is not None
         self.net.under_way.append((self.peer_id, self.back, tuple(news)))
 
@@ -57,18 +57,15 @@ class Net:
         self.delivered = 0
 
     def connect(self, left: str, right: str) -> None:
-        there, back = Wire(self, left, right), Wire(self, right, left)
+        there, back = Wire(right, net=self, owner=left), Wire(left, net=self, owner=right)
         there.back, back.back = back, there
         self.edges.add(frozenset((left, right)))
         for wire in (there, back):
             owner = self.nodes[wire.owner]
             methods = self.nodes[wire.peer_id].methods
             owner.topology.put(
-                Connection(
-                    wire.peer_id, "", "", ("work",), FakeLink(), dialed=True, last_news=0.0,
-                    engine=wire, methods=methods,  # type: ignore[arg-type]  # all that is asked of it
-                )
-            )  # fmt: skip
+                Connection(wire.peer_id, "", "", ("work",), wire, dialed=True, last_news=0.0, methods=methods)
+            )
         for wire in (there, back):
             self.nodes[wire.owner].reachability.changed(wire.peer_id)
 
@@ -79,17 +76,17 @@ class Net:
             connection = node.topology.get(peer)
             assert connection is not None
             # What is under way on a link that has ended is lost.
-            gone: object = connection.engine
+            gone: object = connection.way
             self.under_way = deque(news for news in self.under_way if news[1] is not gone)
             node.topology.set_state(connection, "dead", "cut", now=0.0)
-            node.reachability.ended(connection.engine)  # type: ignore[arg-type]  # a wire
+            node.reachability.ended(connection.way)
 
     def settle(self, most: int = 100_000) -> None:
         while self.under_way:
             to, wire, news = self.under_way.popleft()
             self.delivered += 1
             assert self.delivered < most, "the news never ends"
-            self.nodes[to].reachability.heard(wire, news)  # type: ignore[arg-type]  # a wire
+            self.nodes[to].reachability.heard(wire, news)
 
     def hops(self, node_id: str) -> int | None:
         """How often a call of a node for the method is passed on at least, as the node knows it."""
@@ -170,7 +167,7 @@ def test_news_that_makes_no_sense_ends_the_link(reach: Reach) -> None:
     assert connection is not None
 
     with pytest.raises(ProtocolError):
-        net.nodes["n0"].reachability.heard(connection.engine, [reach])  # type: ignore[arg-type]  # a wire
+        net.nodes["n0"].reachability.heard(connection.way, [reach])
 
 
 def test_a_way_through_oneself_is_dropped() -> None:
@@ -179,6 +176,6 @@ def test_a_way_through_oneself_is_dropped() -> None:
     connection = net.nodes["n0"].topology.get("n1")
     assert connection is not None
 
-    net.nodes["n0"].reachability.heard(connection.engine, [Reach("far", ("n1", "n0"), (INFO,))])  # type: ignore[arg-type]  # a wire
+    net.nodes["n0"].reachability.heard(connection.way, [Reach("far", ("n1", "n0"), (INFO,))])
 
     assert net.hops("n0") is None

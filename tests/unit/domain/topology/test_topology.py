@@ -1,7 +1,7 @@
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from collector_mesh.app.testing.fakes import FakeDice, FakeLink
+from collector_mesh.app.testing.fakes import FakeDice, FakeWay
 from collector_mesh.domain.model.call import Call
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.routing.router import Router
@@ -15,7 +15,7 @@ NAMESPACES = ("users", "orders", "stock")
 
 
 def connection(peer_id: str, *shared: str) -> Connection:
-    return Connection(peer_id, f"{peer_id}:1", "", shared, FakeLink(), dialed=False, last_news=0.0)
+    return Connection(peer_id, f"{peer_id}:1", "", shared, FakeWay(), dialed=False, last_news=0.0)
 
 
 def silent(topology: Topology, namespace: str) -> list[str]:

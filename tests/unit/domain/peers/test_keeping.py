@@ -1,22 +1,33 @@
 import pytest
-from tests.unit.domain.world import World
+from tests.unit.domain.world import THERE, World
 
 from collector_mesh.app.testing.fakes import run
+from collector_mesh.domain.model.call import Call
 from collector_mesh.domain.model.errors import (
     ConflictError,
     InvalidCallError,
     NotFoundError,
     UnavailableError,
 )
-from collector_mesh.domain.model.events import DialFailed, PeerConnected, PeerForgotten, PeerLost
+from collector_mesh.domain.model.events import (
+    AttemptFailed,
+    DialFailed,
+    PeerConnected,
+    PeerForgotten,
+    PeerLost,
+)
 from collector_mesh.domain.model.introduction import Offer, Welcome
-from collector_mesh.domain.model.status import OK, Status
+from collector_mesh.domain.model.status import OK, Reply, Status
 
 HERE = Welcome(OK, "c-1", ("orders", "users"), "a")
 
 
+def refuse(_call: Call) -> Reply:
+    raise UnavailableError("connection refused")
+
+
 def connect(world: World, address: str = "a:1") -> str:
-    return run(world.peering.connect(address, timeout=5.0)).peer_id
+    return run(world.keeping.connect(address, timeout=5.0)).peer_id
 
 
 def state(world: World, peer_id: str = "a") -> str:
@@ -27,7 +38,7 @@ def state(world: World, peer_id: str = "a") -> str:
 def test_connecting_introduces_this_collector(world: World) -> None:
     world.transport.welcomes["a:1"] = HERE
 
-    connection = run(world.peering.connect("a:1", timeout=5.0))
+    connection = run(world.keeping.connect("a:1", timeout=5.0))
 
     assert (connection.peer_id, connection.connection_id, connection.dialed) == ("a", "c-1", True)
     # In the order of what was offered, whatever the other side makes of it.
@@ -73,7 +84,7 @@ def test_only_who_listens_can_connect_and_not_to_itself(world: World) -> None:
         connect(world, "self:1")
     with pytest.raises(InvalidCallError, match="address must have a colon"):
         connect(world, "nonsense")
-    world.links.address = ""
+    world.admission.address = ""
     with pytest.raises(InvalidCallError, match="only a collector that listens can connect"):
         connect(world)
 
@@ -83,7 +94,7 @@ def test_a_connection_is_refreshed_over_the_same_link(world: World) -> None:
     connect(world)
     world.tasks.step()
 
-    world.clock.time += world.peering.times.refresh
+    world.clock.time += world.keeping.times.refresh
     world.tasks.step()
 
     assert len(world.transport.links) == 1
@@ -96,11 +107,10 @@ def test_a_lost_peer_is_dialed_at_once_and_then_ever_more_rarely_until_it_is_bac
     connect(world)
     world.tasks.step()
     del world.transport.welcomes["a:1"]
-    connection = world.topology.get("a")
-    assert connection is not None
+    world.transport.links[0].answer = refuse
 
     world.dice.share = 1.0
-    world.peering.has_failed(connection, "connection refused")
+    world.dispatch(THERE, target="a")
     world.tasks.step()
     assert (state(world), len(world.transport.links)) == ("reconnecting", 2)
     world.tasks.step()
@@ -115,20 +125,20 @@ def test_a_lost_peer_is_dialed_at_once_and_then_ever_more_rarely_until_it_is_bac
     world.tasks.step()
     assert state(world) == "live"
     kinds = [type(event) for event in world.observer.events]
-    assert kinds == [PeerConnected, PeerLost, DialFailed, PeerConnected]
+    assert kinds == [PeerConnected, PeerLost, AttemptFailed, DialFailed, PeerConnected]
 
 
 def test_a_wanted_address_is_dialed_until_somebody_answers(world: World) -> None:
-    world.peering.want("a:1")
-    world.peering.want("a:1")
+    world.keeping.want("a:1")
+    world.keeping.want("a:1")
     world.tasks.step()
-    assert (world.peering.dialing, len(world.topology)) == (("a:1",), 0)
+    assert (world.keeping.dialing, len(world.topology)) == (("a:1",), 0)
 
     world.transport.welcomes["a:1"] = HERE
     world.clock.time += 2.0
     world.tasks.step()
 
-    assert (world.peering.dialing, state(world)) == ((), "live")
+    assert (world.keeping.dialing, state(world)) == ((), "live")
 
 
 def test_another_collector_at_the_same_address_takes_the_place_of_the_old_one(world: World) -> None:
@@ -137,7 +147,7 @@ def test_another_collector_at_the_same_address_takes_the_place_of_the_old_one(wo
     world.tasks.step()
 
     world.transport.links[0].welcome = Welcome(OK, "c-2", ("orders",), "b")
-    world.clock.time += world.peering.times.refresh
+    world.clock.time += world.keeping.times.refresh
     world.tasks.step()
 
     assert [connection.peer_id for connection in world.topology] == ["b"]
@@ -154,7 +164,7 @@ def test_one_peer_under_two_addresses_is_kept_under_the_last_one(world: World) -
 
     (connection,) = world.topology
     assert connection.address == "a:2"
-    world.clock.time += world.peering.times.refresh
+    world.clock.time += world.keeping.times.refresh
     world.tasks.step()
     assert [link.address for link in world.transport.links] == ["a:1", "a:2"]
     assert world.transport.links[0].is_closed
@@ -164,24 +174,24 @@ def test_a_disconnected_peer_is_not_dialed_anymore(world: World) -> None:
     world.transport.welcomes["a:1"] = HERE
     connect(world)
 
-    run(world.peering.disconnect("a"))
+    run(world.keeping.disconnect("a"))
     world.clock.time += 100
     world.tasks.step()
 
     assert (len(world.topology), len(world.transport.links), world.tasks.background) == (0, 1, [])
     assert world.transport.links[0].is_closed
     with pytest.raises(NotFoundError, match="no connection to collector 'a'"):
-        run(world.peering.disconnect("a"))
+        run(world.keeping.disconnect("a"))
 
 
 def test_a_stranger_that_is_not_heard_of_is_forgotten(world: World) -> None:
-    world.peering.start()
+    world.keeping.start()
     world.tasks.step()
     stranger = world.peer("stranger", "orders")
     wanted = world.peer("wanted", "orders", dialed=True)
     alive = world.peer("alive", "orders")
 
-    world.clock.time += world.peering.times.expiry + 1
+    world.clock.time += world.keeping.times.expiry + 1
     connection = world.topology.get("alive")
     assert connection is not None
     connection.last_news = world.clock.now()
@@ -193,23 +203,21 @@ def test_a_stranger_that_is_not_heard_of_is_forgotten(world: World) -> None:
 
 
 def test_the_failure_of_a_stranger_is_not_the_end_of_it(world: World) -> None:
-    world.peer("stranger", "orders")
-    connection = world.topology.get("stranger")
-    assert connection is not None
+    world.peer("stranger", "orders", answer=refuse)
 
-    world.peering.has_failed(connection, "connection refused")
+    world.dispatch(THERE, target="stranger")
 
     assert state(world, "stranger") == "live"
 
 
 def test_closing_ends_every_connection(world: World) -> None:
     world.transport.welcomes["a:1"] = HERE
-    world.peering.start()
+    world.keeping.start()
     connect(world)
     stranger = world.peer("stranger", "orders")
-    world.peering.want("nobody:1")
+    world.keeping.want("nobody:1")
 
-    run(world.peering.close())
+    run(world.keeping.close())
 
     assert (len(world.topology), world.tasks.background) == (0, [])
     assert stranger.is_closed

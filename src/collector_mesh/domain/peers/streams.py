@@ -1,16 +1,13 @@
-"""Every link of a collector: who may open one, which of two to the same peer stays, what is told over them."""
+"""Every link of a collector: opened and taken, run until it ends, told what is new."""
 
 from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-import attrs
-
 from collector_mesh.domain.link.closing import Phase
 from collector_mesh.domain.link.engine import LinkEngine
 from collector_mesh.domain.link.entries import TakenCall
 from collector_mesh.domain.link.host import LinkHost
-from collector_mesh.domain.link.pairs import Pairs
 from collector_mesh.domain.link.rules import LinkRules
 from collector_mesh.domain.model.errors import (
     MeshError,
@@ -25,19 +22,17 @@ from collector_mesh.domain.model.identity import Identity
 from collector_mesh.domain.model.reach import Reach
 from collector_mesh.domain.model.snapshot import LinkEnd
 from collector_mesh.domain.model.status import status_of
-from collector_mesh.domain.peers.admission import PeerAdmission
-from collector_mesh.domain.peers.adoption import Adoption
-from collector_mesh.domain.policies.policy import Policies
-from collector_mesh.domain.ports.clock import Alarm, Clock
+from collector_mesh.domain.peers.admission import Admission, Claim
+from collector_mesh.domain.peers.peer import OpenLink
+from collector_mesh.domain.peers.roster import Roster
+from collector_mesh.domain.ports.clock import Clock
 from collector_mesh.domain.ports.frame_stream import FrameStream, NoLinkError, Pump
 from collector_mesh.domain.ports.randomness import Randomness
 from collector_mesh.domain.ports.tasks import Tasks
 from collector_mesh.domain.ports.transport import Transport
 from collector_mesh.domain.serving.handlers import HandlerRegistry
 from collector_mesh.domain.topology.connection import Connection
-from collector_mesh.domain.topology.membership import Membership
 from collector_mesh.domain.topology.reachability import Reachability
-from collector_mesh.domain.topology.topology import Topology
 
 _MAX_ENDED = 32
 """How many links that have ended are told in a snapshot."""
@@ -46,24 +41,30 @@ _LOOK_SECONDS = 0.01
 """How often it is looked whether others have answered."""
 
 
-@attrs.define(eq=False)
-class _Open:
-    """A link that is open, and what is waited for on it."""
+class Streams:
+    """Opens links and takes them, and has the roster know what comes of them.
 
-    address: str
-    opened: Alarm | None = None
-    error: MeshError | None = None
-
-
-class Links:
-    """Opens links and takes them, and keeps the topology right about what comes of them."""
+    Args:
+        collector_id: of this collector.
+        handlers: what this collector serves.
+        roster: who the peers are.
+        admission: who may be one.
+        reachability: who is reached through whom.
+        transport: dials.
+        pump: moves frames.
+        tasks: runs links.
+        clock: tells the time.
+        dice: makes up ids of connections.
+        rules: how many links there may be, and how they are kept.
+    """
 
     def __init__(
         self,
         collector_id: str,
         handlers: HandlerRegistry,
-        topology: Topology,
-        membership: Membership,
+        roster: Roster,
+        admission: Admission,
+        reachability: Reachability,
         *,
         transport: Transport,
         pump: Pump,
@@ -71,56 +72,27 @@ class Links:
         clock: Clock,
         dice: Randomness,
         rules: LinkRules,
-        policies: Policies | None = None,
     ) -> None:
-        self.address = ""
-        """Where peers dial this collector, empty while it does not listen."""
-        self.is_draining = False
-        """Whether new links are refused."""
         self.take_call: Callable[[TakenCall], None] = _not_ready
         """Runs what comes over a link."""
-        self.on_lost: Callable[[Connection], None] = _ignore
-        """Told of a peer that is wanted and has gone."""
-        self.incarnation = dice.token()
         self._collector_id = collector_id
         self._handlers = handlers
-        self._topology = topology
-        self._membership = membership
+        self._roster = roster
+        self._admission = admission
+        self._reachability = reachability
         self._transport = transport
         self._pump = pump
         self._tasks = tasks
         self._clock = clock
         self._dice = dice
         self._rules = rules
-        self._pairs = Pairs(collector_id)
-        self._admission = PeerAdmission(
-            collector_id,
-            self.incarnation,
-            self._pairs,
-            check_address=transport.check_address,
-            tasks=tasks,
-            clock=clock,
-            probe=rules.probe,
-            admit=self._admit,
-            turn_away=self._turn_away,
-        )
-        self._adoption = Adoption(
-            handlers,
-            topology,
-            membership,
-            self._pairs,
-            tasks=tasks,
-            clock=clock,
-            address_of=self._address_of,
-        )
-        self._reachability = Reachability(collector_id, topology, policies or Policies())
-        self._open: dict[LinkEngine, _Open] = {}
+        self._open: dict[LinkEngine, OpenLink] = {}
         self._dials = 0
         self._ended: deque[tuple[float, str, str, str]] = deque(maxlen=_MAX_ENDED)
         self._catalog: Catalog | None = None
         handlers.on_change = self._has_changed
 
-    # ---- for a snapshot ----------------------------------------------------------------------------
+    # ---- for a snapshot ------------------------------------------------------------------------------
 
     @property
     def clients(self) -> int:
@@ -137,7 +109,7 @@ class Links:
             LinkEnd(peer, address, reason, now - at) for at, peer, address, reason in reversed(self._ended)
         )
 
-    # ---- opening -----------------------------------------------------------------------------------
+    # ---- opening -------------------------------------------------------------------------------------
 
     def accept(self, stream: FrameStream) -> None:
         """Take a stream that somebody has opened."""
@@ -149,7 +121,7 @@ class Links:
             engine.fail(f"there are {self._rules.max_links} links already, and no more are taken", code=429)
         elif silent >= self._rules.max_silent:
             engine.fail(f"{silent} others have opened a link and said nothing yet", code=429)
-        self._start(engine, stream, _Open(stream.address))
+        self._start(OpenLink(engine, stream.address), stream)
 
     async def dial(self, address: str, *, timeout: float) -> Connection:
         """Open a link to whoever is at an address; give the connection to that peer.
@@ -164,44 +136,44 @@ class Links:
         stream = self._transport.dial(address, is_patient=True)
         self._dials += 1
         engine = self._engine(dial=self._dials)
-        entry = _Open(address, self._clock.alarm())
-        self._start(engine, stream, entry)
-        assert entry.opened is not None  # for the type checker: it has just been made
+        opened = self._clock.alarm()
+        link = OpenLink(engine, address, opened)
+        self._start(link, stream)
         try:
-            is_answered = await entry.opened.wait(timeout)
+            is_answered = await opened.wait(timeout)
         except BaseException:
             engine.lost("not wanted anymore")
             raise
         finally:
-            entry.opened = None
-        connection = self._topology.get(engine.peer_id) if engine.peer_id else None
+            link.opened = None
+        connection = self._roster.connection(engine.peer_id) if engine.peer_id else None
         # It may have ended already, because another link of the pair stays.
-        if is_answered and entry.error is None and connection is not None and connection.is_up:
+        if is_answered and link.error is None and connection is not None and connection.is_up:
             return connection
-        raise self._failure(engine, entry, address, timeout, is_answered=is_answered)
+        raise self._failure(link, timeout, is_answered=is_answered)
 
-    def _failure(
-        self, engine: LinkEngine, entry: _Open, address: str, timeout: float, *, is_answered: bool
-    ) -> Exception:
+    @staticmethod
+    def _failure(link: OpenLink, timeout: float, *, is_answered: bool) -> Exception:
+        engine = link.engine
         if not is_answered:
             engine.lost(f"no answer within {timeout:g} s")
-            return UnavailableError(f"nobody has answered at {address} within {timeout:g} s")
+            return UnavailableError(f"nobody has answered at {link.address} within {timeout:g} s")
         if engine.has_no_link:
             return NoLinkError(engine.reason)
-        if entry.error is not None:
-            return entry.error
+        if link.error is not None:
+            return link.error
         refusal = engine.refusal
         if refusal is not None:
             text = refusal.message or f"status {refusal.code}"
-            return error_for(refusal.code, f"{address} refuses: {text}", refusal.details)
+            return error_for(refusal.code, f"{link.address} refuses: {text}", refusal.details)
         return UnavailableError(engine.reason)
 
     def _engine(self, *, dial: int = 0, identity: Identity | None = None) -> LinkEngine:
         rules = self._rules
         me = Introduction(
             collector_id=self._collector_id,
-            address=self.address,
-            incarnation=self.incarnation,
+            address=self._admission.address,
+            incarnation=self._admission.incarnation,
             catalog=self.catalog(),
             labels=rules.labels,
             weight=rules.weight,
@@ -217,9 +189,9 @@ class Links:
             identity=identity,
         )
 
-    def _start(self, engine: LinkEngine, stream: FrameStream, entry: _Open) -> None:
-        self._open[engine] = entry
-        self._tasks.start(self._run(engine, stream), f"link with {stream.address}")
+    def _start(self, link: OpenLink, stream: FrameStream) -> None:
+        self._open[link.engine] = link
+        self._tasks.start(self._run(link.engine, stream), f"link with {stream.address}")
 
     async def _run(self, engine: LinkEngine, stream: FrameStream) -> None:
         try:
@@ -231,11 +203,11 @@ class Links:
     def _is_full(self) -> bool:
         return len(self._open) >= self._rules.max_links
 
-    # ---- the end -----------------------------------------------------------------------------------
+    # ---- the end -------------------------------------------------------------------------------------
 
     async def announce_drain(self) -> None:
         """Tell everybody that no new calls are taken, and wait until they know, but not for long."""
-        self.is_draining = True
+        self._admission.is_draining = True
         told = [engine for engine in self._open if engine.phase is Phase.OPEN]
         for engine in told:
             engine.tell_draining()
@@ -257,14 +229,7 @@ class Links:
         for engine in list(self._open):
             engine.lost("the collector has ended")
 
-    def leave(self, connection: Connection) -> None:
-        """Have the links to a peer end once what is under way on them is done."""
-        for engine in self._pairs.of(connection.peer_id):
-            self._pairs.remove(engine)
-            engine.tell_draining()
-            engine.retire("disconnected")
-
-    # ---- what engines tell -------------------------------------------------------------------------
+    # ---- what engines tell ---------------------------------------------------------------------------
 
     def catalog(self) -> Catalog:
         """See `LinkHost`."""
@@ -276,31 +241,29 @@ class Links:
     def greeted(self, engine: LinkEngine, hello: Hello) -> None:
         """See `LinkHost`."""
         try:
-            self._check_open()
-            self._admission.check_hello(engine, hello)
+            self._admission.check_hello(hello)
         except MeshError as error:
             self._turn_away(engine, error)
             return
         if hello.role == Role.CLIENT:
-            engine.welcome(self._dice.token(), self._adoption.shared(engine))
+            engine.welcome(self._dice.token(), self._roster.shared_with(engine))
         else:
-            self._admission.consider(engine)
+            self._consider(engine)
 
     def opened(self, engine: LinkEngine) -> None:
         """See `LinkHost`."""
         assert engine.peer is not None  # for the type checker: it has answered
         try:
-            self._check_open()
-            self._admission.check_peer(engine.peer)
+            self._admission.check(Claim(engine.peer))
         except MeshError as error:
             self._turn_away(engine, error)
         else:
-            self._admission.consider(engine)
+            self._consider(engine)
 
     def confirmed(self, engine: LinkEngine) -> None:
         """See `LinkHost`."""
         if engine.peer_role == Role.COLLECTOR:
-            self._settle(engine.peer_id)
+            self._roster.settle(engine.peer_id)
 
     def take(self, engine: LinkEngine, taken: TakenCall) -> None:
         """See `LinkHost`."""
@@ -309,7 +272,7 @@ class Links:
 
     def changed(self, engine: LinkEngine) -> None:
         """See `LinkHost`."""
-        self._adoption.changed(engine)
+        self._roster.changed(engine)
         self._reachability.changed(engine.peer_id)
 
     def reached(self, engine: LinkEngine, news: tuple[Reach, ...]) -> None:
@@ -318,74 +281,69 @@ class Links:
 
     def ended(self, engine: LinkEngine) -> None:
         """See `LinkHost`."""
-        entry, address = self._open.get(engine), self._address_of(engine)
+        link, address = self._open.get(engine), self._address_of(engine)
         self._ended.append((self._clock.now(), engine.peer_id, address, engine.reason))
-        if entry is not None and entry.opened is not None:
-            entry.opened.ring()
-        elif engine.has_failed and engine.refusal is None and (entry is None or entry.error is None):
-            self._membership.tell(LinkFailed(self._collector_id, engine.peer_id, address, engine.reason))
-        if not self._pairs.remove(engine):
-            self._reachability.ended(engine)
-            return
-        connection = self._adoption.current(engine)
-        self._adoption.settle(engine.peer_id)
-        self._has_gone(engine, connection)
-        self._reachability.ended(engine)
+        if link is not None and link.opened is not None:
+            link.opened.ring()
+        elif engine.has_failed and engine.refusal is None and (link is None or link.error is None):
+            self._roster.tell(LinkFailed(self._collector_id, engine.peer_id, address, engine.reason))
+        self._roster.left(engine)
 
     def failed(self, engine: LinkEngine, error: Exception) -> None:
         """See `LinkHost`."""
         where = f"the link to {quoted(engine.peer_id) if engine.peer_id else self._address_of(engine)}"
-        self._membership.tell(Defect(self._collector_id, where, error))
+        self._roster.tell(Defect(self._collector_id, where, error))
 
-    def _has_gone(self, engine: LinkEngine, connection: Connection | None) -> None:
-        if connection is None or self._topology.get(engine.peer_id) is not connection:
-            return
-        if engine.was_clean and not connection.dialed:
-            self._membership.forget(connection, engine.reason)
+    # ---- who comes in --------------------------------------------------------------------------------
+
+    def _consider(self, engine: LinkEngine) -> None:
+        """Admit a peer, unless its id is held by somebody who is still there."""
+        assert engine.peer is not None  # for the type checker: it has said who it is
+        claim = Claim(engine.peer)
+        if self._admission.is_contested(claim):
+            self._tasks.start(self._contest(engine, claim), f"who is {engine.peer_id}")
         else:
-            self._membership.lose(connection, engine.reason)
-            if connection.dialed:
-                self.on_lost(connection)
+            self._admit(engine)
 
-    # ---- who comes in ------------------------------------------------------------------------------
-
-    def _check_open(self) -> None:
-        if self.is_draining:
-            raise UnavailableError(f"collector {quoted(self._collector_id)} is draining")
+    async def _contest(self, engine: LinkEngine, claim: Claim) -> None:
+        try:
+            await self._admission.contest(claim)
+            # Much may have happened meanwhile.
+            self._admission.check(claim)
+        except MeshError as error:
+            if engine.phase is not Phase.ENDED:
+                self._turn_away(engine, error)
+            return
+        if engine.phase is not Phase.ENDED:
+            self._admit(engine)
 
     def _turn_away(self, engine: LinkEngine, error: MeshError) -> None:
-        entry = self._open.get(engine)
-        if entry is not None:
-            entry.error = error
+        link = self._open.get(engine)
+        if link is not None:
+            link.error = error
         if engine.phase is Phase.GREETING:
             engine.refuse(status_of(error))
         else:
             engine.refusal = status_of(error)
             engine.fail(str(error), error.code)
-        if entry is not None and entry.opened is not None:
-            entry.opened.ring()
+        if link is not None and link.opened is not None:
+            link.opened.ring()
         else:
             address = self._address_of(engine)
-            self._membership.tell(PeerRefused(self._collector_id, engine.peer_id, address, str(error)))
+            self._roster.tell(PeerRefused(self._collector_id, engine.peer_id, address, str(error)))
 
     def _admit(self, engine: LinkEngine) -> None:
-        for other in self._pairs.supersede(engine):
-            other.fail(f"superseded by a new start of {quoted(engine.peer_id)}", code=409)
-        self._pairs.add(engine)
+        link = self._open.get(engine) or OpenLink(engine, "")
+        self._roster.join(link)
         if engine.phase is Phase.GREETING:
-            engine.welcome(self._dice.token(), self._adoption.shared(engine))
-        self._settle(engine.peer_id)
-        entry = self._open.get(engine)
-        if entry is not None and entry.opened is not None:
-            entry.opened.ring()
-
-    def _settle(self, peer_id: str) -> None:
-        self._adoption.settle(peer_id)
-        self._reachability.changed(peer_id)
+            engine.welcome(self._dice.token(), self._roster.shared_with(engine))
+        self._roster.settle(engine.peer_id)
+        if link.opened is not None:
+            link.opened.ring()
 
     def _address_of(self, engine: LinkEngine) -> str:
-        entry = self._open.get(engine)
-        return entry.address if entry is not None else ""
+        link = self._open.get(engine)
+        return link.address if link is not None else ""
 
     def _has_changed(self) -> None:
         """Tell peers of what is served now; each link tells once, however often this is called."""
@@ -395,7 +353,7 @@ class Links:
             if engine.phase is not Phase.ENDED and engine.peer_role == Role.COLLECTOR:
                 engine.tell_catalog()
                 if has_moved and engine.phase is Phase.OPEN:
-                    self._adoption.changed(engine)
+                    self._roster.changed(engine)
         if has_moved:
             self._reachability.all_changed()
 
@@ -408,9 +366,5 @@ def _not_ready(taken: TakenCall) -> None:
     raise RuntimeError(f"nobody runs calls yet: {taken.call.key}")
 
 
-def _ignore(_connection: Connection) -> None:
-    """Tell nobody of a lost peer."""
-
-
 if TYPE_CHECKING:
-    _fits: type[LinkHost] = Links
+    _fits: type[LinkHost] = Streams

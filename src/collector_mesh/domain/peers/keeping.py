@@ -1,4 +1,4 @@
-"""The life of the connections to peers: dialed, kept up, lost, forgotten."""
+"""Keeps the peers that are wanted connected: dialed, kept up, dialed again."""
 
 from collections.abc import Iterable
 
@@ -13,39 +13,39 @@ from collector_mesh.domain.model.errors import (
     error_for,
     quoted,
 )
-from collector_mesh.domain.model.events import DialFailed, PeerForgotten
+from collector_mesh.domain.model.events import DialFailed
 from collector_mesh.domain.model.introduction import Offer, Welcome
 from collector_mesh.domain.model.names import NAME
 from collector_mesh.domain.model.status import OK
-from collector_mesh.domain.peers.links import Links
+from collector_mesh.domain.peers.admission import Admission
+from collector_mesh.domain.peers.peer import Peer
+from collector_mesh.domain.peers.roster import Roster
+from collector_mesh.domain.peers.streams import Streams
+from collector_mesh.domain.peers.unary import UnaryWay
 from collector_mesh.domain.policies.backoff import Backoff
 from collector_mesh.domain.ports.clock import Alarm, Clock
 from collector_mesh.domain.ports.frame_stream import NoLinkError
-from collector_mesh.domain.ports.link import Link, UnaryLink
 from collector_mesh.domain.ports.randomness import Randomness
 from collector_mesh.domain.ports.tasks import Task, Tasks
 from collector_mesh.domain.ports.transport import Transport
 from collector_mesh.domain.serving.handlers import HandlerRegistry
 from collector_mesh.domain.topology.connection import Connection
-from collector_mesh.domain.topology.membership import Membership
 from collector_mesh.domain.topology.topology import Topology
 
 
 @attrs.frozen
-class PeeringTimes:
+class KeepingTimes:
     """How long things may take between peers, all in seconds.
 
     Attributes:
         refresh: between two Connects to a peer without links that is kept up; well under `expiry`.
         dial: for one dial in the background, answer included.
-        probe: for an address to tell who is there.
         expiry: after which a peer that has connected by itself and was not heard of is forgotten.
         redial: at least between two dials that calls ask for, of each peer.
     """
 
     refresh: float = attrs.field(default=20.0, validator=gt(0))
     dial: float = attrs.field(default=2.0, validator=gt(0))
-    probe: float = attrs.field(default=1.0, validator=gt(0))
     expiry: float = attrs.field(default=60.0, validator=gt(0))
     redial: float = attrs.field(default=0.25, validator=gt(0))
 
@@ -59,46 +59,59 @@ class _Keeper:
     peer_id: str = ""
     task: Task | None = None
     asked_for: float = 0.0
+    is_dialing: bool = False
 
 
-class Peering:
-    """Keeps the peers that are wanted connected, by a link, or by unary calls where they have none."""
+class Keeping:
+    """Keeps peers connected, by a link, or by unary calls where they have none.
+
+    Args:
+        collector_id: of this collector.
+        handlers: what this collector serves.
+        topology: who is connected.
+        roster: who the peers are.
+        admission: who may be one.
+        streams: opens links.
+        transport: dials those who have none.
+        tasks: keeps each peer up in the background.
+        clock: tells the time.
+        dice: spread dials.
+        backoff: how long to wait between two dials.
+        times: how long everything else may take.
+    """
 
     def __init__(
         self,
         collector_id: str,
         handlers: HandlerRegistry,
         topology: Topology,
-        membership: Membership,
-        links: Links,
+        roster: Roster,
+        admission: Admission,
+        streams: Streams,
         *,
         transport: Transport,
         tasks: Tasks,
         clock: Clock,
         dice: Randomness,
         backoff: Backoff,
-        times: PeeringTimes,
+        times: KeepingTimes,
     ) -> None:
         self.times = times
         self._collector_id = collector_id
         self._handlers = handlers
         self._topology = topology
+        self._roster = roster
+        self._admission = admission
+        self._streams = streams
         self._transport = transport
         self._tasks = tasks
         self._clock = clock
         self._dice = dice
-        self._membership = membership
-        self._links = links
-        links.on_lost = self._redial
         self._backoff = backoff
         self._keepers: dict[str, _Keeper] = {}
-        self._unary: dict[str, UnaryLink] = {}
+        self._unary: dict[str, UnaryWay] = {}
         self._expiry: Task | None = None
-
-    @property
-    def address(self) -> str:
-        """Where peers dial this collector, empty while it does not listen."""
-        return self._links.address
+        roster.on_lost = self._has_gone
 
     @property
     def dialing(self) -> tuple[str, ...]:
@@ -121,11 +134,8 @@ class Peering:
             await self._expiry.stop()
         for address in list(self._keepers):
             await self._release(address)
-        for connection in self._topology:
-            self._topology.remove(connection.peer_id)
-            if connection.engine is None:
-                await connection.link.aclose()
-        await self._links.close()
+        await self._roster.close()
+        await self._streams.close()
 
     def want(self, address: str) -> None:
         """Dial an address until somebody answers, and keep whoever does connected.
@@ -147,13 +157,12 @@ class Peering:
             MeshError: the other one has refused.
         """
         self._transport.check_address(address)
-        if address == self.address:
+        if address == self._admission.address:
             raise InvalidCallError("cannot connect to itself")
         keeper = self._keepers.get(address)
         connection = self._topology.get(keeper.peer_id) if keeper is not None else None
-        if connection is None or not connection.is_up or connection.engine is None:
+        if connection is None or not connection.is_up or connection.way.carrier != "link":
             connection = await self._dial(address, timeout=timeout)
-        connection.dialed = True
         keeper = self._keepers.get(address) or self._keep(address, connection.peer_id)
         await self._assign(keeper, connection.peer_id)
         return connection
@@ -164,26 +173,13 @@ class Peering:
         Raises:
             NotFoundError: there is no connection to it.
         """
-        connection = self._topology.remove(peer_id)
+        connection = self._topology.get(peer_id)
         if connection is None:
             raise NotFoundError(f"no connection to collector {quoted(peer_id)}")
+        self._roster.forget(connection, "disconnected")
         for keeper in list(self._keepers.values()):
             if keeper.peer_id == peer_id:
                 await self._release(keeper.address)
-        self._membership.tell(PeerForgotten(self._collector_id, peer_id, "disconnected"))
-        if connection.engine is None:
-            self._membership.let_go(connection.link)
-        else:
-            self._links.leave(connection)
-
-    def has_failed(self, connection: Connection, reason: str) -> None:
-        """Take down that a peer without links could not be reached; if it is wanted, it is dialed at once."""
-        if connection.engine is not None or not connection.dialed:
-            return
-        if self._topology.get(connection.peer_id) is connection:
-            self._unary.pop(connection.address, None)
-            self._membership.lose(connection, reason)
-            self._redial(connection)
 
     def dial_now(self, connections: Iterable[Connection]) -> None:
         """A call has found nobody: dial those who are wanted and gone, without waiting for their turn."""
@@ -194,21 +190,12 @@ class Peering:
                 keeper.asked_for = now
                 keeper.alarm.ring()
 
-    def _redial(self, connection: Connection) -> None:
-        for keeper in self._keepers.values():
-            if keeper.peer_id == connection.peer_id:
-                keeper.alarm.ring()
-
-    async def who_is_at(self, link: UnaryLink) -> str:
-        """The id of the collector that a link leads to, empty if nobody answers or tells.
-
-        An introduction without an address is refused by every collector, and the refusal names it.
-        """
-        try:
-            welcome = await link.connect(Offer(self._collector_id, ""), timeout=self.times.probe)
-        except MeshError:
-            return ""
-        return welcome.collector_id
+    def _has_gone(self, peer: Peer) -> None:
+        self._unary.pop(peer.wanted, None)
+        keeper = self._keepers.get(peer.wanted)
+        # Whoever dials looks afterwards how the peer is.
+        if keeper is not None and not keeper.is_dialing:
+            keeper.alarm.ring()
 
     def _keep(self, address: str, peer_id: str = "") -> _Keeper:
         keeper = _Keeper(address, self._clock.alarm(), peer_id)
@@ -220,8 +207,9 @@ class Peering:
         """Take down whom a keeper keeps; nobody is kept by two, whoever was dialed last stays."""
         gone = self._topology.get(keeper.peer_id)
         if gone is not None and gone.peer_id != peer_id and gone.address == keeper.address:
-            self._membership.forget(gone, f"{peer_id} is there now")
+            self._roster.forget(gone, f"{peer_id} is there now")
         keeper.peer_id = peer_id
+        self._roster.want(peer_id, keeper.address)
         for other in list(self._keepers.values()):
             if other is not keeper and other.peer_id == peer_id:
                 await self._release(other.address)
@@ -240,64 +228,63 @@ class Peering:
             if connection is not None and connection.is_up:
                 # A link tells when it ends; whoever has none is asked again and again.
                 is_rung = await keeper.alarm.wait(self.times.refresh)
-                if connection.engine is not None and not is_rung:
+                if connection.way.carrier == "link" and not is_rung:
                     continue
                 connection = self._topology.get(keeper.peer_id)
-                if connection is not None and connection.is_up and connection.engine is not None:
+                if connection is not None and connection.is_up and connection.way.carrier == "link":
                     continue
             if failures:
                 await keeper.alarm.wait(self._backoff.pause(failures, dice=self._dice))
+            keeper.is_dialing = True
             try:
                 connection = await self._dial(keeper.address, timeout=self.times.dial)
             except MeshError as error:
                 reason = str(error)
                 gone = self._topology.get(keeper.peer_id)
-                if gone is not None and gone.address == keeper.address and gone.engine is None:
-                    self._membership.lose(gone, reason)
+                if gone is not None and gone.address == keeper.address and gone.way.carrier == "unary":
+                    self._roster.lose(gone, reason)
                 if reason != told:
-                    self._membership.tell(DialFailed(self._collector_id, keeper.address, reason))
+                    self._roster.tell(DialFailed(self._collector_id, keeper.address, reason))
                     told = reason
                 failures += 1
             else:
                 failures = 0
                 told = ""
-                connection.dialed = True
                 await self._assign(keeper, connection.peer_id)
+            finally:
+                keeper.is_dialing = False
 
     async def _dial(self, address: str, *, timeout: float) -> Connection:
-        link = self._unary.get(address)
-        if link is None:
+        way = self._unary.get(address)
+        if way is None:
             try:
-                return await self._links.dial(address, timeout=timeout)
+                return await self._streams.dial(address, timeout=timeout)
             except NoLinkError:
-                link = self._transport.unary(address)
-        return await self._introduce(address, link, timeout=timeout)
+                way = self._roster.way_over(self._transport.unary(address))
+        return await self._introduce(address, way, timeout=timeout)
 
-    async def _introduce(self, address: str, link: UnaryLink, *, timeout: float) -> Connection:
+    async def _introduce(self, address: str, way: UnaryWay, *, timeout: float) -> Connection:
         """Connect to a peer that has no links."""
-        if not self.address:
+        if not self._admission.address:
             raise InvalidCallError(
                 f"{address} has no links, and only a collector that listens can connect to it:"
                 " give this one an address to listen on"
             )
-        offer = Offer(self._collector_id, self.address, self._handlers.namespaces)
+        offer = Offer(self._collector_id, self._admission.address, self._handlers.namespaces)
         try:
-            welcome = await link.connect(offer, timeout=timeout)
-            connection = self._connection(address, link, offer, welcome)
+            welcome = await way.link.connect(offer, timeout=timeout)
+            connection = self._connection(address, way, offer, welcome)
         except BaseException:
             # It may be another one next time, that has links.
             self._unary.pop(address, None)
-            if not self._is_in_use(link):
-                self._membership.let_go(link)
+            if not any(connection.way is way for connection in self._topology):
+                self._roster.close_way(way)
             raise
-        self._unary[address] = link
-        self._membership.adopt(connection)
+        self._unary[address] = way
+        self._roster.adopt(connection)
         return connection
 
-    def _is_in_use(self, link: Link) -> bool:
-        return any(connection.link is link for connection in self._topology)
-
-    def _connection(self, address: str, link: UnaryLink, offer: Offer, welcome: Welcome) -> Connection:
+    def _connection(self, address: str, way: UnaryWay, offer: Offer, welcome: Welcome) -> Connection:
         status = welcome.status
         if status.code != OK.code:
             text = status.message or f"status {status.code}"
@@ -313,7 +300,7 @@ class Peering:
             address,
             welcome.connection_id,
             tuple(namespace for namespace in offer.namespaces if namespace in theirs),
-            link,
+            way,
             dialed=True,
             last_news=self._clock.now(),
         )
@@ -322,8 +309,4 @@ class Peering:
         alarm = self._clock.alarm()
         while True:
             await alarm.wait(self.times.expiry / 12)
-            oldest = self._clock.now() - self.times.expiry
-            for connection in self._topology:
-                is_linked = connection.engine is not None and connection.is_up
-                if not connection.dialed and not is_linked and connection.last_news < oldest:
-                    self._membership.forget(connection, "not heard of")
+            self._roster.forget_silent(self._clock.now() - self.times.expiry)

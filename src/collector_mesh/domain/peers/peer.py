@@ -1,0 +1,121 @@
+"""One peer: its starts, its links, and whether it is wanted."""
+
+from collections.abc import Iterable
+
+import attrs
+
+from collector_mesh.domain.link.closing import Phase
+from collector_mesh.domain.link.engine import LinkEngine
+from collector_mesh.domain.model.errors import MeshError
+from collector_mesh.domain.model.frames import Introduction
+from collector_mesh.domain.ports.clock import Alarm
+
+_REMEMBERED = 8
+"""Starts of a peer that are refused because a later one has taken over."""
+
+
+@attrs.define(eq=False)
+class OpenLink:
+    """A link that is open, or about to be.
+
+    Attributes:
+        engine: its state.
+        address: where it was dialed, or where whoever has dialed is, as the transport tells it.
+        opened: rung when it is known what became of a dial; None where nobody waits for that.
+        error: why this side does not want it.
+    """
+
+    engine: LinkEngine
+    address: str
+    opened: Alarm | None = None
+    error: MeshError | None = None
+
+    @property
+    def leads_to(self) -> str:
+        """The address that it was dialed at, empty where the other side has dialed."""
+        return self.address if self.engine.is_dialer else ""
+
+
+class Peer:
+    """All that is known of whoever has one id.
+
+    Of several links one is used. The rule is the same at both ends, so that they agree without a word: of links of the
+    same two starts the one dialed by the lower id stays, of several dialed by one side the newest, but only once it is
+    established at both ends.
+
+    Args:
+        peer_id: its id.
+        own_id: the id of this collector.
+    """
+
+    def __init__(self, peer_id: str, own_id: str) -> None:
+        self.peer_id = peer_id
+        self.wanted = ""
+        """The address at which it is kept connected, empty if nobody here wants it."""
+        self.links: list[OpenLink] = []
+        self._own_id = own_id
+        self._incarnation = ""
+        """Of its latest start."""
+        self._superseded: dict[str, None] = {}
+
+    def link_of(self, engine: LinkEngine) -> OpenLink | None:
+        """The link with a state, if it is one of this peer."""
+        return next((link for link in self.links if link.engine is engine), None)
+
+    def is_superseded(self, incarnation: str) -> bool:
+        """Whether a later start has taken over from one."""
+        return incarnation in self._superseded
+
+    def holder_against(self, newcomer: Introduction) -> LinkEngine | None:
+        """A link that is up to another start, which has to be asked whether it lives.
+
+        One at the same address cannot: nobody else can listen there.
+        """
+        for link in self.links:
+            engine, holder = link.engine, link.engine.peer
+            if engine.phase is not Phase.OPEN or engine.has_failed:
+                continue
+            if holder is None or holder.incarnation == newcomer.incarnation:
+                continue
+            if not newcomer.address or holder.address != newcomer.address:
+                return engine
+        return None
+
+    def join(self, link: OpenLink) -> Iterable[LinkEngine]:
+        """Take a link in; give the links to earlier starts, which are over now."""
+        incarnation = link.engine.peer.incarnation if link.engine.peer is not None else ""
+        if self._incarnation not in ("", incarnation):
+            self._superseded[self._incarnation] = None
+            while len(self._superseded) > _REMEMBERED:
+                del self._superseded[next(iter(self._superseded))]
+        self._incarnation = incarnation
+        others = [
+            other.engine
+            for other in self.links
+            if other.engine.peer is not None and other.engine.peer.incarnation != incarnation
+        ]
+        self.links.append(link)
+        return others
+
+    def choose(self) -> OpenLink | None:
+        """The link that stays, if there is one; others that are established take no new calls from now on."""
+        links = [link for link in self.links if link.engine.phase is Phase.OPEN]
+        established = [link for link in links if link.engine.is_confirmed]
+        others = [link for link in links if not link.engine.is_confirmed]
+        best = None
+        for link in (*self._ranked(established), *self._ranked(others)):
+            # One that has said goodbye already is none.
+            if link.engine.restore():
+                best = link
+                break
+        for link in established:
+            if best is not None and link is not best:
+                link.engine.retire("another link of this pair stays")
+        return best
+
+    def _ranked(self, links: list[OpenLink]) -> list[OpenLink]:
+        return sorted(links, key=self._rank, reverse=True)
+
+    def _rank(self, link: OpenLink) -> tuple[bool, int]:
+        dialer = self._own_id if link.engine.is_dialer else self.peer_id
+        return dialer == min(self._own_id, self.peer_id), link.engine.dial

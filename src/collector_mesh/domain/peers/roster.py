@@ -1,0 +1,295 @@
+"""Who the peers are: it alone changes what the topology has of them, and tells of it."""
+
+from collections.abc import Callable
+
+from collector_mesh.domain.link.engine import LinkEngine
+from collector_mesh.domain.link.health import Vital
+from collector_mesh.domain.model.counts import Counts
+from collector_mesh.domain.model.errors import quoted
+from collector_mesh.domain.model.events import (
+    BreakerOpened,
+    BreakerShut,
+    Event,
+    PeerConnected,
+    PeerForgotten,
+    PeerLost,
+)
+from collector_mesh.domain.model.snapshot import State
+from collector_mesh.domain.peers.peer import OpenLink, Peer
+from collector_mesh.domain.peers.unary import UnaryWay
+from collector_mesh.domain.policies.standing import Standing
+from collector_mesh.domain.ports.clock import Clock
+from collector_mesh.domain.ports.link import UnaryLink
+from collector_mesh.domain.ports.observer import Observer
+from collector_mesh.domain.ports.tasks import Tasks
+from collector_mesh.domain.serving.handlers import HandlerRegistry
+from collector_mesh.domain.topology.connection import Connection
+from collector_mesh.domain.topology.reachability import Reachability
+from collector_mesh.domain.topology.topology import Topology
+
+LET_GO_SECONDS = 60.0
+"""How long calls that are still under way on a link that was replaced may take to finish."""
+
+_MAX_IDS = 4096
+"""Peers that are gone and of which it is remembered which starts were superseded."""
+
+
+class Roster:
+    """The peers, however they have come.
+
+    Args:
+        collector_id: of this collector.
+        handlers: what this collector serves.
+        topology: who is connected, as routing sees it.
+        reachability: who is reached through whom.
+        tasks: closes links in the background.
+        clock: tells the time.
+        observer: told of who comes and goes.
+        counts: where breakers are counted.
+    """
+
+    def __init__(
+        self,
+        collector_id: str,
+        handlers: HandlerRegistry,
+        topology: Topology,
+        reachability: Reachability,
+        *,
+        tasks: Tasks,
+        clock: Clock,
+        observer: Observer,
+        counts: Counts,
+    ) -> None:
+        self.on_lost: Callable[[Peer], None] = _ignore
+        """Told of a peer that is wanted and has gone."""
+        self._collector_id = collector_id
+        self._handlers = handlers
+        self._topology = topology
+        self._reachability = reachability
+        self._tasks = tasks
+        self._clock = clock
+        self._observer = observer
+        self._counts = counts
+        self._peers: dict[str, Peer] = {}
+        topology.on_turn = self._has_turned
+
+    def get(self, peer_id: str) -> Peer | None:
+        """What is known of a peer, connected or not."""
+        return self._peers.get(peer_id)
+
+    def connection(self, peer_id: str) -> Connection | None:
+        """The connection to a peer."""
+        return self._topology.get(peer_id)
+
+    # ---- peers with links ----------------------------------------------------------------------------
+
+    def join(self, link: OpenLink) -> None:
+        """Take a link in whose other end may be a peer; links to earlier starts of it end."""
+        peer_id = link.engine.peer_id
+        for other in self._peer(peer_id).join(link):
+            other.fail(f"superseded by a new start of {quoted(peer_id)}", code=409)
+
+    def settle(self, peer_id: str) -> None:
+        """Use the link to a peer that stays, and have the others end."""
+        peer = self._peers.get(peer_id)
+        if peer is not None:
+            self._settle(peer)
+            self._reachability.changed(peer_id)
+
+    def _settle(self, peer: Peer) -> None:
+        link = peer.choose()
+        if link is None or link.engine.peer is None:
+            return
+        best, introduction = link.engine, link.engine.peer
+        current = self._topology.get(peer.peer_id)
+        if current is not None and current.way is best and current.is_up:
+            return
+        earlier_dial = current.address if current is not None and current.dialed else ""
+        connection = Connection(
+            peer.peer_id,
+            link.leads_to or introduction.address or earlier_dial,
+            best.connection_id,
+            self.shared_with(best),
+            best,
+            dialed=best.is_dialer or bool(peer.wanted),
+            last_news=self._clock.now(),
+            methods=introduction.catalog.methods,
+            labels=introduction.labels,
+            weight=max(1, introduction.weight),
+        )
+        self.adopt(connection)
+        self.changed(best)
+
+    def changed(self, engine: LinkEngine) -> None:
+        """Take down what the other side of a link says now."""
+        connection = self._using(engine)
+        if connection is None:
+            return
+        now = self._clock.now()
+        if engine.peer_is_draining:
+            self._topology.set_state(connection, "draining", "it takes no new calls", now=now)
+        elif engine.vital is Vital.SUSPECT:
+            self._topology.set_state(connection, "suspect", "not heard of for a while", now=now)
+        else:
+            self._topology.set_state(connection, "live", "", now=now)
+        methods = engine.peer.catalog.methods if engine.peer is not None else ()
+        shared = self.shared_with(engine)
+        if shared != connection.shared_namespaces or methods != connection.methods:
+            self._topology.update(connection, shared, methods)
+
+    def left(self, engine: LinkEngine) -> None:
+        """A link has ended."""
+        peer = self._peers.get(engine.peer_id)
+        link = peer.link_of(engine) if peer is not None else None
+        if peer is not None and link is not None:
+            peer.links.remove(link)
+            connection = self._using(engine)
+            self._settle(peer)
+            if connection is not None and self._topology.get(peer.peer_id) is connection:
+                if engine.was_clean and not connection.dialed:
+                    self.forget(connection, engine.reason)
+                else:
+                    self.lose(connection, engine.reason)
+        self._reachability.ended(engine)
+
+    def shared_with(self, engine: LinkEngine) -> tuple[str, ...]:
+        """The namespaces of both ends of a link, in the order of the side that has dialed."""
+        theirs = engine.peer.catalog.namespaces if engine.peer is not None else ()
+        mine = self._handlers.namespaces
+        first, second = (mine, frozenset(theirs)) if engine.is_dialer else (theirs, frozenset(mine))
+        return tuple(namespace for namespace in dict.fromkeys(first) if namespace in second)
+
+    def _using(self, engine: LinkEngine) -> Connection | None:
+        """The connection that uses a link, if there is one."""
+        connection = self._topology.get(engine.peer_id) if engine.peer_id else None
+        return connection if connection is not None and connection.way is engine else None
+
+    # ---- peers without links -------------------------------------------------------------------------
+
+    def way_over(self, link: UnaryLink) -> UnaryWay:
+        """A way for calls over a link to somebody who has no streams."""
+        return UnaryWay(link, tasks=self._tasks, clock=self._clock, lost=self._has_failed)
+
+    def _has_failed(self, way: UnaryWay, reason: str) -> None:
+        """A peer without links could not be reached; if it is wanted, it is dialed at once."""
+        connection = self._topology.get(way.peer_id)
+        if connection is not None and connection.way is way and connection.dialed:
+            self.lose(connection, reason)
+
+    async def close(self) -> None:
+        """Forget every peer; links end by themselves."""
+        for connection in self._topology:
+            self._topology.remove(connection.peer_id)
+            if isinstance(connection.way, UnaryWay):
+                await connection.way.link.aclose()
+
+    # ---- all of them ---------------------------------------------------------------------------------
+
+    def want(self, peer_id: str, address: str) -> None:
+        """Take down that a peer is kept connected, and at which address."""
+        self._peer(peer_id).wanted = address
+        connection = self._topology.get(peer_id)
+        if connection is not None:
+            connection.dialed = True
+
+    def adopt(self, connection: Connection) -> None:
+        """Put a connection into the topology, in the place of an earlier one to the same peer."""
+        connection.since = self._clock.now()
+        if isinstance(connection.way, UnaryWay):
+            connection.way.peer_id = connection.peer_id
+        earlier = self._topology.put(connection)
+        self._peer(connection.peer_id)
+        is_news = earlier is None or (
+            earlier.address != connection.address
+            or earlier.shared_namespaces != connection.shared_namespaces
+            or not earlier.is_up
+        )
+        if earlier is not None and earlier.way is connection.way and earlier.is_up:
+            connection.since = earlier.since
+        if earlier is not None and earlier.way is not connection.way and isinstance(earlier.way, UnaryWay):
+            self.close_way(earlier.way)
+        if is_news:
+            self.tell(
+                PeerConnected(
+                    self._collector_id,
+                    connection.peer_id,
+                    connection.address,
+                    connection.shared_namespaces,
+                    connection.dialed,
+                )
+            )
+
+    def lose(self, connection: Connection, reason: str) -> None:
+        """Take down that a peer has gone; it is dialed again if it is wanted."""
+        if not connection.is_up:
+            return
+        peer = self._peer(connection.peer_id)
+        connection.dialed = bool(peer.wanted)
+        connection.last_news = now = self._clock.now()
+        state: State = "reconnecting" if connection.dialed else "dead"
+        self._topology.set_state(connection, state, reason, now=now)
+        self.tell(PeerLost(self._collector_id, connection.peer_id, connection.address, reason))
+        if connection.dialed:
+            self.on_lost(peer)
+
+    def forget(self, connection: Connection, reason: str) -> None:
+        """Take a peer out of the topology; what is under way on the way to it may finish."""
+        if self._topology.get(connection.peer_id) is not connection:
+            return
+        self._topology.remove(connection.peer_id)
+        peer = self._peer(connection.peer_id)
+        peer.wanted = ""
+        self.tell(PeerForgotten(self._collector_id, connection.peer_id, reason))
+        if isinstance(connection.way, UnaryWay):
+            self.close_way(connection.way)
+        links, peer.links = peer.links, []
+        for link in links:
+            link.engine.tell_draining()
+            link.engine.retire(reason)
+
+    def forget_silent(self, oldest: float) -> None:
+        """Forget those who have connected by themselves and were not heard of since a moment."""
+        for connection in self._topology:
+            way = connection.way
+            is_linked = way.carrier == "link" and connection.is_up
+            heard = (
+                max(connection.last_news, way.heard) if isinstance(way, UnaryWay) else connection.last_news
+            )
+            if not connection.dialed and not is_linked and heard < oldest:
+                self.forget(connection, "not heard of")
+
+    def close_way(self, way: UnaryWay) -> None:
+        """Close what a way goes over in the background; calls under way may finish."""
+        # Whoever still waits for an answer over it gets one in time, or none at all.
+        self._tasks.start(way.link.aclose(grace=LET_GO_SECONDS), f"close the link to {way.link.address}")
+
+    def tell(self, event: Event) -> None:
+        """Tell the observer."""
+        self._observer.tell(event)
+
+    def _peer(self, peer_id: str) -> Peer:
+        peer = self._peers.get(peer_id)
+        if peer is None:
+            peer = self._peers[peer_id] = Peer(peer_id, self._collector_id)
+            if len(self._peers) - len(self._topology) > _MAX_IDS:
+                self._forget_the_oldest()
+        return peer
+
+    def _forget_the_oldest(self) -> None:
+        for peer_id, peer in self._peers.items():
+            if not peer.links and not peer.wanted and self._topology.get(peer_id) is None:
+                del self._peers[peer_id]
+                return
+
+    def _has_turned(self, standing: Standing, is_open: bool) -> None:  # noqa: FBT001  # as a standing tells it
+        if is_open:
+            self._counts.breakers_opened += 1
+            seconds = standing.breaker.probes_at - self._clock.now()
+            self.tell(BreakerOpened(self._collector_id, standing.peer_id, standing.namespace, seconds))
+        else:
+            self._counts.breakers_shut += 1
+            self.tell(BreakerShut(self._collector_id, standing.peer_id, standing.namespace))
+
+
+def _ignore(_peer: Peer) -> None:
+    """Tell nobody of a lost peer."""

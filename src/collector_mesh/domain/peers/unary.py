@@ -1,0 +1,125 @@
+"""The way to a peer that has no links: one request for each call."""
+
+import math
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+import attrs
+
+from collector_mesh.domain.link.entries import SentCall
+from collector_mesh.domain.link.way import Way
+from collector_mesh.domain.model.errors import MeshError, OutcomeUnknownError, UnavailableError, text_of
+from collector_mesh.domain.model.introduction import Offer
+from collector_mesh.domain.model.reach import Reach
+from collector_mesh.domain.model.snapshot import Carrier
+from collector_mesh.domain.model.status import Reply
+from collector_mesh.domain.ports.clock import Clock
+from collector_mesh.domain.ports.link import UnaryLink
+from collector_mesh.domain.ports.tasks import Job, Tasks
+
+
+class UnaryWay:
+    """Sends calls over a `UnaryLink`.
+
+    Args:
+        link: to the peer.
+        tasks: runs each request.
+        clock: the time.
+        lost: told when the peer could not be reached, with the reason.
+    """
+
+    carrier: Carrier = "unary"
+    is_retiring = False
+    round_trip: float | None = None
+
+    def __init__(
+        self, link: UnaryLink, *, tasks: Tasks, clock: Clock, lost: Callable[["UnaryWay", str], None]
+    ) -> None:
+        self.link = link
+        self.peer_id = ""
+        """Whom it leads to, once that is known."""
+        self.heard = clock.now()
+        """When the peer has answered last, on the monotonic clock, in seconds."""
+        self._tasks = tasks
+        self._now = clock.now
+        self._lost = lost
+        self._sent: dict[SentCall, Job | None] = {}
+
+    @property
+    def time(self) -> float:
+        """See `Way`."""
+        return self._now()
+
+    @property
+    def in_flight(self) -> int:
+        """See `Way`."""
+        return len(self._sent)
+
+    def send(self, sent: SentCall) -> None:
+        """See `Way`."""
+        self._sent[sent] = None
+        outcome = self._tasks.begin(self._serve(sent))
+        if isinstance(outcome, Reply):
+            self._settle(sent, outcome)
+            return
+
+        def settle(reply: Reply | None, error: BaseException | None) -> None:
+            if reply is None:
+                if not isinstance(error, MeshError):
+                    error = OutcomeUnknownError("outcome unknown: it was stopped")
+                reply = Reply.refused(error)
+            self._settle(sent, reply)
+
+        # The link gives it up at its deadline.
+        self._sent[sent] = outcome.go_on(math.inf, _nothing, settle)
+
+    def cancel(self, sent: SentCall) -> None:
+        """See `Way`."""
+        job = self._sent.pop(sent, None)
+        sent.is_done = True
+        if job is not None:
+            job.cancel()
+
+    def tell_reach(self, news: Iterable[Reach]) -> None:
+        """See `Way`; nobody without links passes calls on."""
+
+    async def who_is_there(self, collector_id: str, *, timeout: float) -> str:
+        """The id of the collector that is there, empty if nobody answers or tells.
+
+        An introduction without an address is refused by every collector, and the refusal names it.
+        """
+        try:
+            welcome = await self.link.connect(Offer(collector_id, ""), timeout=timeout)
+        except MeshError:
+            return ""
+        return welcome.collector_id
+
+    async def _serve(self, sent: SentCall) -> Reply:
+        call = sent.call
+        if sent.deadline < call.deadline:
+            call = attrs.evolve(call, deadline=sent.deadline)
+        try:
+            reply = await self.link.serve(call)
+        except UnavailableError as error:
+            self._lost(self, str(error))
+            return Reply.refused(error)
+        except MeshError as error:
+            return Reply.refused(error)
+        except Exception as error:  # noqa: BLE001  # a transport of a user's may raise anything
+            return Reply.refused(OutcomeUnknownError(f"outcome unknown: {text_of(error)}"))
+        self.heard = self._now()
+        return reply
+
+    def _settle(self, sent: SentCall, reply: Reply) -> None:
+        self._sent.pop(sent, None)
+        if not sent.is_done:
+            sent.is_done = True
+            sent.settle(reply)
+
+
+def _nothing() -> None:
+    """Nothing is given back when a request has ended."""
+
+
+if TYPE_CHECKING:
+    _fits: type[Way] = UnaryWay
