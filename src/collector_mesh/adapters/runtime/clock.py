@@ -1,10 +1,12 @@
 """The time, as the event loop has it."""
 
 import asyncio
+import contextvars
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from collector_mesh.domain.ports.clock import Alarm, Clock
+from collector_mesh.domain.ports.clock import Alarm, Clock, Timer
 
 
 class LoopAlarm:
@@ -34,6 +36,12 @@ class LoopClock:
     # Assigned, not wrapped: it is asked several times a call.
     now = staticmethod(time.monotonic)
     wall = staticmethod(time.time)
+
+    def call_at(self, when: float, callback: Callable[[], object]) -> Timer:
+        """See the port."""
+        # Not at a time of the loop, which may count from elsewhere.
+        left = max(0.0, when - self.now())
+        return asyncio.get_running_loop().call_later(left, callback, context=contextvars.Context())
 
     def alarm(self) -> LoopAlarm:
         """See the port."""

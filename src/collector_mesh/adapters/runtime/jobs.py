@@ -5,7 +5,8 @@ import contextvars
 from collections.abc import Callable, Coroutine, Iterator
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from collector_mesh.domain.model.errors import OutcomeUnknownError
+from collector_mesh.domain.model.errors import DeadlineExceededError, OutcomeUnknownError
+from collector_mesh.domain.ports.clock import Clock, Timer
 from collector_mesh.domain.ports.tasks import Job, Started
 
 T = TypeVar("T")
@@ -15,18 +16,31 @@ BeginTask = Callable[
 ]
 
 
+SWEEP_SECONDS = 0.02
+"""How soon after one look at deadlines there is another: one for all that end meanwhile, and no timer for each."""
+
+_NEVER = float("inf")
+_ROUNDING_SECONDS = 1e-6
+
+
 class Jobs:
-    """Begins work, and knows what of it has not ended.
+    """Begins work, knows what of it has not ended, and stops it when its time is up.
 
     Args:
         loop: where it runs.
+        clock: the time.
         begin_task: makes a task that has taken its first step.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, begin_task: BeginTask) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, clock: Clock, begin_task: BeginTask) -> None:
         self._loop = loop
+        self._clock = clock
         self._begin_task = begin_task
         self._begun: dict[StartedJob[Any], None] = {}
+        self._earliest = _NEVER
+        """The time of none of them is up before; one that has ended may still count."""
+        self._next_sweep = -_NEVER
+        self._timer: Timer | None = None
 
     def __iter__(self) -> "Iterator[StartedJob[Any]]":
         """Those that have not ended."""
@@ -36,27 +50,63 @@ class Jobs:
         """See `Tasks.begin`."""
         task = self._begin_task(work, self._loop, contextvars.copy_context())
         if not task.done():
-            return StartedJob(self._begun, task)
+            job = StartedJob(self, task)
+            self._begun[job] = None
+            return job
         try:
             result: T = task.result()
         except asyncio.CancelledError:
             raise _cancelled() from None
         return result
 
+    def watch(self, deadline: float) -> None:
+        """Have work stopped at its deadline."""
+        if deadline < self._earliest:
+            self._earliest = deadline
+            self._set_timer()
+
+    def ended(self, job: "StartedJob[Any]") -> None:
+        """Some work has ended."""
+        del self._begun[job]
+
+    def close(self) -> None:
+        """Stop nothing anymore."""
+        self._earliest = _NEVER
+        self._set_timer()
+
+    def _set_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._earliest < _NEVER:
+            self._timer = self._clock.call_at(max(self._earliest, self._next_sweep), self._look)
+
+    def _look(self) -> None:
+        self._timer = None
+        now = self._clock.now() + _ROUNDING_SECONDS
+        self._next_sweep = now + SWEEP_SECONDS
+        try:
+            for job in self:
+                if job.deadline <= now:
+                    job.stop(DeadlineExceededError("deadline exceeded"))
+        finally:
+            left = (job.deadline for job in self._begun if job.deadline > now)
+            self._earliest = min(left, default=_NEVER)
+            self._set_timer()
+
 
 class StartedJob(Generic[T]):
     """Work that has come to its first wait."""
 
-    __slots__ = ("_begun", "_ended", "_settle", "deadline", "is_settled", "task")
+    __slots__ = ("_ended", "_jobs", "_settle", "deadline", "is_settled", "task")
 
-    def __init__(self, begun: "dict[StartedJob[Any], None]", task: "asyncio.Task[T]") -> None:
-        self._begun = begun
+    def __init__(self, jobs: Jobs, task: "asyncio.Task[T]") -> None:
+        self._jobs = jobs
         self._ended: Callable[[], None] = _nothing
         self._settle: Callable[[T | None, BaseException | None], None] = _nothing
         self.task = task
-        self.deadline = float("inf")
+        self.deadline = _NEVER
         self.is_settled = False
-        begun[self] = None
         task.add_done_callback(self._has_ended)
 
     def go_on(
@@ -69,6 +119,7 @@ class StartedJob(Generic[T]):
         self.deadline = deadline
         self._ended = ended
         self._settle = settle
+        self._jobs.watch(deadline)
         return self
 
     async def result(self, deadline: float, ended: Callable[[], None]) -> T:
@@ -102,7 +153,7 @@ class StartedJob(Generic[T]):
             self._settle(None, error)
 
     def _has_ended(self, task: "asyncio.Task[T]") -> None:
-        del self._begun[self]
+        self._jobs.ended(self)
         # Asked in any case: of an error that nobody has asked for, asyncio tells.
         error = _cancelled() if task.cancelled() else task.exception()
         self._ended()

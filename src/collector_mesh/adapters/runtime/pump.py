@@ -149,8 +149,6 @@ class _Pumping:
         if self._is_hurried:
             return
         machine = self._machine
-        if machine.has_deadlines:
-            machine.hurry(self._now())
         if machine.next_tick < self._timer_at:
             self._set_timer(machine.next_tick)
 

@@ -8,14 +8,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from collector_mesh.adapters.runtime.first_step import begin_task
 from collector_mesh.adapters.runtime.jobs import BeginTask, Jobs, StartedJob
 from collector_mesh.adapters.runtime.threads import DaemonThreads
-from collector_mesh.domain.model.errors import DeadlineExceededError, OutcomeUnknownError
+from collector_mesh.domain.model.errors import OutcomeUnknownError
 from collector_mesh.domain.ports.clock import Clock
 from collector_mesh.domain.ports.tasks import Task, Tasks
 
 T = TypeVar("T")
-
-SWEEP_SECONDS = 0.02
-"""How often deadlines are looked at: one timer for all calls instead of one for each."""
 
 PATIENCE_SECONDS = 1.0
 """How long cancelled work may take to end when everything does."""
@@ -41,18 +38,14 @@ class LoopTasks:
         self._threads = DaemonThreads(max_threads)
         self._jobs: Jobs | None = None
         self._background: dict[asyncio.Task[None], None] = {}
-        self._sweep: asyncio.TimerHandle | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def begin(self, work: Coroutine[Any, Any, T]) -> T | StartedJob[T]:
         """See the port."""
         jobs = self._jobs
         if jobs is None:
-            jobs = self._jobs = Jobs(self._running_loop(), self._begin_task)
-        outcome = jobs.begin(work)
-        if self._sweep is None and isinstance(outcome, StartedJob):
-            self._sweep = self._running_loop().call_later(SWEEP_SECONDS, self._look_at_deadlines)
-        return outcome
+            jobs = self._jobs = Jobs(self._running_loop(), self._clock, self._begin_task)
+        return jobs.begin(work)
 
     def promise(self) -> "asyncio.Future[Any]":
         """See the port."""
@@ -123,20 +116,9 @@ class LoopTasks:
             task.cancel()
         if left:
             await asyncio.wait(left, timeout=PATIENCE_SECONDS)
-        if self._sweep is not None:
-            self._sweep.cancel()
-            self._sweep = None
+        if self._jobs is not None:
+            self._jobs.close()
         self._threads.close()
-
-    def _look_at_deadlines(self) -> None:
-        self._sweep = None
-        now = self._clock.now()
-        jobs = list(self._jobs or ())
-        for job in jobs:
-            if job.deadline <= now:
-                job.stop(DeadlineExceededError("deadline exceeded"))
-        if jobs and self._loop is not None:
-            self._sweep = self._loop.call_later(SWEEP_SECONDS, self._look_at_deadlines)
 
     def _background_ended(self, task: "asyncio.Task[None]") -> None:
         self._background.pop(task, None)

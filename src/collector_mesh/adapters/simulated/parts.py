@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from collector_mesh.adapters.runtime.tasks import LoopTasks
 from collector_mesh.adapters.simulated.host import Host
 from collector_mesh.adapters.simulated.loop import SimulatedLoop
-from collector_mesh.domain.ports.clock import Alarm, Clock
+from collector_mesh.domain.ports.clock import Alarm, Clock, Timer
 from collector_mesh.domain.ports.randomness import Randomness
 from collector_mesh.domain.ports.tasks import Tasks
 
@@ -58,6 +58,12 @@ class HostClock:
     def wall(self) -> float:
         """See the port."""
         return EPOCH + self._loop.time() + self._host.skew
+
+    def call_at(self, when: float, callback: Callable[[], object]) -> Timer:
+        """See the port."""
+        host = self._host
+        left = max(0.0, when - self.now()) / host.rate
+        return self._loop.call_later(left, callback, context=host.context())
 
     def alarm(self) -> HostAlarm:
         """See the port."""

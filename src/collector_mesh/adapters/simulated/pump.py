@@ -109,8 +109,6 @@ class _Pumping:
 
     def _set_timer(self) -> None:
         machine = self._machine
-        if machine.has_deadlines:
-            machine.hurry(self._now())
         when = machine.next_tick
         if self._timer is not None:
             if when >= self._timer_at:

@@ -18,7 +18,7 @@ from collector_mesh.domain.model.introduction import Offer, Welcome
 from collector_mesh.domain.model.reach import Reach
 from collector_mesh.domain.model.snapshot import Carrier
 from collector_mesh.domain.model.status import OK, Reply
-from collector_mesh.domain.ports.clock import Alarm, Clock
+from collector_mesh.domain.ports.clock import Alarm, Clock, Timer
 from collector_mesh.domain.ports.frame_stream import FrameStream, Machine, NoLinkError, Pump
 from collector_mesh.domain.ports.gateway import Gateway
 from collector_mesh.domain.ports.link import UnaryLink
@@ -72,11 +72,25 @@ class FakeAlarm:
         self._is_rung = True
 
 
+@attrs.define(eq=False)
+class FakeTimer:
+    """A call that is made by `FakeClock.ring`."""
+
+    when: float
+    callback: Callable[[], object]
+    is_over: bool = False
+
+    def cancel(self) -> None:
+        """See the port."""
+        self.is_over = True
+
+
 @attrs.define
 class FakeClock:
-    """A clock that stands still until `time` is set."""
+    """A clock that stands still until `time` is set; what it is to call then is called by `ring`."""
 
     time: float = 1000.0
+    timers: list[FakeTimer] = attrs.field(factory=list)
 
     def now(self) -> float:
         """See the port."""
@@ -89,6 +103,23 @@ class FakeClock:
     def alarm(self) -> FakeAlarm:
         """See the port."""
         return FakeAlarm(self)
+
+    def call_at(self, when: float, callback: Callable[[], object]) -> FakeTimer:
+        """See the port."""
+        timer = FakeTimer(when, callback)
+        self.timers.append(timer)
+        return timer
+
+    def ring(self) -> None:
+        """Call what is due, in its order; what comes of that and is due at once waits for the next time."""
+        due = sorted(
+            (timer for timer in self.timers if timer.when <= self.time), key=lambda timer: timer.when
+        )
+        self.timers = [timer for timer in self.timers if timer.when > self.time]
+        for timer in due:
+            if not timer.is_over:
+                timer.is_over = True
+                timer.callback()
 
 
 @attrs.define
@@ -399,6 +430,7 @@ def _nobody_listens(address: str) -> NoReturn:
 
 if TYPE_CHECKING:
     _alarm_fits: type[Alarm] = FakeAlarm
+    _timer_fits: type[Timer] = FakeTimer
     _clock_fits: type[Clock] = FakeClock
     _dice_fits: type[Randomness] = FakeDice
     _tasks_fits: type[Tasks] = FakeTasks

@@ -95,11 +95,6 @@ class LinkCalls:
         """Whether nothing that this side has asked for, and the other side may know of, is without an answer."""
         return not self.outbox.waiting
 
-    @property
-    def have_deadlines(self) -> bool:
-        """Whether somebody waits whose time may be up before anything else happens."""
-        return bool(self.outbox.waiting) or not self.outbox.is_empty
-
     # ---- this side ---------------------------------------------------------------------------------
 
     def opened(self, peer: Introduction, role: int) -> None:

@@ -152,13 +152,8 @@ class LinkEnd:
 
     @property
     def next_tick(self) -> float:
-        """When a look at the time is due: soon while somebody waits for a reply."""
+        """When a look at the time is due; a call that is sent may bring it forward."""
         return self._deadlines.next_tick
-
-    @property
-    def has_deadlines(self) -> bool:
-        """Whether it has to be looked at every `SWEEP_SECONDS`."""
-        return self._deadlines.are_close
 
     # ---- what the host asks for ----------------------------------------------------------------------
 

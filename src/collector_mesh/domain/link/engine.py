@@ -212,10 +212,6 @@ class LinkEngine(LinkEnd):
 
     # ---- time ----------------------------------------------------------------------------------------
 
-    def hurry(self, now: float) -> None:
-        """Have the next tick come soon, because a call has been sent."""
-        self._deadlines.hurry(now)
-
     def tick(self, now: float) -> None:
         """Look at deadlines and at the other side's health."""
         closing = self._closing

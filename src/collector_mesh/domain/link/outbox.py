@@ -53,6 +53,8 @@ class Outbox:
         self._chunk_bytes = batching.chunk_bytes
         self.waiting: dict[int, SentCall] = {}
         """Calls that have been sent, in part at least, and have no reply."""
+        self.earliest = float("inf")
+        """The time of none of the calls of this side is up before; one that has ended may still count."""
         self.last_number = 0
         self.queued_bytes = 0
         self.reply_bytes = 0
@@ -91,8 +93,10 @@ class Outbox:
         """Add a call or a reply with its payload."""
         size = entry.size = len(value) + ENVELOPE_BYTES
         self.queued_bytes += size
-        if entry.is_reply:
+        if isinstance(entry, TakenCall):
             self.reply_bytes += size
+        elif entry.deadline < self.earliest:
+            self.earliest = entry.deadline
         if len(value) > self._batching.large_bytes:
             self._large.append(_Large(entry, value))
         else:
@@ -118,9 +122,18 @@ class Outbox:
             self._small = deque(left for left in self._small if left.size)
 
     def late(self, now: float) -> list[SentCall]:
-        """Calls of this side, sent or not, whose time is up."""
-        late = [sent for sent in self.waiting.values() if sent.deadline <= now]
-        late += [sent for sent in self.unsent() if sent.deadline <= now]
+        """Calls of this side, sent or not, whose time is up; they are looked at only if there can be any."""
+        late: list[SentCall] = []
+        if now < self.earliest:
+            return late
+        earliest = float("inf")
+        for calls in (self.waiting.values(), self.unsent()):
+            for sent in calls:
+                if sent.deadline <= now:
+                    late.append(sent)
+                elif sent.deadline < earliest:
+                    earliest = sent.deadline
+        self.earliest = earliest
         return late
 
     def take_all(self) -> tuple[list[SentCall], list[SentCall]]:

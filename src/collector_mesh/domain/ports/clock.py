@@ -1,6 +1,15 @@
 """Port: the time."""
 
+from collections.abc import Callable
 from typing import Protocol
+
+
+class Timer(Protocol):
+    """A call that is made at its time."""
+
+    def cancel(self) -> object:
+        """Do not make it; nothing happens if it was made."""
+        ...
 
 
 class Alarm(Protocol):
@@ -28,6 +37,13 @@ class Clock(Protocol):
 
     def wall(self) -> float:
         """Time of day, in seconds since the epoch; it may jump."""
+        ...
+
+    def call_at(self, when: float, callback: Callable[[], object]) -> Timer:
+        """Call something at a monotonic time, or soon if that has passed; never before this returns.
+
+        The last digits of the time may be lost. The context of whoever calls this is not kept.
+        """
         ...
 
     def alarm(self) -> Alarm:

@@ -80,12 +80,7 @@ class Machine(Protocol):
 
     @property
     def next_tick(self) -> float:
-        """When `tick` is due, on the monotonic clock."""
-        ...
-
-    @property
-    def has_deadlines(self) -> bool:
-        """Whether `hurry` is due."""
+        """When `tick` is due, on the monotonic clock; `on_work` tells that it may be earlier."""
         ...
 
     def receive(self, frame: Frame, now: float) -> None:
@@ -106,10 +101,6 @@ class Machine(Protocol):
 
     def tick(self, now: float) -> None:
         """Some time has passed."""
-        ...
-
-    def hurry(self, now: float) -> None:
-        """Have `next_tick` come soon enough for the deadlines of calls."""
         ...
 
 

@@ -9,17 +9,30 @@ from typing import Any
 
 import pytest
 
+from collector_mesh.adapters.runtime.clock import LoopClock
 from collector_mesh.adapters.runtime.first_step import begin_task
 from collector_mesh.adapters.runtime.jobs import Jobs, StartedJob
 from collector_mesh.domain.model.errors import DeadlineExceededError, OutcomeUnknownError
+from collector_mesh.domain.ports.clock import Clock, Timer
 
 pytestmark = pytest.mark.asyncio
 
 NAME: ContextVar[str] = ContextVar("name", default="nobody")
 
 
-def new_jobs() -> Jobs:
-    return Jobs(asyncio.get_running_loop(), begin_task)
+class CountingClock(LoopClock):
+    """Counts the timers that are set."""
+
+    def __init__(self) -> None:
+        self.timers = 0
+
+    def call_at(self, when: float, callback: Callable[[], object]) -> Timer:
+        self.timers += 1
+        return super().call_at(when, callback)
+
+
+def new_jobs(clock: Clock | None = None) -> Jobs:
+    return Jobs(asyncio.get_running_loop(), clock or LoopClock(), begin_task)
 
 
 def started(jobs: Jobs, work: Coroutine[Any, Any, Any]) -> StartedJob[Any]:
@@ -404,3 +417,72 @@ async def test_begin_can_be_used_inside_of_work() -> None:
         return found, asyncio.current_task() is mine
 
     assert jobs.begin(outer()) == ("inner", True)
+
+
+async def test_work_is_stopped_at_its_deadline_and_told_apart_from_other_work() -> None:
+    clock = LoopClock()
+    jobs = new_jobs(clock)
+    ends: list[tuple[str, float]] = []
+
+    async def forever() -> None:
+        await asyncio.Event().wait()
+
+    async def wait_for(name: str, seconds: float) -> None:
+        with pytest.raises(DeadlineExceededError):
+            await started(jobs, forever()).result(clock.now() + seconds, lambda: None)
+        ends.append((name, clock.now() - begin))
+
+    begin = clock.now()
+    lasting = started(jobs, forever())
+    lasting.go_on(begin + 1000.0, lambda: None, lambda *_: None)
+    async with asyncio.timeout(10):
+        await asyncio.gather(wait_for("third", 0.2), wait_for("first", 0.05), wait_for("second", 0.1))
+
+    assert [name for name, _ in ends] == ["first", "second", "third"]
+    assert all(at >= seconds - 0.001 for (_, at), seconds in zip(ends, (0.05, 0.1, 0.2), strict=True))
+    await until(lambda: list(jobs) == [lasting])
+    lasting.cancel()
+    await until(lambda: not list(jobs))
+
+
+async def test_many_deadlines_take_few_timers() -> None:
+    clock = CountingClock()
+    jobs = new_jobs(clock)
+    ended: list[None] = []
+
+    async def once() -> None:
+        await asyncio.sleep(0)
+
+    for _ in range(1000):
+        begun = started(jobs, once())
+        begun.go_on(clock.now() + 0.5, lambda: ended.append(None), lambda *_: None)
+    await until(lambda: len(ended) == 1000)
+
+    assert clock.timers <= 5
+
+
+async def test_work_that_takes_no_cancellation_is_told_once_that_its_time_is_up() -> None:
+    clock = CountingClock()
+    jobs = new_jobs(clock)
+    told: list[BaseException | None] = []
+    go = asyncio.Event()
+    cancellations: list[None] = []
+
+    async def stubborn() -> None:
+        while not go.is_set():
+            try:
+                await go.wait()
+            except asyncio.CancelledError:
+                cancellations.append(None)
+
+    job = started(jobs, stubborn())
+    job.go_on(clock.now() + 0.01, lambda: None, lambda _result, error: told.append(error))
+    await until(lambda: told)
+    other = started(jobs, asyncio.Event().wait())
+    other.go_on(clock.now() + 0.05, lambda: None, lambda _result, error: told.append(error))
+    await until(lambda: len(told) == 2)
+
+    assert len(cancellations) == 1
+    go.set()
+    await until(lambda: not list(jobs))
+    assert len(told) == 2

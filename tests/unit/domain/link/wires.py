@@ -220,9 +220,6 @@ class Wire:
             if moves:
                 self.settle()
             ends = [end for end in (self.left, self.right) if end.engine.phase is not Phase.ENDED]
-            for end in ends:
-                if end.engine.has_deadlines:
-                    end.engine.hurry(self.now)
             due = min((end.engine.next_tick for end in ends), default=until)
             if due > until:
                 break
