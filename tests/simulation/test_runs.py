@@ -57,6 +57,28 @@ def test_a_scenario_that_raises_before_its_collectors_have_begun_leaves_nothing_
     gc.collect()
 
 
+def test_what_is_cleared_away_may_begin_something_on_its_way_out() -> None:
+    async def more() -> None:
+        """Never comes to run."""
+
+    async def scenario(sim: Sim) -> None:
+        loop = asyncio.get_running_loop()
+
+        async def last() -> None:
+            try:
+                await sim.sleep(1000)
+            finally:
+                loop.create_task(more())  # noqa: RUF006  # nobody is to hold it
+
+        task = loop.create_task(last())
+        await sim.sleep(1)
+        assert task.done(), "planted"
+
+    with pytest.raises(AssertionError, match="planted"):
+        Simulation(seed=11).run(scenario, until=5.0)
+    gc.collect()
+
+
 def test_mistakes_are_named() -> None:
     async def scenario(sim: Sim) -> None:
         await pair(sim)

@@ -226,14 +226,15 @@ class SimulatedLoop(asyncio.BaseEventLoop):
 
     def abandon(self) -> None:
         """What has not ended will never go on: it is cancelled where it stands, and nobody is warned of it."""
-        for task in asyncio.all_tasks(self):
-            task._log_destroy_pending = False  # type: ignore[attr-defined]  # noqa: SLF001  # it is meant to be
-            coroutine: Any = task.get_coro()
-            for _ in range(_MOST_WAITS):
-                try:
-                    coroutine.throw(asyncio.CancelledError())
-                except BaseException:  # noqa: BLE001  # whatever it ends with, it has ended
-                    break
+        ended: dict[asyncio.Task[Any], None] = {}
+        for _ in range(_MOST_WAITS):
+            # What is cancelled may begin something else on its way out.
+            begun = [task for task in asyncio.all_tasks(self) if task not in ended]
+            if not begun:
+                break
+            for task in begun:
+                ended[task] = None
+                _end(task)
 
     def call_soon_threadsafe(  # type: ignore[override]  # typeshed ties the arguments to the callback
         self, callback: Callable[..., object], *args: Any, context: contextvars.Context | None = None
@@ -275,6 +276,17 @@ class SimulatedLoop(asyncio.BaseEventLoop):
 
     def _write_to_self(self) -> None:
         """Nobody has to be woken."""
+
+
+def _end(task: asyncio.Task[Any]) -> None:
+    """Cancel a task where it stands, without a loop."""
+    task._log_destroy_pending = False  # type: ignore[attr-defined]  # noqa: SLF001  # it is meant to be
+    coroutine: Any = task.get_coro()
+    for _ in range(_MOST_WAITS):
+        try:
+            coroutine.throw(asyncio.CancelledError())
+        except BaseException:  # noqa: BLE001  # whatever it ends with, it has ended
+            break
 
 
 def _is_lost(task: "Task[Any]") -> bool:
