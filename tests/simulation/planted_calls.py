@@ -9,8 +9,9 @@ from collector_mesh.domain.calls import retry_state
 from collector_mesh.domain.calls.pending import PendingCall
 from collector_mesh.domain.calls.retry_state import RetryState
 from collector_mesh.domain.link.page import Page
-from collector_mesh.domain.model.errors import Executed
+from collector_mesh.domain.model.errors import Executed, MeshError
 from collector_mesh.domain.model.payload import Payload
+from collector_mesh.domain.model.status import OK, Reply
 from collector_mesh.domain.policies.breaker import Breaker
 from collector_mesh.domain.policies.concurrency import Share
 from collector_mesh.domain.policies.retry import Retry
@@ -66,6 +67,47 @@ def wrong_executor_named(patch: pytest.MonkeyPatch) -> None:
         return attrs.evolve(original(executor, key, result), handled_by="somebody")
 
     patch.setattr(Executor, "_succeeded", succeeded)
+
+
+def answered_without_running(patch: pytest.MonkeyPatch) -> None:
+    original = Executor.execute
+
+    def execute(executor: Executor, call: Any, answer: Any) -> Any:
+        if call.payload.value.endswith(b"7"):
+            value = call.payload.value + b" at " + executor._collector_id.encode()
+            answer(Reply(OK, Payload("order", value), executor._collector_id, Executed.YES))
+            return None
+        return original(executor, call, answer)
+
+    patch.setattr(Executor, "execute", execute)
+
+
+def cut_handlers_have_not_run(patch: pytest.MonkeyPatch) -> None:
+    def cut(context: Any, error: Any) -> Reply:
+        context.cancel()
+        error.executed = Executed.NO
+        return Reply.refused(error)
+
+    patch.setattr(Executor, "_cut", staticmethod(cut))
+
+
+def refusals_of_handlers_have_not_run(patch: pytest.MonkeyPatch) -> None:
+    original = Executor._failed
+
+    def failed(executor: Executor, key: Any, error: BaseException) -> Reply:
+        return Reply.refused(error) if isinstance(error, MeshError) else original(executor, key, error)
+
+    patch.setattr(Executor, "_failed", failed)
+
+
+def only_the_last_try_is_told(patch: pytest.MonkeyPatch) -> None:
+    original = RetryState.weigh
+
+    def weigh(state: RetryState, reply: Reply, *, is_reached: bool) -> None:
+        state._rank = (-1, False, False)
+        original(state, reply, is_reached=is_reached)
+
+    patch.setattr(RetryState, "weigh", weigh)
 
 
 def slots_never_given_back(patch: pytest.MonkeyPatch) -> None:

@@ -2,13 +2,18 @@
 
 import asyncio
 import gc
+from collections.abc import Awaitable, Callable
 from typing import Any
 
+import attrs
 import pytest
 from tests.simulation.shop import METHOD, orders, pair
 
-from collector_mesh import CallContext, Payload, Service
+from collector_mesh import CallContext, MeshError, Payload, Reply, Service
+from collector_mesh.domain.calls.attempt import Attempt
 from collector_mesh.domain.model.errors import Executed
+from collector_mesh.domain.model.status import OK
+from collector_mesh.domain.serving.executor import Executor
 from collector_mesh.simulation import InvariantError, Sim, Simulation
 
 
@@ -47,8 +52,6 @@ def test_a_call_that_ends_after_its_deadline_breaks_an_invariant(monkeypatch: py
 def test_a_call_that_runs_twice_breaks_an_invariant_and_its_handler_sees_nothing_of_that(
     size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from collector_mesh.domain.serving.executor import Executor
-
     # A planted bug: whatever comes in is run twice.
     execute, seen = Executor.execute, list[object]()
 
@@ -72,6 +75,101 @@ def test_a_call_that_runs_twice_breaks_an_invariant_and_its_handler_sees_nothing
         Simulation(seed=19).run(scenario, until=60.0)
 
     assert seen == [(bytes, size, (("who", "me"),))] * 2
+
+
+async def quick() -> None:
+    """A handler."""
+
+
+async def refuses() -> None:
+    raise MeshError("sold out", code=409)
+
+
+@pytest.mark.parametrize(
+    ("handler", "told", "said"),
+    [
+        (quick, {"executed": Executed.NO}, "has succeeded, and is told as executed=no"),
+        (quick, {"executed": Executed.MAYBE}, "has succeeded, and is told as executed=maybe"),
+        (quick, {"handled_by": "front"}, r"was handled by front \(200\), but ran at \['shop'\]"),
+        (refuses, {"handled_by": ""}, r"was handled by nobody \(409\), but ran at \['shop'\]"),
+        (
+            refuses,
+            {"executed": Executed.NO},
+            r"was told that it had not run \(409\), but ran at \['shop'\]",
+        ),
+    ],
+)
+def test_a_reply_that_says_something_else_than_what_ran_breaks_an_invariant(
+    handler: Callable[[], Awaitable[None]],
+    told: dict[str, Any],
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # A planted bug: what comes back from a peer is told otherwise.
+    settle = Attempt.settle
+
+    def other(attempt: Attempt, reply: Reply) -> None:
+        settle(attempt, attrs.evolve(reply, **told))
+
+    monkeypatch.setattr(Attempt, "settle", other)
+
+    async def scenario(sim: Sim) -> None:
+        service = Service("orders", "OrderService")
+        service.add("CreateOrder", handler)
+        front = await pair(sim, service)
+        await front.dispatch(*METHOD)
+
+    with pytest.raises(InvariantError, match=rf"call 0 of orders/OrderService\.CreateOrder at front {said}"):
+        Simulation(seed=21).run(scenario, until=60.0)
+
+
+def test_a_success_that_nobody_has_run_breaks_an_invariant(monkeypatch: pytest.MonkeyPatch) -> None:
+    # A planted bug: calls are answered, and nothing is run.
+    def execute(_executor: Executor, _call: Any, answer: Callable[[Reply], None]) -> None:
+        answer(Reply(OK, handled_by="shop", executed=Executed.YES))
+
+    monkeypatch.setattr(Executor, "execute", execute)
+
+    async def scenario(sim: Sim) -> None:
+        front = await pair(sim)
+        await front.dispatch(*METHOD)
+
+    with pytest.raises(InvariantError, match=r"was handled by shop \(200\), but ran at nobody"):
+        Simulation(seed=21).run(scenario, until=60.0)
+
+
+def test_a_call_that_runs_after_it_was_told_that_it_had_not_breaks_an_invariant(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # A planted bug: whatever was sent and has not come back is told as if it had not been sent.
+    settle = Attempt.settle
+
+    def other(attempt: Attempt, reply: Reply) -> None:
+        settle(attempt, attrs.evolve(reply, executed=Executed.NO))
+
+    monkeypatch.setattr(Attempt, "settle", other)
+
+    async def scenario(sim: Sim) -> None:
+        front = await pair(sim)
+        sim.network.clog("front", "shop")
+        assert (await front.dispatch(*METHOD, timeout=0.5)).status.code == 504
+        sim.network.unclog("front", "shop")
+        await sim.sleep(1.0)
+
+    with pytest.raises(InvariantError, match="has run at shop after it was told that it had not run"):
+        Simulation(seed=21).run(scenario, until=60.0)
+
+
+def test_a_call_that_nobody_knows_the_outcome_of_may_have_run_or_not() -> None:
+    async def scenario(sim: Sim) -> list[Executed]:
+        front = await pair(sim, orders(seconds=3.0))
+        ran = asyncio.create_task(front.dispatch(*METHOD, timeout=1.0))
+        await sim.sleep(0.5)
+        sim.network.clog("front", "shop")
+        lost = asyncio.create_task(front.dispatch(*METHOD, timeout=1.0))
+        return [(await ran).executed, (await lost).executed]
+
+    assert Simulation(seed=21).run(scenario, until=60.0).value == [Executed.MAYBE, Executed.MAYBE]
 
 
 def test_a_call_of_a_collector_that_crashes_meanwhile_may_have_run() -> None:

@@ -185,10 +185,10 @@ class WatchedHandlers(HandlerRegistry):
         host = self._host
 
         async def watched(request: Any, context: CallContext) -> Any:
-            if host.slowness:
-                await asyncio.sleep(host.slowness)
             number = self._begins(method, context)
             try:
+                if host.slowness:
+                    await asyncio.sleep(host.slowness)
                 return self._ends(number, await method.function(_plain(request), context))
             except BaseException as error:
                 self._watch.escaped(error)

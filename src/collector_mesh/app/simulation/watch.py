@@ -5,14 +5,13 @@ from asyncio import CancelledError
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-import attrs
-
 from collector_mesh.adapters.simulated.host import Host
 from collector_mesh.adapters.simulated.trace import Line, Trace
+from collector_mesh.app.simulation.entry import Entry
 from collector_mesh.app.simulation.identity import CallWatch
 from collector_mesh.domain.calls.retry_state import says_idempotent
 from collector_mesh.domain.model.call import Call
-from collector_mesh.domain.model.names import MethodKey
+from collector_mesh.domain.model.errors import Executed
 from collector_mesh.domain.model.status import Reply
 from collector_mesh.domain.serving.handlers import Method
 
@@ -27,30 +26,6 @@ class InvariantError(AssertionError):
     """Something has happened that must not happen; the text says what."""
 
 
-@attrs.define(eq=False)
-class Entry:
-    """A call that was made."""
-
-    number: int
-    host: Host
-    key: MethodKey
-    began: float
-    deadline: float
-    """On the clock of the host."""
-    ends_by: float
-    """The same in loop time, if the host's clock goes on as it did."""
-    said: bool | None
-    ran_at: list[str]
-    gave: list[bytes]
-    is_over: bool = False
-    is_answered: bool = False
-
-    @property
-    def what(self) -> str:
-        """How it is named where something is wrong with it."""
-        return f"call {self.number} of {self.key} at {self.host.host_id}"
-
-
 class Watch:
     """Watches every call, wherever it comes to."""
 
@@ -62,6 +37,10 @@ class Watch:
         """When a collector has left a namespace; None while it is a member."""
         self._rules: list[Callable[[], object]] = []
         self.outcomes: dict[int, int] = {}
+        self.told: dict[Executed, int] = dict.fromkeys(Executed, 0)
+        """How many replies have said that a handler ran, that none did, or that it is not known."""
+        self.untruths = 0
+        """How many of them were not true."""
         self.latencies: list[tuple[float, float, int]] = []
         """Of each call: when it began, how long it took, its code."""
         self.links: list[tuple[float, str, str, str]] = []
@@ -112,13 +91,12 @@ class Watch:
         self.latencies.append((entry.began, now - entry.began, code))
         self._trace.note("reply", str(number), str(code), reply.handled_by, ",".join(reply.attempts))
         self._check_time(entry, now)
-        if code == 200:
-            if entry.ran_at and reply.handled_by not in entry.ran_at:
-                self._break(
-                    f"{entry.what} was handled by {reply.handled_by or 'nobody'}, but ran at {entry.ran_at}"
-                )
-            if entry.gave and reply.payload.value not in entry.gave:
-                self._break(f"{entry.what} was given the reply to another call")
+        self.told[reply.executed] += 1
+        entry.told = reply.executed
+        if untruth := entry.untruth(reply):
+            self._is_untrue(untruth)
+        if code == 200 and entry.gave and reply.payload.value not in entry.gave:
+            self._break(f"{entry.what} was given the reply to another call")
         self._check_rules()
 
     def _check_time(self, entry: Entry, now: float) -> None:
@@ -140,10 +118,16 @@ class Watch:
         is_idempotent = method.idempotent if entry.said is None else entry.said
         if entry.ran_at and not is_idempotent:
             self._break(f"{entry.what} has run at {entry.ran_at[0]} and again at {host_id}")
+        if not entry.ran_at and entry.told is Executed.NO:
+            self._is_untrue(f"{entry.what} has run at {host_id} after it was told that it had not run")
         entry.ran_at.append(host_id)
         self._check_member(entry, host_id, namespace, call.caller, host_id)
         if call.caller not in ("", host_id):
             self._check_member(entry, call.caller, namespace, call.caller, host_id)
+
+    def _is_untrue(self, what: str) -> None:
+        self.untruths += 1
+        self._break(what)
 
     def _check_member(self, entry: Entry, member: str, namespace: str, caller: str, host_id: str) -> None:
         left = self._members.get((member, namespace), -1.0)
