@@ -11,6 +11,7 @@ from collector_mesh.domain.model.errors import (
     quoted,
 )
 from collector_mesh.domain.model.frames import Mode
+from collector_mesh.domain.model.limits import check_sizes
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.policies.policy import Policies
 from collector_mesh.domain.policies.relaying import MAX_HOPS
@@ -100,6 +101,7 @@ class CallChecks:
         # Whoever is registered or in the topology has well-formed names.
         if not is_here and self._topology.having(call.key) is None:
             call.key.check()
+        check_sizes(call)
         size = len(call.payload.value)
         if size > self._max_payload_bytes:
             raise PayloadTooLargeError.of(size, self._max_payload_bytes)

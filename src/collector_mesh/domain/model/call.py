@@ -17,17 +17,12 @@ from collector_mesh.domain.model.errors import (
     text_of,
 )
 from collector_mesh.domain.model.identity import Identity
+from collector_mesh.domain.model.limits import MAX_HINTS_BYTES, MAX_METADATA_BYTES
 from collector_mesh.domain.model.names import MethodKey, text_argument
 from collector_mesh.domain.model.payload import EMPTY, Payload
 from collector_mesh.domain.model.status import Metadata
 
 NO_HINTS: Mapping[str, str] = MappingProxyType({})
-
-MAX_METADATA_BYTES = 8 * 1024
-"""Most bytes of metadata, keys and values (WIRE §1)."""
-
-MAX_HINTS_BYTES = 4 * 1024
-"""Most bytes of hints, keys and values (WIRE §1)."""
 
 
 class Origin(Enum):

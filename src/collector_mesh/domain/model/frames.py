@@ -60,10 +60,12 @@ class Limits:
     Attributes:
         max_payload_bytes: largest payload of a call or a reply.
         window: frames with calls, replies or chunks that may wait to be taken.
+        takes_pieces: whether catalogs and news of others may come in pieces; earlier versions do not say so.
     """
 
     max_payload_bytes: int
     window: int
+    takes_pieces: bool = False
 
 
 @attrs.frozen(kw_only=True)

@@ -19,6 +19,7 @@ from collector_mesh.domain.model.errors import (
     shown,
     text_of,
 )
+from collector_mesh.domain.model.limits import DETAILS_CUT, MAX_DETAILS_BYTES
 from collector_mesh.domain.model.payload import Message, Payload
 
 Metadata = tuple[tuple[str, str | bytes], ...]
@@ -45,12 +46,6 @@ class Status:
         """Pickle it; a read-only mapping cannot be."""
         return Status, (self.code, self.message, dict(self.details))
 
-
-MAX_DETAILS_BYTES = 64 * 1024
-"""Most bytes of the details of a status, names and values (WIRE §1)."""
-
-DETAILS_CUT = "details-cut"
-"""The detail that says that others were left out or cut."""
 
 OK = Status(200, "OK")
 NO_PAYLOAD = Payload()

@@ -20,7 +20,8 @@ from collector_mesh.domain.model.errors import (
     NotFoundError,
     text_of,
 )
-from collector_mesh.domain.model.status import DETAILS_CUT, Reply, Status, chosen_status, status_of
+from collector_mesh.domain.model.limits import DETAILS_CUT
+from collector_mesh.domain.model.status import Reply, Status, chosen_status, status_of
 
 
 class Unreadable(Mapping[str, str]):

@@ -1,0 +1,136 @@
+"""How large each part of a call may be (WIRE §1), and what becomes of one that is larger."""
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from collector_mesh.domain.model.errors import InvalidCallError, quoted
+from collector_mesh.domain.model.names import check_name
+
+if TYPE_CHECKING:
+    from collector_mesh.domain.model.call import Call
+
+MAX_ID_BYTES = 128
+"""Of a collector id or a namespace."""
+
+MAX_TYPE_URL_BYTES = 1024
+"""Of the type URL of a payload."""
+
+MAX_HINTS_BYTES = 4096
+"""Of routing hints, keys and values."""
+
+MAX_METADATA_BYTES = 8192
+"""Of metadata, keys and values: what fits into the headers of a request.
+
+gRPC refuses more than its limit at random up to twice as much, and always beyond (grpc#32600).
+"""
+
+MAX_DETAILS_BYTES = 64 << 10
+"""Of the details of a status, keys and values."""
+
+MAX_ENTRIES = 1024
+"""Most hints, pairs of metadata or details: what costs time is their number."""
+
+MAX_VISITED = 16
+"""Most ids of those who have passed a call on."""
+
+DETAILS_CUT = "details-cut"
+"""The detail that says that others were left out or cut."""
+
+_BYTES_OF_A_CHARACTER = 4
+"""At most, in UTF-8."""
+
+_SHORT_TYPE_URL = MAX_TYPE_URL_BYTES // _BYTES_OF_A_CHARACTER
+_REMARK_BYTES = 256
+
+
+def bytes_of(text: str) -> int:
+    """How long a text is in UTF-8.
+
+    Raises:
+        InvalidCallError: it is not valid Unicode.
+    """
+    if text.isascii():
+        return len(text)
+    try:
+        return len(text.encode())
+    except UnicodeEncodeError:
+        raise InvalidCallError(f"a text must be valid Unicode, got {quoted(text)}") from None
+
+
+def bytes_of_pairs(pairs: Iterable[tuple[str, str | bytes]]) -> int:
+    """How long keys and values are together."""
+    return sum(
+        bytes_of(key) + (len(value) if isinstance(value, bytes) else bytes_of(value)) for key, value in pairs
+    )
+
+
+def is_long(type_url: str) -> bool:
+    """Whether a type URL is longer than it may be."""
+    return len(type_url) > _SHORT_TYPE_URL and bytes_of(type_url) > MAX_TYPE_URL_BYTES
+
+
+def check_sizes(call: "Call") -> None:
+    """See that no part of a call but its payload is larger than it may be; names are checked by their form.
+
+    Raises:
+        InvalidCallError: one is; the text names it, its size and what is allowed.
+    """
+    # On the way of every call: nearly none has anything that could be too large.
+    if (
+        call.metadata
+        or call.hints
+        or call.target
+        or call.visited
+        or len(call.payload.type_url) > _SHORT_TYPE_URL
+    ):
+        _check_sizes(call)
+
+
+def _check_sizes(call: "Call") -> None:
+    if is_long(call.payload.type_url):
+        raise too_long("type URL", bytes_of(call.payload.type_url), MAX_TYPE_URL_BYTES)
+    if call.hints:
+        _check_pairs("hints", call.hints.items(), len(call.hints), MAX_HINTS_BYTES)
+    if call.metadata:
+        _check_pairs("metadata", call.metadata, len(call.metadata), MAX_METADATA_BYTES)
+    if call.target:
+        check_name("target_collector_id", call.target)
+    if len(call.visited) > MAX_VISITED:
+        raise InvalidCallError(f"visited has {len(call.visited)} ids, at most {MAX_VISITED} are allowed")
+    for passer in call.visited:
+        if len(passer) > MAX_ID_BYTES:
+            raise too_long("visited", bytes_of(passer), MAX_ID_BYTES)
+
+
+def _check_pairs(field: str, pairs: Iterable[tuple[str, str | bytes]], count: int, most: int) -> None:
+    if count > MAX_ENTRIES:
+        raise InvalidCallError(f"{field} has {count} entries, at most {MAX_ENTRIES} are allowed")
+    size = bytes_of_pairs(pairs)
+    if size > most:
+        raise too_long(field, size, most)
+
+
+def too_long(field: str, size: int, most: int) -> InvalidCallError:
+    """The error for a part of a call that is too large."""
+    return InvalidCallError(f"{field} has {size} bytes, at most {most} are allowed")
+
+
+def fitting_details(details: Mapping[str, str]) -> Mapping[str, str]:
+    """Details as they may travel: those that are too many or too long are left out, with a remark under `DETAILS_CUT`."""
+    if not details:
+        return details
+    size = bytes_of_pairs(details.items())
+    if size <= MAX_DETAILS_BYTES and len(details) <= MAX_ENTRIES:
+        return details
+    kept: dict[str, str] = {}
+    room = MAX_DETAILS_BYTES - _REMARK_BYTES
+    for key, value in details.items():
+        cost = bytes_of(key) + bytes_of(value)
+        if cost <= room and len(kept) < MAX_ENTRIES - 1 and key != DETAILS_CUT:
+            kept[key] = value
+            room -= cost
+    kept[DETAILS_CUT] = (
+        f"{len(details) - len(kept)} of {len(details)} details, which have {size} bytes, are left out:"
+        f" at most {MAX_DETAILS_BYTES} bytes and {MAX_ENTRIES} details are allowed"
+    )
+    return kept
