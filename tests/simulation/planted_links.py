@@ -127,7 +127,7 @@ def chunks_mixed_up(patch: pytest.MonkeyPatch) -> None:
     original, count = Inbox._read_chunk, [0]
 
     def read_chunk(inbox: Inbox, chunk: Any, last_own: int) -> None:
-        begun = [partial.pieces for partial in inbox._partial_calls.values() if partial.pieces]
+        begun = [partial.pieces for partial in inbox._partials.calls.values() if partial.pieces]
         count[0] += 1
         if len(begun) > 1 and not count[0] % 10:
             begun[0][-1], begun[1][-1] = begun[1][-1], begun[0][-1]

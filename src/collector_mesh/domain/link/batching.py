@@ -3,6 +3,11 @@
 import attrs
 from attrs.validators import and_, ge, le
 
+from collector_mesh.domain.link.sizes import MAX_CHUNK_BYTES, MAX_FRAME_BYTES
+
+_CHUNK = and_(ge(1), le(MAX_CHUNK_BYTES))
+_ENVELOPES = and_(ge(1), le(MAX_FRAME_BYTES // 4))
+
 
 @attrs.frozen
 class Batching:
@@ -10,7 +15,7 @@ class Batching:
 
     Attributes:
         max_envelopes: most calls and replies of a frame: both sides work at the same time then.
-        frame_bytes: most bytes of small payloads of a frame.
+        frame_bytes: most bytes of a frame, as they are encoded, beside the chunk of a large payload.
         chunk_bytes: size of the pieces of a payload that is larger than `large_bytes`.
         large_bytes: largest payload that is sent in one piece.
         fast_chunk_bytes: in place of `chunk_bytes` after one that was acknowledged within `fast_seconds`: twice as many
@@ -26,12 +31,12 @@ class Batching:
     """
 
     max_envelopes: int = attrs.field(default=128, validator=ge(1))
-    frame_bytes: int = attrs.field(default=64 << 10, validator=ge(1))
-    chunk_bytes: int = attrs.field(default=64 << 10, validator=ge(1))
-    large_bytes: int = attrs.field(default=64 << 10, validator=ge(1))
-    fast_chunk_bytes: int = attrs.field(default=256 << 10, validator=ge(1))
+    frame_bytes: int = attrs.field(default=64 << 10, validator=_ENVELOPES)
+    chunk_bytes: int = attrs.field(default=64 << 10, validator=_CHUNK)
+    large_bytes: int = attrs.field(default=64 << 10, validator=_ENVELOPES)
+    fast_chunk_bytes: int = attrs.field(default=256 << 10, validator=_CHUNK)
     fast_seconds: float = 0.05
-    slow_bytes: int = attrs.field(default=16 << 10, validator=ge(1))
+    slow_bytes: int = attrs.field(default=16 << 10, validator=_ENVELOPES)
     slow_seconds: float = 0.1
     enough: int = attrs.field(default=32, validator=ge(1))
     window: int = attrs.field(default=4, validator=ge(1))

@@ -1,26 +1,36 @@
 """What is under way on a link, of both sides: sent and taken, waited for, answered, given up."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from collector_mesh.domain.link.batching import Batching
 from collector_mesh.domain.link.closing import Closing, Phase
 from collector_mesh.domain.link.entries import SentCall, TakenCall
 from collector_mesh.domain.link.inbox import Inbox
-from collector_mesh.domain.link.outbox import Outbox, expired
+from collector_mesh.domain.link.outbox import Outbox
+from collector_mesh.domain.link.sizes import (
+    ENVELOPE_BYTES,
+    envelopes_bytes,
+    fitting,
+    unusual_call_bytes,
+    unusual_reply_bytes,
+)
 from collector_mesh.domain.link.telling import Telling
 from collector_mesh.domain.model.call import Origin
 from collector_mesh.domain.model.errors import (
     DeadlineExceededError,
     Executed,
     HandlerError,
+    InvalidCallError,
     MeshError,
     OutcomeUnknownError,
     PayloadTooLargeError,
     UnavailableError,
     quoted,
 )
-from collector_mesh.domain.model.frames import Control, Frame, Introduction, Role
-from collector_mesh.domain.model.status import Reply
+from collector_mesh.domain.model.frames import Introduction, Role
+from collector_mesh.domain.model.limits import check_sizes
+from collector_mesh.domain.model.status import OK, Reply
 
 if TYPE_CHECKING:
     from collector_mesh.domain.link.engine import LinkEngine
@@ -57,12 +67,13 @@ class LinkCalls:
         """The largest payload that the other side takes."""
         self._taken: dict[int, TakenCall] = {}
         self.peer_id = ""
-        self.outbox = Outbox(me.collector_id, batching)
+        self.outbox = Outbox(me.collector_id, batching, self._taken, telling.settle)
         self.inbox = Inbox(
             engine,
             self.outbox.waiting,
             self._taken,
             telling.news,
+            self.outbox.drop,
             max_payload_bytes=me.limits.max_payload_bytes,
             # Calls and replies each fill the other side's queue at most, but for the last one.
             max_partial_bytes=2 * (batching.queue_bytes + me.limits.max_payload_bytes),
@@ -78,7 +89,7 @@ class LinkCalls:
     @property
     def running(self) -> int:
         """What the other side has asked for and has no answer."""
-        return len(self._taken)
+        return sum(taken.reply is None for taken in self._taken.values())
 
     @property
     def nothing_waits(self) -> bool:
@@ -88,19 +99,29 @@ class LinkCalls:
     @property
     def owes_nothing(self) -> bool:
         """Whether nothing that the other side has asked for is without an answer."""
-        return not self._taken
+        return all(taken.reply is not None for taken in self._taken.values())
+
+    @property
+    def all_is_said(self) -> bool:
+        """Whether nobody waits for an answer that was given and not sent."""
+        return self.outbox.all_is_said
 
     @property
     def awaits_nothing(self) -> bool:
         """Whether nothing that this side has asked for, and the other side may know of, is without an answer."""
         return not self.outbox.waiting
 
+    @property
+    def earliest(self) -> float:
+        """Before this the time of nothing is up that somebody waits for."""
+        return min(self.outbox.earliest, self.inbox.earliest)
+
     # ---- this side ---------------------------------------------------------------------------------
 
     def opened(self, peer: Introduction, role: int) -> None:
         """The link is open, to a peer in a role."""
         self._max_payload_bytes = peer.limits.max_payload_bytes
-        self.outbox.narrow(peer.limits.window)
+        self.outbox.window.narrow(peer.limits.window, envelopes_bytes(peer.limits))
         self.peer_id = peer.collector_id
         inbox = self.inbox
         inbox.peer_id = peer.collector_id
@@ -111,15 +132,25 @@ class LinkCalls:
 
     def send(self, sent: SentCall) -> bool:
         """Have a call sent; False if it is refused, and `telling` has the reply."""
-        value = sent.call.payload.value
+        call = sent.call
+        value = call.payload.value
         size = len(value)
+        cost = size + ENVELOPE_BYTES
         outbox = self.outbox
+        # On the way of every call: nearly none has more than method, payload and time.
+        if call.metadata or call.hints or call.target or call.visited:
+            try:
+                check_sizes(call)
+                cost += unusual_call_bytes(call)
+            except InvalidCallError as error:
+                self._telling.settle(sent, Reply.refused(error))
+                return False
         if (
             self._closing.state.sends
             and size <= self._max_payload_bytes
-            and outbox.queued_bytes + size <= self._queue_bytes
+            and outbox.queued_bytes + cost <= self._queue_bytes
         ):
-            outbox.put(sent, value)
+            outbox.put(sent, value, cost)
             return True
         self._telling.settle(sent, Reply.refused(self._refusal(size)))
         return False
@@ -146,7 +177,11 @@ class LinkCalls:
         self.inbox.forget_reply(sent.number)
 
     def expire(self, now: float) -> bool:
-        """Answer the calls of this side whose time is up; True if one of them may have run."""
+        """Answer the calls of this side whose time is up, and those of the other that have not come whole.
+
+        Returns:
+            Whether one of this side may have run.
+        """
         outbox = self.outbox
         has_left = False
         for sent in outbox.late(now):
@@ -157,22 +192,29 @@ class LinkCalls:
             error = DeadlineExceededError("deadline exceeded", executed=executed)
             self._telling.settle(sent, Reply.refused(error))
             has_left = has_left or executed is Executed.MAYBE
+        for taken in self.inbox.late(now):
+            error = DeadlineExceededError("deadline exceeded", executed=Executed.NO)
+            self.answer(taken, Reply.refused(error))
         return has_left
 
     # ---- the other side ----------------------------------------------------------------------------
 
     def answer(self, taken: TakenCall, reply: Reply) -> bool:
         """Answer a call of the other side; False if it has been answered, or nobody waits for that anymore."""
-        if taken.is_done or not self._closing.state.answers or self._taken.pop(taken.number, None) is None:
+        if taken.is_done or taken.reply is not None or not self._closing.state.answers:
             return False
         value = reply.payload.value
         if len(value) > self._max_payload_bytes:
             text = f"handler error: result of {len(value)} bytes is over the limit of {self._max_payload_bytes} bytes"
             reply = Reply.refused(HandlerError(text, handled_by=reply.handled_by))
             value = b""
+        cost = len(value) + ENVELOPE_BYTES
+        if reply.status is not OK or reply.metadata or reply.tried:
+            reply = fitting(reply)
+            cost += unusual_reply_bytes(reply)
         taken.reply = reply
         outbox = self.outbox
-        outbox.put(taken, value)
+        outbox.put(taken, value, cost)
         if outbox.reply_bytes > self._queue_bytes:
             outbox.drop_late_replies(self._engine.time)
             if outbox.reply_bytes > self._queue_bytes:
@@ -181,29 +223,26 @@ class LinkCalls:
                 )
         return True
 
-    def read(self, frame: Frame, now: float) -> None:
-        """Take what a frame says of calls.
+    def cancelled(self, numbers: Iterable[int]) -> None:
+        """Nobody at the other side waits for these calls anymore.
 
         Raises:
-            ProtocolError: it makes no sense.
+            ProtocolError: one of them was never made.
         """
-        self.inbox.read(frame, now, self.outbox.last_number)
-        for number in frame.cancels:
+        for number in numbers:
             self.inbox.forget(number)
             taken = self._taken.pop(number, None)
-            if taken is not None:
+            if taken is None:
+                self.outbox.cancelled(number)
+            elif taken.reply is None:
                 self._stop(taken)
+            else:
+                taken.is_done = True
+                self.outbox.drop(taken)
 
     def _stop(self, taken: TakenCall) -> None:
         taken.is_done = True
         self._telling.news.append(taken.stop)
-
-    def write(self, now: float, credit: int, control: Control | None) -> Frame | None:
-        """A frame of what waits, or None if nothing of it may go now."""
-        return self.outbox.write(now, self._expired, credit, control)
-
-    def _expired(self, sent: SentCall) -> None:
-        self._telling.settle(sent, expired())
 
     # ---- the end -----------------------------------------------------------------------------------
 
@@ -221,19 +260,26 @@ class LinkCalls:
     def end(self, who: str, now: float, *, clean: bool) -> None:
         """Answer all calls of this side, and stop those of the other: the link has ended."""
         not_sent, sent_whole = self.outbox.take_all()
-        self.inbox.clear()
         settle = self._telling.settle
         for sent in not_sent:
             settle(sent, Reply.refused(UnavailableError(who)))
         for sent in sent_whole:
-            if not clean:
-                error: MeshError = OutcomeUnknownError(f"outcome unknown: {who}")
+            executed, by = self.inbox.announced(sent.number)
+            if executed is not Executed.NO:
+                # The reply was on its way, and has told that much.
+                text = f"outcome unknown: {who}"
+                error: MeshError = OutcomeUnknownError(text, executed=executed, handled_by=by)
             elif sent.deadline <= now:
                 # It may have run: a reply that is too late is not sent.
                 error = DeadlineExceededError("deadline exceeded")
-            else:
+            elif clean:
                 error = UnavailableError(who)
+            else:
+                error = OutcomeUnknownError(f"outcome unknown: {who}")
             settle(sent, Reply.refused(error))
+        self.inbox.clear()
         for taken in self._taken.values():
-            self._stop(taken)
+            if taken.reply is None:
+                self._stop(taken)
+            taken.is_done = True
         self._taken.clear()

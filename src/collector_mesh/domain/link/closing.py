@@ -143,12 +143,15 @@ class Closing:
         self._code, self.reason = code, clipped(reason)
         self.farewell_by = now + FAREWELL_SECONDS
 
-    def goodbye(self, *, nothing_waits: bool, owes_nothing: bool, awaits_nothing: bool) -> Goodbye | None:
+    def goodbye(
+        self, *, nothing_waits: bool, owes_nothing: bool, all_is_said: bool, awaits_nothing: bool
+    ) -> Goodbye | None:
         """A goodbye, if it is time for one.
 
         Args:
             nothing_waits: there is nothing left to be written.
             owes_nothing: nothing that the other side has asked for is without an answer.
+            all_is_said: no answer was given that is not sent.
             awaits_nothing: nothing that this side has asked for is without an answer.
         """
         is_done = nothing_waits and owes_nothing
@@ -158,7 +161,7 @@ class Closing:
             or (state is CLOSING and nothing_waits)
             or (state is RETIRING and is_done and awaits_nothing)
         ):
-            return Goodbye(self._code, self.reason, is_done)
+            return Goodbye(self._code, self.reason, is_done and all_is_said)
         return None
 
     def end(self, reason: str, *, clean: bool) -> bool:

@@ -44,7 +44,7 @@ class Deadlines:
         """When the next look is due."""
         if self._closing.state is FAILING:
             return min(self._next_check, self._closing.farewell_by)
-        earliest = self._calls.outbox.earliest
+        earliest = self._calls.earliest
         if earliest < self._next_check:
             return min(self._next_check, max(earliest, self._next_sweep))
         return self._next_check

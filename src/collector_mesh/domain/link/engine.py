@@ -12,9 +12,10 @@ from collector_mesh.domain.link.end import LinkEnd, nobody
 from collector_mesh.domain.link.handshake import read_handshake
 from collector_mesh.domain.link.health import Heartbeats, Vital
 from collector_mesh.domain.link.host import LinkHost
-from collector_mesh.domain.link.inbox import ProtocolError
+from collector_mesh.domain.link.offense import ProtocolError
+from collector_mesh.domain.link.sizes import check_introduction
 from collector_mesh.domain.link.telling import Telling
-from collector_mesh.domain.model.errors import quoted
+from collector_mesh.domain.model.errors import InvalidCallError, quoted
 from collector_mesh.domain.model.frames import (
     Control,
     Frame,
@@ -25,7 +26,7 @@ from collector_mesh.domain.model.frames import (
     Role,
 )
 from collector_mesh.domain.model.identity import Identity
-from collector_mesh.domain.model.status import OK
+from collector_mesh.domain.model.status import OK, status_of
 
 
 class LinkEngine(LinkEnd):
@@ -57,7 +58,10 @@ class LinkEngine(LinkEnd):
         super().__init__(me, host, now=now, dial=dial, heartbeats=heartbeats, identity=identity)
         self._telling = Telling(host, self)
         self._calls = LinkCalls(me, batching or Batching(), self._closing, self._telling, self)
-        self._calls.inbox.identity = identity
+        # Of the parts of these what is asked for every frame is at hand.
+        self._news = self._telling.news
+        self._inbox, self._outbox = self._calls.inbox, self._calls.outbox
+        self._inbox.identity = identity
         self._deadlines = Deadlines(self._calls, self._closing, self._health, now)
         self._told_credit = 0
         self.on_over: Callable[[], None] = nobody
@@ -77,11 +81,17 @@ class LinkEngine(LinkEnd):
             self.vital = Vital.LIVE
             self._tell_of_change()
         try:
-            if self._read_greeting(frame):
+            # Nearly every frame comes over a link that is open, and says nothing of the link itself.
+            if (self.is_confirmed and frame.control is None) or self._read_greeting(frame):
                 self._read(frame, now)
         except ProtocolError as error:
             self.fail(f"protocol error: {error}")
-        self._telling.tell()
+        except InvalidCallError as error:
+            # Whoever has said too much of itself hears why, as anybody who is refused.
+            self._notices.greeting = None if self.is_dialer else Greeting(status_of(error), self._me)
+            self.fail(str(error))
+        if self._news:
+            self._telling.tell()
 
     def _read_greeting(self, frame: Frame) -> bool:
         """Read what comes before a link is open; True if there may be more in the frame."""
@@ -89,6 +99,7 @@ class LinkEngine(LinkEnd):
         if self.phase is Phase.GREETING:
             said = read_handshake(frame, is_dialer=self.is_dialer, has_greeted=self.peer is not None)
             if isinstance(said, Hello):
+                check_introduction(said.introduction)
                 self.peer, self.peer_role, self.dial = said.introduction, said.role, said.dial
                 self._closing.greeted()
                 self._tell(lambda: self._host.greeted(self, said))
@@ -107,6 +118,7 @@ class LinkEngine(LinkEnd):
 
     def _read_answer(self, greeting: Greeting) -> bool:
         """Read the answer to hello; True if the link is open and wanted."""
+        check_introduction(greeting.introduction)
         status = greeting.status
         if status.code != OK.code:
             self.refusal = status
@@ -125,10 +137,13 @@ class LinkEngine(LinkEnd):
         return self._closing.state.reads
 
     def _read(self, frame: Frame, now: float) -> None:
-        outbox = self._calls.outbox
-        if frame.credit and not outbox.take_credit(frame.credit, now):
-            raise ProtocolError(f"credit for {frame.credit} frames, of which only {outbox.written} were sent")
-        self._calls.read(frame, now)
+        outbox = self._outbox
+        if frame.credit and not outbox.window.take_credit(frame.credit, now):
+            written = outbox.window.written
+            raise ProtocolError(f"credit for {frame.credit} frames, of which only {written} were sent")
+        self._inbox.read(frame, now, outbox.last_number)
+        if frame.cancels:
+            self._calls.cancelled(frame.cancels)
         if frame.control is not None:
             self._read_control(frame.control, now)
         self.on_work()
@@ -159,22 +174,22 @@ class LinkEngine(LinkEnd):
     @property
     def owes_credit(self) -> bool:
         """Whether the other side waits to hear that its frames were taken."""
-        return self._calls.inbox.taken_frames > self._told_credit and self.phase is Phase.OPEN
+        return self._inbox.taken_frames > self._told_credit and self._closing.phase is Phase.OPEN
 
     def next_frame(self, now: float, *, with_credit: bool = False) -> Frame | None:
         """What to write now, or None; `with_credit` writes a frame only to tell of frames taken, if need be."""
-        closing, calls = self._closing, self._calls
+        closing, outbox = self._closing, self._outbox
         if closing.phase is Phase.ENDED:
             return None
         has_control = self._has_control(now)
-        credit = calls.inbox.taken_frames
+        credit = self._inbox.taken_frames
         with_credit = with_credit and credit > self._told_credit
-        if not (has_control or with_credit) and calls.outbox.is_empty:
+        if not (has_control or with_credit) and outbox.is_empty:
             return None  # so ends each round of writing, and nearly each look after a frame has come
         control = self._control(now) if has_control else None
         frame = None
         if closing.state.answers:  # it may just have said goodbye
-            frame = calls.write(now, credit, control)
+            frame = outbox.write(now, credit, control)
             if frame is None and control is None and closing.state.leaves:
                 # What was too late to be sent may have been all that a goodbye has waited for.
                 control = self._control(now)
@@ -183,7 +198,8 @@ class LinkEngine(LinkEnd):
         if frame is not None:
             self._told_credit = credit
             self._health.wrote(now)
-        self._telling.tell()
+        if self._news:
+            self._telling.tell()
         return frame
 
     def _has_control(self, now: float) -> bool:
@@ -203,6 +219,7 @@ class LinkEngine(LinkEnd):
             goodbye = self._closing.goodbye(
                 nothing_waits=calls.nothing_waits,
                 owes_nothing=calls.owes_nothing,
+                all_is_said=calls.all_is_said,
                 awaits_nothing=calls.awaits_nothing,
             )
         control = self._notices.take(self._host.catalog, ping, goodbye, is_open=is_open)

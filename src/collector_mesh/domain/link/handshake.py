@@ -1,6 +1,6 @@
 """What a frame means before a link is open."""
 
-from collector_mesh.domain.link.inbox import ProtocolError
+from collector_mesh.domain.link.offense import ProtocolError
 from collector_mesh.domain.model.frames import Control, Frame, Goodbye, Greeting, Hello
 
 

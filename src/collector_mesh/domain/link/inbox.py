@@ -6,11 +6,16 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from collector_mesh.domain.link.entries import News, SentCall, TakenCall
+from collector_mesh.domain.link.offense import ProtocolError
+from collector_mesh.domain.link.partials import Partial, Partials
+from collector_mesh.domain.link.sizes import MAX_NAME_BYTES, MAX_NAMES, MAX_TRIED, NAME_BYTES
 from collector_mesh.domain.model.call import Call, Origin
 from collector_mesh.domain.model.errors import (
     Executed,
     HandlerError,
+    MeshError,
     OutcomeUnknownError,
+    OverloadedError,
     PayloadTooLargeError,
 )
 from collector_mesh.domain.model.frames import (
@@ -30,31 +35,9 @@ from collector_mesh.domain.model.status import OK, Reply
 if TYPE_CHECKING:
     from collector_mesh.domain.link.engine import LinkEngine
 
-MAX_NAMES = 1 << 16
-"""Most names that are remembered of one end."""
-
-MAX_TRIED = 32
-"""Most ids that are remembered of those who were tried for a call."""
-
 _NO_EXTRAS: Mapping[int, "CallExtra | ReplyExtra"] = MappingProxyType({})
 _CODES = range(400, 600)
-
-
-class ProtocolError(Exception):
-    """The other side has said what it must not say; the link ends with this reason."""
-
-
-class _Partial:
-    """A payload of which chunks have come."""
-
-    __slots__ = ("finish", "left", "pieces", "size", "type_url")
-
-    def __init__(self, size: int, type_url: str, finish: Callable[[Payload], None], *, keeps: bool) -> None:
-        self.size = size if keeps else 0
-        self.left = size
-        self.type_url = type_url
-        self.pieces: list[bytes] | None = [] if keeps else None
-        self.finish = finish
+_CROWDED_SECONDS = 0.1
 
 
 class Inbox:
@@ -65,6 +48,7 @@ class Inbox:
         waiting: the calls of this side that have no reply.
         taken: the calls of the other side that have no reply.
         news: is given each call that has a reply now, and each one to be run, once its payload is whole.
+        drop: takes back what is left of a call of this side.
         max_payload_bytes: a larger payload in chunks is not kept.
         max_partial_bytes: most bytes of payloads that are not whole.
     """
@@ -75,6 +59,7 @@ class Inbox:
         waiting: dict[int, SentCall],
         taken: dict[int, TakenCall],
         news: deque[News],
+        drop: Callable[[SentCall], None],
         *,
         max_payload_bytes: int,
         max_partial_bytes: int,
@@ -83,13 +68,12 @@ class Inbox:
         self._waiting = waiting
         self._taken = taken
         self._news = news
+        self._drop = drop
         self._max_payload_bytes = max_payload_bytes
-        self._max_partial_bytes = max_partial_bytes
+        self._partials = Partials(max_payload_bytes=max_payload_bytes, max_bytes=max_partial_bytes)
+        self._name_bytes = 0
         self._methods: list[MethodKey] = []
         self._texts: list[str] = [""]
-        self._partial_calls: dict[int, _Partial] = {}
-        self._partial_replies: dict[int, _Partial] = {}
-        self._partial_bytes = 0
         self.last_number = 0
         """The highest number of a call of the other side."""
         self.taken_frames = 0
@@ -109,19 +93,26 @@ class Inbox:
         if frame.takes_room:
             self.taken_frames += 1
         if frame.forgets_names:
-            self._methods, self._texts = [], [""]
-        if frame.methods:
-            self._methods += frame.methods
-        if frame.texts:
-            self._texts += frame.texts
-        if len(self._methods) + len(self._texts) > MAX_NAMES:
-            raise ProtocolError(f"more than {MAX_NAMES} names")
+            self._methods, self._texts, self._name_bytes = [], [""], 0
+        if frame.methods or frame.texts:
+            self._learn(frame)
         if frame.replies is not None:
             self._read_replies(frame.replies, last_own)
         if frame.calls is not None:
             self._read_calls(frame.calls, now)
         for chunk in frame.chunks:
             self._read_chunk(chunk, last_own)
+
+    def _learn(self, frame: Frame) -> None:
+        """Take down names that are numbers from now on."""
+        self._methods += frame.methods
+        self._texts += frame.texts
+        if len(self._methods) + len(self._texts) > MAX_NAMES:
+            raise ProtocolError(f"more than {MAX_NAMES} names")
+        self._name_bytes += sum(NAME_BYTES + len(text) for text in frame.texts)
+        self._name_bytes += sum(NAME_BYTES + sum(map(len, key)) for key in frame.methods)
+        if self._name_bytes > MAX_NAME_BYTES:
+            raise ProtocolError(f"names of more than {MAX_NAME_BYTES} bytes")
 
     def forget(self, number: int) -> None:
         """Let go of what has come of a call that was cancelled.
@@ -131,19 +122,31 @@ class Inbox:
         """
         if not 0 < number <= self.last_number:
             raise ProtocolError(f"a cancel for call {number}, which was never made")
-        partial = self._partial_calls.pop(number, None)
-        if partial is not None:
-            self._partial_bytes -= partial.size
-
-    def clear(self) -> None:
-        """Let go of everything that is not whole: the link has ended."""
-        self._partial_calls, self._partial_replies, self._partial_bytes = {}, {}, 0
+        self._partials.forget(self._partials.calls, number)
 
     def forget_reply(self, number: int) -> None:
         """Let go of what has come of the reply to a call that nobody waits for anymore."""
-        partial = self._partial_replies.pop(number, None)
-        if partial is not None:
-            self._partial_bytes -= partial.size
+        self._partials.forget(self._partials.replies, number)
+
+    def clear(self) -> None:
+        """Let go of everything that is not whole: the link has ended."""
+        self._partials.clear()
+
+    def announced(self, number: int) -> tuple[Executed, str]:
+        """What a reply that has not come whole has told: whether the call was run, and where."""
+        partial = self._partials.replies.get(number)
+        if partial is None or partial.extra is None:
+            return Executed.NO, ""
+        return partial.extra.executed, partial.by
+
+    @property
+    def earliest(self) -> float:
+        """Before this the time of no call is up whose payload has not come whole."""
+        return self._partials.earliest
+
+    def late(self, now: float) -> list[TakenCall]:
+        """Calls whose payload has not come in time; what still comes of it is let go of."""
+        return self._partials.late(now)
 
     def _read_replies(self, replies: Replies, last_own: int) -> None:
         numbers = replies.numbers
@@ -184,18 +187,20 @@ class Inbox:
         assert isinstance(extra, ReplyExtra)  # for the type checker: the caller has put it there
         if not by and extra.executed is Executed.YES:
             by = self.peer_id
+        if extra.size:
+            self._partials.add(Partial(sent, extra.size, payload.type_url, extra, by))
+        else:
+            self._settle(sent, payload, by, extra)
 
-        def finish(payload: Payload) -> None:
-            if self._waiting.pop(sent.number, None) is not None:
-                sent.reply = self._reply(payload, by, extra)
-                self._news.append(sent)
-
-        if not extra.size:
-            finish(payload)
+    def _settle(self, sent: SentCall, payload: Payload, by: str, extra: ReplyExtra) -> None:
+        if sent.number not in self._waiting:
             return
-        if sent.number in self._partial_replies:
-            raise ProtocolError(f"a second reply to call {sent.number}")
-        self._begin(self._partial_replies, sent.number, extra.size, payload.type_url, finish)
+        if sent.size:  # it was answered before it was all out
+            self._drop(sent)
+        else:
+            del self._waiting[sent.number]
+        sent.reply = self._reply(payload, by, extra)
+        self._news.append(sent)
 
     def _reply(self, payload: Payload, by: str, extra: ReplyExtra) -> Reply:
         status, executed = extra.status, extra.executed
@@ -257,45 +262,29 @@ class Inbox:
         if not extra.size:
             self._news.append(taken)
             return
+        partial = Partial(taken, extra.size, call.payload.type_url)
+        is_crowded = self._partials.is_crowded
+        self._partials.add(partial)
+        if is_crowded:
+            self._partials.give_up(partial)
+            self._refuse(taken, OverloadedError.after(_CROWDED_SECONDS))
 
-        def finish(payload: Payload) -> None:
-            if extra.size > self._max_payload_bytes:
-                refusal = Reply.refused(PayloadTooLargeError.of(extra.size, self._max_payload_bytes))
-                self._news.append(lambda: taken.answer(refusal))
-                return
-            call.payload = payload
-            self._news.append(taken)
-
-        self._begin(self._partial_calls, taken.number, extra.size, call.payload.type_url, finish)
-
-    def _begin(
-        self,
-        partials: dict[int, _Partial],
-        number: int,
-        size: int,
-        type_url: str,
-        finish: Callable[[Payload], None],
-    ) -> None:
-        keeps = size <= self._max_payload_bytes
-        partial = partials[number] = _Partial(size, type_url, finish, keeps=keeps)
-        self._partial_bytes += partial.size
-        if self._partial_bytes > self._max_partial_bytes:
-            raise ProtocolError(f"more than {self._max_partial_bytes} bytes in chunks at a time")
+    def _refuse(self, taken: TakenCall, error: MeshError) -> None:
+        refusal = Reply.refused(error)
+        self._news.append(lambda: taken.answer(refusal))
 
     def _read_chunk(self, chunk: Chunk, last_own: int) -> None:
-        partials = self._partial_replies if chunk.of_reply else self._partial_calls
-        partial = partials.get(chunk.number)
-        if partial is None:
-            if chunk.of_reply and 0 < chunk.number <= last_own:
-                return  # its call has been cancelled
-            raise ProtocolError(f"a chunk for call {chunk.number}, which awaits none")
-        partial.left -= len(chunk.value)
-        if partial.left < 0 or not chunk.value:
-            raise ProtocolError(f"a chunk for call {chunk.number} that is empty or longer than was said")
-        if partial.pieces is not None:
-            partial.pieces.append(chunk.value)
-        if not partial.left:
-            del partials[chunk.number]
-            self._partial_bytes -= partial.size
-            pieces = partial.pieces
-            partial.finish(Payload(partial.type_url, b"".join(pieces) if pieces else b""))
+        whole = self._partials.take(chunk, last_own)
+        if whole is None:
+            return
+        partial, value = whole
+        entry = partial.entry
+        payload = Payload(partial.type_url, value or b"")
+        if isinstance(entry, SentCall):
+            assert partial.extra is not None  # for the type checker: a reply has it
+            self._settle(entry, payload, partial.by, partial.extra)
+        elif value is not None:
+            entry.call.payload = payload
+            self._news.append(entry)
+        elif partial.size > self._max_payload_bytes:
+            self._refuse(entry, PayloadTooLargeError.of(partial.size, self._max_payload_bytes))

@@ -6,18 +6,26 @@ from collections.abc import Callable, Iterator
 from collector_mesh.domain.link.batching import Batching
 from collector_mesh.domain.link.entries import SentCall, TakenCall
 from collector_mesh.domain.link.page import Names, Page
-from collector_mesh.domain.model.errors import DeadlineExceededError, Executed
+from collector_mesh.domain.link.sizes import CANCELS_OF_A_FRAME
+from collector_mesh.domain.link.window import Window
+from collector_mesh.domain.model.errors import (
+    DeadlineExceededError,
+    Executed,
+    HandlerError,
+    InvalidCallError,
+    clipped,
+)
 from collector_mesh.domain.model.frames import Chunk, Control, Frame
+from collector_mesh.domain.model.limits import MAX_ID_BYTES
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.status import Reply
 
 Entry = SentCall | TakenCall
 
-ENVELOPE_BYTES = 128
-"""What a call or a reply costs beside its payload, about: so that empty ones fill the queue too."""
-
 LATE_REPLY_SECONDS = 1.0
 """So long after its deadline a reply that still waits is not sent anymore: its caller has gone."""
+
+_MAX_UNSAID = 1024
 
 
 class _Large:
@@ -37,20 +45,29 @@ class Outbox:
     Args:
         own_id: id of this end.
         batching: how it is put into frames.
+        taken: the calls of the other side whose replies are not out.
+        settle: given a call of this side that cannot be sent, with what came of it.
     """
 
-    def __init__(self, own_id: str, batching: Batching) -> None:
+    def __init__(
+        self,
+        own_id: str,
+        batching: Batching,
+        taken: dict[int, TakenCall],
+        settle: Callable[[SentCall, Reply], None],
+    ) -> None:
         self._own_id = own_id
         self._batching = batching
-        self._window = batching.window
+        self._taken = taken
+        self._settle = settle
         self._names = Names(batching.max_names)
         self._small: deque[Entry] = deque()
         self._large: deque[_Large] = deque()
         self._count = 0
-        self._cancels: list[int] = []
-        self._on_the_way: deque[tuple[float, int]] = deque()
-        self._frame_bytes = batching.frame_bytes
-        self._chunk_bytes = batching.chunk_bytes
+        self._cancels: deque[int] = deque()
+        self._unsaid: set[int] = set()
+        self._is_unsure = False
+        self.window = Window(batching)
         self.waiting: dict[int, SentCall] = {}
         """Calls that have been sent, in part at least, and have no reply."""
         self.earliest = float("inf")
@@ -58,14 +75,16 @@ class Outbox:
         self.last_number = 0
         self.queued_bytes = 0
         self.reply_bytes = 0
-        self.written = 0
-        """Frames that count in the window."""
-        self.acknowledged = 0
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing waits to be written."""
         return not (self._count or self._large or self._cancels)
+
+    @property
+    def all_is_said(self) -> bool:
+        """Whether nobody waits for a reply that was dropped because it was late."""
+        return not (self._unsaid or self._is_unsure)
 
     @property
     def in_flight(self) -> int:
@@ -85,13 +104,11 @@ class Outbox:
         """Whether a call has been announced, but its payload is not all out: it cannot have run."""
         return any(large.entry is sent for large in self._large)
 
-    def narrow(self, window: int) -> None:
-        """Take down how many frames the other side lets wait."""
-        self._window = max(1, min(self._window, window))
+    # ---- what is put in, and taken back --------------------------------------------------------------
 
-    def put(self, entry: Entry, value: bytes) -> None:
-        """Add a call or a reply with its payload."""
-        size = entry.size = len(value) + ENVELOPE_BYTES
+    def put(self, entry: Entry, value: bytes, size: int) -> None:
+        """Add a call or a reply with its payload; `size` is what both cost in a frame."""
+        entry.size = size
         self.queued_bytes += size
         if isinstance(entry, TakenCall):
             self.reply_bytes += size
@@ -121,6 +138,29 @@ class Outbox:
         if len(self._small) > 2 * self._count + 64:
             self._small = deque(left for left in self._small if left.size)
 
+    def drop_late_replies(self, now: float) -> None:
+        """Forget replies, small and large ones, whose callers have gone."""
+        entries = [entry for entry in self._small if entry.size]
+        entries += [large.entry for large in self._large]
+        for entry in entries:
+            if isinstance(entry, TakenCall) and _is_late(entry, now):
+                self.drop(entry)
+                self._leave_unsaid(entry)
+
+    def cancelled(self, number: int) -> None:
+        """The other side does not wait for the reply to a call that was answered."""
+        self._unsaid.discard(number)
+
+    def _leave_unsaid(self, taken: TakenCall) -> None:
+        """The reply to a call is not sent; as long as its caller may wait all the same, it has to be known."""
+        self._taken.pop(taken.number, None)
+        if taken.reply is not None and taken.reply.executed is Executed.NO:
+            return
+        if len(self._unsaid) < _MAX_UNSAID:
+            self._unsaid.add(taken.number)
+        else:
+            self._is_unsure = True
+
     def late(self, now: float) -> list[SentCall]:
         """Calls of this side, sent or not, whose time is up; they are looked at only if there can be any."""
         late: list[SentCall] = []
@@ -147,68 +187,41 @@ class Outbox:
                 self._has_left(entry)
         self._small.clear()
         self._large.clear()
-        self._cancels = []
+        self._cancels.clear()
         self._count = 0
         self.waiting.clear()
         return not_sent, sent_whole
 
-    def drop_late_replies(self, now: float) -> None:
-        """Forget replies whose callers have gone."""
-        late = [
-            entry
-            for entry in self._small
-            if type(entry) is TakenCall and entry.size and entry.call.deadline + LATE_REPLY_SECONDS < now
-        ]
-        for entry in late:
-            self.drop(entry)
+    def _has_left(self, entry: Entry) -> None:
+        self.queued_bytes -= entry.size
+        if entry.is_reply:
+            self.reply_bytes -= entry.size
+        entry.size = 0
 
-    def take_credit(self, taken: int, now: float) -> bool:
-        """Take down how many frames the other side has taken; False if that many were never written."""
-        if taken > self.written:
-            return False
-        while self.acknowledged < taken:
-            self.acknowledged += 1
-            written_at, chunk_size = self._on_the_way.popleft()
-            batching = self._batching
-            seconds = now - written_at
-            if seconds > batching.slow_seconds:
-                self._frame_bytes = self._chunk_bytes = batching.slow_bytes
-            else:
-                self._frame_bytes = batching.frame_bytes
-                # Only a chunk that was taken fast shows that a larger one would be.
-                if self._chunk_bytes < batching.chunk_bytes or seconds > batching.fast_seconds:
-                    self._chunk_bytes = batching.chunk_bytes
-                elif chunk_size >= batching.chunk_bytes:
-                    self._chunk_bytes = batching.fast_chunk_bytes
-        return True
+    # ---- what goes out -------------------------------------------------------------------------------
 
     def _may_write(self) -> bool:
         """Whether calls, replies or chunks can go now, and are enough to be worth it."""
-        open_frames = self.written - self.acknowledged
+        open_frames = self.window.open_frames
         if not open_frames:
             return bool(self._count or self._large)
-        return open_frames < self._window and (
+        return open_frames < self.window.size and (
             self._count >= self._batching.enough
             or bool(self._large)
-            or self.queued_bytes >= self._frame_bytes
+            or self.queued_bytes >= self.window.frame_bytes
         )
 
-    def write(
-        self, now: float, expire: Callable[[SentCall], None], credit: int, control: Control | None
-    ) -> Frame | None:
-        """A frame of what waits, with a credit and what is said of the link, or None if nothing of it may go now.
-
-        `expire` is told of calls whose time is up before they leave.
-        """
+    def write(self, now: float, credit: int, control: Control | None) -> Frame | None:
+        """A frame of what waits, with a credit and what is said of the link, or None if nothing of it may go now."""
         with_data = self._may_write()
         if not with_data and not self._cancels:
             return None
         cancels: tuple[int, ...] = ()
         if self._cancels:
-            cancels = tuple(self._cancels)
-            self._cancels = []
-        page = self._fill(now, expire) if with_data else None
-        chunks = self._cut(page, now, expire) if page is not None and self._large else ()
+            count = min(len(self._cancels), CANCELS_OF_A_FRAME)
+            cancels = tuple(self._cancels.popleft() for _ in range(count))
+        page = self._fill(now) if with_data else None
+        chunks = self._cut(page, now) if page is not None and self._large else ()
         calls = replies = None
         methods: tuple[MethodKey, ...] = ()
         texts: tuple[str, ...] = ()
@@ -220,21 +233,23 @@ class Outbox:
                 methods, texts = tuple(names.new_methods), tuple(names.new_texts)
                 names.new_methods, names.new_texts = [], []
             forgets, names.are_forgotten = names.are_forgotten, False
-        if calls is None and replies is None and not chunks and not cancels:
+        if calls is None and replies is None and not chunks and not cancels and not (methods or texts):
             if forgets:
                 self._names.are_forgotten = True
             return None
         if calls is not None or replies is not None or chunks:
-            self.written += 1
-            self._on_the_way.append((now, len(chunks[0].value) if chunks else 0))
+            self.window.wrote(now, len(chunks[0].value) if chunks else 0)
         return Frame(credit, control, forgets, methods, texts, calls, replies, cancels, chunks)
 
-    def _fill(self, now: float, expire: Callable[[SentCall], None]) -> Page:
+    def _new_page(self, now: float) -> Page:
         if self._names.is_full:
             self._names.forget()
-        page = Page(self._names, self._own_id, self.last_number + 1, now)
-        small, waiting = self._small, self.waiting
-        room, left_bytes = self._batching.max_envelopes, self._frame_bytes
+        return Page(self._names, self._own_id, self.last_number + 1, now)
+
+    def _fill(self, now: float) -> Page:
+        page, names = self._new_page(now), self._names
+        small, waiting, taken = self._small, self.waiting, self._taken
+        room, left_bytes = self._batching.max_envelopes, self.window.frame_bytes
         if self._count <= 2 * self._batching.enough:
             # In two frames, so that the other side works on the first while this one makes the second: with
             # 64 calls in flight that is 1.4 times as fast as all of them in one.
@@ -250,66 +265,89 @@ class Outbox:
             small.popleft()
             self._count -= 1
             self._has_left(entry)
-            if isinstance(entry, SentCall):
-                left = entry.deadline - now
-                if left <= 0:
-                    expire(entry)
-                    continue
-                self.last_number = number = self.last_number + 1
-                entry.number = number
-                waiting[number] = entry
-                page.add_call(entry, left, entry.call.payload.value, 0)
-            else:
-                reply: Reply = entry.reply  # type: ignore[assignment]  # only answered ones are queued
-                if entry.call.deadline + LATE_REPLY_SECONDS < now:
-                    continue
-                page.add_reply(entry.number, reply, reply.payload.value, 0)
+            try:
+                if isinstance(entry, SentCall):
+                    left = entry.deadline - now
+                    if left <= 0:
+                        self._settle(entry, expired())
+                        continue
+                    page.add_call(entry, left, entry.call.payload.value, 0)
+                    self.last_number = number = self.last_number + 1
+                    entry.number = number
+                    waiting[number] = entry
+                else:
+                    if entry.call.deadline + LATE_REPLY_SECONDS < now:
+                        self._leave_unsaid(entry)
+                        continue
+                    reply: Reply = entry.reply  # type: ignore[assignment]  # only answered ones are queued
+                    page.add_reply(entry.number, reply, reply.payload.value, 0)
+                    del taken[entry.number]
+            except InvalidCallError as error:
+                self._add_unfit(page, entry, error)
             room -= 1
             left_bytes -= size
+            if names.new_bytes:
+                left_bytes -= names.new_bytes
+                names.new_bytes = 0
         return page
 
-    def _cut(self, page: Page, now: float, expire: Callable[[SentCall], None]) -> tuple[Chunk, ...]:
+    def _cut(self, page: Page, now: float) -> tuple[Chunk, ...]:
         """The next piece of the large payload whose turn it is."""
         while self._large:
             large = self._large.popleft()
             entry, value = large.entry, large.value
-            if not large.at and not self._announce(page, entry, len(value), now, expire):
+            if not large.at and not self._announce(page, entry, len(value), now):
                 self._has_left(entry)
                 continue
-            end = large.at + self._chunk_bytes
+            end = large.at + self.window.chunk_bytes
             chunk = Chunk(entry.number, entry.is_reply, value[large.at : end])
             large.at = end
             if end < len(value):
                 self._large.append(large)
             else:
                 self._has_left(entry)
+                if entry.is_reply:
+                    del self._taken[entry.number]
             return (chunk,)
         return ()
 
-    def _announce(
-        self, page: Page, entry: Entry, size: int, now: float, expire: Callable[[SentCall], None]
-    ) -> bool:
-        if isinstance(entry, SentCall):
-            left = entry.deadline - now
-            if left <= 0:
-                expire(entry)
+    def _announce(self, page: Page, entry: Entry, size: int, now: float) -> bool:
+        try:
+            if isinstance(entry, SentCall):
+                left = entry.deadline - now
+                if left <= 0:
+                    self._settle(entry, expired())
+                    return False
+                page.add_call(entry, left, b"", size)
+                self.last_number += 1
+                entry.number = self.last_number
+                self.waiting[entry.number] = entry
+                return True
+            if _is_late(entry, now):
+                self._leave_unsaid(entry)
                 return False
-            self.last_number += 1
-            entry.number = self.last_number
-            self.waiting[entry.number] = entry
-            page.add_call(entry, left, b"", size)
-            return True
-        reply: Reply = entry.reply  # type: ignore[assignment]  # only answered ones are queued
-        if entry.call.deadline + LATE_REPLY_SECONDS < now:
+            reply: Reply = entry.reply  # type: ignore[assignment]  # only answered ones are queued
+            page.add_reply(entry.number, reply, b"", size)
+        except InvalidCallError as error:
+            self._add_unfit(page, entry, error)
             return False
-        page.add_reply(entry.number, reply, b"", size)
         return True
 
-    def _has_left(self, entry: Entry) -> None:
-        self.queued_bytes -= entry.size
-        if entry.is_reply:
-            self.reply_bytes -= entry.size
-        entry.size = 0
+    def _add_unfit(self, page: Page, entry: Entry, error: InvalidCallError) -> None:
+        """Refuse a call whose names cannot be told, or say so in place of such a reply."""
+        if isinstance(entry, SentCall):
+            self._settle(entry, Reply.refused(error))
+            return
+        reply: Reply = entry.reply  # type: ignore[assignment]  # only answered ones are queued
+        by = clipped(reply.handled_by, MAX_ID_BYTES)
+        text = f"handler error: cannot send the result: {error}"
+        failed = HandlerError(text, executed=reply.executed, handled_by=by)
+        page.add_reply(entry.number, Reply.refused(failed), b"", 0)
+        del self._taken[entry.number]
+
+
+def _is_late(taken: TakenCall, now: float) -> bool:
+    return taken.call.deadline + LATE_REPLY_SECONDS < now
 
 
 def expired() -> Reply:

@@ -3,18 +3,27 @@
 import attrs
 
 from collector_mesh.domain.link.entries import SentCall
+from collector_mesh.domain.link.sizes import NAME_BYTES, NAMES_KEPT_BYTES, method_bytes, text_bytes
 from collector_mesh.domain.model.call import Call
 from collector_mesh.domain.model.errors import Executed
 from collector_mesh.domain.model.frames import NO_LIMIT, CallExtra, Calls, Replies, ReplyExtra
+from collector_mesh.domain.model.limits import MAX_TYPE_URL_BYTES, bytes_of, is_long, too_long
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.status import OK, Reply
 
 
 class Names:
-    """Numbers for the names that are sent."""
+    """Numbers for the names that are sent.
+
+    Args:
+        limit: how many are kept at a time.
+    """
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
+        self._bytes = 0
+        self.new_bytes = 0
+        """What those that were not told yet cost."""
         self.methods: dict[MethodKey, int] = {}
         self.texts: dict[str, int] = {"": 0}
         self.new_methods: list[MethodKey] = []
@@ -24,28 +33,45 @@ class Names:
     @property
     def is_full(self) -> bool:
         """Whether it is time to `forget`."""
-        return len(self.methods) + len(self.texts) > self._limit
+        return len(self.methods) + len(self.texts) > self._limit or self._bytes > NAMES_KEPT_BYTES
 
     def forget(self) -> None:
         """Begin anew; only between two frames."""
-        self.methods, self.texts = {}, {"": 0}
+        self.methods, self.texts, self._bytes = {}, {"": 0}, 0
         self.are_forgotten = True
 
     def method(self, key: MethodKey) -> int:
-        """The number of a method; a new one is told with the frame."""
+        """The number of a method; a new one is told with the frame.
+
+        Raises:
+            InvalidCallError: its names are no such.
+        """
         number = self.methods.get(key)
         if number is None:
+            key.check()
+            self._count(method_bytes(key))
             number = self.methods[key] = len(self.methods)
             self.new_methods.append(key)
         return number
 
     def text(self, text: str) -> int:
-        """The number of a type URL or a collector id; a new one is told with the frame."""
+        """The number of a type URL or a collector id; a new one is told with the frame.
+
+        Raises:
+            InvalidCallError: it is too long.
+        """
         number = self.texts.get(text)
         if number is None:
+            if is_long(text):
+                raise too_long("type URL", bytes_of(text), MAX_TYPE_URL_BYTES)
+            self._count(text_bytes(text))
             number = self.texts[text] = len(self.texts)
             self.new_texts.append(text)
         return number
+
+    def _count(self, size: int) -> None:
+        self.new_bytes += size
+        self._bytes += size + NAME_BYTES
 
 
 class Page:
@@ -79,11 +105,16 @@ class Page:
         return not (self.methods or self.numbers)
 
     def add_call(self, sent: SentCall, left: float, value: bytes, size: int) -> None:
-        """Add a call with so many seconds left; `size` is that of a payload that comes in chunks."""
+        """Add a call with so many seconds left; `size` is that of a payload that comes in chunks.
+
+        Raises:
+            InvalidCallError: a name of it cannot be told.
+        """
         call = sent.call
         index = len(self.methods)
-        self.methods.append(self.names.method(call.key))
-        self.types.append(self.names.text(call.payload.type_url))
+        method, kind = self.names.method(call.key), self.names.text(call.payload.type_url)
+        self.methods.append(method)
+        self.types.append(kind)
         self.values.append(value)
         # Computed when it is written: what a call has waited here has shortened it.
         milliseconds = left * 1000.0
@@ -98,14 +129,20 @@ class Page:
             self.call_extras.append(extra)
 
     def add_reply(self, number: int, reply: Reply, value: bytes, size: int) -> None:
-        """Add the reply to a call; `size` is that of a payload that comes in chunks."""
+        """Add the reply to a call; `size` is that of a payload that comes in chunks.
+
+        Raises:
+            InvalidCallError: a name of it cannot be told.
+        """
         index = len(self.numbers)
-        self.numbers.append(number)
-        self.reply_types.append(self.names.text(reply.payload.type_url))
-        self.reply_values.append(value)
         by, executed = reply.handled_by, reply.executed
         has_run = executed is Executed.YES
-        self.executors.append(0 if has_run and by == self.own_id else self.names.text(by))
+        kind = self.names.text(reply.payload.type_url)
+        executor = 0 if has_run and by == self.own_id else self.names.text(by)
+        self.numbers.append(number)
+        self.reply_types.append(kind)
+        self.reply_values.append(value)
+        self.executors.append(executor)
         if reply.status is not OK or not has_run or size or reply.metadata or reply.tried:
             self.reply_extras.append(
                 ReplyExtra(index, reply.status, executed, reply.metadata, size, reply.tried)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from collector_mesh.domain.link.entries import News, SentCall, TakenCall
 from collector_mesh.domain.link.host import LinkHost
-from collector_mesh.domain.link.inbox import ProtocolError
+from collector_mesh.domain.link.offense import ProtocolError
 from collector_mesh.domain.model.errors import Executed
 from collector_mesh.domain.model.status import Reply, Status
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from collector_mesh.domain.link.inbox import ProtocolError
+from collector_mesh.domain.link.offense import ProtocolError
 from collector_mesh.domain.link.way import Way
 from collector_mesh.domain.model.errors import InvalidCallError
 from collector_mesh.domain.model.names import MethodKey, check_name

@@ -68,7 +68,9 @@ def at(name: str) -> Closing:
 
 
 def _goodbye(closing: Closing, nothing_waits: bool, owes: bool, awaits: bool) -> Goodbye | None:
-    return closing.goodbye(nothing_waits=nothing_waits, owes_nothing=not owes, awaits_nothing=not awaits)
+    return closing.goodbye(
+        nothing_waits=nothing_waits, owes_nothing=not owes, all_is_said=True, awaits_nothing=not awaits
+    )
 
 
 def _retire(closing: Closing) -> bool:

@@ -1,6 +1,7 @@
 """One link, seen from both of its ends."""
 
 from math import inf
+from typing import Any
 
 import pytest
 from tests.unit.domain.link.wires import ECHO, Outcome, Wire, answer, opened
@@ -18,6 +19,7 @@ from collector_mesh.domain.model.frames import (
     Control,
     Frame,
     Goodbye,
+    Greeting,
     Heartbeat,
     Hello,
     Introduction,
@@ -153,6 +155,38 @@ def test_a_later_version_is_welcome() -> None:
     wire.right.receive(Frame(control=Control(hello=hello)))
 
     assert wire.right.engine.phase is Phase.OPEN
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"collector_id": "x\x1b[31m" * 500_000}, "collector_id has 3000000 bytes, at most 128 are allowed"),
+        ({"address": "x" * 513}, "address has 513 bytes, at most 512 are allowed"),
+        ({"incarnation": "x" * 5_000}, "incarnation has 5000 bytes, at most 128 are allowed"),
+        ({"labels": {"k": "x" * 16_384}}, "labels has 16385 bytes, at most 16384 are allowed"),
+    ],
+)
+@pytest.mark.parametrize("end", ["left", "right"])
+def test_who_says_too_much_of_itself_is_refused_and_nothing_of_it_is_kept(
+    more: dict[str, Any], said: str, end: str
+) -> None:
+    wire = Wire()
+    who = Introduction(**{"collector_id": "other", **more})
+    control = (
+        Control(hello=Hello(who, dial=1))
+        if end == "right"
+        else Control(greeting=Greeting(Status(200, "OK"), who))
+    )
+
+    one = getattr(wire, end)
+    one.receive(Frame(control=control))
+    (frame,) = one.write()
+
+    assert (one.engine.phase, one.engine.reason, one.engine.peer_id) == (Phase.ENDED, said, "")
+    assert one.told == ["ended"]
+    assert frame.control is not None
+    assert frame.control.goodbye == Goodbye(400, said, is_clean=True)
+    assert (frame.control.greeting is not None) is (end == "right")
 
 
 def test_a_role_that_is_not_known_is_for_the_host_to_judge() -> None:

@@ -8,7 +8,8 @@ import pytest
 from tests.unit.domain.link.wires import ECHO, End, Wire
 
 from collector_mesh.domain.link.entries import News, SentCall, TakenCall
-from collector_mesh.domain.link.inbox import Inbox, ProtocolError
+from collector_mesh.domain.link.inbox import Inbox
+from collector_mesh.domain.link.offense import ProtocolError
 from collector_mesh.domain.model.call import Call
 from collector_mesh.domain.model.errors import Executed
 from collector_mesh.domain.model.frames import (
@@ -40,6 +41,7 @@ class Desk:
             self.waiting,
             {},
             self.news,
+            lambda _sent: None,
             max_payload_bytes=100,
             max_partial_bytes=150,
         )

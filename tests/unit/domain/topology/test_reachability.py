@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collector_mesh.app.testing.fakes import FakeWay
-from collector_mesh.domain.link.inbox import ProtocolError
+from collector_mesh.domain.link.offense import ProtocolError
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.reach import Reach
 from collector_mesh.domain.model.snapshot import MethodInfo

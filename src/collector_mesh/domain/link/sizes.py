@@ -1,0 +1,223 @@
+"""What is said on a link costs bytes: how many of each thing, as it is encoded, and how many are taken.
+
+Sizes are exact or, where that is cheaper, an upper bound of what protobuf makes of it: a field has at most
+`_FIELD` bytes beside its content. Whoever writes frames and whoever takes them use the same numbers, and
+transports get theirs from here too.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from collector_mesh.domain.model.call import Call
+from collector_mesh.domain.model.errors import clipped
+from collector_mesh.domain.model.frames import Introduction, Limits
+from collector_mesh.domain.model.limits import (
+    DETAILS_CUT,
+    MAX_ENTRIES,
+    MAX_ID_BYTES,
+    MAX_METADATA_BYTES,
+    bytes_of,
+    bytes_of_pairs,
+    fitting_details,
+    too_long,
+)
+from collector_mesh.domain.model.names import MethodKey
+from collector_mesh.domain.model.status import Reply, Status
+
+# ---- what the other side takes -----------------------------------------------------------------------
+
+MAX_FRAME_BYTES = 512 << 10
+"""Of a frame, beside the chunk that it may carry."""
+
+MAX_CHUNK_BYTES = 256 << 10
+"""Of a piece of a large payload."""
+
+MAX_MESSAGE_BYTES = MAX_FRAME_BYTES + MAX_CHUNK_BYTES
+"""Of a frame with its chunk: what a transport must carry whatever the largest payload is."""
+
+MAX_ENVELOPES = 1024
+"""Most calls and replies of a frame: each costs time."""
+
+MAX_CANCELS = 16384
+"""Most cancels of a frame."""
+
+MAX_NEW_NAMES = 4096
+"""Most names that a frame tells."""
+
+MAX_EXTRA_ITEMS = 16384
+"""Most hints, pairs of metadata, details and ids in what few calls and replies of a frame have."""
+
+MAX_ANNOUNCED = 1024
+"""Most calls whose payloads have not come whole; further ones are refused, and twice as many end the link."""
+
+MAX_FIELDS = 16384
+"""Most fields of a frame, those of hello, welcome and extras included, that is parsed where it is large."""
+
+MAX_TOLD_NAMESPACES = 4096
+"""Most namespaces that a frame tells of."""
+
+MAX_TOLD_METHODS = 4096
+"""Most methods that a frame tells of, of the sender or of others."""
+
+MAX_TOLD_REACH = 1024
+"""Most collectors that a frame tells of."""
+
+MAX_LABELS = 1024
+"""Most labels of a collector."""
+
+MAX_LABELS_BYTES = 16 << 10
+"""Of all of them, keys and values."""
+
+MAX_ADDRESS_BYTES = 512
+"""Of where a collector can be dialed."""
+
+MAX_CHUNKS = 64
+"""Most pieces of large payloads in a frame."""
+
+MAX_NAMES = 1 << 16
+"""Most names that are remembered of one end."""
+
+MAX_NAME_BYTES = 8 << 20
+"""What all of them may have together; each counts `NAME_BYTES` beside its text."""
+
+NAME_BYTES = 64
+"""What a name costs in memory beside its text, about."""
+
+MAX_TRIED = 32
+"""Most ids that are remembered of those who were tried for a call."""
+
+# ---- what is written ---------------------------------------------------------------------------------
+
+ENVELOPE_BYTES = 128
+"""What a call or a reply costs beside its payload where it has nothing unusual.
+
+In a frame that is at most 50 bytes, in memory somewhat more: so that empty ones fill the queue too.
+"""
+
+CANCELS_OF_A_FRAME = 4096
+"""So many are written at once; the others go with the next frame."""
+
+NAMES_KEPT_BYTES = 1 << 20
+"""When names that were told have so many bytes together, counted as for `MAX_NAME_BYTES`, they are forgotten."""
+
+# ---- requests for one call each ----------------------------------------------------------------------
+
+REQUEST_BYTES = 96 << 10
+"""What a request or response for one call may have beside its payload: mostly details."""
+
+MAX_CONNECT_BYTES = 64 << 10
+"""Of a Connect."""
+
+HEADER_BYTES = 16 << 10
+"""Of the headers of a request, metadata included, without being refused at random."""
+
+MAX_HEADER_BYTES = 32 << 10
+"""Of the same, beyond which they are always refused."""
+
+
+def envelopes_bytes(limits: Limits) -> int:
+    """How many bytes of calls and replies the other side takes in one frame."""
+    if limits.takes_pieces:
+        return MAX_FRAME_BYTES // 4
+    # One of an earlier version takes what its transport lets through: a payload and this.
+    return (limits.max_payload_bytes + (64 << 10)) // 2
+
+
+# ---- what things cost --------------------------------------------------------------------------------
+
+_FIELD = 6
+"""Tag and length of a field, at most: 2 bytes and 4."""
+
+_ENTRY = 3 * _FIELD
+"""An entry of a map, or a pair, beside its key and value."""
+
+_METHOD = 4 * _FIELD
+"""A method beside its names."""
+
+
+def check_introduction(who: Introduction) -> None:
+    """See that nobody says more of itself than is kept; its catalog has limits of its own.
+
+    Raises:
+        InvalidCallError: it does; the text names what is too large.
+    """
+    for field, text, most in (
+        ("collector_id", who.collector_id, MAX_ID_BYTES),
+        ("address", who.address, MAX_ADDRESS_BYTES),
+        ("incarnation", who.incarnation, MAX_ID_BYTES),
+    ):
+        if len(text) > most:
+            raise too_long(field, bytes_of(text), most)
+    size = bytes_of_pairs(who.labels.items())
+    if size > MAX_LABELS_BYTES or len(who.labels) > MAX_LABELS:
+        raise too_long("labels", size, MAX_LABELS_BYTES)
+
+
+def map_bytes(found: Mapping[str, str]) -> int:
+    """A map of texts."""
+    return sum(_ENTRY + bytes_of(key) + bytes_of(value) for key, value in found.items())
+
+
+def pairs_bytes(pairs: Iterable[tuple[str, str | bytes]]) -> int:
+    """Pairs of metadata."""
+    return sum(
+        _ENTRY + bytes_of(key) + (len(value) if isinstance(value, bytes) else bytes_of(value))
+        for key, value in pairs
+    )
+
+
+def texts_bytes(texts: Iterable[str]) -> int:
+    """Texts of a repeated field."""
+    return sum(_FIELD + bytes_of(text) for text in texts)
+
+
+def method_bytes(key: MethodKey) -> int:
+    """The names of a method."""
+    return _METHOD + bytes_of(key.namespace) + bytes_of(key.service) + bytes_of(key.method)
+
+
+def text_bytes(text: str) -> int:
+    """A name that is told."""
+    return _FIELD + bytes_of(text)
+
+
+def unusual_call_bytes(call: Call) -> int:
+    """What a call has beside method, payload and time."""
+    return (
+        pairs_bytes(call.metadata)
+        + map_bytes(call.hints)
+        + texts_bytes(call.visited)
+        + _FIELD
+        + bytes_of(call.target)
+    )
+
+
+def fitting(reply: Reply) -> Reply:
+    """A reply as it may travel: details and metadata that are too large are left out, with a remark."""
+    status = reply.status
+    message, details, metadata = clipped(status.message), fitting_details(status.details), reply.metadata
+    size = bytes_of_pairs(metadata)
+    if size > MAX_METADATA_BYTES or len(metadata) > MAX_ENTRIES:
+        remark = f"metadata of {size} bytes in {len(metadata)} pairs is left out: at most {MAX_METADATA_BYTES} bytes are allowed"
+        details, metadata = {**details, DETAILS_CUT: remark}, ()
+    tried = tuple(clipped(peer_id, MAX_ID_BYTES) for peer_id in reply.tried[:MAX_TRIED])
+    if (
+        message == status.message
+        and details is status.details
+        and metadata is reply.metadata
+        and tried == reply.tried
+    ):
+        return reply
+    cut = Status(status.code, message, details)
+    return Reply(cut, reply.payload, reply.handled_by, reply.executed, metadata, tried)
+
+
+def unusual_reply_bytes(reply: Reply) -> int:
+    """What a reply has beside its payload and whoever has run it."""
+    status = reply.status
+    return (
+        2 * _FIELD
+        + bytes_of(status.message)
+        + map_bytes(status.details)
+        + pairs_bytes(reply.metadata)
+        + texts_bytes(reply.tried)
+    )
