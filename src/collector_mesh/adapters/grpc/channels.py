@@ -4,6 +4,12 @@ import grpc
 
 from collector_mesh.adapters.grpc.forks import has_used
 from collector_mesh.adapters.grpc.tls import Tls
+from collector_mesh.domain.link.sizes import (
+    HEADER_BYTES,
+    MAX_HEADER_BYTES,
+    MAX_MESSAGE_BYTES,
+    REQUEST_BYTES,
+)
 from collector_mesh.domain.model.address import HostPort
 from collector_mesh.domain.model.errors import InvalidCallError
 
@@ -11,9 +17,6 @@ Options = list[tuple[str, int | str]]
 
 MAX_STREAMS = 512
 """Calls at once on one connection; beyond it a call fails with RST_STREAM (a reset costs memory)."""
-
-MESSAGE_OVERHEAD_BYTES = 64 * 1024
-"""What a message may hold beside its payload."""
 
 _PING_TIMEOUT_MS = 5_000
 _LINK_PING_TIMEOUT_MS = 20_000
@@ -23,12 +26,19 @@ _MIN_PING_MS = 1_000
 """The server allows faster pings than any client of ours sends; else it answers with GOAWAY."""
 _PENDING = 1 << 20
 
+_MARGIN_BYTES = 1 << 10
+"""So that a frame that is somewhat too large is refused by its reader, who says why, and does not break the stream."""
+
 
 def _common(max_payload_bytes: int, keepalive_interval: float, ping_timeout_ms: int) -> Options:
-    limit = max_payload_bytes + MESSAGE_OVERHEAD_BYTES
+    # A frame of a link is larger than a small payload may be.
+    limit = max(max_payload_bytes + REQUEST_BYTES, MAX_MESSAGE_BYTES + _MARGIN_BYTES)
     return [
         ("grpc.max_receive_message_length", limit),
         ("grpc.max_send_message_length", limit),
+        # Between the two a request is refused at random (grpc#32600): what may be sent stays below.
+        ("grpc.max_metadata_size", HEADER_BYTES),
+        ("grpc.absolute_max_metadata_size", MAX_HEADER_BYTES),
         # A frozen peer is only found with a timeout for the ping itself, 60 s by default (grpc#32095).
         ("grpc.keepalive_time_ms", round(keepalive_interval * 1000)),
         ("grpc.keepalive_timeout_ms", ping_timeout_ms),

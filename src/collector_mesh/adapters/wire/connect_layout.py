@@ -8,14 +8,22 @@ from collections.abc import Iterable, Iterator
 
 import attrs
 
+from collector_mesh.adapters.wire.weighing import TooManyFieldsError, count_fields
+from collector_mesh.domain.link.sizes import MAX_CONNECT_BYTES
+
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _FIXED_SIZES = {_FIXED64: 8, _FIXED32: 4}
 _MAX_VARINT_BYTES = 10
+_MAX_FIELDS = 4096
 _ID_KEY = "collector_id"
 
 
 class MalformedRequestError(ValueError):
     """Bytes that are no ConnectRequest in either layout."""
+
+
+class TooLargeRequestError(MalformedRequestError):
+    """A ConnectRequest that is larger than it may be; the text says how large."""
 
 
 @attrs.frozen
@@ -31,8 +39,14 @@ def read_connect(data: bytes) -> ConnectFields:
     """Read a ConnectRequest of either layout.
 
     Raises:
-        MalformedRequestError: the bytes are no protobuf message, or a text is not UTF-8.
+        MalformedRequestError: the bytes are no protobuf message, a text is not UTF-8, or it is too large.
     """
+    if len(data) > MAX_CONNECT_BYTES:
+        raise TooLargeRequestError(f"a Connect of {len(data)} bytes, at most {MAX_CONNECT_BYTES} are taken")
+    try:
+        count_fields(data, {}, _MAX_FIELDS)
+    except TooManyFieldsError as error:
+        raise TooLargeRequestError(f"a Connect of more than {_MAX_FIELDS} fields") from error
     first = ""
     second: list[str] = []
     third: list[bytes] = []

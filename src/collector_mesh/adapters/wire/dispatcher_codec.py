@@ -1,17 +1,19 @@
 """The messages of `collector.CollectiveDispatcher`, to and from the words of the domain."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError, Message
 
 from collector_mesh.adapters.wire.connect_layout import (
     MalformedRequestError,
+    TooLargeRequestError,
     read_connect,
     write_original,
 )
 from collector_mesh.adapters.wire.generated import dispatcher_pb2 as pb
-from collector_mesh.domain.link.inbox import MAX_TRIED
+from collector_mesh.adapters.wire.weighing import Inner, TooManyFieldsError, count_fields
+from collector_mesh.domain.link.sizes import MAX_TRIED
 from collector_mesh.domain.model.call import NO_HINTS, Call
 from collector_mesh.domain.model.errors import (
     NO_DETAILS,
@@ -21,6 +23,7 @@ from collector_mesh.domain.model.errors import (
     clipped,
 )
 from collector_mesh.domain.model.introduction import Offer, Welcome
+from collector_mesh.domain.model.limits import check_sizes, fitting_details
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.payload import Payload
 from collector_mesh.domain.model.status import OK, Reply, Status
@@ -31,11 +34,21 @@ IDEMPOTENT_HINT = "idempotent"
 ATTEMPTS = "attempts"
 """The detail of a status that names who was tried, in order, where it was more than the one who ran the call."""
 
-UNREADABLE = (DecodeError, UnicodeDecodeError)
+UNREADABLE = (DecodeError, UnicodeDecodeError, TooManyFieldsError)
 """What reading bytes that are no message raises; the second one comes from protobuf's pure-Python implementation."""
+
+_MANY_BYTES = 16 << 10
+"""Of a message that is larger it matters what it costs to parse."""
+
+_MAX_FIELDS = 4096
+_COUNTED: Inner = {1: {}, 2: {}, 4: {}}
+"""In a request the service and the input, in a response the status with its details and the output."""
 
 _MAYBE_EXECUTED = frozenset({499, 502, 504})
 _ALWAYS_EXECUTED = frozenset({200, 500})
+
+
+M = TypeVar("M", bound=Message)
 
 
 class Incoming(NamedTuple):
@@ -60,6 +73,8 @@ def decode_connect(data: bytes) -> Offer:
     """
     try:
         fields = read_connect(data)
+    except TooLargeRequestError as error:
+        raise InvalidCallError(str(error)) from error
     except MalformedRequestError as error:
         raise InvalidCallError("malformed request") from error
     return Offer(fields.collector_id, fields.address, fields.namespaces)
@@ -81,7 +96,7 @@ def decode_connected(data: bytes) -> Welcome:
     Raises:
         DecodeError, UnicodeDecodeError: the bytes are no such message; see `UNREADABLE`.
     """
-    response = pb.ConnectResponse.FromString(data)
+    response = _response(pb.ConnectResponse, data)
     return Welcome(
         _read_status(response.status),
         response.connection_id,
@@ -91,7 +106,12 @@ def decode_connected(data: bytes) -> Welcome:
 
 
 def encode_serve(call: Call) -> bytes:
-    """A ServeRequest."""
+    """A ServeRequest.
+
+    Raises:
+        InvalidCallError: a part of the call is too large.
+    """
+    check_sizes(call)
     request = pb.ServeRequest()
     _write_call(request, call)
     return request.SerializeToString()
@@ -101,12 +121,9 @@ def decode_serve(data: bytes) -> Incoming:
     """Read a ServeRequest.
 
     Raises:
-        InvalidCallError: the bytes are no such message.
+        InvalidCallError: the bytes are no such message, or it has too many fields.
     """
-    try:
-        request = pb.ServeRequest.FromString(data)
-    except UNREADABLE as error:
-        raise InvalidCallError("malformed request") from error
+    request = _request(pb.ServeRequest, data)
     payload = request.input
     return Incoming(
         MethodKey(request.namespace, request.service.service_name, request.method_name),
@@ -127,12 +144,17 @@ def decode_served(data: bytes) -> Reply:
     Raises:
         DecodeError, UnicodeDecodeError: the bytes are no such message; see `UNREADABLE`.
     """
-    response = pb.ServeResponse.FromString(data)
+    response = _response(pb.ServeResponse, data)
     return _reply(response.status, response.output.type_url, response.output.value, response.executor_id)
 
 
 def encode_dispatch(call: Call) -> bytes:
-    """A DispatchRequest."""
+    """A DispatchRequest.
+
+    Raises:
+        InvalidCallError: a part of the call is too large.
+    """
+    check_sizes(call)
     request = pb.DispatchRequest(target_collector_id=call.target, routing_hints=call.hints)
     _write_call(request, call)
     if call.idempotent is not None:
@@ -144,12 +166,9 @@ def decode_dispatch(data: bytes) -> Incoming:
     """Read a DispatchRequest.
 
     Raises:
-        InvalidCallError: the bytes are no such message.
+        InvalidCallError: the bytes are no such message, or it has too many fields.
     """
-    try:
-        request = pb.DispatchRequest.FromString(data)
-    except UNREADABLE as error:
-        raise InvalidCallError("malformed request") from error
+    request = _request(pb.DispatchRequest, data)
     payload = request.input
     return Incoming(
         MethodKey(request.namespace, request.service.service_name, request.method_name),
@@ -174,7 +193,7 @@ def decode_dispatched(data: bytes) -> Reply:
     Raises:
         DecodeError, UnicodeDecodeError: the bytes are no such message; see `UNREADABLE`.
     """
-    response = pb.DispatchResponse.FromString(data)
+    response = _response(pb.DispatchResponse, data)
     reply = _reply(
         response.status,
         response.output.type_url,
@@ -184,6 +203,23 @@ def decode_dispatched(data: bytes) -> Reply:
     if told := response.status.details.get(ATTEMPTS):
         reply.tried = tuple(told.split(", ")[:MAX_TRIED])
     return reply
+
+
+def _request(kind: type[M], data: bytes) -> M:
+    try:
+        if len(data) > _MANY_BYTES:
+            count_fields(data, _COUNTED, _MAX_FIELDS)
+        return kind.FromString(data)
+    except TooManyFieldsError as error:
+        raise InvalidCallError(f"a request of more than {_MAX_FIELDS} fields") from error
+    except UNREADABLE as error:
+        raise InvalidCallError("malformed request") from error
+
+
+def _response(kind: type[M], data: bytes) -> M:
+    if len(data) > _MANY_BYTES:
+        count_fields(data, _COUNTED, _MAX_FIELDS)
+    return kind.FromString(data)
 
 
 def _write_call(request: pb.ServeRequest | pb.DispatchRequest, call: Call) -> None:
@@ -204,7 +240,7 @@ def _write_reply(response: pb.ServeResponse | pb.DispatchResponse, reply: Reply)
     response.status.code = code
     response.status.message = status.message
     if status.details:
-        response.status.details.update(status.details)
+        response.status.details.update(fitting_details(status.details))
     if status.code == OK.code:
         response.output.type_url = reply.payload.type_url
         response.output.value = reply.payload.value

@@ -5,6 +5,9 @@ from collections.abc import Iterable, Mapping
 from google.protobuf.message import DecodeError
 
 from collector_mesh.adapters.wire.generated import link_pb2 as pb
+from collector_mesh.adapters.wire.link_numbers import check_numbers
+from collector_mesh.adapters.wire.weighing import Inner, TooManyFieldsError, count_fields
+from collector_mesh.domain.link.sizes import MAX_FIELDS, MAX_MESSAGE_BYTES
 from collector_mesh.domain.model.call import NO_HINTS
 from collector_mesh.domain.model.errors import NO_DETAILS, Executed, clipped
 from collector_mesh.domain.model.frames import (
@@ -31,6 +34,20 @@ from collector_mesh.domain.ports.frame_stream import MalformedFrameError
 
 _DEFAULT_LIMITS = Limits(4 << 20, 4)
 """Of an end that does not tell its own."""
+
+_FEW_BYTES = 4 << 10
+"""A frame that is no larger has not enough of anything to matter."""
+
+_MANY_BYTES = 64 << 10
+"""Of a frame that is larger it matters what it costs to parse."""
+
+_INTRODUCTION: Inner = {5: {}}
+_COUNTED: Inner = {
+    2: {1: {3: _INTRODUCTION}, 2: {3: {}, 7: _INTRODUCTION}},
+    14: {},
+    20: {},
+}
+"""Where maps and other rare things are: in hello and welcome, and in what few calls and replies have."""
 
 _EXECUTED = (Executed.YES, Executed.NO, Executed.MAYBE)
 _EXECUTED_NUMBER = {executed: number for number, executed in enumerate(_EXECUTED)}
@@ -78,13 +95,22 @@ def decode_frame(data: bytes) -> Frame:
     """Read a frame; what a later version has added is skipped.
 
     Raises:
-        MalformedFrameError: the bytes are no frame.
+        MalformedFrameError: the bytes are no frame, or it is too large, or has too many of something.
     """
+    size = len(data)
+    if size > MAX_MESSAGE_BYTES:
+        raise MalformedFrameError(f"a frame of {size} bytes, at most {MAX_MESSAGE_BYTES} are taken")
     try:
+        if size > _MANY_BYTES:
+            count_fields(data, _COUNTED, MAX_FIELDS)
         message = pb.Frame.FromString(data)
+        if size > _FEW_BYTES:
+            check_numbers(message, size)
         return _frame(message)
     except (DecodeError, UnicodeDecodeError) as error:
         raise MalformedFrameError("a message that is no frame") from error
+    except TooManyFieldsError as error:
+        raise MalformedFrameError(f"a frame of more than {MAX_FIELDS} fields") from error
 
 
 def _frame(message: pb.Frame) -> Frame:

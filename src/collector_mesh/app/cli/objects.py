@@ -1,7 +1,6 @@
 """Objects that a user names as MODULE:OBJECT."""
 
 import sys
-from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -22,11 +21,9 @@ def load(reference: str, *, option: str) -> Any:
     module_name, colon, path = reference.partition(":")
     if not colon or not all(map(str.isidentifier, [*module_name.split("."), *path.split(".")])):
         raise CommandError(f"{option} must be MODULE:OBJECT, got {reference!r}")
-    # The current directory may be gone.
-    with suppress(OSError):
-        here = str(Path.cwd())
-        if here not in sys.path:
-            sys.path.insert(0, here)
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)
     try:
         found: Any = import_module(module_name)
     except KeyboardInterrupt:

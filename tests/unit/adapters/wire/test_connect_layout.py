@@ -253,8 +253,25 @@ def test_refuses_what_is_no_message(data: bytes) -> None:
         read_connect(data)
 
 
-def test_a_megabyte_of_text_is_read() -> None:
-    assert read_connect(text(1, b"a" * 1_000_000)).collector_id == "a" * 1_000_000
+def test_what_is_as_long_as_it_may_be_is_read() -> None:
+    assert read_connect(text(1, b"a" * 65_530)).collector_id == "a" * 65_530
+
+
+def test_what_is_longer_is_refused_unread() -> None:
+    with pytest.raises(MalformedRequestError, match=r"^a Connect of 65541 bytes, at most 65536 are taken$"):
+        read_connect(text(1, b"a" * 65_537))
+
+
+@pytest.mark.parametrize("field", [b"\x20\x00", b"\x1a\x00", b"\x12\x00", b"\x08\x00"])
+def test_too_many_fields_are_refused_before_they_are_read(field: bytes) -> None:
+    with pytest.raises(MalformedRequestError, match="more than 4096 fields"):
+        read_connect(field * 5_000)
+
+
+def test_very_many_namespaces_are_read() -> None:
+    data = text(1, b"a") + text(2, b"a:1") + b"".join(text(3, b"n%d" % index) for index in range(4_000))
+
+    assert len(read_connect(data).namespaces) == 4_000
 
 
 @given(data=st.binary(max_size=64))
