@@ -130,7 +130,7 @@ async def test_a_validator_is_asked() -> None:
     assert allowed.status.code == 200
     assert refused.status.code == 404
     assert refused.status.message == (
-        "service not registered in registry: only Echo, not texts/Texts.Nothing"
+        "service not registered in registry: only Echo, not texts/Texts.Nothing (collector 'c-1')"
     )
 
 

@@ -71,10 +71,10 @@ class MeshClient(Caller):
         parts = self.container
         self._home.enter()
         self._calls = CallFactory(parts.clock(), policies_of(parts.settings(), balancers=BALANCERS))
-        parts.transport().check_address(self.address)
+        parts.guarded_transport().check_address(self.address)
         if (tls := parts.options().tls) is not None:
             tls.channel_credentials()
-        await self._exits.enter_async_context(parts.transport().open())
+        await self._exits.enter_async_context(parts.guarded_transport().open())
         self._link = parts.link()
         return self
 

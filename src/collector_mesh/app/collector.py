@@ -11,6 +11,8 @@ from collector_mesh.app.arguments import key_argument, seconds_argument
 from collector_mesh.app.calls import Caller, CallFactory, Metadata
 from collector_mesh.app.container import CollectorContainer
 from collector_mesh.app.home import Home
+from collector_mesh.app.hooks.shape import check_transport
+from collector_mesh.app.hooks.validation import AnyValidator
 from collector_mesh.app.lifetime import Lifetime
 from collector_mesh.app.options import Options
 from collector_mesh.app.service import Service, method_from
@@ -18,7 +20,6 @@ from collector_mesh.app.settings import Settings
 from collector_mesh.domain.calls.dispatcher import Dispatcher
 from collector_mesh.domain.model.errors import (
     DuplicateMethodError,
-    InvalidCallError,
     MeshError,
     NotFoundError,
 )
@@ -303,8 +304,13 @@ class Collector(Caller):
         self._handlers.remove_namespace(text_argument("namespace", namespace))
 
     def set_validator(self, validator: Validator | None) -> None:
-        """Set, replace or (with None) remove the validator; calls that it has allowed go on."""
-        self.container.executor().validator = validator
+        """Set, replace or (with None) remove the validator; calls that it has allowed go on.
+
+        Raises:
+            TypeError: it is no validator; see `collector_mesh.ports.Validator`.
+        """
+        checked = None if validator is None else AnyValidator(validator, self.container.tasks)
+        self.container.executor().validator = checked
 
     async def connect(
         self,
@@ -372,9 +378,10 @@ def _own_address(collector_id: str, transport: Transport | None) -> str:
     """Where a collector listens that was not told where: at its id, if its transport has such addresses."""
     if transport is None:
         return ""
+    check_transport(transport)
     try:
         transport.check_address(collector_id)
-    except InvalidCallError:
+    except Exception:  # noqa: BLE001  # a user's may say no by any of them
         return ""
     return collector_id
 

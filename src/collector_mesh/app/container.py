@@ -1,6 +1,6 @@
 """How the parts of one collector fit together: the one file that knows every implementation."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from dependency_injector import containers, providers
 
@@ -9,6 +9,9 @@ from collector_mesh.adapters.runtime.pump import LoopPump
 from collector_mesh.adapters.runtime.randomness import SystemRandomness
 from collector_mesh.adapters.runtime.tasks import LoopTasks
 from collector_mesh.adapters.telemetry.logs import LoggingObserver
+from collector_mesh.app.hooks.guards import GuardedAuthorizer, GuardedObserver, HookFailures
+from collector_mesh.app.hooks.transport import GuardedTransport
+from collector_mesh.app.hooks.validation import AnyValidator
 from collector_mesh.app.options import ClientOptions, Options
 from collector_mesh.app.overrides import namespace_limits, policies_of
 from collector_mesh.app.settings import Settings
@@ -39,6 +42,7 @@ from collector_mesh.domain.ports.balancer import Balancer
 from collector_mesh.domain.ports.clock import Clock
 from collector_mesh.domain.ports.observer import Observer
 from collector_mesh.domain.ports.randomness import Randomness
+from collector_mesh.domain.ports.tasks import Tasks
 from collector_mesh.domain.ports.transport import Transport
 from collector_mesh.domain.reporting import Rationed, Reporting
 from collector_mesh.domain.routing.explainer import Explainer
@@ -98,13 +102,25 @@ def _link_rules(options: Options | ClientOptions, settings: Settings) -> LinkRul
     )
 
 
-def _observer(options: Options, clock: Clock) -> Observer:
-    return Rationed(options.observer or LoggingObserver(), clock)
+def _observer(options: Options) -> Observer:
+    return options.observer or LoggingObserver()
 
 
-def _balancers(options: Options, observer: Observer) -> Mapping[str, Balancer]:
-    def failed(name: str, error: Exception) -> None:
-        observer.tell(BalancerFailed(options.collector_id, name, error))
+def _guarded(observer: Observer, collector_id: str, clock: Clock) -> Observer:
+    return Rationed(GuardedObserver(observer, collector_id, Rationed(LoggingObserver(), clock)), clock)
+
+
+def _authorizer(options: Options, failures: HookFailures) -> GuardedAuthorizer | None:
+    return None if options.authorizer is None else GuardedAuthorizer(options.authorizer, failures)
+
+
+def _validator(options: Options, tasks: Callable[[], Tasks]) -> AnyValidator | None:
+    return None if options.validator is None else AnyValidator(options.validator, tasks)
+
+
+def _balancers(options: Options, observer: Callable[[], Observer]) -> Mapping[str, Balancer]:
+    def failed(name: str, error: BaseException) -> None:
+        observer().tell(BalancerFailed(options.collector_id, name, error))
 
     own = {name: Guarded(name, balancer, failed) for name, balancer in options.balancers.items()}
     return {**BALANCERS, **own}
@@ -162,14 +178,19 @@ class CollectorContainer(containers.DeclarativeContainer):
 
     clock = providers.Singleton(LoopClock)
     dice = providers.Singleton(SystemRandomness)
-    observer = providers.Singleton(_observer, options, clock)
+    observer = providers.Singleton(_observer, options)
+    # What is a user's is asked through a guard, wherever it comes from.
+    guarded_observer = providers.Singleton(_guarded, observer, options.provided.collector_id, clock)
+    failures = providers.Singleton(HookFailures, options.provided.collector_id, guarded_observer)
+    guarded_authorizer = providers.Singleton(_authorizer, options, failures)
     tasks = providers.Singleton(LoopTasks, clock, max_threads=settings.provided.max_threads)
     transport = providers.Singleton(_transport, options, settings, clock)
+    guarded_transport = providers.Singleton(GuardedTransport, transport, failures, clock)
 
     pump = providers.Singleton(LoopPump, clock)
 
     handlers = providers.Singleton(HandlerRegistry)
-    balancers = providers.Singleton(_balancers, options, observer)
+    balancers = providers.Singleton(_balancers, options, guarded_observer.provider)
     policies = providers.Singleton(policies_of, settings, balancers=balancers)
     counts = providers.Singleton(Counts)
     topology = providers.Singleton(Topology, policies)
@@ -182,14 +203,14 @@ class CollectorContainer(containers.DeclarativeContainer):
         reachability,
         tasks=tasks,
         clock=clock,
-        observer=observer,
+        observer=guarded_observer,
         counts=counts,
     )
     reporting = providers.Singleton(
         Reporting,
         options.provided.collector_id,
         counts,
-        observer=observer,
+        observer=guarded_observer,
         tasks=tasks,
         clock=clock,
         interval=settings.provided.report_interval,
@@ -200,8 +221,8 @@ class CollectorContainer(containers.DeclarativeContainer):
         options.provided.collector_id,
         providers.Callable(_incarnation, dice),
         roster,
-        transport=transport,
-        strangers=providers.Factory(_strangers, options, transport),
+        transport=guarded_transport,
+        strangers=providers.Factory(_strangers, options, guarded_transport),
         clock=clock,
         probe=link_rules.provided.probe,
     )
@@ -212,7 +233,7 @@ class CollectorContainer(containers.DeclarativeContainer):
         roster,
         admission,
         reachability,
-        transport=transport,
+        transport=guarded_transport,
         pump=pump,
         tasks=tasks,
         clock=clock,
@@ -220,10 +241,10 @@ class CollectorContainer(containers.DeclarativeContainer):
         rules=link_rules,
     )
     running = providers.Singleton(
-        _concurrency_limit, options, settings, "max_running", clock, counts, observer, handlers
+        _concurrency_limit, options, settings, "max_running", clock, counts, guarded_observer, handlers
     )
     outgoing = providers.Singleton(
-        _concurrency_limit, options, settings, "max_outgoing", clock, counts, observer, handlers
+        _concurrency_limit, options, settings, "max_outgoing", clock, counts, guarded_observer, handlers
     )
     router = providers.Singleton(
         Router,
@@ -234,7 +255,7 @@ class CollectorContainer(containers.DeclarativeContainer):
         labels=options.provided.labels,
     )
     explainer = providers.Singleton(Explainer, options.provided.collector_id, handlers, topology, router)
-    refusals = providers.Singleton(_refusals, options, settings, explainer, clock, transport)
+    refusals = providers.Singleton(_refusals, options, settings, explainer, clock, guarded_transport)
     checks = providers.Singleton(
         CallChecks,
         options.provided.collector_id,
@@ -242,7 +263,7 @@ class CollectorContainer(containers.DeclarativeContainer):
         topology,
         policies,
         max_payload_bytes=settings.provided.max_payload_bytes,
-        authorizer=options.provided.authorizer,
+        authorizer=guarded_authorizer,
     )
     executor = providers.Singleton(
         Executor,
@@ -251,10 +272,10 @@ class CollectorContainer(containers.DeclarativeContainer):
         tasks=tasks,
         clock=clock,
         dice=dice,
-        observer=observer,
+        observer=guarded_observer,
         slots=running,
         max_payload_bytes=settings.provided.max_payload_bytes,
-        validator=options.provided.validator,
+        validator=providers.Factory(_validator, options, tasks.provider),
         expose_handler_errors=settings.provided.expose_handler_errors,
     )
     keeping = providers.Singleton(
@@ -265,7 +286,7 @@ class CollectorContainer(containers.DeclarativeContainer):
         roster,
         admission,
         streams,
-        transport=transport,
+        transport=guarded_transport,
         tasks=tasks,
         clock=clock,
         dice=dice,
@@ -297,7 +318,7 @@ class CollectorContainer(containers.DeclarativeContainer):
         policies=policies,
         counts=counts,
         refusals=refusals,
-        observer=observer,
+        observer=guarded_observer,
     )
     dispatcher = providers.Singleton(
         Dispatcher,
@@ -320,7 +341,7 @@ class CollectorContainer(containers.DeclarativeContainer):
         topology,
         roster,
         admission,
-        transport=transport,
+        transport=guarded_transport,
         clock=clock,
         dice=dice,
         retry_after=settings.provided.peer_expiry,
@@ -336,7 +357,7 @@ class CollectorContainer(containers.DeclarativeContainer):
         clock=clock,
         running=running,
         outgoing=outgoing,
-        rule=providers.Factory(InspectionRule, options.provided.authorizer),
+        rule=providers.Factory(InspectionRule, guarded_authorizer),
         counts=counts,
         rules=link_rules,
     )
@@ -351,7 +372,7 @@ class CollectorContainer(containers.DeclarativeContainer):
         collector_id=options.provided.collector_id,
         clock=clock,
         policies=policies,
-        observer=observer,
+        observer=guarded_observer,
     )
 
 
@@ -363,13 +384,17 @@ class ClientContainer(containers.DeclarativeContainer):
 
     clock = providers.Singleton(LoopClock)
     transport = providers.Singleton(_transport, options, settings, clock)
+    failures = providers.Singleton(
+        HookFailures, "", providers.Singleton(_guarded, providers.Singleton(LoggingObserver), "", clock)
+    )
+    guarded_transport = providers.Singleton(GuardedTransport, transport, failures, clock)
     dice = providers.Singleton(SystemRandomness)
     tasks = providers.Singleton(LoopTasks, clock, max_threads=settings.provided.max_threads)
     pump = providers.Singleton(LoopPump, clock)
     link = providers.Singleton(
         ClientLink,
         options.provided.address,
-        transport=transport,
+        transport=guarded_transport,
         pump=pump,
         tasks=tasks,
         clock=clock,

@@ -41,16 +41,16 @@ class Lifetime:
         """
         parts = self._container
         collector_id = parts.options().collector_id
-        keeping, admission, observer = parts.keeping(), parts.admission(), parts.observer()
+        keeping, admission, observer = parts.keeping(), parts.admission(), parts.guarded_observer()
         gateway, inspection = parts.gateway(), parts.inspection()
         gateway.on_unreachable = self._lost
         async with AsyncExitStack() as opened:
-            await opened.enter_async_context(parts.transport().open())
+            await opened.enter_async_context(parts.guarded_transport().open())
             opened.push_async_callback(self._close)
             for address in peers:
-                parts.transport().check_address(address)
+                parts.guarded_transport().check_address(address)
             if listen:
-                listening = parts.transport().listen(listen, gateway)
+                listening = parts.guarded_transport().listen(listen, gateway)
                 self.listener = await opened.enter_async_context(listening)
                 admission.address = inspection.address = self.listener.address
             opened.push_async_callback(keeping.close)
@@ -74,7 +74,7 @@ class Lifetime:
         running, outgoing = parts.running(), parts.outgoing()
         self.state = parts.inspection().state = "draining"
         parts.checks().is_draining = parts.admission().is_draining = True
-        parts.observer().tell(Draining(options.collector_id))
+        parts.guarded_observer().tell(Draining(options.collector_id))
         if self.listener is not None:
             await self.listener.drain()
         await parts.streams().announce_drain()
@@ -85,7 +85,7 @@ class Lifetime:
         cancelled = parts.tasks().cancel_all()
         await alarm.wait(0)
         await parts.reporting().close()
-        parts.observer().tell(Stopped(options.collector_id, cancelled))
+        parts.guarded_observer().tell(Stopped(options.collector_id, cancelled))
 
     async def _close(self) -> None:
         await self._container.tasks().close()

@@ -1,10 +1,12 @@
 """What a collector is made from, checked."""
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
+from collector_mesh.app.hooks.shape import check_authorizer, check_hook, check_observer, check_transport
+from collector_mesh.app.hooks.validation import check_validator
 from collector_mesh.domain.model.errors import InvalidCallError, quoted
 from collector_mesh.domain.model.names import check_name
 from collector_mesh.domain.policies.balancing import BALANCERS
@@ -50,8 +52,15 @@ def _are_balancers(_instance: object, _attribute: object, value: Mapping[str, Ba
         check_name("balancer", name)
         if name in BALANCERS:
             raise InvalidCallError(f"balancer {name!r} comes with the mesh: give yours another name")
-        if isinstance(balancer, type) or not callable(getattr(balancer, "choose", None)):
-            raise TypeError(f"balancer {name!r} must be an object with a method choose, got {balancer!r}")
+        check_hook(f"balancer {name!r}", balancer, "choose")
+
+
+def _if_given(check: Callable[[object], None]) -> Callable[[object, object, Any], None]:
+    def checked(_instance: object, _attribute: object, value: object) -> None:
+        if value is not None:
+            check(value)
+
+    return checked
 
 
 @attrs.frozen(kw_only=True)
@@ -65,16 +74,16 @@ class Options:
     collector_id: str = attrs.field(validator=_is_name)
     listen: str = ""
     advertise: str | None = None
-    validator: Validator | None = None
-    authorizer: Authorizer | None = None
-    transport: Transport | None = None
+    validator: Validator | None = attrs.field(default=None, validator=_if_given(check_validator))
+    authorizer: Authorizer | None = attrs.field(default=None, validator=_if_given(check_authorizer))
+    transport: Transport | None = attrs.field(default=None, validator=_if_given(check_transport))
     tls: "Tls | None" = None
     insecure: bool = False
     accept_unary_peers: bool = False
     reflection: bool = False
     labels: Mapping[str, str] = attrs.field(factory=dict, validator=_are_labels)
     weight: int = attrs.field(default=1, validator=_is_weight)
-    observer: Observer | None = None
+    observer: Observer | None = attrs.field(default=None, validator=_if_given(check_observer))
     balancers: Mapping[str, Balancer] = attrs.field(factory=dict, validator=_are_balancers)
 
 
@@ -83,6 +92,6 @@ class ClientOptions:
     """What a client is made from; see `MeshClient`."""
 
     address: str
-    transport: Transport | None = None
+    transport: Transport | None = attrs.field(default=None, validator=_if_given(check_transport))
     tls: "Tls | None" = None
     insecure: bool = False

@@ -1,5 +1,6 @@
 """Services: functions with types, made into methods of the mesh."""
 
+import functools
 import inspect
 import types
 import typing
@@ -111,7 +112,8 @@ def method_from(key: MethodKey, function: Callable[..., Any], *, idempotent: boo
 def _implementation(function: Callable[..., Any]) -> Callable[..., Any]:
     """What holds the code of a function, a method, a partial or a callable object."""
     inner: Any = function
-    while hasattr(inner, "func"):  # functools.partial
+    # Not whatever has a `func`: a mock has one that has one.
+    while isinstance(inner, functools.partial):
         inner = inner.func
     if inspect.isroutine(inner) or inspect.isclass(inner):
         return inner

@@ -83,7 +83,7 @@ class Rationed:
     def tell(self, event: Event) -> None:
         """See the port; what repeats is told with its number."""
         if type(event) in REPEATING:
-            kind = f"{type(event).__name__} {getattr(event, 'limit', '')}"
+            kind = f"{type(event).__name__} {getattr(event, 'limit', '')}{getattr(event, 'hook', '')}"
             times = self._repeats.heard(kind, _source(event), self._clock.now())
             if not times:
                 return

@@ -22,6 +22,7 @@ async def test_a_list_from_a_file_decides_what_may_be_called(tmp_path: Path) -> 
     assert allowed.status.code == 200
     assert refused.status.message == (
         "service not registered in registry: users/UserService.Delete is not on the list of what may be called"
+        " (collector 'a')"
     )
 
 

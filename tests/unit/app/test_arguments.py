@@ -523,7 +523,7 @@ odd = st.one_of(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow])
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None, max_examples=50)
 @given(
     given=st.fixed_dictionaries(
         {},

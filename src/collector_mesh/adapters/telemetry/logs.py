@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import attrs
 
 from collector_mesh.domain.model import events
+from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.ports.observer import Observer
 
 _LOGGER = logging.getLogger("collector_mesh")
@@ -34,6 +35,8 @@ _WORDS: Mapping[type[events.Event], tuple[str, int]] = MappingProxyType(
         events.CertificateExpired: ("certificate_expired", logging.WARNING),
         events.KeyExposed: ("key_exposed", logging.WARNING),
         events.LimitReached: ("limit_reached", logging.WARNING),
+        events.HookFailed: ("hook_failed", logging.ERROR),
+        events.ValidatorRefused: ("validator_refused", logging.WARNING),
         events.BreakerOpened: ("breaker_opened", logging.WARNING),
         events.BreakerShut: ("breaker_shut", logging.INFO),
         events.Shedding: ("shedding", logging.WARNING),
@@ -50,19 +53,15 @@ class LoggingObserver:
 
     def tell(self, event: events.Event) -> None:
         """See the port."""
-        word, level = _WORDS[type(event)]
+        word, level = _WORDS.get(type(event)) or (_word_of(type(event).__name__), logging.INFO)
         if not _LOGGER.isEnabledFor(level):
             return
         facts = attrs.asdict(event, recurse=False)
         if event.times == 1:
             del facts["times"]
-        error = None
-        if isinstance(
-            event, events.HandlerFailed | events.DispatchFailed | events.BalancerFailed | events.Defect
-        ):
-            error = facts.pop("error")
-        if isinstance(event, events.HandlerFailed | events.DispatchFailed | events.AttemptFailed):
-            facts["key"] = str(event.key)
+        error = facts.pop("error", None)
+        if isinstance(facts.get("key"), MethodKey):
+            facts["key"] = str(facts["key"])
         if isinstance(event, events.AttemptFailed):
             verdict = facts.pop("verdict")
             facts |= {
@@ -73,6 +72,11 @@ class LoggingObserver:
                 "seconds": round(verdict.ended - verdict.began, 6),
             }
         _LOGGER.log(level, word, extra={"facts": facts}, exc_info=error)
+
+
+def _word_of(name: str) -> str:
+    """The word for an event that has none of its own, as `order_placed` for `OrderPlaced`."""
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip("_")
 
 
 if TYPE_CHECKING:

@@ -13,7 +13,15 @@ class CallContext:
     """The call that a handler runs for."""
 
     # A plain slotted class: one is made for every call.
-    __slots__ = ("_call", "_is_cancelled", "_now", "collector_id", "has_ended", "has_started")
+    __slots__ = (
+        "_call",
+        "_is_cancelled",
+        "_now",
+        "collector_id",
+        "has_ended",
+        "has_started",
+        "is_validating",
+    )
 
     def __init__(self, call: Call, collector_id: str, now: Callable[[], float]) -> None:
         self.collector_id = collector_id
@@ -22,6 +30,8 @@ class CallContext:
         """Whether the handler has been started; the validator is asked before."""
         self.has_ended = False
         """Whether the handler has ended, or never starts; what was left behind has no part in the call anymore."""
+        self.is_validating = False
+        """Whether the validator has been asked, and has not answered."""
         self._call = call
         self._now = now
         self._is_cancelled = False

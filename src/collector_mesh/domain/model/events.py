@@ -193,6 +193,22 @@ class BalancerFailed(Event):
 
 
 @attrs.frozen
+class HookFailed(Event):
+    """A hook of the user's has raised, or has given what means nothing; what it was asked for is refused or ended."""
+
+    hook: str
+    error: BaseException
+
+
+@attrs.frozen
+class ValidatorRefused(Event):
+    """The validator has refused a call, or could not decide."""
+
+    key: MethodKey
+    reason: str
+
+
+@attrs.frozen
 class Shedding(Event):
     """The collector is at a limit and refuses calls with 429; told once for each time of that."""
 
@@ -235,6 +251,9 @@ class HandlerFailed(Event):
 
 REPEATING: frozenset[type[Event]] = frozenset(
     {
+        BalancerFailed,
+        HookFailed,
+        ValidatorRefused,
         PeerRefused,
         LinkFailed,
         ListenerRestored,

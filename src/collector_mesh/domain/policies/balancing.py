@@ -188,7 +188,7 @@ class Guarded:
         on_error: told of what it raises.
     """
 
-    def __init__(self, name: str, strategy: Balancer, on_error: Callable[[str, Exception], None]) -> None:
+    def __init__(self, name: str, strategy: Balancer, on_error: Callable[[str, BaseException], None]) -> None:
         self._name = name
         self._strategy = strategy
         self._on_error = on_error
@@ -199,7 +199,9 @@ class Guarded:
             found = self._strategy.choose(selection)
             if found is not None and selection.is_fit(found):
                 return found
-        except Exception as error:  # noqa: BLE001  # whatever a user's code raises
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001  # whatever a user's code raises
             self._on_error(self._name, error)
         return better_of_two(selection)
 

@@ -6,7 +6,11 @@ from collector_mesh.domain.model.identity import Identity
 
 
 class Authorizer(Protocol):
-    """Says who may use which namespace. Without one, everybody may."""
+    """Says who may use which namespace. Without one, everybody may.
+
+    Plain functions, which are asked in the event loop: they must be quick. Where one raises, or gives anything but True,
+    the answer is no.
+    """
 
     def may_use(self, identity: Identity | None, namespace: str, /) -> bool:
         """Whether a caller may use a namespace; asked for every call that comes from outside.

@@ -84,7 +84,7 @@ class Selection(Protocol):
 
 
 class Balancer(Protocol):
-    """A strategy. One serves all methods of a collector; it must be quick and must not raise."""
+    """A strategy. One serves all methods of a collector; it must be quick. Where it raises, `peak-ewma` chooses."""
 
     def choose(self, selection: Selection) -> Candidate | None:
         """One of the fit candidates; None if nobody is fit."""

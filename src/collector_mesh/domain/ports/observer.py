@@ -6,7 +6,7 @@ from collector_mesh.domain.model.events import Event
 
 
 class Observer(Protocol):
-    """Learns of changes of state. It must be quick and must not raise."""
+    """Learns of changes of state. It must be quick; what it raises is logged, and changes nothing else."""
 
     def tell(self, event: Event) -> None:
         """Take notice of an event."""

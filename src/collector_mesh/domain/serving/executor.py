@@ -18,7 +18,7 @@ from collector_mesh.domain.model.errors import (
     quoted,
     text_of,
 )
-from collector_mesh.domain.model.events import HandlerFailed
+from collector_mesh.domain.model.events import HandlerFailed, ValidatorRefused
 from collector_mesh.domain.model.limits import MAX_TYPE_URL_BYTES, bytes_of, is_long, too_long
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.payload import Payload, flaw_of, payload_of
@@ -30,6 +30,7 @@ from collector_mesh.domain.ports.randomness import Randomness
 from collector_mesh.domain.ports.tasks import Started, Tasks
 from collector_mesh.domain.ports.validator import Validator
 from collector_mesh.domain.serving.handlers import HandlerRegistry, Method
+from collector_mesh.domain.serving.validation import out_of_time, refusal_of
 
 
 class _Begun:
@@ -153,10 +154,11 @@ class Executor:
         # Not a handler's, whose errors are replies: a defect of ours, which must not be lost.
         return self._failed(call.key, error or RuntimeError("no outcome"))
 
-    @staticmethod
-    def _cut(context: CallContext, error: MeshError) -> Reply:
+    def _cut(self, context: CallContext, error: MeshError) -> Reply:
         """The reply for a call that was stopped before it had ended."""
         context.cancel()
+        if context.is_validating and isinstance(error, DeadlineExceededError):
+            error = out_of_time(self._collector_id)
         if not context.has_started:
             error.executed = Executed.NO
         return Reply.refused(error)
@@ -173,7 +175,7 @@ class Executor:
         key = call.key
         try:
             if self.validator is not None:
-                await self._validate(self.validator, key)
+                await self._validate(self.validator, key, context)
                 if context.is_cancelled:
                     # The time was up while the validator was asked, or it has kept a cancellation to itself. Whoever
                     # waits has been told that no handler ran.
@@ -201,13 +203,20 @@ class Executor:
             context.has_ended = True
         return self._succeeded(key, result)
 
-    async def _validate(self, validator: Validator, key: MethodKey) -> None:
+    async def _validate(self, validator: Validator, key: MethodKey, context: CallContext) -> None:
+        context.is_validating = True
         try:
             await validator.validate_service_method(key.namespace, key.service, key.method)
+        except KeyboardInterrupt:
+            # The user's, at the terminal.
+            raise
         except BaseException as error:
             if self._tasks.is_cancellation(error):
                 raise
-            raise NotFoundError(f"service not registered in registry: {text_of(error)}") from error
+            refusal = refusal_of(error, self._collector_id)
+            self._observer.tell(ValidatorRefused(self._collector_id, key, str(refusal)))
+            raise refusal from error
+        context.is_validating = False
 
     async def _run_in_thread(self, method: Method, request: object, context: CallContext) -> Reply:
         context.has_started = True

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collector_mesh.domain.model.errors import (
@@ -278,6 +278,7 @@ anything = st.one_of(
 )
 
 
+@settings(deadline=None)
 @given(code=anything, details=anything, executed=anything, handled_by=anything, text=anything)
 def test_whatever_an_error_is_made_of_its_reply_can_be_sent(
     code: object, details: object, executed: object, handled_by: object, text: object

@@ -244,7 +244,7 @@ class Stubborn:
 def test_a_strategy_of_a_user_that_fails_costs_no_call(strategy: Balancer, failures: int) -> None:
     members = peers(2)
     members[0].is_fit = False
-    told: list[tuple[str, Exception]] = []
+    told: list[tuple[str, BaseException]] = []
 
     chosen = Guarded("mine", strategy, lambda name, error: told.append((name, error))).choose(
         Choices(members)

@@ -46,7 +46,7 @@ class ValidationContract(Contract):
         async with mesh.client(a.address) as client:
             served = await client.serve(*USERS, "Echo")
 
-        message = "service not registered in registry: not today: users UserService Echo"
+        message = "service not registered in registry: not today: users UserService Echo (collector 'a')"
         assert outcome(reply) == outcome(served) == (404, message)
         assert (reply.handled_by, reply.executed) == ("", Executed.NO)
         await a.set_validator(None)
