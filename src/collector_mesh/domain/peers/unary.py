@@ -8,7 +8,13 @@ import attrs
 
 from collector_mesh.domain.link.entries import SentCall
 from collector_mesh.domain.link.way import Way
-from collector_mesh.domain.model.errors import MeshError, OutcomeUnknownError, UnavailableError, text_of
+from collector_mesh.domain.model.errors import (
+    Executed,
+    MeshError,
+    OutcomeUnknownError,
+    UnavailableError,
+    text_of,
+)
 from collector_mesh.domain.model.introduction import Offer
 from collector_mesh.domain.model.reach import Reach
 from collector_mesh.domain.model.snapshot import Carrier
@@ -108,6 +114,9 @@ class UnaryWay:
         except Exception as error:  # noqa: BLE001  # a transport of a user's may raise anything
             return Reply.refused(OutcomeUnknownError(f"outcome unknown: {text_of(error)}"))
         self.heard = self._now()
+        if reply.executed is Executed.YES and not reply.handled_by:
+            # The peer runs what it is asked for itself, or not at all.
+            reply.handled_by = self.peer_id
         return reply
 
     def _settle(self, sent: SentCall, reply: Reply) -> None:
