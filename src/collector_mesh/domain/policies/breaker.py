@@ -82,8 +82,15 @@ class Breaker:
         self.probes_at = now + self._length(self._openings)
 
     def relent(self, now: float) -> None:
-        """The link to the peer has come back, or the probe was given up: the next call is the probe."""
+        """The link to the peer has come back, or the probe did not get there: the next call is the probe."""
         self.probes_at = min(self.probes_at, now)
+
+    def put_off(self, now: float) -> None:
+        """Nobody waits for the probe anymore, and nobody knows whether it took too long: another one goes in a while.
+
+        Not at once, or a peer that hangs would be sent one probe after the other by callers in a hurry.
+        """
+        self.probes_at = min(self.probes_at, now + self._rules.first)
 
     def shut(self, now: float) -> None:
         """The probe has succeeded."""

@@ -35,7 +35,7 @@ class Outcome(Enum):
     """It could not be reached, has died, took longer than calls of the method take, or cannot take calls."""
 
     NOTHING = "nothing"
-    """The caller has gone, or the peer could not help it."""
+    """The peer could not help it."""
 
 
 @attrs.frozen
@@ -223,8 +223,12 @@ class Standing:
         # What was sent before the peer came back tells of how it was before.
         if began >= self._since:
             self.load.took_at_least(now - began, now)
-        outcome = Outcome.FAILURE if is_failure else Outcome.NOTHING
-        self.ended(outcome, began, now, dice, is_probe=is_probe)
+        if is_failure:
+            self.ended(Outcome.FAILURE, began, now, dice, is_probe=is_probe)
+            return
+        self.load.in_flight -= 1
+        if is_probe:
+            self.breaker.put_off(now)
 
     def _failed(
         self, outcome: Outcome, now: float, dice: Randomness, *, is_probe: bool, retry_after: float

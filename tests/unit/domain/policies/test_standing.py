@@ -106,13 +106,39 @@ def test_what_comes_of_a_call_from_before_the_breaker_opened_does_not_shut_it() 
     assert watched.turns == [True]
 
 
-def test_a_probe_whose_caller_has_gone_leaves_the_place_to_the_next_one() -> None:
+def test_a_probe_that_tells_nothing_leaves_the_place_to_the_next_one() -> None:
     watched = Watched()
     watched.calls(1.0, 5, Outcome.FAILURE, apart=0.1)
 
     watched.call(3.0, Outcome.NOTHING)
 
     assert watched.standing.begun(3.1)
+
+
+def test_after_a_probe_that_ended_unanswered_the_next_one_goes_in_a_second() -> None:
+    watched = Watched()
+    watched.calls(1.0, 5, Outcome.FAILURE, apart=0.1)
+    assert watched.standing.begun(3.0)
+
+    watched.standing.unanswered(3.0, 3.06, DICE, is_failure=False, is_probe=True)
+
+    assert watched.standing.breaker.is_open
+    assert not watched.standing.begun(3.9)
+    assert watched.standing.begun(4.07)
+
+
+def test_a_probe_that_ended_unanswered_puts_no_later_one_off_for_longer_than_a_second() -> None:
+    watched = Watched()
+    now = watched.calls(1.0, 5, Outcome.FAILURE, apart=0.1)
+    for _ in range(6):
+        now = watched.standing.breaker.probes_at
+        watched.call(now, Outcome.FAILURE)
+    now = watched.standing.breaker.probes_at
+    assert watched.standing.begun(now)
+
+    watched.standing.unanswered(now, now + 0.06, DICE, is_failure=False, is_probe=True)
+
+    assert watched.standing.breaker.probes_at == pytest.approx(now + 1.06)
 
 
 def test_a_failure_costs_five_seconds_that_pass_within_a_few() -> None:
