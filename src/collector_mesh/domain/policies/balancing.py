@@ -207,9 +207,18 @@ class Guarded:
 
 
 def better_of_two(selection: Selection) -> Candidate | None:
-    """The better of two that are drawn, two different ones if there are."""
+    """The better of two that are drawn, two different ones if there are; of more, where breakers are ignored.
+
+    Most of the fit are such then as a breaker would keep out, and often both of two that are drawn.
+    """
+    now = selection.now
     first = selection.draw()
-    return better(first, selection.draw(first), selection.now)
+    best = better(first, selection.draw(first), now)
+    if selection.ignores_breakers:
+        few = len(selection.members) <= _FEW
+        for other in selection.fit() if few else [selection.draw() for _ in range(_DRAWS)]:
+            best = better(best, other, now)
+    return best
 
 
 def better(first: Candidate | None, second: Candidate | None, now: float) -> Candidate | None:

@@ -67,6 +67,11 @@ class Selection(Protocol):
         """The dice; other ones cannot be replayed."""
         ...
 
+    @property
+    def ignores_breakers(self) -> bool:
+        """Whether those with open breakers are fit too, because too many are out: most of the fit may hang."""
+        ...
+
     def is_fit(self, candidate: Candidate) -> bool:
         """Whether the call may go there: it is well, has not failed this call, and its breaker lets it."""
         ...

@@ -59,6 +59,10 @@ class _Selection:
     def cache(self) -> dict[str, Any]:
         return self._pool.cache
 
+    @property
+    def ignores_breakers(self) -> bool:
+        return self._router.ignores_breakers(self._pool)
+
     def is_fit(self, candidate: balancer.Candidate) -> bool:
         assert isinstance(candidate, Candidate)  # for the type checker: there are no others
         router, tried, lacking = self._router, self._tried, self._lacking

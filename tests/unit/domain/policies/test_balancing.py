@@ -51,6 +51,7 @@ class Choices:
         self.labels = labels
         self.now = 0.0
         self.dice = Dice()
+        self.ignores_breakers = False
 
     def is_fit(self, candidate: Candidate) -> bool:
         assert isinstance(candidate, Peer)
@@ -130,6 +131,36 @@ def test_the_better_of_two_leaves_out_the_one_that_costs_most() -> None:
     counts = Choices(members).many("peak-ewma")
 
     assert counts["peer-0"] == 0
+
+
+def test_where_breakers_are_ignored_the_one_that_is_well_gets_the_calls() -> None:
+    members = peers(16)
+    members[5].cost = 0.1
+    choices = Choices(members)
+    choices.ignores_breakers = True
+
+    assert choices.many("peak-ewma", 1000) == {"peer-5": 1000}
+
+
+def test_where_breakers_are_ignored_and_all_are_alike_each_gets_its_share() -> None:
+    choices = Choices(peers(10))
+    choices.ignores_breakers = True
+
+    counts = choices.many("peak-ewma")
+
+    assert min(counts.values()) > 800
+
+
+def test_where_breakers_are_ignored_among_many_most_calls_find_one_that_is_well() -> None:
+    members = peers(100)
+    for member in members[:60]:
+        member.cost = 20.0
+    choices = Choices(members)
+    choices.ignores_breakers = True
+
+    counts = choices.many("peak-ewma")
+
+    assert sum(counts[member.peer_id] for member in members[60:]) > 9_700
 
 
 @pytest.mark.parametrize("count", [3, 40])
