@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.domain.calls.scripted import says, verdicts, world_of
 from tests.unit.domain.world import THERE, World
@@ -57,6 +57,7 @@ def loop_alone(world: World, call: Call) -> Reply:
     return run(world.loop.run(RetryState(call), first))
 
 
+@settings(deadline=None)
 @given(script=SCRIPTS, idempotent=st.sampled_from(["", "a", "bc", "abc"]), options=OPTIONS)
 def test_all_forms_of_a_call_come_to_the_same(
     script: list[Reply], idempotent: str, options: dict[str, Any]
@@ -73,6 +74,7 @@ def test_all_forms_of_a_call_come_to_the_same(
     assert outcomes[0] == outcomes[1] == outcomes[2]
 
 
+@settings(deadline=None)
 @given(script=SCRIPTS, idempotent=st.sampled_from(["", "a", "bc", "abc"]), options=OPTIONS)
 def test_no_answer_says_less_of_whether_a_handler_ran_than_the_tries_did(
     script: list[Reply], idempotent: str, options: dict[str, Any]
