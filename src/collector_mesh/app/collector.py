@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
+from threading import RLock
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -19,9 +20,7 @@ from collector_mesh.app.service import Service, method_from
 from collector_mesh.app.settings import Settings
 from collector_mesh.domain.calls.dispatcher import Dispatcher
 from collector_mesh.domain.model.errors import (
-    DuplicateMethodError,
     MeshError,
-    NotFoundError,
 )
 from collector_mesh.domain.model.names import text_argument
 from collector_mesh.domain.model.payload import Message, Payload
@@ -43,6 +42,11 @@ class Collector(Caller):
 
     Used as an async context manager: it takes calls inside; on leaving it refuses new calls, lets the
     running ones finish, and closes. One event loop, the one it is entered in.
+
+    What it serves may be changed from any thread: `register`, `add_service`, `remove_service`, `add_namespace`,
+    `remove_namespace` and `set_validator` take effect before they return, as a whole or not at all. Peers are told by the
+    event loop, at once where they are called there, else as soon as it runs. No thread waits for the loop, so it makes no
+    difference whether the loop waits for that thread.
 
     Args:
         collector_id: unique in the mesh; letters, digits and `._-`, at most 128.
@@ -120,16 +124,15 @@ class Collector(Caller):
         self.container.policies()
         self._options = options
         self._peers = _texts("peers", peers)
+        self._home = Home(f"collector '{collector_id}'")
         self._handlers = self.container.handlers()
-        for namespace in _texts("namespaces", namespaces):
-            self._handlers.add_namespace(namespace)
+        self._handlers.hand_over = self._home.hand_over
+        self._handlers.add(namespaces=_texts("namespaces", namespaces))
         for service in services:
-            self._handlers.add_namespace(service.namespace)
-            for method in service.methods:
-                self._handlers.register(method)
+            self._handlers.add(service.methods, namespaces=(service.namespace,))
+        self._making = RLock()
         self._lifetime = Lifetime(self.container)
         self._exits = AsyncExitStack()
-        self._home = Home(f"collector '{collector_id}'")
         self._dispatcher: Dispatcher | None = None
         self._keeping: Keeping | None = None
         self._calls: CallFactory | None = None
@@ -149,10 +152,11 @@ class Collector(Caller):
         """
         self._home.enter()
         parts = self.container
-        # What a call needs is made before the first peer can send one.
-        self._calls = CallFactory(parts.clock(), parts.policies())
-        self._keeping = parts.keeping()
-        self._dispatcher = parts.dispatcher()
+        # What a call needs is made before the first peer can send one, and by one thread.
+        with self._making:
+            self._calls = CallFactory(parts.clock(), parts.policies())
+            self._keeping = parts.keeping()
+            self._dispatcher = parts.dispatcher()
         try:
             await self._exits.enter_async_context(self._lifetime.run(self._options.listen, self._peers))
         except BaseException:
@@ -267,13 +271,7 @@ class Collector(Caller):
             DuplicateMethodError: one of its methods is registered already, and is not to be replaced; then
                 none is added.
         """
-        if not replace:
-            for method in service.methods:
-                if self._handlers.find(method.key) is not None:
-                    raise DuplicateMethodError(f"method {method.key} is registered already")
-        self._handlers.add_namespace(service.namespace)
-        for method in service.methods:
-            self._handlers.register(method, replace=replace)
+        self._handlers.add(service.methods, namespaces=(service.namespace,), replace=replace)
 
     def remove_service(self, service: Service) -> None:
         """Serve the methods of a service no longer. Calls that are running go on; the namespace stays.
@@ -281,11 +279,7 @@ class Collector(Caller):
         Raises:
             NotFoundError: one of its methods is not registered; then none is removed.
         """
-        for method in service.methods:
-            if self._handlers.find(method.key) is None:
-                raise NotFoundError(f"method {method.key} is not registered")
-        for method in service.methods:
-            self._handlers.unregister(method.key)
+        self._handlers.unregister(*(method.key for method in service.methods))
 
     def add_namespace(self, namespace: str) -> None:
         """Become a member of a namespace. Idempotent.
@@ -310,7 +304,8 @@ class Collector(Caller):
             TypeError: it is no validator; see `collector_mesh.ports.Validator`.
         """
         checked = None if validator is None else AnyValidator(validator, self.container.tasks)
-        self.container.executor().validator = checked
+        with self._making:
+            self.container.executor().validator = checked
 
     async def connect(
         self,

@@ -1,6 +1,7 @@
 """How the parts of one collector fit together: the one file that knows every implementation."""
 
 from collections.abc import Callable, Mapping
+from threading import RLock
 
 from dependency_injector import containers, providers
 
@@ -189,7 +190,7 @@ class CollectorContainer(containers.DeclarativeContainer):
 
     pump = providers.Singleton(LoopPump, clock)
 
-    handlers = providers.Singleton(HandlerRegistry)
+    handlers = providers.Singleton(HandlerRegistry, lock=providers.Singleton(RLock))
     balancers = providers.Singleton(_balancers, options, guarded_observer.provider)
     policies = providers.Singleton(policies_of, settings, balancers=balancers)
     counts = providers.Singleton(Counts)

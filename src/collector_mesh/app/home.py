@@ -2,6 +2,7 @@
 
 import asyncio
 from asyncio.events import _get_running_loop  # which does not raise where there is none
+from collections.abc import Callable
 
 
 class Home:
@@ -11,10 +12,11 @@ class Home:
         what: what belongs there, as an error names it.
     """
 
-    __slots__ = ("_what", "loop")
+    __slots__ = ("_handed_over", "_what", "loop")
 
     def __init__(self, what: str) -> None:
         self._what = what
+        self._handed_over: dict[Callable[[], None], None] = {}
         self.loop: asyncio.AbstractEventLoop | None = None
         """The loop that it was entered in, None before that."""
 
@@ -42,6 +44,28 @@ class Home:
                 " asyncio.run_coroutine_threadsafe(..., that_loop); a forked process needs one of its own, and"
                 " is to be started with 'spawn'"
             )
+
+    def hand_over(self, work: Callable[[], None]) -> None:
+        """Have something called in that loop: now, if it is the one that runs here, else soon.
+
+        Nobody waits for it, so it makes no difference whether the loop waits for this thread. What is handed over
+        again before it was called is called once.
+        """
+        loop = self.loop
+        if loop is None or _get_running_loop() is loop:
+            work()
+        elif work not in self._handed_over:
+            # Taken down first: what has changed until it is called is seen by it.
+            self._handed_over[work] = None
+            try:
+                loop.call_soon_threadsafe(self._call, work)
+            except RuntimeError:
+                # It is closed, and nobody is there who could be told.
+                del self._handed_over[work]
+
+    def _call(self, work: Callable[[], None]) -> None:
+        self._handed_over.pop(work, None)
+        work()
 
     def closed(self, state: str) -> RuntimeError:
         """What is said to whoever uses it before it is entered, or after it was left."""

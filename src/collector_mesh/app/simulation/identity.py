@@ -1,7 +1,7 @@
 """Calls that are known again wherever they come to, and handlers that tell of each run."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Container
+from collections.abc import Awaitable, Callable, Container, Iterable
 from typing import Any, Protocol
 
 import attrs
@@ -166,20 +166,23 @@ class WatchedHandlers(HandlerRegistry):
         self._watch = watch
         super().__init__()
 
-    def add_namespace(self, namespace: str) -> None:
+    def add(
+        self, methods: Iterable[Method] = (), *, namespaces: Iterable[str] = (), replace: bool = False
+    ) -> None:
         """See the base class."""
-        super().add_namespace(namespace)
-        self._watch.belongs(self._host.host_id, namespace, joins=True)
+        joined = tuple(namespaces)
+        super().add(map(self._watched, methods), namespaces=joined, replace=replace)
+        for namespace in joined:
+            self._watch.belongs(self._host.host_id, namespace, joins=True)
 
     def remove_namespace(self, namespace: str) -> None:
         """See the base class."""
         super().remove_namespace(namespace)
         self._watch.belongs(self._host.host_id, namespace, joins=False)
 
-    def register(self, method: Method, *, replace: bool = False) -> None:
-        """See the base class."""
+    def _watched(self, method: Method) -> Method:
         wrap = self._plain if method.blocking else self._async
-        super().register(attrs.evolve(method, function=wrap(method)), replace=replace)
+        return attrs.evolve(method, function=wrap(method))
 
     def _async(self, method: Method) -> Callable[[Any, CallContext], Any]:
         host = self._host

@@ -17,7 +17,7 @@ from collector_mesh.domain.model.errors import (
     text_of,
 )
 from collector_mesh.domain.model.identity import Identity
-from collector_mesh.domain.model.limits import MAX_HINTS_BYTES, MAX_METADATA_BYTES
+from collector_mesh.domain.model.limits import MAX_ENTRIES, MAX_HINTS_BYTES, MAX_METADATA_BYTES
 from collector_mesh.domain.model.names import MethodKey, text_argument
 from collector_mesh.domain.model.payload import EMPTY, Payload
 from collector_mesh.domain.model.status import Metadata
@@ -86,8 +86,7 @@ def checked_metadata(metadata: "Mapping[str, str | bytes] | Iterable[tuple[str, 
     """
     checked: list[tuple[str, str | bytes]] = []
     size = 0
-    # No pair is without a byte: one more than are allowed are over the limit.
-    for pair in _read("metadata", metadata, MAX_METADATA_BYTES + 1):
+    for pair in _read("metadata", metadata):
         key, value = _pair(pair)
         if not _METADATA_KEY.fullmatch(key) or key.startswith(_RESERVED_PREFIX):
             raise InvalidCallError(
@@ -119,7 +118,7 @@ def checked_hints(hints: Mapping[str, str]) -> Mapping[str, str]:
         raise TypeError(f"hints must be a mapping of str to str, got {kind_of(hints)}")
     checked: dict[str, str] = {}
     size = 0
-    for given in _read("hints", hints, MAX_HINTS_BYTES + 1):
+    for given in _read("hints", hints):
         if not isinstance(given, tuple) or len(given) != 2:
             raise TypeError(f"hints must be a mapping of str to str, got {kind_of(given)} for an item")
         key, value = (text_argument("hints: each key and value", part) for part in given)
@@ -132,19 +131,22 @@ def checked_hints(hints: Mapping[str, str]) -> Mapping[str, str]:
     return MappingProxyType(checked)
 
 
-def _read(name: str, source: object, most: int) -> list[object]:
-    """At most so many items of a mapping, or of anything else that has some."""
+def _read(name: str, source: object) -> list[object]:
+    """The items of a mapping, or of anything else that has some."""
     if isinstance(source, str | bytes | bytearray | memoryview):
         raise TypeError(f"{name} must be a mapping or pairs, got {kind_of(source)}")
     try:
         items = source.items() if isinstance(source, Mapping) else source
         # A generator may never end.
-        return list(islice(items, most))  # type: ignore[call-overload]  # what cannot be iterated raises
+        found: list[object] = list(islice(items, MAX_ENTRIES + 1))  # type: ignore[call-overload]  # what cannot be iterated raises
     except Exception as error:
         # A user's own, which may do anything.
         raise TypeError(
             f"{name} must be a mapping or pairs, got {kind_of(source)}: {clipped(text_of(error))}"
         ) from error
+    if len(found) > MAX_ENTRIES:
+        raise InvalidCallError(f"{name} has more than {MAX_ENTRIES} entries")
+    return found
 
 
 def _pair(pair: object) -> tuple[str, str | bytes]:

@@ -19,7 +19,7 @@ from collector_mesh.domain.model.errors import (
     shown,
     text_of,
 )
-from collector_mesh.domain.model.limits import DETAILS_CUT, MAX_DETAILS_BYTES
+from collector_mesh.domain.model.limits import DETAILS_CUT, MAX_DETAILS_BYTES, MAX_ENTRIES
 from collector_mesh.domain.model.payload import Message, Payload
 
 Metadata = tuple[tuple[str, str | bytes], ...]
@@ -86,8 +86,8 @@ def _details_of(error: BaseException) -> Mapping[str, str]:
             name, text = (clipped(shown(part), MAX_DETAILS_BYTES + 1) for part in (key, value))
             told[name] = text
             size += len(name.encode()) + len(text.encode())
-            if size > MAX_DETAILS_BYTES:
-                return _cut(told, f"they have more than {MAX_DETAILS_BYTES} bytes")
+            if size > MAX_DETAILS_BYTES or len(told) > MAX_ENTRIES:
+                return _cut(told, f"more than {MAX_DETAILS_BYTES} bytes, or more than {MAX_ENTRIES} details")
     except KeyboardInterrupt:
         raise
     except BaseException:  # noqa: BLE001  # it may be a mapping of the user's own
@@ -99,7 +99,7 @@ def _cut(details: dict[str, str], why: str) -> dict[str, str]:
     """As many of the details as leave room for the remark that others were left out or cut."""
     left = MAX_DETAILS_BYTES - MAX_TEXT_BYTES
     kept: dict[str, str] = {}
-    for name, text in details.items():
+    for name, text in islice(details.items(), MAX_ENTRIES - 1):
         left -= len(name.encode())
         if left < 0:
             break

@@ -1,6 +1,7 @@
 """What can run here."""
 
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Literal
 
 import attrs
@@ -41,13 +42,26 @@ class Method:
 
 
 class HandlerRegistry:
-    """The namespaces of a collector, and the methods that it runs in them."""
+    """The namespaces of a collector, and the methods that it runs in them.
 
-    def __init__(self, namespaces: Iterable[str] = ()) -> None:
+    Each change is made as a whole, under the lock, by a step that nobody sees the middle of: one call of a built-in
+    dictionary, or a new one in the place of the old one. So another thread may make it while calls are looked up.
+
+    Args:
+        namespaces: to begin with.
+        lock: held by whoever changes something, and for no longer than that takes.
+    """
+
+    def __init__(
+        self, namespaces: Iterable[str] = (), *, lock: AbstractContextManager[object] | None = None
+    ) -> None:
         self._namespaces: dict[str, None] = {}
         self._methods: dict[MethodKey, Method] = {}
+        self._lock: AbstractContextManager[object] = lock or nullcontext()
         self.on_change: Callable[[], None] = _nobody
-        """Called after each change."""
+        """Called after each change, by `hand_over`."""
+        self.hand_over: Callable[[Callable[[], None]], None] = _at_once
+        """Calls something where the rest of the collector runs, now or soon."""
         for namespace in namespaces:
             self.add_namespace(namespace)
 
@@ -59,7 +73,8 @@ class HandlerRegistry:
     @property
     def methods(self) -> tuple[Method, ...]:
         """What can run here, in order of the names."""
-        return tuple(self._methods[key] for key in sorted(self._methods))
+        methods = self._methods
+        return tuple(methods[key] for key in sorted(methods))
 
     def add_namespace(self, namespace: str) -> None:
         """Become a member of a namespace. Idempotent.
@@ -67,11 +82,40 @@ class HandlerRegistry:
         Raises:
             InvalidCallError: it is no name.
         """
-        check_name("namespace", namespace)
-        namespace = text_argument("namespace", namespace)
-        if namespace not in self._namespaces:
-            self._namespaces[namespace] = None
-            self.on_change()
+        self.add(namespaces=(namespace,))
+
+    def register(self, method: Method, *, replace: bool = False) -> None:
+        """Make a method available; see `add`."""
+        self.add((method,), replace=replace)
+
+    def add(
+        self, methods: Iterable[Method] = (), *, namespaces: Iterable[str] = (), replace: bool = False
+    ) -> None:
+        """Become a member of namespaces, and make methods available: all of it, or nothing.
+
+        Raises:
+            InvalidCallError: a name is malformed.
+            NotFoundError: the namespace of a method is none of this collector, and none of those.
+            DuplicateMethodError: a method is registered already, and is not to be replaced.
+        """
+        joined = []
+        for namespace in namespaces:
+            check_name("namespace", namespace)
+            joined.append(text_argument("namespace", namespace))
+        added = {method.key: method for method in methods}
+        for key in added:
+            key.check()
+        with self._lock:
+            for key in added:
+                if key.namespace not in self._namespaces and key.namespace not in joined:
+                    raise self._no_namespace(key.namespace)
+                if key in self._methods and not replace:
+                    raise DuplicateMethodError(f"method {key} is registered already")
+            has_changed = bool(added) or any(namespace not in self._namespaces for namespace in joined)
+            self._namespaces.update(dict.fromkeys(joined))
+            self._methods.update(added)
+        if has_changed:
+            self._changed()
 
     def remove_namespace(self, namespace: str) -> None:
         """Leave a namespace; what was served in it goes with it. Calls that are running go on.
@@ -79,42 +123,37 @@ class HandlerRegistry:
         Raises:
             NotFoundError: it is not one of this collector.
         """
-        if namespace not in self._namespaces:
-            raise self._no_namespace(namespace)
-        del self._namespaces[namespace]
-        for key in [key for key in self._methods if key.namespace == namespace]:
-            del self._methods[key]
-        self.on_change()
+        with self._lock:
+            if namespace not in self._namespaces:
+                raise self._no_namespace(namespace)
+            self._methods = {
+                key: method for key, method in self._methods.items() if key.namespace != namespace
+            }
+            self._namespaces = {name: None for name in self._namespaces if name != namespace}
+        self._changed()
 
     def has_namespace(self, namespace: str) -> bool:
         """Whether this collector is a member of a namespace."""
         return namespace in self._namespaces
 
-    def register(self, method: Method, *, replace: bool = False) -> None:
-        """Make a method available.
-
-        Raises:
-            InvalidCallError: one of its names is malformed.
-            NotFoundError: its namespace is not one of this collector.
-            DuplicateMethodError: it is registered already, and is not to be replaced.
-        """
-        key = method.key
-        key.check()
-        if key.namespace not in self._namespaces:
-            raise self._no_namespace(key.namespace)
-        if key in self._methods and not replace:
-            raise DuplicateMethodError(f"method {key} is registered already")
-        self._methods[key] = method
-        self.on_change()
-
-    def unregister(self, key: MethodKey) -> None:
-        """Make a method unavailable. Calls that are running go on.
+    def unregister(self, *keys: MethodKey) -> None:
+        """Make methods unavailable: all of them, or none. Calls that are running go on.
 
         Raises:
             NotFoundError: there is no such method.
         """
-        if self._methods.pop(key, None) is None:
-            raise NotFoundError(f"method {key} is not registered")
+        with self._lock:
+            for key in keys:
+                if key not in self._methods:
+                    raise NotFoundError(f"method {key} is not registered")
+            gone = frozenset(keys)
+            self._methods = {key: method for key, method in self._methods.items() if key not in gone}
+        self._changed()
+
+    def _changed(self) -> None:
+        self.hand_over(self._tell)
+
+    def _tell(self) -> None:
         self.on_change()
 
     def _no_namespace(self, namespace: str) -> NotFoundError:
@@ -128,3 +167,7 @@ class HandlerRegistry:
 
 def _nobody() -> None:
     """Tell nobody of a change."""
+
+
+def _at_once(work: Callable[[], None]) -> None:
+    work()

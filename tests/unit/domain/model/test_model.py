@@ -190,9 +190,9 @@ def test_metadata_and_hints_that_never_end_are_refused() -> None:
         def __len__(self) -> int:
             return 1
 
-    with pytest.raises(InvalidCallError, match="metadata has"):
+    with pytest.raises(InvalidCallError, match="metadata has more than 1024 entries"):
         checked_metadata(itertools.repeat(("k", "")))
-    with pytest.raises(InvalidCallError, match="hints have"):
+    with pytest.raises(InvalidCallError, match="hints has more than 1024 entries"):
         checked_hints(Endless())
 
 
