@@ -20,9 +20,8 @@ if TYPE_CHECKING:
         Network,
         Node,
         NodeOptions,
-        ProcessNetwork,
-        ProcessNode,
     )
+    from collector_mesh.app.testing.process_network import NodeProcesses, ProcessNetwork, ProcessNode
     from collector_mesh.app.testing.proxy import FaultyProxy
     from collector_mesh.app.testing.services import contract_service
 
@@ -36,8 +35,9 @@ _HOMES = {
     "Network": "collector_mesh.app.testing.networks",
     "Node": "collector_mesh.app.testing.networks",
     "NodeOptions": "collector_mesh.app.testing.networks",
-    "ProcessNetwork": "collector_mesh.app.testing.networks",
-    "ProcessNode": "collector_mesh.app.testing.networks",
+    "NodeProcesses": "collector_mesh.app.testing.process_network",
+    "ProcessNetwork": "collector_mesh.app.testing.process_network",
+    "ProcessNode": "collector_mesh.app.testing.process_network",
     "ServeContract": "collector_mesh.app.testing.contract.serve",
     "TransportContract": "collector_mesh.app.testing.contract.transport",
     "ValidationContract": "collector_mesh.app.testing.contract.validation",
@@ -54,6 +54,7 @@ __all__ = [
     "Network",
     "Node",
     "NodeOptions",
+    "NodeProcesses",
     "ProcessNetwork",
     "ProcessNode",
     "ServeContract",

@@ -1,22 +1,25 @@
-"""A collector in a process of its own, for `ProcessNetwork`: told what to do over stdin, answers on stdout."""
+"""Collectors in a process of their own, for `ProcessNetwork`: it is told what to do over a socket, its stdin."""
 
 import asyncio
 import contextlib
 import os
+import socket
 import sys
 from typing import Any
 
 from collector_mesh.app.collector import Collector
-from collector_mesh.app.testing.networks import NodeOptions, read_frame, write_frame
+from collector_mesh.app.testing.networks import NodeOptions
+from collector_mesh.app.testing.process_network import read_frame, write_frame
 from collector_mesh.app.testing.services import contract_service
 
 
 class _Process:
-    """Does one collector's bidding until stdin ends."""
+    """Does the bidding of one collector after the other until there is nothing more to read."""
 
     def __init__(self, writer: asyncio.StreamWriter) -> None:
         self._writer = writer
         self._collector: Collector | None = None
+        self._under_way: set[asyncio.Task[None]] = set()
 
     async def run(self, reader: asyncio.StreamReader) -> None:
         """Serve until there is nothing more to read, then drain."""
@@ -25,12 +28,25 @@ class _Process:
                 with contextlib.suppress(asyncio.IncompleteReadError):
                     while True:
                         number, verb, arguments, options = await read_frame(reader)
-                        group.create_task(self._answer(number, verb, arguments, options))
-                if self._collector is not None:
-                    await self._collector.__aexit__(None, None, None)
+                        if verb == "stop":
+                            await self._stop()
+                            await self._say(number, None, None)
+                            continue
+                        task = group.create_task(self._answer(number, verb, arguments, options))
+                        self._under_way.add(task)
+                        task.add_done_callback(self._under_way.discard)
+                await self._stop()
         except BaseException:
             # A grpc server that is left running would keep the process from ending.
             os._exit(1)
+
+    async def _stop(self) -> None:
+        """End the collector, and whatever was asked of it: whoever asks next is not to get the answers."""
+        collector, self._collector = self._collector, None
+        if collector is not None:
+            await collector.__aexit__(None, None, None)
+        if self._under_way:
+            await asyncio.wait(self._under_way)
 
     async def _answer(self, number: int, verb: str, arguments: Any, options: Any) -> None:
         result = error = None
@@ -38,8 +54,13 @@ class _Process:
             result = await self._do(verb, arguments, options)
         except Exception as raised:  # it is raised again where it was asked for
             error = raised
+        await self._say(number, result, error)
+
+    async def _say(self, number: int, result: Any, error: Exception | None) -> None:
         write_frame(self._writer, (number, result, error))
-        await self._writer.drain()
+        # Whoever has asked may have gone.
+        with contextlib.suppress(ConnectionError):
+            await self._writer.drain()
 
     async def _do(self, verb: str, arguments: Any, options: Any) -> Any:
         if verb == "start":
@@ -58,14 +79,8 @@ class _Process:
 
 
 async def _main() -> None:
-    loop = asyncio.get_running_loop()
-    reader = asyncio.StreamReader()
-    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-    # Nothing else may write to where the answers go.
-    answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    transport, protocol = await loop.connect_write_pipe(asyncio.streams.FlowControlMixin, answers)
-    await _Process(asyncio.StreamWriter(transport, protocol, None, loop)).run(reader)
+    reader, writer = await asyncio.open_connection(sock=socket.socket(fileno=os.dup(sys.stdin.fileno())))
+    await _Process(writer).run(reader)
 
 
 if __name__ == "__main__":
