@@ -5,7 +5,7 @@ What is of the right type and malformed is an `InvalidCallError`, the reply of w
 
 from math import inf
 
-from collector_mesh.domain.model.errors import InvalidCallError, kind_of
+from collector_mesh.domain.model.errors import InvalidCallError, MeshError, kind_of, text_of
 from collector_mesh.domain.model.names import MethodKey, text_argument
 from collector_mesh.domain.model.payload import Payload, is_message, payload_of
 
@@ -34,8 +34,11 @@ def payload_argument(request: object) -> Payload:
     """
     try:
         return payload_of(request)
-    except TypeError as error:
-        raise TypeError(f"request: {error}") from error
+    except MeshError:
+        raise
+    except Exception as error:
+        # What is no message may do anything when it is looked at.
+        raise TypeError(f"request: {text_of(error)}") from error
 
 
 def seconds_argument(name: str, value: object) -> float:

@@ -22,6 +22,10 @@ M = TypeVar("M", bound=Message)
 
 Metadata = Mapping[str, str | bytes] | Iterable[tuple[str, str | bytes]]
 
+# What the arguments are that are left out; an equal one from elsewhere is only looked at.
+_NO_TARGET = ""
+_NO_METADATA: tuple[()] = ()
+
 
 class CallOptions(TypedDict, total=False):
     """What may be said of a call; see `Caller.dispatch`."""
@@ -172,12 +176,14 @@ class CallFactory:
             deadline = self._now() + seconds_argument("timeout", timeout)
             if parent is not None and parent.deadline < deadline:
                 deadline = parent.deadline
+        if target is _NO_TARGET and metadata is _NO_METADATA and hints is None and idempotent is None:
+            return Call(key, request, deadline)
         return Call(
             key,
             request,
             deadline,
-            target if type(target) is str else text_argument("target", target),
+            text_argument("target", target),
             NO_HINTS if hints is None else checked_hints(hints),
-            () if type(metadata) is tuple and not metadata else checked_metadata(metadata),
-            idempotent if idempotent is None else idempotent_argument(idempotent),
+            checked_metadata(metadata),
+            idempotent_argument(idempotent),
         )

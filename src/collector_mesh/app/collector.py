@@ -1,5 +1,6 @@
 """The collector as a user sees it."""
 
+from asyncio.events import _get_running_loop  # which does not raise where there is none
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
 from threading import RLock
@@ -216,7 +217,8 @@ class Collector(Caller):
         dispatcher, calls = self._dispatcher, self._calls
         if dispatcher is None or calls is None:
             raise self._home.closed(self._lifetime.state)
-        self._home.check()
+        if _get_running_loop() is not self._home.loop:
+            self._home.check()
         # Looked up rather than made: a key costs as much as three look-ups.
         names = (namespace, service, method)
         try:

@@ -7,7 +7,7 @@ import attrs
 
 from collector_mesh.app.hooks.shape import check_authorizer, check_hook, check_observer, check_transport
 from collector_mesh.app.hooks.validation import check_validator
-from collector_mesh.domain.model.errors import InvalidCallError, quoted
+from collector_mesh.domain.model.errors import InvalidCallError, kind_of, quoted
 from collector_mesh.domain.model.names import check_name
 from collector_mesh.domain.policies.balancing import BALANCERS
 from collector_mesh.domain.ports.authorizer import Authorizer
@@ -30,6 +30,8 @@ def _is_name(_instance: object, attribute: "attrs.Attribute[str]", value: str) -
 
 
 def _are_labels(_instance: object, _attribute: object, value: Mapping[str, str]) -> None:
+    if not isinstance(value, Mapping):
+        raise TypeError(f"labels must be a mapping of str to str, got {kind_of(value)}")
     if len(value) > _MAX_LABELS:
         raise InvalidCallError(f"labels must be at most {_MAX_LABELS}, got {len(value)}")
     for name, text in value.items():

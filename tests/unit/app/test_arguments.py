@@ -110,6 +110,14 @@ class OwnPayload(Payload):
     """A payload of a class of the user's."""
 
 
+class RaisingPayload(Payload):
+    """A payload that cannot be looked at."""
+
+    @property
+    def value(self) -> bytes:
+        raise LookupError("no value")
+
+
 class RaisingMapping(Mapping[str, str]):
     """Raises when it is read."""
 
@@ -198,6 +206,7 @@ TYPE_ERRORS: list[tuple[str, object, str]] = [
         message_like(DESCRIPTOR=SimpleNamespace(full_name="x"), SerializeToString=lambda: "text"),
         "request: the value of a Payload must be bytes, got str",
     ),
+    ("request", RaisingPayload.__new__(RaisingPayload), "request: "),
     *(
         ("request", Payload(url, b""), "request: the type URL of a Payload must be ")  # type: ignore[arg-type]  # which is the point
         for url in (None, b"x", 7, "\ud800", Name.NAMESPACE, SlyText("x"))

@@ -37,9 +37,10 @@ class AnyValidator:
     """
 
     def __init__(self, validator: object, tasks: Callable[[], Tasks]) -> None:
-        self._ask = method_of("validator", validator, _METHOD)
-        self._takes_context = _takes_context(self._ask)
-        self._is_async = is_async(self._ask)
+        found = method_of("validator", validator, _METHOD)
+        self._validator = validator
+        self._takes_context = _takes_context(found)
+        self._is_async = is_async(found)
         self._tasks = tasks
 
     async def validate_service_method(self, namespace: str, service_name: str, method_name: str, /) -> None:
@@ -48,16 +49,18 @@ class AnyValidator:
         if self._takes_context:
             # The executor sets it before it asks.
             arguments = (*arguments, CURRENT.get())
-        if self._is_async:
-            await self._ask(*arguments)
-            return
-        try:
-            outcome = await self._tasks().in_thread(lambda: _outcome(self._ask, arguments))
-        except OverloadedError as error:
-            raise UnavailableError("every thread for plain functions is taken") from error
-        found = outcome()
+        # Looked up each time: a test may put another one in its place.
+        ask = getattr(self._validator, _METHOD)
+        found = ask(*arguments) if self._is_async else await self._in_thread(ask, arguments)
         if inspect.isawaitable(found):
             await found
+
+    async def _in_thread(self, ask: Callable[..., T], arguments: tuple[Any, ...]) -> T:
+        try:
+            outcome = await self._tasks().in_thread(lambda: _outcome(ask, arguments))
+        except OverloadedError as error:
+            raise UnavailableError("every thread for plain functions is taken") from error
+        return outcome()
 
 
 def _outcome(function: Callable[..., T], arguments: tuple[Any, ...]) -> Callable[[], T]:

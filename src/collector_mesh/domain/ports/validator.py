@@ -14,6 +14,6 @@ class Validator(Protocol):
         """Return to allow, raise to refuse; the text of what is raised goes to the caller.
 
         A `MeshError` whose code is 503 or 504, a `TimeoutError` and an `OSError` mean that it cannot decide: the call is
-        answered with 503 and may be tried elsewhere.
+        answered with 503 and may be tried elsewhere. A `PermissionError` that the system has not raised refuses.
         """
         ...

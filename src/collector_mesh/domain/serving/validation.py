@@ -20,11 +20,18 @@ def refusal_of(error: BaseException, collector_id: str) -> MeshError:
     name the collector.
     """
     status = chosen_status(error)
-    cannot = isinstance(error, OSError) if status is None else status.code in _CANNOT_DECIDE
+    cannot = _is_away(error) if status is None else status.code in _CANNOT_DECIDE
     where = f"{text_of(error)} (collector {quoted(collector_id)})"
     if cannot:
         return UnavailableError(f"cannot validate: {where}")
     return NotFoundError(f"service not registered in registry: {where}")
+
+
+def _is_away(error: BaseException) -> bool:
+    """Whether something that the validator needs is not there: its registry, its file, its time."""
+    # One that the system has not raised is how a validator says no.
+    is_own = isinstance(error, PermissionError) and error.errno is None
+    return isinstance(error, OSError) and not is_own
 
 
 def out_of_time(collector_id: str) -> MeshError:
