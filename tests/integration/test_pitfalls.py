@@ -27,7 +27,7 @@ from tests.integration.services.processes import (
     serving,
 )
 from tests.integration.services.things import numbers_service, texts_service
-from tests.integration.services.wire import RawClient, fake_collector
+from tests.integration.services.wire import RawClient, fake_collector, text_in
 
 from collector_mesh import (
     Collector,
@@ -367,24 +367,25 @@ async def test_a_proxy_in_the_environment_is_not_asked() -> None:
 
 
 @pytest.mark.asyncio
-async def test_a_kibibyte_of_metadata_passes_and_more_is_refused_before_it_is_sent() -> None:
+async def test_8_kib_of_metadata_pass_and_more_is_refused_before_it_is_sent() -> None:
     async with texts_collector() as collector, MeshClient(collector.address) as client:
-        full = [("key", "x" * 1021)]
+        full = [("key", "x" * (8 * 1024 - 3))]
         passed = await client.serve("texts", "Texts", "Metadata", metadata=full)
-        refused = await client.serve("texts", "Texts", "Metadata", metadata=[("key", "x" * 1022)])
+        refused = await client.serve("texts", "Texts", "Metadata", metadata=[("key", "x" * (8 * 1024 - 2))])
 
     assert passed.unpack(StringValue).value == repr(tuple(full))
     assert (refused.status.code, refused.executed) == (400, Executed.NO)
-    assert "at most 1024" in refused.status.message
+    assert "at most 8192" in refused.status.message
 
 
 @pytest.mark.asyncio
-async def test_metadata_of_other_programs_is_measured_too() -> None:
+async def test_headers_of_other_programs_that_do_not_fit_are_left_out() -> None:
+    headers = (("before", "1"), ("key", "x" * 8 * 1024), ("after", "2"))
     async with texts_collector() as collector, RawClient(collector.address) as client:
-        answer = await client.serve("Metadata", metadata=(("key", "x" * 4_000),))
+        answer = await client.serve("Metadata", metadata=headers)
 
-    assert answer.status.code == 400
-    assert "at most 1024" in answer.status.message
+    assert answer.status.code == 200
+    assert text_in(answer.output) == "(('before', '1'), ('after', '2'))"
 
 
 @pytest.mark.asyncio

@@ -29,6 +29,8 @@ from collector_mesh import (
     Tls,
     TlsError,
 )
+from collector_mesh.app.testing.fakes import FakeObserver
+from collector_mesh.domain.model.events import HandshakeRefused
 
 ALICE = "spiffe://example.org/alice"
 BOB = "spiffe://example.org/bob"
@@ -265,6 +267,32 @@ async def test_broken_certificates_leave_the_old_ones_in_place(
     assert before == after
     assert reply.status.code == 200
     assert "certificate_unusable" in caplog.messages
+
+
+@pytest.mark.asyncio
+async def test_who_is_refused_when_hands_are_shaken_is_told_with_its_address(
+    authority: Authority, tmp_path: Path
+) -> None:
+    observer = FakeObserver()
+    stranger = attrs.evolve(Authority(tmp_path, "stranger").issue("mallory"), ca=authority.ca)
+    async with Collector(
+        "texts-1",
+        listen=LOOPBACK,
+        services=[texts_service()],
+        tls=authority.issue("texts-1"),
+        observer=observer,
+    ) as collector:
+        refused = await who(collector.address, stranger)
+        taken = await who(collector.address, authority.issue("alice"))
+        async with asyncio.timeout(30):
+            while not observer.of(HandshakeRefused):
+                await asyncio.sleep(0.05)
+
+    told = [event for event in observer.of(HandshakeRefused) if isinstance(event, HandshakeRefused)]
+    assert (refused.status.code, taken.status.code) == (503, 200)
+    assert told[0].address.startswith("127.0.0.1:")
+    assert told[0].reason.startswith("gone without a request")
+    assert all(event.times == 2**number for number, event in enumerate(told))
 
 
 @pytest.mark.asyncio

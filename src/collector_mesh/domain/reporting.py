@@ -83,12 +83,16 @@ class Rationed:
     def tell(self, event: Event) -> None:
         """See the port; what repeats is told with its number."""
         if type(event) in REPEATING:
-            kind = f"{type(event).__name__} {getattr(event, 'limit', '')}{getattr(event, 'hook', '')}"
-            times = self._repeats.heard(kind, _source(event), self._clock.now())
+            times = self._repeats.heard(_kind(event), _source(event), self._clock.now())
             if not times:
                 return
             event = attrs.evolve(event, times=times)
         self._observer.tell(event)
+
+
+def _kind(event: Event) -> str:
+    details = (str(getattr(event, name, "")) for name in ("limit", "hook", "where"))
+    return f"{type(event).__name__} {''.join(details)}"
 
 
 def _source(event: Event) -> str:

@@ -1,6 +1,7 @@
-"""What grpc has proved about a caller."""
+"""Who a caller is: where it is, and what grpc has proved about it."""
 
 from typing import Any
+from urllib.parse import unquote
 
 import grpc
 
@@ -17,3 +18,10 @@ def identity_of(context: grpc.aio.ServicerContext[Any, Any]) -> Identity | None:
 
 def _texts(values: Any) -> tuple[str, ...]:
     return tuple(value.decode(errors="replace") for value in values or ())
+
+
+def connection_of(context: grpc.aio.ServicerContext[Any, Any]) -> tuple[str, str]:
+    """The host that a request comes from, and the connection: the host with its port."""
+    # As in ipv4:10.0.0.1:50000 and ipv6:%5B::1%5D:50000.
+    connection = unquote(context.peer().partition(":")[2])
+    return connection.rpartition(":")[0], connection

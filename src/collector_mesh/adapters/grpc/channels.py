@@ -2,6 +2,7 @@
 
 import grpc
 
+from collector_mesh.adapters.grpc.descriptors import RESERVE
 from collector_mesh.adapters.grpc.forks import has_used
 from collector_mesh.adapters.grpc.tls import Tls
 from collector_mesh.domain.link.sizes import (
@@ -24,7 +25,15 @@ _LINK_PING_TIMEOUT_MS = 20_000
 
 _MIN_PING_MS = 1_000
 """The server allows faster pings than any client of ours sends; else it answers with GOAWAY."""
-_PENDING = 1 << 20
+
+_HANDSHAKE_MS = 5_000
+"""For the handshake of TLS and the first words of HTTP/2; 120 s by default."""
+
+_IDLE_MS = 60_000
+"""A connection without a request is closed; a collector asks a peer that it keeps more often."""
+
+_PENDING = 1 << 14
+"""Requests that may wait for Python; each takes some 20 KiB, and more are cancelled unread."""
 
 _MARGIN_BYTES = 1 << 10
 """So that a frame that is somewhat too large is refused by its reader, who says why, and does not break the stream."""
@@ -45,6 +54,8 @@ def _common(max_payload_bytes: int, keepalive_interval: float, ping_timeout_ms: 
         ("grpc.http2.ping_timeout_ms", ping_timeout_ms),
         ("grpc.keepalive_permit_without_calls", 1),
         ("grpc.http2.max_pings_without_data", 0),
+        # Else 1.6 MiB become 246 MiB before anybody can look at them. Bit 0 stands for "as it is".
+        ("grpc.compression_enabled_algorithms_bitset", 1),
     ]
 
 
@@ -55,7 +66,8 @@ def server_options(*, max_payload_bytes: int, keepalive_interval: float) -> Opti
         # Else a second process takes the same port and part of the calls (grpc#16920).
         ("grpc.so_reuseport", 0),
         ("grpc.max_concurrent_streams", MAX_STREAMS),
-        ("grpc.server_handshake_timeout_ms", 5_000),
+        ("grpc.server_handshake_timeout_ms", _HANDSHAKE_MS),
+        ("grpc.max_connection_idle_ms", _IDLE_MS),
         ("grpc.http2.min_ping_interval_without_data_ms", _MIN_PING_MS),
         # Else calls are cancelled once about 1,000 are pending; admission is ours.
         ("grpc.server.max_pending_requests", _PENDING),
@@ -103,6 +115,7 @@ def open_channel(address: HostPort, tls: Tls | None, *, insecure: bool, options:
     """
     check_plaintext(address, tls, insecure=insecure)
     has_used()
+    RESERVE.make_room()
     if tls is None:
         return grpc.aio.insecure_channel(str(address), options=options)
     if tls.server_name is not None:

@@ -1,11 +1,9 @@
 """The inspect service on a grpc server: bytes in, the inspector's answer out."""
 
-from collections.abc import Awaitable, Callable
-from typing import Any
-
 import grpc
 
 from collector_mesh.adapters.grpc.callers import identity_of
+from collector_mesh.adapters.grpc.door import Context, Door
 from collector_mesh.adapters.wire.inspect_codec import (
     decode_explain_request,
     decode_snapshot_request,
@@ -15,8 +13,6 @@ from collector_mesh.adapters.wire.inspect_codec import (
 from collector_mesh.domain.model.errors import MeshError
 from collector_mesh.domain.model.identity import Identity
 from collector_mesh.domain.ports.inspector import Inspector
-
-_Context = grpc.aio.ServicerContext[Any, Any]
 
 INSPECT_SERVICE = "collector_mesh.inspect.v1.Inspect"
 
@@ -35,18 +31,15 @@ class InspectService:
         self._proves_identity = proves_identity
         self._is_local = is_local
 
-    def handler(self) -> grpc.GenericRpcHandler:
+    def handler(self, door: Door) -> grpc.GenericRpcHandler:
         """What a server takes."""
-        methods: dict[str, Callable[[bytes, _Context], Awaitable[bytes]]] = {
-            "Snapshot": self.snapshot,
-            "Explain": self.explain,
+        methods = {
+            "Snapshot": door.unary(self.snapshot, encode_snapshot),
+            "Explain": door.unary(self.explain, encode_explanation),
         }
-        return grpc.method_handlers_generic_handler(
-            INSPECT_SERVICE,
-            {name: grpc.unary_unary_rpc_method_handler(method) for name, method in methods.items()},
-        )
+        return grpc.method_handlers_generic_handler(INSPECT_SERVICE, methods)
 
-    async def snapshot(self, data: bytes, context: _Context) -> bytes:
+    async def snapshot(self, data: bytes, context: Context) -> bytes:
         """Answer Snapshot."""
         try:
             decode_snapshot_request(data)
@@ -55,7 +48,7 @@ class InspectService:
             return encode_snapshot(error)
         return encode_snapshot(shown)
 
-    async def explain(self, data: bytes, context: _Context) -> bytes:
+    async def explain(self, data: bytes, context: Context) -> bytes:
         """Answer Explain."""
         try:
             key = decode_explain_request(data)
@@ -64,5 +57,5 @@ class InspectService:
             return encode_explanation(error)
         return encode_explanation(shown)
 
-    def _identity(self, context: _Context) -> Identity | None:
+    def _identity(self, context: Context) -> Identity | None:
         return identity_of(context) if self._proves_identity else None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import grpc
 
 from collector_mesh.adapters.grpc.callers import identity_of
+from collector_mesh.adapters.grpc.door import Door
 from collector_mesh.adapters.wire.link_codec import decode_frame, encode_frame
 from collector_mesh.domain.model.frames import Frame
 from collector_mesh.domain.model.identity import Identity
@@ -165,13 +166,11 @@ class LinkService:
         self._accept = accept
         self._proves_identity = proves_identity
 
-    def handler(self) -> grpc.GenericRpcHandler:
+    def handler(self, door: Door) -> grpc.GenericRpcHandler:
         """What a server takes."""
-        return grpc.method_handlers_generic_handler(
-            SERVICE, {"Open": grpc.stream_stream_rpc_method_handler(self.open)}
-        )
+        return grpc.method_handlers_generic_handler(SERVICE, {"Open": door.streams(self.open)})
 
-    async def open(self, _requests: object, context: _Context) -> None:
+    async def open(self, context: _Context) -> None:
         """Hand in a stream, which is read and written elsewhere, and end the RPC when it is closed."""
         stream = TakenStream(context, identity_of(context) if self._proves_identity else None)
         self._accept(stream)

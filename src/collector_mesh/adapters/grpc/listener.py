@@ -6,11 +6,13 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import grpc
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from collector_mesh.adapters.grpc.certificates import ServerCertificates
 from collector_mesh.adapters.grpc.channels import check_plaintext, server_options
+from collector_mesh.adapters.grpc.door import Door
 from collector_mesh.adapters.grpc.forks import has_used
+from collector_mesh.adapters.grpc.guard import Guard
+from collector_mesh.adapters.grpc.health import Health
 from collector_mesh.adapters.grpc.inspect_service import InspectService
 from collector_mesh.adapters.grpc.link_stream import LinkService
 from collector_mesh.adapters.grpc.notices import Notices
@@ -28,20 +30,18 @@ _GRACE = 1.0
 
 _LOOK_SECONDS = 60.0
 
-_SERVING = health_pb2.HealthCheckResponse.SERVING
-
 
 class GrpcListener:
     """A grpc server that serves one collector, with its health."""
 
-    def __init__(self, address: str, bound: str, server_health: health.aio.HealthServicer) -> None:
+    def __init__(self, address: str, bound: str, health: Health) -> None:
         self.address = address
         self.bound = bound
-        self._health = server_health
+        self._health = health
 
     async def drain(self) -> None:
         """See the port."""
-        await self._health.enter_graceful_shutdown()
+        self._health.drain()
 
 
 class Listening:
@@ -81,18 +81,27 @@ class Listening:
         advertised = self._advertised(asked)
         check_plaintext(asked, self._tls, insecure=self._insecure)
         has_used()
-        services = Services(gateway, self._tls, is_local=asked.is_loopback, reflection=self._reflection)
+        notices = Notices(gateway, str(asked))
+        guard = Guard(notices, has_tls=self._tls is not None)
+        services = Services(
+            gateway,
+            guard.door,
+            proves_identity=self._tls is not None and self._tls.is_mutual,
+            is_local=asked.is_loopback,
+            reflection=self._reflection,
+        )
         options = server_options(
             max_payload_bytes=self._max_payload_bytes, keepalive_interval=self._keepalive_interval
         )
-        notices = Notices(gateway, str(asked))
         certificates = None
         if self._tls is not None:
-            certificates = ServerCertificates(self._tls, tell=notices.certificate, on_handshake=lambda: None)
+            certificates = ServerCertificates(
+                self._tls, tell=notices.certificate, on_handshake=guard.shaking_hands
+            )
 
         def make() -> grpc.aio.Server:
             server = grpc.aio.server(options=options)
-            services.add_to(server)
+            server.add_generic_rpc_handlers(services.handlers)
             return server
 
         async def bind(server: grpc.aio.Server, where: HostPort) -> int:
@@ -101,17 +110,18 @@ class Listening:
         server = LastingServer(make, bind, on_restored=notices.restored, on_lost=notices.lost)
         bound = await server.start(asked)
         notices.address = str(bound)
-        looking = None if certificates is None else asyncio.create_task(_look_now_and_then(certificates))
+        guard.is_own = server.is_own
+        watching = [asyncio.create_task(guard.watch(bound.port), name=f"guard {bound}")]
+        if certificates is not None:
+            watching.append(asyncio.create_task(_look_now_and_then(certificates), name="watch certificates"))
         try:
-            await services.health.set("", _SERVING)
-            await services.health.set(SERVICE, _SERVING)
             yield GrpcListener(
                 str(HostPort(advertised.host, advertised.port or bound.port)), str(bound), services.health
             )
         finally:
-            if looking is not None:
-                looking.cancel()
-                await asyncio.wait([looking])
+            for task in watching:
+                task.cancel()
+            await asyncio.wait(watching)
             await server.stop(_GRACE)
 
     def _advertised(self, asked: HostPort) -> HostPort:
@@ -135,29 +145,27 @@ class Services:
 
     Args:
         gateway: the collector.
-        tls: certificates of the listener.
+        door: what every request passes.
+        proves_identity: whether callers show certificates.
         is_local: whether only programs on this machine can connect.
         reflection: whether it is told which services there are.
     """
 
-    def __init__(self, gateway: Gateway, tls: Tls | None, *, is_local: bool, reflection: bool) -> None:
-        is_mutual = tls is not None and tls.is_mutual
-        self.health = health.aio.HealthServicer()
-        self._handlers = (
-            DispatcherService(gateway, proves_identity=is_mutual).handler(),
-            LinkService(gateway.accept, proves_identity=is_mutual).handler(),
-            InspectService(gateway.inspector, proves_identity=is_mutual, is_local=is_local).handler(),
-        )
-        self._reflection = reflection
+    def __init__(
+        self, gateway: Gateway, door: Door, *, proves_identity: bool, is_local: bool, reflection: bool
+    ) -> None:
+        self.health = Health("", SERVICE)
+        inspect = InspectService(gateway.inspector, proves_identity=proves_identity, is_local=is_local)
+        self.handlers = [
+            DispatcherService(gateway, proves_identity=proves_identity).handler(door),
+            LinkService(gateway.accept, proves_identity=proves_identity).handler(door),
+            inspect.handler(door),
+            self.health.handler(door),
+        ]
+        if reflection:
+            from collector_mesh.adapters.grpc.reflection import Reflection
 
-    def add_to(self, server: grpc.aio.Server) -> None:
-        """Have a server offer them."""
-        server.add_generic_rpc_handlers(self._handlers)
-        health_pb2_grpc.add_HealthServicer_to_server(self.health, server)
-        if self._reflection:
-            from collector_mesh.adapters.grpc.reflection import add_reflection
-
-            add_reflection(server)
+            self.handlers.append(Reflection().handler(door))
 
 
 async def _look_now_and_then(certificates: ServerCertificates) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from types import MappingProxyType
 
 from collector_mesh.adapters.grpc.certificates import Notice
@@ -9,6 +10,7 @@ from collector_mesh.domain.model.events import (
     CertificateExpired,
     CertificateRenewed,
     CertificateUnusable,
+    Defect,
     Event,
     HandshakeRefused,
     KeyExposed,
@@ -43,9 +45,13 @@ class Notices:
     def certificate(self, notice: Notice, text: str) -> None:
         """Something about certificates; called in any thread."""
         event = _OF_CERTIFICATES[notice](self._gateway.collector_id, self.address, text)
+        self.in_loop(lambda: self._gateway.tell(event))
+
+    def in_loop(self, work: Callable[[], None]) -> None:
+        """Have something done in the loop; called in any thread."""
         # A handshake can outlast the loop by a moment.
-        if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._gateway.tell, event)
+        with suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(work)
 
     def restored(self, reason: str, seconds: float) -> None:
         """It listens again."""
@@ -61,6 +67,10 @@ class Notices:
         """Somebody has connected for nothing."""
         self._gateway.tell(HandshakeRefused(self._gateway.collector_id, address, reason))
 
-    def limit(self, limit: str, most: int, address: str) -> None:
+    def defect(self, where: str, error: BaseException) -> None:
+        """Something of the mesh itself has raised."""
+        self._gateway.tell(Defect(self._gateway.collector_id, where, error))
+
+    def limit(self, limit: str, most: float, address: str) -> None:
         """Somebody was turned away."""
         self._gateway.tell(LimitReached(self._gateway.collector_id, limit, most, address))

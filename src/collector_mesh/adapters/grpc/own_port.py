@@ -3,10 +3,14 @@
 import asyncio
 import socket
 import struct
+from collections import deque
 
+from collector_mesh.adapters.grpc.connections import text_of
 from collector_mesh.domain.model.address import HostPort
 
 _CONNECT_SECONDS = 0.5
+
+_RECENT = 128
 
 _AT_ONCE = struct.pack("ii", 1, 0)
 """Ends a connection by a reset, which leaves nothing behind: neither end waits for the other."""
@@ -29,6 +33,11 @@ class OwnPort:
         self._host = _STAND_IN.get(bound.host, bound.host)
         self._port = bound.port
         self._found: tuple[socket.AddressFamily, tuple[object, ...]] | None = None
+        self._recent: deque[str] = deque(maxlen=_RECENT)
+
+    def is_own(self, connection: str) -> bool:
+        """Whether a connection of the last minute was one of these."""
+        return connection in self._recent
 
     async def find(self) -> None:
         """Look the address up, once: later a name may not be found, or only after a while."""
@@ -56,6 +65,7 @@ class OwnPort:
                 knocking.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _AT_ONCE)
                 async with asyncio.timeout(_CONNECT_SECONDS):
                     await loop.sock_connect(knocking, address)
+                self._recent.append(text_of(knocking.getsockname()))
         except OSError as error:  # a timeout is one too
             return error
         return None

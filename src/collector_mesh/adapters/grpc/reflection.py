@@ -1,28 +1,49 @@
 """Server reflection: a server tells which services and messages it has."""
 
+from collections.abc import AsyncIterator
+
 import grpc
 from google.protobuf import descriptor_pool
 from google.protobuf.descriptor import FileDescriptor
+from google.protobuf.message import DecodeError
 from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 
+from collector_mesh.adapters.grpc.door import MALFORMED, Context, Door
+from collector_mesh.adapters.grpc.health import HEALTH_SERVICE
 from collector_mesh.adapters.grpc.inspect_service import INSPECT_SERVICE
 from collector_mesh.adapters.grpc.unary_link import SERVICE
 from collector_mesh.adapters.wire.generated import dispatcher_pb2, inspect_pb2
 
 
-def add_reflection(server: grpc.aio.Server) -> None:
-    """Have a server tell what it serves."""
-    pool = descriptor_pool.DescriptorPool()
-    for module in (dispatcher_pb2, inspect_pb2, health_pb2, reflection_pb2):
-        _add(pool, module.DESCRIPTOR)
-    names = (
-        SERVICE,
-        INSPECT_SERVICE,
-        health_pb2.DESCRIPTOR.services_by_name["Health"].full_name,
-        reflection.SERVICE_NAME,
-    )
-    reflection.enable_server_reflection(names, server, pool)
+class Reflection:
+    """Answers what a server has; it takes bytes, as all of ours do."""
+
+    def __init__(self) -> None:
+        pool = descriptor_pool.DescriptorPool()
+        for module in (dispatcher_pb2, inspect_pb2, health_pb2, reflection_pb2):
+            _add(pool, module.DESCRIPTOR)
+        names = (SERVICE, INSPECT_SERVICE, HEALTH_SERVICE, reflection.SERVICE_NAME)
+        self._answers = reflection.aio.ReflectionServicer(names, pool)
+
+    def handler(self, door: Door) -> grpc.GenericRpcHandler:
+        """What a server takes."""
+        methods = {"ServerReflectionInfo": door.streams(self.tell)}
+        return grpc.method_handlers_generic_handler(reflection.SERVICE_NAME, methods)
+
+    async def tell(self, context: Context) -> None:
+        """Answer questions until there are no more."""
+        async for answer in self._answers.ServerReflectionInfo(_questions(context), context):
+            await context.write(answer.SerializeToString())
+
+
+async def _questions(context: Context) -> AsyncIterator[reflection_pb2.ServerReflectionRequest]:
+    while isinstance(data := await context.read(), bytes):
+        try:
+            question = reflection_pb2.ServerReflectionRequest.FromString(data)
+        except (DecodeError, UnicodeDecodeError):
+            await context.abort(grpc.StatusCode.INVALID_ARGUMENT, MALFORMED)
+        yield question
 
 
 def _add(pool: descriptor_pool.DescriptorPool, file: FileDescriptor) -> None:

@@ -56,6 +56,7 @@ class LastingServer:
         self._server: grpc.aio.Server | None = None
         self._ended: dict[grpc.aio.Server, asyncio.Task[None]] = {}
         self._watching: asyncio.Task[None] | None = None
+        self._own_port: OwnPort | None = None
         self._alarm = asyncio.Event()
         self._log = _GrpcLog(self._alarm.set)
 
@@ -73,10 +74,14 @@ class LastingServer:
         await server.start()
         self._server = server
         self._log.attach()
-        own_port = OwnPort(bound)
+        self._own_port = own_port = OwnPort(bound)
         await own_port.find()
         self._watching = asyncio.create_task(self._watch(server, bound, own_port), name=f"watch {bound}")
         return bound
+
+    def is_own(self, connection: str) -> bool:
+        """Whether a connection was opened to see that the server listens."""
+        return self._own_port is not None and self._own_port.is_own(connection)
 
     async def stop(self, grace: float) -> None:
         """End every server, with so many seconds for the answers that are on their way."""

@@ -1,11 +1,10 @@
 """The dispatcher service on a grpc server: bytes in, the gateway's answer out."""
 
-from collections.abc import Awaitable, Callable
-from typing import Any
-
 import grpc
 
 from collector_mesh.adapters.grpc.callers import identity_of
+from collector_mesh.adapters.grpc.door import Context, Door
+from collector_mesh.adapters.grpc.headers import metadata_of
 from collector_mesh.adapters.grpc.unary_link import FOREVER, SERVICE
 from collector_mesh.adapters.wire.dispatcher_codec import (
     decode_connect,
@@ -18,11 +17,8 @@ from collector_mesh.adapters.wire.dispatcher_codec import (
 from collector_mesh.domain.model.errors import InvalidCallError
 from collector_mesh.domain.model.identity import Identity
 from collector_mesh.domain.model.introduction import Offer, Welcome
-from collector_mesh.domain.model.status import Metadata, Reply, status_of
+from collector_mesh.domain.model.status import Reply, status_of
 from collector_mesh.domain.ports.gateway import Gateway
-
-_Context = grpc.aio.ServicerContext[Any, Any]
-_NOT_OURS = ("user-agent",)
 
 
 class DispatcherService:
@@ -36,19 +32,16 @@ class DispatcherService:
         self._gateway = gateway
         self._proves_identity = proves_identity
 
-    def handler(self) -> grpc.GenericRpcHandler:
+    def handler(self, door: Door) -> grpc.GenericRpcHandler:
         """What a server takes."""
-        methods: dict[str, Callable[[bytes, _Context], Awaitable[bytes]]] = {
-            "Connect": self.connect,
-            "Serve": self.serve,
-            "Dispatch": self.dispatch,
+        methods = {
+            "Connect": door.unary(self.connect, lambda error: encode_connected(Welcome(status_of(error)))),
+            "Serve": door.unary(self.serve, lambda error: encode_served(Reply.refused(error))),
+            "Dispatch": door.unary(self.dispatch, lambda error: encode_dispatched(Reply.refused(error))),
         }
-        return grpc.method_handlers_generic_handler(
-            SERVICE,
-            {name: grpc.unary_unary_rpc_method_handler(method) for name, method in methods.items()},
-        )
+        return grpc.method_handlers_generic_handler(SERVICE, methods)
 
-    async def connect(self, data: bytes, context: _Context) -> bytes:
+    async def connect(self, data: bytes, context: Context) -> bytes:
         """Answer Connect."""
         try:
             offer = decode_connect(data)
@@ -59,7 +52,7 @@ class DispatcherService:
             offer = Offer(offer.collector_id, offer.address, offer.namespaces, identity)
         return encode_connected(await self._gateway.connect(offer))
 
-    async def serve(self, data: bytes, context: _Context) -> bytes:
+    async def serve(self, data: bytes, context: Context) -> bytes:
         """Answer Serve."""
         try:
             request = decode_serve(data)
@@ -70,12 +63,12 @@ class DispatcherService:
                 request.key,
                 request.payload,
                 timeout=_timeout(context),
-                metadata=_metadata(context),
+                metadata=metadata_of(context.invocation_metadata()),
                 identity=self._identity(context),
             )
         )
 
-    async def dispatch(self, data: bytes, context: _Context) -> bytes:
+    async def dispatch(self, data: bytes, context: Context) -> bytes:
         """Answer Dispatch."""
         try:
             request = decode_dispatch(data)
@@ -88,24 +81,17 @@ class DispatcherService:
                 timeout=_timeout(context),
                 target=request.target,
                 hints=request.hints,
-                metadata=_metadata(context),
+                metadata=metadata_of(context.invocation_metadata()),
                 identity=self._identity(context),
             )
         )
 
-    def _identity(self, context: _Context) -> Identity | None:
+    def _identity(self, context: Context) -> Identity | None:
         return identity_of(context) if self._proves_identity else None
 
 
-def _timeout(context: _Context) -> float | None:
+def _timeout(context: Context) -> float | None:
     left = context.time_remaining()
     if left is None:
         return None
     return float("inf") if left > FOREVER / 2 else left
-
-
-def _metadata(context: _Context) -> Metadata:
-    found = context.invocation_metadata()
-    if not found:
-        return ()
-    return tuple((key, value) for key, value in found if key not in _NOT_OURS)

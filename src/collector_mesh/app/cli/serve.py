@@ -79,12 +79,14 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 async def _serve(config: ServeConfig) -> int:
+    from collector_mesh.adapters.grpc.descriptors import raise_limit
     from collector_mesh.adapters.grpc.tls import TlsError
     from collector_mesh.app.settings import SettingsError
     from collector_mesh.domain.model.errors import ListenError, MeshError
 
     stop = asyncio.Event()
     _install_signals(stop)
+    raise_limit()
     try:
         collector = _collector(config)
         async with collector:

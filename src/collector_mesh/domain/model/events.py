@@ -163,7 +163,7 @@ class LimitReached(Event):
     """Somebody was turned away because of a limit that is there against strangers."""
 
     limit: str
-    most: int
+    most: float
     address: str
 
 
@@ -261,6 +261,7 @@ REPEATING: frozenset[type[Event]] = frozenset(
         CertificateUnusable,
         CertificateExpired,
         LimitReached,
+        Defect,
         Shedding,
     }
 )

@@ -1,0 +1,171 @@
+"""Where requests come in: what is asked of each of them before anything is done for it."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Any
+
+import grpc
+
+from collector_mesh.adapters.grpc.callers import connection_of
+from collector_mesh.domain.model.errors import InvalidCallError, MeshError, OverloadedError
+from collector_mesh.domain.policies.concurrency import RETRY_AFTER
+from collector_mesh.domain.policies.open_streams import OpenStream, OpenStreams, StreamLimits
+
+Context = grpc.aio.ServicerContext[Any, Any]
+Answer = Callable[[bytes, Context], Awaitable[bytes]]
+Refused = Callable[[MeshError], bytes]
+"""Writes an error into an answer."""
+
+_MANY = 32
+"""Streams of one connection that say nothing, after which it is not worth keeping."""
+
+_MOST_AT_ONCE = 512
+
+MALFORMED = "malformed request"
+
+
+class Door:
+    """Lets requests in, and sees to it that they are complete soon.
+
+    Every request is taken as a stream of messages, which is the same to whoever sends it: so it is seen
+    when it begins, not only when it has arrived.
+
+    Args:
+        on_limit: told which limit has turned whom away, with the limit.
+        on_defect: told what a handler has raised, which must not be.
+        on_request: told of which connection a request is.
+        end_connections: ends connections.
+        limits: how many may be open.
+    """
+
+    def __init__(
+        self,
+        *,
+        on_limit: Callable[[str, float, str], None],
+        on_defect: Callable[[str, BaseException], None],
+        on_request: Callable[[str], None],
+        end_connections: Callable[..., object],
+        limits: StreamLimits,
+    ) -> None:
+        self._on_limit = on_limit
+        self._on_request = on_request
+        self._end_connections = end_connections
+        self._on_defect = on_defect
+        self._streams = OpenStreams(limits)
+        self._limits = limits
+        self._contexts: dict[OpenStream, Context] = {}
+        self._cutting: set[asyncio.Task[None]] = set()
+
+    def unary(self, answer: Answer, refused: Refused | None = None) -> "grpc.RpcMethodHandler[Any, Any]":
+        """What grpc takes for a method with one request and one answer, both bytes.
+
+        Args:
+            answer: gives the answer.
+            refused: makes one of an error; without it an error is a status of grpc's.
+        """
+
+        async def handle(_requests: object, context: Context) -> bytes:
+            stream = self._open(context, is_silent=True)
+            if stream is None:
+                return await _refuse(context, refused, OverloadedError.after(RETRY_AFTER))
+            try:
+                data = await self._read(stream, context)
+                if not isinstance(data, bytes):
+                    return await _refuse(context, refused, InvalidCallError(MALFORMED))
+                return await answer(data, context)
+            except (grpc.aio.AbortError, grpc.aio.UsageError):
+                raise  # the answer was given, or nobody waits for it
+            except Exception as error:  # noqa: BLE001  # grpc would tell its class to the caller
+                self._on_defect("an answer", error)
+                return await _refuse(context, refused, MeshError("internal error"))
+            finally:
+                self._streams.close(stream)
+
+        return grpc.stream_unary_rpc_method_handler(handle)
+
+    def streams(
+        self, run: Callable[[Context], Awaitable[None]], *, waits_for_request: bool = False
+    ) -> "grpc.RpcMethodHandler[Any, Any]":
+        """What grpc takes for a method of many messages, which reads and writes bytes itself.
+
+        Args:
+            run: does all of it.
+            waits_for_request: whether one message has to arrive before anything happens.
+        """
+
+        async def handle(_requests: object, context: Context) -> None:
+            stream = self._open(context, is_silent=waits_for_request)
+            if stream is None:
+                await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "overloaded")
+            try:
+                await run(context)
+            except (grpc.aio.AbortError, grpc.aio.UsageError):
+                raise
+            except Exception as error:  # noqa: BLE001  # grpc would tell its class to the caller
+                self._on_defect("a stream", error)
+                await context.abort(grpc.StatusCode.INTERNAL, "internal error")
+            finally:
+                self._streams.close(stream)
+
+        return grpc.stream_stream_rpc_method_handler(handle)
+
+    def is_busy(self, connection: str) -> bool:
+        """Whether something is under way on a connection."""
+        return self._streams.is_busy(connection)
+
+    def look(self, now: float) -> None:
+        """Some time has passed, on the loop's clock: cut what says nothing."""
+        # To end one takes Python about as long as to begin it: not all at once.
+        overdue = self._streams.overdue(now)[:_MOST_AT_ONCE]
+        many = Counter(stream.connection for stream in overdue)
+        worst = [connection for connection, number in many.items() if number >= _MANY]
+        for stream in overdue:
+            self._streams.has_spoken(stream)
+            is_late = now - stream.since >= self._limits.longest
+            self._on_limit(
+                "request_seconds" if is_late else "silent_streams",
+                self._limits.longest if is_late else self._limits.most_silent,
+                stream.connection,
+            )
+            context = self._contexts.pop(stream, None)
+            if context is not None and stream.connection not in worst:
+                cutting = asyncio.create_task(_cut(context))
+                self._cutting.add(cutting)
+                cutting.add_done_callback(self._cutting.discard)
+        if worst:
+            self._end_connections(*worst)
+
+    def _open(self, context: Context, *, is_silent: bool) -> OpenStream | None:
+        host, connection = connection_of(context)
+        self._on_request(connection)
+        now = asyncio.get_running_loop().time()
+        stream = self._streams.open(host, connection, now, is_silent=is_silent)
+        if stream is None:
+            self._on_limit("streams_per_address", self._limits.most_of_address, connection)
+        return stream
+
+    async def _read(self, stream: OpenStream, context: Context) -> object:
+        self._contexts[stream] = context
+        try:
+            return await context.read()
+        finally:
+            self._contexts.pop(stream, None)
+            self._streams.has_spoken(stream)
+
+
+async def _refuse(context: Context, refused: Refused | None, error: MeshError) -> bytes:
+    if refused is not None:
+        return refused(error)
+    code = _CODES.get(error.code, grpc.StatusCode.INTERNAL)
+    return await context.abort(code, str(error))
+
+
+_CODES = {400: grpc.StatusCode.INVALID_ARGUMENT, 429: grpc.StatusCode.RESOURCE_EXHAUSTED}
+
+
+async def _cut(context: Context) -> None:
+    # An abort ends by an error; or the stream has ended meanwhile.
+    with suppress(grpc.aio.BaseError):
+        await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "no request has arrived")

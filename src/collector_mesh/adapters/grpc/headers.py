@@ -1,0 +1,69 @@
+"""Which headers of a request are metadata of the call.
+
+Callers and whatever stands between write into the same place, and nobody says who has written what. So a
+header is never a reason to refuse a call: what belongs to the way that a request has taken, what no
+metadata may look like, and what does not fit anymore is left out.
+"""
+
+from collections.abc import Iterable
+
+from collector_mesh.domain.model.call import checked_metadata
+from collector_mesh.domain.model.errors import InvalidCallError
+from collector_mesh.domain.model.limits import MAX_ENTRIES, MAX_METADATA_BYTES
+from collector_mesh.domain.model.status import Metadata
+
+_OF_THE_WAY = frozenset(
+    {
+        "accept",
+        "accept-charset",
+        "accept-encoding",
+        "accept-language",
+        "cdn-loop",
+        "connection",
+        "content-encoding",
+        "content-length",
+        "content-type",
+        "expect",
+        "forwarded",
+        "host",
+        "http2-settings",
+        "keep-alive",
+        "max-forwards",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "user-agent",
+        "via",
+        "x-real-ip",
+    }
+)
+"""Headers of HTTP itself, and those that proxies write about a request. Not among them is what an application
+may want to pass on, as `traceparent`, `baggage`, `x-request-id` and `authorization`."""
+
+_PREFIXES_OF_THE_WAY = (":", "grpc-", "x-forwarded-", "x-envoy-")
+
+
+def metadata_of(headers: Iterable[tuple[str, str | bytes]] | None) -> Metadata:
+    """The metadata among the headers of a request, in their order."""
+    found: list[tuple[str, str | bytes]] = []
+    size = 0
+    for key, value in headers or ():
+        if key in _OF_THE_WAY or key.startswith(_PREFIXES_OF_THE_WAY):
+            continue
+        size_with = size + len(key) + len(value)
+        if size_with > MAX_METADATA_BYTES or len(found) == MAX_ENTRIES or not _is_metadata(key, value):
+            continue
+        size = size_with
+        found.append((key, value))
+    return tuple(found)
+
+
+def _is_metadata(key: str, value: str | bytes) -> bool:
+    try:
+        checked_metadata(((key, value),))
+    except (InvalidCallError, TypeError):
+        return False
+    return True

@@ -1,0 +1,89 @@
+"""The health service that load balancers and orchestrators know, on a grpc server."""
+
+import asyncio
+
+import grpc
+from google.protobuf.message import DecodeError
+from grpc_health.v1 import health_pb2
+
+from collector_mesh.adapters.grpc.door import MALFORMED, Context, Door
+
+HEALTH_SERVICE: str = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
+
+_SERVING = health_pb2.HealthCheckResponse.SERVING
+_NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
+_UNKNOWN = health_pb2.HealthCheckResponse.SERVICE_UNKNOWN
+
+
+class Health:
+    """Tells whether calls are taken; good until the collector drains, and then never again.
+
+    It takes bytes, so that what cannot be read is a clear refusal and no error of grpc's.
+
+    Args:
+        services: the names that it is asked for; the empty one is the whole server.
+    """
+
+    def __init__(self, *services: str) -> None:
+        self._services = services
+        self._is_draining = asyncio.Event()
+
+    def drain(self) -> None:
+        """From now on it is not good."""
+        self._is_draining.set()
+
+    def handler(self, door: Door) -> grpc.GenericRpcHandler:
+        """What a server takes."""
+        methods = {
+            "Check": door.unary(self.check),
+            "List": door.unary(self.list),
+            "Watch": door.streams(self.watch, waits_for_request=True),
+        }
+        return grpc.method_handlers_generic_handler(HEALTH_SERVICE, methods)
+
+    async def check(self, data: bytes, context: Context) -> bytes:
+        """Answer Check."""
+        service = await _service_in(data, context)
+        if service not in self._services:
+            await context.abort(grpc.StatusCode.NOT_FOUND, "unknown service")
+        return _response(self._status)
+
+    async def list(self, _data: bytes, context: Context) -> bytes:
+        """Answer List, which older versions of the service do not know."""
+        response_class = getattr(health_pb2, "HealthListResponse", None)
+        if response_class is None:
+            await context.abort(grpc.StatusCode.UNIMPLEMENTED, "not known to this version")
+        told = {service: health_pb2.HealthCheckResponse(status=self._status) for service in self._services}
+        data: bytes = response_class(statuses=told).SerializeToString()
+        return data
+
+    async def watch(self, context: Context) -> None:
+        """Answer Watch: the state of now, and each later one, until the caller has enough."""
+        data = await context.read()
+        service = await _service_in(data if isinstance(data, bytes) else b"", context)
+        if service not in self._services:
+            await context.write(_response(_UNKNOWN))
+            await asyncio.Event().wait()
+        if not self._is_draining.is_set():
+            await context.write(_response(_SERVING))
+            await self._is_draining.wait()
+        await context.write(_response(_NOT_SERVING))
+        await asyncio.Event().wait()
+
+    @property
+    def _status(self) -> int:
+        status: int = _NOT_SERVING if self._is_draining.is_set() else _SERVING
+        return status
+
+
+async def _service_in(data: bytes, context: Context) -> str:
+    try:
+        service: str = health_pb2.HealthCheckRequest.FromString(data).service
+    except (DecodeError, UnicodeDecodeError):
+        await context.abort(grpc.StatusCode.INVALID_ARGUMENT, MALFORMED)
+    return service
+
+
+def _response(status: int) -> bytes:
+    data: bytes = health_pb2.HealthCheckResponse(status=status).SerializeToString()
+    return data
