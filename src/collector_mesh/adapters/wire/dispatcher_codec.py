@@ -23,7 +23,13 @@ from collector_mesh.domain.model.errors import (
     clipped,
 )
 from collector_mesh.domain.model.introduction import Offer, Welcome
-from collector_mesh.domain.model.limits import check_sizes, fitting_details
+from collector_mesh.domain.model.limits import (
+    MAX_HINTS_BYTES,
+    bytes_of_pairs,
+    check_sizes,
+    fitting_details,
+    too_long,
+)
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.payload import Payload
 from collector_mesh.domain.model.status import OK, Reply, Status
@@ -159,6 +165,8 @@ def encode_dispatch(call: Call) -> bytes:
     _write_call(request, call)
     if call.idempotent is not None:
         request.routing_hints[IDEMPOTENT_HINT] = "true" if call.idempotent else "false"
+        if call.hints and (size := bytes_of_pairs(request.routing_hints.items())) > MAX_HINTS_BYTES:
+            raise too_long("hints", size, MAX_HINTS_BYTES)
     return request.SerializeToString()
 
 

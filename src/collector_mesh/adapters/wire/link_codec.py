@@ -14,6 +14,7 @@ from collector_mesh.domain.model.frames import (
     CallExtra,
     Calls,
     Catalog,
+    CatalogChange,
     Chunk,
     Control,
     Frame,
@@ -256,7 +257,10 @@ def _write_control(message: pb.Control, control: Control) -> None:
         message.goodbye.CopyFrom(
             pb.Goodbye(code=goodbye.code, reason=goodbye.reason, is_clean=goodbye.is_clean)
         )
-    message.reach.extend(map(_reach, control.reach))
+    for reach in control.reach:
+        (message.reach_more if reach.adds else message.reach).append(_reach(reach))
+    if control.catalog_change is not None:
+        message.catalog_change.CopyFrom(_change(control.catalog_change))
 
 
 def _read_control(message: pb.Control) -> Control:
@@ -285,7 +289,12 @@ def _read_control(message: pb.Control) -> Control:
         draining=message.draining,
         draining_seen=message.draining_seen,
         goodbye=goodbye,
-        reach=tuple(map(_read_reach, message.reach)),
+        # What is told anew comes first: what adds to it may be in the same frame.
+        reach=(
+            *map(_read_reach, message.reach),
+            *(_read_reach(reach, adds=True) for reach in message.reach_more),
+        ),
+        catalog_change=_read_change(message.catalog_change) if message.HasField("catalog_change") else None,
     )
 
 
@@ -294,9 +303,29 @@ def _reach(reach: Reach) -> pb.Reach:
     return pb.Reach(collector_id=reach.collector_id, path=reach.path, methods=methods, gone=reach.is_gone)
 
 
-def _read_reach(reach: pb.Reach) -> Reach:
+def _read_reach(reach: pb.Reach, *, adds: bool = False) -> Reach:
     methods = tuple(map(_read_method_flags, reach.methods))
-    return Reach(reach.collector_id, tuple(reach.path), methods, reach.gone)
+    return Reach(reach.collector_id, tuple(reach.path), methods, reach.gone, adds)
+
+
+def _change(change: CatalogChange) -> pb.CatalogChange:
+    return pb.CatalogChange(
+        namespaces=change.namespaces,
+        removed_namespaces=change.removed_namespaces,
+        methods=map(_method_flags, change.methods),
+        removed_methods=map(_method, change.removed_methods),
+        more=change.more,
+    )
+
+
+def _read_change(change: pb.CatalogChange) -> CatalogChange:
+    return CatalogChange(
+        tuple(change.namespaces),
+        tuple(change.removed_namespaces),
+        tuple(map(_read_method_flags, change.methods)),
+        tuple(map(_read_method, change.removed_methods)),
+        change.more,
+    )
 
 
 def _heartbeat(heartbeat: Heartbeat) -> pb.Heartbeat:
@@ -308,7 +337,11 @@ def _read_heartbeat(heartbeat: pb.Heartbeat) -> Heartbeat:
 
 
 def _introduction(who: Introduction) -> pb.Introduction:
-    limits = pb.Limits(max_payload_bytes=who.limits.max_payload_bytes, window=who.limits.window)
+    limits = pb.Limits(
+        max_payload_bytes=who.limits.max_payload_bytes,
+        window=who.limits.window,
+        takes_pieces=who.limits.takes_pieces,
+    )
     return pb.Introduction(
         collector_id=who.collector_id,
         address=who.address,
@@ -331,16 +364,19 @@ def _read_introduction(who: pb.Introduction) -> Introduction:
         limits=Limits(
             who.limits.max_payload_bytes or _DEFAULT_LIMITS.max_payload_bytes,
             who.limits.window or _DEFAULT_LIMITS.window,
+            who.limits.takes_pieces,
         ),
     )
 
 
 def _catalog(catalog: Catalog) -> pb.Catalog:
-    return pb.Catalog(namespaces=catalog.namespaces, methods=map(_method_flags, catalog.methods))
+    return pb.Catalog(
+        namespaces=catalog.namespaces, methods=map(_method_flags, catalog.methods), more=catalog.more
+    )
 
 
 def _read_catalog(catalog: pb.Catalog) -> Catalog:
-    return Catalog(tuple(catalog.namespaces), tuple(map(_read_method_flags, catalog.methods)))
+    return Catalog(tuple(catalog.namespaces), tuple(map(_read_method_flags, catalog.methods)), catalog.more)
 
 
 def _method_flags(info: MethodInfo) -> pb.MethodFlags:

@@ -48,11 +48,13 @@ def _check_control(control: pb.Control) -> None:
     _check("details", len(control.welcome.details), MAX_LABELS)
     _check("shared namespaces", len(control.welcome.shared_namespaces), MAX_TOLD_NAMESPACES)
     _check_catalog(control.catalog)
-    _check("collectors that can be reached", len(control.reach), MAX_TOLD_REACH)
-    _check(
-        "methods that can be reached", sum(len(reach.methods) for reach in control.reach), MAX_TOLD_METHODS
-    )
-    _check("ids on the way", sum(len(reach.path) for reach in control.reach), MAX_EXTRA_ITEMS)
+    change = control.catalog_change
+    _check("namespaces", len(change.namespaces) + len(change.removed_namespaces), MAX_TOLD_NAMESPACES)
+    _check("methods", len(change.methods) + len(change.removed_methods), MAX_TOLD_METHODS)
+    _check("collectors that can be reached", len(control.reach) + len(control.reach_more), MAX_TOLD_REACH)
+    reaches = (*control.reach, *control.reach_more)
+    _check("methods that can be reached", sum(len(reach.methods) for reach in reaches), MAX_TOLD_METHODS)
+    _check("ids on the way", sum(len(reach.path) for reach in reaches), MAX_EXTRA_ITEMS)
 
 
 def _check_introduction(who: pb.Introduction) -> None:

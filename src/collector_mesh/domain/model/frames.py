@@ -6,6 +6,7 @@ encoding once per field and frame. Names are sent once and are numbers from then
 
 from collections.abc import Mapping
 from enum import IntEnum
+from typing import Any
 
 import attrs
 
@@ -47,10 +48,33 @@ class Catalog:
     Attributes:
         namespaces: its namespaces.
         methods: its methods, with their flags.
+        more: whether the rest follows as changes.
+        memo: what was found out about it, so that it need not be found out again for each link.
     """
 
     namespaces: tuple[str, ...] = ()
     methods: tuple[MethodInfo, ...] = ()
+    more: bool = False
+    memo: dict[str, Any] = attrs.field(factory=dict, init=False, eq=False, repr=False)
+
+
+@attrs.frozen
+class CatalogChange:
+    """What is different in a catalog, or a further piece of one.
+
+    Attributes:
+        namespaces: new ones.
+        removed_namespaces: those that it is no member of anymore.
+        methods: new ones, or such with other flags than before.
+        removed_methods: those that it does not serve anymore.
+        more: whether further pieces follow.
+    """
+
+    namespaces: tuple[str, ...] = ()
+    removed_namespaces: tuple[str, ...] = ()
+    methods: tuple[MethodInfo, ...] = ()
+    removed_methods: tuple[MethodKey, ...] = ()
+    more: bool = False
 
 
 @attrs.frozen
@@ -85,7 +109,7 @@ class Introduction:
     collector_id: str
     address: str = ""
     incarnation: str = ""
-    catalog: Catalog = Catalog()
+    catalog: Catalog = attrs.field(factory=Catalog)
     labels: Mapping[str, str] = NO_LABELS
     weight: int = 1
     limits: Limits = Limits(4 << 20, 4)
@@ -168,7 +192,8 @@ class Control:
         draining: the sender takes no new calls.
         draining_seen: the other side's draining was heard.
         goodbye: nothing comes after it.
-        reach: who can be reached through the sender.
+        reach: who can be reached through the sender; one that `adds` is told apart on the wire.
+        catalog_change: what is different in that.
     """
 
     hello: Hello | None = None
@@ -180,6 +205,7 @@ class Control:
     draining_seen: bool = False
     goodbye: Goodbye | None = None
     reach: tuple[Reach, ...] = ()
+    catalog_change: CatalogChange | None = None
 
 
 @attrs.frozen

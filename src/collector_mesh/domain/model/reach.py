@@ -14,12 +14,14 @@ class Reach:
         path: who passes a call on, the teller first, last whoever is connected to the collector.
         methods: what can be called there.
         is_gone: whether it cannot be reached anymore.
+        adds: whether these methods come to those that were told before; else they replace them.
     """
 
     collector_id: str
     path: tuple[str, ...] = ()
     methods: tuple[MethodInfo, ...] = ()
     is_gone: bool = False
+    adds: bool = False
 
 
 @attrs.frozen

@@ -3,10 +3,15 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 
 import pytest
 
 from collector_mesh.adapters.wire.dispatcher_codec import (
+    UNREADABLE,
+    Incoming,
+    decode_connect,
+    decode_connected,
     decode_dispatch,
     decode_dispatched,
     decode_serve,
@@ -18,6 +23,7 @@ from collector_mesh.adapters.wire.dispatcher_codec import (
 )
 from collector_mesh.domain.model.call import Call
 from collector_mesh.domain.model.errors import Executed, InvalidCallError, OverloadedError
+from collector_mesh.domain.model.limits import DETAILS_CUT
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.payload import Payload
 from collector_mesh.domain.model.status import OK, Reply, Status
@@ -91,3 +97,62 @@ def test_over_unary_a_call_that_may_have_run_is_never_told_as_one_that_did_not(c
 
     assert decode_dispatched(encode_dispatched(reply)).executed is Executed.MAYBE
     assert decode_served(encode_served(reply)).executed is Executed.MAYBE
+
+
+@pytest.mark.parametrize("field", [b"\x20\x00", b"\x12\x00", b"\x2a\x00", b"\x32\x00", b"\x1a\x00"])
+@pytest.mark.parametrize("decode", [decode_serve, decode_dispatch])
+def test_a_request_of_very_many_fields_is_not_parsed(
+    decode: Callable[[bytes], Incoming], field: bytes
+) -> None:
+    with pytest.raises(InvalidCallError, match=r"^a request of more than 4096 fields$"):
+        decode(field * 50_000)
+
+
+@pytest.mark.parametrize("decode", [decode_serve, decode_dispatch])
+def test_so_many_fields_within_an_input_are_not_parsed_either(decode: Callable[[bytes], Incoming]) -> None:
+    inner = b"\x0a\x00" * 50_000
+
+    with pytest.raises(InvalidCallError, match="more than 4096 fields"):
+        decode(b"\x22\xa0\x8d\x06" + inner)
+
+
+@pytest.mark.parametrize("decode", [decode_connected, decode_served, decode_dispatched])
+def test_a_response_of_very_many_fields_cannot_be_read(decode: Callable[[bytes], object]) -> None:
+    with pytest.raises(UNREADABLE):
+        decode(b"\x0a\x00" * 50_000)
+
+
+def test_a_large_request_is_read() -> None:
+    call = Call(KEY, Payload("t" * 1024, bytes(4 << 20)), hints={"k": "v" * 4095})
+
+    assert decode_dispatch(encode_dispatch(call)).payload == call.payload
+
+
+def test_hints_have_room_for_the_one_that_is_added() -> None:
+    hints = {"k": "v" * 4090}
+
+    with pytest.raises(InvalidCallError, match="hints has 4105 bytes") as refused:
+        encode_dispatch(Call(KEY, hints=hints, idempotent=True))
+
+    assert refused.value.code == 400
+    assert encode_dispatch(Call(KEY, hints=hints))
+
+
+@pytest.mark.parametrize("encode", [encode_serve, encode_dispatch])
+def test_a_call_that_is_too_large_is_not_sent(encode: Callable[[Call], bytes]) -> None:
+    with pytest.raises(InvalidCallError, match="type URL has 1025 bytes"):
+        encode(Call(KEY, Payload("t" * 1025)))
+
+
+def test_details_that_are_too_large_are_cut() -> None:
+    details = {f"field-{number}": "x" * 2000 for number in range(2500)}
+
+    data = encode_served(Reply(Status(422, "bad", details), handled_by="a", executed=Executed.YES))
+
+    assert len(data) < 70_000
+    assert DETAILS_CUT in decode_served(data).status.details
+
+
+def test_a_connect_that_is_too_large_hears_so() -> None:
+    with pytest.raises(InvalidCallError, match=r"^a Connect of 70000 bytes, at most 65536 are taken$"):
+        decode_connect(bytes(70_000))

@@ -12,6 +12,7 @@ from collector_mesh.domain.model.frames import (
     CallExtra,
     Calls,
     Catalog,
+    CatalogChange,
     Chunk,
     Control,
     Frame,
@@ -48,7 +49,10 @@ def _tuples(of: st.SearchStrategy[object], size: int | None = None) -> st.Search
 
 _STATUSES = st.just(OK) | st.builds(Status, st.integers(1, 1000), _TEXTS, _MAPS)
 _INFOS = _tuples(st.builds(MethodInfo, _METHODS, st.sampled_from(["unary", "stream"]), st.booleans()))
-_CATALOGS = st.builds(Catalog, _tuples(_TEXTS), _INFOS)
+_CATALOGS = st.builds(Catalog, _tuples(_TEXTS), _INFOS, st.booleans())
+_CHANGES = st.builds(
+    CatalogChange, _tuples(_TEXTS), _tuples(_TEXTS), _INFOS, _tuples(_METHODS), st.booleans()
+)
 _INTRODUCTIONS = st.builds(
     Introduction,
     collector_id=_TEXTS,
@@ -57,7 +61,7 @@ _INTRODUCTIONS = st.builds(
     catalog=_CATALOGS,
     labels=_MAPS,
     weight=_SMALL,
-    limits=st.builds(Limits, st.integers(1, (1 << 64) - 1), st.integers(1, (1 << 32) - 1)),
+    limits=st.builds(Limits, st.integers(1, (1 << 64) - 1), st.integers(1, (1 << 32) - 1), st.booleans()),
 )
 _HEARTBEATS = st.builds(Heartbeat, _BIG, st.integers(0, 10_000).map(lambda lag: lag / 1000))
 _CONTROLS = st.builds(
@@ -70,7 +74,11 @@ _CONTROLS = st.builds(
     draining=st.booleans(),
     draining_seen=st.booleans(),
     goodbye=st.none() | st.builds(Goodbye, st.integers(0, 999), _TEXTS, st.booleans()),
-    reach=_tuples(st.builds(Reach, _TEXTS, _tuples(_TEXTS), _INFOS, st.booleans())),
+    # What adds to something comes last.
+    reach=_tuples(st.builds(Reach, _TEXTS, _tuples(_TEXTS), _INFOS, st.booleans(), st.booleans())).map(
+        lambda news: tuple(sorted(news, key=lambda reach: reach.adds))
+    ),
+    catalog_change=st.none() | _CHANGES,
 )
 _CALL_EXTRAS = st.builds(
     CallExtra,
@@ -257,3 +265,166 @@ def test_the_bytes_on_the_wire_stay_what_they_are(name: str) -> None:
 
     assert encode_frame(frame).hex() == data
     assert decode_frame(bytes.fromhex(data)) == frame
+
+
+# ---- what is too much ----------------------------------------------------------------------------------
+
+
+def _unread(message: pb.Frame | bytes) -> str:
+    """Why a frame is refused."""
+    data = message if isinstance(message, bytes) else message.SerializeToString()
+    with pytest.raises(MalformedFrameError) as refused:
+        decode_frame(data)
+    return str(refused.value)
+
+
+def _calls_of(count: int) -> pb.Frame:
+    return pb.Frame(
+        call_first=1,
+        call_method=[0] * count,
+        call_type=[0] * count,
+        call_value=[b""] * count,
+        call_remaining=[1] * count,
+    )
+
+
+def test_a_frame_that_is_too_long_is_refused_unread() -> None:
+    assert _unread(b"\xff" * 786_433) == "a frame of 786433 bytes, at most 786432 are taken"
+
+
+def test_beside_its_chunk_a_frame_may_have_512_kib() -> None:
+    chunk = pb.Chunk(number=1, value=bytes(200_000))
+
+    fits = pb.Frame(texts=["t" * 520_000], chunks=[chunk])
+    too_long = pb.Frame(texts=["t" * 530_000], chunks=[chunk])
+
+    assert len(decode_frame(fits.SerializeToString()).texts) == 1
+    assert "bytes beside chunks, at most 524288 are taken" in _unread(too_long)
+
+
+@pytest.mark.parametrize(
+    ("message", "said"),
+    [
+        (_calls_of(5_000), "5000 calls and replies, at most 1024"),
+        (
+            pb.Frame(reply_to=[1] * 3_000, reply_type=[0] * 3_000, reply_value=[b""] * 3_000),
+            "3000 calls and replies, at most 1024",
+        ),
+        (pb.Frame(cancel=[1] * 20_000), "20000 cancels, at most 16384"),
+        (pb.Frame(texts=[""] * 5_000), "5000 names, at most 4096"),
+        (pb.Frame(methods=[pb.Method()] * 5_000), "5000 names, at most 4096"),
+        (pb.Frame(chunks=[pb.Chunk()] * 3_000), "3000 chunks, at most 64"),
+        (pb.Frame(call_extra=[pb.CallExtra()] * 3_000), "3000 extras of calls, at most 0"),
+        (pb.Frame(reply_extra=[pb.ReplyExtra()] * 3_000), "3000 extras of replies, at most 0"),
+        (pb.Frame(call_value=[b""] * 3_000), "calls with columns of different lengths"),
+        (pb.Frame(reply_executor=[1] * 5_000), "replies with columns of different lengths"),
+        (
+            pb.Frame(control=pb.Control(catalog=pb.Catalog(methods=[pb.MethodFlags()] * 5_000))),
+            "5000 methods, at most 4096",
+        ),
+        (
+            pb.Frame(control=pb.Control(catalog=pb.Catalog(namespaces=[""] * 5_000))),
+            "5000 namespaces, at most 4096",
+        ),
+        (
+            pb.Frame(
+                control=pb.Control(catalog_change=pb.CatalogChange(removed_methods=[pb.Method()] * 5_000))
+            ),
+            "5000 methods, at most 4096",
+        ),
+        (
+            pb.Frame(control=pb.Control(reach=[pb.Reach()] * 600, reach_more=[pb.Reach()] * 2_000)),
+            "2600 collectors that can be reached, at most 1024",
+        ),
+        (
+            pb.Frame(control=pb.Control(reach=[pb.Reach(methods=[pb.MethodFlags()] * 1_000)] * 5)),
+            "5000 methods that can be reached, at most 4096",
+        ),
+        (
+            pb.Frame(control=pb.Control(reach=[pb.Reach(path=[""] * 20_000)])),
+            "20000 ids on the way, at most 16384",
+        ),
+        (
+            pb.Frame(
+                control=pb.Control(
+                    hello=pb.Hello(introduction=pb.Introduction(labels={f"{n}": "" for n in range(2_000)}))
+                )
+            ),
+            "2000 labels, at most 1024",
+        ),
+        (
+            pb.Frame(control=pb.Control(welcome=pb.Welcome(details={f"{n}": "" for n in range(2_000)}))),
+            "2000 details, at most 1024",
+        ),
+        (
+            pb.Frame(control=pb.Control(welcome=pb.Welcome(shared_namespaces=[""] * 5_000))),
+            "5000 shared namespaces, at most 4096",
+        ),
+    ],
+)
+def test_what_is_too_many_is_refused_before_objects_are_made(message: pb.Frame, said: str) -> None:
+    assert said in _unread(message)
+
+
+@pytest.mark.parametrize("where", ["hints", "metadata", "visited"])
+def test_what_few_calls_have_is_counted_before_it_is_read(where: str) -> None:
+    extra = pb.CallExtra()
+    for number in range(20_000):
+        if where == "hints":
+            extra.hints[f"{number:x}"] = ""
+        elif where == "metadata":
+            extra.metadata.add(key="k")
+        else:
+            extra.visited.append("v")
+    message = _calls_of(1)
+    message.call_extra.append(extra)
+
+    assert "more than 16384 fields" in _unread(message) or "20000 hints, metadata" in _unread(message)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\xfa\x3e\x00" * 100_000,
+        pb.Frame(
+            control=pb.Control(
+                hello=pb.Hello(introduction=pb.Introduction(labels={f"{n}": "" for n in range(20_000)}))
+            )
+        ).SerializeToString(),
+    ],
+    ids=["unknown fields", "labels"],
+)
+def test_a_large_frame_of_very_many_fields_is_not_parsed(data: bytes) -> None:
+    assert _unread(data) == "a frame of more than 16384 fields"
+
+
+def test_as_much_as_may_be_is_read() -> None:
+    message = _calls_of(1024)
+    message.cancel.extend([1] * 16_384)
+    message.texts.extend(["t"] * 4_096)
+    message.chunks.extend([pb.Chunk(number=1, value=b"v")] * 64)
+
+    frame = decode_frame(message.SerializeToString())
+
+    assert frame.calls is not None
+    assert (len(frame.calls.methods), len(frame.cancels), len(frame.texts), len(frame.chunks)) == (
+        1024,
+        16_384,
+        4_096,
+        64,
+    )
+
+
+def test_those_who_know_no_pieces_see_the_first_one() -> None:
+    catalog = Catalog(
+        ("users",), (MethodInfo(MethodKey("users", "S", "M"), "unary", idempotent=True),), more=True
+    )
+    frame = Frame(control=Control(catalog=catalog, catalog_change=CatalogChange(("orders",))))
+    message = pb.Frame.FromString(encode_frame(frame))
+
+    message.control.ClearField("catalog_change")
+    message.control.catalog.ClearField("more")
+    control = decode_frame(message.SerializeToString()).control
+
+    assert control is not None
+    assert control.catalog == Catalog(("users",), catalog.methods)

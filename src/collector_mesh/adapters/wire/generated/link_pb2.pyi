@@ -133,7 +133,7 @@ class Chunk(_message.Message):
     def __init__(self, number: _Optional[int] = ..., of_reply: bool = ..., value: _Optional[bytes] = ...) -> None: ...
 
 class Control(_message.Message):
-    __slots__ = ("hello", "welcome", "catalog", "ping", "pong", "draining", "draining_seen", "goodbye", "reach")
+    __slots__ = ("hello", "welcome", "catalog", "ping", "pong", "draining", "draining_seen", "goodbye", "reach", "catalog_change", "reach_more")
     HELLO_FIELD_NUMBER: _ClassVar[int]
     WELCOME_FIELD_NUMBER: _ClassVar[int]
     CATALOG_FIELD_NUMBER: _ClassVar[int]
@@ -143,6 +143,8 @@ class Control(_message.Message):
     DRAINING_SEEN_FIELD_NUMBER: _ClassVar[int]
     GOODBYE_FIELD_NUMBER: _ClassVar[int]
     REACH_FIELD_NUMBER: _ClassVar[int]
+    CATALOG_CHANGE_FIELD_NUMBER: _ClassVar[int]
+    REACH_MORE_FIELD_NUMBER: _ClassVar[int]
     hello: Hello
     welcome: Welcome
     catalog: Catalog
@@ -152,7 +154,9 @@ class Control(_message.Message):
     draining_seen: bool
     goodbye: Goodbye
     reach: _containers.RepeatedCompositeFieldContainer[Reach]
-    def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., welcome: _Optional[_Union[Welcome, _Mapping]] = ..., catalog: _Optional[_Union[Catalog, _Mapping]] = ..., ping: _Optional[_Union[Heartbeat, _Mapping]] = ..., pong: _Optional[_Union[Heartbeat, _Mapping]] = ..., draining: bool = ..., draining_seen: bool = ..., goodbye: _Optional[_Union[Goodbye, _Mapping]] = ..., reach: _Optional[_Iterable[_Union[Reach, _Mapping]]] = ...) -> None: ...
+    catalog_change: CatalogChange
+    reach_more: _containers.RepeatedCompositeFieldContainer[Reach]
+    def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., welcome: _Optional[_Union[Welcome, _Mapping]] = ..., catalog: _Optional[_Union[Catalog, _Mapping]] = ..., ping: _Optional[_Union[Heartbeat, _Mapping]] = ..., pong: _Optional[_Union[Heartbeat, _Mapping]] = ..., draining: bool = ..., draining_seen: bool = ..., goodbye: _Optional[_Union[Goodbye, _Mapping]] = ..., reach: _Optional[_Iterable[_Union[Reach, _Mapping]]] = ..., catalog_change: _Optional[_Union[CatalogChange, _Mapping]] = ..., reach_more: _Optional[_Iterable[_Union[Reach, _Mapping]]] = ...) -> None: ...
 
 class Reach(_message.Message):
     __slots__ = ("collector_id", "path", "methods", "gone")
@@ -237,20 +241,38 @@ class Introduction(_message.Message):
     def __init__(self, collector_id: _Optional[str] = ..., address: _Optional[str] = ..., incarnation: _Optional[str] = ..., catalog: _Optional[_Union[Catalog, _Mapping]] = ..., labels: _Optional[_Mapping[str, str]] = ..., weight: _Optional[int] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ...) -> None: ...
 
 class Limits(_message.Message):
-    __slots__ = ("max_payload_bytes", "window")
+    __slots__ = ("max_payload_bytes", "window", "takes_pieces")
     MAX_PAYLOAD_BYTES_FIELD_NUMBER: _ClassVar[int]
     WINDOW_FIELD_NUMBER: _ClassVar[int]
+    TAKES_PIECES_FIELD_NUMBER: _ClassVar[int]
     max_payload_bytes: int
     window: int
-    def __init__(self, max_payload_bytes: _Optional[int] = ..., window: _Optional[int] = ...) -> None: ...
+    takes_pieces: bool
+    def __init__(self, max_payload_bytes: _Optional[int] = ..., window: _Optional[int] = ..., takes_pieces: bool = ...) -> None: ...
 
 class Catalog(_message.Message):
-    __slots__ = ("namespaces", "methods")
+    __slots__ = ("namespaces", "methods", "more")
     NAMESPACES_FIELD_NUMBER: _ClassVar[int]
     METHODS_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
     namespaces: _containers.RepeatedScalarFieldContainer[str]
     methods: _containers.RepeatedCompositeFieldContainer[MethodFlags]
-    def __init__(self, namespaces: _Optional[_Iterable[str]] = ..., methods: _Optional[_Iterable[_Union[MethodFlags, _Mapping]]] = ...) -> None: ...
+    more: bool
+    def __init__(self, namespaces: _Optional[_Iterable[str]] = ..., methods: _Optional[_Iterable[_Union[MethodFlags, _Mapping]]] = ..., more: bool = ...) -> None: ...
+
+class CatalogChange(_message.Message):
+    __slots__ = ("namespaces", "removed_namespaces", "methods", "removed_methods", "more")
+    NAMESPACES_FIELD_NUMBER: _ClassVar[int]
+    REMOVED_NAMESPACES_FIELD_NUMBER: _ClassVar[int]
+    METHODS_FIELD_NUMBER: _ClassVar[int]
+    REMOVED_METHODS_FIELD_NUMBER: _ClassVar[int]
+    MORE_FIELD_NUMBER: _ClassVar[int]
+    namespaces: _containers.RepeatedScalarFieldContainer[str]
+    removed_namespaces: _containers.RepeatedScalarFieldContainer[str]
+    methods: _containers.RepeatedCompositeFieldContainer[MethodFlags]
+    removed_methods: _containers.RepeatedCompositeFieldContainer[Method]
+    more: bool
+    def __init__(self, namespaces: _Optional[_Iterable[str]] = ..., removed_namespaces: _Optional[_Iterable[str]] = ..., methods: _Optional[_Iterable[_Union[MethodFlags, _Mapping]]] = ..., removed_methods: _Optional[_Iterable[_Union[Method, _Mapping]]] = ..., more: bool = ...) -> None: ...
 
 class MethodFlags(_message.Message):
     __slots__ = ("method", "idempotent", "kind")
