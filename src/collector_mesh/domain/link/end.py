@@ -6,18 +6,20 @@ from typing import TYPE_CHECKING
 import attrs
 
 from collector_mesh.domain.link.calls import LinkCalls
+from collector_mesh.domain.link.catalogs import Budget, Hearing
 from collector_mesh.domain.link.closing import RETIRING, Closing, Phase
 from collector_mesh.domain.link.deadlines import Deadlines
 from collector_mesh.domain.link.entries import SentCall, TakenCall
 from collector_mesh.domain.link.health import Health, Heartbeats, Vital
 from collector_mesh.domain.link.host import LinkHost
 from collector_mesh.domain.link.notices import Notices
+from collector_mesh.domain.link.sizes import MAX_FIRST_PIECE, PIECE_BYTES, text_bytes
 from collector_mesh.domain.link.telling import Telling
 from collector_mesh.domain.link.way import Way
-from collector_mesh.domain.model.frames import Greeting, Introduction, Role
+from collector_mesh.domain.model.frames import Catalog, CatalogChange, Greeting, Introduction, Role
 from collector_mesh.domain.model.identity import Identity
 from collector_mesh.domain.model.reach import Reach
-from collector_mesh.domain.model.snapshot import Carrier
+from collector_mesh.domain.model.snapshot import Carrier, MethodInfo
 from collector_mesh.domain.model.status import Reply, Status
 
 
@@ -52,9 +54,11 @@ class LinkEnd:
         heartbeats: Heartbeats | None = None,
         identity: Identity | None = None,
     ) -> None:
-        self._me = me
+        # Those who may not have a link hear nothing of what is served.
+        self._me = attrs.evolve(me, catalog=Catalog(), limits=attrs.evolve(me.limits, takes_pieces=True))
         self._host = host
         self._notices = Notices()
+        self._hearing = Hearing()
         self.on_work: Callable[[], None] = nobody
         """Called when there may be something to write."""
         self._closing = Closing(is_dialer=dial > 0)
@@ -78,6 +82,15 @@ class LinkEnd:
         self.peer_is_draining = False
         self.draining_was_seen = False
         self.vital = Vital.LIVE
+
+    @property
+    def knows_all(self) -> bool:
+        """Whether all that the other side serves is known: a large catalog comes in pieces."""
+        return self._hearing.is_whole
+
+    def since(self, methods: tuple[MethodInfo, ...] | None) -> CatalogChange | None:
+        """How what the other side serves now is different from what it has served; None where that is not at hand."""
+        return self._hearing.since(methods)
 
     @property
     def peer_id(self) -> str:
@@ -163,9 +176,10 @@ class LinkEnd:
             return
         self.connection_id = connection_id
         text = f"Connected with {len(shared)} shared namespaces"
-        self._notices.greeting = Greeting(
-            Status(200, text), attrs.evolve(self._me, catalog=self._host.catalog()), connection_id, shared
-        )
+        # This side finds out for itself what it shares; whoever does not is told of so many.
+        told = Budget(MAX_FIRST_PIECE, PIECE_BYTES).take(shared, 0, text_bytes)
+        me = self._introduced(self._host.catalog())
+        self._notices.greeting = Greeting(Status(200, text), me, connection_id, told)
         self._open(self.peer)
         self.on_work()
 
@@ -238,8 +252,19 @@ class LinkEnd:
             self._calls.drop_untold()
             self.on_work()
 
+    def _introduced(self, catalog: Catalog) -> Introduction:
+        """What this side says of itself; what does not fit of its catalog follows in pieces."""
+        return attrs.evolve(self._me, catalog=self._notices.offering.begin(catalog))
+
+    def _heard_of(self, peer: Introduction) -> Introduction:
+        """What the other side says of itself, without what is malformed of its catalog."""
+        return attrs.evolve(peer, catalog=self._hearing.begin(peer.catalog))
+
     def _open(self, peer: Introduction) -> None:
         self.peer = peer
+        self._notices.takes_pieces = peer.limits.takes_pieces
+        if not peer.limits.takes_pieces:
+            self._notices.offering.forget_rest()
         self._closing.opened()
         self._deadlines.opened(self.time)
         self._calls.opened(peer, self.peer_role)

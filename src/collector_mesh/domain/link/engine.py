@@ -17,6 +17,7 @@ from collector_mesh.domain.link.sizes import check_introduction
 from collector_mesh.domain.link.telling import Telling
 from collector_mesh.domain.model.errors import InvalidCallError, quoted
 from collector_mesh.domain.model.frames import (
+    Catalog,
     Control,
     Frame,
     Greeting,
@@ -67,7 +68,7 @@ class LinkEngine(LinkEnd):
         self.on_over: Callable[[], None] = nobody
         """Called when `is_over` has become true."""
         if self.is_dialer:
-            self._notices.hello = Hello(me, role, dial)
+            self._notices.hello = Hello(self._introduced(me.catalog), role, dial)
 
     # ---- what comes in -------------------------------------------------------------------------------
 
@@ -100,7 +101,11 @@ class LinkEngine(LinkEnd):
             said = read_handshake(frame, is_dialer=self.is_dialer, has_greeted=self.peer is not None)
             if isinstance(said, Hello):
                 check_introduction(said.introduction)
-                self.peer, self.peer_role, self.dial = said.introduction, said.role, said.dial
+                self.peer, self.peer_role, self.dial = (
+                    self._heard_of(said.introduction),
+                    said.role,
+                    said.dial,
+                )
                 self._closing.greeted()
                 self._tell(lambda: self._host.greeted(self, said))
             elif isinstance(said, Greeting):
@@ -126,7 +131,7 @@ class LinkEngine(LinkEnd):
             self._end(status.message or f"refused with the code {status.code}", clean=True)
             return False
         self.connection_id = greeting.connection_id
-        self._open(greeting.introduction)
+        self._open(self._heard_of(greeting.introduction))
         # So that the other side knows that its answer has come; and to have a round trip.
         self._health.ask()
         self.is_confirmed = True
@@ -154,9 +159,10 @@ class LinkEngine(LinkEnd):
             self._health.peer_was_late(control.ping.lag)
         if control.pong is not None:
             self._health.ponged(control.pong.number, now)
-        if control.catalog is not None and self.peer is not None:
-            self.peer = attrs.evolve(self.peer, catalog=control.catalog)
-            self._tell_of_change()
+        if control.catalog is not None:
+            self._know(self._hearing.begin(control.catalog))
+        if control.catalog_change is not None:
+            self._know(self._hearing.change(control.catalog_change))
         if (news := control.reach) and self.peer_role == Role.COLLECTOR:
             self._tell(lambda: self._host.reached(self, news))
         if control.draining and not self.peer_is_draining:
@@ -168,6 +174,12 @@ class LinkEngine(LinkEnd):
             self._tell_of_change()
         if control.goodbye is not None:
             self._end(control.goodbye.reason, clean=control.goodbye.is_clean)
+
+    def _know(self, catalog: Catalog) -> None:
+        """The other side serves something else now."""
+        if self.peer is not None:
+            self.peer = attrs.evolve(self.peer, catalog=catalog)
+            self._tell_of_change()
 
     # ---- what goes out -------------------------------------------------------------------------------
 
@@ -222,10 +234,18 @@ class LinkEngine(LinkEnd):
                 all_is_said=calls.all_is_said,
                 awaits_nothing=calls.awaits_nothing,
             )
-        control = self._notices.take(self._host.catalog, ping, goodbye, is_open=is_open)
+        control = self._notices.take(self._catalog, ping, goodbye, is_open=is_open)
         if goodbye is not None:
             self._end(goodbye.reason, clean=False)
         return control
+
+    def _catalog(self) -> Catalog:
+        """What this side serves now; what it has told before if its host cannot say."""
+        try:
+            return self._host.catalog()
+        except Exception as error:  # noqa: BLE001  # a host may raise anything
+            self._telling.broken(error)
+            return self._notices.offering.told
 
     # ---- time ----------------------------------------------------------------------------------------
 

@@ -1,30 +1,54 @@
 """What one end of a link has to tell beside calls."""
 
+from collections import deque
 from collections.abc import Callable
-from itertools import islice
 
-from collector_mesh.domain.model.frames import Catalog, Control, Goodbye, Greeting, Heartbeat, Hello
+import attrs
+
+from collector_mesh.domain.link.catalogs import Budget, Offering
+from collector_mesh.domain.link.sizes import (
+    MAX_PIECE,
+    PIECE_BYTES,
+    REACH_OF_A_FRAME,
+    info_bytes,
+    reach_bytes,
+)
+from collector_mesh.domain.model.frames import (
+    Catalog,
+    CatalogChange,
+    Control,
+    Goodbye,
+    Greeting,
+    Heartbeat,
+    Hello,
+)
 from collector_mesh.domain.model.reach import Reach
-
-MAX_REACH = 256
-"""Most collectors that one frame tells of."""
 
 
 class Notices:
     """Collects it until a frame is written; each thing is told once, however often it was asked for."""
 
-    __slots__ = ("catalog", "draining", "draining_seen", "greeting", "hello", "pong", "reach")
+    __slots__ = (
+        "_rests", "_told_reach", "catalog", "draining", "draining_seen", "greeting", "hello", "offering", "pong", "reach", "takes_pieces",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.hello: Hello | None = None
         self.greeting: Greeting | None = None
         self.pong: Heartbeat | None = None
+        self.offering = Offering()
         self.catalog = False
         """Whether the other side has an old one."""
+        self.takes_pieces = False
+        """Whether the other side takes catalogs and news in pieces."""
         self.draining = False
         self.draining_seen = False
         self.reach: dict[str, Reach] = {}
         """News of who can be reached through this side, by id."""
+        self._rests: deque[tuple[Reach, int]] = deque()
+        """News that were told in part, and how many of their methods."""
+        self._told_reach: dict[str, Reach] = {}
+        """News that were told as a whole."""
 
     def wait(self, *, is_open: bool) -> bool:
         """Whether there is something to tell now; a catalog goes only over a link that is open."""
@@ -34,7 +58,7 @@ class Notices:
             or self.pong is not None
             or self.hello is not None
             or self.greeting is not None
-            or ((self.catalog or bool(self.reach)) and is_open)
+            or (is_open and (self.catalog or bool(self.reach) or bool(self._rests) or self.offering.has_more))
         )
 
     def take(
@@ -45,29 +69,82 @@ class Notices:
         *,
         is_open: bool,
     ) -> Control | None:
-        """All of it, with a ping and a goodbye if there are any, or None if there is nothing."""
+        """All of it, with a ping and a goodbye if there are any, or None if there is nothing.
+
+        Of catalogs and news of others so much as goes into a frame.
+        """
         if ping is None and goodbye is None and not self.wait(is_open=is_open):
             return None
+        whole, change = self._of_catalog(catalog) if is_open else (None, None)
         control = Control(
             hello=self.hello,
             greeting=self.greeting,
-            catalog=catalog() if self.catalog and is_open else None,
+            catalog=whole,
             ping=ping,
             pong=self.pong,
             draining=self.draining,
             draining_seen=self.draining_seen,
             goodbye=goodbye,
-            reach=self._some_reach() if self.reach and is_open else (),
+            reach=self._some_reach() if is_open and (self.reach or self._rests) else (),
+            catalog_change=change,
         )
         self.hello = self.greeting = self.pong = None
         self.draining = self.draining_seen = False
-        if control.catalog is not None:
-            self.catalog = False
         return control
+
+    def _of_catalog(self, catalog: Callable[[], Catalog]) -> tuple[Catalog | None, CatalogChange | None]:
+        """A whole catalog, for those who take no pieces, or the next piece of one."""
+        offering = self.offering
+        if self.catalog:
+            new = catalog()
+            self.catalog = False
+            if not self.takes_pieces:
+                whole = offering.begin(new)
+                offering.forget_rest()
+                return whole, None
+            offering.change(new)
+        return None, offering.next_piece()
 
     def _some_reach(self) -> tuple[Reach, ...]:
         """As much news as goes into one frame."""
-        some = tuple(islice(self.reach.values(), MAX_REACH))
-        for reach in some:
-            del self.reach[reach.collector_id]
-        return some
+        left = Budget(MAX_PIECE, PIECE_BYTES)
+        some: list[Reach] = []
+        while (self.reach or self._rests) and len(some) < REACH_OF_A_FRAME:
+            reach, told = self._next_reach()
+            left.bytes -= reach_bytes(reach)
+            methods = left.take(reach.methods, told, info_bytes)
+            if some and (left.bytes < 0 or (not methods and told < len(reach.methods))):
+                self._rests.appendleft((reach, told))
+                break
+            some.append(attrs.evolve(reach, methods=methods, adds=told > 0))
+            told += len(methods)
+            if told == len(reach.methods):
+                self._told_reach[reach.collector_id] = reach
+            elif self.takes_pieces:
+                self._rests.appendleft((reach, told))
+            if reach.is_gone:
+                del self._told_reach[reach.collector_id]
+        return tuple(some)
+
+    def _next_reach(self) -> tuple[Reach, int]:
+        """News to be told, and how many of its methods the other side knows."""
+        while self._rests:
+            reach, told = self._rests.popleft()
+            # What was said since of the same collector replaces it.
+            if reach.collector_id not in self.reach:
+                return reach, told
+        reach = self.reach.pop(next(iter(self.reach)))
+        earlier = self._told_reach.pop(reach.collector_id, None)
+        if earlier is not None and self.takes_pieces and _extends(reach, earlier):
+            return reach, len(earlier.methods)
+        return reach, 0
+
+
+def _extends(reach: Reach, earlier: Reach) -> bool:
+    """Whether the one says the same as the other, and of more methods."""
+    count = len(earlier.methods)
+    return (
+        reach.path == earlier.path
+        and 0 < count < len(reach.methods)
+        and reach.methods[:count] == earlier.methods
+    )

@@ -21,6 +21,8 @@ from collector_mesh.domain.model.limits import (
     too_long,
 )
 from collector_mesh.domain.model.names import MethodKey
+from collector_mesh.domain.model.reach import Reach
+from collector_mesh.domain.model.snapshot import MethodInfo
 from collector_mesh.domain.model.status import Reply, Status
 
 # ---- what the other side takes -----------------------------------------------------------------------
@@ -99,6 +101,35 @@ CANCELS_OF_A_FRAME = 4096
 NAMES_KEPT_BYTES = 1 << 20
 """When names that were told have so many bytes together, counted as for `MAX_NAME_BYTES`, they are forgotten."""
 
+MAX_FIRST_PIECE = 2048
+"""Most namespaces and methods of a catalog in a hello or a welcome; the rest follows in pieces."""
+
+FIRST_PIECE_BYTES = 256 << 10
+"""And most bytes of them."""
+
+MAX_PIECE = 1024
+"""Most names of a further piece, of a catalog or of news of others."""
+
+PIECE_BYTES = 64 << 10
+"""And most bytes of them."""
+
+REACH_OF_A_FRAME = 256
+"""Most collectors that are told of at once."""
+
+# ---- what is kept of the other side ------------------------------------------------------------------
+
+MAX_CATALOG_METHODS = 1 << 17
+"""Most methods of a collector that others hear of."""
+
+MAX_CATALOG_NAMESPACES = 1 << 16
+"""Most namespaces of a collector that others hear of."""
+
+MAX_CATALOG_BYTES = 32 << 20
+"""What they may have together; each counts `NAME_BYTES` beside its names."""
+
+MAX_REACHED_METHODS = 1 << 18
+"""Most methods of other collectors that one peer may tell of."""
+
 # ---- requests for one call each ----------------------------------------------------------------------
 
 REQUEST_BYTES = 96 << 10
@@ -130,8 +161,11 @@ _FIELD = 6
 _ENTRY = 3 * _FIELD
 """An entry of a map, or a pair, beside its key and value."""
 
-_METHOD = 4 * _FIELD
-"""A method beside its names."""
+_METHOD = 4 * 4
+"""A method beside its names, which are short."""
+
+_FLAGS = 4 + 2 + 4
+"""The flags of a method."""
 
 
 def check_introduction(who: Introduction) -> None:
@@ -173,6 +207,16 @@ def texts_bytes(texts: Iterable[str]) -> int:
 def method_bytes(key: MethodKey) -> int:
     """The names of a method."""
     return _METHOD + bytes_of(key.namespace) + bytes_of(key.service) + bytes_of(key.method)
+
+
+def info_bytes(info: MethodInfo) -> int:
+    """A method with its flags."""
+    return _FLAGS + method_bytes(info.key) + bytes_of(info.kind)
+
+
+def reach_bytes(reach: Reach) -> int:
+    """News of a collector beside its methods."""
+    return 4 * _FIELD + bytes_of(reach.collector_id) + texts_bytes(reach.path)
 
 
 def text_bytes(text: str) -> int:

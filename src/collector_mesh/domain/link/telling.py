@@ -77,6 +77,15 @@ class Telling:
             told.answer(Reply(DEFECT, executed=Executed.MAYBE))
         elif not isinstance(told, SentCall):
             # What it knows of this link may be half of it.
-            engine.fail(DEFECT.message, DEFECT.code)
+            self.broken(error)
+            return
+        self._report(error)
+
+    def broken(self, error: Exception) -> None:
+        """The host has raised when it was told of the link itself, or asked: the link ends."""
+        self._engine.fail(DEFECT.message, DEFECT.code)
+        self._report(error)
+
+    def _report(self, error: Exception) -> None:
         with suppress(Exception):  # there is nobody left to tell
-            self._host.failed(engine, error)
+            self._host.failed(self._engine, error)

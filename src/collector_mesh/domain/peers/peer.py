@@ -23,12 +23,14 @@ class OpenLink:
         address: where it was dialed, or where whoever has dialed is, as the transport tells it.
         opened: rung when it is known what became of a dial; None where nobody waits for that.
         error: why this side does not want it.
+        is_admitted: whether its other end may be a peer.
     """
 
     engine: LinkEngine
     address: str
     opened: Alarm | None = None
     error: MeshError | None = None
+    is_admitted: bool = False
 
     @property
     def leads_to(self) -> str:

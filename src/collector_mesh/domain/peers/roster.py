@@ -135,7 +135,7 @@ class Roster:
         methods = engine.peer.catalog.methods if engine.peer is not None else ()
         shared = self.shared_with(engine)
         if shared != connection.shared_namespaces or methods != connection.methods:
-            self._topology.update(connection, shared, methods)
+            self._topology.update(connection, shared, methods, engine.since(connection.methods))
 
     def left(self, engine: LinkEngine) -> None:
         """A link has ended."""

@@ -234,8 +234,7 @@ class Streams:
     def catalog(self) -> Catalog:
         """See `LinkHost`."""
         if self._catalog is None:
-            methods = tuple(method.info for method in self._handlers.methods)
-            self._catalog = Catalog(self._handlers.namespaces, methods)
+            self._catalog = Catalog(self._handlers.namespaces, self._handlers.infos)
         return self._catalog
 
     def greeted(self, engine: LinkEngine, hello: Hello) -> None:
@@ -274,6 +273,9 @@ class Streams:
         """See `LinkHost`."""
         self._roster.changed(engine)
         self._reachability.changed(engine.peer_id)
+        link = self._open.get(engine)
+        if link is not None and link.is_admitted:
+            self._tell_dialer(link)
 
     def reached(self, engine: LinkEngine, news: tuple[Reach, ...]) -> None:
         """See `LinkHost`."""
@@ -338,7 +340,13 @@ class Streams:
         if engine.phase is Phase.GREETING:
             engine.welcome(self._dice.token(), self._roster.shared_with(engine))
         self._roster.settle(engine.peer_id)
-        if link.opened is not None:
+        link.is_admitted = True
+        self._tell_dialer(link)
+
+    @staticmethod
+    def _tell_dialer(link: OpenLink) -> None:
+        """Whoever waits for a link goes on when all is known that can be called over it."""
+        if link.opened is not None and link.engine.knows_all:
             link.opened.ring()
 
     def _address_of(self, engine: LinkEngine) -> str:

@@ -34,10 +34,11 @@ class Method:
     read: Callable[[Payload], Any] | None = None
     kind: Kind = "unary"
     idempotent: bool = False
+    info: MethodInfo = attrs.field(init=False, eq=False, repr=False)
+    """The method as others see it: one and the same object each time, so that they can tell what is new."""
 
-    @property
-    def info(self) -> MethodInfo:
-        """The method as a snapshot shows it."""
+    @info.default
+    def _its_info(self) -> MethodInfo:
         return MethodInfo(self.key, self.kind, self.idempotent)
 
 
@@ -75,6 +76,12 @@ class HandlerRegistry:
         """What can run here, in order of the names."""
         methods = self._methods
         return tuple(methods[key] for key in sorted(methods))
+
+    @property
+    def infos(self) -> tuple[MethodInfo, ...]:
+        """What can run here, as others see it, in the order in which it was added."""
+        # A list of them is made at once, whatever another thread does.
+        return tuple([method.info for method in list(self._methods.values())])
 
     def add_namespace(self, namespace: str) -> None:
         """Become a member of a namespace. Idempotent.

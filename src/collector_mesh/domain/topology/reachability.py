@@ -2,7 +2,10 @@
 
 from collections.abc import Iterable
 
+import attrs
+
 from collector_mesh.domain.link.offense import ProtocolError
+from collector_mesh.domain.link.sizes import MAX_REACHED_METHODS
 from collector_mesh.domain.link.way import Way
 from collector_mesh.domain.model.errors import InvalidCallError
 from collector_mesh.domain.model.names import MethodKey, check_name
@@ -26,11 +29,21 @@ class _Heard:
         self.reaches: dict[str, Reach] = {}
         self.methods: dict[MethodKey, dict[str, tuple[int, MethodInfo]]] = {}
         """Who has a method, after how many hops."""
+        self.count = 0
+        """How many methods all of them have."""
 
     def put(self, reach: Reach) -> list[MethodKey]:
         """Take down a piece of news; gives the methods for which something may be different now."""
-        changed = self.drop(reach.collector_id)
-        self.reaches[reach.collector_id] = reach
+        earlier = self.reaches.get(reach.collector_id)
+        changed: list[MethodKey] = []
+        told = reach
+        if reach.adds and earlier is not None and earlier.path == reach.path:
+            told = attrs.evolve(reach, methods=(*earlier.methods, *reach.methods), adds=False)
+        else:
+            changed = self.drop(reach.collector_id)
+            told = attrs.evolve(reach, adds=False)
+        self.reaches[reach.collector_id] = told
+        self.count += len(reach.methods)
         for method in reach.methods:
             self.methods.setdefault(method.key, {})[reach.collector_id] = len(reach.path), method
             changed.append(method.key)
@@ -41,11 +54,13 @@ class _Heard:
         reach = self.reaches.pop(target, None)
         if reach is None:
             return []
+        self.count -= len(reach.methods)
         for method in reach.methods:
-            ways = self.methods[method.key]
-            ways.pop(target, None)
-            if not ways:
-                del self.methods[method.key]
+            ways = self.methods.get(method.key)
+            if ways is not None:
+                ways.pop(target, None)
+                if not ways:
+                    del self.methods[method.key]
         return [method.key for method in reach.methods]
 
     def onward(self, key: MethodKey) -> Onward | None:
@@ -103,9 +118,11 @@ class Reachability:
                     self._forget(way, reach.collector_id)
             else:
                 changed += known.put(reach)
-                self._tellers.setdefault(reach.collector_id, {})[way] = reach
+                self._tellers.setdefault(reach.collector_id, {})[way] = known.reaches[reach.collector_id]
         if len(known.reaches) > MAX_KNOWN:
             raise ProtocolError(f"more than {MAX_KNOWN} collectors that can be reached")
+        if known.count > MAX_REACHED_METHODS:
+            raise ProtocolError(f"more than {MAX_REACHED_METHODS} methods that can be reached")
         connection = self._current(way)
         if connection is not None:
             self._offer(connection, changed)

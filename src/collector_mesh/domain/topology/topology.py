@@ -5,6 +5,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from math import inf
 from typing import Any
 
+from collector_mesh.domain.link.catalogs import difference
+from collector_mesh.domain.model.frames import Catalog, CatalogChange
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.reach import Onward
 from collector_mesh.domain.model.snapshot import MethodInfo, State
@@ -44,6 +46,7 @@ class Topology:
         self._silent: dict[str, Pool] = {}
         self._onward: dict[MethodKey, Pool] = {}
         self._passed_on: dict[str, dict[MethodKey, Onward]] = {}
+        self._own: dict[str, tuple[tuple[MethodInfo, ...] | None, dict[MethodKey, MethodInfo]]] = {}
         self._times: dict[MethodKey, MethodTimes] = {}
         self._lacks: dict[MethodKey, dict[str, float]] = {}
         self._lacks_until: deque[tuple[float, MethodKey, str]] = deque()
@@ -94,22 +97,72 @@ class Topology:
         if connection is not None:
             self._take_out(connection)
             self._passed_on.pop(peer_id, None)
+            self._own.pop(peer_id, None)
             self.standings.forget(peer_id)
             self.has_news(peer_id)
             self.changes += 1
         return connection
 
     def update(
-        self, connection: Connection, shared: tuple[str, ...], methods: tuple[MethodInfo, ...] | None
+        self,
+        connection: Connection,
+        shared: tuple[str, ...],
+        methods: tuple[MethodInfo, ...] | None,
+        change: CatalogChange | None = None,
     ) -> None:
-        """Take down what a connected peer shares and serves now."""
-        self._take_out(connection)
-        connection.shared_namespaces = shared
-        connection.methods = methods
-        self._index(connection)
-        self.standings.keep(connection.peer_id, shared)
+        """Take down what a connected peer shares and serves now.
+
+        Args:
+            connection: to the peer.
+            shared: the namespaces of both.
+            methods: what it serves, None where it does not say.
+            change: how that is different from what it has served, where somebody knows: then only that is looked at.
+        """
+        if methods is None or connection.methods is None or shared != connection.shared_namespaces:
+            self._take_out(connection)
+            connection.shared_namespaces = shared
+            connection.methods = methods
+            self._index(connection)
+            self.standings.keep(connection.peer_id, shared)
+        else:
+            if change is None:
+                change = difference(Catalog(methods=connection.methods), Catalog(methods=methods))
+            own = self._own_methods(connection)
+            connection.methods = methods
+            self._own[connection.peer_id] = methods, own
+            self._update_methods(connection, own, change)
         self.has_news(connection.peer_id)
         self.changes += 1
+
+    def _update_methods(
+        self, connection: Connection, own: dict[MethodKey, MethodInfo], change: CatalogChange
+    ) -> None:
+        peer_id = connection.peer_id
+        shared = frozenset(connection.shared_namespaces)
+        passed_on = self._passed_on.get(peer_id, {})
+        for key in change.removed_methods:
+            if own.pop(key, None) is not None and key.namespace in shared:
+                self._take_from(self._having, key, peer_id)
+                if (onward := passed_on.get(key)) is not None:
+                    self._put_into(self._onward, key, connection, onward.info, onward.hops)
+        for info in change.methods:
+            key, earlier = info.key, own.get(info.key)
+            own[key] = info
+            if key.namespace not in shared:
+                continue
+            if earlier is not None:
+                self._take_from(self._having, key, peer_id)
+            elif key in passed_on:
+                self._take_from(self._onward, key, peer_id)
+            self._put_into(self._having, key, connection, info, 0)
+
+    def _own_methods(self, connection: Connection) -> dict[MethodKey, MethodInfo]:
+        """What a peer says that it has itself, by the names."""
+        known = self._own.get(connection.peer_id)
+        if known is None or known[0] is not connection.methods:
+            by_key = {info.key: info for info in connection.methods or ()}
+            known = self._own[connection.peer_id] = connection.methods, by_key
+        return known[1]
 
     def set_state(self, connection: Connection, state: State, reason: str, *, now: float) -> None:
         """Take down how a peer is, and why."""
@@ -129,7 +182,7 @@ class Topology:
         if connection is None:
             return
         passed_on = self._passed_on.setdefault(peer_id, {})
-        own = {info.key for info in connection.methods or ()}
+        own = self._own_methods(connection)
         for key, onward in changed.items():
             is_indexed = (
                 connection.methods is not None
@@ -239,7 +292,7 @@ class Topology:
             for namespace in shared:
                 yield self._silent, namespace, None, 0
             return
-        own = {info.key: info for info in connection.methods}
+        own = self._own_methods(connection)
         for key, info in own.items():
             if key.namespace in shared:
                 yield self._having, key, info, 0

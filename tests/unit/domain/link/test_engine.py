@@ -616,7 +616,7 @@ def test_a_thousand_changes_are_told_once() -> None:
         wire.left.engine.tell_catalog()
     wire.settle()
 
-    told = [frame for frame in wire.left.written[before:] if frame.control and frame.control.catalog]
+    told = [frame for frame in wire.left.written[before:] if frame.control and frame.control.catalog_change]
     assert len(told) == 1
     peer = wire.right.engine.peer
     assert peer is not None

@@ -12,10 +12,12 @@ from collector_mesh.domain.link.entries import TakenCall
 from collector_mesh.domain.link.sizes import MAX_FRAME_BYTES, MAX_MESSAGE_BYTES
 from collector_mesh.domain.model.call import Call
 from collector_mesh.domain.model.errors import Executed
-from collector_mesh.domain.model.frames import Frame, Mode
+from collector_mesh.domain.model.frames import Catalog, Frame, Mode
 from collector_mesh.domain.model.limits import DETAILS_CUT
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.payload import Payload
+from collector_mesh.domain.model.reach import Reach
+from collector_mesh.domain.model.snapshot import MethodInfo
 from collector_mesh.domain.model.status import OK, Reply, Status
 
 _CHARACTER = st.sampled_from(["a", "é", "\U0001f600"])
@@ -107,11 +109,43 @@ def _mixed(wire: Wire, calls: list[Call], replies: list[Reply]) -> list[Outcome]
     return [wire.left.send(call, Mode(number % 2)) for number, call in enumerate(calls)]
 
 
-@given(st.lists(_CALLS, min_size=1, max_size=20), st.lists(_REPLIES, max_size=20))
-@settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
-def test_no_frame_is_larger_than_the_other_end_takes(calls: list[Call], replies: list[Reply]) -> None:
-    wire = opened()
+_INFOS = st.builds(MethodInfo, _KEYS, st.sampled_from(["unary", "k" * 40]), st.booleans())
+_CATALOGS = st.builds(
+    lambda infos, count: Catalog(
+        tuple(f"{number}".ljust(128, "n") for number in range(count)),
+        tuple(
+            MethodInfo(
+                info.key._replace(method=f"{info.key.method}_{number}"[-256:]), info.kind, info.idempotent
+            )
+            for number in range(count)
+            for info in infos
+        ),
+    ),
+    st.lists(_INFOS, max_size=4),
+    st.sampled_from([1, 10, 1_500]),
+)
+_NEWS = st.lists(st.tuples(st.integers(1, 300), st.integers(1, 16), _CATALOGS), max_size=2).map(
+    lambda parts: [
+        Reach(f"{number}".ljust(128, "c"), ("p" * 128,) * hops, catalog.methods[:200])
+        for count, hops, catalog in parts
+        for number in range(count)
+    ]
+)
+
+
+@given(st.lists(_CALLS, min_size=1, max_size=20), st.lists(_REPLIES, max_size=20), _CATALOGS, _NEWS)
+@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+def test_no_frame_is_larger_than_the_other_end_takes(
+    calls: list[Call], replies: list[Reply], catalog: Catalog, news: list[Reach]
+) -> None:
+    wire = opened(catalog=catalog)
     outcomes = _mixed(wire, calls, replies)
+    for end in (wire.left, wire.right):
+        end.names = Catalog(("users",), catalog.methods[1:])
+        end.engine.tell_catalog()
+        end.engine.tell_reach(news)
+        end.engine.tell_draining()
+        end.engine.ask()
 
     _Codec(wire).move()
 

@@ -171,6 +171,7 @@ class Wire:
         window: int = 4,
         identity: Identity | None = None,
         raises: bool = False,
+        catalog: Catalog | None = None,
     ) -> None:
         self.now = START
         self.raises = raises
@@ -178,6 +179,7 @@ class Wire:
         self.left = End("left", self)
         self.right = End("right", self)
         for end in (self.left, self.right):
+            end.names = catalog or end.names
             me = Introduction(
                 collector_id=end.name,
                 address=f"{end.name}:1",
@@ -249,6 +251,7 @@ def opened(
     window: int = 4,
     identity: Identity | None = None,
     raises: bool = False,
+    catalog: Catalog | None = None,
 ) -> Wire:
     """A wire whose ends have greeted each other."""
     wire = Wire(
@@ -259,6 +262,7 @@ def opened(
         window=window,
         identity=identity,
         raises=raises,
+        catalog=catalog,
     )
     wire.settle()
     return wire

@@ -1,0 +1,286 @@
+"""What the ends of a link serve, told and heard in pieces: a whole one first, then what is different.
+
+So a catalog may be larger than a frame, and one more method costs no more where there are 50,000. What is heard
+is used piece by piece, as it comes: each method stands for itself.
+"""
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from itertools import islice
+from typing import TypeVar
+
+from collector_mesh.domain.link.offense import ProtocolError
+from collector_mesh.domain.link.sizes import (
+    FIRST_PIECE_BYTES,
+    MAX_CATALOG_BYTES,
+    MAX_CATALOG_METHODS,
+    MAX_CATALOG_NAMESPACES,
+    MAX_FIRST_PIECE,
+    MAX_PIECE,
+    NAME_BYTES,
+    PIECE_BYTES,
+    info_bytes,
+    method_bytes,
+    text_bytes,
+)
+from collector_mesh.domain.model.errors import InvalidCallError
+from collector_mesh.domain.model.frames import Catalog, CatalogChange
+from collector_mesh.domain.model.names import MethodKey, check_name
+from collector_mesh.domain.model.snapshot import MethodInfo
+
+T = TypeVar("T")
+
+
+class Budget:
+    """How much goes into a piece: so many items, so many bytes."""
+
+    __slots__ = ("bytes", "items")
+
+    def __init__(self, items: int, size: int) -> None:
+        self.items = items
+        self.bytes = size
+
+    def take(self, found: Sequence[T], first: int, cost: Callable[[T], int]) -> tuple[T, ...]:
+        """As many of some things, from the first on, as still fit."""
+        taken: list[T] = []
+        for item in islice(found, first, first + self.items):
+            size = cost(item)
+            if size > self.bytes:
+                break
+            self.bytes -= size
+            taken.append(item)
+        self.items -= len(taken)
+        return tuple(taken)
+
+
+class _Rest:
+    """A change, as far as it is not told."""
+
+    __slots__ = ("_at", "_change")
+
+    def __init__(self, change: CatalogChange, at: tuple[int, int, int, int] = (0, 0, 0, 0)) -> None:
+        self._change = change
+        self._at = at
+
+    @property
+    def is_told(self) -> bool:
+        """Whether nothing is left."""
+        change, at = self._change, self._at
+        return at == (
+            len(change.namespaces),
+            len(change.removed_namespaces),
+            len(change.methods),
+            len(change.removed_methods),
+        )
+
+    def next_piece(self) -> CatalogChange:
+        """As much as goes into a frame beside other things."""
+        change, (a, b, c, d) = self._change, self._at
+        left = Budget(MAX_PIECE, PIECE_BYTES)
+        piece = CatalogChange(
+            left.take(change.namespaces, a, text_bytes),
+            left.take(change.removed_namespaces, b, text_bytes),
+            left.take(change.methods, c, info_bytes),
+            left.take(change.removed_methods, d, method_bytes),
+        )
+        self._at = (
+            a + len(piece.namespaces),
+            b + len(piece.removed_namespaces),
+            c + len(piece.methods),
+            d + len(piece.removed_methods),
+        )
+        return piece
+
+
+class Offering:
+    """What this side has told of its catalog, and what of it is still to be told."""
+
+    __slots__ = ("_rests", "told")
+
+    def __init__(self) -> None:
+        self.told = Catalog()
+        """What the other side knows when all pieces are told."""
+        self._rests: deque[_Rest] = deque()
+
+    @property
+    def has_more(self) -> bool:
+        """Whether further pieces wait."""
+        return bool(self._rests)
+
+    def begin(self, catalog: Catalog) -> Catalog:
+        """Tell a catalog from the beginning; gives what goes into a hello or a welcome."""
+        self.told = catalog
+        # Half of the room for namespaces at most, so that there are methods too.
+        left = Budget(MAX_FIRST_PIECE // 2, FIRST_PIECE_BYTES // 2)
+        namespaces = left.take(catalog.namespaces, 0, text_bytes)
+        left.items += MAX_FIRST_PIECE // 2
+        left.bytes += FIRST_PIECE_BYTES // 2
+        methods = left.take(catalog.methods, 0, info_bytes)
+        rest = _Rest(
+            CatalogChange(
+                catalog.namespaces[:MAX_CATALOG_NAMESPACES], (), catalog.methods[:MAX_CATALOG_METHODS]
+            ),
+            (len(namespaces), 0, len(methods), 0),
+        )
+        self._rests = deque(() if rest.is_told else (rest,))
+        return Catalog(namespaces, methods, more=self.has_more)
+
+    def change(self, catalog: Catalog) -> None:
+        """There is another catalog now: what is different is told after what waits already."""
+        rest = _Rest(difference(self.told, catalog))
+        self.told = catalog
+        if not rest.is_told:
+            self._rests.append(rest)
+
+    def forget_rest(self) -> None:
+        """The other side does not take pieces."""
+        self._rests.clear()
+
+    def next_piece(self) -> CatalogChange | None:
+        """The next piece, None if there is none."""
+        if not self._rests:
+            return None
+        piece = self._rests[0].next_piece()
+        if self._rests[0].is_told:
+            self._rests.popleft()
+        if not self._rests:
+            return piece
+        return CatalogChange(
+            piece.namespaces, piece.removed_namespaces, piece.methods, piece.removed_methods, more=True
+        )
+
+
+def difference(old: Catalog, new: Catalog) -> CatalogChange:
+    """What has to be told to whoever knows the old one."""
+    # Many links tell the same: it is found once.
+    known = new.memo.get("difference")
+    if known is not None and known[0] is old:
+        change: CatalogChange = known[1]
+        return change
+    namespaces = dict.fromkeys(new.namespaces[:MAX_CATALOG_NAMESPACES])
+    earlier = dict.fromkeys(old.namespaces[:MAX_CATALOG_NAMESPACES])
+    methods, removed = _other_methods(old.methods[:MAX_CATALOG_METHODS], new.methods[:MAX_CATALOG_METHODS])
+    change = CatalogChange(
+        tuple(name for name in namespaces if name not in earlier),
+        tuple(name for name in earlier if name not in namespaces),
+        methods,
+        removed,
+    )
+    # The old one must not keep those before it.
+    old.memo.pop("difference", None)
+    new.memo["difference"] = old, change
+    return change
+
+
+def _other_methods(
+    old: tuple[MethodInfo, ...], new: tuple[MethodInfo, ...]
+) -> tuple[tuple[MethodInfo, ...], tuple[MethodKey, ...]]:
+    """Those that are new or have other flags, and those that are gone."""
+    # Mostly some are added at the end; to see that is many times as fast as to look each of them up.
+    if new[: len(old)] == old:
+        return new[len(old) :], ()
+    before = {info.key: info for info in old}
+    now = {info.key: info for info in new}
+    others = [info for key, info in now.items() if (it := before.get(key)) is not info and it != info]
+    return tuple(others), tuple(key for key in before if key not in now)
+
+
+class Hearing:
+    """What the other side has told of its catalog.
+
+    What is malformed is left out: it harms nobody but whoever has told it.
+    """
+
+    __slots__ = ("_bytes", "_changes", "_methods", "_namespaces", "_shown", "is_whole", "left_out")
+
+    def __init__(self) -> None:
+        self._namespaces: dict[str, None] = {}
+        self._methods: dict[MethodKey, MethodInfo] = {}
+        self._bytes = 0
+        self._shown: tuple[MethodInfo, ...] = ()
+        self._changes: tuple[tuple[MethodInfo, ...], CatalogChange] | None = None
+        self.is_whole = True
+        """Whether nothing more was announced."""
+        self.left_out = 0
+        """How many names were malformed."""
+
+    def begin(self, catalog: Catalog) -> Catalog:
+        """Hear a catalog from the beginning; gives what is known now.
+
+        Raises:
+            ProtocolError: it is too large.
+        """
+        self._namespaces, self._methods, self._bytes = {}, {}, 0
+        self._changes = None
+        self._learn(CatalogChange(catalog.namespaces, (), catalog.methods, (), catalog.more))
+        return self._show()
+
+    def change(self, change: CatalogChange) -> Catalog:
+        """Hear what is different, or a further piece; gives what is known now.
+
+        Raises:
+            ProtocolError: all of it is too large.
+        """
+        for key in change.removed_methods:
+            if self._methods.pop(key, None) is not None:
+                self._bytes -= _memory(key)
+        for namespace in change.removed_namespaces:
+            if self._namespaces.pop(namespace, "") is None:
+                self._bytes -= NAME_BYTES + len(namespace)
+        self._learn(change)
+        before = self._shown
+        catalog = self._show()
+        methods = self._methods
+        self._changes = (
+            before,
+            CatalogChange(
+                methods=tuple(methods[info.key] for info in change.methods if info.key in methods),
+                removed_methods=change.removed_methods,
+            ),
+        )
+        return catalog
+
+    def since(self, methods: tuple[MethodInfo, ...] | None) -> CatalogChange | None:
+        """What is different from methods that were known before; None where that is not at hand."""
+        if self._changes is None or self._changes[0] is not methods:
+            return None
+        return self._changes[1]
+
+    def _learn(self, change: CatalogChange) -> None:
+        self.is_whole = not change.more
+        for namespace in change.namespaces:
+            if namespace not in self._namespaces and self._is_well_formed(check_name, "namespace", namespace):
+                self._namespaces[namespace] = None
+                self._bytes += NAME_BYTES + len(namespace)
+        for info in change.methods:
+            key = info.key
+            if key in self._methods:
+                self._methods[key] = info
+            elif self._is_well_formed(key.check):
+                self._methods[key] = info
+                self._bytes += _memory(key)
+        if (
+            self._bytes > MAX_CATALOG_BYTES
+            or len(self._methods) > MAX_CATALOG_METHODS
+            or len(self._namespaces) > MAX_CATALOG_NAMESPACES
+        ):
+            raise ProtocolError(
+                f"a catalog of more than {MAX_CATALOG_METHODS} methods, {MAX_CATALOG_NAMESPACES} namespaces"
+                f" or {MAX_CATALOG_BYTES} bytes"
+            )
+
+    def _is_well_formed(self, check: Callable[..., None], *arguments: str) -> bool:
+        try:
+            check(*arguments)
+        except InvalidCallError:
+            self.left_out += 1
+            return False
+        return True
+
+    def _show(self) -> Catalog:
+        self._shown = tuple(self._methods.values())
+        return Catalog(tuple(self._namespaces), self._shown, more=not self.is_whole)
+
+
+def _memory(key: MethodKey) -> int:
+    return NAME_BYTES + len(key.namespace) + len(key.service) + len(key.method)
