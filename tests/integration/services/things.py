@@ -49,6 +49,10 @@ def texts_service() -> Service:
     async def odd_type(_request: Payload) -> Payload:
         return Payload("odd \ud800 type", b"")
 
+    @service.method("Print")
+    async def print_it(request: StringValue) -> None:
+        print(request.value)  # noqa: T201  # as handlers of users do
+
     @service.method("Hang")
     async def hang() -> None:
         await asyncio.Event().wait()

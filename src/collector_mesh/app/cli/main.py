@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from collector_mesh.app.cli import demo, dispatch, explain, serve, simulate, topology
-from collector_mesh.app.cli.errors import CommandError
+from collector_mesh.app.cli.errors import EXIT_FAILED, EXIT_USAGE, CommandError, tell
+from collector_mesh.app.cli.output import abandon_stdout, make_usable
 
-EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
 
 
@@ -46,18 +46,27 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; give its exit status."""
+    make_usable()
     # The core of grpc writes to stderr by itself, beside our own logs.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
-    parsed = parser().parse_args(arguments)
+    parsed = parser().parse_args(_readable(sys.argv[1:]) if arguments is None else arguments)
     try:
         status: int = parsed.run(parsed)
+        sys.stdout.flush()
     except CommandError as error:
-        print(f"collector-mesh: error: {error}", file=sys.stderr)
-        return error.status
+        return tell(error)
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     except BrokenPipeError:
-        # Whoever read the output has gone; Python would complain once more when it flushes at the end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+        # Whoever read the output has gone.
+        abandon_stdout()
+        return EXIT_FAILED
+    except OSError as error:
+        abandon_stdout()
+        return tell(CommandError(f"cannot write the output: {error.strerror or error}", EXIT_FAILED))
     return status
+
+
+def _readable(arguments: Sequence[str]) -> list[str]:
+    """Arguments as they were typed, also where the locale knows ASCII alone."""
+    return [os.fsencode(argument).decode("utf-8", "surrogateescape") for argument in arguments]

@@ -1,6 +1,7 @@
 """Objects that a user names as MODULE:OBJECT."""
 
 import sys
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -21,9 +22,11 @@ def load(reference: str, *, option: str) -> Any:
     module_name, colon, path = reference.partition(":")
     if not colon or not all(map(str.isidentifier, [*module_name.split("."), *path.split(".")])):
         raise CommandError(f"{option} must be MODULE:OBJECT, got {reference!r}")
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.insert(0, here)
+    # The current directory may be gone.
+    with suppress(OSError):
+        here = str(Path.cwd())
+        if here not in sys.path:
+            sys.path.insert(0, here)
     try:
         found: Any = import_module(module_name)
     except KeyboardInterrupt:

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from collector_mesh.app.cli import loops
 from collector_mesh.app.cli.config import ServeConfig, read_config
-from collector_mesh.app.cli.errors import EXIT_FAILED, CommandError
+from collector_mesh.app.cli.errors import EXIT_FAILED, CommandError, tell
 from collector_mesh.app.cli.logs import FORMATS, LEVELS, configure
 from collector_mesh.app.cli.objects import load
+from collector_mesh.app.cli.output import Outlets
 
 if TYPE_CHECKING:
     from collector_mesh.adapters.grpc.tls import Tls
@@ -69,13 +70,17 @@ def add_parser(verbs: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run the verb."""
     config = read_config(arguments)
-    configure(config.log_format, config.log_level)
-    try:
-        return loops.run(_serve(config), uvloop=not config.no_uvloop)
-    finally:
-        # The loop has given its signals back: one that comes now would change the exit status.
-        for number in STOP_SIGNALS:
-            signal.signal(number, signal.SIG_IGN)
+    with Outlets(_output_lost):
+        configure(config.log_format, config.log_level)
+        try:
+            return loops.run(_serve(config), uvloop=not config.no_uvloop)
+        except CommandError as error:
+            # Told here, where it cannot block.
+            return tell(error)
+        finally:
+            # The loop has given its signals back: one that comes now would change the exit status.
+            for number in STOP_SIGNALS:
+                signal.signal(number, signal.SIG_IGN)
 
 
 async def _serve(config: ServeConfig) -> int:
@@ -218,8 +223,8 @@ def _install_signals(stop: asyncio.Event) -> None:
 
 def _announce(line: str) -> None:
     """Tell whoever has started this that calls are taken; it may not be listening."""
-    try:
-        sys.stdout.write(line + "\n")
-        sys.stdout.flush()
-    except BrokenPipeError:
-        _LOGGER.warning("stdout_closed")
+    sys.stdout.write(line + "\n")
+
+
+def _output_lost(stream: str, lines: int, reason: str) -> None:
+    _LOGGER.warning("output_lost", extra={"facts": {"stream": stream, "lines": lines, "reason": reason}})

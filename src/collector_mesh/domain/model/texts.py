@@ -1,0 +1,29 @@
+"""How a text that came from elsewhere is shown to people, wherever that is."""
+
+MAX_VISIBLE = 256
+"""Longest foreign text that is shown, in characters."""
+
+_CUT = "..."
+
+
+def escaped(text: str) -> str:
+    r"""A text on one line, without anything that steers a terminal or turns the direction of writing.
+
+    What cannot be printed is written as Python does it: `\n`, `\x1b`, `\u202e`.
+    """
+    if text.isprintable():
+        return text
+    return "".join(sign if sign.isprintable() else _escape(sign) for sign in text)
+
+
+def visible(text: str, most: int = MAX_VISIBLE) -> str:
+    """A foreign text as people may see it: escaped, and cut to so many characters."""
+    if len(text) <= most and text.isprintable():
+        return text
+    # One more than fits tells whether something is cut.
+    whole = escaped(text[: most + 1])
+    return whole if len(whole) <= most else whole[: most - len(_CUT)] + _CUT
+
+
+def _escape(sign: str) -> str:
+    return sign.encode("unicode_escape", "surrogatepass").decode("ascii")

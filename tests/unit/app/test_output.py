@@ -1,0 +1,158 @@
+"""What a command writes while nobody reads, or while nothing can be written."""
+
+import errno
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+
+import pytest
+
+from collector_mesh.app.cli.output import MAX_QUEUED_BYTES, Outlet, Outlets
+
+LIMIT_SECONDS = 10.0
+
+
+class Told:
+    def __init__(self) -> None:
+        self.losses: list[tuple[int, str]] = []
+
+    def __call__(self, lines: int, why: str) -> None:
+        self.losses.append((lines, why))
+
+    def wait(self, lines: int) -> None:
+        until = time.monotonic() + LIMIT_SECONDS
+        while sum(lost for lost, _ in self.losses) < lines:
+            assert time.monotonic() < until
+            time.sleep(0.005)
+
+
+@pytest.fixture
+def pipe() -> Iterator[tuple[int, int]]:
+    reading, writing = os.pipe()
+    yield reading, writing
+    for descriptor in (reading, writing):
+        with suppress(OSError):
+            os.close(descriptor)
+
+
+def read_all(reading: int, size: int) -> bytes:
+    found = b""
+    while len(found) < size:
+        found += os.read(reading, 1 << 16)
+    return found
+
+
+def test_lines_arrive_in_order_and_signs_that_the_encoding_lacks_are_escaped(pipe: tuple[int, int]) -> None:
+    outlet = Outlet(pipe[1], encoding="ascii", on_trouble=Told())
+
+    print("one", "ü", "\ud800", file=outlet)
+    outlet.write("two\nthr")
+    outlet.buffer.write(b"ee\n")
+    assert outlet.drain(LIMIT_SECONDS)
+
+    assert os.read(pipe[0], 1000) == b"one \\xfc \\ud800\ntwo\nthree\n"
+
+
+def test_what_is_no_whole_line_is_written_when_it_is_flushed(pipe: tuple[int, int]) -> None:
+    outlet = Outlet(pipe[1], encoding="utf-8", on_trouble=Told())
+
+    outlet.write("a question? ")
+    outlet.flush()
+    assert outlet.drain(LIMIT_SECONDS)
+
+    assert os.read(pipe[0], 1000) == b"a question? "
+
+
+def test_a_pipe_that_nobody_reads_delays_nobody_and_costs_no_more_than_the_queue(
+    pipe: tuple[int, int],
+) -> None:
+    told = Told()
+    outlet = Outlet(pipe[1], encoding="utf-8", on_trouble=told)
+    line = "x" * 999 + "\n"
+
+    began = time.monotonic()
+    for _ in range(4 * MAX_QUEUED_BYTES // len(line)):
+        outlet.write(line)
+    took = time.monotonic() - began
+    written = read_all(pipe[0], MAX_QUEUED_BYTES // 2)
+    told.wait(2 * MAX_QUEUED_BYTES // len(line))
+
+    assert took < LIMIT_SECONDS
+    assert written.startswith(line.encode() * 2)
+    assert told.losses[0][1] == "nobody reads them"
+
+
+def test_the_end_waits_for_nobody_for_long(pipe: tuple[int, int]) -> None:
+    outlet = Outlet(pipe[1], encoding="utf-8", on_trouble=Told())
+    outlet.write("x" * 500_000 + "\n")
+
+    assert not outlet.drain(0.05)
+
+
+def test_a_reader_that_has_gone_is_told_once(pipe: tuple[int, int]) -> None:
+    told = Told()
+    outlet = Outlet(pipe[1], encoding="utf-8", on_trouble=told)
+    os.close(pipe[0])
+
+    for _ in range(100):
+        outlet.write("line\n")
+        assert outlet.drain(LIMIT_SECONDS)
+
+    assert told.losses == [(1, os.strerror(errno.EPIPE))]
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a disk that is always full")  # noqa: PTH110
+def test_a_full_disk_ends_nothing() -> None:
+    told = Told()
+    with open("/dev/full", "wb") as full:  # noqa: PTH123
+        outlet = Outlet(full.fileno(), encoding="utf-8", on_trouble=told)
+
+    outlet.write("line\n")
+    told.wait(1)
+
+    assert told.losses == [(1, os.strerror(errno.ENOSPC))]
+
+
+def test_another_file_that_gets_the_number_of_the_descriptor_is_not_written_to(pipe: tuple[int, int]) -> None:
+    reading, writing = os.pipe()
+    outlet = Outlet(pipe[1], encoding="utf-8", on_trouble=Told())
+    os.dup2(writing, pipe[1])
+    os.close(writing)
+
+    outlet.write("line\n")
+    assert outlet.drain(LIMIT_SECONDS)
+    os.close(pipe[1])
+
+    assert os.read(pipe[0], 100) == b"line\n"
+    assert os.read(reading, 100) == b""
+    os.close(reading)
+
+
+def test_many_threads_write_whole_lines(pipe: tuple[int, int]) -> None:
+    outlet = Outlet(pipe[1], encoding="utf-8", on_trouble=Told())
+
+    def write(name: str) -> None:
+        for _ in range(100):
+            outlet.write(name * 10 + "\n")
+
+    threads = [threading.Thread(target=write, args=(name,)) for name in "abcd"]
+    for thread in threads:
+        thread.start()
+    lines = read_all(pipe[0], 4 * 100 * 11).decode().splitlines()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(lines) == sorted(name * 10 for name in "abcd" for _ in range(100))
+
+
+def test_the_streams_of_python_are_back_at_the_end() -> None:
+    kept = (sys.stdout, sys.stderr)
+
+    with Outlets(lambda *_: None):
+        inside = (sys.stdout, sys.stderr)
+
+    assert (sys.stdout, sys.stderr) == kept
+    assert all(isinstance(stream, Outlet) for stream in inside)
