@@ -2,7 +2,6 @@
 
 import asyncio
 import math
-import os
 import signal
 import socket
 import subprocess
@@ -327,8 +326,6 @@ def test_use_after_a_fork_is_refused() -> None:
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "forks.py"],
         cwd=SERVICES,
-        # What grpc does at a fork while its threads are busy crashes one child in ten.
-        env={**os.environ, "GRPC_ENABLE_FORK_SUPPORT": "0"},
         capture_output=True,
         encoding="utf-8",
         timeout=50,

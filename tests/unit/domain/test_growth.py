@@ -218,3 +218,4 @@ def test_calls_for_made_up_names_leave_nothing_behind(world: World) -> None:
     assert world.running.remembered <= 1
     assert world.counts.as_mapping() == {"outcome_404": 2000}
     assert world.topology.known_lacks == 0
+    assert 0 < world.refusals.remembered <= 128

@@ -39,6 +39,11 @@ class Refusals:
         self._exposes = exposes
         self._kept: dict[MethodKey, tuple[float, str]] = {}
 
+    @property
+    def remembered(self) -> int:
+        """How many explanations are kept to be used again."""
+        return len(self._kept)
+
     def details(self, call: Call) -> Mapping[str, str]:
         """The details for the answer to a call that may use its namespace."""
         if not self._exposes and call.origin is not Origin.LOCAL:
