@@ -12,14 +12,17 @@ if TYPE_CHECKING:
     from collector_mesh.domain.model.introduction import Offer, Welcome
     from collector_mesh.domain.ports.authorizer import Authorizer
     from collector_mesh.domain.ports.balancer import Balancer, Candidate, Selection
-    from collector_mesh.domain.ports.clock import Alarm, Clock
+    from collector_mesh.domain.ports.clock import Alarm, Clock, Timer
     from collector_mesh.domain.ports.frame_stream import (
         FrameStream,
         Machine,
         MalformedFrameError,
         NoLinkError,
         Pump,
+        PushStream,
         StreamBrokenError,
+        StreamEnd,
+        UnsendableFrameError,
     )
     from collector_mesh.domain.ports.gateway import Gateway
     from collector_mesh.domain.ports.inspector import Inspector
@@ -54,13 +57,17 @@ _HOMES = {
     "Origin": "collector_mesh.domain.model.call",
     "Promise": "collector_mesh.domain.ports.tasks",
     "Pump": "collector_mesh.domain.ports.frame_stream",
+    "PushStream": "collector_mesh.domain.ports.frame_stream",
     "Randomness": "collector_mesh.domain.ports.randomness",
     "Selection": "collector_mesh.domain.ports.balancer",
     "StreamBrokenError": "collector_mesh.domain.ports.frame_stream",
+    "StreamEnd": "collector_mesh.domain.ports.frame_stream",
     "Task": "collector_mesh.domain.ports.tasks",
     "Tasks": "collector_mesh.domain.ports.tasks",
+    "Timer": "collector_mesh.domain.ports.clock",
     "Transport": "collector_mesh.domain.ports.transport",
     "UnaryLink": "collector_mesh.domain.ports.link",
+    "UnsendableFrameError": "collector_mesh.domain.ports.frame_stream",
     "Validator": "collector_mesh.domain.ports.validator",
     "Welcome": "collector_mesh.domain.model.introduction",
 }
@@ -89,13 +96,17 @@ __all__ = [
     "Origin",
     "Promise",
     "Pump",
+    "PushStream",
     "Randomness",
     "Selection",
     "StreamBrokenError",
+    "StreamEnd",
     "Task",
     "Tasks",
+    "Timer",
     "Transport",
     "UnaryLink",
+    "UnsendableFrameError",
     "Validator",
     "Welcome",
 ]

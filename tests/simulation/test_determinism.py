@@ -13,6 +13,7 @@ from tests.simulation.shop import METHOD, orders, pair, rough_day
 
 from collector_mesh import Payload
 from collector_mesh.adapters.simulated.loop import SimulatedLoop
+from collector_mesh.app.simulation import sim as of_scenarios
 from collector_mesh.simulation import Sim, Simulation
 
 ROOT = Path(__file__).parents[2]
@@ -129,3 +130,29 @@ def test_the_digest_covers_what_payloads_are() -> None:
         return Simulation(1).run(scenario, until=60.0).digest
 
     assert digest("a", "b", "a", "b") != digest("a", "b", "b", "a")
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_run_whose_frames_are_encoded_on_the_way_is_the_same_run(
+    monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    digests = []
+    for share in (0.0, 1.0):
+        monkeypatch.setattr(of_scenarios, "CODEC_SHARE", share)
+        digests.append(Simulation(seed).run(rough_day, until=200.0).digest)
+
+    assert digests[0] == digests[1]
+
+
+def test_the_seed_says_whether_frames_are_encoded_on_the_way() -> None:
+    async def scenario(sim: Sim) -> bool:
+        await pair(sim)
+        return sim.network.codec is not None
+
+    encoded = [bool(Simulation(seed).run(scenario, until=60.0).value) for seed in range(60)]
+    again = [bool(Simulation(seed).run(scenario, until=60.0).value) for seed in range(8)]
+    unchecked = [Simulation(seed, checked=False).run(scenario, until=60.0).value for seed in range(8)]
+
+    assert 1 <= sum(encoded) <= 20
+    assert again == encoded[:8]
+    assert unchecked == [False] * 8

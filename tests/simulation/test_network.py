@@ -108,7 +108,21 @@ def test_frames_that_are_held_stay_in_order() -> None:
     network.add_host(other)
     flow = Flow(network, one, other)
     flow.end = SimulatedStream("one", Flow(network, other, one))
-    flow.end.attach(lambda frame: came.append(frame.credit), lambda _reason: None)
+
+    class Taker:
+        def received(self, frame: Frame) -> None:
+            came.append(frame.credit)
+
+        def ended(self, error: Exception | None) -> None:
+            raise AssertionError(error)
+
+        def unsendable(self, frame: Frame, error: Exception) -> None:
+            raise AssertionError(frame) from error
+
+        def next_frame(self) -> Frame | None:
+            return None
+
+    flow.end.open(Taker())
     network.latency("one", "other", median=0.1, p99=0.1)
 
     async def send() -> None:

@@ -6,7 +6,7 @@ from threading import RLock
 from dependency_injector import containers, providers
 
 from collector_mesh.adapters.runtime.clock import LoopClock
-from collector_mesh.adapters.runtime.pump import LoopPump
+from collector_mesh.adapters.runtime.pulled import PulledStream
 from collector_mesh.adapters.runtime.randomness import SystemRandomness
 from collector_mesh.adapters.runtime.tasks import LoopTasks
 from collector_mesh.adapters.telemetry.logs import LoggingObserver
@@ -24,6 +24,7 @@ from collector_mesh.domain.gateway import CollectorGateway
 from collector_mesh.domain.inspection import Inspection
 from collector_mesh.domain.link.batching import Batching
 from collector_mesh.domain.link.health import Heartbeats
+from collector_mesh.domain.link.pump import LinkPump
 from collector_mesh.domain.link.rules import LinkRules
 from collector_mesh.domain.model.counts import Counts
 from collector_mesh.domain.model.errors import InvalidCallError
@@ -188,7 +189,7 @@ class CollectorContainer(containers.DeclarativeContainer):
     transport = providers.Singleton(_transport, options, settings, clock)
     guarded_transport = providers.Singleton(GuardedTransport, transport, failures, clock)
 
-    pump = providers.Singleton(LoopPump, clock)
+    pump = providers.Singleton(LinkPump, clock, tasks, pushing=PulledStream)
 
     handlers = providers.Singleton(HandlerRegistry, lock=providers.Singleton(RLock))
     balancers = providers.Singleton(_balancers, options, guarded_observer.provider)
@@ -391,7 +392,7 @@ class ClientContainer(containers.DeclarativeContainer):
     guarded_transport = providers.Singleton(GuardedTransport, transport, failures, clock)
     dice = providers.Singleton(SystemRandomness)
     tasks = providers.Singleton(LoopTasks, clock, max_threads=settings.provided.max_threads)
-    pump = providers.Singleton(LoopPump, clock)
+    pump = providers.Singleton(LinkPump, clock, tasks, pushing=PulledStream)
     link = providers.Singleton(
         ClientLink,
         options.provided.address,

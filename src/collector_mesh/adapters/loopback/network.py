@@ -1,6 +1,7 @@
 """Collectors of one process that reach each other without sockets."""
 
 import asyncio
+import contextvars
 import re
 from collections import deque
 from collections.abc import AsyncIterator
@@ -10,7 +11,13 @@ from typing import TYPE_CHECKING
 from collector_mesh.domain.model.errors import InvalidCallError, ListenError, UnavailableError, quoted
 from collector_mesh.domain.model.frames import Frame
 from collector_mesh.domain.model.identity import Identity
-from collector_mesh.domain.ports.frame_stream import FrameStream, StreamBrokenError
+from collector_mesh.domain.ports.frame_stream import (
+    FrameStream,
+    PushStream,
+    StreamBrokenError,
+    StreamEnd,
+    UnsendableFrameError,
+)
 from collector_mesh.domain.ports.gateway import Gateway
 from collector_mesh.domain.ports.link import UnaryLink
 from collector_mesh.domain.ports.transport import Listener, Transport
@@ -19,7 +26,10 @@ _ADDRESS = re.compile(r"[A-Za-z0-9._:-]{1,255}")
 
 
 class LoopbackStream:
-    """One end of a stream: what is written is read at the other end, the same objects in the same order."""
+    """One end of a stream: what is written here comes out at the other end, the same objects in the same order.
+
+    It pushes, and can be read and written too: by a test that speaks for one end by hand.
+    """
 
     identity: Identity | None = None
 
@@ -30,6 +40,51 @@ class LoopbackStream:
         self._frames: deque[Frame] = deque()
         self._reader: asyncio.Future[None] | None = None
         self._has_ended = False
+        self._is_closed = False
+        self._end: StreamEnd | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._context = contextvars.Context()
+        """In which it runs; nothing else does, so that it is never entered twice."""
+        self._is_scheduled = False
+        self._is_woken = False
+
+    def open(self, end: StreamEnd) -> None:
+        """See the port."""
+        self._end = end
+        self._loop = asyncio.get_running_loop()
+        self._schedule()
+
+    def wake(self) -> None:
+        """See the port."""
+        if self._is_scheduled:
+            self._is_woken = True
+        else:
+            self._schedule()
+
+    def _schedule(self) -> None:
+        if not self._is_scheduled and self._loop is not None:
+            self._is_scheduled = True
+            self._loop.call_soon(self._run, context=self._context)
+
+    def _run(self) -> None:
+        """Give what has come, and take what is to go."""
+        end, frames = self._end, self._frames
+        assert end is not None  # for the type checker: it is open
+        while frames and not self._is_closed:
+            end.received(frames.popleft())
+        self._is_woken = False
+        while not self._is_closed and (frame := end.next_frame()) is not None:
+            try:
+                self._put(frame)
+            except UnsendableFrameError as error:
+                end.unsendable(frame, error)
+            except StreamBrokenError as error:
+                end.ended(error)
+        if self._has_ended and not self._is_closed:
+            end.ended(None)
+        self._is_scheduled = False
+        if self._is_woken and not self._is_closed:
+            self._schedule()
 
     async def read(self) -> Frame | None:
         """See the port."""
@@ -37,33 +92,38 @@ class LoopbackStream:
             if self._has_ended:
                 return None
             if self.other is None:
-                raise StreamBrokenError(f"nobody listens at {self.address}")
+                raise self._broken()
             self._reader = asyncio.get_running_loop().create_future()
             await self._reader
         return self._frames.popleft()
 
     async def write(self, frame: Frame) -> None:
         """See the port."""
-        other = self.other
-        if other is None or other._has_ended or self._has_ended:  # noqa: SLF001  # the other end is one of these
-            raise StreamBrokenError(f"{self.address}: the stream has ended")
-        other._take(_copied(frame) if self._through_codec else frame)  # noqa: SLF001  # the same
+        self._put(frame)
 
     async def aclose(self) -> None:
         """See the port."""
+        self._is_closed = True
         for end in (self, self.other):
             if end is not None:
-                end._end()  # noqa: SLF001  # the same
+                end._has_ended = True  # noqa: SLF001  # the other end is one of these
+                end._wake()  # noqa: SLF001  # the same
 
-    def _take(self, frame: Frame) -> None:
-        self._frames.append(frame)
-        self._wake()
+    def _put(self, frame: Frame) -> None:
+        other = self.other
+        if other is None or other._has_ended:  # noqa: SLF001  # the same
+            raise self._broken()
+        other._frames.append(_copied(frame) if self._through_codec else frame)  # noqa: SLF001  # the same
+        other._wake()  # noqa: SLF001  # the same
 
-    def _end(self) -> None:
-        self._has_ended = True
-        self._wake()
+    def _broken(self) -> StreamBrokenError:
+        if self.other is None:
+            return StreamBrokenError(f"nobody listens at {self.address}")
+        return StreamBrokenError(f"{self.address}: the stream has ended")
 
     def _wake(self) -> None:
+        """Have what has come looked at."""
+        self._schedule()
         reader, self._reader = self._reader, None
         if reader is not None and not reader.done():
             reader.set_result(None)
@@ -71,9 +131,9 @@ class LoopbackStream:
 
 def _copied(frame: Frame) -> Frame:
     """A frame as it would arrive over a wire."""
-    from collector_mesh.adapters.wire.link_codec import decode_frame, encode_frame
+    from collector_mesh.adapters.wire.link_codec import copied
 
-    return decode_frame(encode_frame(frame))
+    return copied(frame)
 
 
 class LoopbackListener:
@@ -151,3 +211,4 @@ if TYPE_CHECKING:
     _network_fits: type[Transport] = LoopbackNetwork
     _listener_fits: type[Listener] = LoopbackListener
     _stream_fits: type[FrameStream] = LoopbackStream
+    _pushes: type[PushStream] = LoopbackStream

@@ -92,6 +92,10 @@ class LoopTasks:
         self._threads.submit(work)
         return await outcome
 
+    def when_idle(self, callback: Callable[[], object]) -> None:
+        """See the port; in the next turn of the loop, when what was ready before has run."""
+        self._running_loop().call_soon(callback, context=contextvars.Context())
+
     def start(self, work: Coroutine[Any, Any, None], name: str) -> Task:
         """See the port."""
         task = asyncio.get_running_loop().create_task(work, name=name, context=self._context())

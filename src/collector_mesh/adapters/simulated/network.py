@@ -13,6 +13,7 @@ from collector_mesh.adapters.simulated.rules import NetworkRules
 from collector_mesh.adapters.simulated.streams import Carrier, Flow, SimulatedStream
 from collector_mesh.adapters.simulated.trace import Trace
 from collector_mesh.domain.model.errors import InvalidCallError, ListenError, UnavailableError, quoted
+from collector_mesh.domain.model.frames import Frame
 from collector_mesh.domain.ports.frame_stream import FrameStream
 from collector_mesh.domain.ports.gateway import Gateway
 from collector_mesh.domain.ports.link import UnaryLink
@@ -28,10 +29,19 @@ class SimulatedNetwork(NetworkRules):
         loop: virtual time.
         seed: decides everything that is left to chance here.
         trace: told of every frame.
+        codec: makes of each frame what comes out at the other end of a wire; without it they come out as they are.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, seed: str, trace: Trace) -> None:
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        seed: str,
+        trace: Trace,
+        *,
+        codec: Callable[[Frame], Frame] | None = None,
+    ) -> None:
         super().__init__(loop, seed, trace)
+        self.codec = codec
         self._listeners: dict[str, tuple[Host, Gateway]] = {}
         self._streams: dict[SimulatedStream, Flow] = {}
 

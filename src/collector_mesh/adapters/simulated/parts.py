@@ -93,10 +93,18 @@ class HostTasks(LoopTasks):
     def __init__(self, clock: Clock, host: Host, *, max_threads: int) -> None:
         super().__init__(clock, max_threads=max_threads, begin_task=partial(_begin_task, host))
         self._host = host
+        self._idle = host.context()
+        """In which is called what has waited for rest; nothing else runs in it, so that it is never entered twice."""
 
     async def in_thread(self, function: Callable[[], T]) -> T:
         """See the port."""
         return function()
+
+    def when_idle(self, callback: Callable[[], object]) -> None:
+        """See the port."""
+        loop = self._running_loop()
+        assert isinstance(loop, SimulatedLoop)  # there are no others in a simulation
+        loop.call_at_rest(callback, self._idle)
 
     def is_cancellation(self, error: BaseException) -> bool:
         """See the port; what is left of a run is cleared away without a loop that runs."""

@@ -11,7 +11,13 @@ from collector_mesh.adapters.simulated.host import Host
 from collector_mesh.adapters.simulated.trace import Trace
 from collector_mesh.domain.model.frames import Frame
 from collector_mesh.domain.model.identity import Identity
-from collector_mesh.domain.ports.frame_stream import FrameStream, StreamBrokenError
+from collector_mesh.domain.ports.frame_stream import (
+    FrameStream,
+    PushStream,
+    StreamBrokenError,
+    StreamEnd,
+    UnsendableFrameError,
+)
 
 RETRANSMIT_SECONDS = 0.2
 """The first time-out of TCP; each next one is twice as long (Linux: TCP_RTO_MIN)."""
@@ -25,6 +31,8 @@ class Carrier(Protocol):
 
     loop: asyncio.AbstractEventLoop
     trace: Trace
+    codec: Callable[[Frame], Frame] | None
+    """Makes of a frame what comes out at the other end of a wire; None where frames come out as they are."""
 
     def is_cut(self, source: Host, sink: Host) -> bool:
         """Whether nothing passes from one host to another."""
@@ -57,13 +65,13 @@ class Flow:
         """Whether something was lost too often: the stream breaks when TCP has lost its patience."""
         self._last_arrival = 0.0
         self._sent = 0
-        self._held: list[tuple[int, float, Frame | None]] = []
-        """What does not pass: the number of each frame, when it was sent, and the frame; in the order of the numbers."""
+        self._held: list[tuple[int, float, Frame | None, Frame | None]] = []
+        """What does not pass: the number of each frame, when it was sent, the frame, and as what it comes out."""
         self._context = sink.context()
         """In which frames arrive; nothing else runs in it, so that it is never entered twice."""
 
-    def send(self, frame: Frame | None) -> None:
-        """Carry a frame, or the end of the stream."""
+    def send(self, frame: Frame | None, out: Frame | None = None) -> None:
+        """Carry a frame, or the end of the stream; `out` is as what a frame comes out, if not as it is."""
         network = self.network
         if self.is_broken or self.is_given_up or self.source.is_down:
             return
@@ -72,7 +80,7 @@ class Flow:
         self._sent += 1
         number = self._sent
         if self._held or network.is_cut(self.source, self.sink):
-            self._hold(number, now, frame)
+            self._hold(number, now, frame, out)
             return
         if self.sink.is_down:
             self._reset()
@@ -86,7 +94,7 @@ class Flow:
         self._last_arrival = max(self._last_arrival, now + delay)
         if frame is not None and frame.control is not None:
             network.trace.advertised(frame.control, self._last_arrival)
-        network.loop.call_at(self._last_arrival, self._arrive, number, now, frame, context=self._context)
+        network.loop.call_at(self._last_arrival, self._arrive, number, now, frame, out, context=self._context)
 
     def heal(self) -> None:
         """What was held is sent again at the next time-out of TCP."""
@@ -98,34 +106,34 @@ class Flow:
                 due += pause
                 pause *= 2
             self._last_arrival = max(self._last_arrival, due)
-            for _, _, frame in held:
-                self.send(frame)
+            for _, _, frame, out in held:
+                self.send(frame, out)
 
     def break_off(self) -> None:
         """The sender gives up: nothing arrives anymore, and it is told."""
         if not self.is_broken and self.end is not None and self.end.other is not None:
             self.end.other.broken(f"{self.sink.host_id} does not answer: the connection timed out")
 
-    def _hold(self, number: int, sent_at: float, frame: Frame | None) -> None:
+    def _hold(self, number: int, sent_at: float, frame: Frame | None, out: Frame | None) -> None:
         """Keep what does not pass, in order: what was on its way may come here after what was sent later."""
-        insort(self._held, (number, sent_at, frame), key=itemgetter(0))
+        insort(self._held, (number, sent_at, frame, out), key=itemgetter(0))
         self.network.loop.call_at(sent_at + GIVE_UP_SECONDS, self._look, sent_at)
 
     def _look(self, since: float) -> None:
         if self._held and self._held[0][1] <= since:
             self.break_off()
 
-    def _arrive(self, number: int, sent_at: float, frame: Frame | None) -> None:
+    def _arrive(self, number: int, sent_at: float, frame: Frame | None, out: Frame | None) -> None:
         if self.is_broken or self.end is None:
             return
         if self.end.is_broken:
             self._reset()
         elif self.network.is_cut(self.source, self.sink):
-            self._hold(number, sent_at, frame)
+            self._hold(number, sent_at, frame, out)
         elif frame is None:
             self.end.broken("the other side has ended the stream")
         else:
-            self.end.take(frame)
+            self.end.take(frame if out is None else out)
 
     def _reset(self) -> None:
         """Nobody is there anymore: the TCP of that machine tells whoever has written."""
@@ -137,7 +145,7 @@ class Flow:
 
 
 class SimulatedStream:
-    """One end of a stream."""
+    """One end of a stream, which pushes."""
 
     identity: Identity | None = None
 
@@ -145,10 +153,14 @@ class SimulatedStream:
         self.address = address
         self.other: SimulatedStream | None = None
         self._out = out
-        self._on_frame: Callable[[Frame], None] | None = None
-        self._on_lost: Callable[[str], None] | None = None
+        self._end: StreamEnd | None = None
         self._early: list[Frame] = []
         self._reason = ""
+        self._is_closed = False
+        self._is_asking = False
+        """Whether it asks for a frame, or is about to."""
+        self._context = out.source.context()
+        """In which it asks; nothing else runs in it, so that it is never entered twice."""
 
     @property
     def is_over(self) -> bool:
@@ -160,50 +172,80 @@ class SimulatedStream:
         """Whether it has ended without a last word: nothing of it arrives anymore."""
         return self._out.is_broken
 
-    def attach(self, on_frame: Callable[[Frame], None], on_lost: Callable[[str], None]) -> None:
-        """Have somebody told of what comes."""
-        self._on_frame, self._on_lost = on_frame, on_lost
-        early, self._early = self._early, []
-        for frame in early:
-            on_frame(frame)
-        if self._reason:
-            on_lost(self._reason)
+    def open(self, end: StreamEnd) -> None:
+        """See the port."""
+        self._end = end
+        self.wake()
 
-    def send(self, frame: Frame) -> None:
-        """Write a frame."""
-        self._out.send(frame)
+    def wake(self) -> None:
+        """See the port."""
+        if not self._is_asking:
+            self._is_asking = True
+            self._out.network.loop.call_soon(self._begin, context=self._context)
+
+    def _begin(self) -> None:
+        """Give what came before anybody was here, and ask."""
+        end = self._end
+        assert end is not None  # for the type checker: it is open
+        if self._early:
+            early, self._early = self._early, []
+            for frame in early:
+                end.received(frame)
+        if self._reason:
+            self._has_ended()
+        self._ask(end)
+
+    def _ask(self, end: StreamEnd) -> None:
+        # From now on whoever wakes it has to be asked again.
+        self._is_asking = False
+        out = self._out
+        codec = out.network.codec
+        while not self._is_closed and (frame := end.next_frame()) is not None:
+            try:
+                out.send(frame, None if codec is None else codec(frame))
+            except UnsendableFrameError as error:
+                end.unsendable(frame, error)
 
     def take(self, frame: Frame) -> None:
         """A frame has come."""
+        end = self._end
         if self._reason:
             return
-        if self._on_frame is None:
+        if end is None or self._early:
             self._early.append(frame)
-        else:
-            self._on_frame(frame)
+            return
+        was_asking, self._is_asking = self._is_asking, True
+        end.received(frame)
+        if not was_asking:  # else that is about to be done
+            self._ask(end)
 
     def broken(self, reason: str) -> None:
         """Nothing comes anymore, and nothing that is written arrives."""
         if not self._reason:
             self._reason = reason
             self._out.is_broken = True
-            if self._on_lost is not None:
-                self._on_lost(reason)
+            if not self._early:
+                self._has_ended()
+
+    def _has_ended(self) -> None:
+        if self._end is not None and not self._is_closed:
+            self._end.ended(StreamBrokenError(self._reason))
 
     def close(self) -> None:
         """End it: what was written before still arrives."""
+        self._is_closed = True
         if not self._reason:
             self._out.send(None)
             self._reason = "closed"
         self._out.network.forget(self)
 
     async def read(self) -> Frame | None:
-        """Only a simulated pump moves frames here."""
-        raise StreamBrokenError("a simulated stream is read by a simulated pump")
+        """It pushes, and that alone."""
+        raise StreamBrokenError("a simulated stream pushes what comes")
 
     async def write(self, frame: Frame) -> None:
         """See the port."""
-        self.send(frame)
+        self._out.send(frame)
 
     async def aclose(self) -> None:
         """See the port."""
@@ -212,3 +254,4 @@ class SimulatedStream:
 
 if TYPE_CHECKING:
     _fits: type[FrameStream] = SimulatedStream
+    _pushes: type[PushStream] = SimulatedStream

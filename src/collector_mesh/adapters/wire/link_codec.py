@@ -31,7 +31,7 @@ from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.reach import Reach
 from collector_mesh.domain.model.snapshot import NO_LABELS, MethodInfo
 from collector_mesh.domain.model.status import OK, Metadata, Status
-from collector_mesh.domain.ports.frame_stream import MalformedFrameError
+from collector_mesh.domain.ports.frame_stream import MalformedFrameError, UnsendableFrameError
 
 _DEFAULT_LIMITS = Limits(4 << 20, 4)
 """Of an end that does not tell its own."""
@@ -57,7 +57,27 @@ _IDEMPOTENT_NUMBER = {None: 0, False: 1, True: 2}
 
 
 def encode_frame(frame: Frame) -> bytes:
-    """A frame as bytes."""
+    """A frame as bytes.
+
+    Raises:
+        UnsendableFrameError: something in it cannot be encoded.
+    """
+    try:
+        return _encoded(frame)
+    except Exception as error:
+        raise UnsendableFrameError(f"a frame that cannot be encoded: {error}") from error
+
+
+def copied(frame: Frame) -> Frame:
+    """A frame as it comes out at the other end of a wire.
+
+    Raises:
+        UnsendableFrameError: something in it cannot be encoded.
+    """
+    return decode_frame(encode_frame(frame))
+
+
+def _encoded(frame: Frame) -> bytes:
     message = pb.Frame(
         credit=frame.credit,
         forget_names=frame.forgets_names,

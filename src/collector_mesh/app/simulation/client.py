@@ -11,7 +11,7 @@ from collector_mesh.adapters.simulated.host import Host
 from collector_mesh.adapters.simulated.loop import SimulatedLoop
 from collector_mesh.adapters.simulated.network import SimulatedNetwork, SimulatedTransport
 from collector_mesh.adapters.simulated.parts import HostClock, HostTasks, SeededRandomness
-from collector_mesh.adapters.simulated.pump import SimulatedPump
+from collector_mesh.adapters.simulated.pump import HostPump
 from collector_mesh.app.calls import Metadata
 from collector_mesh.app.client import MeshClient
 from collector_mesh.app.settings import Settings
@@ -43,10 +43,9 @@ class SimulatedClient(MeshClient):
         clock, parts = HostClock(loop, host), self.container
         parts.clock.override(providers.Object(clock))
         parts.dice.override(providers.Object(SeededRandomness(seed)))
-        parts.pump.override(providers.Object(SimulatedPump(clock, host)))
-        parts.tasks.override(
-            providers.Object(HostTasks(clock, host, max_threads=parts.settings().max_threads))
-        )
+        tasks = HostTasks(clock, host, max_threads=parts.settings().max_threads)
+        parts.tasks.override(providers.Object(tasks))
+        parts.pump.override(providers.Object(HostPump(clock, tasks, host)))
         if checked:
             parts.link.set_provides(WatchedClientLink)
             parts.link.add_kwargs(host=host, watch=watch)

@@ -10,7 +10,7 @@ from collector_mesh.adapters.simulated.host import HOST, Host
 from collector_mesh.adapters.simulated.loop import SimulatedLoop, SimulationError
 from collector_mesh.adapters.simulated.network import SimulatedNetwork, SimulatedTransport
 from collector_mesh.adapters.simulated.parts import HostClock, HostTasks, SeededRandomness
-from collector_mesh.adapters.simulated.pump import SimulatedPump
+from collector_mesh.adapters.simulated.pump import HostPump
 from collector_mesh.adapters.simulated.trace import Trace
 from collector_mesh.app.calls import Metadata
 from collector_mesh.app.collector import Collector
@@ -104,9 +104,9 @@ class SimulatedCollector(Collector):
         clock = HostClock(self._virtual, host)
         parts.clock.override(providers.Object(clock))
         parts.dice.override(providers.Object(SeededRandomness(self._seed)))
-        parts.pump.override(providers.Object(SimulatedPump(clock, host)))
         tasks = HostTasks(clock, host, max_threads=settings.max_threads)
         parts.tasks.override(providers.Object(tasks))
+        parts.pump.override(providers.Object(HostPump(clock, tasks, host)))
         if self._checked:
             parts.handlers.override(providers.Object(WatchedHandlers(host, self._watch)))
             parts.dispatcher.set_provides(WatchedDispatcher)

@@ -13,6 +13,7 @@ from collector_mesh.domain.link.entries import Cancellable
 from collector_mesh.domain.model.call import Call
 from collector_mesh.domain.model.context import CallContext
 from collector_mesh.domain.model.errors import MeshError
+from collector_mesh.domain.model.frames import Frame
 from collector_mesh.domain.model.payload import Payload, payload_of
 from collector_mesh.domain.model.status import Reply
 from collector_mesh.domain.peers.client_link import ClientLink
@@ -28,11 +29,28 @@ _LARGE_BYTES = Batching().large_bytes
 class Known(bytes):
     """A request that says which call it belongs to.
 
-    Frames are not encoded in a simulation, so it comes to the handler as it was sent; but for one that travels
-    in chunks, whose call says it in its metadata.
+    It comes to the handler as it was sent, also where frames are encoded on the way; but for one that travels in
+    chunks, whose call says it in its metadata.
     """
 
     number: int
+
+
+def codec() -> Callable[[Frame], Frame]:
+    """What makes of a frame what comes out at the other end of a wire, but for calls that are known again there."""
+    from collector_mesh.adapters.wire.link_codec import copied  # only where it is used: it takes long
+
+    def carried(frame: Frame) -> Frame:
+        came, sent = copied(frame), frame.calls
+        if sent is None or came.calls is None:
+            return came
+        values = tuple(
+            before if type(before) is Known and before == value else value
+            for before, value in zip(sent.values, came.calls.values, strict=True)
+        )
+        return attrs.evolve(came, calls=attrs.evolve(came.calls, values=values))
+
+    return carried
 
 
 class CallWatch(Protocol):

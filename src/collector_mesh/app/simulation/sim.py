@@ -20,11 +20,15 @@ from collector_mesh.app.simulation.chaos import Chaos, drawn
 from collector_mesh.app.simulation.client import SimulatedClient
 from collector_mesh.app.simulation.collector import SimulatedCollector
 from collector_mesh.app.simulation.condition import leftovers, unreachable, unsettled
+from collector_mesh.app.simulation.identity import codec
 from collector_mesh.app.simulation.watch import Watch
 from collector_mesh.domain.model.errors import UnavailableError
 
 REACHABLE_SECONDS = 30.0
 """How long after the end of all faults everything must be reachable."""
+
+CODEC_SHARE = 1 / 8
+"""Of the runs, which of them the seed says: those whose frames are encoded and decoded on the way."""
 
 _LEFT_SECONDS = 10.0
 """How long links to those who have gone may be closed in the background."""
@@ -46,7 +50,11 @@ class Sim:
         self._loop = loop
         self.trace = Trace(loop)
         self.trace.is_over = not checked
-        self.network = SimulatedNetwork(loop, f"{seed}/network", self.trace)
+        # What is not checked is to be fast.
+        is_encoded = checked and random.Random(f"{seed}/codec").random() < CODEC_SHARE  # noqa: S311  # no secret
+        self.network = SimulatedNetwork(
+            loop, f"{seed}/network", self.trace, codec=codec() if is_encoded else None
+        )
         """Latency, loss, bandwidth, partitions."""
         self.watch = Watch(loop, self.trace)
         self._collectors: dict[str, SimulatedCollector] = {}

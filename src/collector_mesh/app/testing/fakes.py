@@ -208,6 +208,7 @@ class FakeTasks:
     error: Exception | None = None
     thread_error: Exception | None = None
     background: list[_FakeTask] = attrs.field(factory=list)
+    waiting: list[Callable[[], object]] = attrs.field(factory=list)
 
     def begin(self, work: Coroutine[Any, Any, T]) -> T | Started[T]:
         """See the port; if `error` is set, the work is not begun, and has ended with that when it goes on."""
@@ -230,6 +231,10 @@ class FakeTasks:
             raise self.thread_error
         return function()
 
+    def when_idle(self, callback: Callable[[], object]) -> None:
+        """See the port; it is called by `step`."""
+        self.waiting.append(callback)
+
     def start(self, work: Coroutine[Any, Any, None], name: str) -> Task:
         """See the port; nothing happens before `step`."""
         _ = name
@@ -244,6 +249,9 @@ class FakeTasks:
                 task.work.send(None)
             except StopIteration:
                 self.background.remove(task)
+        waiting, self.waiting = self.waiting, []
+        for callback in waiting:
+            callback()
 
     def cancel_all(self) -> int:
         """See the port; nothing is ever left running."""

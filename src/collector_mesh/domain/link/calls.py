@@ -28,7 +28,7 @@ from collector_mesh.domain.model.errors import (
     UnavailableError,
     quoted,
 )
-from collector_mesh.domain.model.frames import Introduction, Role
+from collector_mesh.domain.model.frames import Calls, Introduction, Role
 from collector_mesh.domain.model.limits import check_sizes
 from collector_mesh.domain.model.status import OK, Reply
 
@@ -243,6 +243,15 @@ class LinkCalls:
     def _stop(self, taken: TakenCall) -> None:
         taken.is_done = True
         self._telling.news.append(taken.stop)
+
+    def were_not_sent(self, calls: Calls) -> None:
+        """Answer calls that were put into a frame which was not written: they have not run."""
+        for number in range(calls.first, calls.first + len(calls.methods)):
+            sent = self.outbox.waiting.get(number)
+            if sent is not None:
+                self._give_up(sent)
+                text = f"the link to {quoted(self.peer_id)} has failed"
+                self._telling.settle(sent, Reply.refused(UnavailableError(text)))
 
     # ---- the end -----------------------------------------------------------------------------------
 

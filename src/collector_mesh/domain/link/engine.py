@@ -14,7 +14,7 @@ from collector_mesh.domain.link.health import Heartbeats, Vital
 from collector_mesh.domain.link.host import LinkHost
 from collector_mesh.domain.link.offense import ProtocolError
 from collector_mesh.domain.link.sizes import check_introduction
-from collector_mesh.domain.link.telling import Telling
+from collector_mesh.domain.link.telling import DEFECT, Telling
 from collector_mesh.domain.model.errors import InvalidCallError, quoted
 from collector_mesh.domain.model.frames import (
     Catalog,
@@ -285,6 +285,14 @@ class LinkEngine(LinkEnd):
         """The stream has ended or is broken, or whoever is there does not know of links."""
         self.has_no_link = self.has_no_link or has_no_link
         self._end(reason, clean=False)
+        self._telling.tell()
+
+    def failed(self, error: Exception, unsent: Frame | None = None) -> None:
+        """Something has raised that must not, here or in the stream; `unsent` is a frame that was not written."""
+        if unsent is not None and unsent.calls is not None:
+            self._calls.were_not_sent(unsent.calls)
+        self.fail(DEFECT.message, DEFECT.code)
+        self._tell(lambda: self._host.failed(self, error))
         self._telling.tell()
 
     def _tell(self, news: Callable[[], None]) -> None:

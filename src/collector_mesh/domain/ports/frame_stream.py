@@ -1,6 +1,6 @@
 """Ports: what carries the frames of a link, and what moves them."""
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from collector_mesh.domain.model.frames import Frame
 from collector_mesh.domain.model.identity import Identity
@@ -21,8 +21,14 @@ class MalformedFrameError(StreamBrokenError):
     """What has come is no frame."""
 
 
+class UnsendableFrameError(Exception):
+    """A frame cannot be put on a wire, because of something that it holds; the stream is well."""
+
+
 class FrameStream(Protocol):
     """Carries frames to one other end and back, reliably and in order.
+
+    It is read and written. What needs no tasks for that is a `PushStream` too, and cheaper.
 
     One task reads and one task writes; neither is cancelled while it does, nor put under a timeout.
     """
@@ -50,12 +56,50 @@ class FrameStream(Protocol):
         """Give a frame to the transport; it may be on its way for a while.
 
         Raises:
+            UnsendableFrameError: it cannot be encoded.
             StreamBrokenError: the stream is broken or closed.
         """
         ...
 
     async def aclose(self) -> None:
         """End the stream at both ends; what has been written before still arrives. Idempotent."""
+        ...
+
+
+class StreamEnd(Protocol):
+    """Who is at this end of a stream that pushes. None of it raises."""
+
+    def received(self, frame: Frame) -> None:
+        """A frame has come."""
+        ...
+
+    def ended(self, error: Exception | None) -> None:
+        """Nothing comes anymore: what `FrameStream.read` raises, or None where it gives None."""
+        ...
+
+    def unsendable(self, frame: Frame, error: Exception) -> None:
+        """A frame that was given cannot be written, and others can; what is given next is the last."""
+        ...
+
+    def next_frame(self) -> Frame | None:
+        """What to write now; to be asked again once that can be, until it gives None, and then after each `wake`."""
+        ...
+
+
+@runtime_checkable
+class PushStream(Protocol):
+    """Carries frames as a `FrameStream` does, but calls whoever is at its end in place of being read and written."""
+
+    def open(self, end: StreamEnd) -> None:
+        """Begin: `end` is given what comes, and asked for what goes, from the next turn of the loop on."""
+        ...
+
+    def wake(self) -> None:
+        """Ask for the next frame soon, but not before this returns; may be called while it asks."""
+        ...
+
+    async def aclose(self) -> None:
+        """As `FrameStream.aclose`, and soon; nothing is asked or given anymore."""
         ...
 
 
@@ -80,7 +124,7 @@ class Machine(Protocol):
 
     @property
     def next_tick(self) -> float:
-        """When `tick` is due, on the monotonic clock; `on_work` tells that it may be earlier."""
+        """When `tick` is due, on the monotonic clock; asked again soon after `on_work`, and after a tick."""
         ...
 
     def receive(self, frame: Frame, now: float) -> None:
@@ -93,6 +137,13 @@ class Machine(Protocol):
 
     def fail(self, reason: str) -> None:
         """What has come makes no sense."""
+        ...
+
+    def failed(self, error: Exception, unsent: Frame | None = None) -> None:
+        """Something has raised that must not, this machine or the stream: tell of it, and end.
+
+        `unsent` is a frame that was given and not written.
+        """
         ...
 
     def next_frame(self, now: float, *, with_credit: bool = False) -> Frame | None:

@@ -101,6 +101,10 @@ class Tasks(Protocol):
         """
         ...
 
+    def when_idle(self, callback: Callable[[], object]) -> None:
+        """Call something soon, once what can be done now has been done; it need not be all that follows from it."""
+        ...
+
     def start(self, work: Coroutine[Any, Any, None], name: str) -> Task:
         """Run something in the background until it ends or is stopped."""
         ...
