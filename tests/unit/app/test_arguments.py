@@ -142,6 +142,25 @@ class RaisingPairs:
         raise LookupError("no more")
 
 
+class SlyPair(tuple[str, ...]):
+    """A pair of a class of its own, which cannot be read as one."""
+
+    __slots__ = ()
+
+    def __iter__(self) -> Iterator[str]:
+        raise LookupError("not to be read")
+
+    def __len__(self) -> int:
+        return 2
+
+
+class SlyPairs(dict[str, str]):
+    """A mapping whose items are such pairs, of one text."""
+
+    def items(self) -> Any:
+        return [SlyPair(("a",))]
+
+
 class TextPairs:
     """Looks like pairs, and gives texts of two characters."""
 
@@ -282,6 +301,8 @@ TYPE_ERRORS: list[tuple[str, object, str]] = [
             [("ok", "1"), ("n", 7)],
             RaisingPairs(),
             TextPairs(),
+            [SlyPair(("a",))],
+            SlyPairs(),
             dict,
             object(),
             Mock(spec=dict),
@@ -422,6 +443,7 @@ TAKEN: list[tuple[str, object]] = [
     ("metadata", UserDict({"trace-id": "7"})),
     ("metadata", {"trace-id": "7"}.items()),
     ("metadata", [["trace-id", "7"], ("trace-id", "8")]),
+    ("metadata", [SlyPair(("trace-id", "7"))]),
     ("metadata", {Name.NAMESPACE: SlyText("x")}),
     ("metadata", {"a": "x" * 8191}),
     ("idempotent", True),

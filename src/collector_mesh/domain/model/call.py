@@ -119,9 +119,10 @@ def checked_hints(hints: Mapping[str, str]) -> Mapping[str, str]:
     checked: dict[str, str] = {}
     size = 0
     for given in _read("hints", hints):
-        if not isinstance(given, tuple) or len(given) != 2:
+        parts = _parts(given) if isinstance(given, tuple) else ()
+        if len(parts) != 2:
             raise TypeError(f"hints must be a mapping of str to str, got {kind_of(given)} for an item")
-        key, value = (text_argument("hints: each key and value", part) for part in given)
+        key, value = (text_argument("hints: each key and value", part) for part in parts)
         if not is_unicode(key + value):
             raise InvalidCallError(f"hints must be valid Unicode, got {quoted(key)}: {quoted(value)}")
         size += len(key.encode()) + len(value.encode())
@@ -149,14 +150,21 @@ def _read(name: str, source: object) -> list[object]:
     return found
 
 
+def _parts(given: tuple[object, ...] | list[object]) -> tuple[object, ...]:
+    """What a tuple or list holds, whatever one of a class of its own makes of being read."""
+    of = tuple if issubclass(type(given), tuple) else list
+    return tuple(of.__iter__(given)) if issubclass(type(given), of) else ()  # type: ignore[arg-type]  # just looked
+
+
 def _pair(pair: object) -> tuple[str, str | bytes]:
     # A text of two characters would do as well, and never be meant.
-    if not isinstance(pair, tuple | list) or len(pair) != 2:
-        many = f" of {len(pair)}" if isinstance(pair, tuple | list) else ""
+    parts = _parts(pair) if isinstance(pair, tuple | list) else None
+    if parts is None or len(parts) != 2:
+        many = f" of {len(parts)}" if parts is not None else ""
         raise TypeError(
             f"metadata must be a mapping or pairs of a str and a str or bytes, got {kind_of(pair)}{many}"
         )
-    key, value = pair
+    key, value = parts
     key = text_argument("metadata: each key", key)
     if type(value) is not bytes and not issubclass(type(value), str):
         raise TypeError(f"metadata {quoted(key)} must be a str or bytes, got {kind_of(value)}")
