@@ -47,8 +47,11 @@ _MANY_BYTES = 16 << 10
 """Of a message that is larger it matters what it costs to parse."""
 
 _MAX_FIELDS = 4096
-_COUNTED: Inner = {1: {}, 2: {}, 4: {}}
-"""In a request the service and the input, in a response the status with its details and the output."""
+_COUNTED_IN_REQUEST: Inner = {2: {}, 4: {}, 5: {}, 6: {}}
+"""Service, input, context and hints: none of them is a text in any request."""
+
+_COUNTED_IN_RESPONSE: Inner = {1: {3: {}}, 2: {}}
+"""Status with its details, and output."""
 
 _MAYBE_EXECUTED = frozenset({499, 502, 504})
 _ALWAYS_EXECUTED = frozenset({200, 500})
@@ -216,7 +219,7 @@ def decode_dispatched(data: bytes) -> Reply:
 def _request(kind: type[M], data: bytes) -> M:
     try:
         if len(data) > _MANY_BYTES:
-            count_fields(data, _COUNTED, _MAX_FIELDS)
+            count_fields(data, _COUNTED_IN_REQUEST, _MAX_FIELDS)
         return kind.FromString(data)
     except TooManyFieldsError as error:
         raise InvalidCallError(f"a request of more than {_MAX_FIELDS} fields") from error
@@ -226,7 +229,7 @@ def _request(kind: type[M], data: bytes) -> M:
 
 def _response(kind: type[M], data: bytes) -> M:
     if len(data) > _MANY_BYTES:
-        count_fields(data, _COUNTED, _MAX_FIELDS)
+        count_fields(data, _COUNTED_IN_RESPONSE, _MAX_FIELDS)
     return kind.FromString(data)
 
 

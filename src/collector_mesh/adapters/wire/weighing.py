@@ -48,15 +48,25 @@ def _count(data: bytes, at: int, end: int, inner: Inner, left: int) -> int:
                 size, at = _varint(data, at - 1)
             below = inner.get(tag >> 3)
             if below is not None:
-                left = _count(data, at, min(end, at + size), below, left)
+                left = _count_below(data, at, min(end, at + size), below, left)
             at += size
         elif kind == _VARINT:
-            while data[at] >= 0x80:
+            # Hardly ever longer than a byte; one that never ends would be read byte by byte.
+            if data[at] >= 0x80:
+                _, at = _varint(data, at)
+            else:
                 at += 1
-            at += 1
         else:
             at += _FIXED_SIZES.get(kind, 0)
     return left
+
+
+def _count_below(data: bytes, at: int, end: int, inner: Inner, left: int) -> int:
+    try:
+        return _count(data, at, end, inner, left)
+    except IndexError:
+        # It is no message: protobuf says so and stops here, or, if it is inside a group, skips it and goes on.
+        return left
 
 
 def _varint(data: bytes, at: int) -> tuple[int, int]:

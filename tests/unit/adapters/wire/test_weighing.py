@@ -1,11 +1,17 @@
 """Fields are counted before protobuf makes objects of them."""
 
+from time import thread_time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from collector_mesh.adapters.wire.dispatcher_codec import decode_dispatch, decode_serve, decode_served
 from collector_mesh.adapters.wire.generated import link_pb2 as pb
+from collector_mesh.adapters.wire.link_codec import decode_frame
 from collector_mesh.adapters.wire.weighing import TooManyFieldsError, count_fields
+from collector_mesh.domain.model.errors import InvalidCallError
+from collector_mesh.domain.ports.frame_stream import MalformedFrameError
 
 _CALL = pb.Frame(
     credit=7,
@@ -43,3 +49,67 @@ def test_any_bytes_are_counted_or_too_many(data: bytes, inner: dict[int, object]
         assert 0 <= count_fields(data, inner, 20) <= 20  # type: ignore[arg-type]  # it is such a mapping
     except TooManyFieldsError:
         return
+
+
+_MIB = 1 << 20
+
+
+def _field(number: int, data: bytes) -> bytes:
+    size, written = len(data), bytearray()
+    while size > 0x7F:
+        written.append(size & 0x7F | 0x80)
+        size >>= 7
+    return bytes((number << 3 | 2, *written, size)) + data
+
+
+def _group(data: bytes) -> bytes:
+    return b"\x7b" + data + b"\x7c"
+
+
+def test_a_number_that_never_ends_is_not_read_to_its_end() -> None:
+    data = b"\x78" + b"\xff" * (4 * _MIB)
+
+    before = thread_time()
+    count_fields(data, {}, 4096)
+
+    assert thread_time() - before < 0.05
+
+
+@pytest.mark.parametrize(
+    "disguise",
+    [
+        # What is a message in a response, or in the message itself, is a text or unknown here.
+        _field(1, "\U00010000".encode() * 3),
+        _group(_field(2, b"\xff" * 11)),
+        _group(_field(4, b"\xff" * 11)),
+        _group(_field(6, b"\xff" * 11)),
+        _field(7, b"\xff" * 11),
+    ],
+    ids=["text", "group 2", "group 4", "group 6", "unknown"],
+)
+def test_nothing_that_only_looks_malformed_hides_the_fields_after_it(disguise: bytes) -> None:
+    data = disguise + b"\x32\x00" * 10_000
+
+    with pytest.raises(InvalidCallError, match="more than 4096 fields"):
+        decode_dispatch(data)
+    with pytest.raises(InvalidCallError, match="more than 4096 fields"):
+        decode_serve(data)
+
+
+@pytest.mark.parametrize("number", [2, 14, 20])
+def test_nor_does_it_in_a_frame(number: int) -> None:
+    data = _group(b"".join((bytes((number << 3 & 0x7F | 0x82, number >> 4)), b"\x0b", b"\xff" * 11)))
+
+    with pytest.raises(MalformedFrameError, match="more than 16384 fields"):
+        decode_frame(data + b"\x72\x00" * 100_000)
+
+
+def test_the_fields_of_a_single_entry_of_a_map_are_counted() -> None:
+    entry = b"\x0a\x00" * 10_000
+
+    with pytest.raises(InvalidCallError, match="more than 4096 fields"):
+        decode_dispatch(_field(6, entry))
+    with pytest.raises(InvalidCallError, match="more than 4096 fields"):
+        decode_serve(_field(5, entry))
+    with pytest.raises(TooManyFieldsError):
+        decode_served(_field(1, _field(3, entry)))
