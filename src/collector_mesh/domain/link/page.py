@@ -7,7 +7,7 @@ from collector_mesh.domain.link.sizes import NAME_BYTES, NAMES_KEPT_BYTES, metho
 from collector_mesh.domain.model.call import Call
 from collector_mesh.domain.model.errors import Executed
 from collector_mesh.domain.model.frames import NO_LIMIT, CallExtra, Calls, Replies, ReplyExtra
-from collector_mesh.domain.model.limits import MAX_TYPE_URL_BYTES, bytes_of, is_long, too_long
+from collector_mesh.domain.model.limits import is_long, long_type_url
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.status import OK, Reply
 
@@ -63,7 +63,7 @@ class Names:
         number = self.texts.get(text)
         if number is None:
             if is_long(text):
-                raise too_long("type URL", bytes_of(text), MAX_TYPE_URL_BYTES)
+                raise long_type_url(text)
             self._count(text_bytes(text))
             number = self.texts[text] = len(self.texts)
             self.new_texts.append(text)

@@ -66,7 +66,18 @@ def bytes_of_pairs(pairs: Iterable[tuple[str, str | bytes]]) -> int:
 
 def is_long(type_url: str) -> bool:
     """Whether a type URL is longer than it may be."""
-    return len(type_url) > _SHORT_TYPE_URL and bytes_of(type_url) > MAX_TYPE_URL_BYTES
+    return len(type_url) > _SHORT_TYPE_URL and (
+        len(type_url) > MAX_TYPE_URL_BYTES or bytes_of(type_url) > MAX_TYPE_URL_BYTES
+    )
+
+
+def long_type_url(type_url: str) -> InvalidCallError:
+    """The error for a type URL that is longer than it may be."""
+    if type_url.isascii() or len(type_url) <= MAX_TYPE_URL_BYTES:
+        return too_long("type URL", bytes_of(type_url), MAX_TYPE_URL_BYTES)
+    # Every call of a frame may have the same one, of hundreds of kilobytes: it is not measured for each.
+    text = f"type URL has more than {len(type_url)} bytes, at most {MAX_TYPE_URL_BYTES} are allowed"
+    return InvalidCallError(text)
 
 
 def check_sizes(call: "Call") -> None:
@@ -88,7 +99,7 @@ def check_sizes(call: "Call") -> None:
 
 def _check_sizes(call: "Call") -> None:
     if is_long(call.payload.type_url):
-        raise too_long("type URL", bytes_of(call.payload.type_url), MAX_TYPE_URL_BYTES)
+        raise long_type_url(call.payload.type_url)
     if call.hints:
         _check_pairs("hints", call.hints.items(), len(call.hints), MAX_HINTS_BYTES)
     if call.metadata:

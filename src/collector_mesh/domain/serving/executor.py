@@ -19,7 +19,7 @@ from collector_mesh.domain.model.errors import (
     text_of,
 )
 from collector_mesh.domain.model.events import HandlerFailed, ValidatorRefused
-from collector_mesh.domain.model.limits import MAX_TYPE_URL_BYTES, bytes_of, is_long, too_long
+from collector_mesh.domain.model.limits import is_long, long_type_url
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.payload import Payload, flaw_of, payload_of
 from collector_mesh.domain.model.status import OK, Reply, Status, chosen_status
@@ -252,8 +252,9 @@ class Executor:
         elif (flaw := flaw_of(result)) is not None:
             return self._failed(key, HandlerError(f"cannot send the result: {flaw}"))
         if is_long(result.type_url):
-            too = too_long("type URL", bytes_of(result.type_url), MAX_TYPE_URL_BYTES)
-            return self._failed(key, HandlerError(f"cannot send the result: {too}"))
+            return self._failed(
+                key, HandlerError(f"cannot send the result: {long_type_url(result.type_url)}")
+            )
         size = len(result.value)
         if size > self._max_payload_bytes:
             text = f"result of {size} bytes is over the limit of {self._max_payload_bytes} bytes"

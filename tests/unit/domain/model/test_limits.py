@@ -1,5 +1,7 @@
 """How large each part of a call may be."""
 
+from typing import Any
+
 import pytest
 
 from collector_mesh.domain.model.call import Call
@@ -42,6 +44,7 @@ def test_what_is_as_large_as_it_may_be_is_fine(call: Call) -> None:
     [
         (Call(KEY, Payload("t" * 1025)), "type URL has 1025 bytes, at most 1024 are allowed"),
         (Call(KEY, Payload("é" * 513)), "type URL has 1026 bytes, at most 1024 are allowed"),
+        (Call(KEY, Payload("é" * 1025)), "type URL has more than 1025 bytes, at most 1024 are allowed"),
         (Call(KEY, hints={"k": "x" * 4096}), "hints has 4097 bytes, at most 4096 are allowed"),
         (Call(KEY, metadata=(("k", "x" * 8192),)), "metadata has 8193 bytes, at most 8192 are allowed"),
         (Call(KEY, metadata=(("k", "v"),) * 1025), "metadata has 1025 entries, at most 1024 are allowed"),
@@ -64,9 +67,32 @@ def test_texts_are_as_long_as_their_encoding(text: str, size: int) -> None:
     assert bytes_of(text) == size
 
 
-@pytest.mark.parametrize(("type_url", "is_so"), [("é" * 512, False), ("é" * 513, True), ("t" * 300, False)])
+@pytest.mark.parametrize(
+    ("type_url", "is_so"), [("é" * 512, False), ("é" * 513, True), ("é" * 1025, True), ("t" * 300, False)]
+)
 def test_a_type_url_is_long_by_its_bytes(type_url: str, is_so: bool) -> None:
     assert is_long(type_url) is is_so
+
+
+class Measured(str):
+    """A text that counts how often it is encoded."""
+
+    __slots__ = ("times",)
+
+    def encode(self, *options: Any) -> bytes:
+        self.times = getattr(self, "times", 0) + 1
+        return super().encode(*options)
+
+
+def test_a_huge_type_url_is_not_measured_for_each_call_that_has_it() -> None:
+    huge = Measured("é" * 200_000)
+
+    with pytest.raises(
+        InvalidCallError, match=r"type URL has more than 200000 bytes, at most 1024 are allowed"
+    ):
+        check_sizes(Call(KEY, Payload(huge)))
+
+    assert not hasattr(huge, "times")
 
 
 @pytest.mark.parametrize(
