@@ -13,6 +13,7 @@ from collector_mesh.domain.link.sizes import (
     MAX_NEW_NAMES,
     MAX_TOLD_METHODS,
     MAX_TOLD_NAMESPACES,
+    MAX_TOLD_PATHS,
     MAX_TOLD_REACH,
 )
 from collector_mesh.domain.ports.frame_stream import MalformedFrameError
@@ -54,7 +55,7 @@ def _check_control(control: pb.Control) -> None:
     _check("collectors that can be reached", len(control.reach) + len(control.reach_more), MAX_TOLD_REACH)
     reaches = (*control.reach, *control.reach_more)
     _check("methods that can be reached", sum(len(reach.methods) for reach in reaches), MAX_TOLD_METHODS)
-    _check("ids on the way", sum(len(reach.path) for reach in reaches), MAX_EXTRA_ITEMS)
+    _check("ids on the way", sum(len(reach.path) for reach in reaches), MAX_TOLD_PATHS)
 
 
 def _check_introduction(who: pb.Introduction) -> None:

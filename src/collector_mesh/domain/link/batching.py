@@ -3,7 +3,7 @@
 import attrs
 from attrs.validators import and_, ge, le
 
-from collector_mesh.domain.link.sizes import MAX_CHUNK_BYTES, MAX_FRAME_BYTES
+from collector_mesh.domain.link.sizes import MAX_CHUNK_BYTES, MAX_ENVELOPES, MAX_FRAME_BYTES
 
 _CHUNK = and_(ge(1), le(MAX_CHUNK_BYTES))
 _ENVELOPES = and_(ge(1), le(MAX_FRAME_BYTES // 4))
@@ -30,7 +30,7 @@ class Batching:
         max_names: most names that are numbered at a time; a frame may go over it, and must not exceed `MAX_NAMES`.
     """
 
-    max_envelopes: int = attrs.field(default=128, validator=ge(1))
+    max_envelopes: int = attrs.field(default=128, validator=and_(ge(1), le(MAX_ENVELOPES - 1)))
     frame_bytes: int = attrs.field(default=64 << 10, validator=_ENVELOPES)
     chunk_bytes: int = attrs.field(default=64 << 10, validator=_CHUNK)
     large_bytes: int = attrs.field(default=64 << 10, validator=_ENVELOPES)

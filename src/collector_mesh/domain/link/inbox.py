@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING
 from collector_mesh.domain.link.entries import News, SentCall, TakenCall
 from collector_mesh.domain.link.offense import ProtocolError
 from collector_mesh.domain.link.partials import Partial, Partials
-from collector_mesh.domain.link.sizes import MAX_NAME_BYTES, MAX_NAMES, MAX_TRIED, NAME_BYTES
+from collector_mesh.domain.link.sizes import (
+    MAX_ENVELOPES,
+    MAX_NAME_BYTES,
+    MAX_NAMES,
+    MAX_TRIED,
+    NAME_BYTES,
+)
 from collector_mesh.domain.model.call import Call, Origin
 from collector_mesh.domain.model.errors import (
     Executed,
@@ -154,6 +160,7 @@ class Inbox:
         executors = replies.executors or (0,) * count
         if not count == len(replies.types) == len(replies.values) == len(executors):
             raise ProtocolError("replies with columns of different lengths")
+        _check_number(count)
         extras = {extra.index: extra for extra in replies.extras} if replies.extras else _NO_EXTRAS
         texts, waiting, news, peer_id = self._texts, self._waiting, self._news, self.peer_id
         index = 0
@@ -221,6 +228,7 @@ class Inbox:
         modes = calls.modes or (0,) * count
         if not count == len(calls.types) == len(calls.values) == len(calls.remaining) == len(modes):
             raise ProtocolError("calls with columns of different lengths")
+        _check_number(count)
         if first != self.last_number + 1:
             raise ProtocolError(f"call {first} after call {self.last_number}: they are numbered one by one")
         self.last_number = first + count - 1
@@ -288,3 +296,9 @@ class Inbox:
             self._news.append(entry)
         elif partial.size > self._max_payload_bytes:
             self._refuse(entry, PayloadTooLargeError.of(partial.size, self._max_payload_bytes))
+
+
+def _check_number(count: int) -> None:
+    """See that a frame has not more calls or replies than cost little; a small one can have too many, too."""
+    if count > MAX_ENVELOPES:
+        raise ProtocolError(f"{count} calls or replies in a frame, at most {MAX_ENVELOPES} are taken")

@@ -36,8 +36,11 @@ MAX_CHUNK_BYTES = 256 << 10
 MAX_MESSAGE_BYTES = MAX_FRAME_BYTES + MAX_CHUNK_BYTES
 """Of a frame with its chunk: what a transport must carry whatever the largest payload is."""
 
-MAX_ENVELOPES = 1024
-"""Most calls and replies of a frame: each costs time."""
+MAX_ENVELOPES = 256
+"""Most calls and replies of a frame: each costs time, a call that nobody takes up to 100 µs.
+
+At most 128 are written, and the one whose payload follows in chunks.
+"""
 
 MAX_CANCELS = 16384
 """Most cancels of a frame."""
@@ -45,8 +48,11 @@ MAX_CANCELS = 16384
 MAX_NEW_NAMES = 4096
 """Most names that a frame tells."""
 
-MAX_EXTRA_ITEMS = 16384
+MAX_EXTRA_ITEMS = 8192
 """Most hints, pairs of metadata, details and ids in what few calls and replies of a frame have."""
+
+MAX_TOLD_PATHS = 16384
+"""Most ids of those who pass calls on to the collectors that a frame tells of."""
 
 MAX_ANNOUNCED = 1024
 """Most calls whose payloads have not come whole; further ones are refused, and twice as many end the link."""

@@ -305,10 +305,10 @@ def test_beside_its_chunk_a_frame_may_have_512_kib() -> None:
 @pytest.mark.parametrize(
     ("message", "said"),
     [
-        (_calls_of(5_000), "5000 calls and replies, at most 1024"),
+        (_calls_of(5_000), "5000 calls and replies, at most 256"),
         (
             pb.Frame(reply_to=[1] * 3_000, reply_type=[0] * 3_000, reply_value=[b""] * 3_000),
-            "3000 calls and replies, at most 1024",
+            "3000 calls and replies, at most 256",
         ),
         (pb.Frame(cancel=[1] * 20_000), "20000 cancels, at most 16384"),
         (pb.Frame(texts=[""] * 5_000), "5000 names, at most 4096"),
@@ -399,7 +399,7 @@ def test_a_large_frame_of_very_many_fields_is_not_parsed(data: bytes) -> None:
 
 
 def test_as_much_as_may_be_is_read() -> None:
-    message = _calls_of(1024)
+    message = _calls_of(256)
     message.cancel.extend([1] * 16_384)
     message.texts.extend(["t"] * 4_096)
     message.chunks.extend([pb.Chunk(number=1, value=b"v")] * 64)
@@ -408,7 +408,7 @@ def test_as_much_as_may_be_is_read() -> None:
 
     assert frame.calls is not None
     assert (len(frame.calls.methods), len(frame.cancels), len(frame.texts), len(frame.chunks)) == (
-        1024,
+        256,
         16_384,
         4_096,
         64,

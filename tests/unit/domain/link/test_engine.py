@@ -913,6 +913,14 @@ _HELLO = Control(hello=Hello(Introduction(collector_id="left"), dial=1))
             "call 2 after call 0: they are numbered one by one",
         ),
         (Frame(texts=("x",) * 70_000), "more than 65536 names"),
+        (
+            Frame(methods=(ECHO,), calls=Calls(1, (0,) * 257, (0,) * 257, (b"",) * 257, (1,) * 257)),
+            "257 calls or replies in a frame, at most 256 are taken",
+        ),
+        (
+            Frame(replies=Replies((1,) * 257, (0,) * 257, (b"",) * 257)),
+            "257 calls or replies in a frame, at most 256 are taken",
+        ),
     ],
 )
 def test_an_offence_ends_the_link_with_a_reason(frame: Frame, reason: str) -> None:

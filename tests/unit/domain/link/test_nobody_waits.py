@@ -5,7 +5,7 @@ from tests.unit.domain.link.wires import ECHO, Outcome, Wire, answer, opened
 
 from collector_mesh.domain.link.batching import Batching
 from collector_mesh.domain.link.closing import Phase
-from collector_mesh.domain.link.sizes import MAX_ANNOUNCED
+from collector_mesh.domain.link.sizes import MAX_ANNOUNCED, MAX_ENVELOPES
 from collector_mesh.domain.model.call import Call
 from collector_mesh.domain.model.errors import Executed, OverloadedError
 from collector_mesh.domain.model.frames import (
@@ -195,9 +195,16 @@ def test_a_call_without_a_deadline_may_come_slowly() -> None:
     assert len(wire.right.last.call.payload.value) == 70_000
 
 
+def _announce_many(wire: Wire, count: int) -> None:
+    """Announce so many calls, as many in each frame as it may have."""
+    wire.right.receive(Frame(methods=(ECHO,)))
+    for first in range(1, count + 1, MAX_ENVELOPES):
+        wire.right.receive(Frame(calls=_announced(first, MAX_ENVELOPES, size=10)))
+
+
 def test_more_calls_than_may_be_under_way_in_chunks_are_refused_alone() -> None:
     wire = opened(batching=Batching(queue_bytes=1 << 30))
-    wire.right.receive(Frame(methods=(ECHO,), calls=_announced(1, MAX_ANNOUNCED, size=10)))
+    _announce_many(wire, MAX_ANNOUNCED)
 
     wire.right.receive(Frame(calls=_announced(MAX_ANNOUNCED + 1, 3, size=10)))
 
@@ -209,7 +216,7 @@ def test_more_calls_than_may_be_under_way_in_chunks_are_refused_alone() -> None:
 
 def test_who_goes_on_announcing_calls_loses_the_link() -> None:
     wire = opened(batching=Batching(queue_bytes=1 << 30))
-    wire.right.receive(Frame(methods=(ECHO,), calls=_announced(1, 2 * MAX_ANNOUNCED, size=10)))
+    _announce_many(wire, 2 * MAX_ANNOUNCED)
 
     wire.right.receive(Frame(calls=_announced(2 * MAX_ANNOUNCED + 1, 1, size=10)))
     wire.right.write()

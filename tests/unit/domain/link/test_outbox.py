@@ -274,6 +274,11 @@ def test_more_names_than_the_other_side_keeps_cannot_be_asked_for() -> None:
         Batching(max_names=60_000)
 
 
+def test_more_calls_in_a_frame_than_the_other_side_takes_cannot_be_asked_for() -> None:
+    with pytest.raises(ValueError, match="max_envelopes"):
+        Batching(max_envelopes=256)
+
+
 def test_a_queue_has_room_for_the_largest_payload() -> None:
     wire = opened()
 
