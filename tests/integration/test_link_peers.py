@@ -493,3 +493,21 @@ async def test_whoever_has_no_links_is_found_out_whatever_is_noticed_first() -> 
         replies = [await once(fake.address) for _ in range(30)]
 
     assert [(reply.status.code, reply.status.message) for reply in replies] == [(200, "")] * 30
+
+
+@pytest.mark.asyncio
+async def test_a_peer_that_is_replaced_is_no_warning() -> None:
+    listen = f"127.0.0.1:{free_port()}"
+    async with (
+        serving("c-2", "--service", "things:texts", listen=listen) as first,
+        serving("c-1", "--namespace", "texts", "--peer", listen) as collector,
+    ):
+        await collector.logged("peer_connected")
+        first.send(signal.SIGTERM)
+        await first.end()
+        await collector.logged("peer_left")
+        async with serving("c-2", "--service", "things:texts", listen=listen):
+            await eventually(lambda: collector.stderr.count("peer_connected") == 2)
+
+    assert " warning " not in collector.stderr
+    assert " error " not in collector.stderr

@@ -1,6 +1,7 @@
 """Whoever can reach the port: bytes that are no message, headers, compression, and many streams."""
 
 import asyncio
+import json
 import logging
 import re
 import socket
@@ -23,7 +24,8 @@ from tests.integration.services.http2 import (
     message,
     request,
 )
-from tests.integration.services.processes import COMMAND, LOOPBACK, SERVICES, eventually
+from tests.integration.services.links import RawLink, hello
+from tests.integration.services.processes import COMMAND, LOOPBACK, SERVICES, eventually, run, serving
 from tests.integration.services.things import texts_service
 from tests.integration.services.wire import SERVICE, RawClient, call_of, text_in
 
@@ -376,3 +378,50 @@ async def test_connections_that_say_nothing_do_not_take_the_last_descriptor() ->
     assert len(idle) > 72
     assert "limit_reached" in collector.log
     assert "limit=descriptors most=72" in collector.log
+
+
+# Texts of others
+
+EVIL = "\x1b]0;owned\x07\x1b[2Jgone\r\n200 OK, run by admin\u202e"
+SEEN = r"\x1b]0;owned\x07\x1b[2Jgone\r\n200 OK, run by admin\u202e"
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("verbose", [(), ("--verbose",)], ids=["short", "verbose"])
+@pytest.mark.parametrize("log_format", ["pretty", "json"])
+async def test_what_a_handler_says_of_its_failure_steers_no_terminal(
+    log_format: str, verbose: tuple[str, ...]
+) -> None:
+    texts = ("--service", "things:texts", "--log-format", log_format)
+    async with serving("c-1", *texts) as collector:
+        call = ("dispatch", collector.address, "texts", "Texts", "Fail", *verbose)
+        request = ("--request", "google.protobuf.wrappers_pb2:StringValue", "--data", json.dumps(EVIL))
+        done = await asyncio.to_thread(run, *call, *request)
+        await collector.logged("ValueError")
+
+    lines = collector.stderr.splitlines()
+    told = [json.loads(line)["traceback"] for line in lines if '"traceback"' in line] or [collector.stderr]
+    assert done.status == 1
+    assert done.stderr.startswith(f"500 handler error: {SEEN}")
+    assert SEEN.split(r"\r\n", maxsplit=1)[0] in told[0]
+    assert all(sign.isprintable() for line in [*lines, *done.stderr.splitlines()] for sign in line)
+    assert log_format == "json" or all(re.match(r"\d\d:|    ", line) for line in lines)
+
+
+@pytest.mark.asyncio
+async def test_what_a_peer_says_of_itself_steers_no_terminal() -> None:
+    async with serving("c-1", "--namespace", "texts") as collector:
+        async with RawLink(collector.address) as link:
+            await link.say(hello(EVIL, "texts"))
+            await link.hear()
+        async with RawClient(collector.address) as client:
+            await client.connect(EVIL, EVIL, EVIL)
+        await collector.logged("peer_refused")
+        tables = await asyncio.to_thread(run, "topology", collector.address)
+        as_json = await asyncio.to_thread(run, "topology", collector.address, "--json")
+
+    assert "\\x1b" in collector.stderr
+    for shown in (collector.stderr, tables.stdout, as_json.stdout):
+        assert all(sign.isprintable() for line in shown.splitlines() for sign in line)
+        assert "gone\n" not in shown
+        assert "\x1b" not in shown

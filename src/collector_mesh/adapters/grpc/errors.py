@@ -10,6 +10,7 @@ from collector_mesh.domain.model.errors import (
     OverloadedError,
     UnavailableError,
 )
+from collector_mesh.domain.model.texts import visible
 from collector_mesh.domain.policies.concurrency import RETRY_AFTER
 
 _NEVER_SENT = (
@@ -26,7 +27,7 @@ _REFUSED_STREAM = "error code 7"
 def mesh_error(error: grpc.aio.AioRpcError, address: str) -> MeshError:
     """The mesh's error for a failed call to an address."""
     code = error.code()
-    details = error.details() or code.name
+    details = visible(error.details() or code.name)
     text = f"{address}: {details}"
     if code is grpc.StatusCode.DEADLINE_EXCEEDED:
         return DeadlineExceededError("deadline exceeded")

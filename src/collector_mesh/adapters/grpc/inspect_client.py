@@ -21,6 +21,7 @@ from collector_mesh.domain.model.address import HostPort
 from collector_mesh.domain.model.errors import InvalidCallError, MeshError, UnavailableError
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.snapshot import Explanation, Snapshot
+from collector_mesh.domain.model.texts import visible
 
 T = TypeVar("T")
 
@@ -112,7 +113,9 @@ class InspectClient:
         if code is grpc.StatusCode.DEADLINE_EXCEEDED:
             return UnavailableError(f"nobody has answered at {self.address} within {timeout:g} s")
         if code is grpc.StatusCode.UNAVAILABLE:
-            return UnavailableError(f"nobody answers at {self.address}: {error.details()}")
+            return UnavailableError(
+                f"nobody answers at {self.address}: {visible(error.details() or code.name)}"
+            )
         failure = mesh_error(error, self.address)
         # To look changes nothing, so there is no outcome that could be unknown.
         return UnavailableError(str(failure).removeprefix("outcome unknown: "))

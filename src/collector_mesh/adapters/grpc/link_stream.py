@@ -12,6 +12,7 @@ from collector_mesh.adapters.grpc.door import Door
 from collector_mesh.adapters.wire.link_codec import decode_frame, encode_frame
 from collector_mesh.domain.model.frames import Frame
 from collector_mesh.domain.model.identity import Identity
+from collector_mesh.domain.model.texts import visible
 from collector_mesh.domain.ports.frame_stream import FrameStream, NoLinkError, StreamBrokenError
 
 SERVICE = "collector_mesh.link.v1.Link"
@@ -95,7 +96,7 @@ class DialedStream:
             await self._channel.close()
 
     def _broken(self, code: grpc.StatusCode, details: str | None) -> StreamBrokenError:
-        text = f"{self.address}: {details or code.name}"
+        text = f"{self.address}: {visible(details or code.name)}"
         if code is grpc.StatusCode.UNIMPLEMENTED:
             return NoLinkError(text)
         return StreamBrokenError(text)

@@ -21,6 +21,7 @@ _WORDS: Mapping[type[events.Event], tuple[str, int]] = MappingProxyType(
         events.Stopped: ("stopped", logging.INFO),
         events.PeerConnected: ("peer_connected", logging.INFO),
         events.PeerLost: ("peer_lost", logging.WARNING),
+        events.PeerLeft: ("peer_left", logging.INFO),
         events.PeerForgotten: ("peer_forgotten", logging.INFO),
         events.PeerRefused: ("peer_refused", logging.WARNING),
         events.DialFailed: ("dial_failed", logging.WARNING),

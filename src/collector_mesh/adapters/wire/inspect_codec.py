@@ -1,6 +1,10 @@
-"""The messages of `collector_mesh.inspect.v1.Inspect`, to and from the words of the domain."""
+"""The messages of `collector_mesh.inspect.v1.Inspect`, to and from the words of the domain.
+
+What is read is shown to people, so it is made fit for that at once.
+"""
 
 import math
+from collections.abc import Iterable, Mapping
 from typing import cast
 
 from google.protobuf.message import DecodeError, Message
@@ -21,6 +25,7 @@ from collector_mesh.domain.model.snapshot import (
     State,
 )
 from collector_mesh.domain.model.status import status_of
+from collector_mesh.domain.model.texts import visible
 
 
 def encode_snapshot_request() -> bytes:
@@ -79,28 +84,31 @@ def decode_snapshot(data: bytes) -> Snapshot:
     if not response.collector_id:
         raise DecodeError("a snapshot without a collector")
     return Snapshot(
-        collector_id=response.collector_id,
-        address=response.address,
-        state=response.state,
-        namespaces=tuple(response.namespaces),
+        collector_id=visible(response.collector_id),
+        address=visible(response.address),
+        state=visible(response.state),
+        namespaces=_shown(response.namespaces),
         methods=tuple(
             MethodInfo(
-                MethodKey(method.namespace, method.service, method.method), method.kind, method.idempotent
+                MethodKey(*_shown((method.namespace, method.service, method.method))),
+                visible(method.kind),
+                method.idempotent,
             )
             for method in response.methods
         ),
         connections=tuple(_read_connection(connection) for connection in response.connections),
-        dialing=tuple(response.dialing),
+        dialing=_shown(response.dialing),
         running=response.running,
         outgoing=response.outgoing,
         clients=response.clients,
         ended=tuple(
-            LinkEnd(end.peer_id, end.address, end.reason, _seconds(end.age)) for end in response.ended
+            LinkEnd(visible(end.peer_id), visible(end.address), visible(end.reason), _seconds(end.age))
+            for end in response.ended
         ),
-        counts=dict(sorted(response.counts.items())),
-        labels=dict(sorted(response.labels.items())),
+        counts={visible(name): count for name, count in sorted(response.counts.items())},
+        labels=_labels(response.labels),
         weight=response.weight or 1,
-        shares=tuple(sorted(response.shares.items())),
+        shares=tuple((visible(name), count) for name, count in sorted(response.shares.items())),
     )
 
 
@@ -158,16 +166,16 @@ def decode_explanation(data: bytes, key: MethodKey) -> Explanation:
         key,
         tuple(
             CandidateInfo(
-                candidate.collector_id,
+                visible(candidate.collector_id),
                 candidate.fit,
-                candidate.reason,
+                visible(candidate.reason),
                 _maybe_seconds(candidate, "score"),
                 candidate.hops,
             )
             for candidate in response.candidates
         ),
-        response.balancing,
-        response.note,
+        visible(response.balancing),
+        visible(response.note),
     )
 
 
@@ -177,7 +185,7 @@ def _error(error: MeshError) -> pb.Error:
 
 
 def _refusal(error: pb.Error) -> MeshError:
-    return error_for(error.code, clipped(error.message))
+    return error_for(error.code, visible(error.message))
 
 
 def _method(method: MethodInfo) -> pb.MethodInfo:
@@ -226,13 +234,13 @@ def _standing(standing: StandingInfo) -> pb.Standing:
 
 def _read_standing(standing: pb.Standing) -> StandingInfo:
     return StandingInfo(
-        standing.namespace,
+        visible(standing.namespace),
         standing.in_flight,
         _seconds(standing.latency),
         _maybe_seconds(standing, "p99"),
         _seconds(standing.score),
         _maybe_seconds(standing, "success_share"),
-        standing.breaker,
+        visible(standing.breaker),
         _seconds(standing.open_for),
         _seconds(standing.retries_left),
     )
@@ -240,23 +248,31 @@ def _read_standing(standing: pb.Standing) -> StandingInfo:
 
 def _read_connection(connection: pb.ConnectionInfo) -> ConnectionInfo:
     return ConnectionInfo(
-        peer_id=connection.peer_id,
-        address=connection.address,
-        connection_id=connection.connection_id,
-        shared_namespaces=tuple(connection.shared_namespaces),
+        peer_id=visible(connection.peer_id),
+        address=visible(connection.address),
+        connection_id=visible(connection.connection_id),
+        shared_namespaces=_shown(connection.shared_namespaces),
         # A later version may know further words; they are for people, so they are passed on.
-        state=cast("State", connection.state),
+        state=cast("State", visible(connection.state)),
         dialed=connection.dialed,
         in_flight=connection.in_flight,
-        carrier=cast("Carrier", connection.carrier),
-        reason=connection.reason,
+        carrier=cast("Carrier", visible(connection.carrier)),
+        reason=visible(connection.reason),
         age=_seconds(connection.age),
         round_trip=_maybe_seconds(connection, "round_trip"),
         methods=connection.methods if connection.HasField("methods") else None,
-        labels=dict(sorted(connection.labels.items())),
+        labels=_labels(connection.labels),
         weight=connection.weight or 1,
         standings=tuple(_read_standing(standing) for standing in connection.standings),
     )
+
+
+def _shown(texts: Iterable[str]) -> tuple[str, ...]:
+    return tuple(map(visible, texts))
+
+
+def _labels(labels: Mapping[str, str]) -> dict[str, str]:
+    return {visible(name): visible(text) for name, text in sorted(labels.items())}
 
 
 def _maybe_seconds(message: Message, field: str) -> float | None:

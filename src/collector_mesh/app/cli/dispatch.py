@@ -10,6 +10,7 @@ from collector_mesh.app.cli import loops
 from collector_mesh.app.cli.dialing import add_tls_options, tls_of
 from collector_mesh.app.cli.errors import EXIT_FAILED, CommandError
 from collector_mesh.app.cli.objects import load
+from collector_mesh.domain.model.texts import visible
 
 if TYPE_CHECKING:
     from collector_mesh.domain.model.payload import Payload
@@ -100,15 +101,15 @@ def _pair(option: str, text: str) -> tuple[str, str]:
 def _show(reply: "Reply", *, verbose: bool) -> int:
     if verbose:
         who = reply.handled_by or "nobody"
-        sys.stderr.write(f"{reply.status.code} {reply.status.message}, run by {who}\n")
+        sys.stderr.write(f"{reply.status.code} {visible(reply.status.message)}, run by {visible(who)}\n")
         if len(reply.attempts) > 1:
-            sys.stderr.write(f"tried: {', '.join(reply.attempts)}\n")
+            sys.stderr.write(f"tried: {', '.join(map(visible, reply.attempts))}\n")
         for name, value in sorted(reply.status.details.items()):
             if name != "attempts":
-                sys.stderr.write(f"{name}: {value}\n")
+                sys.stderr.write(f"{visible(name)}: {visible(value)}\n")
     if reply.status.code != 200:
         if not verbose:
-            sys.stderr.write(f"{reply.status.code} {reply.status.message}\n")
+            sys.stderr.write(f"{reply.status.code} {visible(reply.status.message)}\n")
         return EXIT_FAILED
     sys.stdout.write(_as_json(reply.payload) + "\n")
     return 0

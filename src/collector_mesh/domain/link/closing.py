@@ -6,6 +6,7 @@ import attrs
 
 from collector_mesh.domain.model.errors import clipped
 from collector_mesh.domain.model.frames import Goodbye
+from collector_mesh.domain.model.texts import visible
 
 FAREWELL_SECONDS = 1.0
 """How long a goodbye may wait to be written, before the link ends without."""
@@ -169,6 +170,6 @@ class Closing:
         if self.state is ENDED:
             return False
         self.state, self.phase = ENDED, Phase.ENDED
-        self.reason = clipped(reason or "no reason given")
+        self.reason = visible(reason or "no reason given")
         self.was_clean = clean
         return True

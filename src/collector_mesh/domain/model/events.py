@@ -60,6 +60,15 @@ class PeerLost(Event):
 
 
 @attrs.frozen
+class PeerLeft(Event):
+    """A peer that is wanted has said goodbye; it is dialed until it is back."""
+
+    peer: str
+    address: str
+    reason: str
+
+
+@attrs.frozen
 class PeerForgotten(Event):
     """A connection has ended and nobody brings it back."""
 

@@ -18,6 +18,7 @@ from collector_mesh.domain.model.errors import (
 from collector_mesh.domain.model.frames import Catalog, Hello, Introduction, Limits, Role
 from collector_mesh.domain.model.reach import Reach
 from collector_mesh.domain.model.status import Reply
+from collector_mesh.domain.model.texts import visible
 from collector_mesh.domain.ports.clock import Alarm, Clock
 from collector_mesh.domain.ports.frame_stream import FrameStream, Pump
 from collector_mesh.domain.ports.link import Link
@@ -128,7 +129,8 @@ class ClientLink:
                 self._unary = self._transport.unary(self.address)
                 return self._unary
             if engine.refusal is not None:
-                raise error_for(engine.refusal.code, engine.refusal.message, engine.refusal.details)
+                refusal = engine.refusal
+                raise error_for(refusal.code, visible(refusal.message), refusal.details)
             if engine.phase is Phase.OPEN:
                 self._link = PeerLink(engine, self.address, self._tasks.promise)
                 return self._link

@@ -17,6 +17,7 @@ from collector_mesh.domain.model.events import DialFailed
 from collector_mesh.domain.model.introduction import Offer, Welcome
 from collector_mesh.domain.model.names import NAME
 from collector_mesh.domain.model.status import OK
+from collector_mesh.domain.model.texts import visible
 from collector_mesh.domain.peers.admission import Admission
 from collector_mesh.domain.peers.peer import Peer
 from collector_mesh.domain.peers.roster import Roster
@@ -31,6 +32,10 @@ from collector_mesh.domain.ports.transport import Transport
 from collector_mesh.domain.serving.handlers import HandlerRegistry
 from collector_mesh.domain.topology.connection import Connection
 from collector_mesh.domain.topology.topology import Topology
+
+_ABSENCE = 30.0
+"""Seconds that a peer which has said goodbye may stay away before that is told as a failure: one that is replaced is
+back by then."""
 
 
 @attrs.frozen
@@ -243,7 +248,7 @@ class Keeping:
                 gone = self._topology.get(keeper.peer_id)
                 if gone is not None and gone.address == keeper.address and gone.way.carrier == "unary":
                     self._roster.lose(gone, reason)
-                if reason != told:
+                if reason != told and not self._is_expected_away(gone):
                     self._roster.tell(DialFailed(self._collector_id, keeper.address, reason))
                     told = reason
                 failures += 1
@@ -253,6 +258,10 @@ class Keeping:
                 await self._assign(keeper, connection.peer_id)
             finally:
                 keeper.is_dialing = False
+
+    def _is_expected_away(self, gone: Connection | None) -> bool:
+        """Whether a peer has said goodbye, and not long ago."""
+        return gone is not None and gone.has_left and self._clock.now() - gone.last_news < _ABSENCE
 
     async def _dial(self, address: str, *, timeout: float) -> Connection:
         way = self._unary.get(address)
@@ -287,7 +296,7 @@ class Keeping:
     def _connection(self, address: str, way: UnaryWay, offer: Offer, welcome: Welcome) -> Connection:
         status = welcome.status
         if status.code != OK.code:
-            text = status.message or f"status {status.code}"
+            text = visible(status.message) or f"status {status.code}"
             raise error_for(status.code, f"{address} refuses: {text}", status.details)
         peer_id = welcome.collector_id
         if not NAME.fullmatch(peer_id):

@@ -12,6 +12,7 @@ from collector_mesh.domain.model.events import (
     Event,
     PeerConnected,
     PeerForgotten,
+    PeerLeft,
     PeerLost,
 )
 from collector_mesh.domain.model.snapshot import State
@@ -149,7 +150,7 @@ class Roster:
                 if engine.was_clean and not connection.dialed:
                     self.forget(connection, engine.reason)
                 else:
-                    self.lose(connection, engine.reason)
+                    self.lose(connection, engine.reason, has_left=engine.was_clean)
         self._reachability.ended(engine)
 
     def shared_with(self, engine: LinkEngine) -> tuple[str, ...]:
@@ -219,8 +220,8 @@ class Roster:
                 )
             )
 
-    def lose(self, connection: Connection, reason: str) -> None:
-        """Take down that a peer has gone; it is dialed again if it is wanted."""
+    def lose(self, connection: Connection, reason: str, *, has_left: bool = False) -> None:
+        """Take down that a peer has gone, or has said goodbye; it is dialed again if it is wanted."""
         if not connection.is_up:
             return
         peer = self._peer(connection.peer_id)
@@ -228,7 +229,9 @@ class Roster:
         connection.last_news = now = self._clock.now()
         state: State = "reconnecting" if connection.dialed else "dead"
         self._topology.set_state(connection, state, reason, now=now)
-        self.tell(PeerLost(self._collector_id, connection.peer_id, connection.address, reason))
+        connection.has_left = has_left
+        kind = PeerLeft if has_left else PeerLost
+        self.tell(kind(self._collector_id, connection.peer_id, connection.address, reason))
         if connection.dialed:
             self.on_lost(peer)
 

@@ -22,6 +22,7 @@ from collector_mesh.domain.model.identity import Identity
 from collector_mesh.domain.model.reach import Reach
 from collector_mesh.domain.model.snapshot import LinkEnd
 from collector_mesh.domain.model.status import status_of
+from collector_mesh.domain.model.texts import visible
 from collector_mesh.domain.peers.admission import Admission, Claim
 from collector_mesh.domain.peers.peer import OpenLink
 from collector_mesh.domain.peers.roster import Roster
@@ -106,7 +107,8 @@ class Streams:
         """The links that have ended last, the latest first."""
         now = self._clock.now()
         return tuple(
-            LinkEnd(peer, address, reason, now - at) for at, peer, address, reason in reversed(self._ended)
+            LinkEnd(visible(peer), visible(address), visible(reason), now - at)
+            for at, peer, address, reason in reversed(self._ended)
         )
 
     # ---- opening -------------------------------------------------------------------------------------

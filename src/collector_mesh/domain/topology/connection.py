@@ -29,6 +29,7 @@ class Connection:
         labels: what it says of itself.
         weight: its share of calls beside others, at least 1.
         flaps: how often in a row the peer was gone again soon after it had come back.
+        has_left: whether the peer has said goodbye, and so is missed by nobody for a while.
     """
 
     peer_id: str
@@ -45,6 +46,7 @@ class Connection:
     labels: Mapping[str, str] = NO_LABELS
     weight: int = 1
     flaps: int = 0
+    has_left: bool = False
 
     @property
     def is_up(self) -> bool:

@@ -10,6 +10,7 @@ from collector_mesh.domain.model.frames import Catalog, CatalogChange
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.reach import Onward
 from collector_mesh.domain.model.snapshot import MethodInfo, State
+from collector_mesh.domain.model.texts import visible
 from collector_mesh.domain.policies.method_times import MethodTimes
 from collector_mesh.domain.policies.policy import Policies
 from collector_mesh.domain.policies.standing import Standing
@@ -167,7 +168,7 @@ class Topology:
     def set_state(self, connection: Connection, state: State, reason: str, *, now: float) -> None:
         """Take down how a peer is, and why."""
         was_suspect = connection.state == "suspect"
-        connection.reason = reason
+        connection.reason = visible(reason)
         if connection.state != state:
             connection.state = state
             self.changes += 1

@@ -25,10 +25,13 @@ from collector_mesh.domain.model.snapshot import (
     MethodInfo,
     Snapshot,
 )
+from collector_mesh.domain.model.texts import MAX_VISIBLE, visible
 
 KEY = MethodKey("users", "UserService", "GetUser")
 
-texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20).map(visible)
+"""As they arrive: what steers a terminal is escaped."""
+
 counts = st.integers(0, 2**64 - 1)
 seconds = st.floats(allow_nan=False, allow_infinity=False)
 keys = st.builds(MethodKey, texts, texts, texts)
@@ -102,6 +105,24 @@ def test_what_is_no_snapshot_request_is_malformed() -> None:
         decode_snapshot_request(b"\xff")
 
 
+def test_texts_of_another_collector_are_made_fit_to_be_shown() -> None:
+    evil = "\x1b[2J\u202e\n" + "x" * 5000
+    sent = pb.SnapshotResponse(
+        collector_id=evil, namespaces=[evil], labels={evil: evil}, ended=[pb.LinkEnd(peer_id=evil)]
+    )
+
+    shown = decode_snapshot(sent.SerializeToString())
+
+    found = [
+        shown.collector_id,
+        *shown.namespaces,
+        *shown.labels,
+        *shown.labels.values(),
+        shown.ended[0].peer_id,
+    ]
+    assert found == [visible(evil)] * 5
+
+
 def test_a_reason_that_cannot_be_sent_as_it_is_does_not_keep_the_rest_back() -> None:
     odd = "odd \ud800 " + "x" * 5000
     sent = Snapshot(
@@ -111,7 +132,7 @@ def test_a_reason_that_cannot_be_sent_as_it_is_does_not_keep_the_rest_back() -> 
     (connection,) = decode_snapshot(encode_snapshot(sent)).connections
 
     assert connection.reason.startswith("odd \\ud800 x")
-    assert len(connection.reason) == 1024
+    assert len(connection.reason) == MAX_VISIBLE
 
 
 @pytest.mark.parametrize("age", [float("nan"), float("inf")])

@@ -14,6 +14,7 @@ from collector_mesh.domain.model.events import (
     DialFailed,
     PeerConnected,
     PeerForgotten,
+    PeerLeft,
     PeerLost,
 )
 from collector_mesh.domain.model.introduction import Offer, Welcome
@@ -126,6 +127,28 @@ def test_a_lost_peer_is_dialed_at_once_and_then_ever_more_rarely_until_it_is_bac
     assert state(world) == "live"
     kinds = [type(event) for event in world.observer.events]
     assert kinds == [PeerConnected, PeerLost, AttemptFailed, DialFailed, PeerConnected]
+
+
+def test_a_peer_that_has_said_goodbye_is_missed_only_after_a_while(world: World) -> None:
+    world.transport.welcomes["a:1"] = HERE
+    connect(world)
+    world.tasks.step()
+    del world.transport.welcomes["a:1"]
+    world.transport.links[0].answer = refuse
+    connection = world.topology.get("a")
+    assert connection is not None
+
+    world.roster.lose(connection, "draining", has_left=True)
+    for _ in range(8):
+        world.tasks.step()
+        world.clock.time += 2.5
+    soon = [type(event) for event in world.observer.events]
+    for _ in range(8):
+        world.tasks.step()
+        world.clock.time += 2.5
+
+    assert soon == [PeerConnected, PeerLeft]
+    assert [type(event) for event in world.observer.events] == [PeerConnected, PeerLeft, DialFailed]
 
 
 def test_a_wanted_address_is_dialed_until_somebody_answers(world: World) -> None:
