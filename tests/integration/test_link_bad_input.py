@@ -159,6 +159,8 @@ async def test_whoever_says_nothing_is_let_go_after_five_seconds(
         (hello("raw-1", "no name"), 400, "namespaces must match"),
         (hello(address="nowhere"), 400, "address must be HOST:PORT"),
         (hello("x" * 100_000), 400, "collector_id must match"),
+        (hello(address="x" * 100_000), 400, "address must be HOST:PORT"),
+        (hello(incarnation="x" * 100_000), 400, "incarnation must have 1 to 64 characters"),
     ],
     ids=lambda value: value if isinstance(value, str) else None,
 )
@@ -173,6 +175,7 @@ async def test_who_may_not_be_a_peer_is_told_why(
     assert (welcome.code, goodbye.code) == (code, code)
     assert reason in welcome.message
     assert len(welcome.message.encode()) <= 1024
+    assert all(len(end.peer_id) < 200 for end in collector.snapshot().ended)
     assert [text for text in logged(caplog, "peer_refused") if reason in text] != []
     assert logged(caplog, "link_failed") == []
 

@@ -147,9 +147,10 @@ async def test_an_address_is_required_in_either_layout(
         ("peer-1", "127.0.0.1:0", "a", "address must have a port from 1 to 65535"),
         ("peer-1", "127.0.0.1:70000", "a", "address must be HOST:PORT"),
         ("peer-1", "127.0.0.1:9", "a b", "namespaces must match"),
-        ("x" * 1_000_000, "127.0.0.1:9", "a", "collector_id must match"),
-        ("peer-1", "x" * 1_000_000, "a", "address must be HOST:PORT"),
-        ("peer-1", "127.0.0.1:9", "x" * 1_000_000, "namespaces must match"),
+        ("x" * 60_000, "127.0.0.1:9", "a", "collector_id must match"),
+        ("peer-1", "x" * 60_000, "a", "address must be HOST:PORT"),
+        ("peer-1", "127.0.0.1:9", "x" * 60_000, "namespaces must match"),
+        ("x" * 1_000_000, "127.0.0.1:9", "a", "a Connect of 1000020 bytes, at most 65536 are taken"),
     ],
 )
 async def test_what_is_malformed_in_connect_is_named(

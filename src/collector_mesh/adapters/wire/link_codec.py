@@ -6,8 +6,8 @@ from google.protobuf.message import DecodeError
 
 from collector_mesh.adapters.wire.generated import link_pb2 as pb
 from collector_mesh.adapters.wire.link_numbers import check_numbers
-from collector_mesh.adapters.wire.weighing import Inner, TooManyFieldsError, count_fields
-from collector_mesh.domain.link.sizes import MAX_FIELDS, MAX_MESSAGE_BYTES
+from collector_mesh.adapters.wire.weighing import Inner, TooManyFieldsError, bytes_of_field, count_fields
+from collector_mesh.domain.link.sizes import MAX_FIELDS, MAX_FRAME_BYTES
 from collector_mesh.domain.model.call import NO_HINTS
 from collector_mesh.domain.model.errors import NO_DETAILS, Executed, clipped
 from collector_mesh.domain.model.frames import (
@@ -47,8 +47,11 @@ _COUNTED: Inner = {
     2: {1: {3: _INTRODUCTION}, 2: {3: {}, 7: _INTRODUCTION}},
     14: {},
     20: {},
+    25: {},
 }
-"""Where maps and other rare things are: in hello and welcome, and in what few calls and replies have."""
+"""Where maps and other rare things are: in hello and welcome, in what few calls and replies have, in chunks."""
+
+_CHUNKS = 25
 
 _EXECUTED = (Executed.YES, Executed.NO, Executed.MAYBE)
 _EXECUTED_NUMBER = {executed: number for number, executed in enumerate(_EXECUTED)}
@@ -119,19 +122,28 @@ def decode_frame(data: bytes) -> Frame:
         MalformedFrameError: the bytes are no frame, or it is too large, or has too many of something.
     """
     size = len(data)
-    if size > MAX_MESSAGE_BYTES:
-        raise MalformedFrameError(f"a frame of {size} bytes, at most {MAX_MESSAGE_BYTES} are taken")
     try:
         if size > _MANY_BYTES:
             count_fields(data, _COUNTED, MAX_FIELDS)
+        if size > MAX_FRAME_BYTES:
+            _check_size(data)
         message = pb.Frame.FromString(data)
         if size > _FEW_BYTES:
-            check_numbers(message, size)
+            check_numbers(message)
         return _frame(message)
     except (DecodeError, UnicodeDecodeError) as error:
         raise MalformedFrameError("a message that is no frame") from error
     except TooManyFieldsError as error:
         raise MalformedFrameError(f"a frame of more than {MAX_FIELDS} fields") from error
+
+
+def _check_size(data: bytes) -> None:
+    """See that a frame is not too large, but for its chunks: those have the size of what they belong to."""
+    size = len(data) - bytes_of_field(data, _CHUNKS)
+    if size > MAX_FRAME_BYTES:
+        raise MalformedFrameError(
+            f"a frame with {size} bytes beside chunks, at most {MAX_FRAME_BYTES} are taken"
+        )
 
 
 def _frame(message: pb.Frame) -> Frame:

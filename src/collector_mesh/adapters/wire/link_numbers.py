@@ -8,7 +8,6 @@ from collector_mesh.domain.link.sizes import (
     MAX_CHUNKS,
     MAX_ENVELOPES,
     MAX_EXTRA_ITEMS,
-    MAX_FRAME_BYTES,
     MAX_LABELS,
     MAX_NEW_NAMES,
     MAX_TOLD_METHODS,
@@ -19,14 +18,12 @@ from collector_mesh.domain.link.sizes import (
 from collector_mesh.domain.ports.frame_stream import MalformedFrameError
 
 
-def check_numbers(frame: pb.Frame, size: int) -> None:
-    """See that a frame of so many bytes does not cost more than it may.
+def check_numbers(frame: pb.Frame) -> None:
+    """See that a frame does not cost more than it may.
 
     Raises:
         MalformedFrameError: it does; the text says of what there is too much.
     """
-    chunk_bytes = sum(len(chunk.value) for chunk in frame.chunks[:MAX_CHUNKS])
-    _check("bytes beside chunks", size - chunk_bytes, MAX_FRAME_BYTES)
     _check("chunks", len(frame.chunks), MAX_CHUNKS)
     _check("cancels", len(frame.cancel), MAX_CANCELS)
     _check("names", len(frame.methods) + len(frame.texts), MAX_NEW_NAMES)

@@ -13,7 +13,7 @@ from collector_mesh.domain.link.entries import SentCall, TakenCall
 from collector_mesh.domain.link.health import Health, Heartbeats, Vital
 from collector_mesh.domain.link.host import LinkHost
 from collector_mesh.domain.link.notices import Notices
-from collector_mesh.domain.link.sizes import MAX_FIRST_PIECE, PIECE_BYTES, text_bytes
+from collector_mesh.domain.link.sizes import MAX_FIRST_PIECE, PIECE_BYTES, cut_introduction, text_bytes
 from collector_mesh.domain.link.telling import Telling
 from collector_mesh.domain.link.way import Way
 from collector_mesh.domain.model.frames import Catalog, CatalogChange, Greeting, Introduction, Role
@@ -257,8 +257,8 @@ class LinkEnd:
         return attrs.evolve(self._me, catalog=self._notices.offering.begin(catalog))
 
     def _heard_of(self, peer: Introduction) -> Introduction:
-        """What the other side says of itself, without what is malformed of its catalog."""
-        return attrs.evolve(peer, catalog=self._hearing.begin(peer.catalog))
+        """What the other side says of itself, without what is malformed of its catalog or too long."""
+        return attrs.evolve(cut_introduction(peer), catalog=self._hearing.begin(peer.catalog))
 
     def _open(self, peer: Introduction) -> None:
         self.peer = peer

@@ -13,9 +13,9 @@ from collector_mesh.domain.link.handshake import read_handshake
 from collector_mesh.domain.link.health import Heartbeats, Vital
 from collector_mesh.domain.link.host import LinkHost
 from collector_mesh.domain.link.offense import ProtocolError
-from collector_mesh.domain.link.sizes import check_introduction
+from collector_mesh.domain.link.sizes import cut_introduction
 from collector_mesh.domain.link.telling import DEFECT, Telling
-from collector_mesh.domain.model.errors import InvalidCallError, quoted
+from collector_mesh.domain.model.errors import quoted
 from collector_mesh.domain.model.frames import (
     Catalog,
     Control,
@@ -27,7 +27,7 @@ from collector_mesh.domain.model.frames import (
     Role,
 )
 from collector_mesh.domain.model.identity import Identity
-from collector_mesh.domain.model.status import OK, status_of
+from collector_mesh.domain.model.status import OK
 
 
 class LinkEngine(LinkEnd):
@@ -87,10 +87,6 @@ class LinkEngine(LinkEnd):
                 self._read(frame, now)
         except ProtocolError as error:
             self.fail(f"protocol error: {error}")
-        except InvalidCallError as error:
-            # Whoever has said too much of itself hears why, as anybody who is refused.
-            self._notices.greeting = None if self.is_dialer else Greeting(status_of(error), self._me)
-            self.fail(str(error))
         if self._news:
             self._telling.tell()
 
@@ -100,14 +96,12 @@ class LinkEngine(LinkEnd):
         if self.phase is Phase.GREETING:
             said = read_handshake(frame, is_dialer=self.is_dialer, has_greeted=self.peer is not None)
             if isinstance(said, Hello):
-                check_introduction(said.introduction)
-                self.peer, self.peer_role, self.dial = (
-                    self._heard_of(said.introduction),
-                    said.role,
-                    said.dial,
-                )
+                self.peer = peer = self._heard_of(said.introduction)
+                self.peer_role, self.dial = said.role, said.dial
                 self._closing.greeted()
-                self._tell(lambda: self._host.greeted(self, said))
+                # What is malformed of its catalog is for the host to judge: it may refuse whoever says that.
+                hello = attrs.evolve(said, introduction=attrs.evolve(peer, catalog=said.introduction.catalog))
+                self._tell(lambda: self._host.greeted(self, hello))
             elif isinstance(said, Greeting):
                 return self._read_answer(said)
             elif said is not None:
@@ -123,11 +117,10 @@ class LinkEngine(LinkEnd):
 
     def _read_answer(self, greeting: Greeting) -> bool:
         """Read the answer to hello; True if the link is open and wanted."""
-        check_introduction(greeting.introduction)
         status = greeting.status
         if status.code != OK.code:
             self.refusal = status
-            self.peer = greeting.introduction
+            self.peer = cut_introduction(greeting.introduction)
             self._end(status.message or f"refused with the code {status.code}", clean=True)
             return False
         self.connection_id = greeting.connection_id

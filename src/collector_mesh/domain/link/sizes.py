@@ -7,6 +7,8 @@ transports get theirs from here too.
 
 from collections.abc import Iterable, Mapping
 
+import attrs
+
 from collector_mesh.domain.model.call import Call
 from collector_mesh.domain.model.errors import clipped
 from collector_mesh.domain.model.frames import Introduction, Limits
@@ -18,11 +20,10 @@ from collector_mesh.domain.model.limits import (
     bytes_of,
     bytes_of_pairs,
     fitting_details,
-    too_long,
 )
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.reach import Reach
-from collector_mesh.domain.model.snapshot import MethodInfo
+from collector_mesh.domain.model.snapshot import NO_LABELS, MethodInfo
 from collector_mesh.domain.model.status import Reply, Status
 
 # ---- what the other side takes -----------------------------------------------------------------------
@@ -174,22 +175,32 @@ _FLAGS = 4 + 2 + 4
 """The flags of a method."""
 
 
-def check_introduction(who: Introduction) -> None:
-    """See that nobody says more of itself than is kept; its catalog has limits of its own.
+def cut_introduction(who: Introduction) -> Introduction:
+    """What somebody says of itself, as it may be kept and shown; its catalog has limits of its own.
 
-    Raises:
-        InvalidCallError: it does; the text names what is too large.
+    A text that is cut is still longer than it may be, and malformed: whoever checks it refuses it. Labels
+    that are too many are left out.
     """
-    for field, text, most in (
-        ("collector_id", who.collector_id, MAX_ID_BYTES),
-        ("address", who.address, MAX_ADDRESS_BYTES),
-        ("incarnation", who.incarnation, MAX_ID_BYTES),
+    collector_id = _cut(who.collector_id, MAX_ID_BYTES)
+    address = _cut(who.address, MAX_ADDRESS_BYTES)
+    incarnation = _cut(who.incarnation, MAX_ID_BYTES)
+    labels = who.labels
+    if labels and (len(labels) > MAX_LABELS or bytes_of_pairs(labels.items()) > MAX_LABELS_BYTES):
+        labels = NO_LABELS
+    if (
+        collector_id is who.collector_id
+        and address is who.address
+        and incarnation is who.incarnation
+        and labels is who.labels
     ):
-        if len(text) > most:
-            raise too_long(field, bytes_of(text), most)
-    size = bytes_of_pairs(who.labels.items())
-    if size > MAX_LABELS_BYTES or len(who.labels) > MAX_LABELS:
-        raise too_long("labels", size, MAX_LABELS_BYTES)
+        return who
+    return attrs.evolve(
+        who, collector_id=collector_id, address=address, incarnation=incarnation, labels=labels
+    )
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[:most]}…"
 
 
 def map_bytes(found: Mapping[str, str]) -> int:

@@ -289,17 +289,20 @@ def _calls_of(count: int) -> pb.Frame:
 
 
 def test_a_frame_that_is_too_long_is_refused_unread() -> None:
-    assert _unread(b"\xff" * 786_433) == "a frame of 786433 bytes, at most 786432 are taken"
+    data = pb.Frame(texts=["t" * 530_000]).SerializeToString() + b"\xff"
+
+    assert _unread(data) == "a frame with 530005 bytes beside chunks, at most 524288 are taken"
 
 
-def test_beside_its_chunk_a_frame_may_have_512_kib() -> None:
-    chunk = pb.Chunk(number=1, value=bytes(200_000))
+@pytest.mark.parametrize("size", [200_000, 4 << 20])
+def test_beside_its_chunk_a_frame_may_have_512_kib(size: int) -> None:
+    chunk = pb.Chunk(number=1, value=bytes(size))
 
     fits = pb.Frame(texts=["t" * 520_000], chunks=[chunk])
     too_long = pb.Frame(texts=["t" * 530_000], chunks=[chunk])
 
     assert len(decode_frame(fits.SerializeToString()).texts) == 1
-    assert "bytes beside chunks, at most 524288 are taken" in _unread(too_long)
+    assert _unread(too_long) == "a frame with 530004 bytes beside chunks, at most 524288 are taken"
 
 
 @pytest.mark.parametrize(
@@ -386,13 +389,14 @@ def test_what_few_calls_have_is_counted_before_it_is_read(where: str) -> None:
     "data",
     [
         b"\xfa\x3e\x00" * 100_000,
+        b"\xca\x01\xa0\x8d\x06" + b"\x20\x00" * 50_000,
         pb.Frame(
             control=pb.Control(
                 hello=pb.Hello(introduction=pb.Introduction(labels={f"{n}": "" for n in range(20_000)}))
             )
         ).SerializeToString(),
     ],
-    ids=["unknown fields", "labels"],
+    ids=["unknown fields", "fields of a chunk", "labels"],
 )
 def test_a_large_frame_of_very_many_fields_is_not_parsed(data: bytes) -> None:
     assert _unread(data) == "a frame of more than 16384 fields"

@@ -1,7 +1,6 @@
 """One link, seen from both of its ends."""
 
 from math import inf
-from typing import Any
 
 import pytest
 from tests.unit.domain.link.wires import ECHO, Outcome, Wire, answer, opened
@@ -10,7 +9,7 @@ from collector_mesh.domain.link.batching import Batching
 from collector_mesh.domain.link.closing import Phase
 from collector_mesh.domain.link.entries import SentCall
 from collector_mesh.domain.model.call import Call, Origin
-from collector_mesh.domain.model.errors import Executed
+from collector_mesh.domain.model.errors import Executed, InvalidCallError
 from collector_mesh.domain.model.frames import (
     CallExtra,
     Calls,
@@ -29,6 +28,7 @@ from collector_mesh.domain.model.frames import (
     Role,
 )
 from collector_mesh.domain.model.identity import Identity
+from collector_mesh.domain.model.names import check_name
 from collector_mesh.domain.model.payload import EMPTY, Payload
 from collector_mesh.domain.model.status import OK, Reply, Status
 
@@ -157,36 +157,40 @@ def test_a_later_version_is_welcome() -> None:
     assert wire.right.engine.phase is Phase.OPEN
 
 
-@pytest.mark.parametrize(
-    ("more", "said"),
-    [
-        ({"collector_id": "x\x1b[31m" * 500_000}, "collector_id has 3000000 bytes, at most 128 are allowed"),
-        ({"address": "x" * 513}, "address has 513 bytes, at most 512 are allowed"),
-        ({"incarnation": "x" * 5_000}, "incarnation has 5000 bytes, at most 128 are allowed"),
-        ({"labels": {"k": "x" * 16_384}}, "labels has 16385 bytes, at most 16384 are allowed"),
-    ],
-)
 @pytest.mark.parametrize("end", ["left", "right"])
-def test_who_says_too_much_of_itself_is_refused_and_nothing_of_it_is_kept(
-    more: dict[str, Any], said: str, end: str
-) -> None:
+def test_of_what_somebody_says_of_itself_no_more_is_kept_than_may_be(end: str) -> None:
     wire = Wire()
-    who = Introduction(**{"collector_id": "other", **more})
+    wire.right.on_hello = lambda _engine, _hello: None
+    who = Introduction(
+        collector_id="x\x1b[31m" * 500_000,
+        address="x" * 5_000,
+        incarnation="x" * 5_000,
+        labels={"k": "x" * 20_000},
+    )
     control = (
         Control(hello=Hello(who, dial=1))
         if end == "right"
         else Control(greeting=Greeting(Status(200, "OK"), who))
     )
 
-    one = getattr(wire, end)
-    one.receive(Frame(control=control))
-    (frame,) = one.write()
+    getattr(wire, end).receive(Frame(control=control))
 
-    assert (one.engine.phase, one.engine.reason, one.engine.peer_id) == (Phase.ENDED, said, "")
-    assert one.told == ["ended"]
-    assert frame.control is not None
-    assert frame.control.goodbye == Goodbye(400, said, is_clean=True)
-    assert (frame.control.greeting is not None) is (end == "right")
+    peer = getattr(wire, end).engine.peer
+    assert [len(text) for text in (peer.collector_id, peer.address, peer.incarnation)] == [129, 513, 129]
+    assert not peer.labels
+    with pytest.raises(InvalidCallError, match="collector_id must match"):
+        check_name("collector_id", peer.collector_id)
+
+
+def test_what_is_as_long_as_it_may_be_is_kept_as_it_is() -> None:
+    wire = Wire()
+    who = Introduction(
+        collector_id="x" * 128, address="x" * 512, incarnation="x" * 128, labels={"k": "x" * 16_383}
+    )
+
+    wire.right.receive(Frame(control=Control(hello=Hello(who, dial=1))))
+
+    assert wire.right.engine.peer == who
 
 
 def test_a_role_that_is_not_known_is_for_the_host_to_judge() -> None:
