@@ -27,7 +27,8 @@ $(READY): pyproject.toml
 demo: $(READY) ## run the shop example with real processes
 	$(BIN)/collector-mesh demo
 
-test: lint types imports protos-check tests ## everything that has to pass
+test: $(READY) ## everything that has to pass
+	$(call each,lint types imports protos-check test-unit test-rest)
 
 lint: $(READY) ## style
 	$(BIN)/ruff check
@@ -46,7 +47,12 @@ protos-check: $(READY) ## is the protobuf code up to date?
 	$(BIN)/python scripts/generate_protos.py --check
 
 tests: $(READY) ## the test suite, with the coverage of the domain
+	$(call each,test-unit test-rest)
+
+test-unit: $(READY)
 	$(BIN)/pytest --numprocesses 2 --dist worksteal tests/unit --cov --cov-report=term
+
+test-rest: $(READY)
 	$(BIN)/pytest --numprocesses 3 --dist worksteal tests/contract tests/integration tests/simulation
 
 bench: $(READY) ## the figures, each beside its yardstick

@@ -1,10 +1,12 @@
 """Set up for every test."""
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 pytest.register_assert_rewrite("collector_mesh.app.testing.contract")
 
-# How long one example takes says more of the machine than of the code.
-settings.register_profile("here", deadline=None)
-settings.load_profile("here")
+# How long an example takes says nothing about the code on a machine that has something else to do.
+settings.register_profile(
+    "suite", deadline=None, suppress_health_check=(HealthCheck.too_slow, HealthCheck.data_too_large)
+)
+settings.load_profile("suite")

@@ -13,11 +13,12 @@ from pathlib import Path
 
 import attrs
 import pytest
+from tests.limits import LIMIT_SECONDS
 
 from collector_mesh.app.cli.demo_processes import Collectors, DemoError
 
 COMMAND = (sys.executable, "-m", "collector_mesh", "demo")
-SECONDS = 30
+SECONDS = LIMIT_SECONDS
 
 needs_proc = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="finds processes in /proc")
 

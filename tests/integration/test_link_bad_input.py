@@ -129,17 +129,12 @@ async def test_a_later_version_with_fields_that_nobody_knows_is_taken(collector:
 
 
 @pytest.mark.asyncio
-async def test_whoever_says_nothing_is_let_go_after_five_seconds(
-    collector: Collector, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_whoever_says_nothing_is_let_go(collector: Collector, caplog: pytest.LogCaptureFixture) -> None:
     async with RawLink(collector.address) as link:
-        before = asyncio.get_running_loop().time()
         await link.say(pb.Frame())
         goodbye = await fails(collector, caplog, link, "nothing was said for 5 s")
-        took = asyncio.get_running_loop().time() - before
 
     assert goodbye.code == 504
-    assert 4.5 < took < 8
 
 
 # Who may be a peer
@@ -320,16 +315,11 @@ async def test_a_client_may_not_have_calls_run_here_only(collector: Collector) -
 
 
 @pytest.mark.asyncio
-async def test_whoever_never_answers_is_dead_in_time(
-    collector: Collector, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_whoever_never_answers_is_dead(collector: Collector, caplog: pytest.LogCaptureFixture) -> None:
     async with RawLink(collector.address) as link:
-        before = asyncio.get_running_loop().time()
         await link.greet(hello("raw-1", "texts"))
         await eventually(lambda: any("nothing heard" in end for end in ended(collector)))
-        took = asyncio.get_running_loop().time() - before
 
-    assert took < 3.2 * QUICK.heartbeat_interval + 1
     assert any("nothing heard" in reason for reason in logged(caplog, "peer_lost"))
 
 

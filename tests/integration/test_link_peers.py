@@ -3,8 +3,6 @@
 import asyncio
 import math
 import signal
-import time
-from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -15,6 +13,7 @@ from tests.integration.services.links import CLIENT, RawLink, hello, raw_channel
 from tests.integration.services.processes import LOOPBACK, eventually, free_port, serving
 from tests.integration.services.things import numbers_service, texts_service
 from tests.integration.services.wire import RawClient, fake_collector, text_in
+from tests.limits import LIMIT_SECONDS
 
 from collector_mesh import Collector, ConnectionInfo, Executed, MeshClient, Reply, Service, Settings
 from collector_mesh.adapters.wire.generated import dispatcher_pb2 as pb
@@ -41,16 +40,9 @@ def peer_of(collector: Collector, peer_id: str = "texts-1") -> ConnectionInfo:
     return found
 
 
-async def within(seconds: float, condition: Callable[[], bool]) -> None:
-    """Wait until something holds, for so long at most."""
-    async with asyncio.timeout(seconds):
-        while not condition():
-            await asyncio.sleep(0.001)
-
-
 async def until_answered(caller: Collector, code: int, *names: str) -> Reply:
-    """Call until the answer has a code; fail if it has not within a second."""
-    async with asyncio.timeout(1.0):
+    """Call until the answer has a code."""
+    async with asyncio.timeout(LIMIT_SECONDS):
         while (reply := await caller.dispatch(*names)).status.code != code:  # type: ignore[arg-type]
             await asyncio.sleep(0.001)
     return reply
@@ -130,22 +122,23 @@ async def test_a_frozen_peer_is_suspect_then_dialed_again_and_found_when_it_goes
 
 @pytest.mark.asyncio
 async def test_calls_that_wait_for_a_killed_peer_end_at_once_and_may_have_run(tmp_path: Path) -> None:
-    async with hub_collector() as hub, serving("texts-1", *TEXTS) as process:
+    # That it has gone is not found out by heartbeats.
+    patient = Settings(heartbeat_interval=600)
+    async with hub_collector(settings=patient) as hub, serving("texts-1", *TEXTS) as process:
         await hub.connect(process.address)
         waiting = [
             asyncio.create_task(hub.dispatch("texts", "Texts", "Hang", timeout=math.inf)) for _ in range(20)
         ]
-        waiting.append(asyncio.create_task(hub.dispatch("texts", "Texts", "Hold", text(tmp_path))))
+        waiting.append(
+            asyncio.create_task(hub.dispatch("texts", "Texts", "Hold", text(tmp_path), timeout=math.inf))
+        )
         await eventually((tmp_path / "started").exists)
         process.send(signal.SIGKILL)
-        await process.process.wait()
-        killed = time.monotonic()
-        replies = await asyncio.gather(*waiting)
-        took = time.monotonic() - killed
+        async with asyncio.timeout(LIMIT_SECONDS):
+            replies = await asyncio.gather(*waiting)
         peer = peer_of(hub)
 
     assert {(reply.status.code, reply.executed) for reply in replies} == {(502, Executed.MAYBE)}
-    assert took < 0.5
     assert peer.state == "reconnecting"
     assert peer.reason != ""
 
@@ -186,10 +179,10 @@ async def test_what_is_added_and_removed_is_routed_by_at_once() -> None:
         texts.remove_service(extra)
         after = await until_answered(hub, 404, "more", "Extra", "Nothing")
         texts.remove_namespace("texts")
-        await within(1.0, lambda: peer_of(hub).shared_namespaces == ("more",))
+        await eventually(lambda: peer_of(hub).shared_namespaces == ("more",))
         left = await hub.dispatch("texts", "Texts", "Nothing")
         texts.add_namespace("texts")
-        await within(1.0, lambda: set(peer_of(hub).shared_namespaces) == {"texts", "more"})
+        await eventually(lambda: set(peer_of(hub).shared_namespaces) == {"texts", "more"})
         methods = peer_of(hub).methods
 
     assert before.status.code == 404
@@ -206,9 +199,9 @@ async def test_a_namespace_that_this_side_leaves_or_enters_is_shared_accordingly
         hub.remove_namespace("texts")
         left = peer_of(hub).shared_namespaces
         gone = await hub.dispatch("texts", "Texts", "Nothing")
-        await within(1.0, lambda: peer_of(texts, "hub").shared_namespaces == ())
+        await eventually(lambda: peer_of(texts, "hub").shared_namespaces == ())
         hub.add_namespace("texts")
-        await within(1.0, lambda: peer_of(texts, "hub").shared_namespaces == ("texts",))
+        await eventually(lambda: peer_of(texts, "hub").shared_namespaces == ("texts",))
         back = await until_answered(hub, 200, "texts", "Texts", "Nothing")
 
     assert left == ()
@@ -227,10 +220,11 @@ async def nothing() -> None:
 async def test_what_the_caller_gives_up_is_cancelled_in_the_other_process(tmp_path: Path) -> None:
     async with hub_collector() as hub, serving("texts-1", *TEXTS) as process:
         await hub.connect(process.address)
-        running = asyncio.create_task(hub.dispatch("texts", "Texts", "Hold", text(tmp_path)))
+        hold = hub.dispatch("texts", "Texts", "Hold", text(tmp_path), timeout=math.inf)
+        running = asyncio.create_task(hold)
         await eventually((tmp_path / "started").exists)
         running.cancel()
-        await within(0.5, (tmp_path / "cancelled").exists)
+        await eventually((tmp_path / "cancelled").exists)
         await eventually(lambda: peer_of(hub).in_flight == 0)
 
     assert running.cancelled()
@@ -244,10 +238,11 @@ async def test_what_a_client_gives_up_is_cancelled_two_hops_away(tmp_path: Path)
         MeshClient(hub.address) as client,
     ):
         await eventually(lambda: hub.snapshot().connections != ())
-        running = asyncio.create_task(client.dispatch("texts", "Texts", "Hold", text(tmp_path)))
+        hold = client.dispatch("texts", "Texts", "Hold", text(tmp_path), timeout=math.inf)
+        running = asyncio.create_task(hold)
         await eventually((tmp_path / "started").exists)
         running.cancel()
-        await within(0.5, (tmp_path / "cancelled").exists)
+        await eventually((tmp_path / "cancelled").exists)
         await eventually(lambda: hub.snapshot().outgoing == 0)
         left = peer_of(hub).in_flight
 
@@ -258,13 +253,10 @@ async def test_what_a_client_gives_up_is_cancelled_two_hops_away(tmp_path: Path)
 async def test_what_times_out_is_cancelled_in_the_other_process(tmp_path: Path) -> None:
     async with hub_collector() as hub, serving("texts-1", *TEXTS) as process:
         await hub.connect(process.address)
-        before = time.monotonic()
         reply = await hub.dispatch("texts", "Texts", "Hold", text(tmp_path), timeout=0.3)
-        took = time.monotonic() - before
-        await within(0.5, (tmp_path / "cancelled").exists)
+        await eventually((tmp_path / "cancelled").exists)
 
     assert (reply.status.code, reply.executed is Executed.NO) == (504, False)
-    assert 0.29 < took < 0.8
 
 
 @pytest.mark.asyncio
@@ -275,12 +267,12 @@ async def test_time_gets_shorter_with_every_hop() -> None:
         MeshClient(hub.address) as client,
     ):
         await eventually(lambda: hub.snapshot().connections != ())
-        one = await hub.dispatch("texts", "Texts", "Remaining", timeout=5.0)
-        two = await client.dispatch("texts", "Texts", "Remaining", timeout=5.0)
+        one = await hub.dispatch("texts", "Texts", "Remaining", timeout=500.0)
+        two = await client.dispatch("texts", "Texts", "Remaining", timeout=500.0)
         none = await hub.dispatch("texts", "Texts", "Remaining", timeout=math.inf)
 
-    assert 4.0 < one.unpack(DoubleValue).value <= 5.0
-    assert 4.0 < two.unpack(DoubleValue).value <= 5.0
+    assert 400.0 < one.unpack(DoubleValue).value <= 500.0
+    assert 400.0 < two.unpack(DoubleValue).value <= 500.0
     assert none.unpack(DoubleValue).value == math.inf
 
 
@@ -291,36 +283,35 @@ async def test_a_call_made_in_a_handler_has_the_time_of_the_call_that_it_is_made
 
     @outer.method("Ask")
     async def ask() -> DoubleValue:
-        reply = await middle.dispatch("texts", "Texts", "Remaining", timeout=60.0)
+        reply = await middle.dispatch("texts", "Texts", "Remaining", timeout=6000.0)
         return reply.unpack(DoubleValue)
 
     async with hub_collector() as hub, texts_collector() as texts, middle:
         middle.add_service(outer)
         await middle.connect(hub.address)
         await middle.connect(texts.address)
-        reply = await hub.dispatch("numbers", "Outer", "Ask", timeout=3.0)
+        reply = await hub.dispatch("numbers", "Outer", "Ask", timeout=300.0)
 
-    assert 2.0 < reply.unpack(DoubleValue).value <= 3.0
+    assert 200.0 < reply.unpack(DoubleValue).value <= 300.0
 
 
 # Drain
 
 
 @pytest.mark.asyncio
-async def test_an_idle_collector_with_links_ends_soon() -> None:
-    leaving = Collector("leaving-1", listen=LOOPBACK, services=[numbers_service()])
+async def test_an_idle_collector_with_links_ends_at_once() -> None:
+    patient = Settings(drain_timeout=3600)
+    leaving = Collector("leaving-1", listen=LOOPBACK, services=[numbers_service()], settings=patient)
     async with hub_collector() as hub, texts_collector(listen=None) as hidden, leaving:
         await leaving.connect(hub.address)
         await hidden.connect(leaving.address)
         async with MeshClient(leaving.address) as client:
             await client.dispatch("numbers", "Numbers", "Pi")
-            before = time.monotonic()
-            await leaving.__aexit__(None, None, None)
-            took = time.monotonic() - before
+            async with asyncio.timeout(LIMIT_SECONDS):
+                await leaving.__aexit__(None, None, None)
         await eventually(lambda: hub.snapshot().connections == ())
         reason = hub.snapshot().ended[0].reason
 
-    assert took < 2.5
     assert reason == "collector 'leaving-1' has ended"
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import math
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 from google.protobuf.wrappers_pb2 import DoubleValue, StringValue
 from tests.integration.services.processes import LOOPBACK, eventually
 from tests.integration.services.things import numbers_service, texts_service
+from tests.limits import LIMIT_SECONDS
 
 from collector_mesh import Collector, ConnectionInfo, Executed, Payload, Reply, Settings
 from collector_mesh.domain.link.engine import LinkEngine
@@ -27,10 +27,11 @@ SETTINGS = Settings(
     link_queue_bytes=QUEUE,
     reconnect_first=0.05,
     reconnect_cap=0.1,
-    default_timeout=30,
+    default_timeout=math.inf,
 )
 BODY = Payload("bytes", b"x" * (32 * KIB))
-PATIENT = attrs.evolve(SETTINGS, heartbeat_interval=5.0)
+PATIENT = attrs.evolve(SETTINGS, heartbeat_interval=60.0)
+"""Nobody is given up for what he does not say."""
 
 
 @attrs.frozen
@@ -56,12 +57,11 @@ class Wires:
         (found,) = (peer for peer in self.caller.snapshot().connections if peer.peer_id == "far-1")
         return found
 
-    async def pi(self) -> float:
-        """Seconds for a call to the near one."""
-        before = time.monotonic()
-        reply = await self.caller.dispatch("numbers", "Numbers", "Pi")
-        assert reply.unpack(DoubleValue).value == 3.14
-        return time.monotonic() - before
+    async def pi(self, times: int = 50) -> None:
+        """Call the near one, again and again."""
+        for _ in range(times):
+            reply = await self.caller.dispatch("numbers", "Numbers", "Pi")
+            assert reply.unpack(DoubleValue).value == 3.14
 
 
 @asynccontextmanager
@@ -84,13 +84,14 @@ async def test_what_waits_for_a_still_peer_is_bounded_and_more_is_refused() -> N
         calls: list[asyncio.Task[Reply]] = []
         refused: list[Reply] = []
         # What grpc has taken is out of the queue, so it is full only after a while.
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(LIMIT_SECONDS):
             while len(refused) < 50:
                 calls.append(asyncio.create_task(mesh.caller.dispatch("texts", "Texts", "Echo", BODY)))
                 await asyncio.wait(calls[-1:], timeout=0.001)
                 refused = [task.result() for task in calls if task.done()]
         most = mesh.engine.queued_bytes
-        quick = [await mesh.pi() for _ in range(50)]
+        await mesh.pi()
+        waiting = sum(not task.done() for task in calls)
         mesh.wire.heal()
         replies = await asyncio.gather(*calls)
         left = mesh.engine.queued_bytes
@@ -98,27 +99,24 @@ async def test_what_waits_for_a_still_peer_is_bounded_and_more_is_refused() -> N
     assert QUEUE - 64 * KIB < most <= QUEUE + 64 * KIB
     assert {(reply.status.code, reply.executed) for reply in refused} == {(503, Executed.NO)}
     assert "'far-1' is too slow: " in refused[0].status.message
-    assert sorted(quick)[25] < 0.05
+    assert waiting == len(calls) - len(refused)
     assert sum(reply.status.code == 200 for reply in replies) == len(calls) - len(refused)
     assert left == 0
 
 
 @pytest.mark.asyncio
-async def test_when_nothing_is_read_at_all_the_peer_is_dead_in_time_and_comes_back() -> None:
+async def test_when_nothing_is_read_at_all_the_peer_is_dead_and_comes_back() -> None:
     async with wires() as mesh:
         waiting = asyncio.create_task(mesh.caller.dispatch("texts", "Texts", "Hang"))
         await eventually(lambda: mesh.far.snapshot().running == 1)
         mesh.wire.stall()
-        before = time.monotonic()
         reply = await waiting
-        took = time.monotonic() - before
         lost = mesh.peer
         mesh.wire.heal()
         await eventually(lambda: mesh.peer.state == "live")
         again = await mesh.caller.dispatch("texts", "Texts", "Nothing")
 
     assert (reply.status.code, reply.executed) == (502, Executed.MAYBE)
-    assert took < 3.2 * SETTINGS.heartbeat_interval + 1.0
     assert lost.state == "reconnecting"
     assert lost.reason.startswith("nothing heard for")
     assert again.status.code == 200
@@ -133,29 +131,24 @@ async def test_a_slow_peer_is_not_given_up_and_what_is_urgent_passes_large_paylo
         await eventually((tmp_path / "started").exists)
         connection_id = mesh.peer.connection_id
         mesh.wire.rate = SLOW
-        body = Payload("bytes", b"x" * (640 * KIB))
+        # Each takes ten times of what is waited for meanwhile.
+        body = Payload("bytes", b"x" * (1536 * KIB))
         large = [
             asyncio.create_task(mesh.caller.dispatch("texts", "Texts", "Remaining", body)) for _ in range(2)
         ]
         await eventually(lambda: mesh.wire.passed["to_target"] > 400 * KIB)
-        before = time.monotonic()
         held.cancel()
         await eventually((tmp_path / "cancelled").exists)
-        cancelled = time.monotonic() - before
-        before = time.monotonic()
         small = await mesh.caller.dispatch("texts", "Texts", "Nothing")
-        passed = time.monotonic() - before
+        await mesh.pi()
         under_way = sum(not task.done() for task in large)
-        quick = [await mesh.pi() for _ in range(50)]
         after = mesh.peer
         mesh.wire.rate = math.inf
         replies = await asyncio.gather(*large)
 
     assert under_way == 2
-    assert cancelled < 1.5
-    assert (small.status.code, passed < 2.5) == (200, True)
+    assert small.status.code == 200
     assert [reply.status.code for reply in replies] == [200, 200]
-    assert sorted(quick)[25] < 0.05
     assert (after.state, after.connection_id) == ("live", connection_id)
 
 
@@ -176,7 +169,7 @@ async def test_a_peer_that_does_not_take_its_replies_is_let_go_as_a_slow_consume
         go.set()
         await eventually(lambda: mesh.far.snapshot().ended != ())
         (end,) = mesh.far.snapshot().ended
-        quick = [await mesh.pi() for _ in range(50)]
+        await mesh.pi()
         mesh.wire.heal()
         replies = await asyncio.gather(*calls)
         await eventually(lambda: mesh.peer.state == "live")
@@ -186,5 +179,4 @@ async def test_a_peer_that_does_not_take_its_replies_is_let_go_as_a_slow_consume
     assert end.reason.startswith("'caller-1' is a slow consumer: ")
     assert {reply.status.code for reply in replies} <= {200, 502}
     assert 502 in {reply.status.code for reply in replies}
-    assert sorted(quick)[25] < 0.05
     assert again.status.code == 200

@@ -18,6 +18,7 @@ from tests.integration.services.http2 import end_listener
 from tests.integration.services.processes import LOOPBACK, eventually, free_port, serving
 from tests.integration.services.things import texts_service
 from tests.integration.services.wire import RawClient
+from tests.limits import LIMIT_SECONDS
 
 from collector_mesh import Collector, ListenError, MeshClient, Tls
 from collector_mesh.adapters.grpc.own_port import OwnPort
@@ -26,9 +27,6 @@ from collector_mesh.app.testing.fakes import FakeObserver
 from collector_mesh.domain.model.address import HostPort
 from collector_mesh.domain.model.events import ListenerRestored
 
-SECONDS = 1.5
-"""How long nobody may be able to connect."""
-
 
 def texts_collector(observer: FakeObserver, **options: Any) -> Collector:
     given = {"listen": LOOPBACK, "services": [texts_service()], "observer": observer, **options}
@@ -36,7 +34,7 @@ def texts_collector(observer: FakeObserver, **options: Any) -> Collector:
 
 
 async def code_of(client: MeshClient) -> int:
-    reply = await client.serve("texts", "Texts", "Nothing", timeout=10)
+    reply = await client.serve("texts", "Texts", "Nothing", timeout=LIMIT_SECONDS)
     return reply.status.code
 
 
@@ -77,7 +75,7 @@ async def test_one_request_that_grpc_cannot_read_keeps_nobody_out() -> None:
     assert (before, new, after) == (200, 200, 200)
     assert [event.address for event in events] == [collector.address]
     assert "grpc has failed" in events[0].reason
-    assert events[0].seconds < SECONDS
+    assert 0 <= events[0].seconds < LIMIT_SECONDS
 
 
 @pytest.mark.asyncio
@@ -139,8 +137,10 @@ async def test_health_and_reflection_are_there_again() -> None:
         await until_told(observer)
         async with RawClient(collector.address) as client:
             health = health_pb2_grpc.HealthStub(client.channel)
-            told = await health.Check(health_pb2.HealthCheckRequest(), timeout=10)
-            asking = reflection_pb2_grpc.ServerReflectionStub(client.channel).ServerReflectionInfo(timeout=10)
+            told = await health.Check(health_pb2.HealthCheckRequest(), timeout=LIMIT_SECONDS)
+            asking = reflection_pb2_grpc.ServerReflectionStub(client.channel).ServerReflectionInfo(
+                timeout=LIMIT_SECONDS
+            )
             await asking.write(reflection_pb2.ServerReflectionRequest(list_services=""))
             await asking.done_writing()
             services = await asking.read()
@@ -162,7 +162,7 @@ async def test_ended_in_a_drain_it_tells_the_health_of_one_that_drains(tmp_path:
         await until_told(observer)
         async with RawClient(collector.address) as other:
             health = health_pb2_grpc.HealthStub(other.channel)
-            told = await health.Check(health_pb2.HealthCheckRequest(), timeout=10)
+            told = await health.Check(health_pb2.HealthCheckRequest(), timeout=LIMIT_SECONDS)
             refused = await other.serve("Nothing")
         (tmp_path / "go").touch()
         done = await running
@@ -227,7 +227,7 @@ async def test_a_port_that_cannot_be_had_again_is_given_up_and_told() -> None:
     where = await server.start(HostPort("127.0.0.1", 0))
 
     await end_listener(str(where))
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(LIMIT_SECONDS):
         reason = await lost
     await server.stop(0.1)
 
@@ -239,7 +239,7 @@ async def test_a_port_that_cannot_be_had_again_is_given_up_and_told() -> None:
 async def test_a_process_that_nobody_can_connect_to_anymore_says_so_and_ends() -> None:
     async with serving("c-1", "--service", "unbindable:service") as collector:
         async with MeshClient(collector.address) as client:
-            await client.serve("texts", "Texts", "Spoil", timeout=10)
+            await client.serve("texts", "Texts", "Spoil", timeout=LIMIT_SECONDS)
         await end_listener(collector.address)
         ended = await collector.end()
 

@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -27,6 +26,7 @@ from tests.integration.services.processes import (
 )
 from tests.integration.services.things import numbers_service, texts_service
 from tests.integration.services.wire import RawClient, fake_collector, text_in
+from tests.limits import LIMIT_SECONDS
 
 from collector_mesh import (
     Collector,
@@ -64,12 +64,12 @@ class Slow:
     Attributes:
         frozen: of a call without a deadline to a collector that was frozen meanwhile.
         pinged: of a call over a connection that is pinged as often as the settings allow.
-        silent: seconds until a connection that said nothing was closed.
+        silent: what came over a connection that said nothing itself, until it was closed.
     """
 
     frozen: Reply
     pinged: Reply
-    silent: float
+    silent: bytes
 
 
 SHORTEST = Settings(keepalive_interval=2)
@@ -83,7 +83,7 @@ def slow(tmp_path_factory: pytest.TempPathFactory) -> Slow:
     marks = tmp_path_factory.mktemp("marks")
 
     async def everything() -> Slow:
-        async with asyncio.timeout(20), texts_collector() as collector:
+        async with asyncio.timeout(LIMIT_SECONDS), texts_collector() as collector:
             return Slow(
                 *await asyncio.gather(frozen(marks), pinged(collector.address), silent(collector.address))
             )
@@ -100,7 +100,7 @@ async def frozen(marks: Path) -> Reply:
         await eventually((marks / "started").exists)
         peer.send(signal.SIGSTOP)
         try:
-            async with asyncio.timeout(12):
+            async with asyncio.timeout(LIMIT_SECONDS):
                 return await running
         except MeshError as error:
             return Reply.refused(error)
@@ -114,14 +114,13 @@ async def pinged(address: str) -> Reply:
         return await client.serve("texts", "Texts", "Hang", timeout=timeout)
 
 
-async def silent(address: str) -> float:
+async def silent(address: str) -> bytes:
+    # By itself grpc waits for two minutes, which is longer than all of this may take.
     host, _, port = address.rpartition(":")
-    before = time.monotonic()
     reader, writer = await asyncio.open_connection(host, int(port))
-    while await reader.read(1024):
-        pass
+    heard = await reader.read()
     writer.close()
-    return time.monotonic() - before
+    return heard
 
 
 # Ports
@@ -164,14 +163,11 @@ async def test_a_frozen_peer_does_not_hold_a_call_over_its_deadline() -> None:
     async with serving("c-1", *TEXTS) as frozen, MeshClient(frozen.address) as client:
         await client.call("texts", "Texts", "Nothing")
         frozen.send(signal.SIGSTOP)
-        before = time.monotonic()
         reply = await client.serve("texts", "Texts", "Nothing", timeout=0.3)
-        took = time.monotonic() - before
         frozen.send(signal.SIGCONT)
         after = await client.serve("texts", "Texts", "Nothing")
 
     assert (reply.status.code, reply.executed) == (504, Executed.MAYBE)
-    assert took < 0.3 + 0.25
     assert after.status.code == 200
 
 
@@ -194,16 +190,14 @@ async def test_a_peer_that_is_killed_during_a_call_is_an_unknown_outcome(tmp_pat
 @pytest.mark.asyncio
 async def test_where_nobody_listens_a_call_fails_at_once_and_has_not_run() -> None:
     async with MeshClient(f"127.0.0.1:{free_port()}") as client:
-        before = time.monotonic()
-        reply = await client.serve("texts", "Texts", "Nothing", timeout=10)
-        took = time.monotonic() - before
+        reply = await client.serve("texts", "Texts", "Nothing", timeout=LIMIT_SECONDS)
 
     assert (reply.status.code, reply.executed) == (503, Executed.NO)
-    assert took < 1
+    assert "Connection refused" in reply.status.message
 
 
 @pytest.mark.asyncio
-async def test_a_client_finds_a_collector_that_comes_back_within_two_seconds() -> None:
+async def test_a_client_finds_a_collector_that_comes_back() -> None:
     async with texts_collector() as collector:
         address = collector.address
         client = MeshClient(address)
@@ -211,10 +205,9 @@ async def test_a_client_finds_a_collector_that_comes_back_within_two_seconds() -
         await client.call("texts", "Texts", "Nothing")
     gone = await client.serve("texts", "Texts", "Nothing")
     async with texts_collector(listen=address):
-        before = time.monotonic()
-        while (await client.serve("texts", "Texts", "Nothing")).status.code != 200:
-            assert time.monotonic() - before < 2
-            await asyncio.sleep(0.01)
+        async with asyncio.timeout(LIMIT_SECONDS):
+            while (await client.serve("texts", "Texts", "Nothing")).status.code != 200:
+                await asyncio.sleep(0.01)
         await client.__aexit__(None, None, None)
 
     assert (gone.status.code, gone.executed) == (503, Executed.NO)
@@ -249,7 +242,7 @@ async def test_a_client_that_is_closed_during_a_call_tells_whoever_waits(tmp_pat
 
 
 def test_connections_that_say_nothing_are_closed(slow: Slow) -> None:
-    assert slow.silent < 8
+    assert len(slow.silent) < 1024
 
 
 def test_the_shortest_keepalive_is_not_too_many_pings(slow: Slow) -> None:
@@ -328,7 +321,7 @@ def test_use_after_a_fork_is_refused() -> None:
         cwd=SERVICES,
         capture_output=True,
         encoding="utf-8",
-        timeout=50,
+        timeout=LIMIT_SECONDS,
         check=False,
     )
 
@@ -426,33 +419,35 @@ async def test_a_result_that_cannot_be_written_is_a_handler_error() -> None:
 # The end of a collector
 
 
+@pytest.fixture
+def patient(tmp_path: Path) -> Path:
+    """The configuration of a collector that waits for what runs longer than any test does."""
+    path = tmp_path / "patient.toml"
+    path.write_text("[settings]\ndrain_timeout = 3600\n")
+    return path
+
+
 @pytest.mark.asyncio
-async def test_a_stream_that_idles_does_not_hold_up_a_drain() -> None:
-    async with serving("c-1") as collector, RawClient(collector.address) as client:
+async def test_a_stream_that_idles_does_not_hold_up_a_drain(patient: Path) -> None:
+    async with serving("c-1", "--config", str(patient)) as collector, RawClient(collector.address) as client:
         watch = health_pb2_grpc.HealthStub(client.channel).Watch(health_pb2.HealthCheckRequest())
         await watch.read()
-        before = time.monotonic()
         collector.send(signal.SIGTERM)
         ended = await collector.end()
-        took = time.monotonic() - before
         watch.cancel()
 
     assert ended.status == 0
-    assert took < 2.5
 
 
 @pytest.mark.asyncio
-async def test_a_connection_that_idles_does_not_hold_up_a_drain() -> None:
-    async with serving("c-1", *TEXTS) as collector:
+async def test_a_connection_that_idles_does_not_hold_up_a_drain(patient: Path) -> None:
+    async with serving("c-1", *TEXTS, "--config", str(patient)) as collector:
         host, _, port = collector.address.rpartition(":")
         with closing(socket.create_connection((host, int(port)))):
-            before = time.monotonic()
             collector.send(signal.SIGTERM)
             ended = await collector.end()
-            took = time.monotonic() - before
 
     assert ended.status == 0
-    assert took < 2.5
 
 
 @pytest.mark.asyncio

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.limits import LIMIT_SECONDS
 
 TESTS = """
 import asyncio
@@ -59,7 +60,7 @@ def pytest_of(folder: Path, tests: str, *arguments: str) -> "subprocess.Complete
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=LIMIT_SECONDS,
         check=False,
     )
 

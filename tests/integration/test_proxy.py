@@ -3,11 +3,11 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import pytest
+from tests.limits import LIMIT_SECONDS
 
 from collector_mesh.testing import FaultyProxy
 
 pytestmark = pytest.mark.asyncio
-LIMIT_SECONDS = 10.0
 
 
 class Echo:

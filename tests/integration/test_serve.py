@@ -5,7 +5,6 @@ import json
 import re
 import signal
 import socket
-import time
 from contextlib import closing
 from pathlib import Path
 
@@ -26,8 +25,6 @@ from collector_mesh import MeshClient
 TEXTS = ("--service", "things:texts")
 NUMBERS = ("--service", "things:numbers")
 TEXT_CLASS = "google.protobuf.wrappers_pb2:StringValue"
-PATIENCE_SECONDS = 2.5
-"""How long a drain of a collector where nothing runs may take on a busy machine."""
 
 
 def text(value: object) -> StringValue:
@@ -308,29 +305,28 @@ async def test_a_second_signal_ends_it_at_once(number: signal.Signals, tmp_path:
         await eventually((tmp_path / "started").exists)
         collector.send(signal.SIGTERM)
         await collector.logged("draining")
-        before = time.monotonic()
         collector.send(number)
         ended = await collector.end()
-        took = time.monotonic() - before
         reply = await running
 
     assert ended.status == 130
-    assert took < 1
     assert reply.status.code == 502
     assert "Traceback" not in ended.stderr
 
 
 @pytest.mark.asyncio
-async def test_a_drain_where_nothing_runs_is_short() -> None:
-    async with serving("c-1", *TEXTS) as collector, MeshClient(collector.address) as client:
+async def test_a_drain_where_nothing_runs_waits_for_nothing(tmp_path: Path) -> None:
+    config = tmp_path / "collector.toml"
+    config.write_text("[settings]\ndrain_timeout = 3600\n")
+    async with (
+        serving("c-1", *TEXTS, "--config", str(config)) as collector,
+        MeshClient(collector.address) as client,
+    ):
         await client.serve("texts", "Texts", "Nothing")
-        before = time.monotonic()
         collector.send(signal.SIGTERM)
         ended = await collector.end()
-        took = time.monotonic() - before
 
     assert ended.status == 0
-    assert took < PATIENCE_SECONDS
 
 
 @pytest.mark.asyncio

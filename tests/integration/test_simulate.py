@@ -8,13 +8,15 @@ from pathlib import Path
 
 import pytest
 from tests.integration.services.processes import COMMAND, SERVICES, run
+from tests.limits import LIMIT_SECONDS
 
 
 def wait_until(condition: Callable[[], bool]) -> None:
-    until = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < until
+    for _ in range(int(LIMIT_SECONDS / 0.01)):
+        if condition():
+            return
         time.sleep(0.01)
+    raise AssertionError("it has not come to be")
 
 
 def test_seeds_that_fail_are_listed_with_the_command_that_replays_each() -> None:
@@ -114,7 +116,7 @@ def test_an_interrupt_ends_a_search_at_once_and_without_a_word(tmp_path: Path) -
     ) as process:
         wait_until(mark.exists)
         os.killpg(process.pid, signal.SIGINT)
-        said = process.communicate(timeout=20)[0]
+        said = process.communicate(timeout=LIMIT_SECONDS)[0]
 
     assert process.returncode == 130
     assert "Traceback" not in said

@@ -4,7 +4,6 @@ import asyncio
 import logging
 import socket
 import ssl
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
@@ -15,6 +14,7 @@ from google.protobuf.wrappers_pb2 import StringValue
 from tests.integration.services.certificates import Authority, flags
 from tests.integration.services.processes import LOOPBACK, eventually, run, serving
 from tests.integration.services.things import numbers_service, texts_service
+from tests.limits import LIMIT_SECONDS
 
 from collector_mesh import (
     CallContext,
@@ -34,7 +34,6 @@ from collector_mesh.domain.model.events import HandshakeRefused
 
 ALICE = "spiffe://example.org/alice"
 BOB = "spiffe://example.org/bob"
-QUICK_SECONDS = 3.0
 
 
 @pytest.fixture
@@ -125,13 +124,10 @@ async def test_a_client_without_a_certificate_is_refused_where_there_is_an_autho
     authority: Authority,
 ) -> None:
     async with texts_collector(authority.issue("texts-1")) as collector:
-        before = time.monotonic()
         reply = await who(collector.address, Tls(ca=authority.ca))
-        took = time.monotonic() - before
 
     assert reply.status.code in {502, 503}
     assert reply.handled_by == ""
-    assert took < QUICK_SECONDS
 
 
 @pytest.mark.asyncio
@@ -174,25 +170,19 @@ async def test_the_name_to_look_for_may_be_given(authority: Authority) -> None:
 @pytest.mark.asyncio
 async def test_plaintext_to_a_tls_port_is_an_error_and_no_hang(authority: Authority) -> None:
     async with texts_collector(attrs.evolve(authority.issue("texts-1"), ca=None)) as collector:
-        before = time.monotonic()
         with pytest.raises(MeshError) as raised:
             async with MeshClient(collector.address) as client:
-                await client.call("texts", "Texts", "Nothing", timeout=20)
-        took = time.monotonic() - before
+                await client.call("texts", "Texts", "Nothing", timeout=LIMIT_SECONDS)
 
     assert raised.value.code == 503
-    assert took < QUICK_SECONDS
 
 
 @pytest.mark.asyncio
 async def test_tls_to_a_plaintext_port_is_an_error_and_no_hang(authority: Authority) -> None:
     async with texts_collector(None) as collector:
-        before = time.monotonic()
         reply = await who(collector.address, Tls(ca=authority.ca))
-        took = time.monotonic() - before
 
     assert reply.status.code == 503
-    assert took < QUICK_SECONDS
 
 
 @asynccontextmanager

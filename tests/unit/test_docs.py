@@ -9,6 +9,7 @@ from types import ModuleType
 
 import attrs
 import pytest
+from tests.limits import LIMIT_SECONDS
 
 from collector_mesh import Settings
 from collector_mesh.app.cli import demo, dispatch, explain, serve, simulate, topology
@@ -35,7 +36,7 @@ BLOCKS = [
 @pytest.mark.parametrize("code", BLOCKS)
 def test_code_on_a_page_runs(code: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=30
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=LIMIT_SECONDS
     )
 
     assert done.returncode == 0, done.stderr
@@ -46,7 +47,7 @@ def test_the_readme_says_what_its_example_prints() -> None:
     (code,) = PYTHON.findall(text)
 
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=LIMIT_SECONDS
     )
 
     assert f"`{done.stdout.strip()}`" in text
@@ -62,7 +63,7 @@ def test_the_example_of_the_readme_runs_without_sockets_as_it_says() -> None:
     )
 
     done = subprocess.run(
-        [sys.executable, "-c", loopback], capture_output=True, text=True, check=False, timeout=30
+        [sys.executable, "-c", loopback], capture_output=True, text=True, check=False, timeout=LIMIT_SECONDS
     )
 
     assert loopback.count("transport=network") == 3
@@ -80,7 +81,7 @@ def test_the_transport_of_its_page_keeps_the_contract(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
         check=False,
-        timeout=55,
+        timeout=LIMIT_SECONDS,
     )
 
     assert done.returncode == 0, done.stdout

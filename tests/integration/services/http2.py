@@ -6,6 +6,8 @@ import struct
 from contextlib import suppress
 from typing import Self
 
+from tests.limits import LIMIT_SECONDS
+
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 DATA, HEADERS, RST_STREAM, SETTINGS, PING, GOAWAY = 0, 1, 3, 4, 6, 7
 END_STREAM, ACK, END_HEADERS = 1, 1, 4
@@ -84,7 +86,7 @@ class RawConnection:
         if data is not None:
             self.send(frame(DATA, END_STREAM, stream, message(data)))
 
-    async def frames(self, *, seconds: float = 10.0) -> list[tuple[int, int, bytes]]:
+    async def frames(self, *, seconds: float = LIMIT_SECONDS) -> list[tuple[int, int, bytes]]:
         """Everything until the other side closes: kind, stream, payload. Fails if it does not."""
         found = []
         async with asyncio.timeout(seconds):
@@ -102,7 +104,7 @@ class RawConnection:
             self.send(frame(kind, ACK, 0, payload if kind == PING else b""))
         return kind, stream, payload
 
-    async def closed(self, *, seconds: float = 10.0) -> None:
+    async def closed(self, *, seconds: float = LIMIT_SECONDS) -> None:
         """Wait until the other side has closed."""
         await self.frames(seconds=seconds)
 

@@ -5,11 +5,11 @@ from contextlib import suppress
 from typing import Any, Self
 
 import grpc
+from tests.limits import LIMIT_SECONDS
 
 from collector_mesh.adapters.wire.generated import link_pb2 as pb
 
 METHOD = "/collector_mesh.link.v1.Link/Open"
-LIMIT_SECONDS = 10.0
 COLLECTOR, CLIENT = 0, 1
 
 

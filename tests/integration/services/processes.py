@@ -11,12 +11,11 @@ from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
 
 import attrs
+from tests.limits import LIMIT_SECONDS
 
 SERVICES = Path(__file__).parent
 COMMAND = (sys.executable, "-m", "collector_mesh")
 LOOPBACK = "127.0.0.1:0"
-LIMIT_SECONDS = 10.0
-"""How long a test waits for a condition before it fails."""
 
 
 @attrs.frozen

@@ -7,12 +7,12 @@ from typing import Any, Self
 
 import grpc
 from google.protobuf.wrappers_pb2 import StringValue
+from tests.limits import LIMIT_SECONDS
 
 from collector_mesh.adapters.wire.connect_layout import read_connect
 from collector_mesh.adapters.wire.generated import dispatcher_pb2 as pb
 
 SERVICE = "collector.CollectiveDispatcher"
-LIMIT_SECONDS = 10.0
 
 
 class RawClient:

@@ -2,6 +2,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.limits import LIMIT_SECONDS
+
 ROOT = Path(__file__).parents[3]
 
 
@@ -12,7 +14,7 @@ def test_the_domain_works_where_grpc_protobuf_and_asyncio_cannot_be_imported() -
         capture_output=True,
         text=True,
         check=False,
-        timeout=30,
+        timeout=LIMIT_SECONDS,
     )
 
     assert done.returncode == 0, done.stderr
@@ -27,7 +29,7 @@ def test_importing_the_package_loads_neither_grpc_nor_protobuf_nor_asyncio() -> 
     )
 
     done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=30
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=LIMIT_SECONDS
     )
 
     assert done.stdout == "[]\n"

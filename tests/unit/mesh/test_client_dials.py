@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from tests.limits import LIMIT_SECONDS
 
 from collector_mesh import Collector, LoopbackNetwork, MeshClient, Payload, Service
 from collector_mesh.domain.model.frames import Frame
@@ -86,7 +87,7 @@ async def test_a_client_that_is_closed_while_it_dials_does_not_dial_again() -> N
     client = MeshClient("node", transport=network)
     async with client:
         call = asyncio.ensure_future(client.dispatch("tests", "Echo", "Echo", Payload("t", b"x")))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(LIMIT_SECONDS):
             while not network.dials:
                 await asyncio.sleep(0)
     reply = await call

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 from google.protobuf.wrappers_pb2 import StringValue
+from tests.limits import LIMIT_SECONDS
 
 from collector_mesh import (
     CallContext,
@@ -101,7 +102,7 @@ async def test_the_late_answer_of_an_attempt_that_was_given_up_is_dropped() -> N
 
     async with front_and(late, answers, settings=IN_TURNS) as (front, _):
         replies = [await front.dispatch("work", "Worker", "Do", timeout=1.0) for _ in range(8)]
-        async with asyncio.timeout(5.0):
+        async with asyncio.timeout(LIMIT_SECONDS):
             await go_on.wait()
 
     assert {reply.unpack(StringValue).value for reply in replies} == {"replica-1"}
@@ -135,7 +136,7 @@ async def test_a_deadline_and_a_cancellation_go_all_the_way() -> None:
     async with front_and(waits) as (front, _):
         # Two hops: the client's collector passes its call on.
         client = MeshClient(front.address, transport=front.container.transport())
-        async with client, asyncio.timeout(5.0):
+        async with client, asyncio.timeout(LIMIT_SECONDS):
             call = asyncio.create_task(client.dispatch("work", "Worker", "Do", timeout=5.0))
             while not remaining:
                 await asyncio.sleep(0.001)
@@ -149,7 +150,7 @@ async def test_a_namespace_over_its_own_limit_is_refused_with_a_time_to_come_bac
     settings = Settings(overrides={"work": {"max_running": 1}}, max_attempts=1)
     async with front_and(hangs, idempotent=False, settings=settings) as (front, replicas):
         first = asyncio.create_task(front.dispatch("work", "Worker", "Do", timeout=1.0))
-        async with asyncio.timeout(5.0):
+        async with asyncio.timeout(LIMIT_SECONDS):
             while not replicas[0].snapshot().running:
                 await asyncio.sleep(0.001)
         refused = await front.dispatch("work", "Worker", "Do")
@@ -164,7 +165,7 @@ async def test_a_namespace_over_its_own_limit_is_refused_with_a_time_to_come_bac
 async def test_a_call_that_nobody_can_take_says_why() -> None:
     async with front_and(answers) as (front, replicas):
         replicas[0].remove_service(service(answers))
-        async with asyncio.timeout(5.0):
+        async with asyncio.timeout(LIMIT_SECONDS):
             while front.explain("work", "Worker", "Do").fit:
                 await asyncio.sleep(0.001)
         reply = await front.dispatch("work", "Worker", "Do")

@@ -8,13 +8,11 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from tests.limits import LIMIT_SECONDS
 
 from collector_mesh import CallContext, Collector, LoopbackNetwork, Payload, Service
 
 pytestmark = pytest.mark.asyncio
-
-LIMIT = 10.0
-"""Seconds that a test waits for something at most."""
 
 
 @asynccontextmanager
@@ -30,7 +28,7 @@ async def pair(service: Service) -> AsyncIterator[tuple[Collector, Collector]]:
 
 
 async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(LIMIT):
+    async with asyncio.timeout(LIMIT_SECONDS):
         while not condition():
             await asyncio.sleep(0.001)
 
@@ -85,7 +83,7 @@ async def test_several_handlers_may_wait_for_the_same_thing() -> None:
         ]
         await until(lambda: server.snapshot().running == 6)
         ready.set_result(None)
-        async with asyncio.timeout(LIMIT):
+        async with asyncio.timeout(LIMIT_SECONDS):
             assert [(await call).status.code for call in calls] == [200] * 6
 
 
@@ -174,8 +172,8 @@ async def test_a_thread_that_outlives_its_handler_has_no_deadline_of_that_call()
 
     def leave_behind(call: Callable[[], Any]) -> None:
         def later() -> None:
-            go.wait(LIMIT)
-            outcomes.append(asyncio.run_coroutine_threadsafe(call(), loop).result(LIMIT))
+            go.wait(LIMIT_SECONDS)
+            outcomes.append(asyncio.run_coroutine_threadsafe(call(), loop).result(LIMIT_SECONDS))
 
         # As `asyncio.to_thread` does: with the context of the handler.
         kept.append(asyncio.ensure_future(asyncio.to_thread(later)))
@@ -201,11 +199,13 @@ async def test_what_a_plain_handler_leaves_behind_has_no_deadline_of_its_call_ei
         kept.append(asyncio.run_coroutine_threadsafe(later(), loop))
 
     async with with_background(leave_behind, plain=True) as (collector, left):
-        assert (await collector.dispatch("ns", "Tasks", "Begin", timeout=LIMIT / 2)).status.code == 200
+        assert (
+            await collector.dispatch("ns", "Tasks", "Begin", timeout=LIMIT_SECONDS / 2)
+        ).status.code == 200
         go.set()
         await until(lambda: outcomes)
     assert outcomes == [200]
-    assert left[0] > LIMIT / 2
+    assert left[0] > LIMIT_SECONDS / 2
 
 
 async def test_what_a_handler_starts_has_the_deadline_of_its_call_while_it_runs() -> None:

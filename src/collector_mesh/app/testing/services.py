@@ -22,7 +22,7 @@ _RAISED: dict[str, type[BaseException]] = {
     )
 }
 
-_MOST_BLOCKED_SECONDS = 30.0
+_MOST_BLOCKED_SECONDS = 300.0
 
 
 def contract_service(namespace: str, name: str) -> Service:

@@ -8,6 +8,7 @@ from contextvars import ContextVar
 from typing import Any
 
 import pytest
+from tests.limits import LIMIT_SECONDS
 
 from collector_mesh.adapters.runtime.clock import LoopClock
 from collector_mesh.adapters.runtime.first_step import begin_task
@@ -42,7 +43,7 @@ def started(jobs: Jobs, work: Coroutine[Any, Any, Any]) -> StartedJob[Any]:
 
 
 async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(LIMIT_SECONDS):
         while not condition():
             await asyncio.sleep(0)
 
@@ -156,7 +157,7 @@ async def test_several_may_wait_for_the_same_thing_from_their_first_wait_on(turn
     for _ in range(turns):
         await asyncio.sleep(0)
     shared.set_result(7)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(LIMIT_SECONDS):
         assert await asyncio.gather(*waiting) == [7, 7, 7]
 
 
@@ -435,7 +436,7 @@ async def test_work_is_stopped_at_its_deadline_and_told_apart_from_other_work() 
     begin = clock.now()
     lasting = started(jobs, forever())
     lasting.go_on(begin + 1000.0, lambda: None, lambda *_: None)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(LIMIT_SECONDS):
         await asyncio.gather(wait_for("third", 0.2), wait_for("first", 0.05), wait_for("second", 0.1))
 
     assert [name for name, _ in ends] == ["first", "second", "third"]

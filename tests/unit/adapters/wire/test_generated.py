@@ -7,6 +7,7 @@ import sys
 import pytest
 from google.protobuf import any_pb2, descriptor_pool
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from tests.limits import LIMIT_SECONDS
 
 from collector_mesh.adapters.wire.generated import dispatcher_pb2
 from collector_mesh.adapters.wire.generated.pool import POOL
@@ -118,7 +119,7 @@ def run(script: str, implementation: str) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         check=False,
-        timeout=30,
+        timeout=LIMIT_SECONDS,
     )
 
 

@@ -10,8 +10,11 @@ from google.protobuf.wrappers_pb2 import Int64Value, StringValue
 from collector_mesh.app.testing.networks import Network, Node, NodeOptions
 from collector_mesh.domain.model.status import Reply
 
-LIMIT_SECONDS = 10.0
+LIMIT_SECONDS = 100.0
 """How long a test waits for a condition before it fails."""
+
+TIMEOUT = 1.0
+"""Seconds for a call whose time is to be up after its handler has begun."""
 
 
 def text(value: str) -> StringValue:

@@ -6,6 +6,7 @@ import pytest
 from google.protobuf.wrappers_pb2 import DoubleValue, StringValue
 
 from collector_mesh.app.testing.contract.base import (
+    TIMEOUT,
     Contract,
     count,
     eventually,
@@ -206,18 +207,18 @@ class DispatchContract(Contract):
     async def test_time_and_metadata_travel_with_the_call(self, mesh: Network) -> None:
         users, _orders = await users_and_orders(mesh)
 
-        left = await users.dispatch(*ORDERS, "Remaining", timeout=5.0)
+        left = await users.dispatch(*ORDERS, "Remaining", timeout=500.0)
         seen = await users.dispatch(*ORDERS, "Metadata", metadata=[("trace-id", "7")])
 
         # gRPC rounds a timeout up, by about a hundredth.
-        assert 3.0 < left.unpack(DoubleValue).value <= 5.1
+        assert 400.0 < left.unpack(DoubleValue).value <= 510.0
         assert seen.unpack(StringValue).value == "(('trace-id', '7'),)"
 
     @pytest.mark.asyncio
     async def test_the_deadline_ends_a_remote_handler(self, mesh: Network) -> None:
         users, orders = await users_and_orders(mesh)
 
-        reply = await users.dispatch(*ORDERS, "Hang", timeout=0.2)
+        reply = await users.dispatch(*ORDERS, "Hang", timeout=TIMEOUT)
 
         assert (reply.status.code, reply.executed) == (504, Executed.MAYBE)
 

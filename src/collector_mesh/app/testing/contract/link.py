@@ -94,7 +94,7 @@ class LinkContract(Contract):
     @pytest.mark.asyncio
     async def test_a_drain_is_announced_while_calls_run(self, mesh: Network) -> None:
         a = await _start(mesh, "a")
-        b = await _start(mesh, "b", Settings(drain_timeout=1.0))
+        b = await _start(mesh, "b", Settings(drain_timeout=2.0))
         await a.connect(b.address)
         running = asyncio.create_task(a.dispatch("users", "EchoService", "Hang", target="b"))
 

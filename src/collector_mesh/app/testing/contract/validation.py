@@ -5,7 +5,7 @@ import asyncio
 import attrs
 import pytest
 
-from collector_mesh.app.testing.contract.base import Contract, count, outcome, users_and_orders
+from collector_mesh.app.testing.contract.base import LIMIT_SECONDS, Contract, count, outcome, users_and_orders
 from collector_mesh.app.testing.networks import Network, NodeOptions
 from collector_mesh.domain.model.errors import Executed
 from collector_mesh.domain.serving.allow_list import AllowedMethods
@@ -100,7 +100,7 @@ class ValidationContract(Contract):
 
         async def codes_seen(*wanted: int) -> None:
             seen = len(codes)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(LIMIT_SECONDS):
                 while not set(wanted) <= set(codes[seen:]):
                     await asyncio.sleep(0.001)
 
