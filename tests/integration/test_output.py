@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from google.protobuf.wrappers_pb2 import StringValue
 from tests.integration.services.processes import COMMAND, SERVICES, eventually, free_port, run, serving
+from tests.limits import LIMIT_SECONDS
 
 from collector_mesh import MeshClient
 
-LIMIT_SECONDS = 20.0
 GREETER = ("--service", "things:texts")
 
 

@@ -28,6 +28,7 @@ from tests.integration.services.links import RawLink, hello
 from tests.integration.services.processes import COMMAND, LOOPBACK, SERVICES, eventually, run, serving
 from tests.integration.services.things import texts_service
 from tests.integration.services.wire import SERVICE, RawClient, call_of, text_in
+from tests.limits import LIMIT_SECONDS
 
 from collector_mesh import Collector, MeshClient
 from collector_mesh.adapters.wire.generated import dispatcher_pb2 as pb
@@ -66,7 +67,7 @@ def assert_nothing_was_logged(caplog: pytest.LogCaptureFixture) -> None:
 
 async def first_answer(client: RawClient, path: str, data: bytes) -> bytes:
     """What a method of many messages says to one that is not followed by another."""
-    call: Any = client.channel.stream_stream(path)(timeout=10)
+    call: Any = client.channel.stream_stream(path)(timeout=LIMIT_SECONDS)
     await call.write(data)
     answer: bytes = await call.read()
     return answer
@@ -98,7 +99,7 @@ async def serving_with_descriptors(limit: str) -> AsyncIterator[Limited]:
     assert process.stdout is not None
     assert process.stderr is not None
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(LIMIT_SECONDS):
             ready = (await process.stdout.readline()).decode()
         limited = Limited(process, ready.rpartition(" ")[2].strip())
         yield limited
@@ -133,7 +134,7 @@ async def test_a_question_that_cannot_be_read_is_refused_in_band(
 ) -> None:
     ask: Any = client.channel.unary_unary(f"/{INSPECT}/{method}")
 
-    answer = await ask(data, timeout=10)
+    answer = await ask(data, timeout=LIMIT_SECONDS)
 
     assert answer
     assert_nothing_was_logged(caplog)
@@ -159,7 +160,7 @@ async def test_health_and_reflection_refuse_what_they_cannot_read(
 async def test_a_request_that_ends_without_a_message_is_refused(
     client: RawClient, caplog: pytest.LogCaptureFixture
 ) -> None:
-    call: Any = client.channel.stream_unary(f"/{SERVICE}/Dispatch")(timeout=10)
+    call: Any = client.channel.stream_unary(f"/{SERVICE}/Dispatch")(timeout=LIMIT_SECONDS)
     await call.done_writing()
     answer = pb.DispatchResponse.FromString(await call)
 
@@ -187,7 +188,7 @@ async def test_a_header_that_is_no_text_writes_nothing_into_the_log(
 async def test_who_watches_the_health_is_told_when_the_drain_begins() -> None:
     collector = await Collector("texts-1", listen=LOOPBACK, services=[texts_service()]).__aenter__()
     async with RawClient(collector.address) as client:
-        watching: Any = client.channel.stream_stream(f"/{HEALTH}/Watch")(timeout=10)
+        watching: Any = client.channel.stream_stream(f"/{HEALTH}/Watch")(timeout=LIMIT_SECONDS)
         await watching.write(health_pb2.HealthCheckRequest(service=SERVICE).SerializeToString())
         before = await watching.read()
         leaving = asyncio.create_task(collector.__aexit__(None, None, None))
@@ -214,7 +215,7 @@ async def test_a_service_that_nobody_knows_has_no_health(client: RawClient) -> N
 
 @pytest.mark.asyncio
 async def test_reflection_goes_on_after_a_question_without_an_answer(client: RawClient) -> None:
-    call: Any = client.channel.stream_stream(f"/{REFLECTION}/ServerReflectionInfo")(timeout=10)
+    call: Any = client.channel.stream_stream(f"/{REFLECTION}/ServerReflectionInfo")(timeout=LIMIT_SECONDS)
     await call.write(b"")
     empty = reflection_pb2.ServerReflectionResponse.FromString(await call.read())
     await call.write(reflection_pb2.ServerReflectionRequest(list_services="").SerializeToString())
@@ -300,7 +301,7 @@ async def test_compressed_requests_are_refused_unread(client: RawClient, algorit
     data = call_of(pb.DispatchRequest(), "Same", "x" * 10_000, service="Texts").SerializeToString()
 
     with pytest.raises(grpc.aio.AioRpcError) as raised:
-        await call(data, timeout=10, compression=algorithm)
+        await call(data, timeout=LIMIT_SECONDS, compression=algorithm)
 
     assert raised.value.code() is grpc.StatusCode.UNIMPLEMENTED
 
@@ -324,7 +325,7 @@ async def test_streams_that_say_nothing_make_room_for_others(
             (one if number % 2 else other).ask(2 * number + 1, request())
         await eventually(lambda: bool(observer.of(LimitReached)))
         async with MeshClient(collector.address) as client:
-            reply = await client.serve("texts", "Texts", "Nothing", timeout=10)
+            reply = await client.serve("texts", "Texts", "Nothing", timeout=LIMIT_SECONDS)
 
     (event, *_) = observer.of(LimitReached)
     assert isinstance(event, LimitReached)
@@ -369,7 +370,7 @@ async def test_connections_that_say_nothing_do_not_take_the_last_descriptor() ->
         for _ in range(90):
             with suppress(OSError):
                 idle.append(socket.create_connection((host, int(port)), timeout=0.5))
-        async with asyncio.timeout(45):
+        async with asyncio.timeout(LIMIT_SECONDS):
             while await code_of_new_client(collector.address) != 200:
                 await asyncio.sleep(0.1)
         for connection in idle:

@@ -59,7 +59,7 @@ def shown_certificate(address: str) -> bytes | None:
     context.set_alpn_protocols(["h2"])
     host, _, port = address.rpartition(":")
     with (
-        closing(socket.create_connection((host, int(port)), timeout=5)) as raw,
+        closing(socket.create_connection((host, int(port)), timeout=LIMIT_SECONDS)) as raw,
         context.wrap_socket(raw) as connection,
     ):
         return connection.getpeercert(binary_form=True)
@@ -274,7 +274,7 @@ async def test_who_is_refused_when_hands_are_shaken_is_told_with_its_address(
     ) as collector:
         refused = await who(collector.address, stranger)
         taken = await who(collector.address, authority.issue("alice"))
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(LIMIT_SECONDS):
             while not observer.of(HandshakeRefused):
                 await asyncio.sleep(0.05)
 

@@ -14,6 +14,7 @@ from grpc_health.v1 import health, health_pb2_grpc
 from tests.integration.services.certificates import Authority
 from tests.integration.services.processes import LOOPBACK, Ended, eventually, free_port, run, serving
 from tests.integration.services.things import texts_service
+from tests.limits import LIMIT_SECONDS
 
 from collector_mesh import Collector, Tls
 from collector_mesh.adapters.grpc.inspect_client import InspectClient
@@ -190,7 +191,7 @@ async def test_beyond_its_machine_a_collector_shows_itself_to_whom_its_authorize
 
         async def look(tls: Tls) -> str:
             async with InspectClient(collector.address, tls=tls, insecure=False) as client:
-                return (await client.snapshot(timeout=5)).collector_id
+                return (await client.snapshot(timeout=LIMIT_SECONDS)).collector_id
 
         seen = await look(alice)
         with pytest.raises(ForbiddenError, match="may not use the namespace 'texts'"):
@@ -207,8 +208,8 @@ async def test_what_is_no_request_is_told_in_the_answer() -> None:
     ):
         look: Method = channel.unary_unary(f"/{INSPECT_SERVICE}/Snapshot")
         ask: Method = channel.unary_unary(f"/{INSPECT_SERVICE}/Explain")
-        snapshot = inspect_pb2.SnapshotResponse.FromString(await look(b"\xff", timeout=5))
-        explained = inspect_pb2.ExplainResponse.FromString(await ask(b"\xff", timeout=5))
+        snapshot = inspect_pb2.SnapshotResponse.FromString(await look(b"\xff", timeout=LIMIT_SECONDS))
+        explained = inspect_pb2.ExplainResponse.FromString(await ask(b"\xff", timeout=LIMIT_SECONDS))
 
     assert (snapshot.error.code, snapshot.error.message) == (400, "malformed request")
     assert (explained.error.code, explained.error.message) == (400, "malformed request")
@@ -221,7 +222,7 @@ async def test_malformed_names_are_told_in_the_answer() -> None:
         InspectClient(collector.address, tls=None, insecure=False) as client,
     ):
         with pytest.raises(InvalidCallError, match="namespace is required"):
-            await client.explain(MethodKey("", "Texts", "Echo"), timeout=5)
+            await client.explain(MethodKey("", "Texts", "Echo"), timeout=LIMIT_SECONDS)
 
 
 @pytest.mark.parametrize(

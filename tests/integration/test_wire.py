@@ -22,6 +22,7 @@ from tests.integration.services.wire import (
     fake_collector,
     text_in,
 )
+from tests.limits import LIMIT_SECONDS
 
 from collector_mesh import Collector, Executed, MeshError, Settings
 from collector_mesh.adapters.wire.generated import dispatcher_pb2 as pb
@@ -504,7 +505,7 @@ def tells_of_the_deadline(outcome: Any) -> bool:
 async def test_the_callers_deadline_reaches_the_handler_and_ends_it(
     client: RawClient, tmp_path: Path
 ) -> None:
-    remaining = await client.serve("Remaining", timeout=5)
+    remaining = await client.serve("Remaining", timeout=LIMIT_SECONDS)
     (outcome,) = await asyncio.gather(
         client.serve("Hold", str(tmp_path), timeout=1.0), return_exceptions=True
     )
@@ -528,7 +529,7 @@ async def test_an_unknown_method_of_the_service_is_unimplemented(client: RawClie
 
 async def health_of(client: RawClient, service: str) -> Any:
     request = health_pb2.HealthCheckRequest(service=service)
-    return (await health_pb2_grpc.HealthStub(client.channel).Check(request, timeout=5)).status
+    return (await health_pb2_grpc.HealthStub(client.channel).Check(request, timeout=LIMIT_SECONDS)).status
 
 
 @pytest.mark.asyncio
@@ -555,7 +556,9 @@ async def test_health_is_told_and_no_longer_good_while_draining(service: str, tm
 
 
 async def reflected(client: RawClient, **question: str) -> Any:
-    call = reflection_pb2_grpc.ServerReflectionStub(client.channel).ServerReflectionInfo(timeout=5)
+    call = reflection_pb2_grpc.ServerReflectionStub(client.channel).ServerReflectionInfo(
+        timeout=LIMIT_SECONDS
+    )
     await call.write(reflection_pb2.ServerReflectionRequest(**question))
     await call.done_writing()
     return await call.read()

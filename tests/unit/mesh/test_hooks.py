@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import pytest
+from tests.limits import LIMIT_SECONDS
 
 from collector_mesh import (
     CallContext,
@@ -583,7 +584,7 @@ def test_an_interrupt_of_the_user_ends_the_program_wherever_it_arrives(options: 
         [sys.executable, "-c", INTERRUPTED.replace("{OPTIONS}", options)],
         capture_output=True,
         encoding="utf-8",
-        timeout=50,
+        timeout=LIMIT_SECONDS,
         check=False,
     )
 

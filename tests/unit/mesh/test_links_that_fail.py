@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from tests.limits import LIMIT_SECONDS
 
 from collector_mesh import Collector, LoopbackNetwork, Payload, Service, Settings
 from collector_mesh.adapters.wire import link_codec
@@ -34,7 +35,7 @@ def echo(namespace: str) -> Service:
 
 
 async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(LIMIT_SECONDS):
         while not condition():
             await asyncio.sleep(0.005)
 

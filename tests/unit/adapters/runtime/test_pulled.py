@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from tests.limits import LIMIT_SECONDS
 from tests.unit.domain.link.wires import ECHO, End, Wire
 
 from collector_mesh.adapters.runtime.clock import LoopClock
@@ -98,7 +99,7 @@ async def _opened() -> tuple[LinkEngine, HangingStream, "asyncio.Task[None]"]:
     pumping = asyncio.create_task(
         LinkPump(clock, LoopTasks(clock, max_threads=1), PulledStream).run(stream, engine)
     )
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(LIMIT_SECONDS):
         await opened.wait()
         while len(stream.written) < 2:  # the ping that nobody takes
             await asyncio.sleep(0.001)
@@ -112,7 +113,7 @@ async def test_a_deadline_is_kept_though_a_write_hangs() -> None:
     settled: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
 
     engine.send(SentCall(Call(ECHO, deadline=now() + 0.1), Mode.SERVE, settled.set_result))
-    async with asyncio.timeout(1.0):
+    async with asyncio.timeout(LIMIT_SECONDS):
         reply = await settled
 
     assert reply.status.code == 504
@@ -125,7 +126,7 @@ async def test_a_link_that_fails_ends_in_time_though_a_write_hangs() -> None:
     engine, _stream, pumping = await _opened()
 
     engine.fail("enough")
-    async with asyncio.timeout(3.0):
+    async with asyncio.timeout(LIMIT_SECONDS):
         await pumping
 
     assert engine.reason == "enough"
@@ -142,7 +143,7 @@ async def test_whatever_a_stream_does_its_link_ends_and_its_calls_are_answered(w
     before = asyncio.all_tasks()
     pumping = asyncio.create_task(LinkPump(clock, tasks, PulledStream).run(stream, engine))
     settled: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(LIMIT_SECONDS):
         while engine.peer is None:
             await asyncio.sleep(0)
         engine.send(SentCall(Call(ECHO, deadline=clock.now() + 100), Mode.SERVE, settled.set_result))
@@ -189,7 +190,7 @@ async def test_a_stream_that_is_woken_while_it_asks_asks_again() -> None:
     inner._welcome = None
 
     end.stream.open(end)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(LIMIT_SECONDS):
         while not inner.written:
             await asyncio.sleep(0)
     await end.stream.aclose()

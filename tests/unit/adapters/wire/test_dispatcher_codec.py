@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 
 import pytest
+from tests.limits import LIMIT_SECONDS
 
 from collector_mesh.adapters.wire.dispatcher_codec import (
     UNREADABLE,
@@ -85,7 +86,7 @@ def test_it_is_malformed_for_the_pure_python_implementation_too() -> None:
         capture_output=True,
         text=True,
         check=True,
-        timeout=30,
+        timeout=LIMIT_SECONDS,
     )
 
     assert done.stdout == "malformed request\nmalformed request\n"
