@@ -16,12 +16,12 @@ from collector_mesh.domain.link.sizes import (
     unusual_reply_bytes,
 )
 from collector_mesh.domain.link.telling import Telling
+from collector_mesh.domain.link.unfit import check_bytes, check_reply, unfit, unfit_reply
 from collector_mesh.domain.model.call import Origin
 from collector_mesh.domain.model.errors import (
     DeadlineExceededError,
     Executed,
     HandlerError,
-    InvalidCallError,
     MeshError,
     OutcomeUnknownError,
     PayloadTooLargeError,
@@ -134,17 +134,19 @@ class LinkCalls:
         """Have a call sent; False if it is refused, and `telling` has the reply."""
         call = sent.call
         value = call.payload.value
-        size = len(value)
-        cost = size + ENVELOPE_BYTES
         outbox = self.outbox
-        # On the way of every call: nearly none has more than method, payload and time.
-        if call.metadata or call.hints or call.target or call.visited:
-            try:
+        try:
+            size = len(value)
+            cost = size + ENVELOPE_BYTES
+            # On the way of every call: nearly none has more than method, payload and time.
+            if call.metadata or call.hints or call.target or call.visited:
                 check_sizes(call)
                 cost += unusual_call_bytes(call)
-            except InvalidCallError as error:
-                self._telling.settle(sent, Reply.refused(error))
-                return False
+            if type(value) is not bytes:
+                check_bytes(value)
+        except Exception as error:  # noqa: BLE001  # whatever is wrong with a call is its own outcome
+            self._telling.settle(sent, Reply.refused(unfit(error)))
+            return False
         if (
             self._closing.state.sends
             and size <= self._max_payload_bytes
@@ -204,14 +206,20 @@ class LinkCalls:
         if taken.is_done or taken.reply is not None or not self._closing.state.answers:
             return False
         value = reply.payload.value
-        if len(value) > self._max_payload_bytes:
-            text = f"handler error: result of {len(value)} bytes is over the limit of {self._max_payload_bytes} bytes"
-            reply = Reply.refused(HandlerError(text, handled_by=reply.handled_by))
-            value = b""
-        cost = len(value) + ENVELOPE_BYTES
-        if reply.status is not OK or reply.metadata or reply.tried:
-            reply = fitting(reply)
-            cost += unusual_reply_bytes(reply)
+        try:
+            if type(value) is not bytes:
+                check_bytes(value)
+            if len(value) > self._max_payload_bytes:
+                text = f"handler error: result of {len(value)} bytes is over the limit of {self._max_payload_bytes} bytes"
+                reply = Reply.refused(HandlerError(text, handled_by=reply.handled_by))
+                value = b""
+            cost = len(value) + ENVELOPE_BYTES
+            if reply.status is not OK or reply.executed is not Executed.YES or reply.metadata or reply.tried:
+                check_reply(reply)
+                reply = fitting(reply)
+                cost += unusual_reply_bytes(reply)
+        except Exception as error:  # noqa: BLE001  # whatever is wrong with a reply is told in its place
+            reply, value, cost = unfit_reply(reply, error), b"", ENVELOPE_BYTES
         taken.reply = reply
         outbox = self.outbox
         outbox.put(taken, value, cost)

@@ -7,16 +7,13 @@ from collector_mesh.domain.link.batching import Batching
 from collector_mesh.domain.link.entries import SentCall, TakenCall
 from collector_mesh.domain.link.page import Names, Page
 from collector_mesh.domain.link.sizes import CANCELS_OF_A_FRAME
+from collector_mesh.domain.link.unfit import unfit, unfit_reply
 from collector_mesh.domain.link.window import Window
 from collector_mesh.domain.model.errors import (
     DeadlineExceededError,
     Executed,
-    HandlerError,
-    InvalidCallError,
-    clipped,
 )
 from collector_mesh.domain.model.frames import Chunk, Control, Frame
-from collector_mesh.domain.model.limits import MAX_ID_BYTES
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.status import Reply
 
@@ -282,7 +279,7 @@ class Outbox:
                     reply: Reply = entry.reply  # type: ignore[assignment]  # only answered ones are queued
                     page.add_reply(entry.number, reply, reply.payload.value, 0)
                     del taken[entry.number]
-            except InvalidCallError as error:
+            except Exception as error:  # noqa: BLE001  # of one call or reply, which no other one suffers from
                 self._add_unfit(page, entry, error)
             room -= 1
             left_bytes -= size
@@ -328,21 +325,18 @@ class Outbox:
                 return False
             reply: Reply = entry.reply  # type: ignore[assignment]  # only answered ones are queued
             page.add_reply(entry.number, reply, b"", size)
-        except InvalidCallError as error:
+        except Exception as error:  # noqa: BLE001  # as above
             self._add_unfit(page, entry, error)
             return False
         return True
 
-    def _add_unfit(self, page: Page, entry: Entry, error: InvalidCallError) -> None:
-        """Refuse a call whose names cannot be told, or say so in place of such a reply."""
+    def _add_unfit(self, page: Page, entry: Entry, error: Exception) -> None:
+        """Refuse a call that cannot be told, or say so in place of such a reply."""
         if isinstance(entry, SentCall):
-            self._settle(entry, Reply.refused(error))
+            self._settle(entry, Reply.refused(unfit(error)))
             return
         reply: Reply = entry.reply  # type: ignore[assignment]  # only answered ones are queued
-        by = clipped(reply.handled_by, MAX_ID_BYTES)
-        text = f"handler error: cannot send the result: {error}"
-        failed = HandlerError(text, executed=reply.executed, handled_by=by)
-        page.add_reply(entry.number, Reply.refused(failed), b"", 0)
+        page.add_reply(entry.number, unfit_reply(reply, error), b"", 0)
         del self._taken[entry.number]
 
 

@@ -5,11 +5,14 @@ import attrs
 from collector_mesh.domain.link.entries import SentCall
 from collector_mesh.domain.link.sizes import NAME_BYTES, NAMES_KEPT_BYTES, method_bytes, text_bytes
 from collector_mesh.domain.model.call import Call
-from collector_mesh.domain.model.errors import Executed
+from collector_mesh.domain.model.errors import Executed, InvalidCallError, quoted
 from collector_mesh.domain.model.frames import NO_LIMIT, CallExtra, Calls, Replies, ReplyExtra
 from collector_mesh.domain.model.limits import is_long, long_type_url
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.status import OK, Reply
+
+_IDEMPOTENT = (None, True, False)
+_MAX_HOPS = (1 << 32) - 1
 
 
 class Names:
@@ -113,6 +116,9 @@ class Page:
         call = sent.call
         index = len(self.methods)
         method, kind = self.names.method(call.key), self.names.text(call.payload.type_url)
+        if size or call.metadata or call.idempotent is not None or (sent.mode and _has_route(call)):
+            # Before anything is added: it may be what cannot be told.
+            self.call_extras.append(_extra(sent, index, size))
         self.methods.append(method)
         self.types.append(kind)
         self.values.append(value)
@@ -120,13 +126,6 @@ class Page:
         milliseconds = left * 1000.0
         self.remaining.append(int(milliseconds) or 1 if milliseconds < NO_LIMIT else NO_LIMIT)
         self.modes.append(sent.mode)
-        if size or call.metadata or call.idempotent is not None or (sent.mode and _has_route(call)):
-            extra = CallExtra(index, metadata=call.metadata, idempotent=call.idempotent, size=size)
-            if sent.mode:
-                extra = attrs.evolve(
-                    extra, target=call.target, hints=call.hints, hops=call.hops, visited=call.visited
-                )
-            self.call_extras.append(extra)
 
     def add_reply(self, number: int, reply: Reply, value: bytes, size: int) -> None:
         """Add the reply to a call; `size` is that of a payload that comes in chunks.
@@ -173,6 +172,17 @@ class Page:
             tuple(self.executors) if any(self.executors) else (),
             tuple(self.reply_extras),
         )
+
+
+def _extra(sent: SentCall, index: int, size: int) -> CallExtra:
+    call = sent.call
+    if call.idempotent not in _IDEMPOTENT or not 0 <= call.hops <= _MAX_HOPS:
+        text = f"it cannot be sent: idempotent is {quoted(str(call.idempotent))}, hops is {call.hops}"
+        raise InvalidCallError(text)
+    extra = CallExtra(index, metadata=call.metadata, idempotent=call.idempotent, size=size)
+    if not sent.mode:
+        return extra
+    return attrs.evolve(extra, target=call.target, hints=call.hints, hops=call.hops, visited=call.visited)
 
 
 def _has_route(call: Call) -> bool:
