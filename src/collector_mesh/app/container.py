@@ -32,6 +32,7 @@ from collector_mesh.domain.model.events import BalancerFailed, Shedding
 from collector_mesh.domain.peers.admission import Admission
 from collector_mesh.domain.peers.client_link import ClientLink
 from collector_mesh.domain.peers.greeter import Greeter
+from collector_mesh.domain.peers.introducer import Introducer
 from collector_mesh.domain.peers.keeping import Keeping, KeepingTimes
 from collector_mesh.domain.peers.roster import Roster
 from collector_mesh.domain.peers.streams import Streams
@@ -71,6 +72,7 @@ def _transport(options: Options | ClientOptions, settings: Settings, clock: Cloc
         reflection=listening is not None and listening.reflection,
         max_payload_bytes=settings.max_payload_bytes,
         keepalive_interval=settings.keepalive_interval,
+        dial_timeout=settings.dial_timeout,
     )
 
 
@@ -86,7 +88,14 @@ def _strangers(options: Options, transport: Transport) -> StrangerRule:
 
 
 def _times(settings: Settings) -> KeepingTimes:
-    return KeepingTimes(refresh=settings.refresh_interval, expiry=settings.peer_expiry)
+    return KeepingTimes(
+        refresh=settings.refresh_interval, dial=_dial_seconds(settings), expiry=settings.peer_expiry
+    )
+
+
+def _dial_seconds(settings: Settings) -> float:
+    """How long a dial may take: once for an attempt to connect, and as long for the answer."""
+    return 2 * settings.dial_timeout
 
 
 def _incarnation(dice: Randomness) -> str:
@@ -280,14 +289,25 @@ class CollectorContainer(containers.DeclarativeContainer):
         validator=providers.Factory(_validator, options, tasks.provider),
         expose_handler_errors=settings.provided.expose_handler_errors,
     )
-    keeping = providers.Singleton(
-        Keeping,
+    introducer = providers.Singleton(
+        Introducer,
         options.provided.collector_id,
         handlers,
         topology,
         roster,
         admission,
+        transport=guarded_transport,
+        clock=clock,
+        ask_again=settings.provided.peer_expiry,
+    )
+    keeping = providers.Singleton(
+        Keeping,
+        options.provided.collector_id,
+        topology,
+        roster,
+        admission,
         streams,
+        introducer,
         transport=guarded_transport,
         tasks=tasks,
         clock=clock,
@@ -402,4 +422,5 @@ class ClientContainer(containers.DeclarativeContainer):
         clock=clock,
         dice=dice,
         rules=providers.Factory(_link_rules, options, settings),
+        dial_timeout=providers.Factory(_dial_seconds, settings),
     )

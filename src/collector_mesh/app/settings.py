@@ -90,6 +90,7 @@ class Settings:
         refresh_interval: seconds between two Connects to a peer without links that is kept up.
         peer_expiry: seconds after which a peer that has connected by itself, and was not heard of, is
             forgotten.
+        dial_timeout: seconds that one attempt to connect may take; the answer may take as long again.
         reconnect_first: longest pause before the first new dial of a lost peer, in seconds.
         reconnect_cap: longest pause between two dials, in seconds.
         keepalive_interval: seconds between two pings on an idle gRPC connection.
@@ -135,6 +136,7 @@ class Settings:
     link_queue_bytes: int = attrs.field(default=16 << 20, validator=_number(1 << 16, 1 << 30, "bytes"))
     refresh_interval: float = attrs.field(default=20.0, validator=_number(0.05, 3600, "seconds"))
     peer_expiry: float = attrs.field(default=60.0, validator=_number(0.1, 86400, "seconds"))
+    dial_timeout: float = attrs.field(default=5.0, validator=_number(0.1, 3600, "seconds"))
     reconnect_first: float = attrs.field(default=0.1, validator=_number(0.001, 60, "seconds"))
     reconnect_cap: float = attrs.field(default=2.0, validator=_number(0.001, 3600, "seconds"))
     keepalive_interval: float = attrs.field(default=10.0, validator=_number(2, 3600, "seconds"))

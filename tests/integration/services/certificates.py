@@ -5,6 +5,7 @@ import ipaddress
 from collections.abc import Sequence
 from pathlib import Path
 
+import attrs
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -72,6 +73,10 @@ class Authority:
         """When a certificate ends, in seconds since the epoch."""
         assert tls.cert is not None
         return x509.load_pem_x509_certificate(tls.cert.read_bytes()).not_valid_after_utc.timestamp()
+
+    def server(self, name: str) -> Tls:
+        """The same for a server that asks its callers for none."""
+        return attrs.evolve(self.issue(name), ca=None)
 
     def _builder(
         self, subject: x509.Name, key: ec.EllipticCurvePrivateKey, lasts: dt.timedelta = HOUR

@@ -34,6 +34,7 @@ from collector_mesh.domain.model.snapshot import NO_LABELS, MethodInfo
 from collector_mesh.domain.model.status import Reply
 from collector_mesh.domain.peers.admission import Admission
 from collector_mesh.domain.peers.greeter import Greeter
+from collector_mesh.domain.peers.introducer import Introducer
 from collector_mesh.domain.peers.keeping import Keeping, KeepingTimes
 from collector_mesh.domain.peers.roster import Roster
 from collector_mesh.domain.peers.streams import Streams
@@ -61,9 +62,9 @@ MAX_PAYLOAD = 1000
 class Linkless(Streams):
     """Links in a mesh where nobody else has any."""
 
-    async def dial(self, address: str, *, timeout: float) -> Connection:
+    async def dial(self, address: str, *, timeout: float, is_patient: bool = False) -> Connection:
         """See `Streams`."""
-        _ = timeout
+        _ = timeout, is_patient
         raise NoLinkError(f"{address} has no links")
 
 
@@ -125,13 +126,23 @@ class World:
             dice=self.dice,
             rules=LinkRules(),
         )
-        self.keeping = Keeping(
+        self.introducer = Introducer(
             "self",
             self.handlers,
             self.topology,
             self.roster,
             self.admission,
+            transport=self.transport,
+            clock=self.clock,
+            ask_again=60.0,
+        )
+        self.keeping = Keeping(
+            "self",
+            self.topology,
+            self.roster,
+            self.admission,
             self.streams,
+            self.introducer,
             transport=self.transport,
             tasks=self.tasks,
             clock=self.clock,

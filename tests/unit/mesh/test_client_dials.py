@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from tests.limits import LIMIT_SECONDS
 
-from collector_mesh import Collector, LoopbackNetwork, MeshClient, Payload, Service
+from collector_mesh import Collector, Executed, LoopbackNetwork, MeshClient, Payload, Service
 from collector_mesh.domain.model.frames import Frame
 from collector_mesh.domain.model.identity import Identity
 from collector_mesh.domain.ports.frame_stream import FrameStream, StreamBrokenError
@@ -101,4 +101,75 @@ async def test_a_client_does_not_dial_again_when_the_time_of_the_call_is_up() ->
         asyncio.get_running_loop().call_later(0.2, network.breaks.set)
         reply = await client.dispatch("tests", "Echo", "Echo", Payload("t", b"x"), timeout=0.05)
     assert reply.status.code in (503, 504)
+    assert network.dials == 1
+
+
+class LateStream:
+    """Writes nothing before it is let; what is read comes all the same."""
+
+    def __init__(self, inner: FrameStream, opens: asyncio.Event) -> None:
+        self.address = inner.address
+        self.identity = inner.identity
+        self._inner = inner
+        self._opens = opens
+
+    async def read(self) -> Frame | None:
+        return await self._inner.read()
+
+    async def write(self, frame: Frame) -> None:
+        await self._opens.wait()
+        await self._inner.write(frame)
+
+    async def aclose(self) -> None:
+        self._opens.set()
+        await self._inner.aclose()
+
+
+class LateNetwork(LoopbackNetwork):
+    """A network on which nobody is heard before it is let."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.opens = asyncio.Event()
+        self.dials = 0
+
+    def dial(self, address: str, *, is_patient: bool) -> FrameStream:
+        self.dials += 1
+        return LateStream(super().dial(address, is_patient=is_patient), self.opens)
+
+
+async def test_no_call_fails_because_the_one_that_came_first_had_less_time_or_was_cancelled() -> None:
+    network = LateNetwork()
+    async with (
+        Collector("node", services=[echo()], transport=network),
+        MeshClient("node", transport=network) as client,
+    ):
+        cancelled = asyncio.ensure_future(client.dispatch("tests", "Echo", "Echo", timeout=60))
+        short = asyncio.ensure_future(client.dispatch("tests", "Echo", "Echo", timeout=0.01))
+        others = [
+            asyncio.ensure_future(client.dispatch("tests", "Echo", "Echo", timeout=60)) for _ in range(5)
+        ]
+        too_late = await short
+        cancelled.cancel()
+        await asyncio.wait([cancelled])
+        network.opens.set()
+        codes = [(await other).status.code for other in others]
+
+    assert (too_late.status.code, too_late.executed) == (504, Executed.NO)
+    assert cancelled.cancelled()
+    assert codes == [200] * 5
+    assert network.dials == 1
+
+
+async def test_a_dial_goes_on_though_nobody_waits_for_it_anymore() -> None:
+    network = LateNetwork()
+    async with (
+        Collector("node", services=[echo()], transport=network),
+        MeshClient("node", transport=network) as client,
+    ):
+        await client.dispatch("tests", "Echo", "Echo", timeout=0.01)
+        network.opens.set()
+        reply = await client.dispatch("tests", "Echo", "Echo", timeout=60)
+
+    assert reply.status.code == 200
     assert network.dials == 1

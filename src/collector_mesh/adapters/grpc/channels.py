@@ -23,6 +23,9 @@ _PING_TIMEOUT_MS = 5_000
 _LINK_PING_TIMEOUT_MS = 20_000
 """The heartbeats of a link decide after 16 s; a ping that is not answered is only the backstop."""
 
+_MAX_BACKOFF_MS = 400
+"""A collector that comes back is found within half a second, while its port refuses."""
+
 _MIN_PING_MS = 1_000
 """The server allows faster pings than any client of ours sends; else it answers with GOAWAY."""
 
@@ -75,8 +78,10 @@ def server_options(*, max_payload_bytes: int, keepalive_interval: float) -> Opti
     ]
 
 
-def channel_options(*, max_payload_bytes: int, keepalive_interval: float, has_link: bool) -> Options:
-    """Options for a channel to one peer, with a link or for unary calls; the interval is in seconds."""
+def channel_options(
+    *, max_payload_bytes: int, keepalive_interval: float, has_link: bool, dial_timeout: float = 5.0
+) -> Options:
+    """Options for a channel to one peer, with a link or for unary calls; times are in seconds."""
     return [
         *_common(
             max_payload_bytes, keepalive_interval, _LINK_PING_TIMEOUT_MS if has_link else _PING_TIMEOUT_MS
@@ -86,8 +91,9 @@ def channel_options(*, max_payload_bytes: int, keepalive_interval: float, has_li
         ("grpc.enable_http_proxy", 0),
         # Else a peer that comes back is only found after 1 to 20 s (grpc#25540).
         ("grpc.initial_reconnect_backoff_ms", 100),
-        ("grpc.min_reconnect_backoff_ms", 100),
-        ("grpc.max_reconnect_backoff_ms", 1_000),
+        ("grpc.max_reconnect_backoff_ms", _MAX_BACKOFF_MS),
+        # It is the time limit of a connection attempt, and no pause (grpc#33423).
+        ("grpc.min_reconnect_backoff_ms", round(dial_timeout * 1000)),
         # What may run twice is decided by our own retry policy.
         ("grpc.enable_retries", 0),
     ]

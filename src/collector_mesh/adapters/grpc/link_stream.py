@@ -13,7 +13,12 @@ from collector_mesh.adapters.wire.link_codec import decode_frame, encode_frame
 from collector_mesh.domain.model.frames import Frame
 from collector_mesh.domain.model.identity import Identity
 from collector_mesh.domain.model.texts import visible
-from collector_mesh.domain.ports.frame_stream import FrameStream, NoLinkError, StreamBrokenError
+from collector_mesh.domain.ports.frame_stream import (
+    FrameStream,
+    NobodyListensError,
+    NoLinkError,
+    StreamBrokenError,
+)
 
 SERVICE = "collector_mesh.link.v1.Link"
 
@@ -22,6 +27,9 @@ _CLOSE_SECONDS = 0.5
 
 _CUT_SECONDS = 0.05
 """How soon after its end it is known whether a stream was cut."""
+
+_REFUSED = "Connection refused"
+"""How the system's own words for it get into the details of a failure to connect."""
 
 _Context = grpc.aio.ServicerContext[Any, Any]
 _Call = grpc.aio.StreamStreamCall[bytes, bytes]
@@ -39,12 +47,38 @@ class DialedStream:
         self._call: _Call = method(wait_for_ready=is_patient or None)
         self._has_ended = asyncio.Event()
         self._is_closed = False
+        self._is_over = False
+        self._closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._has_written = False
+        self._has_answered = False
+        self._using = 0
+        """How many tasks read or write."""
 
     async def read(self) -> Frame | None:
         """See the port."""
+        self._using += 1
+        try:
+            return await self._read()
+        finally:
+            self._using -= 1
+            self._let_go()
+
+    async def write(self, frame: Frame) -> None:
+        """See the port."""
+        self._using += 1
+        try:
+            await self._write(frame)
+        finally:
+            self._using -= 1
+            self._let_go()
+
+    async def _read(self) -> Frame | None:
+        if self._is_closed:
+            return None
         try:
             data = await self._call.read()
             if isinstance(data, bytes):
+                self._has_answered = True
                 return decode_frame(data)
             if await self._call.code() is not grpc.StatusCode.OK:
                 raise self._broken(await self._call.code(), await self._call.details())
@@ -63,10 +97,14 @@ class DialedStream:
             self._has_ended.set()
         return None
 
-    async def write(self, frame: Frame) -> None:
-        """See the port."""
+    async def _write(self, frame: Frame) -> None:
+        if self._is_closed:
+            raise StreamBrokenError(f"{self.address}: the stream was closed")
         try:
-            await self._call.write(encode_frame(frame))
+            if self._has_written:
+                await self._call.write(encode_frame(frame))
+            else:
+                await self._first_write(encode_frame(frame))
         except (grpc.aio.AioRpcError, asyncio.InvalidStateError) as error:
             if self._call.done() and not self._is_closed:
                 # Whoever reads may not have heard of it yet.
@@ -78,15 +116,31 @@ class DialedStream:
                 raise
             raise StreamBrokenError(f"{self.address}: the stream was closed") from None
 
+    async def _first_write(self, data: bytes) -> None:
+        """Write once there is a connection; a write that waits for one does not hear of its own cancellation."""
+        writing = asyncio.ensure_future(self._call.write(data))
+        try:
+            await asyncio.wait((writing, self._closed), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            if not writing.done():
+                writing.cancel()
+                await asyncio.wait((writing,))
+        if writing.cancelled():
+            raise StreamBrokenError(f"{self.address}: the stream was closed")
+        writing.result()
+        self._has_written = True
+
     async def aclose(self) -> None:
         """See the port."""
         if self._is_closed:
             return
         self._is_closed = True
+        self._closed.set_result(None)
         try:
             async with asyncio.timeout(_CLOSE_SECONDS):
-                # Cut at once, the stream would lose what was written last.
-                if not self._call.done():
+                # Cut at once, the stream would lose what was written last. Before there is an answer there is nothing
+                # to lose, and perhaps nobody who would ever take it.
+                if self._has_answered and not self._call.done():
                     await self._call.done_writing()
                     await self._has_ended.wait()
         except (TimeoutError, grpc.aio.AioRpcError, asyncio.InvalidStateError):
@@ -94,11 +148,23 @@ class DialedStream:
         finally:
             self._call.cancel()
             await self._channel.close()
+            self._is_over = True
+            self._let_go()
+
+    def _let_go(self) -> None:
+        """Break the cycle of a call that has ended and its task: it would keep the channel, which goes on connecting.
+
+        The garbage collector may never come (grpc#42125).
+        """
+        if self._is_over and not self._using:
+            vars(self._call).clear()
 
     def _broken(self, code: grpc.StatusCode, details: str | None) -> StreamBrokenError:
         text = f"{self.address}: {visible(details or code.name)}"
         if code is grpc.StatusCode.UNIMPLEMENTED:
             return NoLinkError(text)
+        if code is grpc.StatusCode.UNAVAILABLE and details is not None and _REFUSED in details:
+            return NobodyListensError(text)
         return StreamBrokenError(text)
 
 

@@ -32,6 +32,7 @@ class GrpcTransport:
         reflection: whether the server tells which services it has.
         max_payload_bytes: largest payload of a call.
         keepalive_interval: seconds between two pings.
+        dial_timeout: seconds that one attempt to connect may take.
 
     Raises:
         RuntimeError: this process was forked from one that has used grpc.
@@ -47,6 +48,7 @@ class GrpcTransport:
         reflection: bool,
         max_payload_bytes: int,
         keepalive_interval: float,
+        dial_timeout: float = 5.0,
     ) -> None:
         check_not_forked()
         self._clock = clock
@@ -54,6 +56,7 @@ class GrpcTransport:
         self._insecure = insecure
         self._max_payload_bytes = max_payload_bytes
         self._keepalive_interval = keepalive_interval
+        self._dial_timeout = dial_timeout
         self._listening = Listening(
             tls=tls,
             insecure=insecure,
@@ -95,6 +98,7 @@ class GrpcTransport:
         options = channel_options(
             max_payload_bytes=self._max_payload_bytes,
             keepalive_interval=self._keepalive_interval,
+            dial_timeout=self._dial_timeout,
             has_link=has_link,
         )
         return open_channel(HostPort.parse(address), self._tls, insecure=self._insecure, options=options)

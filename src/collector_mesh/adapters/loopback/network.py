@@ -13,6 +13,7 @@ from collector_mesh.domain.model.frames import Frame
 from collector_mesh.domain.model.identity import Identity
 from collector_mesh.domain.ports.frame_stream import (
     FrameStream,
+    NobodyListensError,
     PushStream,
     StreamBrokenError,
     StreamEnd,
@@ -118,7 +119,7 @@ class LoopbackStream:
 
     def _broken(self) -> StreamBrokenError:
         if self.other is None:
-            return StreamBrokenError(f"nobody listens at {self.address}")
+            return NobodyListensError(f"nobody listens at {self.address}")
         return StreamBrokenError(f"{self.address}: the stream has ended")
 
     def _wake(self) -> None:

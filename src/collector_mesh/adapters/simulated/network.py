@@ -65,13 +65,13 @@ class SimulatedNetwork(NetworkRules):
             if self.is_cut(source, there):
                 return
             if listener is None or listener[0] is not there or there.is_down:
-                self.tell(there, source, near.broken, refused)
+                self.tell(there, source, near.refused, refused)
                 return
             self._streams[far] = back
             listener[1].accept(far)
 
         if there.is_down and not self.is_cut(source, there):
-            self.tell(there, source, near.broken, refused)
+            self.tell(there, source, near.refused, refused)
         else:
             self.tell(source, there, arrive)
         return near

@@ -13,6 +13,7 @@ from collector_mesh.domain.model.frames import Frame
 from collector_mesh.domain.model.identity import Identity
 from collector_mesh.domain.ports.frame_stream import (
     FrameStream,
+    NobodyListensError,
     PushStream,
     StreamBrokenError,
     StreamEnd,
@@ -156,6 +157,8 @@ class SimulatedStream:
         self._end: StreamEnd | None = None
         self._early: list[Frame] = []
         self._reason = ""
+        self._was_refused = False
+        """Whether nobody listens at the other end."""
         self._is_closed = False
         self._is_asking = False
         """Whether it asks for a frame, or is about to."""
@@ -229,7 +232,13 @@ class SimulatedStream:
 
     def _has_ended(self) -> None:
         if self._end is not None and not self._is_closed:
-            self._end.ended(StreamBrokenError(self._reason))
+            kind = NobodyListensError if self._was_refused else StreamBrokenError
+            self._end.ended(kind(self._reason))
+
+    def refused(self, reason: str) -> None:
+        """Nobody listens at the other end."""
+        self._was_refused = True
+        self.broken(reason)
 
     def close(self) -> None:
         """End it: what was written before still arrives."""

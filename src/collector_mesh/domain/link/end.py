@@ -77,6 +77,8 @@ class LinkEnd:
         """Why the other side does not want this link, if it does not."""
         self.has_no_link = False
         """Whether the other side does not know of links."""
+        self.nobody_listens = False
+        """Whether there is no other side, as the machine there says."""
         self.is_confirmed = False
         """Whether both ends know that it is open."""
         self.peer_is_draining = False

@@ -254,7 +254,8 @@ class LinkEngine(LinkEnd):
                 self._end(closing.reason, clean=False)
         elif closing.phase is Phase.OPEN:
             self._look(now)
-        elif self.peer is None and now >= self._deadlines.greeting_by:
+        elif self.peer is None and not self.is_dialer and now >= self._deadlines.greeting_by:
+            # Whoever has dialed knows best how long to wait.
             self.fail(f"nothing was said for {HELLO_SECONDS:g} s", code=504)
         self._deadlines.looked(now)
         self._telling.tell()
@@ -274,9 +275,10 @@ class LinkEngine(LinkEnd):
 
     # ---- the end -------------------------------------------------------------------------------------
 
-    def lost(self, reason: str, *, has_no_link: bool = False) -> None:
-        """The stream has ended or is broken, or whoever is there does not know of links."""
+    def lost(self, reason: str, *, has_no_link: bool = False, nobody_listens: bool = False) -> None:
+        """The stream has ended or is broken; whoever is there may not know of links, or nobody is there."""
         self.has_no_link = self.has_no_link or has_no_link
+        self.nobody_listens = self.nobody_listens or nobody_listens
         self._end(reason, clean=False)
         self._telling.tell()
 

@@ -11,6 +11,7 @@ from collector_mesh.domain.ports.frame_stream import (
     FrameStream,
     Machine,
     MalformedFrameError,
+    NobodyListensError,
     NoLinkError,
     Pump,
     PushStream,
@@ -140,7 +141,11 @@ class _Link:
             elif isinstance(error, MalformedFrameError):
                 machine.fail(str(error))
             elif isinstance(error, StreamBrokenError):
-                machine.lost(str(error), has_no_link=isinstance(error, NoLinkError))
+                machine.lost(
+                    str(error),
+                    has_no_link=isinstance(error, NoLinkError),
+                    nobody_listens=isinstance(error, NobodyListensError),
+                )
             else:
                 self._failed(error)
             if machine.is_over:

@@ -12,33 +12,50 @@ from collector_mesh.domain.model.errors import (
     DeadlineExceededError,
     Executed,
     InvalidCallError,
+    MeshError,
     UnavailableError,
     error_for,
+    text_of,
 )
 from collector_mesh.domain.model.frames import Catalog, Hello, Introduction, Limits, Role
 from collector_mesh.domain.model.reach import Reach
 from collector_mesh.domain.model.status import Reply
-from collector_mesh.domain.model.texts import visible
+from collector_mesh.domain.peers.dialing import Dial
+from collector_mesh.domain.peers.peer import OpenLink
 from collector_mesh.domain.ports.clock import Alarm, Clock
-from collector_mesh.domain.ports.frame_stream import FrameStream, Pump
+from collector_mesh.domain.ports.frame_stream import FrameStream, NoLinkError, Pump
 from collector_mesh.domain.ports.link import Link
 from collector_mesh.domain.ports.randomness import Randomness
 from collector_mesh.domain.ports.tasks import Tasks
 from collector_mesh.domain.ports.transport import Transport
 
-DIAL_SECONDS = 2.0
-"""How long one dial may take, the answer included."""
+ASK_AGAIN_SECONDS = 60.0
+"""After so long a collector that had no links is asked whether it has some now."""
 
-_TRIES = 3
-"""A stream may break while whoever takes it says why it does not; what it has said is lost then."""
+LET_GO_SECONDS = 60.0
+"""How long requests that are under way may take to finish once there is a link."""
 
+_DIALS = 3
+"""How often one call waits for a link: one may end as soon as it has opened."""
+
+_WAIT_SECONDS = 3600.0
 _LOOK_SECONDS = 0.005
 
 
 class ClientLink:
-    """Dials when there is a call and no link; one dial for all calls that wait for it.
+    """Dials when there is a call and no link. The dial is nobody's: each call waits for it with its own time.
 
     A collector without links is called with one request for each call.
+
+    Args:
+        address: of the collector.
+        transport: dials.
+        pump: moves frames.
+        tasks: runs links.
+        clock: tells the time.
+        dice: make up a name.
+        rules: how links are kept.
+        dial_timeout: seconds that one dial may take, the answer included.
     """
 
     def __init__(
@@ -51,6 +68,7 @@ class ClientLink:
         clock: Clock,
         dice: Randomness,
         rules: LinkRules,
+        dial_timeout: float = 10.0,
     ) -> None:
         self.address = address
         self._transport = transport
@@ -60,11 +78,16 @@ class ClientLink:
         self._name = f"client-{dice.token()[:12]}"
         self._incarnation = dice.token()
         self._rules = rules
+        self._dial_timeout = dial_timeout
         self._link: PeerLink | None = None
         self._unary: Link | None = None
+        self._ask_again_at = 0.0
         self._dials = 0
-        self._dialing: list[Alarm] | None = None
-        self._running: set[LinkEngine] = set()
+        self._is_dialing = False
+        self._failure: MeshError | None = None
+        """Why the last dial has failed."""
+        self._waiting: dict[Alarm, None] = {}
+        self._running: dict[LinkEngine, None] = {}
         self._is_closed = False
 
     async def serve(self, call: Call) -> Reply:
@@ -85,7 +108,7 @@ class ClientLink:
         self._is_closed = True
         if self._unary is not None:
             await self._unary.aclose(grace=grace)
-        for engine in self._running:
+        for engine in list(self._running):
             if engine.phase is Phase.GREETING:
                 engine.lost("the client was closed")
             engine.close(200, "the client was closed")
@@ -95,59 +118,84 @@ class ClientLink:
             await alarm.wait(_LOOK_SECONDS)
 
     async def _ready(self, call: Call) -> Link:
-        if self._unary is not None:
-            return self._unary
-        link = self._link
-        if link is not None and link.engine.is_usable and not link.engine.peer_is_draining:
-            return link
-        if self._is_closed:
-            raise UnavailableError(f"the link to {self.address} is closed")
-        left = call.deadline - self._clock.now()
-        if left <= 0:
-            raise DeadlineExceededError("deadline exceeded", executed=Executed.NO)
-        if self._dialing is not None:
-            alarm = self._clock.alarm()
-            self._dialing.append(alarm)
-            if not await alarm.wait(min(left, DIAL_SECONDS * 2)):
-                raise DeadlineExceededError("deadline exceeded", executed=Executed.NO)
-            if self._unary is None and (self._link is None or not self._link.engine.is_usable):
-                raise UnavailableError(f"nobody has answered at {self.address}")
-            return self._unary or self._link
-        self._dialing = []
+        """What a call goes over.
+
+        Raises:
+            UnavailableError: the client is closed, or nobody has answered.
+            DeadlineExceededError: the time of the call is up.
+            MeshError: the collector has refused.
+        """
+        for _ in range(_DIALS):
+            if (link := self._link) is not None and _is_fine(link):
+                return link
+            if self._is_closed:
+                raise UnavailableError(f"the link to {self.address} is closed")
+            if self._unary is not None:
+                if self._clock.now() >= self._ask_again_at:
+                    self._start_dial()
+                return self._unary
+            await self._wait_for_dial(call.deadline)
+            if (failure := self._failure) is not None:
+                raise error_for(failure.code, str(failure), failure.details)
+        raise UnavailableError(f"{self.address} has ended each link as soon as it was open")
+
+    async def _wait_for_dial(self, deadline: float) -> None:
+        alarm = self._clock.alarm()
+        self._waiting[alarm] = None
         try:
-            return await self._dial(min(left, DIAL_SECONDS))
+            while (left := deadline - self._clock.now()) > 0:
+                self._start_dial()
+                if await alarm.wait(min(left, _WAIT_SECONDS)):
+                    return
         finally:
-            waiting, self._dialing = self._dialing, None
-            for alarm in waiting:
+            del self._waiting[alarm]
+        raise DeadlineExceededError("deadline exceeded", executed=Executed.NO)
+
+    def _start_dial(self) -> None:
+        if not self._is_dialing:
+            self._is_dialing = True
+            self._failure = None
+            self._tasks.start(self._dial(), f"dial {self.address}")
+
+    async def _dial(self) -> None:
+        try:
+            link = await Dial(self.address, self._begin, self._clock).first(self._dial_timeout)
+        except NoLinkError:
+            self._has_no_link()
+        except MeshError as error:
+            self._failure = error
+        except Exception as error:  # noqa: BLE001  # a transport of a user's may raise anything
+            self._failure = UnavailableError(text_of(error))
+        else:
+            self._link = PeerLink(link.engine, self.address, self._tasks.promise)
+            unary, self._unary = self._unary, None
+            if unary is not None:
+                self._tasks.start(unary.aclose(grace=LET_GO_SECONDS), f"close the link to {self.address}")
+        finally:
+            self._is_dialing = False
+            for alarm in self._waiting:
                 alarm.ring()
 
-    async def _dial(self, timeout: float) -> Link:
-        until = self._clock.now() + timeout
-        for _ in range(_TRIES):
-            engine = await self._open_stream(until - self._clock.now())
-            if engine.has_no_link:
+    def _has_no_link(self) -> None:
+        self._ask_again_at = self._clock.now() + ASK_AGAIN_SECONDS
+        if self._unary is None:
+            try:
                 self._unary = self._transport.unary(self.address)
-                return self._unary
-            if engine.refusal is not None:
-                refusal = engine.refusal
-                raise error_for(refusal.code, visible(refusal.message), refusal.details)
-            if engine.phase is Phase.OPEN:
-                self._link = PeerLink(engine, self.address, self._tasks.promise)
-                return self._link
-            if self._is_closed or self._clock.now() >= until:
-                break
-        raise UnavailableError(engine.reason)
+            except MeshError as error:
+                self._failure = error
 
-    async def _open_stream(self, timeout: float) -> LinkEngine:
-        """Dial once; gives an engine that has been answered, or has ended."""
+    def _begin(self, opened: Alarm) -> OpenLink:
+        if self._is_closed:
+            raise UnavailableError("the client was closed")
+        stream = self._transport.dial(self.address, is_patient=False)
         self._dials += 1
-        host = _ClientHost(self._clock.alarm(), self._report)
         rules = self._rules
         me = Introduction(
             collector_id=self._name,
             incarnation=self._incarnation,
             limits=Limits(rules.max_payload_bytes, rules.batching.window),
         )
+        host = _ClientHost(self._report)
         engine = LinkEngine(
             me,
             host,
@@ -157,19 +205,10 @@ class ClientLink:
             batching=rules.batching,
             heartbeats=rules.heartbeats,
         )
-        self._running.add(engine)
-        self._tasks.start(
-            self._run(engine, self._transport.dial(self.address, is_patient=False)), f"link to {self.address}"
-        )
-        try:
-            is_answered = await host.opened_or_ended.wait(timeout)
-        except BaseException:
-            engine.lost("not wanted anymore")
-            raise
-        if not is_answered:
-            engine.lost("no answer")
-            raise UnavailableError(f"nobody has answered at {self.address} within {timeout:g} s")
-        return engine
+        link = host.link = OpenLink(engine, self.address, opened)
+        self._running[engine] = None
+        self._tasks.start(self._run(engine, stream), f"link to {self.address}")
+        return link
 
     def _report(self, error: Exception) -> None:
         """Have whoever looks after tasks hear of an error that nobody waits for."""
@@ -184,14 +223,18 @@ class ClientLink:
             await self._pump.run(stream, engine)
         finally:
             engine.lost("the stream has ended")
-            self._running.discard(engine)
+            self._running.pop(engine, None)
+
+
+def _is_fine(link: PeerLink) -> bool:
+    return link.engine.is_usable and not link.engine.peer_is_draining
 
 
 class _ClientHost:
     """What a client makes of what its engine tells."""
 
-    def __init__(self, opened_or_ended: Alarm, report: Callable[[Exception], None]) -> None:
-        self.opened_or_ended = opened_or_ended
+    def __init__(self, report: Callable[[Exception], None]) -> None:
+        self.link: OpenLink | None = None
         self._report = report
 
     def catalog(self) -> Catalog:
@@ -202,7 +245,8 @@ class _ClientHost:
 
     def opened(self, engine: LinkEngine) -> None:
         _ = engine
-        self.opened_or_ended.ring()
+        if self.link is not None:
+            self.link.settle(has_opened=True)
 
     def confirmed(self, engine: LinkEngine) -> None:
         """A client says hello itself."""
@@ -220,7 +264,8 @@ class _ClientHost:
 
     def ended(self, engine: LinkEngine) -> None:
         _ = engine
-        self.opened_or_ended.ring()
+        if self.link is not None:
+            self.link.settle()
 
     def failed(self, engine: LinkEngine, error: Exception) -> None:
         _ = engine

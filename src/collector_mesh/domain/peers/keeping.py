@@ -7,35 +7,32 @@ from attrs.validators import gt
 
 from collector_mesh.domain.model.errors import (
     InvalidCallError,
-    MeshError,
     NotFoundError,
-    UnavailableError,
-    error_for,
     quoted,
+    text_of,
 )
 from collector_mesh.domain.model.events import DialFailed
-from collector_mesh.domain.model.introduction import Offer, Welcome
-from collector_mesh.domain.model.names import NAME
-from collector_mesh.domain.model.status import OK
-from collector_mesh.domain.model.texts import visible
 from collector_mesh.domain.peers.admission import Admission
+from collector_mesh.domain.peers.dialing import BrokenError
+from collector_mesh.domain.peers.introducer import Introducer
 from collector_mesh.domain.peers.peer import Peer
 from collector_mesh.domain.peers.roster import Roster
 from collector_mesh.domain.peers.streams import Streams
-from collector_mesh.domain.peers.unary import UnaryWay
 from collector_mesh.domain.policies.backoff import Backoff
 from collector_mesh.domain.ports.clock import Alarm, Clock
 from collector_mesh.domain.ports.frame_stream import NoLinkError
 from collector_mesh.domain.ports.randomness import Randomness
 from collector_mesh.domain.ports.tasks import Task, Tasks
 from collector_mesh.domain.ports.transport import Transport
-from collector_mesh.domain.serving.handlers import HandlerRegistry
 from collector_mesh.domain.topology.connection import Connection
 from collector_mesh.domain.topology.topology import Topology
 
 _ABSENCE = 30.0
 """Seconds that a peer which has said goodbye may stay away before that is told as a failure: one that is replaced is
 back by then."""
+
+_ENDING = (KeyboardInterrupt, SystemExit, GeneratorExit)
+"""What ends a program or a task is nobody's failure."""
 
 
 @attrs.frozen
@@ -47,12 +44,14 @@ class KeepingTimes:
         dial: for one dial in the background, answer included.
         expiry: after which a peer that has connected by itself and was not heard of is forgotten.
         redial: at least between two dials that calls ask for, of each peer.
+        steady: a link that has lasted so long was a success; a shorter one counts as a dial that has failed.
     """
 
     refresh: float = attrs.field(default=20.0, validator=gt(0))
-    dial: float = attrs.field(default=2.0, validator=gt(0))
+    dial: float = attrs.field(default=10.0, validator=gt(0))
     expiry: float = attrs.field(default=60.0, validator=gt(0))
     redial: float = attrs.field(default=0.25, validator=gt(0))
+    steady: float = attrs.field(default=5.0, validator=gt(0))
 
 
 @attrs.define(eq=False)
@@ -63,8 +62,17 @@ class _Keeper:
     alarm: Alarm
     peer_id: str = ""
     task: Task | None = None
+    is_running: bool = True
     asked_for: float = 0.0
     is_dialing: bool = False
+    failures: int = 0
+    """Dials in a row that have failed, or whose link has not lasted."""
+    was_refused: bool = False
+    """Whether the last one has failed because nobody listens there."""
+    linked_since: float | None = None
+    """When the peer was found to have a link."""
+    told: str = ""
+    """Why the last one has failed, as the observer knows it."""
 
 
 class Keeping:
@@ -72,12 +80,12 @@ class Keeping:
 
     Args:
         collector_id: of this collector.
-        handlers: what this collector serves.
         topology: who is connected.
         roster: who the peers are.
-        admission: who may be one.
+        admission: knows where this collector listens.
         streams: opens links.
-        transport: dials those who have none.
+        introducer: connects to those who have none.
+        transport: knows addresses.
         tasks: keeps each peer up in the background.
         clock: tells the time.
         dice: spread dials.
@@ -88,11 +96,11 @@ class Keeping:
     def __init__(
         self,
         collector_id: str,
-        handlers: HandlerRegistry,
         topology: Topology,
         roster: Roster,
         admission: Admission,
         streams: Streams,
+        introducer: Introducer,
         *,
         transport: Transport,
         tasks: Tasks,
@@ -103,18 +111,17 @@ class Keeping:
     ) -> None:
         self.times = times
         self._collector_id = collector_id
-        self._handlers = handlers
         self._topology = topology
         self._roster = roster
         self._admission = admission
         self._streams = streams
+        self._introducer = introducer
         self._transport = transport
         self._tasks = tasks
         self._clock = clock
         self._dice = dice
         self._backoff = backoff
         self._keepers: dict[str, _Keeper] = {}
-        self._unary: dict[str, UnaryWay] = {}
         self._expiry: Task | None = None
         roster.on_lost = self._has_gone
 
@@ -167,8 +174,10 @@ class Keeping:
         keeper = self._keepers.get(address)
         connection = self._topology.get(keeper.peer_id) if keeper is not None else None
         if connection is None or not connection.is_up or connection.way.carrier != "link":
-            connection = await self._dial(address, timeout=timeout)
-        keeper = self._keepers.get(address) or self._keep(address, connection.peer_id)
+            connection = await self._dial(address, timeout=timeout, is_patient=True)
+        keeper = self._keepers.get(address)
+        if keeper is None or not keeper.is_running:
+            keeper = self._keep(address, connection.peer_id)
         await self._assign(keeper, connection.peer_id)
         return connection
 
@@ -196,7 +205,7 @@ class Keeping:
                 keeper.alarm.ring()
 
     def _has_gone(self, peer: Peer) -> None:
-        self._unary.pop(peer.wanted, None)
+        self._introducer.forget(peer.wanted)
         keeper = self._keepers.get(peer.wanted)
         # Whoever dials looks afterwards how the peer is.
         if keeper is not None and not keeper.is_dialing:
@@ -221,98 +230,84 @@ class Keeping:
 
     async def _release(self, address: str) -> None:
         keeper = self._keepers.pop(address)
-        self._unary.pop(address, None)
+        self._introducer.forget(address)
         if keeper.task is not None:
             await keeper.task.stop()
 
     async def _keep_up(self, keeper: _Keeper) -> None:
-        failures = 0
-        told = ""
-        while True:
-            connection = self._topology.get(keeper.peer_id)
-            if connection is not None and connection.is_up:
+        """Have the peer connected until this is stopped: nothing else ends it."""
+        try:
+            while True:
+                try:
+                    await self._watch(keeper)
+                    if not keeper.failures or await self._is_still_gone(keeper):
+                        await self._redial(keeper)
+                except BaseException as error:
+                    if isinstance(error, _ENDING) or self._tasks.is_cancellation(error):
+                        raise
+                    # Whatever it was, it may be well the next time: files are written anew, a carrier comes back.
+                    self._has_failed(keeper, error)
+        finally:
+            keeper.is_running = False
+
+    async def _watch(self, keeper: _Keeper) -> None:
+        """Wait while nothing has to be done: the peer has a link, or has been asked lately."""
+        while (connection := self._topology.get(keeper.peer_id)) is not None and connection.is_up:
+            if connection.way.carrier == "unary":
                 # A link tells when it ends; whoever has none is asked again and again.
-                is_rung = await keeper.alarm.wait(self.times.refresh)
-                if connection.way.carrier == "link" and not is_rung:
-                    continue
-                connection = self._topology.get(keeper.peer_id)
-                if connection is not None and connection.is_up and connection.way.carrier == "link":
-                    continue
-            if failures:
-                await keeper.alarm.wait(self._backoff.pause(failures, dice=self._dice))
-            keeper.is_dialing = True
-            try:
-                connection = await self._dial(keeper.address, timeout=self.times.dial)
-            except MeshError as error:
-                reason = str(error)
-                gone = self._topology.get(keeper.peer_id)
-                if gone is not None and gone.address == keeper.address and gone.way.carrier == "unary":
-                    self._roster.lose(gone, reason)
-                if reason != told and not self._is_expected_away(gone):
-                    self._roster.tell(DialFailed(self._collector_id, keeper.address, reason))
-                    told = reason
-                failures += 1
-            else:
-                failures = 0
-                told = ""
-                await self._assign(keeper, connection.peer_id)
-            finally:
-                keeper.is_dialing = False
+                await keeper.alarm.wait(self.times.refresh)
+                return
+            if keeper.linked_since is None:
+                keeper.linked_since = self._clock.now()
+            await keeper.alarm.wait(self.times.refresh)
+        if keeper.linked_since is not None:
+            lasted, keeper.linked_since = self._clock.now() - keeper.linked_since, None
+            keeper.failures = 0 if lasted >= self.times.steady else keeper.failures + 1
+
+    async def _is_still_gone(self, keeper: _Keeper) -> bool:
+        """Wait before the next dial; False if the peer has come by itself meanwhile."""
+        pause = self._backoff.pause(keeper.failures, dice=self._dice, is_refused=keeper.was_refused)
+        await keeper.alarm.wait(pause)
+        connection = self._topology.get(keeper.peer_id)
+        return connection is None or not connection.is_up or connection.way.carrier == "unary"
+
+    async def _redial(self, keeper: _Keeper) -> None:
+        keeper.is_dialing = True
+        try:
+            connection = await self._dial(keeper.address, timeout=self.times.dial)
+        finally:
+            keeper.is_dialing = False
+        await self._assign(keeper, connection.peer_id)
+        keeper.was_refused = False
+        keeper.told = ""
+        if connection.way.carrier == "unary":
+            keeper.failures = 0
+
+    def _has_failed(self, keeper: _Keeper, error: BaseException) -> None:
+        reason = text_of(error)
+        keeper.failures += 1
+        keeper.was_refused = isinstance(error, BrokenError) and error.nobody_listens
+        gone = self._topology.get(keeper.peer_id)
+        if gone is not None and gone.address == keeper.address and gone.way.carrier == "unary":
+            self._roster.lose(gone, reason)
+        if reason != keeper.told and not self._is_expected_away(gone):
+            keeper.told = reason
+            self._roster.tell(DialFailed(self._collector_id, keeper.address, reason))
 
     def _is_expected_away(self, gone: Connection | None) -> bool:
         """Whether a peer has said goodbye, and not long ago."""
         return gone is not None and gone.has_left and self._clock.now() - gone.last_news < _ABSENCE
 
-    async def _dial(self, address: str, *, timeout: float) -> Connection:
-        way = self._unary.get(address)
-        if way is None:
+    async def _dial(self, address: str, *, timeout: float, is_patient: bool = False) -> Connection:
+        if not self._introducer.has_none(address):
             try:
-                return await self._streams.dial(address, timeout=timeout)
+                connection = await self._streams.dial(address, timeout=timeout, is_patient=is_patient)
             except NoLinkError:
-                way = self._roster.way_over(self._transport.unary(address))
-        return await self._introduce(address, way, timeout=timeout)
-
-    async def _introduce(self, address: str, way: UnaryWay, *, timeout: float) -> Connection:
-        """Connect to a peer that has no links."""
-        if not self._admission.address:
-            raise InvalidCallError(
-                f"{address} has no links, and only a collector that listens can connect to it:"
-                " give this one an address to listen on"
-            )
-        offer = Offer(self._collector_id, self._admission.address, self._handlers.namespaces)
-        try:
-            welcome = await way.link.connect(offer, timeout=timeout)
-            connection = self._connection(address, way, offer, welcome)
-        except BaseException:
-            # It may be another one next time, that has links.
-            self._unary.pop(address, None)
-            if not any(connection.way is way for connection in self._topology):
-                self._roster.close_way(way)
-            raise
-        self._unary[address] = way
-        self._roster.adopt(connection)
-        return connection
-
-    def _connection(self, address: str, way: UnaryWay, offer: Offer, welcome: Welcome) -> Connection:
-        status = welcome.status
-        if status.code != OK.code:
-            text = visible(status.message) or f"status {status.code}"
-            raise error_for(status.code, f"{address} refuses: {text}", status.details)
-        peer_id = welcome.collector_id
-        if not NAME.fullmatch(peer_id):
-            raise UnavailableError(f"{address} gives {quoted(peer_id)} for its collector id")
-        if peer_id == self._collector_id:
-            raise InvalidCallError("cannot connect to itself")
-        theirs = frozenset(welcome.shared_namespaces)
-        return Connection(
-            peer_id,
-            address,
-            welcome.connection_id,
-            tuple(namespace for namespace in offer.namespaces if namespace in theirs),
-            way,
-            dialed=True,
-            last_news=self._clock.now(),
-        )
+                pass
+            else:
+                self._introducer.forget(address)
+                return connection
+        return await self._introducer.introduce(address, timeout=timeout)
 
     async def _forget_silent(self) -> None:
         alarm = self._clock.alarm()

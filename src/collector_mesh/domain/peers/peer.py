@@ -21,16 +21,26 @@ class OpenLink:
     Attributes:
         engine: its state.
         address: where it was dialed, or where whoever has dialed is, as the transport tells it.
-        opened: rung when it is known what became of a dial; None where nobody waits for that.
+        opened: rung when it is settled; None where nobody waits for that.
+        is_settled: whether it is known what became of it.
+        has_opened: whether both sides want it, or have done so.
         error: why this side does not want it.
-        is_admitted: whether its other end may be a peer.
     """
 
     engine: LinkEngine
     address: str
     opened: Alarm | None = None
+    is_settled: bool = False
+    has_opened: bool = False
     error: MeshError | None = None
-    is_admitted: bool = False
+
+    def settle(self, *, has_opened: bool = False, error: MeshError | None = None) -> None:
+        """It is known now what became of it."""
+        self.has_opened = self.has_opened or has_opened
+        self.error = self.error or error
+        self.is_settled = True
+        if self.opened is not None:
+            self.opened.ring()
 
     @property
     def leads_to(self) -> str:

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from collector_mesh.domain.link.closing import Phase
@@ -13,7 +14,6 @@ from collector_mesh.domain.model.errors import (
     MeshError,
     OverloadedError,
     UnavailableError,
-    error_for,
     quoted,
 )
 from collector_mesh.domain.model.events import Defect, LinkFailed, PeerRefused
@@ -24,10 +24,11 @@ from collector_mesh.domain.model.snapshot import LinkEnd
 from collector_mesh.domain.model.status import status_of
 from collector_mesh.domain.model.texts import visible
 from collector_mesh.domain.peers.admission import Admission, Claim
+from collector_mesh.domain.peers.dialing import Dial
 from collector_mesh.domain.peers.peer import OpenLink
 from collector_mesh.domain.peers.roster import Roster
-from collector_mesh.domain.ports.clock import Clock
-from collector_mesh.domain.ports.frame_stream import FrameStream, NoLinkError, Pump
+from collector_mesh.domain.ports.clock import Alarm, Clock
+from collector_mesh.domain.ports.frame_stream import FrameStream, Pump
 from collector_mesh.domain.ports.randomness import Randomness
 from collector_mesh.domain.ports.tasks import Tasks
 from collector_mesh.domain.ports.transport import Transport
@@ -125,50 +126,36 @@ class Streams:
             engine.fail(f"{silent} others have opened a link and said nothing yet", code=429)
         self._start(OpenLink(engine, stream.address), stream)
 
-    async def dial(self, address: str, *, timeout: float) -> Connection:
+    async def dial(self, address: str, *, timeout: float, is_patient: bool = False) -> Connection:
         """Open a link to whoever is at an address; give the connection to that peer.
+
+        Args:
+            address: of whoever is dialed.
+            timeout: seconds for the answer.
+            is_patient: whether somebody may begin to listen there meanwhile.
 
         Raises:
             NoLinkError: whoever is there does not know of links.
+            BrokenError: the stream has broken before it was answered.
             UnavailableError: nobody has answered within so many seconds.
             MeshError: the other side, or this one, does not want the link.
+            Exception: what the transport raises when it is to dial.
         """
+        begin = partial(self._begin, address, is_patient=is_patient)
+        link = await Dial(address, begin, self._clock).first(timeout)
+        connection = self._roster.connection(link.engine.peer_id)
+        if connection is None or not connection.is_up:
+            raise UnavailableError(link.engine.reason)
+        return connection
+
+    def _begin(self, address: str, opened: Alarm, *, is_patient: bool) -> OpenLink:
         if self._is_full():
             raise OverloadedError(f"there are {self._rules.max_links} links already")
-        stream = self._transport.dial(address, is_patient=True)
+        stream = self._transport.dial(address, is_patient=is_patient)
         self._dials += 1
-        engine = self._engine(dial=self._dials)
-        opened = self._clock.alarm()
-        link = OpenLink(engine, address, opened)
+        link = OpenLink(self._engine(dial=self._dials), address, opened)
         self._start(link, stream)
-        try:
-            is_answered = await opened.wait(timeout)
-        except BaseException:
-            engine.lost("not wanted anymore")
-            raise
-        finally:
-            link.opened = None
-        connection = self._roster.connection(engine.peer_id) if engine.peer_id else None
-        # It may have ended already, because another link of the pair stays.
-        if is_answered and link.error is None and connection is not None and connection.is_up:
-            return connection
-        raise self._failure(link, timeout, is_answered=is_answered)
-
-    @staticmethod
-    def _failure(link: OpenLink, timeout: float, *, is_answered: bool) -> Exception:
-        engine = link.engine
-        if not is_answered:
-            engine.lost(f"no answer within {timeout:g} s")
-            return UnavailableError(f"nobody has answered at {link.address} within {timeout:g} s")
-        if engine.has_no_link:
-            return NoLinkError(engine.reason)
-        if link.error is not None:
-            return link.error
-        refusal = engine.refusal
-        if refusal is not None:
-            text = refusal.message or f"status {refusal.code}"
-            return error_for(refusal.code, f"{link.address} refuses: {text}", refusal.details)
-        return UnavailableError(engine.reason)
+        return link
 
     def _engine(self, *, dial: int = 0, identity: Identity | None = None) -> LinkEngine:
         rules = self._rules
@@ -276,7 +263,7 @@ class Streams:
         self._roster.changed(engine)
         self._reachability.changed(engine.peer_id)
         link = self._open.get(engine)
-        if link is not None and link.is_admitted:
+        if link is not None and link.has_opened:
             self._tell_dialer(link)
 
     def reached(self, engine: LinkEngine, news: tuple[Reach, ...]) -> None:
@@ -287,9 +274,15 @@ class Streams:
         """See `LinkHost`."""
         link, address = self._open.get(engine), self._address_of(engine)
         self._ended.append((self._clock.now(), engine.peer_id, address, engine.reason))
-        if link is not None and link.opened is not None:
-            link.opened.ring()
-        elif engine.has_failed and engine.refusal is None and (link is None or link.error is None):
+        was_waited_for = link is not None and link.opened is not None
+        if link is not None:
+            link.settle()
+        if (
+            not was_waited_for
+            and engine.has_failed
+            and engine.refusal is None
+            and (link is None or link.error is None)
+        ):
             self._roster.tell(LinkFailed(self._collector_id, engine.peer_id, address, engine.reason))
         self._roster.left(engine)
 
@@ -323,16 +316,14 @@ class Streams:
 
     def _turn_away(self, engine: LinkEngine, error: MeshError) -> None:
         link = self._open.get(engine)
-        if link is not None:
-            link.error = error
         if engine.phase is Phase.GREETING:
             engine.refuse(status_of(error))
         else:
             engine.refusal = status_of(error)
             engine.fail(str(error), error.code)
-        if link is not None and link.opened is not None:
-            link.opened.ring()
-        else:
+        if link is not None:
+            link.settle(error=error)
+        if link is None or link.opened is None:
             address = self._address_of(engine)
             self._roster.tell(PeerRefused(self._collector_id, engine.peer_id, address, str(error)))
 
@@ -342,14 +333,14 @@ class Streams:
         if engine.phase is Phase.GREETING:
             engine.welcome(self._dice.token(), self._roster.shared_with(engine))
         self._roster.settle(engine.peer_id)
-        link.is_admitted = True
+        link.has_opened = True
         self._tell_dialer(link)
 
     @staticmethod
     def _tell_dialer(link: OpenLink) -> None:
         """Whoever waits for a link goes on when all is known that can be called over it."""
-        if link.opened is not None and link.engine.knows_all:
-            link.opened.ring()
+        if not link.is_settled and link.engine.knows_all:
+            link.settle()
 
     def _address_of(self, engine: LinkEngine) -> str:
         link = self._open.get(engine)

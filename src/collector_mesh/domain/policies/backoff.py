@@ -16,13 +16,17 @@ class Backoff:
         first: longest first pause, in seconds.
         factor: how much longer each next one may be.
         cap: longest pause, in seconds.
+        refused_cap: the same while nobody listens, as the machine there says: asking costs next to nothing, and who
+            comes back is found soon.
     """
 
     first: float = attrs.field(default=0.1, validator=gt(0))
     factor: float = attrs.field(default=1.6, validator=ge(1))
     cap: float = attrs.field(default=2.0, validator=gt(0))
+    refused_cap: float = attrs.field(default=0.4, validator=gt(0))
 
-    def pause(self, attempt: int, *, dice: Randomness) -> float:
-        """Seconds to wait before dial number `attempt`, counted from 1."""
+    def pause(self, attempt: int, *, dice: Randomness, is_refused: bool = False) -> float:
+        """Seconds to wait before dial number `attempt`, counted from 1; `is_refused` says how the last one has failed."""
+        cap = min(self.cap, self.refused_cap) if is_refused else self.cap
         # Dialing never ends: an unbounded power overflows a float after some 1,500 attempts.
-        return dice.uniform(0.0, min(self.cap, self.first * self.factor ** min(attempt - 1, 64)))
+        return dice.uniform(0.0, min(cap, self.first * self.factor ** min(attempt - 1, 64)))

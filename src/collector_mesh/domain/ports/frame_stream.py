@@ -17,6 +17,10 @@ class NoLinkError(StreamBrokenError):
     """Whoever is there has no links: it is called with one request for each call."""
 
 
+class NobodyListensError(StreamBrokenError):
+    """The machine is there and says that nobody listens at the address."""
+
+
 class MalformedFrameError(StreamBrokenError):
     """What has come is no frame."""
 
@@ -47,6 +51,7 @@ class FrameStream(Protocol):
 
         Raises:
             NoLinkError: the other end does not know of links.
+            NobodyListensError: there is no other end.
             MalformedFrameError: what has come is no frame.
             StreamBrokenError: the stream is broken.
         """
@@ -131,8 +136,8 @@ class Machine(Protocol):
         """Take a frame."""
         ...
 
-    def lost(self, reason: str, *, has_no_link: bool = False) -> None:
-        """The stream has ended or is broken, or whoever is there does not know of links."""
+    def lost(self, reason: str, *, has_no_link: bool = False, nobody_listens: bool = False) -> None:
+        """The stream has ended or is broken; whoever is there may not know of links, or nobody is there."""
         ...
 
     def fail(self, reason: str) -> None:

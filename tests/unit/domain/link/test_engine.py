@@ -122,11 +122,10 @@ def test_a_change_of_the_catalog_during_the_greeting_is_told_after_it() -> None:
     assert peer.catalog.namespaces == ("users", "orders")
 
 
-@pytest.mark.parametrize("end", ["left", "right"])
-def test_an_end_that_hears_nothing_gives_up_after_five_seconds(end: str) -> None:
+def test_the_end_that_was_dialed_gives_up_after_five_seconds_without_a_hello() -> None:
     wire = Wire()
     wire.wait(4.9, moves=False)
-    one = getattr(wire, end)
+    one = wire.right
     before = one.engine.phase
 
     wire.wait(0.2, moves=False)
@@ -134,6 +133,14 @@ def test_an_end_that_hears_nothing_gives_up_after_five_seconds(end: str) -> None
 
     assert (before, one.engine.phase) == (Phase.GREETING, Phase.ENDED)
     assert one.engine.reason == "nothing was said for 5 s"
+
+
+def test_the_end_that_has_dialed_waits_for_as_long_as_its_host_wants() -> None:
+    wire = Wire()
+
+    wire.wait(60.0, moves=False)
+
+    assert wire.left.engine.phase is Phase.GREETING
 
 
 def test_one_that_gives_up_while_it_is_considered_is_no_offender() -> None:

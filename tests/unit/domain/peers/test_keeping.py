@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 from tests.unit.domain.world import THERE, World
 
@@ -19,6 +21,7 @@ from collector_mesh.domain.model.events import (
 )
 from collector_mesh.domain.model.introduction import Offer, Welcome
 from collector_mesh.domain.model.status import OK, Reply, Status
+from collector_mesh.domain.topology.connection import Connection
 
 HERE = Welcome(OK, "c-1", ("orders", "users"), "a")
 
@@ -245,3 +248,87 @@ def test_closing_ends_every_connection(world: World) -> None:
     assert (len(world.topology), world.tasks.background) == (0, [])
     assert stranger.is_closed
     assert world.transport.links[0].is_closed
+
+
+class Flawed(World):
+    """A world whose transport raises what it is told to when it dials."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.flaw: BaseException | None = None
+        self.dials = 0
+        keeping, dial = self.keeping, self.keeping._dial
+
+        async def count(address: str, **options: Any) -> Connection:
+            self.dials += 1
+            if self.flaw is not None:
+                raise self.flaw
+            return await dial(address, **options)
+
+        keeping._dial = count  # type: ignore[method-assign]  # as a transport of a user's may be
+
+
+class Canceled(BaseException):
+    """As a carrier raises where somebody has closed it."""
+
+
+@pytest.mark.parametrize(
+    "flaw", [ValueError("cert.pem is half written"), KeyError("x"), RuntimeError(), Canceled()], ids=repr
+)
+def test_nothing_that_is_raised_ends_the_keeping_of_a_peer(flaw: BaseException) -> None:
+    world = Flawed()
+    world.transport.welcomes["a:1"] = HERE
+    world.flaw = flaw
+    world.keeping.want("a:1")
+    for _ in range(3):
+        world.tasks.step()
+        world.clock.time += 2.0
+    failed = world.dials
+
+    world.flaw = None
+    world.tasks.step()
+
+    assert failed >= 2
+    assert state(world) == "live"
+    assert len(world.observer.of(DialFailed)) == 1
+
+
+def test_connecting_again_keeps_a_peer_whose_keeping_was_ended() -> None:
+    world = Flawed()
+    world.transport.welcomes["a:1"] = HERE
+    connect(world)
+    world.flaw = SystemExit()
+    world.transport.links[0].answer = refuse
+    world.tasks.step()
+    world.dispatch(THERE, target="a")
+    with pytest.raises(SystemExit):
+        world.tasks.step()
+    world.tasks.background.clear()
+
+    world.flaw = None
+    connect(world)
+    world.tasks.step()
+    world.dispatch(THERE, target="a")
+    world.tasks.step()
+
+    assert state(world) == "live"
+
+
+def test_who_has_no_links_is_asked_again_after_a_while(world: World) -> None:
+    asked = []
+    dial = world.streams.dial
+
+    async def count(address: str, **options: Any) -> Connection:
+        asked.append(world.clock.time)
+        return await dial(address, **options)
+
+    world.streams.dial = count  # type: ignore[method-assign]  # only the number counts
+    world.transport.welcomes["a:1"] = HERE
+    connect(world)
+    for _ in range(9):
+        world.tasks.step()
+        world.clock.time += world.keeping.times.refresh
+    world.tasks.step()
+
+    assert [at - asked[0] for at in asked] == [0.0, 60.0, 120.0, 180.0]
+    assert len(world.transport.links) == 1

@@ -50,6 +50,15 @@ def test_pauses_grow_up_to_the_cap(attempt: int, longest: float) -> None:
     assert backoff.pause(attempt, dice=FakeDice(share=0.0)) == 0.0
 
 
+def test_pauses_are_short_while_nobody_listens() -> None:
+    backoff = Backoff(first=0.1, factor=2.0, cap=2.0)
+    short = Backoff(first=0.1, factor=2.0, cap=0.2)
+    longest = FakeDice(share=1.0)
+
+    assert backoff.pause(100, dice=longest, is_refused=True) == pytest.approx(0.4)
+    assert short.pause(100, dice=longest, is_refused=True) == pytest.approx(0.2)
+
+
 def is_here(address: str) -> bool:
     return address.startswith("here:")
 

@@ -1,0 +1,110 @@
+"""One dial: a stream is opened, and another beside it while nothing is heard; the first that is answered counts."""
+
+from collections.abc import Callable
+from contextlib import suppress
+
+from collector_mesh.domain.model.errors import UnavailableError, error_for
+from collector_mesh.domain.model.texts import visible
+from collector_mesh.domain.peers.peer import OpenLink
+from collector_mesh.domain.ports.clock import Alarm, Clock
+from collector_mesh.domain.ports.frame_stream import NoLinkError
+
+BESIDE_SECONDS = 1.0
+"""After so long without a word a second stream is opened: the first packet may be lost, or the address have moved."""
+
+_TRIES = 3
+"""A stream may break while whoever takes it says why it does not; what it has said is lost then."""
+
+
+class BrokenError(UnavailableError):
+    """The stream has broken before it was answered."""
+
+    def __init__(self, reason: str, *, nobody_listens: bool) -> None:
+        super().__init__(reason)
+        self.nobody_listens = nobody_listens
+        """Whether that is because nobody listens at the address, as the machine there says."""
+
+
+class Dial:
+    """What is waited for when an address is dialed.
+
+    Args:
+        address: of whoever is dialed.
+        begin: opens a stream, and gives the link over it, which rings the alarm when it is settled.
+        clock: tells the time.
+    """
+
+    def __init__(self, address: str, begin: Callable[[Alarm], OpenLink], clock: Clock) -> None:
+        self._address = address
+        self._begin = begin
+        self._now = clock.now
+        self._alarm = clock.alarm()
+        self._links: list[OpenLink] = []
+
+    async def first(self, timeout: float) -> OpenLink:
+        """The link that is answered first.
+
+        Raises:
+            NoLinkError: whoever is there does not know of links.
+            BrokenError: the stream has broken, too often.
+            UnavailableError: nobody has answered within so many seconds.
+            MeshError: the other side, or this one, does not want the link.
+            Exception: what the transport raises when it is to dial.
+        """
+        try:
+            found = await self._first(timeout)
+            self._links.remove(found)
+            found.opened = None
+        finally:
+            for link in self._links:
+                link.opened = None
+                # Of several that are open to the same peer one stays, as always.
+                if not link.has_opened:
+                    link.engine.lost("it is not waited for anymore")
+        return found
+
+    async def _first(self, timeout: float) -> OpenLink:
+        began = self._now()
+        until, beside = began + timeout, began + BESIDE_SECONDS
+        tries = 1
+        self._links.append(self._begin(self._alarm))
+        while True:
+            for link in [link for link in self._links if link.is_settled]:
+                error = failure_of(link)
+                if error is None:
+                    return link
+                self._links.remove(link)
+                if not isinstance(error, BrokenError):
+                    raise error
+                # What is broken may be whole the next time, if somebody is there at all.
+                if not link.engine.nobody_listens and tries < _TRIES:
+                    tries += 1
+                    self._links.append(self._begin(self._alarm))
+                elif not self._links:
+                    raise error
+            now = self._now()
+            if now >= until:
+                raise UnavailableError(f"nobody has answered at {self._address} within {timeout:g} s")
+            if now >= beside and len(self._links) == 1:
+                beside = until
+                if self._links[0].engine.peer is None:
+                    # If there can be no second one, the first may still be answered.
+                    with suppress(Exception):
+                        self._links.append(self._begin(self._alarm))
+            await self._alarm.wait(max(0.0, min(until, beside) - self._now()))
+
+
+def failure_of(link: OpenLink) -> Exception | None:
+    """Why a link that is settled cannot be used, None if it can."""
+    engine = link.engine
+    if link.error is not None:
+        return link.error
+    # It may have ended since, because another link to the same peer stays.
+    if link.has_opened:
+        return None
+    if engine.has_no_link:
+        return NoLinkError(engine.reason)
+    if (refusal := engine.refusal) is not None:
+        text = visible(refusal.message) or f"status {refusal.code}"
+        return error_for(refusal.code, f"{link.address} refuses: {text}", refusal.details)
+    return BrokenError(engine.reason, nobody_listens=engine.nobody_listens)

@@ -1,0 +1,122 @@
+"""Connects to collectors that have no links: unary Connect, said again and again."""
+
+import attrs
+
+from collector_mesh.domain.model.errors import InvalidCallError, UnavailableError, error_for, quoted
+from collector_mesh.domain.model.introduction import Offer, Welcome
+from collector_mesh.domain.model.names import NAME
+from collector_mesh.domain.model.status import OK
+from collector_mesh.domain.model.texts import visible
+from collector_mesh.domain.peers.admission import Admission
+from collector_mesh.domain.peers.roster import Roster
+from collector_mesh.domain.peers.unary import UnaryWay
+from collector_mesh.domain.ports.clock import Clock
+from collector_mesh.domain.ports.transport import Transport
+from collector_mesh.domain.serving.handlers import HandlerRegistry
+from collector_mesh.domain.topology.connection import Connection
+from collector_mesh.domain.topology.topology import Topology
+
+
+@attrs.define
+class _Known:
+    """Somebody who had no links when asked, and when to ask again."""
+
+    way: UnaryWay
+    ask_again_at: float
+
+
+class Introducer:
+    """Introduces this collector to those who have no links.
+
+    Args:
+        collector_id: of this collector.
+        handlers: what this collector serves.
+        topology: who is connected.
+        roster: who the peers are.
+        admission: knows where this collector listens.
+        transport: the way to them.
+        clock: tells the time.
+        ask_again: seconds after which somebody who had no links is asked whether there are some now.
+    """
+
+    def __init__(
+        self,
+        collector_id: str,
+        handlers: HandlerRegistry,
+        topology: Topology,
+        roster: Roster,
+        admission: Admission,
+        *,
+        transport: Transport,
+        clock: Clock,
+        ask_again: float,
+    ) -> None:
+        self._collector_id = collector_id
+        self._handlers = handlers
+        self._topology = topology
+        self._roster = roster
+        self._admission = admission
+        self._transport = transport
+        self._clock = clock
+        self._ask_again = ask_again
+        self._known: dict[str, _Known] = {}
+
+    def has_none(self, address: str) -> bool:
+        """Whether somebody at an address is known to have no links, and need not be asked again yet."""
+        known = self._known.get(address)
+        return known is not None and self._clock.now() < known.ask_again_at
+
+    def forget(self, address: str) -> None:
+        """It may be somebody else there the next time, who has links."""
+        self._known.pop(address, None)
+
+    async def introduce(self, address: str, *, timeout: float) -> Connection:
+        """Connect to somebody who has just been found to have no links, or is known to have none.
+
+        Raises:
+            InvalidCallError: this collector does not listen, or it is this very collector.
+            UnavailableError: nobody has answered within so many seconds, or with what is no id.
+            MeshError: the other one has refused.
+        """
+        if not self._admission.address:
+            raise InvalidCallError(
+                f"{address} has no links, and only a collector that listens can connect to it:"
+                " give this one an address to listen on"
+            )
+        if not self.has_none(address):
+            known = self._known.get(address)
+            way = known.way if known is not None else self._roster.way_over(self._transport.unary(address))
+            self._known[address] = _Known(way, self._clock.now() + self._ask_again)
+        way = self._known[address].way
+        offer = Offer(self._collector_id, self._admission.address, self._handlers.namespaces)
+        try:
+            welcome = await way.link.connect(offer, timeout=timeout)
+            connection = self._connection(address, way, offer, welcome)
+        except BaseException:
+            self.forget(address)
+            if not any(connection.way is way for connection in self._topology):
+                self._roster.close_way(way)
+            raise
+        self._roster.adopt(connection)
+        return connection
+
+    def _connection(self, address: str, way: UnaryWay, offer: Offer, welcome: Welcome) -> Connection:
+        status = welcome.status
+        if status.code != OK.code:
+            text = visible(status.message) or f"status {status.code}"
+            raise error_for(status.code, f"{address} refuses: {text}", status.details)
+        peer_id = welcome.collector_id
+        if not NAME.fullmatch(peer_id):
+            raise UnavailableError(f"{address} gives {quoted(peer_id)} for its collector id")
+        if peer_id == self._collector_id:
+            raise InvalidCallError("cannot connect to itself")
+        theirs = frozenset(welcome.shared_namespaces)
+        return Connection(
+            peer_id,
+            address,
+            welcome.connection_id,
+            tuple(namespace for namespace in offer.namespaces if namespace in theirs),
+            way,
+            dialed=True,
+            last_news=self._clock.now(),
+        )
