@@ -1,7 +1,6 @@
-"""What the ends of a link serve, told and heard in pieces: a whole one first, then what is different.
+"""What this side serves, told in pieces: the first with the hello or the welcome, then what is different.
 
-So a catalog may be larger than a frame, and one more method costs no more where there are 50,000. What is heard
-is used piece by piece, as it comes: each method stands for itself.
+So a catalog may be larger than a frame, and one more method costs no more where there are 50,000.
 """
 
 from collections import deque
@@ -9,23 +8,19 @@ from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import TypeVar
 
-from collector_mesh.domain.link.offense import ProtocolError
 from collector_mesh.domain.link.sizes import (
     FIRST_PIECE_BYTES,
-    MAX_CATALOG_BYTES,
     MAX_CATALOG_METHODS,
     MAX_CATALOG_NAMESPACES,
     MAX_FIRST_PIECE,
     MAX_PIECE,
-    NAME_BYTES,
     PIECE_BYTES,
     info_bytes,
     method_bytes,
     text_bytes,
 )
-from collector_mesh.domain.model.errors import InvalidCallError
 from collector_mesh.domain.model.frames import Catalog, CatalogChange
-from collector_mesh.domain.model.names import MethodKey, check_name
+from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.snapshot import MethodInfo
 
 T = TypeVar("T")
@@ -183,104 +178,3 @@ def _other_methods(
     now = {info.key: info for info in new}
     others = [info for key, info in now.items() if (it := before.get(key)) is not info and it != info]
     return tuple(others), tuple(key for key in before if key not in now)
-
-
-class Hearing:
-    """What the other side has told of its catalog.
-
-    What is malformed is left out: it harms nobody but whoever has told it.
-    """
-
-    __slots__ = ("_bytes", "_changes", "_methods", "_namespaces", "_shown", "is_whole", "left_out")
-
-    def __init__(self) -> None:
-        self._namespaces: dict[str, None] = {}
-        self._methods: dict[MethodKey, MethodInfo] = {}
-        self._bytes = 0
-        self._shown: tuple[MethodInfo, ...] = ()
-        self._changes: tuple[tuple[MethodInfo, ...], CatalogChange] | None = None
-        self.is_whole = True
-        """Whether nothing more was announced."""
-        self.left_out = 0
-        """How many names were malformed."""
-
-    def begin(self, catalog: Catalog) -> Catalog:
-        """Hear a catalog from the beginning; gives what is known now.
-
-        Raises:
-            ProtocolError: it is too large.
-        """
-        self._namespaces, self._methods, self._bytes = {}, {}, 0
-        self._changes = None
-        self._learn(CatalogChange(catalog.namespaces, (), catalog.methods, (), catalog.more))
-        return self._show()
-
-    def change(self, change: CatalogChange) -> Catalog:
-        """Hear what is different, or a further piece; gives what is known now.
-
-        Raises:
-            ProtocolError: all of it is too large.
-        """
-        for key in change.removed_methods:
-            if self._methods.pop(key, None) is not None:
-                self._bytes -= _memory(key)
-        for namespace in change.removed_namespaces:
-            if self._namespaces.pop(namespace, "") is None:
-                self._bytes -= NAME_BYTES + len(namespace)
-        self._learn(change)
-        before = self._shown
-        catalog = self._show()
-        methods = self._methods
-        self._changes = (
-            before,
-            CatalogChange(
-                methods=tuple(methods[info.key] for info in change.methods if info.key in methods),
-                removed_methods=change.removed_methods,
-            ),
-        )
-        return catalog
-
-    def since(self, methods: tuple[MethodInfo, ...] | None) -> CatalogChange | None:
-        """What is different from methods that were known before; None where that is not at hand."""
-        if self._changes is None or self._changes[0] is not methods:
-            return None
-        return self._changes[1]
-
-    def _learn(self, change: CatalogChange) -> None:
-        self.is_whole = not change.more
-        for namespace in change.namespaces:
-            if namespace not in self._namespaces and self._is_well_formed(check_name, "namespace", namespace):
-                self._namespaces[namespace] = None
-                self._bytes += NAME_BYTES + len(namespace)
-        for info in change.methods:
-            key = info.key
-            if key in self._methods:
-                self._methods[key] = info
-            elif self._is_well_formed(key.check):
-                self._methods[key] = info
-                self._bytes += _memory(key)
-        if (
-            self._bytes > MAX_CATALOG_BYTES
-            or len(self._methods) > MAX_CATALOG_METHODS
-            or len(self._namespaces) > MAX_CATALOG_NAMESPACES
-        ):
-            raise ProtocolError(
-                f"a catalog of more than {MAX_CATALOG_METHODS} methods, {MAX_CATALOG_NAMESPACES} namespaces"
-                f" or {MAX_CATALOG_BYTES} bytes"
-            )
-
-    def _is_well_formed(self, check: Callable[..., None], *arguments: str) -> bool:
-        try:
-            check(*arguments)
-        except InvalidCallError:
-            self.left_out += 1
-            return False
-        return True
-
-    def _show(self) -> Catalog:
-        self._shown = tuple(self._methods.values())
-        return Catalog(tuple(self._namespaces), self._shown, more=not self.is_whole)
-
-
-def _memory(key: MethodKey) -> int:
-    return NAME_BYTES + len(key.namespace) + len(key.service) + len(key.method)

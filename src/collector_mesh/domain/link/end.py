@@ -5,12 +5,14 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from collector_mesh.domain.link.backlog import Backlog
 from collector_mesh.domain.link.calls import LinkCalls
-from collector_mesh.domain.link.catalogs import Budget, Hearing
+from collector_mesh.domain.link.catalogs import Budget
 from collector_mesh.domain.link.closing import RETIRING, Closing, Phase
 from collector_mesh.domain.link.deadlines import Deadlines
 from collector_mesh.domain.link.entries import SentCall, TakenCall
 from collector_mesh.domain.link.health import Health, Heartbeats, Vital
+from collector_mesh.domain.link.hearing import Hearing
 from collector_mesh.domain.link.host import LinkHost
 from collector_mesh.domain.link.notices import Notices
 from collector_mesh.domain.link.sizes import MAX_FIRST_PIECE, PIECE_BYTES, cut_introduction, text_bytes
@@ -59,6 +61,7 @@ class LinkEnd:
         self._host = host
         self._notices = Notices()
         self._hearing = Hearing()
+        self._backlog = Backlog()
         self.on_work: Callable[[], None] = nobody
         """Called when there may be something to write."""
         self._closing = Closing(is_dialer=dial > 0)
@@ -88,7 +91,7 @@ class LinkEnd:
     @property
     def knows_all(self) -> bool:
         """Whether all that the other side serves is known: a large catalog comes in pieces."""
-        return self._hearing.is_whole
+        return self._hearing.is_whole and self._backlog.is_empty
 
     def since(self, methods: tuple[MethodInfo, ...] | None) -> CatalogChange | None:
         """How what the other side serves now is different from what it has served; None where that is not at hand."""
@@ -168,7 +171,7 @@ class LinkEnd:
     @property
     def next_tick(self) -> float:
         """When a look at the time is due; a call that is sent may bring it forward."""
-        return self._deadlines.next_tick
+        return self._deadlines.next_tick if self._backlog.is_empty else self.time
 
     # ---- what the host asks for ----------------------------------------------------------------------
 
@@ -260,7 +263,9 @@ class LinkEnd:
 
     def _heard_of(self, peer: Introduction) -> Introduction:
         """What the other side says of itself, without what is malformed of its catalog or too long."""
-        return attrs.evolve(cut_introduction(peer), catalog=self._hearing.begin(peer.catalog))
+        catalog, rest = self._hearing.begin(peer.catalog)
+        self._backlog.add(rest)
+        return attrs.evolve(cut_introduction(peer), catalog=catalog)
 
     def _open(self, peer: Introduction) -> None:
         self.peer = peer

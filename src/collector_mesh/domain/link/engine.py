@@ -1,9 +1,11 @@
 """One end of a link: frames and time go in, frames and decisions come out; no input or output happens here."""
 
 from collections.abc import Callable
+from functools import partial
 
 import attrs
 
+from collector_mesh.domain.link.backlog import parts_of, parts_of_change
 from collector_mesh.domain.link.batching import Batching
 from collector_mesh.domain.link.calls import LinkCalls
 from collector_mesh.domain.link.closing import FAILING, Phase
@@ -18,6 +20,7 @@ from collector_mesh.domain.link.telling import DEFECT, Telling
 from collector_mesh.domain.model.errors import quoted
 from collector_mesh.domain.model.frames import (
     Catalog,
+    CatalogChange,
     Control,
     Frame,
     Greeting,
@@ -152,12 +155,8 @@ class LinkEngine(LinkEnd):
             self._health.peer_was_late(control.ping.lag)
         if control.pong is not None:
             self._health.ponged(control.pong.number, now)
-        if control.catalog is not None:
-            self._know(self._hearing.begin(control.catalog))
-        if control.catalog_change is not None:
-            self._know(self._hearing.change(control.catalog_change))
-        if (news := control.reach) and self.peer_role == Role.COLLECTOR:
-            self._tell(lambda: self._host.reached(self, news))
+        if control.catalog is not None or control.catalog_change is not None or control.reach:
+            self._read_news(control)
         if control.draining and not self.peer_is_draining:
             self.peer_is_draining = True
             self._notices.draining_seen = True
@@ -168,11 +167,28 @@ class LinkEngine(LinkEnd):
         if control.goodbye is not None:
             self._end(control.goodbye.reason, clean=control.goodbye.is_clean)
 
-    def _know(self, catalog: Catalog) -> None:
-        """The other side serves something else now."""
-        if self.peer is not None:
-            self.peer = attrs.evolve(self.peer, catalog=catalog)
-            self._tell_of_change()
+    def _read_news(self, control: Control) -> None:
+        """Take in what the other side serves and whom it reaches, or as much as does not take too long."""
+        backlog, was_empty = self._backlog, self._backlog.is_empty
+        if control.catalog is not None:
+            backlog.forget_catalog()
+            backlog.add(self._hearing.replace(control.catalog))
+        if control.catalog_change is not None:
+            backlog.add(parts_of_change(control.catalog_change))
+        if self.peer_role == Role.COLLECTOR:
+            backlog.add(parts_of(control.reach))
+        if was_empty:
+            self._take_in()
+
+    def _take_in(self) -> None:
+        """Take in the next part of the news that wait."""
+        for news in self._backlog.take():
+            if isinstance(news, CatalogChange):
+                assert self.peer is not None  # for the type checker: it has said hello
+                self.peer = attrs.evolve(self.peer, catalog=self._hearing.change(news))
+                self._tell_of_change()
+            else:
+                self._tell(partial(self._host.reached, self, news))
 
     # ---- what goes out -------------------------------------------------------------------------------
 
@@ -261,6 +277,10 @@ class LinkEngine(LinkEnd):
         self._telling.tell()
 
     def _look(self, now: float) -> None:
+        try:
+            self._take_in()
+        except ProtocolError as error:
+            self.fail(f"protocol error: {error}")
         if self._calls.expire(now):
             self._health.probe(now)
         vital = self._health.look(now)
@@ -301,6 +321,7 @@ class LinkEngine(LinkEnd):
             return
         # First of all, so that calls which go elsewhere find another link to the same peer.
         self._tell(lambda: self._host.ended(self))
+        self._backlog.clear()
         self._calls.end(
             f"the link to {quoted(self.peer_id)} has ended: {self.reason}", self.time, clean=clean
         )

@@ -64,8 +64,8 @@ MAX_FIELDS = 16384
 MAX_TOLD_NAMESPACES = 4096
 """Most namespaces that a frame tells of."""
 
-MAX_TOLD_METHODS = 4096
-"""Most methods that a frame tells of, of the sender or of others."""
+MAX_TOLD_METHODS = 8192
+"""Most methods that a frame tells of, of the sender or of others; see `backlog`."""
 
 MAX_TOLD_REACH = 1024
 """Most collectors that a frame tells of."""
@@ -119,6 +119,9 @@ MAX_PIECE = 1024
 
 PIECE_BYTES = 64 << 10
 """And most bytes of them."""
+
+MAX_BACKLOG = 512
+"""Most parts of news that wait to be taken in."""
 
 REACH_OF_A_FRAME = 256
 """Most collectors that are told of at once."""

@@ -322,8 +322,8 @@ def test_beside_its_chunk_a_frame_may_have_512_kib(size: int) -> None:
         (pb.Frame(call_value=[b""] * 3_000), "calls with columns of different lengths"),
         (pb.Frame(reply_executor=[1] * 5_000), "replies with columns of different lengths"),
         (
-            pb.Frame(control=pb.Control(catalog=pb.Catalog(methods=[pb.MethodFlags()] * 5_000))),
-            "5000 methods, at most 4096",
+            pb.Frame(control=pb.Control(catalog=pb.Catalog(methods=[pb.MethodFlags()] * 9_000))),
+            "9000 methods, at most 8192",
         ),
         (
             pb.Frame(control=pb.Control(catalog=pb.Catalog(namespaces=[""] * 5_000))),
@@ -331,17 +331,17 @@ def test_beside_its_chunk_a_frame_may_have_512_kib(size: int) -> None:
         ),
         (
             pb.Frame(
-                control=pb.Control(catalog_change=pb.CatalogChange(removed_methods=[pb.Method()] * 5_000))
+                control=pb.Control(catalog_change=pb.CatalogChange(removed_methods=[pb.Method()] * 9_000))
             ),
-            "5000 methods, at most 4096",
+            "9000 methods, at most 8192",
         ),
         (
             pb.Frame(control=pb.Control(reach=[pb.Reach()] * 600, reach_more=[pb.Reach()] * 2_000)),
             "2600 collectors that can be reached, at most 1024",
         ),
         (
-            pb.Frame(control=pb.Control(reach=[pb.Reach(methods=[pb.MethodFlags()] * 1_000)] * 5)),
-            "5000 methods that can be reached, at most 4096",
+            pb.Frame(control=pb.Control(reach=[pb.Reach(methods=[pb.MethodFlags()] * 1_000)] * 9)),
+            "9000 methods that can be reached, at most 8192",
         ),
         (
             pb.Frame(control=pb.Control(reach=[pb.Reach(path=[""] * 20_000)])),

@@ -11,8 +11,10 @@ from tests.unit.domain.link.wires import End, Wire, answer, opened
 
 from collector_mesh.adapters.wire.link_codec import decode_frame, encode_frame
 from collector_mesh.domain.link import catalogs
-from collector_mesh.domain.link.catalogs import Hearing, Offering, difference
+from collector_mesh.domain.link import hearing as hearing_module
+from collector_mesh.domain.link.catalogs import Offering, difference
 from collector_mesh.domain.link.closing import Phase
+from collector_mesh.domain.link.hearing import Hearing
 from collector_mesh.domain.link.offense import ProtocolError
 from collector_mesh.domain.link.sizes import (
     MAX_FRAME_BYTES,
@@ -63,6 +65,14 @@ def _set_of(catalog: Catalog) -> tuple[frozenset[str], frozenset[MethodInfo]]:
     return frozenset(catalog.namespaces), frozenset(catalog.methods)
 
 
+def begun(hearing: Hearing, catalog: Catalog) -> Catalog:
+    """What is known once all of a first piece has been heard."""
+    known, rest = hearing.begin(catalog)
+    for change in rest:
+        known = hearing.change(change)
+    return known
+
+
 def _sizes(piece: CatalogChange) -> tuple[int, int]:
     names = (
         len(piece.namespaces)
@@ -80,7 +90,7 @@ def _sizes(piece: CatalogChange) -> tuple[int, int]:
 @settings(max_examples=200, deadline=None)
 def test_what_is_heard_is_what_was_told_last(catalogs: list[Catalog]) -> None:
     offering, hearing = Offering(), Hearing()
-    heard = hearing.begin(offering.begin(catalogs[0]))
+    heard = begun(hearing, offering.begin(catalogs[0]))
 
     for catalog in catalogs[1:]:
         offering.change(catalog)
@@ -104,7 +114,7 @@ def test_what_is_heard_is_what_was_told_last(catalogs: list[Catalog]) -> None:
 def test_no_piece_is_larger_than_it_may_be(catalog: Catalog) -> None:
     offering, hearing = Offering(), Hearing()
     first = offering.begin(catalog)
-    heard = hearing.begin(first)
+    heard = begun(hearing, first)
     pieces = []
     while (piece := offering.next_piece()) is not None:
         pieces.append(_sizes(piece))
@@ -147,7 +157,7 @@ def test_what_is_malformed_is_left_out_and_counted() -> None:
     hearing = Hearing()
     bad = MethodInfo(MethodKey("users", "not a service", "M"), "unary", idempotent=False)
 
-    first = hearing.begin(Catalog(("users", "not a name"), (*many(1), bad, *many(1))))
+    first = begun(hearing, Catalog(("users", "not a name"), (*many(1), bad, *many(1))))
     later = hearing.change(CatalogChange(namespaces=("",), methods=(bad, *many(2))))
 
     assert (first.namespaces, first.methods) == (("users",), many(1))
@@ -164,21 +174,21 @@ def test_what_is_malformed_is_left_out_and_counted() -> None:
     ids=["methods", "namespaces"],
 )
 def test_a_catalog_has_a_limit(monkeypatch: pytest.MonkeyPatch, change: CatalogChange) -> None:
-    monkeypatch.setattr(catalogs, "MAX_CATALOG_METHODS", 5_000)
-    monkeypatch.setattr(catalogs, "MAX_CATALOG_NAMESPACES", 2_000)
+    monkeypatch.setattr(hearing_module, "MAX_CATALOG_METHODS", 5_000)
+    monkeypatch.setattr(hearing_module, "MAX_CATALOG_NAMESPACES", 2_000)
     hearing = Hearing()
-    hearing.begin(Catalog(("users",), many(4_000)))
+    begun(hearing, Catalog(("users",), many(4_000)))
 
     with pytest.raises(ProtocolError, match="a catalog of more than 5000 methods, 2000 namespaces"):
         hearing.change(change)
 
 
 def test_a_catalog_has_a_limit_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(catalogs, "MAX_CATALOG_BYTES", 1 << 20)
+    monkeypatch.setattr(hearing_module, "MAX_CATALOG_BYTES", 1 << 20)
     hearing = Hearing()
 
     with pytest.raises(ProtocolError, match="1048576 bytes"):
-        hearing.begin(Catalog(("n" * 128,), many(3_000, "S" * 256)))
+        begun(hearing, Catalog(("n" * 128,), many(3_000, "S" * 256)))
 
 
 def test_of_a_catalog_over_the_limit_as_much_is_told_as_others_hear(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -194,7 +204,7 @@ def test_of_a_catalog_over_the_limit_as_much_is_told_as_others_hear(monkeypatch:
 
 def test_what_is_different_from_what_was_known_is_at_hand() -> None:
     hearing = Hearing()
-    first = hearing.begin(Catalog(("users",), many(3)))
+    first = begun(hearing, Catalog(("users",), many(3)))
 
     second = hearing.change(CatalogChange(methods=many(5)[3:], removed_methods=(many(1)[0].key,)))
 
@@ -328,7 +338,7 @@ def test_a_welcome_tells_of_so_many_shared_namespaces_as_fit() -> None:
 
 
 def test_a_catalog_that_is_too_large_ends_the_link(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(catalogs, "MAX_CATALOG_METHODS", 5_000)
+    monkeypatch.setattr(hearing_module, "MAX_CATALOG_METHODS", 5_000)
     wire = opened()
     methods = many(5_000)
 
@@ -442,3 +452,103 @@ def _merged(news: list[Reach]) -> list[Reach]:
         else:
             known[reach.collector_id] = reach
     return list(known.values())
+
+
+# ---- earlier versions tell all of it at once ---------------------------------------------------------
+
+
+def _in_turns(wire: Wire) -> int:
+    """Have the right end look at the time until it has taken in all; gives how often that was."""
+    for turns in range(1_000):
+        if wire.right.engine.next_tick > wire.now:
+            return turns
+        wire.right.engine.tick(wire.now)
+    raise AssertionError("it never ends")
+
+
+def test_a_large_catalog_in_one_frame_is_taken_in_by_and_by() -> None:
+    wire = opened()
+    catalog = Catalog(("users",), many(8_000))
+
+    wire.right.receive(Frame(control=Control(catalog=catalog)))
+    first, is_whole = len(_knows(wire.right).methods), wire.right.engine.knows_all
+    turns = _in_turns(wire)
+
+    assert (first, is_whole, turns) == (2_048, False, 3)
+    assert _knows(wire.right) == catalog
+    assert wire.right.engine.knows_all
+
+
+def test_a_large_catalog_in_a_hello_is_taken_in_by_and_by() -> None:
+    wire = Wire()
+    catalog = Catalog(("users",), many(5_000))
+    who = Introduction(collector_id="left", incarnation="1", catalog=catalog)
+
+    wire.right.receive(Frame(control=Control(hello=Hello(who, dial=1))))
+    first = len(_knows(wire.right).methods)
+    turns = _in_turns(wire)
+
+    assert (first, turns) == (2_048, 2)
+    assert _knows(wire.right) == catalog
+
+
+def test_a_whole_catalog_counts_more_than_what_is_not_taken_in() -> None:
+    wire = opened()
+    wire.right.receive(Frame(control=Control(catalog=Catalog(("users",), many(8_000)))))
+
+    wire.right.receive(Frame(control=Control(catalog=Catalog(("orders",), many(2, "Other")))))
+    _in_turns(wire)
+
+    assert _knows(wire.right) == Catalog(("orders",), many(2, "Other"))
+
+
+def test_news_of_very_many_are_taken_in_by_and_by_and_in_order() -> None:
+    wire = opened()
+    news = [Reach(f"r{index}", ("left",), many(300, f"S{index}")) for index in range(10)]
+    last = Reach("r3", is_gone=True)
+
+    wire.right.receive(Frame(control=Control(reach=tuple(news))))
+    first = len(wire.right.reach)
+    wire.right.receive(Frame(control=Control(reach=(last,))))
+    turns = _in_turns(wire)
+
+    assert 0 < first < len(news)
+    assert turns > 1
+    assert _merged(wire.right.reach) == [reach for reach in news if reach.collector_id != "r3"]
+
+
+def test_calls_go_while_news_are_taken_in() -> None:
+    wire = opened()
+    wire.right.receive(Frame(control=Control(catalog=Catalog(("users",), many(8_000)))))
+    wire.right.handler = answer
+
+    outcome = wire.left.send()
+    wire.settle()
+
+    assert outcome.code == 200
+
+
+def test_who_tells_more_than_can_be_taken_in_loses_the_link() -> None:
+    wire = opened()
+    news = tuple(Reach(f"r{index}", ("left",), many(1_024)) for index in range(8))
+
+    for _ in range(70):
+        wire.right.receive(Frame(control=Control(reach=news)))
+    wire.right.write()
+
+    assert wire.right.engine.reason == "protocol error: more news than can be taken in"
+
+
+def test_a_catalog_that_turns_out_to_be_too_large_ends_the_link_later(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(hearing_module, "MAX_CATALOG_METHODS", 5_000)
+    wire = opened()
+    wire.right.receive(Frame(control=Control(catalog=Catalog(("users",), many(4_000)))))
+    wire.right.receive(Frame(control=Control(catalog_change=CatalogChange(methods=many(2_000, "Other")))))
+
+    wire.right.engine.tick(wire.now)
+    wire.right.engine.tick(wire.now)
+    wire.right.write()
+
+    assert "a catalog of more than 5000 methods" in wire.right.engine.reason

@@ -122,19 +122,19 @@ _CATALOGS = st.builds(
         ),
     ),
     st.lists(_INFOS, max_size=4),
-    st.sampled_from([1, 10, 1_500]),
+    st.sampled_from([1, 10, 600]),
 )
-_NEWS = st.lists(st.tuples(st.integers(1, 300), st.integers(1, 16), _CATALOGS), max_size=2).map(
+_NEWS = st.lists(st.tuples(st.integers(1, 60), st.integers(1, 16), _CATALOGS), max_size=2).map(
     lambda parts: [
-        Reach(f"{number}".ljust(128, "c"), ("p" * 128,) * hops, catalog.methods[:200])
+        Reach(f"{number}".ljust(128, "c"), ("p" * 128,) * hops, catalog.methods[:40])
         for count, hops, catalog in parts
         for number in range(count)
     ]
 )
 
 
-@given(st.lists(_CALLS, min_size=1, max_size=20), st.lists(_REPLIES, max_size=20), _CATALOGS, _NEWS)
-@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(_CALLS, min_size=1, max_size=12), st.lists(_REPLIES, max_size=12), _CATALOGS, _NEWS)
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 def test_no_frame_is_larger_than_the_other_end_takes(
     calls: list[Call], replies: list[Reply], catalog: Catalog, news: list[Reach]
 ) -> None:

@@ -1,0 +1,127 @@
+"""What the other side serves, heard in pieces, and used as it comes: each method stands for itself."""
+
+from collections.abc import Callable
+
+import attrs
+
+from collector_mesh.domain.link.backlog import parts_of_change
+from collector_mesh.domain.link.catalogs import difference
+from collector_mesh.domain.link.offense import ProtocolError
+from collector_mesh.domain.link.sizes import (
+    MAX_CATALOG_BYTES,
+    MAX_CATALOG_METHODS,
+    MAX_CATALOG_NAMESPACES,
+    NAME_BYTES,
+)
+from collector_mesh.domain.model.errors import InvalidCallError
+from collector_mesh.domain.model.frames import Catalog, CatalogChange
+from collector_mesh.domain.model.names import MethodKey, check_name
+from collector_mesh.domain.model.snapshot import MethodInfo
+
+
+class Hearing:
+    """What the other side has told of its catalog.
+
+    What is malformed is left out: it harms nobody but whoever has told it.
+    """
+
+    __slots__ = ("_bytes", "_changes", "_methods", "_namespaces", "_shown", "is_whole", "left_out")
+
+    def __init__(self) -> None:
+        self._namespaces: dict[str, None] = {}
+        self._methods: dict[MethodKey, MethodInfo] = {}
+        self._bytes = 0
+        self._shown: tuple[MethodInfo, ...] = ()
+        self._changes: tuple[tuple[MethodInfo, ...], CatalogChange] | None = None
+        self.is_whole = True
+        """Whether nothing more was announced."""
+        self.left_out = 0
+        """How many names were malformed."""
+
+    def begin(self, catalog: Catalog) -> tuple[Catalog, tuple[CatalogChange, ...]]:
+        """Hear a catalog from the beginning; gives what is known now, and what is to be heard after that.
+
+        Raises:
+            ProtocolError: it is too large.
+        """
+        first, *rest = parts_of_change(
+            CatalogChange(catalog.namespaces, (), catalog.methods, (), catalog.more)
+        )
+        self._learn(first)
+        return self._show(), tuple(rest)
+
+    def replace(self, catalog: Catalog) -> tuple[CatalogChange, ...]:
+        """Hear of another catalog in place of the one that is known: what is to be heard for that."""
+        known = Catalog(tuple(self._namespaces), tuple(self._methods.values()))
+        change = difference(known, catalog)
+        return tuple(parts_of_change(attrs.evolve(change, more=catalog.more)))
+
+    def change(self, change: CatalogChange) -> Catalog:
+        """Hear what is different, or a further piece; gives what is known now.
+
+        Raises:
+            ProtocolError: all of it is too large.
+        """
+        for key in change.removed_methods:
+            if self._methods.pop(key, None) is not None:
+                self._bytes -= _memory(key)
+        for namespace in change.removed_namespaces:
+            if self._namespaces.pop(namespace, "") is None:
+                self._bytes -= NAME_BYTES + len(namespace)
+        self._learn(change)
+        before = self._shown
+        catalog = self._show()
+        methods = self._methods
+        self._changes = (
+            before,
+            CatalogChange(
+                methods=tuple(methods[info.key] for info in change.methods if info.key in methods),
+                removed_methods=change.removed_methods,
+            ),
+        )
+        return catalog
+
+    def since(self, methods: tuple[MethodInfo, ...] | None) -> CatalogChange | None:
+        """What is different from methods that were known before; None where that is not at hand."""
+        if self._changes is None or self._changes[0] is not methods:
+            return None
+        return self._changes[1]
+
+    def _learn(self, change: CatalogChange) -> None:
+        self.is_whole = not change.more
+        for namespace in change.namespaces:
+            if namespace not in self._namespaces and self._is_well_formed(check_name, "namespace", namespace):
+                self._namespaces[namespace] = None
+                self._bytes += NAME_BYTES + len(namespace)
+        for info in change.methods:
+            key = info.key
+            if key in self._methods:
+                self._methods[key] = info
+            elif self._is_well_formed(key.check):
+                self._methods[key] = info
+                self._bytes += _memory(key)
+        if (
+            self._bytes > MAX_CATALOG_BYTES
+            or len(self._methods) > MAX_CATALOG_METHODS
+            or len(self._namespaces) > MAX_CATALOG_NAMESPACES
+        ):
+            raise ProtocolError(
+                f"a catalog of more than {MAX_CATALOG_METHODS} methods, {MAX_CATALOG_NAMESPACES} namespaces"
+                f" or {MAX_CATALOG_BYTES} bytes"
+            )
+
+    def _is_well_formed(self, check: Callable[..., None], *arguments: str) -> bool:
+        try:
+            check(*arguments)
+        except InvalidCallError:
+            self.left_out += 1
+            return False
+        return True
+
+    def _show(self) -> Catalog:
+        self._shown = tuple(self._methods.values())
+        return Catalog(tuple(self._namespaces), self._shown, more=not self.is_whole)
+
+
+def _memory(key: MethodKey) -> int:
+    return NAME_BYTES + len(key.namespace) + len(key.service) + len(key.method)
