@@ -12,7 +12,13 @@ BIN := .venv/bin
 READY := .venv/ready
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo test lint types imports unit-coverage tests bench against protos protos-check reliability scale simulate test-oldest \
+# Makes each of some targets, whatever becomes of the others, and says at the end which of them have failed.
+define each
+@failed=; for part in $(1); do $(MAKE) --no-print-directory $$part || failed="$$failed $$part"; done; \
+	[ -z "$$failed" ] || { echo "failed:$$failed" >&2; exit 1; }
+endef
+
+.PHONY: help demo test lint types imports unit-coverage tests test-unit test-rest bench against protos protos-check reliability scale simulate test-oldest \
 	test-all-pythons clean
 
 help: ## show this list
