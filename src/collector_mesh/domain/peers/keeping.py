@@ -31,6 +31,7 @@ _ABSENCE = 30.0
 """Seconds that a peer which has said goodbye may stay away before that is told as a failure: one that is replaced is
 back by then."""
 
+
 _ENDING = (KeyboardInterrupt, SystemExit, GeneratorExit)
 """What ends a program or a task is nobody's failure."""
 
@@ -242,10 +243,7 @@ class Keeping:
                     await self._watch(keeper)
                     if not keeper.failures or await self._is_still_gone(keeper):
                         await self._redial(keeper)
-                except BaseException as error:
-                    if isinstance(error, _ENDING) or self._tasks.is_cancellation(error):
-                        raise
-                    # Whatever it was, it may be well the next time: files are written anew, a carrier comes back.
+                except Exception as error:  # noqa: BLE001  # files are written anew, a carrier comes back
                     self._has_failed(keeper, error)
         finally:
             keeper.is_running = False
@@ -275,6 +273,13 @@ class Keeping:
         keeper.is_dialing = True
         try:
             connection = await self._dial(keeper.address, timeout=self.times.dial)
+        except BaseException as error:
+            if isinstance(error, (Exception, *_ENDING)) or self._tasks.is_cancellation(error):
+                raise
+            # A carrier that somebody has closed looks like a cancellation. Only here: what is thrown into a pause is
+            # the end, also where nobody has canceled the task.
+            self._has_failed(keeper, error)
+            return
         finally:
             keeper.is_dialing = False
         await self._assign(keeper, connection.peer_id)
