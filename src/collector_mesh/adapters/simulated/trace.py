@@ -106,7 +106,10 @@ class Trace:
 
     def advertised(self, control: Control, arrives_at: float) -> None:
         """Count what a frame tells of collectors."""
-        news = sum(part is not None for part in (control.hello, control.greeting, control.catalog))
+        news = sum(
+            part is not None
+            for part in (control.hello, control.greeting, control.catalog, control.catalog_change)
+        )
         news += len(control.reach)
         if news:
             self.advertisements += news
