@@ -79,6 +79,17 @@ def test_what_is_cleared_away_may_begin_something_on_its_way_out() -> None:
     gc.collect()
 
 
+def test_a_scenario_that_fails_while_somebody_is_dialed_comes_to_its_end() -> None:
+    async def scenario(sim: Sim) -> None:
+        await pair(sim)
+        sim.network.clog("front", "shop")
+        await sim.sleep(19.0)
+        raise LookupError("planted")
+
+    with pytest.raises(LookupError, match="planted"):
+        Simulation(seed=11).run(scenario, until=60.0)
+
+
 def test_mistakes_are_named() -> None:
     async def scenario(sim: Sim) -> None:
         await pair(sim)

@@ -107,11 +107,11 @@ class HostTasks(LoopTasks):
         loop.call_at_rest(callback, self._idle)
 
     def is_cancellation(self, error: BaseException) -> bool:
-        """See the port; what is left of a run is cleared away without a loop that runs."""
+        """See the port; what is left of a run is cleared away without a loop that runs, and is to go."""
         try:
             return super().is_cancellation(error)
         except RuntimeError:
-            return False
+            return isinstance(error, asyncio.CancelledError)
 
     def _context(self) -> contextvars.Context:
         return self._host.context()
