@@ -163,11 +163,22 @@ async def _compare(arguments: argparse.Namespace) -> None:
     with tempfile.TemporaryDirectory(prefix="against-") as folder:
         before = Side(arguments.ref, taken_out(arguments.ref, Path(folder)))
         comparison = Comparison(arguments.python, before, Side("this tree", _ROOT / "src"), arguments.seconds)
-        for _ in range(arguments.rounds):
-            await comparison.round(names)
-    print(f"Python {comparison.version}, {arguments.rounds} rounds of {arguments.seconds:g} s, payload 100 B")
-    print(f"Processor time of a call in us, {arguments.ref} and this tree; calls for the same time (95 %)")
-    for name in names:
+        try:
+            for _ in range(arguments.rounds):
+                await comparison.round(names)
+        finally:
+            # Also of a run that is interrupted.
+            _tell(comparison, arguments.ref, arguments.seconds, names)
+
+
+def _tell(comparison: Comparison, ref: str, seconds: float, names: Sequence[str]) -> None:
+    told = [name for name in names if len(comparison.costs.get(name, ())) >= FEWEST_ROUNDS]
+    if not told:
+        return
+    rounds = min(len(comparison.costs[name]) for name in told)
+    print(f"Python {comparison.version}, {rounds} rounds of {seconds:g} s, payload 100 B")
+    print(f"Processor time of a call in us, {ref} and this tree; calls for the same time (95 %)")
+    for name in told:
         print(comparison.line(name))
 
 

@@ -88,11 +88,18 @@ class Jobs:
         try:
             for job in self:
                 if job.deadline <= now:
-                    job.stop(DeadlineExceededError("deadline exceeded"))
+                    self._stop(job)
         finally:
             left = (job.deadline for job in self._begun if job.deadline > now)
             self._earliest = min(left, default=_NEVER)
             self._set_timer()
+
+    def _stop(self, job: "StartedJob[Any]") -> None:
+        try:
+            job.stop(DeadlineExceededError("deadline exceeded"))
+        except Exception as error:  # noqa: BLE001  # of whoever waits for this one; others have deadlines too
+            told = {"message": "whoever was told of a deadline has failed", "exception": error}
+            self._loop.call_exception_handler(told)
 
 
 class StartedJob(Generic[T]):
@@ -156,10 +163,12 @@ class StartedJob(Generic[T]):
         self._jobs.ended(self)
         # Asked in any case: of an error that nobody has asked for, asyncio tells.
         error = _cancelled() if task.cancelled() else task.exception()
-        self._ended()
-        if not self.is_settled:
-            self.is_settled = True
-            self._settle(None if error is not None else task.result(), error)
+        try:
+            self._ended()
+        finally:
+            if not self.is_settled:
+                self.is_settled = True
+                self._settle(None if error is not None else task.result(), error)
 
 
 def _cancelled() -> OutcomeUnknownError:

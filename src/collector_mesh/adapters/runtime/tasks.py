@@ -3,6 +3,7 @@
 import asyncio
 import contextvars
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from collector_mesh.adapters.runtime.first_step import begin_task
@@ -81,12 +82,16 @@ class LoopTasks:
                 outcome.set_result(result)  # type: ignore[arg-type]  # None only if T is None
 
         def work() -> None:
-            result = error = None
+            result: T | None = None
+            error: BaseException | None = None
             try:
                 result = context.run(function)
-            except Exception as raised:  # noqa: BLE001  # it goes to whoever waits
+            except StopIteration as raised:  # which no future takes
+                error = RuntimeError("a function has raised StopIteration")
+                error.__cause__ = raised
+            except BaseException as raised:  # noqa: BLE001  # it goes to whoever waits, and must not end the thread
                 error = raised
-            if not loop.is_closed():
+            with suppress(RuntimeError):  # the loop was closed, and nobody waits
                 loop.call_soon_threadsafe(settle, result, error)
 
         self._threads.submit(work)

@@ -31,16 +31,19 @@ class DaemonThreads:
         """Run a function, which must not raise, in a thread.
 
         Raises:
-            OverloadedError: every thread is taken.
+            OverloadedError: every thread is taken, or there can be no more.
         """
         with self._lock:
             if self._taken >= self._limit:
                 raise OverloadedError.after(RETRY_AFTER)
-            self._taken += 1
-            if self._threads < self._taken:
+            if self._threads <= self._taken:
+                name = f"collector-mesh-handler-{self._threads + 1}"
+                try:
+                    threading.Thread(target=self._serve, name=name, daemon=True).start()
+                except RuntimeError as error:  # the system gives no more
+                    raise OverloadedError.after(RETRY_AFTER) from error
                 self._threads += 1
-                name = f"collector-mesh-handler-{self._threads}"
-                threading.Thread(target=self._serve, name=name, daemon=True).start()
+            self._taken += 1
         self._work.put(function)
 
     def close(self) -> None:

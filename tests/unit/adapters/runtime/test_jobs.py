@@ -487,3 +487,31 @@ async def test_work_that_takes_no_cancellation_is_told_once_that_its_time_is_up(
     go.set()
     await until(lambda: not list(jobs))
     assert len(told) == 2
+
+
+async def test_whoever_raises_when_told_of_a_deadline_or_an_end_harms_no_other() -> None:
+    clock = LoopClock()
+    jobs = new_jobs(clock)
+    heard: list[str] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, told: heard.append(str(told["exception"])))
+
+    async def forever() -> None:
+        await asyncio.Event().wait()
+
+    def raises(what: str) -> Callable[..., None]:
+        def told(*_: object) -> None:
+            raise ValueError(what)
+
+        return told
+
+    due = clock.now() + 0.02
+    started(jobs, forever()).go_on(due, lambda: None, raises("deadline"))
+    second = asyncio.ensure_future(started(jobs, forever()).result(due, lambda: None))
+    third = asyncio.ensure_future(started(jobs, asyncio.sleep(0.001)).result(due + 100, raises("end")))
+    async with asyncio.timeout(10):
+        with pytest.raises(DeadlineExceededError):
+            await second
+        await third
+    await until(lambda: not list(jobs))
+
+    assert sorted(heard) == ["deadline", "end"]

@@ -1,0 +1,67 @@
+"""Plain functions in threads: whatever they raise, and whatever the system refuses."""
+
+import asyncio
+import threading
+from typing import NoReturn
+
+import pytest
+
+from collector_mesh.adapters.runtime.clock import LoopClock
+from collector_mesh.adapters.runtime.tasks import LoopTasks
+from collector_mesh.domain.model.errors import OverloadedError
+
+pytestmark = pytest.mark.asyncio
+
+LIMIT = 10.0
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (ValueError("no"), ValueError),
+        (SystemExit(3), SystemExit),
+        (StopIteration("no"), RuntimeError),
+        (asyncio.CancelledError(), asyncio.CancelledError),
+    ],
+)
+async def test_whatever_a_function_raises_is_told_and_its_thread_is_free_again(
+    error: BaseException, told: type[BaseException]
+) -> None:
+    tasks = LoopTasks(LoopClock(), max_threads=1)
+
+    def fail() -> NoReturn:
+        raise error
+
+    for _ in range(3):
+        async with asyncio.timeout(LIMIT):
+            with pytest.raises(told):
+                await tasks.in_thread(fail)
+            while True:  # the thread is a little later than its answer
+                try:
+                    assert await tasks.in_thread(lambda: 7) == 7
+                except OverloadedError:
+                    await asyncio.sleep(0.001)
+                else:
+                    break
+    await tasks.close()
+
+
+async def test_where_the_system_gives_no_thread_the_function_is_not_run_and_later_ones_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tasks = LoopTasks(LoopClock(), max_threads=2)
+    ran: list[str] = []
+
+    def refuse(_thread: threading.Thread) -> NoReturn:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as context:
+        context.setattr(threading.Thread, "start", refuse)
+        for _ in range(5):
+            with pytest.raises(OverloadedError):
+                await tasks.in_thread(lambda: ran.append("refused"))
+    async with asyncio.timeout(LIMIT):
+        await tasks.in_thread(lambda: ran.append("later"))
+
+    assert ran == ["later"]
+    await tasks.close()
