@@ -18,7 +18,7 @@ define each
 	[ -z "$$failed" ] || { echo "failed:$$failed" >&2; exit 1; }
 endef
 
-.PHONY: help demo test lint types imports unit-coverage tests test-unit test-rest bench against protos protos-check reliability scale simulate test-oldest \
+.PHONY: help demo test lint types imports unit-coverage tests test-unit test-rest bench against protos protos-check reliability strangers scale simulate test-oldest \
 	test-all-pythons clean
 
 help: ## show this list
@@ -71,6 +71,9 @@ against: $(READY) ## what a call costs here and at REF=main, side by side; takes
 
 reliability: $(READY) ## faults with real processes, and their figures into docs/reliability.md
 	$(BIN)/python -m benchmarks.faults --write
+
+strangers: $(READY) ## bad input, abuse and a soak: INPUTS=1000000 SOCKETS=20000 SOAK=300 take an hour
+	$(BIN)/python -m benchmarks.strangers --inputs $(or $(INPUTS),50000) --sockets $(or $(SOCKETS),300) --soak $(or $(SOAK),20)
 
 scale: $(READY) ## how meshes of up to 10,000 collectors grow, into docs/scale.md; takes minutes
 	$(BIN)/python $(PIP_INSTALL) --editable '.[docs]'

@@ -12,6 +12,7 @@ from collector_mesh.app.cli import loops
 from collector_mesh.app.cli.config import ServeConfig, read_config
 from collector_mesh.app.cli.errors import EXIT_FAILED, CommandError, tell
 from collector_mesh.app.cli.logs import FORMATS, LEVELS, configure
+from collector_mesh.app.cli.memory import start_trimming
 from collector_mesh.app.cli.objects import load
 from collector_mesh.app.cli.output import Outlets
 
@@ -92,6 +93,7 @@ async def _serve(config: ServeConfig) -> int:
     stop = asyncio.Event()
     _install_signals(stop)
     raise_limit()
+    start_trimming()
     try:
         collector = _collector(config)
         async with collector:

@@ -1,0 +1,130 @@
+"""HTTP/2 by hand: frames, headers, and a connection that sends what no library would."""
+
+import asyncio
+import socket
+import struct
+from contextlib import suppress
+from typing import Self
+
+from google.protobuf.wrappers_pb2 import StringValue
+
+from collector_mesh.adapters.wire.generated import dispatcher_pb2 as calls
+
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PUSH_PROMISE, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = (
+    range(10)
+)
+END_STREAM, ACK, END_HEADERS = 1, 1, 4
+DISPATCH = b"/collector.CollectiveDispatcher/Dispatch"
+LINK = b"/collector_mesh.link.v1.Link/Open"
+
+
+def frame(kind: int, flags: int, stream: int, payload: bytes = b"") -> bytes:
+    """A frame with its head."""
+    return struct.pack("!I", len(payload))[1:] + bytes((kind, flags)) + struct.pack("!I", stream) + payload
+
+
+def header(name: bytes, value: bytes) -> bytes:
+    """A header in HPACK, with a name of its own and not to be remembered."""
+    return b"\x00" + _length(len(name)) + name + _length(len(value)) + value
+
+
+def request(path: bytes = DISPATCH, extra: tuple[tuple[bytes, bytes], ...] = ()) -> bytes:
+    """The headers of a request."""
+    fixed = (
+        (b":path", path),
+        (b":authority", b"x"),
+        (b"te", b"trailers"),
+        (b"content-type", b"application/grpc"),
+    )
+    return b"\x83\x86" + b"".join(header(name, value) for name, value in (*fixed, *extra))
+
+
+def message(data: bytes, *, compressed: bool = False) -> bytes:
+    """A message with gRPC's head."""
+    return struct.pack("!BI", compressed, len(data)) + data
+
+
+def dispatch(value: str = "x") -> bytes:
+    """A call that is served."""
+    made = calls.DispatchRequest(
+        namespace="texts", service=calls.ServiceTypeRef(service_name="Texts"), method_name="Echo"
+    )
+    made.input.type_url = "type.googleapis.com/google.protobuf.StringValue"
+    made.input.value = StringValue(value=value).SerializeToString()
+    return bytes(made.SerializeToString())
+
+
+def _length(number: int) -> bytes:
+    if number < 127:
+        return bytes((number,))
+    out = bytearray((127,))
+    number -= 127
+    while number > 127:
+        out.append(number & 127 | 128)
+        number >>= 7
+    out.append(number)
+    return bytes(out)
+
+
+class Connection:
+    """A connection; an async context manager. What comes is read and thrown away.
+
+    Args:
+        address: where to.
+        first: what is said first.
+    """
+
+    def __init__(self, address: str, first: bytes = PREFACE + frame(SETTINGS, 0, 0)) -> None:
+        self._host, _, port = address.rpartition(":")
+        self._port = int(port)
+        self._first = first
+        self._writer: asyncio.StreamWriter | None = None
+        self._reading: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        """Connect."""
+        reader, self._writer = await asyncio.open_connection(self._host, self._port)
+        self._reading = asyncio.create_task(self._read(reader))
+        await self.send(self._first)
+
+    async def send(self, data: bytes) -> None:
+        """Write it.
+
+        Raises:
+            OSError: the other side has ended the connection.
+        """
+        assert self._writer is not None
+        assert self._reading is not None
+        if self._reading.done():
+            raise ConnectionResetError("the other side has ended the connection")
+        self._writer.write(data)
+        await self._writer.drain()
+
+    async def ended(self, seconds: float) -> bool:
+        """Wait for the other side to end it; whether it has within so many seconds."""
+        assert self._reading is not None
+        done, _ = await asyncio.wait([self._reading], timeout=seconds)
+        return bool(done)
+
+    def close(self) -> None:
+        """End it, at once."""
+        if self._reading is not None:
+            self._reading.cancel()
+        if self._writer is not None:
+            linger = struct.pack("ii", 1, 0)
+            with suppress(OSError):
+                self._writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+            self._writer.close()
+
+    async def __aenter__(self) -> Self:
+        await self.open()
+        return self
+
+    async def __aexit__(self, *raised: object) -> None:
+        self.close()
+
+    async def _read(self, reader: asyncio.StreamReader) -> None:
+        with suppress(OSError):
+            while await reader.read(1 << 16):
+                pass

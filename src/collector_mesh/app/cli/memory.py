@@ -1,0 +1,58 @@
+"""Gives memory back to the system: after a flood the C library keeps what it has freed."""
+
+import ctypes
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+_LOOK_SECONDS = 10.0
+_MARGIN_BYTES = 64 << 20
+"""So much more than there was once is worth the look: it keeps other threads from memory for some milliseconds."""
+
+_PAGE_BYTES = 4096
+
+
+class Trimmer:
+    """Asks for what is free to be given back when a process has grown.
+
+    Args:
+        resident: how many bytes the process has.
+        trim: gives back what is free.
+    """
+
+    def __init__(self, resident: Callable[[], int], trim: Callable[[], object]) -> None:
+        self._resident = resident
+        self._trim = trim
+        self._least = resident()
+
+    def look(self) -> bool:
+        """See whether the process has grown; whether memory was given back."""
+        now = self._resident()
+        if now < self._least + _MARGIN_BYTES:
+            self._least = min(self._least, now)
+            return False
+        self._trim()
+        # What is still there is in use.
+        self._least = self._resident()
+        return True
+
+
+def start_trimming() -> threading.Event | None:
+    """Do so in the background, where the C library knows how; setting what is returned ends it."""
+    try:
+        trim = ctypes.CDLL(None).malloc_trim
+        trimmer = Trimmer(_resident_bytes, lambda: trim(0))
+    except (AttributeError, OSError):
+        return None
+    ended = threading.Event()
+
+    def run() -> None:
+        while not ended.wait(_LOOK_SECONDS):
+            trimmer.look()
+
+    threading.Thread(target=run, name="give memory back", daemon=True).start()
+    return ended
+
+
+def _resident_bytes() -> int:
+    return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * _PAGE_BYTES
