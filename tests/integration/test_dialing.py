@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -77,8 +76,8 @@ class SilentPort:
     """Takes connections and says nothing."""
 
     def __init__(self) -> None:
-        self.came: list[float] = []
-        """When each has come."""
+        self.came = 0
+        """The number of those that have come."""
         self.taking: set[asyncio.Task[None]] = set()
         """Those that are still there."""
 
@@ -88,7 +87,7 @@ class SilentPort:
         task.add_done_callback(self.taking.discard)
 
     async def _take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.came.append(time.monotonic())
+        self.came += 1
         with contextlib.suppress(ConnectionError):
             await reader.read()
         writer.close()
@@ -117,37 +116,31 @@ async def test_of_a_dial_that_was_given_up_nothing_goes_on_connecting() -> None:
                 await far.connect(address, timeout=0.1)
         far.container.keeping().want(other)
         # Seconds, in which what has been given up would connect every 0.2 s.
-        await eventually(lambda: len(beside.came) >= 8)
-        given_up = len(port.came)
-        await eventually(lambda: len(beside.came) >= 16)
+        await eventually(lambda: beside.came >= 8)
+        given_up = port.came
+        await eventually(lambda: beside.came >= 16)
         left = len(port.taking)
 
-    assert (len(port.came) - given_up, left) == (0, 0)
+    assert (port.came - given_up, left) == (0, 0)
 
 
-async def test_a_silent_address_is_dialed_a_second_time_after_a_second() -> None:
+async def test_a_silent_address_is_dialed_a_second_time_beside_the_first() -> None:
     async with (
         silent_port() as (address, port),
         Collector("far-1", namespaces=["texts"], peers=[address]),
     ):
-        await eventually(lambda: len(port.came) >= 2)
-
-    first, second = port.came[:2]
-    assert second - first == pytest.approx(1.0, abs=0.8)
+        # The first one is still there: what is given up goes before its address is dialed anew.
+        await eventually(lambda: len(port.taking) == 2)
 
 
 async def test_a_collector_that_comes_back_is_found_soon_while_its_port_refuses() -> None:
     address = f"127.0.0.1:{free_port()}"
-    async with Collector("far-1", namespaces=["texts"], peers=[address]) as far:
-        # Pauses would be as long as they get by now, were it not for the refusals.
-        await eventually(lambda: len(far.snapshot().ended) >= 12)
+    patient = Settings(reconnect_cap=3600)
+    async with Collector("far-1", namespaces=["texts"], peers=[address], settings=patient) as far:
+        # Pauses would be many minutes long by now, were it not for the refusals.
+        await eventually(lambda: len(far.snapshot().ended) >= 16)
         async with Collector("texts-1", listen=address, services=[texts_service()]):
-            began = time.monotonic()
             await eventually(lambda: is_live(far))
-            took = time.monotonic() - began
-
-    # Half a second, ten times over on a machine with other things to do.
-    assert took < 5.0
 
 
 async def test_where_a_certificate_is_half_written_meanwhile_the_peer_is_dialed_again(tmp_path: Path) -> None:

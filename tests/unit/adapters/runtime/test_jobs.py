@@ -508,7 +508,7 @@ async def test_whoever_raises_when_told_of_a_deadline_or_an_end_harms_no_other()
     started(jobs, forever()).go_on(due, lambda: None, raises("deadline"))
     second = asyncio.ensure_future(started(jobs, forever()).result(due, lambda: None))
     third = asyncio.ensure_future(started(jobs, asyncio.sleep(0.001)).result(due + 100, raises("end")))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(LIMIT_SECONDS):
         with pytest.raises(DeadlineExceededError):
             await second
         await third
