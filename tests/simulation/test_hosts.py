@@ -278,3 +278,23 @@ def test_a_generator_that_a_handler_leaves_gives_back_what_it_holds() -> None:
         return [(await front.dispatch(*METHOD, timeout=1.0)).status.code for _ in range(3)]
 
     assert Simulation(seed=1).run(scenario, until=60.0).value == [200, 200, 200]
+
+
+def test_whoever_waits_for_a_time_by_its_own_clock_gets_there() -> None:
+    async def scenario(sim: Sim) -> int:
+        sim.collector("shop", services=[orders()])
+        turns = 0
+        for rate in (1.0, 0.9, 1.0000001):
+            sim.clock_rate("shop", rate)
+            clock = sim.find("shop").container.clock()
+            for part in range(1, 200):
+                until = clock.now() + part / 7
+                while clock.now() < until:
+                    turns += 1
+                    await clock.alarm().wait(until - clock.now())
+        return turns
+
+    turns = Simulation(seed=1).run(scenario, until=100_000.0).value
+
+    assert isinstance(turns, int)
+    assert turns <= 3 * 199 * 2

@@ -22,6 +22,10 @@ from collector_mesh.domain.ports.transport import Listener, Transport
 _ADDRESS = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
 
+CONNECT_SECONDS = (1.0, 2.0, 2.0)
+"""After such pauses a connection is asked for again (RFC 6298: one second, then twice as long), and is given up at last."""
+
+
 class SimulatedNetwork(NetworkRules):
     """Every host, and what is between them.
 
@@ -59,21 +63,33 @@ class SimulatedNetwork(NetworkRules):
         out.end, back.end = far, near
         self._streams[near] = out
         refused = f"nobody listens at {address}"
+        has_arrived = False
 
         def arrive() -> None:
-            listener = self._listeners.get(address)
-            if self.is_cut(source, there):
+            nonlocal has_arrived
+            if has_arrived or self.is_cut(source, there):
                 return
+            has_arrived = True
+            listener = self._listeners.get(address)
             if listener is None or listener[0] is not there or there.is_down:
                 self.tell(there, source, near.refused, refused)
                 return
             self._streams[far] = back
             listener[1].accept(far)
 
+        def knock(pauses: tuple[float, ...]) -> None:
+            if has_arrived or near.is_over:
+                return
+            if not pauses:
+                near.broken(f"{address} does not answer: the attempt to connect timed out")
+                return
+            self.tell(source, there, arrive)
+            self.loop.call_later(pauses[0], knock, pauses[1:], context=source.context())
+
         if there.is_down and not self.is_cut(source, there):
             self.tell(there, source, near.refused, refused)
         else:
-            self.tell(source, there, arrive)
+            knock(CONNECT_SECONDS)
         return near
 
     def tell(self, source: Host, sink: Host, callback: Callable[..., object], *arguments: object) -> None:

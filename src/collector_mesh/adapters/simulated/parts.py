@@ -20,6 +20,15 @@ EPOCH = 1_767_225_600.0
 """The time of day at which every simulation begins: 2026-01-01."""
 
 
+_LEAST_SECONDS = 2e-9
+"""Time goes on by whole nanoseconds: whoever waits for less, again and again, would never get there."""
+
+
+def _lasting(seconds: float, host: Host) -> float:
+    """How long something takes that lasts so many seconds by the clock of a host."""
+    return max(_LEAST_SECONDS, seconds / host.rate) if seconds > 0 else 0.0
+
+
 class HostAlarm:
     """An alarm that sleeps in virtual time, as fast as its host's clock goes."""
 
@@ -30,7 +39,7 @@ class HostAlarm:
     async def wait(self, seconds: float) -> bool:
         """See the port."""
         try:
-            async with asyncio.timeout(seconds / self._host.rate):
+            async with asyncio.timeout(_lasting(seconds, self._host)):
                 await self._rung.wait()
         except TimeoutError:
             return False
@@ -62,8 +71,9 @@ class HostClock:
     def call_at(self, when: float, callback: Callable[[], object]) -> Timer:
         """See the port."""
         host = self._host
-        left = max(0.0, when - self.now()) / host.rate
-        return self._loop.call_later(left, callback, context=host.context())
+        return self._loop.call_later(
+            _lasting(max(0.0, when - self.now()), host), callback, context=host.context()
+        )
 
     def alarm(self) -> HostAlarm:
         """See the port."""
