@@ -505,14 +505,14 @@ def tells_of_the_deadline(outcome: Any) -> bool:
 async def test_the_callers_deadline_reaches_the_handler_and_ends_it(
     client: RawClient, tmp_path: Path
 ) -> None:
-    remaining = await client.serve("Remaining", timeout=LIMIT_SECONDS)
+    remaining = await client.serve("Remaining", timeout=3600.0)
     (outcome,) = await asyncio.gather(
         client.serve("Hold", str(tmp_path), timeout=1.0), return_exceptions=True
     )
     await eventually((tmp_path / "cancelled").exists)
 
     # gRPC rounds a deadline up on its way.
-    assert 3 < DoubleValue.FromString(remaining.output.value).value < 5.1
+    assert 3500 < DoubleValue.FromString(remaining.output.value).value < 3601
     assert tells_of_the_deadline(outcome)
 
 

@@ -14,6 +14,9 @@ _MOST = 1024
 _SCAN_SECONDS = 0.1
 """Looking who is there takes time; in between some are missed."""
 
+_EMPTY_SECONDS = 0.01
+"""The same where nobody was there: what the listener itself opens to see whether it listens is gone by then."""
+
 REASON = "gone without a request: no TLS, no certificate that is believed, or nothing to ask"
 
 
@@ -38,15 +41,18 @@ class Arrivals:
         self._is_own = is_own
         self._waiting: dict[str, float] = {}
         self._heard: set[str] = set()
-        self._scanned = -_SCAN_SECONDS
+        self._next_scan = 0.0
 
     def scan(self) -> list[str] | None:
         """Look who is there, in any thread; None where that was done a moment ago."""
         now = time.monotonic()
-        if now - self._scanned < _SCAN_SECONDS:
+        if now < self._next_scan:
             return None
-        self._scanned = now
-        return self._connections.all()
+        self._next_scan = now + _SCAN_SECONDS
+        present = self._connections.all()
+        if not present:
+            self._next_scan = now + _EMPTY_SECONDS
+        return present
 
     def seen(self, connections: Collection[str], now: float) -> None:
         """These are there now."""

@@ -159,7 +159,9 @@ class ClientLink:
 
     async def _dial(self) -> None:
         try:
-            link = await Dial(self.address, self._begin, self._clock).first(self._dial_timeout)
+            # A refusal becomes a reply, which is the same over a link that is open already.
+            dial = Dial(self.address, self._begin, self._clock, names_address=False)
+            link = await dial.first(self._dial_timeout)
         except NoLinkError:
             self._has_no_link()
         except MeshError as error:

@@ -32,11 +32,20 @@ class Dial:
         address: of whoever is dialed.
         begin: opens a stream, and gives the link over it, which rings the alarm when it is settled.
         clock: tells the time.
+        names_address: whether an error names the address where it tells why the other side refuses.
     """
 
-    def __init__(self, address: str, begin: Callable[[Alarm], OpenLink], clock: Clock) -> None:
+    def __init__(
+        self,
+        address: str,
+        begin: Callable[[Alarm], OpenLink],
+        clock: Clock,
+        *,
+        names_address: bool = True,
+    ) -> None:
         self._address = address
         self._begin = begin
+        self._refuses = f"{address} refuses: " if names_address else ""
         self._now = clock.now
         self._alarm = clock.alarm()
         self._links: list[OpenLink] = []
@@ -70,7 +79,7 @@ class Dial:
         self._links.append(self._begin(self._alarm))
         while True:
             for link in [link for link in self._links if link.is_settled]:
-                error = failure_of(link)
+                error = failure_of(link, self._refuses)
                 if error is None:
                     return link
                 self._links.remove(link)
@@ -94,8 +103,8 @@ class Dial:
             await self._alarm.wait(max(0.0, min(until, beside) - self._now()))
 
 
-def failure_of(link: OpenLink) -> Exception | None:
-    """Why a link that is settled cannot be used, None if it can."""
+def failure_of(link: OpenLink, refuses: str) -> Exception | None:
+    """Why a link that is settled cannot be used, None if it can; `refuses` comes before what the other side says."""
     engine = link.engine
     if link.error is not None:
         return link.error
@@ -106,5 +115,5 @@ def failure_of(link: OpenLink) -> Exception | None:
         return NoLinkError(engine.reason)
     if (refusal := engine.refusal) is not None:
         text = visible(refusal.message) or f"status {refusal.code}"
-        return error_for(refusal.code, f"{link.address} refuses: {text}", refusal.details)
+        return error_for(refusal.code, f"{refuses}{text}", refusal.details)
     return BrokenError(engine.reason, nobody_listens=engine.nobody_listens)

@@ -154,7 +154,8 @@ def test_where_descriptors_are_short_connections_without_a_request_go_and_the_ol
     shortage = Shortage(
         Connections(port.number), is_busy=busy.__eq__, on_short=lambda most, whose: told.append((most, whose))
     )
-    with Limited(0):
+    with Limited(0) as limited:
+        limited.take_all()
         shortage.look(10.0)
         shortage.look(11.5)
         most = limit()
