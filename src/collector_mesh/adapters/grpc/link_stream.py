@@ -177,6 +177,19 @@ class TakenStream:
         self._context = context
         self.is_closed = asyncio.Event()
         self.was_cut = False
+        self._is_idle = asyncio.Event()
+        self._is_idle.set()
+        self._is_stuck = False
+
+    async def settled(self) -> None:
+        """What was being written when the stream was closed is through: grpc takes no status beside it.
+
+        Raises:
+            asyncio.CancelledError: it never will be. A handler that ends so ends its RPC without a status.
+        """
+        await self._is_idle.wait()
+        if self._is_stuck:
+            raise asyncio.CancelledError
 
     async def read(self) -> Frame | None:
         """See the port."""
@@ -201,15 +214,22 @@ class TakenStream:
 
     async def write(self, frame: Frame) -> None:
         """See the port."""
+        if self.is_closed.is_set():
+            raise StreamBrokenError(f"{self.address}: the stream was closed")
+        data = encode_frame(frame)
+        self._is_idle.clear()
         try:
-            await self._context.write(encode_frame(frame))
+            await self._context.write(data)
         except (grpc.aio.AioRpcError, grpc.aio.BaseError, grpc.RpcError) as error:
             raise self._cut() from error
         except asyncio.CancelledError:
             task = asyncio.current_task()
             if task is not None and task.cancelling():
+                self._is_stuck = True
                 raise
             raise self._cut() from None
+        finally:
+            self._is_idle.set()
 
     async def aclose(self) -> None:
         """See the port; the RPC ends when its handler returns."""
@@ -243,6 +263,7 @@ class LinkService:
         self._accept(stream)
         try:
             await stream.is_closed.wait()
+            await stream.settled()
         except asyncio.CancelledError:
             stream.was_cut = True
             raise
