@@ -15,7 +15,16 @@ from tests.integration.services.things import numbers_service, texts_service
 from tests.integration.services.wire import RawClient, fake_collector, text_in
 from tests.limits import LIMIT_SECONDS
 
-from collector_mesh import Collector, ConnectionInfo, Executed, MeshClient, Reply, Service, Settings
+from collector_mesh import (
+    Collector,
+    ConflictError,
+    ConnectionInfo,
+    Executed,
+    MeshClient,
+    Reply,
+    Service,
+    Settings,
+)
 from collector_mesh.adapters.wire.generated import dispatcher_pb2 as pb
 
 TEXTS = ("--service", "things:texts")
@@ -504,3 +513,58 @@ async def test_a_peer_that_is_replaced_is_no_warning() -> None:
 
     assert " warning " not in told
     assert " error " not in told
+
+
+# Whose id it is
+
+
+@pytest.mark.asyncio
+async def test_the_id_of_a_peer_that_has_a_link_is_not_given_to_a_connect_while_it_answers() -> None:
+    async with (
+        hub_collector() as hub,
+        serving("texts-1", *TEXTS, "--peer", hub.address) as process,
+        RawClient(hub.address) as client,
+    ):
+        await eventually(lambda: hub.snapshot().connections != ())
+        address = peer_of(hub).address
+        answers = [await client.connect("texts-1", at, "texts") for at in (address, "127.0.0.1:1")]
+        kept = peer_of(hub).carrier
+        process.send(signal.SIGSTOP)
+        taken = await client.connect("texts-1", "127.0.0.1:1", "texts")
+        after = peer_of(hub).carrier
+        process.send(signal.SIGCONT)
+
+    assert [answer.status.code for answer in answers] == [409, 409]
+    assert f"collector id 'texts-1' is held by a live collector at {address}" in answers[0].status.message
+    assert (kept, taken.status.code, after) == ("link", 200, "unary")
+
+
+@pytest.mark.asyncio
+async def test_the_id_of_a_peer_that_has_no_links_is_not_given_to_one_that_has_while_it_answers() -> None:
+    async with (
+        hub_collector() as hub,
+        RawClient(hub.address) as client,
+        texts_collector(listen=None) as newcomer,
+    ):
+        async with fake_collector("texts-1") as fake:
+            await client.connect("texts-1", fake.address, "texts")
+            with pytest.raises(ConflictError, match="held by a live collector"):
+                await newcomer.connect(hub.address)
+            kept = peer_of(hub).carrier
+        await newcomer.connect(hub.address)
+        after = peer_of(hub).carrier
+
+    assert (kept, after) == ("unary", "link")
+
+
+@pytest.mark.asyncio
+async def test_a_peer_that_has_got_links_meanwhile_is_found_out_at_the_address_that_is_known() -> None:
+    address = f"127.0.0.1:{free_port()}"
+    async with hub_collector() as hub, RawClient(hub.address) as client:
+        # As if it had been another program until now, which had none.
+        await client.connect("texts-1", address, "texts")
+        async with texts_collector(listen=address, peers=[hub.address]):
+            await eventually(lambda: peer_of(hub).carrier == "link")
+            reply = await hub.dispatch("texts", "Texts", "Nothing")
+
+    assert (reply.status.code, reply.handled_by) == (200, "texts-1")

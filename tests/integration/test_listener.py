@@ -113,7 +113,7 @@ async def test_it_listens_again_where_it_did_before(host: str) -> None:
 @pytest.mark.asyncio
 async def test_with_tls_it_listens_again_also_while_its_files_are_away(tmp_path: Path) -> None:
     observer = FakeObserver()
-    tls = Authority(tmp_path).issue("texts-1")
+    tls = Authority(tmp_path).collector("texts-1")
     assert tls.cert is not None
     context = ssl.create_default_context(cafile=str(tls.ca))
     context.load_cert_chain(tls.cert, tls.key)

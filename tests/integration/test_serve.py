@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from google.protobuf.wrappers_pb2 import DoubleValue, StringValue
-from tests.integration.services.certificates import Authority
+from tests.integration.services.certificates import Authority, flags
 from tests.integration.services.processes import (
     LOOPBACK,
     Ended,
@@ -266,6 +266,41 @@ def test_an_authority_that_is_none_is_one_line_and_exit_status_2(tmp_path: Path)
     )
 
     assert_one_clear_line(ended, 2, f"{tls.key} holds no certificates")
+
+
+@pytest.mark.parametrize(
+    ("names", "more", "said"),
+    [
+        ((), (), "the certificate of collector 'c-1' does not name it"),
+        (("spiffe://mesh.test/collector/c-2",), (), "the certificate of collector 'c-1' does not name it"),
+        (
+            ("spiffe://mesh.test/collector/c-1", "spiffe://mesh.test/collector/c-2"),
+            (),
+            "'c-1' does not follow from the certificate, which names 'c-1', 'c-2'",
+        ),
+        (("c-1.one.test", "c-1.two.test"), (), "names it in one.test, two.test"),
+        (
+            ("spiffe://mesh.test/collector/c-1",),
+            ('[settings]\ntrust_domain = "other.test"\n',),
+            "'c-1' does not follow from the certificate, which names no collector",
+        ),
+        (
+            ("spiffe://mesh.test/collector/c-1",),
+            ('[settings]\ntrust_domain = "no/domain"\n',),
+            "trust_domain must be a domain name",
+        ),
+    ],
+)
+def test_with_mutual_tls_a_certificate_that_does_not_name_its_collector_is_exit_status_2(
+    tmp_path: Path, names: tuple[str, ...], more: tuple[str, ...], said: str
+) -> None:
+    tls = Authority(tmp_path).issue("c-1", others=names)
+    config = tmp_path / "more.toml"
+    config.write_text("".join(more))
+
+    ended = run("serve", *BASE, *flags(tls), "--config", str(config))
+
+    assert_one_clear_line(ended, 2, said)
 
 
 def test_a_taken_port_is_one_line_and_exit_status_1() -> None:

@@ -177,8 +177,9 @@ async def test_beyond_its_machine_a_collector_shows_itself_to_whom_its_authorize
     tmp_path: Path,
 ) -> None:
     authority = Authority(tmp_path)
-    own, alice, mallory = (
-        authority.issue(name, identity=f"spiffe://mesh.test/{name}") for name in ("own", "alice", "mallory")
+    own = authority.collector("c-1")
+    alice, mallory = (
+        authority.issue(name, identity=f"spiffe://mesh.test/{name}") for name in ("alice", "mallory")
     )
     async with Collector(
         "c-1",

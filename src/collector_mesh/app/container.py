@@ -41,6 +41,7 @@ from collector_mesh.domain.policies.backoff import Backoff
 from collector_mesh.domain.policies.balancing import BALANCERS, Guarded
 from collector_mesh.domain.policies.concurrency import ConcurrencyLimit
 from collector_mesh.domain.policies.strangers import EVERYBODY, StrangerRule
+from collector_mesh.domain.policies.trust import TrustDomain, domain_of
 from collector_mesh.domain.ports.balancer import Balancer
 from collector_mesh.domain.ports.clock import Clock
 from collector_mesh.domain.ports.observer import Observer
@@ -74,6 +75,19 @@ def _transport(options: Options | ClientOptions, settings: Settings, clock: Cloc
         keepalive_interval=settings.keepalive_interval,
         dial_timeout=settings.dial_timeout,
     )
+
+
+def _trust(options: Options, settings: Settings) -> TrustDomain | None:
+    """Which names of certificates stand for collectors: with mutual TLS one's own has to be one."""
+    tls = options.tls if options.transport is None else None
+    told = TrustDomain(settings.trust_domain) if settings.trust_domain else None
+    if tls is None or not tls.is_mutual or tls.cert is None:
+        return told
+    tls.check()
+    own = tls.identity()
+    trust = told or domain_of(own, options.collector_id)
+    trust.check(own, options.collector_id)
+    return trust
 
 
 def _strangers(options: Options, transport: Transport) -> StrangerRule:
@@ -215,7 +229,6 @@ class CollectorContainer(containers.DeclarativeContainer):
         tasks=tasks,
         clock=clock,
         observer=guarded_observer,
-        counts=counts,
     )
     reporting = providers.Singleton(
         Reporting,
@@ -227,6 +240,7 @@ class CollectorContainer(containers.DeclarativeContainer):
         interval=settings.provided.report_interval,
     )
     link_rules = providers.Singleton(_link_rules, options, settings)
+    trust = providers.Singleton(_trust, options, settings)
     admission = providers.Singleton(
         Admission,
         options.provided.collector_id,
@@ -234,6 +248,7 @@ class CollectorContainer(containers.DeclarativeContainer):
         roster,
         transport=guarded_transport,
         strangers=providers.Factory(_strangers, options, guarded_transport),
+        trust=trust,
         clock=clock,
         probe=link_rules.provided.probe,
     )

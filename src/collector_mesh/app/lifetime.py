@@ -44,6 +44,7 @@ class Lifetime:
         keeping, admission, observer = parts.keeping(), parts.admission(), parts.guarded_observer()
         gateway, inspection = parts.gateway(), parts.inspection()
         gateway.on_unreachable = self._lost
+        parts.topology().on_turn = parts.reporting().breaker_turned
         async with AsyncExitStack() as opened:
             await opened.enter_async_context(parts.guarded_transport().open())
             opened.push_async_callback(self._close)

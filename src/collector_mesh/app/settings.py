@@ -6,7 +6,9 @@ from typing import Any
 
 import attrs
 
+from collector_mesh.domain.model.errors import InvalidCallError
 from collector_mesh.domain.policies.balancing import DEFAULT_BALANCING
+from collector_mesh.domain.policies.trust import TrustDomain
 
 
 class SettingsError(ValueError):
@@ -37,6 +39,16 @@ def _balancing(_instance: object, attribute: "attrs.Attribute[Any]", value: obje
 def _maybe_boolean(_instance: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
     if value is not None and not isinstance(value, bool):
         raise SettingsError(f"{attribute.name} must be true, false, or left out, got {value!r}")
+
+
+def _trust_domain(_instance: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
+    if not isinstance(value, str):
+        raise SettingsError(f"{attribute.name} must be a domain name, got {value!r}")
+    if value:
+        try:
+            TrustDomain(value)
+        except InvalidCallError as error:
+            raise SettingsError(str(error)) from error
 
 
 def _boolean(_instance: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
@@ -90,6 +102,8 @@ class Settings:
         refresh_interval: seconds between two Connects to a peer without links that is kept up.
         peer_expiry: seconds after which a peer that has connected by itself, and was not heard of, is
             forgotten.
+        trust_domain: the domain in which names of certificates stand for collectors, `spiffe://DOMAIN/collector/ID` and
+            `ID.DOMAIN`; left out, with mutual TLS that of the collector's own certificate.
         dial_timeout: seconds that one attempt to connect may take; the answer may take as long again.
         reconnect_first: longest pause before the first new dial of a lost peer, in seconds.
         reconnect_cap: longest pause between two dials, in seconds.
@@ -136,6 +150,7 @@ class Settings:
     link_queue_bytes: int = attrs.field(default=16 << 20, validator=_number(1 << 16, 1 << 30, "bytes"))
     refresh_interval: float = attrs.field(default=20.0, validator=_number(0.05, 3600, "seconds"))
     peer_expiry: float = attrs.field(default=60.0, validator=_number(0.1, 86400, "seconds"))
+    trust_domain: str = attrs.field(default="", validator=_trust_domain)
     dial_timeout: float = attrs.field(default=5.0, validator=_number(0.1, 3600, "seconds"))
     reconnect_first: float = attrs.field(default=0.1, validator=_number(0.001, 60, "seconds"))
     reconnect_cap: float = attrs.field(default=2.0, validator=_number(0.001, 3600, "seconds"))

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 import attrs
 
 from collector_mesh.domain.model.counts import Counts
-from collector_mesh.domain.model.events import REPEATING, Counted, Event
+from collector_mesh.domain.model.events import REPEATING, BreakerOpened, BreakerShut, Counted, Event
 from collector_mesh.domain.policies.repeats import Repeats
+from collector_mesh.domain.policies.standing import Standing
 from collector_mesh.domain.ports.clock import Clock
 from collector_mesh.domain.ports.observer import Observer
 from collector_mesh.domain.ports.tasks import Task, Tasks
@@ -53,6 +54,17 @@ class Reporting:
         if self._task is not None:
             await self._task.stop()
         self._tell()
+
+    def breaker_turned(self, standing: Standing, is_open: bool) -> None:  # noqa: FBT001  # as a standing tells it
+        """Count and tell that the breaker of a peer has opened or shut."""
+        peer_id, namespace = standing.peer_id, standing.namespace
+        if is_open:
+            self._counts.breakers_opened += 1
+            seconds = standing.breaker.probes_at - self._clock.now()
+            self._observer.tell(BreakerOpened(self._collector_id, peer_id, namespace, seconds))
+        else:
+            self._counts.breakers_shut += 1
+            self._observer.tell(BreakerShut(self._collector_id, peer_id, namespace))
 
     async def _report(self) -> None:
         alarm = self._clock.alarm()

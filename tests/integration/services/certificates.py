@@ -16,6 +16,11 @@ from collector_mesh import Tls
 HOUR = dt.timedelta(hours=1)
 
 
+def identity_of(collector_id: str) -> str:
+    """What stands for a collector in its certificate."""
+    return f"spiffe://mesh.test/collector/{collector_id}"
+
+
 class Authority:
     """Issues certificates into a folder."""
 
@@ -73,6 +78,10 @@ class Authority:
         """When a certificate ends, in seconds since the epoch."""
         assert tls.cert is not None
         return x509.load_pem_x509_certificate(tls.cert.read_bytes()).not_valid_after_utc.timestamp()
+
+    def collector(self, name: str, *, host: str = "localhost", lasts: dt.timedelta = HOUR) -> Tls:
+        """The same for a collector, whose id the certificate names."""
+        return self.issue(name, identity=identity_of(name), host=host, lasts=lasts)
 
     def server(self, name: str) -> Tls:
         """The same for a server that asks its callers for none."""

@@ -45,6 +45,7 @@ from collector_mesh.domain.policies.policy import Policies
 from collector_mesh.domain.policies.strangers import EVERYBODY
 from collector_mesh.domain.ports.authorizer import Authorizer
 from collector_mesh.domain.ports.frame_stream import NoLinkError
+from collector_mesh.domain.reporting import Reporting
 from collector_mesh.domain.routing.explainer import Explainer
 from collector_mesh.domain.routing.refusals import Refusals
 from collector_mesh.domain.routing.router import Router
@@ -102,14 +103,18 @@ class World:
             tasks=self.tasks,
             clock=self.clock,
             observer=self.observer,
-            counts=self.counts,
         )
+        self.reporting = Reporting(
+            "self", self.counts, observer=self.observer, tasks=self.tasks, clock=self.clock, interval=60.0
+        )
+        self.topology.on_turn = self.reporting.breaker_turned
         self.admission = Admission(
             "self",
             "this start",
             self.roster,
             transport=self.transport,
             strangers=EVERYBODY,
+            trust=None,
             clock=self.clock,
             probe=1.0,
         )

@@ -6,6 +6,9 @@ from pathlib import Path
 import attrs
 import grpc
 
+from collector_mesh.adapters.grpc.names import names_in
+from collector_mesh.domain.model.identity import Identity
+
 
 class TlsError(ValueError):
     """Certificate files that cannot be used; the text names them."""
@@ -67,6 +70,19 @@ class Tls:
                 context.load_verify_locations(self.ca)
             except (ssl.SSLError, OSError) as error:
                 raise TlsError(f"{self.ca} holds no certificates: {error}") from error
+
+    def identity(self) -> Identity:
+        """The names in the certificate that is shown.
+
+        Raises:
+            TlsError: there is none, or it cannot be read.
+        """
+        if self.cert is None:
+            raise TlsError("there is no certificate")
+        try:
+            return names_in(read(self.cert))
+        except ValueError as error:
+            raise TlsError(f"{self.cert} cannot be read: {error}") from error
 
     def channel_credentials(self) -> grpc.ChannelCredentials:
         """What a dialer shows and believes.

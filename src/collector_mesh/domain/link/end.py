@@ -175,6 +175,10 @@ class LinkEnd:
 
     # ---- what the host asks for ----------------------------------------------------------------------
 
+    def proved(self, identity: Identity | None) -> None:
+        """The transport has proved something about the other side, or has not."""
+        self.identity = self._calls.inbox.identity = identity
+
     def welcome(self, connection_id: str, shared: tuple[str, ...]) -> None:
         """Accept who has said hello."""
         if not self._closing.state.welcomes or self.peer is None:

@@ -1,5 +1,7 @@
 """Who may be a peer, however they come: what they say of themselves is checked, and whoever has their id is asked."""
 
+from collections.abc import Callable
+
 import attrs
 
 from collector_mesh.domain.link.closing import Phase
@@ -12,12 +14,17 @@ from collector_mesh.domain.model.errors import (
     quoted,
 )
 from collector_mesh.domain.model.frames import Hello, Introduction, Role
+from collector_mesh.domain.model.identity import Identity
 from collector_mesh.domain.model.names import check_name
 from collector_mesh.domain.peers.roster import Roster
 from collector_mesh.domain.peers.unary import UnaryWay
 from collector_mesh.domain.policies.strangers import StrangerRule
+from collector_mesh.domain.policies.trust import TrustDomain
 from collector_mesh.domain.ports.clock import Clock
 from collector_mesh.domain.ports.transport import Transport
+
+_ROUND_TRIPS = 3
+"""How many of its round trips a holder gets to answer."""
 
 _LOOK_SECONDS = 0.01
 """How often it is looked whether somebody has answered."""
@@ -29,10 +36,14 @@ class Claim:
 
     Attributes:
         introduction: who it is.
+        identity: what the transport has proved about it, or None.
+        dialed: the address at which this side has dialed it, empty where it has come by itself.
         has_link: whether it has a link; else it has sent a unary Connect, and is dialed back at its address.
     """
 
     introduction: Introduction
+    identity: Identity | None = None
+    dialed: str = ""
     has_link: bool = True
 
     @property
@@ -50,8 +61,10 @@ class Admission:
         roster: who the peers are.
         transport: knows addresses.
         strangers: who may come by unary Connect.
+        trust: in which names of certificates stand for collectors; None where nobody proves who it is.
         clock: tells the time.
-        probe: seconds within which a collector whose id somebody else claims has to answer.
+        probe: seconds within which a collector whose id somebody else claims has to answer, at least; it gets three of
+            its round trips.
     """
 
     def __init__(
@@ -62,6 +75,7 @@ class Admission:
         *,
         transport: Transport,
         strangers: StrangerRule,
+        trust: TrustDomain | None,
         clock: Clock,
         probe: float,
     ) -> None:
@@ -69,15 +83,18 @@ class Admission:
         """Where peers dial this collector, empty while it does not listen."""
         self.is_draining = False
         """Whether everybody is refused."""
+        self.on_links_claimed: Callable[[UnaryWay], None] = _ignore
+        """Told of a peer without links, which is there, when somebody who has links claims its id."""
         self.incarnation = incarnation
         self._collector_id = collector_id
         self._roster = roster
         self._transport = transport
         self._strangers = strangers
+        self._trust = trust
         self._clock = clock
         self._probe = probe
 
-    def check_hello(self, hello: Hello) -> None:
+    def check_hello(self, hello: Hello, identity: Identity | None) -> None:
         """See that whoever has said hello may have a link.
 
         Raises:
@@ -88,7 +105,7 @@ class Admission:
             return
         if hello.role != Role.COLLECTOR:
             raise InvalidCallError(f"role must be 0 (collector) or 1 (client), got {hello.role}")
-        self.check(Claim(hello.introduction))
+        self.check(Claim(hello.introduction, identity))
         if not hello.dial:
             raise InvalidCallError("dial must be at least 1, got 0")
 
@@ -97,7 +114,7 @@ class Admission:
 
         Raises:
             InvalidCallError: it is this very collector, or what it says of itself is malformed.
-            ForbiddenError: it may not come in this way.
+            ForbiddenError: it may not come in this way, or its id does not follow from what it has proved.
             UnavailableError: this collector is draining.
             ConflictError: it has the id of this collector, or a later start of it is known.
         """
@@ -117,6 +134,7 @@ class Admission:
         for method in peer.catalog.methods:
             method.key.check()
         self._check_open()
+        self._check_proof(claim)
         self._check_id(claim)
 
     def _check_open(self) -> None:
@@ -128,6 +146,11 @@ class Admission:
             raise InvalidCallError("cannot connect to itself")
         if not peer.incarnation or len(peer.incarnation) > 64:
             raise InvalidCallError("incarnation must have 1 to 64 characters")
+
+    def _check_proof(self, claim: Claim) -> None:
+        # Not every carrier shows whoever dials the certificate of whom it has reached.
+        if self._trust is not None and not (claim.dialed and claim.identity is None):
+            self._trust.check(claim.identity, claim.peer_id)
 
     def _check_id(self, claim: Claim) -> None:
         peer_id, peer = claim.peer_id, claim.introduction
@@ -152,51 +175,53 @@ class Admission:
             ConflictError: it is.
         """
         while (holder := self._holder(claim)) is not None:
+            patience = max(self._probe, _ROUND_TRIPS * (holder.round_trip or 0.0))
             if isinstance(holder, LinkEngine):
-                is_there = await self._answers(holder)
+                is_there = await self._answers(holder, patience)
                 address = holder.peer.address if holder.peer is not None else ""
             else:
+                is_there = await holder.is_there(self._collector_id, timeout=patience)
                 address = holder.link.address
-                is_there = await self._is_at(holder, claim.peer_id)
-            if is_there and self._holder(claim) is holder:
-                where = f" at {address[:MAX_QUOTED]}" if address else ""
-                raise ConflictError(
-                    f"collector id {quoted(claim.peer_id)} is held by a live collector{where}"
-                )
-            if self._holder(claim) is holder:
+            if self._holder(claim) is not holder:
+                continue
+            if not is_there:
                 return
+            if isinstance(holder, UnaryWay) and claim.has_link:
+                self.on_links_claimed(holder)
+            where = f" at {address[:MAX_QUOTED]}" if address else ""
+            raise ConflictError(f"collector id {quoted(claim.peer_id)} is held by a live collector{where}")
 
     def _holder(self, claim: Claim) -> LinkEngine | UnaryWay | None:
+        """Who holds an id against a newcomer, unless that has proved that the id is its own."""
         peer = self._roster.get(claim.peer_id)
-        if claim.has_link:
-            return None if peer is None else peer.holder_against(claim.introduction)
-        return self._holder_against_address(claim)
-
-    def _holder_against_address(self, claim: Claim) -> UnaryWay | None:
-        """Who is known under the id of a collector that has sent a unary Connect.
-
-        Raises:
-            ConflictError: a collector that has a link.
-        """
+        linked = peer.holder_against(claim.introduction.incarnation) if peer is not None else None
+        if linked is not None:
+            return None if self._is_proved_against(claim, linked.identity) else linked
         connection = self._roster.connection(claim.peer_id)
-        if connection is None:
+        if connection is None or not connection.is_up or not isinstance(connection.way, UnaryWay):
             return None
-        if not isinstance(connection.way, UnaryWay):
-            if connection.is_up:
-                raise ConflictError(
-                    f"collector id {quoted(claim.peer_id)} is held by a collector that has a link"
-                )
+        # At the address where calls go already it can only be the same one again.
+        claimed = claim.dialed if claim.has_link else claim.introduction.address
+        if claimed == connection.address or self._is_proved_against(claim, connection.way.identity):
             return None
-        return None if connection.address == claim.introduction.address else connection.way
+        return connection.way
 
-    async def _answers(self, holder: LinkEngine) -> bool:
+    def _is_proved_against(self, claim: Claim, holder: Identity | None) -> bool:
+        """Whether an id belongs to whoever claims it, as far as anything is proved."""
+        if claim.identity is None:
+            return False
+        # With a trust domain its id has been found to follow from its certificate.
+        return self._trust is not None or claim.identity == holder
+
+    async def _answers(self, holder: LinkEngine, patience: float) -> bool:
         before = holder.pongs
         holder.ask()
-        until = self._clock.now() + self._probe
+        until = self._clock.now() + patience
         alarm = self._clock.alarm()
         while holder.phase is Phase.OPEN and holder.pongs == before and self._clock.now() < until:
             await alarm.wait(_LOOK_SECONDS)
         return holder.phase is Phase.OPEN and holder.pongs > before
 
-    async def _is_at(self, holder: UnaryWay, peer_id: str) -> bool:
-        return await holder.who_is_there(self._collector_id, timeout=self._probe) == peer_id
+
+def _ignore(_way: UnaryWay) -> None:
+    """Tell nobody of a claim."""

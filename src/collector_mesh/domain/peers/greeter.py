@@ -64,7 +64,7 @@ class Greeter:
         introduction = Introduction(
             collector_id=offer.collector_id, address=offer.address, catalog=Catalog(offer.namespaces)
         )
-        claim = Claim(introduction, has_link=False)
+        claim = Claim(introduction, offer.identity, has_link=False)
         try:
             self._admission.check(claim)
             await self._admission.contest(claim)
@@ -90,8 +90,9 @@ class Greeter:
         is_same = earlier is not None and earlier.address == offer.address
         if is_same and earlier is not None and earlier.is_up and isinstance(earlier.way, UnaryWay):
             way = earlier.way
+            way.identity = way.identity or offer.identity
         else:
-            way = self._roster.way_over(self._transport.unary(offer.address))
+            way = self._roster.way_over(self._transport.unary(offer.address), offer.identity)
         connection = Connection(
             offer.collector_id,
             offer.address,

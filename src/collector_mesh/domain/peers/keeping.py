@@ -7,6 +7,7 @@ from attrs.validators import gt
 
 from collector_mesh.domain.model.errors import (
     InvalidCallError,
+    MeshError,
     NotFoundError,
     quoted,
     text_of,
@@ -18,9 +19,10 @@ from collector_mesh.domain.peers.introducer import Introducer
 from collector_mesh.domain.peers.peer import Peer
 from collector_mesh.domain.peers.roster import Roster
 from collector_mesh.domain.peers.streams import Streams
+from collector_mesh.domain.peers.unary import UnaryWay
 from collector_mesh.domain.policies.backoff import Backoff
 from collector_mesh.domain.ports.clock import Alarm, Clock
-from collector_mesh.domain.ports.frame_stream import NoLinkError
+from collector_mesh.domain.ports.frame_stream import NoLinkError, StreamBrokenError
 from collector_mesh.domain.ports.randomness import Randomness
 from collector_mesh.domain.ports.tasks import Task, Tasks
 from collector_mesh.domain.ports.transport import Transport
@@ -83,7 +85,7 @@ class Keeping:
         collector_id: of this collector.
         topology: who is connected.
         roster: who the peers are.
-        admission: knows where this collector listens.
+        admission: knows where this collector listens, and who claims what.
         streams: opens links.
         introducer: connects to those who have none.
         transport: knows addresses.
@@ -124,7 +126,10 @@ class Keeping:
         self._backoff = backoff
         self._keepers: dict[str, _Keeper] = {}
         self._expiry: Task | None = None
+        self._looking: dict[str, None] = {}
+        """Peers without links that are asked whether they have some now."""
         roster.on_lost = self._has_gone
+        admission.on_links_claimed = self._look_for_links
 
     @property
     def dialing(self) -> tuple[str, ...]:
@@ -211,6 +216,20 @@ class Keeping:
         # Whoever dials looks afterwards how the peer is.
         if keeper is not None and not keeper.is_dialing:
             keeper.alarm.ring()
+
+    def _look_for_links(self, way: UnaryWay) -> None:
+        """Somebody with links says that it is a peer that has none: find out from that peer itself, now and then."""
+        if way.peer_id not in self._looking:
+            self._looking[way.peer_id] = None
+            self._tasks.start(self._ask_for_links(way), f"ask {way.link.address} for links")
+
+    async def _ask_for_links(self, way: UnaryWay) -> None:
+        try:
+            await self._streams.dial(way.link.address, timeout=self.times.dial)
+        except (MeshError, StreamBrokenError):
+            await self._clock.alarm().wait(self.times.refresh)
+        finally:
+            del self._looking[way.peer_id]
 
     def _keep(self, address: str, peer_id: str = "") -> _Keeper:
         keeper = _Keeper(address, self._clock.alarm(), peer_id)
@@ -319,3 +338,4 @@ class Keeping:
         while True:
             await alarm.wait(self.times.expiry / 12)
             self._roster.forget_silent(self._clock.now() - self.times.expiry)
+            self._roster.forget_starts()

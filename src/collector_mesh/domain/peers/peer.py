@@ -7,10 +7,10 @@ import attrs
 from collector_mesh.domain.link.closing import Phase
 from collector_mesh.domain.link.engine import LinkEngine
 from collector_mesh.domain.model.errors import MeshError
-from collector_mesh.domain.model.frames import Introduction
 from collector_mesh.domain.ports.clock import Alarm
+from collector_mesh.domain.ports.frame_stream import FrameStream
 
-_REMEMBERED = 8
+_REMEMBERED = 16
 """Starts of a peer that are refused because a later one has taken over."""
 
 
@@ -20,6 +20,7 @@ class OpenLink:
 
     Attributes:
         engine: its state.
+        stream: what it goes over.
         address: where it was dialed, or where whoever has dialed is, as the transport tells it.
         opened: rung when it is settled; None where nobody waits for that.
         is_settled: whether it is known what became of it.
@@ -30,6 +31,7 @@ class OpenLink:
     engine: LinkEngine
     address: str
     opened: Alarm | None = None
+    stream: FrameStream | None = None
     is_settled: bool = False
     has_opened: bool = False
     error: MeshError | None = None
@@ -65,6 +67,8 @@ class Peer:
         self.wanted = ""
         """The address at which it is kept connected, empty if nobody here wants it."""
         self.links: list[OpenLink] = []
+        self.unknown_since: float | None = None
+        """Since when it is neither connected nor wanted, on the monotonic clock."""
         self._own_id = own_id
         self._incarnation = ""
         """Of its latest start."""
@@ -78,36 +82,43 @@ class Peer:
         """Whether a later start has taken over from one."""
         return incarnation in self._superseded
 
-    def holder_against(self, newcomer: Introduction) -> LinkEngine | None:
-        """A link that is up to another start, which has to be asked whether it lives.
-
-        One at the same address cannot: nobody else can listen there.
-        """
+    def holder_against(self, incarnation: str) -> LinkEngine | None:
+        """A link that is up to another start, which has to be asked whether it lives."""
         for link in self.links:
             engine, holder = link.engine, link.engine.peer
             if engine.phase is not Phase.OPEN or engine.has_failed:
                 continue
-            if holder is None or holder.incarnation == newcomer.incarnation:
-                continue
-            if not newcomer.address or holder.address != newcomer.address:
+            if holder is not None and holder.incarnation != incarnation:
                 return engine
         return None
 
     def join(self, link: OpenLink) -> Iterable[LinkEngine]:
         """Take a link in; give the links to earlier starts, which are over now."""
         incarnation = link.engine.peer.incarnation if link.engine.peer is not None else ""
+        others = self._links_besides(incarnation)
+        self._begin(incarnation)
+        self.links.append(link)
+        return others
+
+    def supersede_all(self) -> Iterable[LinkEngine]:
+        """It has no links anymore; give those to earlier starts, which are over now."""
+        others = self._links_besides("")
+        if others:
+            self._begin("")
+        return others
+
+    def _links_besides(self, incarnation: str) -> list[LinkEngine]:
+        engines = [link.engine for link in self.links]
+        return [
+            engine for engine in engines if engine.peer is not None and engine.peer.incarnation != incarnation
+        ]
+
+    def _begin(self, incarnation: str) -> None:
         if self._incarnation not in ("", incarnation):
             self._superseded[self._incarnation] = None
             while len(self._superseded) > _REMEMBERED:
                 del self._superseded[next(iter(self._superseded))]
         self._incarnation = incarnation
-        others = [
-            other.engine
-            for other in self.links
-            if other.engine.peer is not None and other.engine.peer.incarnation != incarnation
-        ]
-        self.links.append(link)
-        return others
 
     def choose(self) -> OpenLink | None:
         """The link that stays, if there is one; others that are established take no new calls from now on."""

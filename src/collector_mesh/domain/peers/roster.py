@@ -1,24 +1,21 @@
 """Who the peers are: it alone changes what the topology has of them, and tells of it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from collector_mesh.domain.link.engine import LinkEngine
 from collector_mesh.domain.link.health import Vital
-from collector_mesh.domain.model.counts import Counts
 from collector_mesh.domain.model.errors import quoted
 from collector_mesh.domain.model.events import (
-    BreakerOpened,
-    BreakerShut,
     Event,
     PeerConnected,
     PeerForgotten,
     PeerLeft,
     PeerLost,
 )
+from collector_mesh.domain.model.identity import Identity
 from collector_mesh.domain.model.snapshot import State
 from collector_mesh.domain.peers.peer import OpenLink, Peer
 from collector_mesh.domain.peers.unary import UnaryWay
-from collector_mesh.domain.policies.standing import Standing
 from collector_mesh.domain.ports.clock import Clock
 from collector_mesh.domain.ports.link import UnaryLink
 from collector_mesh.domain.ports.observer import Observer
@@ -31,8 +28,11 @@ from collector_mesh.domain.topology.topology import Topology
 LET_GO_SECONDS = 60.0
 """How long calls that are still under way on a link that was replaced may take to finish."""
 
+_REMEMBERED_SECONDS = 600.0
+"""How long it is remembered of a peer that is not known anymore which of its starts were superseded."""
+
 _MAX_IDS = 4096
-"""Peers that are gone and of which it is remembered which starts were superseded."""
+"""Of so many such peers."""
 
 
 class Roster:
@@ -46,7 +46,6 @@ class Roster:
         tasks: closes links in the background.
         clock: tells the time.
         observer: told of who comes and goes.
-        counts: where breakers are counted.
     """
 
     def __init__(
@@ -59,7 +58,6 @@ class Roster:
         tasks: Tasks,
         clock: Clock,
         observer: Observer,
-        counts: Counts,
     ) -> None:
         self.on_lost: Callable[[Peer], None] = _ignore
         """Told of a peer that is wanted and has gone."""
@@ -70,9 +68,7 @@ class Roster:
         self._tasks = tasks
         self._clock = clock
         self._observer = observer
-        self._counts = counts
         self._peers: dict[str, Peer] = {}
-        topology.on_turn = self._has_turned
 
     def get(self, peer_id: str) -> Peer | None:
         """What is known of a peer, connected or not."""
@@ -87,8 +83,12 @@ class Roster:
     def join(self, link: OpenLink) -> None:
         """Take a link in whose other end may be a peer; links to earlier starts of it end."""
         peer_id = link.engine.peer_id
-        for other in self._peer(peer_id).join(link):
-            other.fail(f"superseded by a new start of {quoted(peer_id)}", code=409)
+        self._supersede(self._peer(peer_id).join(link), peer_id)
+
+    @staticmethod
+    def _supersede(engines: Iterable[LinkEngine], peer_id: str) -> None:
+        for engine in engines:
+            engine.fail(f"superseded by a new start of {quoted(peer_id)}", code=409)
 
     def settle(self, peer_id: str) -> None:
         """Use the link to a peer that stays, and have the others end."""
@@ -167,9 +167,9 @@ class Roster:
 
     # ---- peers without links -------------------------------------------------------------------------
 
-    def way_over(self, link: UnaryLink) -> UnaryWay:
-        """A way for calls over a link to somebody who has no streams."""
-        return UnaryWay(link, tasks=self._tasks, clock=self._clock, lost=self._has_failed)
+    def way_over(self, link: UnaryLink, identity: Identity | None = None) -> UnaryWay:
+        """A way for calls over a link to somebody who has no streams, and has proved who it is or has not."""
+        return UnaryWay(link, identity, tasks=self._tasks, clock=self._clock, lost=self._has_failed)
 
     def _has_failed(self, way: UnaryWay, reason: str) -> None:
         """A peer without links could not be reached; if it is wanted, it is dialed at once."""
@@ -196,10 +196,11 @@ class Roster:
     def adopt(self, connection: Connection) -> None:
         """Put a connection into the topology, in the place of an earlier one to the same peer."""
         connection.since = self._clock.now()
+        peer = self._peer(connection.peer_id)
         if isinstance(connection.way, UnaryWay):
             connection.way.peer_id = connection.peer_id
+            self._supersede(peer.supersede_all(), peer.peer_id)
         earlier = self._topology.put(connection)
-        self._peer(connection.peer_id)
         is_news = earlier is None or (
             earlier.address != connection.address
             or earlier.shared_namespaces != connection.shared_namespaces
@@ -261,6 +262,17 @@ class Roster:
             if not connection.dialed and not is_linked and heard < oldest:
                 self.forget(connection, "not heard of")
 
+    def forget_starts(self) -> None:
+        """Forget what is known of the starts of peers that are not known anymore, after a while."""
+        now = self._clock.now()
+        for peer_id, peer in list(self._peers.items()):
+            if peer.links or peer.wanted or self._topology.get(peer_id) is not None:
+                peer.unknown_since = None
+            elif peer.unknown_since is None:
+                peer.unknown_since = now
+            elif now - peer.unknown_since >= _REMEMBERED_SECONDS:
+                del self._peers[peer_id]
+
     def close_way(self, way: UnaryWay) -> None:
         """Close what a way goes over in the background; calls under way may finish."""
         # Whoever still waits for an answer over it gets one in time, or none at all.
@@ -283,15 +295,6 @@ class Roster:
             if not peer.links and not peer.wanted and self._topology.get(peer_id) is None:
                 del self._peers[peer_id]
                 return
-
-    def _has_turned(self, standing: Standing, is_open: bool) -> None:  # noqa: FBT001  # as a standing tells it
-        if is_open:
-            self._counts.breakers_opened += 1
-            seconds = standing.breaker.probes_at - self._clock.now()
-            self.tell(BreakerOpened(self._collector_id, standing.peer_id, standing.namespace, seconds))
-        else:
-            self._counts.breakers_shut += 1
-            self.tell(BreakerShut(self._collector_id, standing.peer_id, standing.namespace))
 
 
 def _ignore(_peer: Peer) -> None:

@@ -179,6 +179,7 @@ class Streams:
         )
 
     def _start(self, link: OpenLink, stream: FrameStream) -> None:
+        link.stream = stream
         self._open[link.engine] = link
         self._tasks.start(self._run(link.engine, stream), f"link with {stream.address}")
 
@@ -229,7 +230,7 @@ class Streams:
     def greeted(self, engine: LinkEngine, hello: Hello) -> None:
         """See `LinkHost`."""
         try:
-            self._admission.check_hello(hello)
+            self._admission.check_hello(hello, engine.identity)
         except MeshError as error:
             self._turn_away(engine, error)
             return
@@ -240,9 +241,12 @@ class Streams:
 
     def opened(self, engine: LinkEngine) -> None:
         """See `LinkHost`."""
-        assert engine.peer is not None  # for the type checker: it has answered
+        link = self._open.get(engine)
+        if link is not None and link.stream is not None:
+            # Some carriers show whom this side has dialed.
+            engine.proved(link.stream.identity)
         try:
-            self._admission.check(Claim(engine.peer))
+            self._admission.check(self._claim(engine))
         except MeshError as error:
             self._turn_away(engine, error)
         else:
@@ -295,12 +299,16 @@ class Streams:
 
     def _consider(self, engine: LinkEngine) -> None:
         """Admit a peer, unless its id is held by somebody who is still there."""
-        assert engine.peer is not None  # for the type checker: it has said who it is
-        claim = Claim(engine.peer)
+        claim = self._claim(engine)
         if self._admission.is_contested(claim):
             self._tasks.start(self._contest(engine, claim), f"who is {engine.peer_id}")
         else:
             self._admit(engine)
+
+    def _claim(self, engine: LinkEngine) -> Claim:
+        assert engine.peer is not None  # for the type checker: it has said who it is
+        dialed = self._address_of(engine) if engine.is_dialer else ""
+        return Claim(engine.peer, engine.identity, dialed)
 
     async def _contest(self, engine: LinkEngine, claim: Claim) -> None:
         try:

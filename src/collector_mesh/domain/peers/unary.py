@@ -15,6 +15,7 @@ from collector_mesh.domain.model.errors import (
     UnavailableError,
     text_of,
 )
+from collector_mesh.domain.model.identity import Identity
 from collector_mesh.domain.model.introduction import Offer
 from collector_mesh.domain.model.reach import Reach
 from collector_mesh.domain.model.snapshot import Carrier
@@ -29,6 +30,7 @@ class UnaryWay:
 
     Args:
         link: to the peer.
+        identity: what was proved about it when it has connected, or None.
         tasks: runs each request.
         clock: the time.
         lost: told when the peer could not be reached, with the reason.
@@ -36,12 +38,19 @@ class UnaryWay:
 
     carrier: Carrier = "unary"
     is_retiring = False
-    round_trip: float | None = None
 
     def __init__(
-        self, link: UnaryLink, *, tasks: Tasks, clock: Clock, lost: Callable[["UnaryWay", str], None]
+        self,
+        link: UnaryLink,
+        identity: Identity | None,
+        *,
+        tasks: Tasks,
+        clock: Clock,
+        lost: Callable[["UnaryWay", str], None],
     ) -> None:
         self.link = link
+        self.identity = identity
+        self.round_trip: float | None = None
         self.peer_id = ""
         """Whom it leads to, once that is known."""
         self.heard = clock.now()
@@ -89,16 +98,23 @@ class UnaryWay:
     def tell_reach(self, news: Iterable[Reach]) -> None:
         """See `Way`; nobody without links passes calls on."""
 
-    async def who_is_there(self, collector_id: str, *, timeout: float) -> str:
-        """The id of the collector that is there, empty if nobody answers or tells.
+    async def is_there(self, collector_id: str, *, timeout: float) -> bool:
+        """Ask whether whoever it leads to is still there.
 
-        An introduction without an address is refused by every collector, and the refusal names it.
+        An introduction without an address is refused by every collector, and most name themselves then; one that does
+        not, as the Go original, counts as there.
+
+        Args:
+            collector_id: of whoever asks.
+            timeout: seconds for the answer.
         """
+        began = self._now()
         try:
             welcome = await self.link.connect(Offer(collector_id, ""), timeout=timeout)
         except MeshError:
-            return ""
-        return welcome.collector_id
+            return False
+        self.round_trip = self._now() - began
+        return welcome.collector_id in ("", self.peer_id)
 
     async def _serve(self, sent: SentCall) -> Reply:
         call = sent.call

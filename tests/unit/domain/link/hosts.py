@@ -12,7 +12,6 @@ from collector_mesh.domain.link.closing import Phase
 from collector_mesh.domain.link.engine import LinkEngine
 from collector_mesh.domain.link.health import Heartbeats
 from collector_mesh.domain.link.rules import LinkRules
-from collector_mesh.domain.model.counts import Counts
 from collector_mesh.domain.model.errors import InvalidCallError, MeshError
 from collector_mesh.domain.model.frames import Frame
 from collector_mesh.domain.model.identity import Identity
@@ -196,6 +195,7 @@ class HandTransport:
         there = self.network.listening.get(address)
         if there is not None and there is not self.owner:
             other = HandStream("somebody", there)
+            other.identity = self.owner.identity
             stream.other, other.other = other, stream
             self.network.streams.append((stream, other))
             there.ends.append(other)
@@ -218,6 +218,8 @@ class Host:
         self.collector_id = collector_id
         self.address = address
         self.network = network
+        self.identity: Identity | None = None
+        """What its streams prove to those that it dials."""
         self.is_frozen = False
         self.is_gone = False
         self.ends: list[HandStream] = []
@@ -236,7 +238,6 @@ class Host:
             tasks=self.tasks,
             clock=network.clock,
             observer=self.observer,
-            counts=Counts(),
         )
         self.admission = Admission(
             collector_id,
@@ -244,6 +245,7 @@ class Host:
             self.roster,
             transport=transport,
             strangers=EVERYBODY,
+            trust=None,
             clock=network.clock,
             probe=RULES.probe,
         )

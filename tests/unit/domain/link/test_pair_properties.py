@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.unit.domain.link.hosts import HandNetwork, Host
+from tests.unit.domain.link.hosts import RULES, STEP, HandNetwork, Host
 
+from collector_mesh import Identity
 from collector_mesh.domain.model.errors import ConflictError
 
 _WHO = st.integers(0, 1)
@@ -178,21 +179,114 @@ def test_of_two_links_that_one_side_has_dialed_the_newer_stays(network: HandNetw
     assert [engine.dial for engine in a.engines()] == [engine.dial for engine in b.engines()] == [2]
 
 
-@pytest.mark.parametrize("silently", [False, True])
-def test_a_new_start_at_the_same_address_takes_over_at_once(network: HandNetwork, silently: bool) -> None:
+def _is_used_by(host: Host, again: Host) -> bool:
+    """Whether the link that a host uses is to a later start of its peer."""
+    (engine,) = host.engines()
+    connection = host.connection(again.collector_id)
+    assert engine.peer is not None
+    return (
+        connection is not None
+        and connection.way is engine
+        and engine.peer.incarnation == again.admission.incarnation
+    )
+
+
+def test_a_new_start_takes_over_at_once_where_the_link_to_the_one_before_has_ended(
+    network: HandNetwork,
+) -> None:
     a, b = _linked(network)
-    b.crash(silently=silently)
+    b.crash(silently=False)
 
     again = network.start("b", "b:1")
     again.dial("a:1")
     network.run(0.2)
 
-    connection = a.connection("b")
-    assert connection is not None
+    assert _is_used_by(a, again)
+
+
+def test_a_new_start_takes_over_when_the_one_before_has_not_answered(network: HandNetwork) -> None:
+    a, b = _linked(network)
+    b.crash(silently=True)
+
+    again = network.start("b", "b:1")
+    again.dial("a:1")
+    network.run(RULES.probe / 2)
+    before = again.engines()
+    network.run(RULES.probe)
+
+    assert before == []
+    assert _is_used_by(a, again)
+
+
+def test_whoever_claims_the_address_of_a_live_peer_too_is_refused(network: HandNetwork) -> None:
+    a, b = _linked(network)
+    before = a.connection("b")
+
+    impostor = network.start("b", "b:1")
+    impostor.dial("a:1")
+    network.run(1.0)
+
+    assert isinstance(impostor.failures[0], ConflictError)
+    assert a.connection("b") is before
+    assert b.connection("a") is not None
+
+
+def test_the_same_identity_takes_over_at_once(network: HandNetwork) -> None:
+    a, b = network.start("a", "a:1"), network.start("b", "b:1")
+    b.identity = Identity(uris=("spiffe://mesh.test/b",))
+    b.dial("a:1")
+    network.run(1.0)
+
+    again = network.start("b", "b:2")
+    again.identity = b.identity
+    again.dial("a:1")
+    network.run(0.2)
+
+    assert _is_used_by(a, again)
+
+
+@pytest.mark.parametrize("identity", [None, Identity(uris=("spiffe://mesh.test/mallory",))])
+def test_another_identity_does_not(network: HandNetwork, identity: Identity | None) -> None:
+    a, b = network.start("a", "a:1"), network.start("b", "b:1")
+    b.identity = Identity(uris=("spiffe://mesh.test/b",))
+    b.dial("a:1")
+    network.run(1.0)
+    before = a.connection("b")
+
+    mallory = network.start("b", "b:1")
+    mallory.identity = identity
+    mallory.dial("a:1")
+    network.run(1.0)
+
+    assert isinstance(mallory.failures[0], ConflictError)
+    assert a.connection("b") is before
+
+
+def test_a_peer_that_is_far_away_gets_three_round_trips_to_answer(network: HandNetwork) -> None:
+    a, b = _linked(network)
+    (pair,) = network.open_streams()
+    for end in pair:
+        end.is_held = True
     (engine,) = a.engines()
-    assert connection.way is engine
-    assert engine.peer is not None
-    assert engine.peer.incarnation == again.admission.incarnation
+    engine.ask()
+    network.run(0.45)
+    for end in pair:
+        end.is_held = False
+    network.run(STEP)
+    far = engine.round_trip
+    assert far is not None
+    assert far > RULES.probe
+
+    twin = network.start("b", "b:2")
+    twin.dial("a:1")
+    network.step()
+    pair[0].is_held = pair[1].is_held = True
+    network.run(2 * far)
+    pair[0].is_held = pair[1].is_held = False
+    network.run(1.0)
+
+    assert isinstance(twin.failures[0], ConflictError)
+    assert b.connection("a") is not None
 
 
 def test_a_new_start_elsewhere_takes_over_from_one_that_does_not_answer(network: HandNetwork) -> None:
@@ -237,6 +331,34 @@ def test_one_that_was_superseded_is_refused_when_it_comes_back(network: HandNetw
     assert "superseded" in str(b.failures[-1])
     assert again.connection("a") is not None
     assert len(a.engines()) == 1
+
+
+def test_a_start_that_was_superseded_is_refused_for_ten_minutes_after_its_peer_was_forgotten(
+    network: HandNetwork,
+) -> None:
+    a, b = _linked(network)
+    b.is_frozen = True
+    again = network.start("b", "b:2")
+    again.dial("a:1")
+    network.run(1.0)
+    known = a.connection("b")
+    assert known is not None
+    a.roster.forget(known, "disconnected")
+    again.crash(silently=False)
+    network.run(1.0)
+    b.is_frozen = False
+    a.roster.forget_starts()
+    said = []
+
+    for seconds in (1.0, 590.0, 10.0):
+        network.clock.time += seconds
+        a.roster.forget_starts()
+        b.dial("a:1")
+        network.run(1.0)
+        said.append((len(b.failures), a.connection("b") is not None))
+
+    assert said == [(1, False), (2, False), (2, True)]
+    assert "superseded" in str(b.failures[-1])
 
 
 def test_one_that_was_superseded_is_refused_when_it_is_dialed(network: HandNetwork) -> None:

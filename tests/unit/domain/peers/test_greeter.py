@@ -4,6 +4,7 @@ from tests.unit.domain.world import World
 
 from collector_mesh.app.testing.fakes import FakeLink, run
 from collector_mesh.domain.model.events import PeerConnected, PeerRefused
+from collector_mesh.domain.model.identity import Identity
 from collector_mesh.domain.model.introduction import Offer, Welcome
 from collector_mesh.domain.model.status import Status
 from collector_mesh.domain.peers.greeter import MAX_STRANGERS
@@ -93,6 +94,27 @@ def test_an_id_at_another_address_is_refused_while_its_holder_answers(world: Wor
         409, "collector id 'a' is held by a live collector at a:1"
     )
     assert [offer.address for offer in holder.offers] == [""]
+
+
+def test_a_holder_that_answers_without_naming_itself_counts_as_there(world: World) -> None:
+    connect(world)
+    world.transport.links[0].welcome = Welcome(Status(400, "address is required"))
+
+    assert connect(world, Offer("a", "b:1")).status.code == 409
+
+
+def test_a_holder_that_proves_the_same_as_the_newcomer_is_not_asked(world: World) -> None:
+    proved = Identity(uris=("spiffe://mesh.test/a",))
+    connect(world, attrs.evolve(OFFER, identity=proved))
+    holder = world.transport.links[0]
+    holder.welcome = Welcome(Status(400, "address is required"), collector_id="a")
+
+    moved = connect(world, Offer("a", "b:1", ("orders",), proved))
+    other = connect(world, Offer("a", "c:1", ("orders",), Identity(uris=("spiffe://mesh.test/m",))))
+
+    assert (moved.status.code, holder.offers) == (200, [])
+    # Nobody is at b:1 in this world, so that the id is free.
+    assert other.status.code == 200
 
 
 @pytest.mark.parametrize(

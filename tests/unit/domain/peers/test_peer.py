@@ -102,22 +102,11 @@ def test_a_peer_without_links_has_none_to_choose() -> None:
     assert (peer.choose(), peer.link_of(_accepted(1))) == (None, None)
 
 
-@pytest.mark.parametrize(
-    ("start", "address", "is_asked"),
-    [
-        ("1", "z:1", False),
-        ("1", "z:2", False),
-        ("2", "z:1", False),
-        ("2", "z:2", True),
-        ("2", "", True),
-    ],
-)
-def test_a_holder_is_asked_only_if_it_may_still_live(start: str, address: str, is_asked: bool) -> None:
+def test_a_holder_is_asked_if_it_is_of_another_start_wherever_the_newcomer_says_that_it_is() -> None:
     holder = _accepted(1)
+    peer = _with(holder)
 
-    asked = _with(holder).holder_against(_peer("z", start, address))
-
-    assert asked is (holder if is_asked else None)
+    assert [peer.holder_against(start) for start in ("1", "2", "")] == [None, holder, holder]
 
 
 def test_a_holder_whose_link_is_down_is_not_asked() -> None:
@@ -126,7 +115,7 @@ def test_a_holder_whose_link_is_down_is_not_asked() -> None:
 
     holder.lost("the stream is broken")
 
-    assert peer.holder_against(_peer("z", "2", "z:2")) is None
+    assert peer.holder_against("2") is None
 
 
 def test_a_new_start_supersedes_the_links_of_the_one_before() -> None:
@@ -154,7 +143,16 @@ def test_a_start_is_superseded_though_its_link_has_ended_long_ago() -> None:
     assert peer.is_superseded("1")
 
 
-def test_the_last_eight_starts_are_remembered() -> None:
-    peer = _with(*(_accepted(1, start=str(number)) for number in range(10)))
+def test_the_last_sixteen_starts_are_remembered() -> None:
+    peer = _with(*(_accepted(1, start=str(number)) for number in range(18)))
 
-    assert [peer.is_superseded(str(number)) for number in range(10)] == [False] + [True] * 8 + [False]
+    assert [peer.is_superseded(str(number)) for number in range(18)] == [False] + [True] * 16 + [False]
+
+
+def test_of_a_peer_that_has_no_links_anymore_the_starts_before_are_superseded() -> None:
+    old = _accepted(1, start="1")
+    peer = _with(old)
+
+    assert list(peer.supersede_all()) == [old]
+    assert list(_with().supersede_all()) == []
+    assert peer.is_superseded("1")
