@@ -193,6 +193,24 @@ def test_who_writes_to_a_collector_that_has_crashed_unseen_is_told_so() -> None:
     assert 0.1 < seconds < 6
 
 
+def test_a_reset_does_not_overtake_the_goodbye_of_whoever_has_ended() -> None:
+    async def scenario(sim: Sim) -> list[str]:
+        front = await pair(sim, orders(0.1))
+        sim.network.latency("front", "shop", median=0.15, p99=0.5)
+        calls = []
+        for _ in range(50):
+            calls.append(asyncio.create_task(front.dispatch(*METHOD, timeout=5.0)))
+            await sim.sleep(0.01)
+        await sim.stop("shop")
+        await asyncio.gather(*calls)
+        await sim.sleep(2)
+        return [end.reason for end in front.snapshot().ended if end.peer_id == "shop"]
+
+    reasons = [Simulation(seed).run(scenario, until=60.0).value for seed in range(20)]
+
+    assert reasons == [["collector 'shop' has ended"]] * 20
+
+
 def test_nobody_listens_where_a_collector_has_crashed() -> None:
     async def scenario(sim: Sim) -> None:
         front = await pair(sim)

@@ -64,7 +64,8 @@ class Flow:
         self.is_broken = False
         self.is_given_up = False
         """Whether something was lost too often: the stream breaks when TCP has lost its patience."""
-        self._last_arrival = 0.0
+        self.last_arrival = 0.0
+        """When what was sent last comes out."""
         self._sent = 0
         self._held: list[tuple[int, float, Frame | None, Frame | None]] = []
         """What does not pass: the number of each frame, when it was sent, the frame, and as what it comes out."""
@@ -83,19 +84,19 @@ class Flow:
         if self._held or network.is_cut(self.source, self.sink):
             self._hold(number, now, frame, out)
             return
-        if self.sink.is_down:
-            self._reset()
-            return
         delay = network.draw_delay(self.source, self.sink, frame)
         if delay == math.inf:
             # Nothing that comes behind it arrives either.
             self.is_given_up = True
             network.loop.call_at(now + GIVE_UP_SECONDS, self.break_off)
             return
-        self._last_arrival = max(self._last_arrival, now + delay)
+        self.last_arrival = max(self.last_arrival, now + delay)
+        if self.sink.is_down:
+            network.loop.call_at(self.last_arrival, self._reset, context=self.source.context())
+            return
         if frame is not None and frame.control is not None:
-            network.trace.advertised(frame.control, self._last_arrival)
-        network.loop.call_at(self._last_arrival, self._arrive, number, now, frame, out, context=self._context)
+            network.trace.advertised(frame.control, self.last_arrival)
+        network.loop.call_at(self.last_arrival, self._arrive, number, now, frame, out, context=self._context)
 
     def heal(self) -> None:
         """What was held is sent again at the next time-out of TCP."""
@@ -106,7 +107,7 @@ class Flow:
             while due < now:
                 due += pause
                 pause *= 2
-            self._last_arrival = max(self._last_arrival, due)
+            self.last_arrival = max(self.last_arrival, due)
             for _, _, frame, out in held:
                 self.send(frame, out)
 
@@ -140,9 +141,14 @@ class Flow:
         """Nobody is there anymore: the TCP of that machine tells whoever has written."""
         network, end = self.network, self.end
         writer = None if end is None else end.other
-        if writer is None or writer.is_over or network.is_cut(self.sink, self.source):
+        if end is None or writer is None or writer.is_over or network.is_cut(self.sink, self.source):
             return
-        network.tell(self.sink, self.source, writer.broken, f"{self.sink.host_id} has reset the connection")
+        delay = network.draw_delay(self.sink, self.source, None)
+        if delay != math.inf:
+            # Not before what was said there while somebody was: a goodbye, it may be.
+            due = max(network.loop.time() + delay, end.last_arrival)
+            reason = f"{self.sink.host_id} has reset the connection"
+            network.loop.call_at(due, writer.broken, reason, context=self.source.context())
 
 
 class SimulatedStream:
@@ -169,6 +175,11 @@ class SimulatedStream:
     def is_over(self) -> bool:
         """Whether nothing comes out of it anymore."""
         return bool(self._reason)
+
+    @property
+    def last_arrival(self) -> float:
+        """When what was written last comes to the other end, at the latest that is known."""
+        return self._out.last_arrival
 
     @property
     def is_broken(self) -> bool:
