@@ -231,3 +231,36 @@ def test_what_makes_no_sense_is_named() -> None:
             sim.network.restore("shop", "front", "lates")
 
     Simulation(seed=1).run(scenario, until=60.0)
+
+
+def test_a_reset_ends_a_link_for_both_sides_and_it_is_dialed_again() -> None:
+    async def scenario(sim: Sim) -> tuple[int, list[str], int]:
+        front = await pair(sim, orders(seconds=1.0))
+        call = asyncio.create_task(front.dispatch(*METHOD, timeout=5.0))
+        await sim.sleep(0.5)
+        sim.network.reset("front", "shop")
+        lost = await call
+        await sim.settled()
+        ended = [sim.find(name).snapshot().ended[0].reason for name in ("front", "shop")]
+        again = await front.dispatch(*METHOD, timeout=5.0)
+        return lost.status.code, ended, again.status.code
+
+    seen: Any = Simulation(seed=1).run(scenario, until=60.0).value
+    code, ended, again = seen
+
+    assert (code, again) == (502, 200)
+    assert all("the connection was reset on its way" in reason for reason in ended)
+
+
+def test_dials_of_a_host_raise_what_they_are_told_to_until_that_is_taken_back() -> None:
+    async def scenario(sim: Sim) -> tuple[str, str]:
+        front = await pair(sim)
+        sim.network.fail_dials("front", lambda: LookupError("no certificate"))
+        sim.network.reset("front", "shop")
+        await sim.sleep(3.0)
+        during = state(front)
+        sim.network.fail_dials("front", None)
+        await sim.settled()
+        return during, state(front)
+
+    assert Simulation(seed=1).run(scenario, until=60.0).value == ("reconnecting", "live")

@@ -47,14 +47,49 @@ class SimulatedNetwork(NetworkRules):
         super().__init__(loop, seed, trace)
         self.codec = codec
         self._listeners: dict[str, tuple[Host, Gateway]] = {}
+        self._dial_errors: dict[str, Callable[[], Exception]] = {}
+        """What the transport of a host raises where it is asked to dial."""
         self._streams: dict[SimulatedStream, Flow] = {}
 
     def _go_on(self) -> None:
         for flow in list(self._streams.values()):
             flow.heal()
 
+    def reset(self, one: str, other: str) -> None:
+        """End every connection between two hosts, as something between them does that has lost its memory.
+
+        Raises:
+            ValueError: there is no such host.
+        """
+        self._check(one, other)
+        self.trace.fault("reset", one, other)
+        for stream, flow in list(self._streams.items()):
+            if {flow.source.host_id, flow.sink.host_id} == {one, other}:
+                flow.is_broken = True
+                self.tell(flow.sink, flow.source, stream.broken, "the connection was reset on its way")
+
+    def fail_dials(self, host_id: str, error: Callable[[], Exception] | None) -> None:
+        """Have the transport of a host raise something wherever it is asked to dial, until it is told otherwise by None.
+
+        Raises:
+            ValueError: there is no such host.
+        """
+        self._check(host_id)
+        self.trace.fault("fail_dials", host_id, "" if error is None else repr(error()))
+        if error is None:
+            self._dial_errors.pop(host_id, None)
+        else:
+            self._dial_errors[host_id] = error
+
+    def calm(self) -> None:
+        """See the base class; dials do not fail anymore either."""
+        self._dial_errors.clear()
+        super().calm()
+
     def dial(self, source: Host, address: str) -> SimulatedStream:
         """Open a stream; whether somebody is there is known a round trip later, if at all."""
+        if (error := self._dial_errors.get(source.host_id)) is not None:
+            raise error()
         there = self._hosts.get(address) or Host(address)
         self.trace.note("dial", source.host_id, address)
         out, back = Flow(self, source, there), Flow(self, there, source)

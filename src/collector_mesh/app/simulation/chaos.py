@@ -106,6 +106,7 @@ class Chaos:
             self._loss,
             self._bandwidth,
             self._latency,
+            self._reset,
         ]
         while True:
             await self._stage.sleep(self._dice.expovariate(self._rate))
@@ -241,6 +242,10 @@ class Chaos:
             await self._stage.sleep(self._seconds())
         finally:
             self._stage.network.restore(one, other, "latency")
+
+    async def _reset(self) -> None:
+        """Ends by itself: both sides dial again."""
+        self._stage.network.reset(*self._two())
 
 
 _RANGES: dict[str, tuple[float, float]] = {
