@@ -298,3 +298,14 @@ def test_whoever_waits_for_a_time_by_its_own_clock_gets_there() -> None:
 
     assert isinstance(turns, int)
     assert turns <= 3 * 199 * 2
+
+
+def test_an_impostor_says_the_id_of_somebody_else_and_need_not_be_reached() -> None:
+    async def scenario(sim: Sim) -> tuple[str, list[str]]:
+        front = await pair(sim)
+        impostor = sim.collector("mallory", claims="shop", peers=["front"])
+        await sim.sleep(1.0)
+        await sim.crash("mallory")
+        return impostor.collector_id, [peer.address for peer in front.snapshot().connections]
+
+    assert Simulation(seed=1).run(scenario, until=60.0).value == ("shop", ["shop"])

@@ -84,18 +84,19 @@ class SimulatedCollector(Collector):
         seed: str,
         checked: bool,  # noqa: FBT001  # there is one caller
         options: dict[str, Any],
+        claims: str = "",
     ) -> None:
         self.host = host
         self._virtual = loop
         self._watch = watch
         self._seed = seed
         self._checked = checked
+        self.is_impostor = bool(claims)
         self.wanted: dict[str, None] = {}
         """Ids of those that it keeps connected."""
         observer = TracingObserver(network.trace, options.pop("observer", None))
-        super().__init__(
-            host.host_id, transport=SimulatedTransport(network, host), observer=observer, **options
-        )
+        transport = SimulatedTransport(network, host)
+        super().__init__(claims or host.host_id, transport=transport, observer=observer, **options)
         self.wanted.update(dict.fromkeys(self._peers))
 
     def _build(self, options: Options, settings: Settings) -> CollectorContainer:

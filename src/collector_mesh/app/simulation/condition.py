@@ -13,7 +13,7 @@ from collector_mesh.domain.policies.relaying import MAX_HOPS
 def unsettled(collectors: Iterable[SimulatedCollector]) -> str:
     """Who is not connected to whom, empty if all are."""
     for collector in collectors:
-        if collector.host.is_down or collector.host.is_paused:
+        if collector.host.is_down or collector.host.is_paused or collector.is_impostor:
             continue
         snapshot = collector.snapshot()
         for connection in snapshot.connections:

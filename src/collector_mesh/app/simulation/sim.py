@@ -60,6 +60,8 @@ class Sim:
         self._collectors: dict[str, SimulatedCollector] = {}
         self._made: dict[str, tuple[dict[str, Any], Services, Sequence[Service]]] = {}
         self._clients: dict[str, SimulatedClient] = {}
+        self._impostors: dict[str, str] = {}
+        """Ids that hosts claim which are not theirs."""
         self._hosts: list[Host] = []
         self._starting: dict[asyncio.Task[Any], SimulatedCollector] = {}
         self._is_over = False
@@ -70,10 +72,13 @@ class Sim:
         self._lacking: dict[SimulatedCollector, list[str]] = {}
         """Who could not call what when that was looked at last."""
 
-    def collector(self, collector_id: str, *, services: Services = (), **options: Any) -> Collector:
+    def collector(
+        self, collector_id: str, *, services: Services = (), claims: str = "", **options: Any
+    ) -> Collector:
         """Start a collector; `peers` are ids. The other options are those of `Collector`.
 
-        Services that hold state are given as a callable, which makes them anew for a fresh restart.
+        Services that hold state are given as a callable, which makes them anew for a fresh restart. One that
+        `claims` to be another one is an impostor: it says that id to everybody, and need not be reached.
 
         Raises:
             ValueError: there is one of that id.
@@ -92,6 +97,9 @@ class Sim:
         }
         if self._settings_dice is not None and "settings" not in options:
             options["settings"] = drawn(Settings(), self._settings_dice)
+        if claims:
+            options = {"listen": collector_id, **options}
+            self._impostors[collector_id] = claims
         self._made[collector_id] = (options, services, made)
         return self._start(collector_id, options, made)
 
@@ -313,7 +321,7 @@ class Sim:
 
     def _out_of_reach(self, collectors: Sequence[SimulatedCollector]) -> list[str]:
         """Which methods cannot be called from where, and which links are thought to be up and are not."""
-        up = [collector for collector in collectors if not collector.host.is_down]
+        up = [each for each in collectors if not each.host.is_down and not each.is_impostor]
         ids = {collector.collector_id for collector in up}
         if gone := [f"{other} by the link of {one}" for one, other in self.network.half_open() if one in ids]:
             return gone
@@ -372,6 +380,7 @@ class Sim:
             self._seed_of(collector_id),
             self._checked,
             {**options, "services": services},
+            self._impostors.get(collector_id, ""),
         )
         if collector_id in self._collectors:
             self._collectors[collector_id].retire()
