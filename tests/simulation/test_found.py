@@ -14,6 +14,11 @@ from collector_mesh.simulation import Simulation
         ("relay_ring", 2),
         ("draining", 0),  # a call that crossed the announcement of a drain used up its only attempt: 503
         ("draining", 2),
+        (
+            "draining_far",
+            0,
+        ),  # a goodbye from far away used up the only attempt of calls that had not left: 503
+        ("draining_far", 2),
         ("migration", 91),  # an attempt was cut short for another collector, which had gone by then: 504
         ("migration", 274),
     ],

@@ -147,6 +147,7 @@ class Roster:
             connection = self._using(engine)
             self._settle(peer)
             if connection is not None and self._topology.get(peer.peer_id) is connection:
+                connection.has_left = engine.was_clean
                 if engine.was_clean and not connection.dialed:
                     self.forget(connection, engine.reason)
                 else:

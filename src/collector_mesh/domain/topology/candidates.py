@@ -62,8 +62,10 @@ class Candidate:
 
     @property
     def is_leaving(self) -> bool:
-        """Whether the peer drains, or this way to it is about to end."""
-        return self.connection.state == "draining" or self.connection.way.is_retiring
+        """Whether the peer drains or has said goodbye, or this way to it is about to end."""
+        connection = self.connection
+        # The goodbye of one that is far away ends calls that had not left yet when it drained.
+        return connection.state == "draining" or connection.has_left or connection.way.is_retiring
 
     def score(self, now: float) -> float:
         """See the port `Candidate`."""
