@@ -200,13 +200,15 @@ class CollectorContainer(containers.DeclarativeContainer):
 
     options: providers.Dependency[Options] = providers.Dependency(instance_of=Options)
     settings: providers.Dependency[Settings] = providers.Dependency(instance_of=Settings)
+    # One provider for all who ask: each that stands here is copied for every collector that is made.
+    collector_id = options.provided.collector_id
 
     clock = providers.Singleton(LoopClock)
     dice = providers.Singleton(SystemRandomness)
     observer = providers.Singleton(_observer, options)
     # What is a user's is asked through a guard, wherever it comes from.
-    guarded_observer = providers.Singleton(_guarded, observer, options.provided.collector_id, clock)
-    failures = providers.Singleton(HookFailures, options.provided.collector_id, guarded_observer)
+    guarded_observer = providers.Singleton(_guarded, observer, collector_id, clock)
+    failures = providers.Singleton(HookFailures, collector_id, guarded_observer)
     guarded_authorizer = providers.Singleton(_authorizer, options, failures)
     tasks = providers.Singleton(LoopTasks, clock, max_threads=settings.provided.max_threads)
     transport = providers.Singleton(_transport, options, settings, clock)
@@ -219,10 +221,10 @@ class CollectorContainer(containers.DeclarativeContainer):
     policies = providers.Singleton(policies_of, settings, balancers=balancers)
     counts = providers.Singleton(Counts)
     topology = providers.Singleton(Topology, policies)
-    reachability = providers.Singleton(Reachability, options.provided.collector_id, topology, policies)
+    reachability = providers.Singleton(Reachability, collector_id, topology, policies)
     roster = providers.Singleton(
         Roster,
-        options.provided.collector_id,
+        collector_id,
         handlers,
         topology,
         reachability,
@@ -232,7 +234,7 @@ class CollectorContainer(containers.DeclarativeContainer):
     )
     reporting = providers.Singleton(
         Reporting,
-        options.provided.collector_id,
+        collector_id,
         counts,
         observer=guarded_observer,
         tasks=tasks,
@@ -243,7 +245,7 @@ class CollectorContainer(containers.DeclarativeContainer):
     trust = providers.Singleton(_trust, options, settings)
     admission = providers.Singleton(
         Admission,
-        options.provided.collector_id,
+        collector_id,
         providers.Callable(_incarnation, dice),
         roster,
         transport=guarded_transport,
@@ -254,7 +256,7 @@ class CollectorContainer(containers.DeclarativeContainer):
     )
     streams = providers.Singleton(
         Streams,
-        options.provided.collector_id,
+        collector_id,
         handlers,
         roster,
         admission,
@@ -274,17 +276,17 @@ class CollectorContainer(containers.DeclarativeContainer):
     )
     router = providers.Singleton(
         Router,
-        options.provided.collector_id,
+        collector_id,
         handlers,
         topology,
         balancers=balancers,
         labels=options.provided.labels,
     )
-    explainer = providers.Singleton(Explainer, options.provided.collector_id, handlers, topology, router)
+    explainer = providers.Singleton(Explainer, collector_id, handlers, topology, router)
     refusals = providers.Singleton(_refusals, options, settings, explainer, clock, guarded_transport)
     checks = providers.Singleton(
         CallChecks,
-        options.provided.collector_id,
+        collector_id,
         handlers,
         topology,
         policies,
@@ -293,7 +295,7 @@ class CollectorContainer(containers.DeclarativeContainer):
     )
     executor = providers.Singleton(
         Executor,
-        options.provided.collector_id,
+        collector_id,
         handlers,
         tasks=tasks,
         clock=clock,
@@ -306,7 +308,7 @@ class CollectorContainer(containers.DeclarativeContainer):
     )
     introducer = providers.Singleton(
         Introducer,
-        options.provided.collector_id,
+        collector_id,
         handlers,
         topology,
         roster,
@@ -317,7 +319,7 @@ class CollectorContainer(containers.DeclarativeContainer):
     )
     keeping = providers.Singleton(
         Keeping,
-        options.provided.collector_id,
+        collector_id,
         topology,
         roster,
         admission,
@@ -332,7 +334,7 @@ class CollectorContainer(containers.DeclarativeContainer):
     )
     sender = providers.Singleton(
         Sender,
-        options.provided.collector_id,
+        collector_id,
         router,
         keeping,
         tasks=tasks,
@@ -343,7 +345,7 @@ class CollectorContainer(containers.DeclarativeContainer):
     )
     attempt_loop = providers.Singleton(
         AttemptLoop,
-        options.provided.collector_id,
+        collector_id,
         checks,
         handlers,
         router,
@@ -359,7 +361,7 @@ class CollectorContainer(containers.DeclarativeContainer):
     )
     dispatcher = providers.Singleton(
         Dispatcher,
-        options.provided.collector_id,
+        collector_id,
         checks,
         executor,
         router,
@@ -373,7 +375,7 @@ class CollectorContainer(containers.DeclarativeContainer):
     )
     greeter = providers.Singleton(
         Greeter,
-        options.provided.collector_id,
+        collector_id,
         handlers,
         topology,
         roster,
@@ -385,7 +387,7 @@ class CollectorContainer(containers.DeclarativeContainer):
     )
     inspection = providers.Singleton(
         Inspection,
-        options.provided.collector_id,
+        collector_id,
         handlers,
         topology,
         explainer,
@@ -406,7 +408,7 @@ class CollectorContainer(containers.DeclarativeContainer):
         greeter,
         streams,
         inspection,
-        collector_id=options.provided.collector_id,
+        collector_id=collector_id,
         clock=clock,
         policies=policies,
         observer=guarded_observer,
