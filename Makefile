@@ -82,7 +82,7 @@ scale: $(READY) ## how meshes of up to 10,000 collectors grow, into docs/scale.m
 SCENARIOS := $(filter-out __init__ shop,$(basename $(notdir $(wildcard examples/scenarios/*.py))))
 SEEDS ?= 1000
 
-simulate: $(READY) ## the scenarios in examples/scenarios, each under SEEDS=1000 seeds
+simulate: $(READY) ## the scenarios in examples/scenarios (SCENARIOS="chaos ..."), each under SEEDS=1000 seeds
 	@failed=; for name in $(SCENARIOS); do echo "== $$name"; \
 		$(BIN)/collector-mesh simulate examples.scenarios.$$name:scenario --seeds $(SEEDS) --jobs 2 \
 		|| failed="$$failed $$name"; done; \
