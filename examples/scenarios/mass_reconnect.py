@@ -1,16 +1,19 @@
-"""A hub crashes, and two hundred collectors connect to it again at once."""
+"""A hub crashes, and up to two hundred collectors connect to it again at once."""
+
+import random
 
 from examples.scenarios.shop import Customers, all_is_well, orders
 
 from collector_mesh.simulation import Sim
 
-COUNT = 200
+COUNTS = (20, 40, 80, 200)
 
 
 async def scenario(sim: Sim) -> None:
     """Everybody is back within half a minute, and is served."""
     sim.collector("shop", services=orders)
-    fronts = [sim.collector(f"front-{n}", namespaces=["orders"], peers=["shop"]) for n in range(COUNT)]
+    count = random.choice(COUNTS)
+    fronts = [sim.collector(f"front-{n}", namespaces=["orders"], peers=["shop"]) for n in range(count)]
     await sim.settled()
     await sim.crash("shop")
     await sim.sleep(2)
