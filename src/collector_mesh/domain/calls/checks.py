@@ -11,7 +11,7 @@ from collector_mesh.domain.model.errors import (
     quoted,
 )
 from collector_mesh.domain.model.frames import Mode
-from collector_mesh.domain.model.limits import check_sizes
+from collector_mesh.domain.model.limits import SHORT_TYPE_URL, check_sizes
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.policies.policy import Policies
 from collector_mesh.domain.policies.relaying import MAX_HOPS
@@ -68,26 +68,47 @@ class CallChecks:
             UnavailableError: this collector is draining, or the peer is not connected anymore.
             NotFoundError: it would have to be passed on, and this collector does not do that.
         """
+        # On the way of every call, twice where it crosses a link: what nearly none of them needs is elsewhere.
         is_here = self._find(call.key) is not None
-        self._check_fields(call, is_here=is_here)
-        if call.origin is Origin.LOCAL:
-            return is_here
+        # Whoever is registered or in the topology has well-formed names.
+        if not is_here and self._topology.having(call.key) is None:
+            call.key.check()
+        payload = call.payload
+        if (
+            call.metadata
+            or call.hints
+            or call.target
+            or call.visited
+            or len(payload.type_url) > SHORT_TYPE_URL
+        ):
+            check_sizes(call)
+        size = len(payload.value)
+        if size > self._max_payload_bytes:
+            raise PayloadTooLargeError.of(size, self._max_payload_bytes)
+        if call.origin is not Origin.LOCAL:
+            self._check_foreign(call, mode, is_here=is_here, over_link=over_link)
+        return is_here
+
+    def _check_foreign(self, call: Call, mode: int, *, is_here: bool, over_link: bool) -> None:
+        """See that what others ask for may go on."""
+        origin = call.origin
         if call.metadata:
             call.metadata = checked_metadata(call.metadata)
         if mode == Mode.DISPATCH:
-            self._check_way(call)
+            if call.hops or call.visited:
+                self._check_way(call)
         elif mode != Mode.SERVE:
             raise InvalidCallError(f"mode must be 0 (serve) or 1 (dispatch), got {mode}")
-        elif over_link and call.origin is not Origin.PEER:
+        elif over_link and origin is not Origin.PEER:
             raise ForbiddenError("a client may dispatch only")
-        self._check_access(call)
-        if call.origin is Origin.PEER:
+        if self._authorizer is not None:
+            self._check_access(self._authorizer, call)
+        if origin is Origin.PEER:
             self._check_shared(call)
         if self.is_draining:
             raise UnavailableError(f"collector {quoted(self._collector_id)} is draining")
-        if call.origin is Origin.PEER and mode == Mode.DISPATCH:
+        if origin is Origin.PEER and mode == Mode.DISPATCH and not (is_here and not call.target):
             self._check_relay(call, is_here=is_here)
-        return is_here
 
     def known_key(self, names: tuple[str, str, str]) -> MethodKey | None:
         """The key of a method that a peer has, so that it need not be made and checked."""
@@ -97,24 +118,15 @@ class CallChecks:
         """Whether calls of peers in a namespace are passed on."""
         return self._policies.of_namespace(namespace).relays
 
-    def _check_fields(self, call: Call, *, is_here: bool) -> None:
-        # Whoever is registered or in the topology has well-formed names.
-        if not is_here and self._topology.having(call.key) is None:
-            call.key.check()
-        check_sizes(call)
-        size = len(call.payload.value)
-        if size > self._max_payload_bytes:
-            raise PayloadTooLargeError.of(size, self._max_payload_bytes)
-
     def _check_way(self, call: Call) -> None:
         """See that a call has not been passed on too often."""
         if call.hops > MAX_HOPS or self._collector_id in call.visited:
             way = ", ".join(call.visited[:8])
             raise LoopError(f"passed on {call.hops} times, by {way}: {MAX_HOPS} are allowed")
 
-    def _check_access(self, call: Call) -> None:
+    def _check_access(self, authorizer: Authorizer, call: Call) -> None:
         namespace = call.key.namespace
-        if self._authorizer is not None and not self._authorizer.may_use(call.identity, namespace):
+        if not authorizer.may_use(call.identity, namespace):
             who = quoted(str(call.identity)) if call.identity else "an unknown caller"
             raise ForbiddenError(f"{who} may not use namespace {quoted(namespace)}")
 
@@ -131,7 +143,7 @@ class CallChecks:
 
     def _check_relay(self, call: Call, *, is_here: bool) -> None:
         """See that a peer's call runs here, or may be passed on."""
-        if is_here and call.target in ("", self._collector_id):
+        if is_here and call.target == self._collector_id:
             return
         if not self.relays(call.key.namespace):
             raise NotFoundError(

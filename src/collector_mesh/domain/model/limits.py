@@ -39,7 +39,9 @@ DETAILS_CUT = "details-cut"
 _BYTES_OF_A_CHARACTER = 4
 """At most, in UTF-8."""
 
-_SHORT_TYPE_URL = MAX_TYPE_URL_BYTES // _BYTES_OF_A_CHARACTER
+SHORT_TYPE_URL = MAX_TYPE_URL_BYTES // _BYTES_OF_A_CHARACTER
+"""Characters of a type URL that is not too long, whatever they are."""
+
 _REMARK_BYTES = 256
 
 
@@ -66,7 +68,7 @@ def bytes_of_pairs(pairs: Iterable[tuple[str, str | bytes]]) -> int:
 
 def is_long(type_url: str) -> bool:
     """Whether a type URL is longer than it may be."""
-    return len(type_url) > _SHORT_TYPE_URL and (
+    return len(type_url) > SHORT_TYPE_URL and (
         len(type_url) > MAX_TYPE_URL_BYTES or bytes_of(type_url) > MAX_TYPE_URL_BYTES
     )
 
@@ -86,18 +88,6 @@ def check_sizes(call: "Call") -> None:
     Raises:
         InvalidCallError: one is; the text names it, its size and what is allowed.
     """
-    # On the way of every call: nearly none has anything that could be too large.
-    if (
-        call.metadata
-        or call.hints
-        or call.target
-        or call.visited
-        or len(call.payload.type_url) > _SHORT_TYPE_URL
-    ):
-        _check_sizes(call)
-
-
-def _check_sizes(call: "Call") -> None:
     if is_long(call.payload.type_url):
         raise long_type_url(call.payload.type_url)
     if call.hints:
