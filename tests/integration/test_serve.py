@@ -416,6 +416,14 @@ async def test_a_handlers_text_goes_to_the_caller_and_its_traceback_to_the_log()
 
 
 @pytest.mark.asyncio
+async def test_an_option_that_will_go_works_and_says_what_to_give_instead() -> None:
+    async with serving("c-1", *TEXTS, "--accept-unary-peers") as collector:
+        pass
+
+    assert "deprecated name=--accept-unary-peers use=--accept-peers" in collector.stderr
+
+
+@pytest.mark.asyncio
 async def test_logs_below_the_level_are_left_out() -> None:
     async with serving("c-1", "--log-level", "error") as collector:
         collector.send(signal.SIGTERM)

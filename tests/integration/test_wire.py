@@ -24,11 +24,12 @@ from tests.integration.services.wire import (
 )
 from tests.limits import LIMIT_SECONDS
 
-from collector_mesh import Collector, Executed, MeshError, Settings
+from collector_mesh import Collector, Executed, ForbiddenError, MeshClient, MeshError, Settings
 from collector_mesh.adapters.wire.generated import dispatcher_pb2 as pb
 from collector_mesh.domain.model.identity import Identity
 
 HEALTH_SERVICES = ("", SERVICE)
+EVERYWHERE: dict[str, Any] = {"listen": "0.0.0.0:0", "advertise": "127.0.0.1:0", "insecure": True}
 
 
 def texts_collector(**options: Any) -> Collector:
@@ -207,19 +208,53 @@ async def test_an_address_beyond_this_machine_is_not_taken_by_a_collector_on_loo
 @pytest.mark.asyncio
 @pytest.mark.parametrize(("accepting", "code"), [(False, 403), (True, 200)])
 async def test_elsewhere_strangers_are_taken_only_where_the_user_says_so(accepting: bool, code: int) -> None:
-    port = free_port()
-    options: dict[str, Any] = {
-        "listen": f"0.0.0.0:{port}",
-        "advertise": f"localhost:{port}",
-        "insecure": True,
-    }
     async with (
-        texts_collector(**options, accept_unary_peers=accepting),
-        RawClient(f"127.0.0.1:{port}") as client,
+        texts_collector(**EVERYWHERE, accept_peers=accepting) as collector,
+        RawClient(collector.address) as client,
     ):
         answer = await client.connect("peer-1", "127.0.0.1:9", "a")
 
     assert answer.status.code == code
+    assert ("--accept-peers" in answer.status.message) is not accepting
+
+
+@pytest.mark.asyncio
+async def test_elsewhere_peers_with_links_are_refused_and_told_why_while_clients_may_call() -> None:
+    async with (
+        texts_collector(**EVERYWHERE) as collector,
+        Collector("peer-1", listen=LOOPBACK, namespaces=["texts"]) as peer,
+        MeshClient(collector.address) as client,
+    ):
+        with pytest.raises(ForbiddenError, match=r"peers are not accepted here.*--accept-peers"):
+            await peer.connect(collector.address)
+        reply = await client.dispatch("texts", "Texts", "Who", timeout=LIMIT_SECONDS)
+        peers = collector.snapshot().connections
+
+    assert reply.status.code == 200
+    assert peers == ()
+
+
+@pytest.mark.asyncio
+async def test_elsewhere_peers_with_links_are_taken_where_the_user_says_so_or_where_they_were_dialed() -> (
+    None
+):
+    async with (
+        texts_collector(**EVERYWHERE, accept_peers=True) as collector,
+        Collector("peer-1", **EVERYWHERE, namespaces=["texts"]) as peer,
+    ):
+        connection = await peer.connect(collector.address)
+
+    assert connection.peer_id == "texts-1"
+
+
+@pytest.mark.asyncio
+async def test_the_earlier_name_for_taking_peers_warns_and_does_the_same() -> None:
+    with pytest.warns(DeprecationWarning, match="accept_unary_peers is called accept_peers now"):
+        collector = texts_collector(**EVERYWHERE, accept_unary_peers=True)
+    async with collector, RawClient(collector.address) as client:
+        answer = await client.connect("peer-1", "127.0.0.1:9", "a")
+
+    assert answer.status.code == 200
 
 
 @pytest.mark.asyncio

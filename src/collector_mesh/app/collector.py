@@ -1,5 +1,6 @@
 """The collector as a user sees it."""
 
+import warnings
 from asyncio.events import _get_running_loop  # which does not raise where there is none
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
@@ -64,8 +65,8 @@ class Collector(Caller):
         transport: how collectors reach each other; gRPC by default.
         tls: certificates for gRPC.
         insecure: whether plaintext may be used on addresses that are not of this machine.
-        accept_unary_peers: whether collectors on other machines may connect to this one without mutual
-            TLS.
+        accept_peers: whether collectors may connect to this one without mutual TLS where it listens beyond its machine.
+        accept_unary_peers: the same, by a name that will go.
         reflection: whether the gRPC server tells which services it has.
         labels: what it says of itself to its peers, as `{"zone": "eu-1"}`; at most 32.
         weight: its share of calls beside that of others, for the strategy `weighted`; 1 to 10,000.
@@ -93,7 +94,8 @@ class Collector(Caller):
         transport: Transport | None = None,
         tls: "Tls | None" = None,
         insecure: bool = False,
-        accept_unary_peers: bool = False,
+        accept_peers: bool = False,
+        accept_unary_peers: bool | None = None,
         reflection: bool = False,
         labels: Mapping[str, str] | None = None,
         weight: int = 1,
@@ -103,6 +105,10 @@ class Collector(Caller):
     ) -> None:
         if listen is None:
             listen = _own_address(collector_id, transport)
+        if accept_unary_peers is not None:
+            text = "accept_unary_peers is called accept_peers now, and is about peers with links too"
+            warnings.warn(text, DeprecationWarning, stacklevel=2)
+            accept_peers = accept_peers or accept_unary_peers
         options = Options(
             collector_id=collector_id,
             listen=listen,
@@ -112,7 +118,7 @@ class Collector(Caller):
             transport=transport,
             tls=tls,
             insecure=insecure,
-            accept_unary_peers=accept_unary_peers,
+            accept_peers=accept_peers,
             reflection=reflection,
             labels=labels or {},
             weight=weight,

@@ -90,13 +90,14 @@ def _trust(options: Options, settings: Settings) -> TrustDomain | None:
     return trust
 
 
-def _strangers(options: Options, transport: Transport) -> StrangerRule:
+def _strangers(options: Options, transport: Transport, trust: TrustDomain | None) -> StrangerRule:
     if not options.listen:
         return EVERYBODY
     is_mutual = options.tls is not None and options.tls.is_mutual
     return StrangerRule(
         only_local=_is_local(options, transport),
-        allowed=is_mutual or options.accept_unary_peers,
+        # With a trust domain everybody has to prove who they are, over a transport of the user's too.
+        allowed=is_mutual or trust is not None or options.accept_peers,
         is_local=transport.is_local,
     )
 
@@ -249,7 +250,7 @@ class CollectorContainer(containers.DeclarativeContainer):
         providers.Callable(_incarnation, dice),
         roster,
         transport=guarded_transport,
-        strangers=providers.Factory(_strangers, options, guarded_transport),
+        strangers=providers.Factory(_strangers, options, guarded_transport, trust),
         trust=trust,
         clock=clock,
         probe=link_rules.provided.probe,

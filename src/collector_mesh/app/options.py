@@ -81,7 +81,7 @@ class Options:
     transport: Transport | None = attrs.field(default=None, validator=_if_given(check_transport))
     tls: "Tls | None" = None
     insecure: bool = False
-    accept_unary_peers: bool = False
+    accept_peers: bool = False
     reflection: bool = False
     labels: Mapping[str, str] = attrs.field(factory=dict, validator=_are_labels)
     weight: int = attrs.field(default=1, validator=_is_weight)

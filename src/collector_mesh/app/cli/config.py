@@ -12,7 +12,7 @@ from collector_mesh.app.cli.logs import FORMATS, LEVELS
 from collector_mesh.app.settings import Settings, SettingsError
 
 _TEXTS = frozenset({"namespace", "service", "peer", "label", "balancer"})
-_FLAGS = frozenset({"insecure", "accept_unary_peers", "reflection", "no_uvloop"})
+_FLAGS = frozenset({"insecure", "accept_peers", "accept_unary_peers", "reflection", "no_uvloop"})
 _SETTINGS = "settings"
 
 
@@ -34,6 +34,7 @@ class ServeConfig:
     tls_key: str | None = None
     tls_ca: str | None = None
     insecure: bool = False
+    accept_peers: bool = False
     accept_unary_peers: bool = False
     reflection: bool = False
     no_uvloop: bool = False

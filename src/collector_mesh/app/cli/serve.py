@@ -58,10 +58,11 @@ def add_parser(verbs: Any) -> None:
     tls.add_argument("--tls-ca", metavar="FILE", help="whom to believe, PEM; callers need certificates then")
     tls.add_argument("--insecure", action="store_true", help="allow plaintext beyond this machine")
     parser.add_argument(
-        "--accept-unary-peers",
+        "--accept-peers",
         action="store_true",
         help="let collectors of other machines connect without mutual TLS",
     )
+    parser.add_argument("--accept-unary-peers", action="store_true", help="deprecated: --accept-peers")
     parser.add_argument("--reflection", action="store_true", help="offer gRPC server reflection")
     loops.add_loop_option(parser)
     parser.add_argument("--log-format", choices=FORMATS, help="of the logs on stderr (pretty)")
@@ -143,6 +144,9 @@ def _collector(config: ServeConfig) -> "Collector":
             f"--validator {config.validator}: is no object with a method validate_service_method"
             f" but {_kind(validator)}"
         )
+    if config.accept_unary_peers:
+        facts = {"name": "--accept-unary-peers", "use": "--accept-peers"}
+        _LOGGER.warning("deprecated", extra={"facts": facts})
     balancers = {}
     for name, reference in _pairs("--balancer", config.balancer).items():
         balancers[name] = load(reference, option="--balancer")
@@ -158,7 +162,7 @@ def _collector(config: ServeConfig) -> "Collector":
         validator=validator,
         tls=tls,
         insecure=config.insecure,
-        accept_unary_peers=config.accept_unary_peers,
+        accept_peers=config.accept_peers or config.accept_unary_peers,
         reflection=config.reflection,
         labels=_pairs("--label", config.label),
         weight=config.weight,

@@ -60,7 +60,7 @@ class Admission:
         incarnation: of this collector.
         roster: who the peers are.
         transport: knows addresses.
-        strangers: who may come by unary Connect.
+        strangers: who may come without having been dialed.
         trust: in which names of certificates stand for collectors; None where nobody proves who it is.
         clock: tells the time.
         probe: seconds within which a collector whose id somebody else claims has to answer, at least; it gets three of
@@ -122,11 +122,13 @@ class Admission:
         if claim.has_link:
             self._check_open()
             self._check_start(peer)
+            if not claim.dialed:
+                self._strangers.check()
         elif not peer.address:
             raise InvalidCallError("address is required")
         check_name("collector_id", peer.collector_id)
         if not claim.has_link:
-            self._strangers.check(peer.address)
+            self._strangers.check_address(peer.address)
         if peer.address:
             self._transport.check_address(peer.address)
         for namespace in peer.catalog.namespaces:

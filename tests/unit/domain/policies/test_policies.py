@@ -66,12 +66,17 @@ def is_here(address: str) -> bool:
 def test_strangers_on_this_machine_are_taken_by_a_collector_that_only_this_machine_reaches() -> None:
     rule = StrangerRule(only_local=True, allowed=False, is_local=is_here)
 
-    rule.check("here:1")
+    rule.check()
+    rule.check_address("here:1")
     with pytest.raises(ForbiddenError, match=r"'10\.0\.0\.1:1' is not on this machine"):
-        rule.check("10.0.0.1:1")
+        rule.check_address("10.0.0.1:1")
 
 
 def test_strangers_are_refused_elsewhere_unless_they_are_allowed() -> None:
-    with pytest.raises(ForbiddenError, match="--accept-unary-peers"):
-        StrangerRule(only_local=False, allowed=False, is_local=is_here).check("10.0.0.1:1")
-    EVERYBODY.check("10.0.0.1:1")
+    rule = StrangerRule(only_local=False, allowed=False, is_local=is_here)
+
+    with pytest.raises(ForbiddenError, match="use mutual TLS, or start the collector with --accept-peers"):
+        rule.check()
+    with pytest.raises(ForbiddenError, match="--accept-peers"):
+        rule.check_address("here:1")
+    EVERYBODY.check_address("10.0.0.1:1")
