@@ -222,7 +222,9 @@ class CollectorContainer(containers.DeclarativeContainer):
     policies = providers.Singleton(policies_of, settings, balancers=balancers)
     counts = providers.Singleton(Counts)
     topology = providers.Singleton(Topology, policies)
-    reachability = providers.Singleton(Reachability, collector_id, topology, policies)
+    reachability = providers.Singleton(
+        Reachability, collector_id, topology, policies, later=tasks.provided.when_idle
+    )
     roster = providers.Singleton(
         Roster,
         collector_id,

@@ -121,11 +121,11 @@ class Roster:
         self.adopt(connection)
         self.changed(best)
 
-    def changed(self, engine: LinkEngine) -> None:
-        """Take down what the other side of a link says now."""
+    def changed(self, engine: LinkEngine) -> bool:
+        """Take down what the other side of a link says now; True if other namespaces are shared than before."""
         connection = self._using(engine)
         if connection is None:
-            return
+            return False
         now = self._clock.now()
         if engine.peer_is_draining:
             self._topology.set_state(connection, "draining", "it takes no new calls", now=now)
@@ -135,8 +135,10 @@ class Roster:
             self._topology.set_state(connection, "live", "", now=now)
         methods = engine.peer.catalog.methods if engine.peer is not None else ()
         shared = self.shared_with(engine)
-        if shared != connection.shared_namespaces or methods != connection.methods:
+        has_moved = shared != connection.shared_namespaces
+        if has_moved or methods != connection.methods:
             self._topology.update(connection, shared, methods, engine.since(connection.methods))
+        return has_moved
 
     def left(self, engine: LinkEngine) -> None:
         """A link has ended."""

@@ -27,7 +27,7 @@ from collector_mesh.domain.peers.admission import Admission, Claim
 from collector_mesh.domain.peers.dialing import Dial
 from collector_mesh.domain.peers.peer import OpenLink
 from collector_mesh.domain.peers.roster import Roster
-from collector_mesh.domain.ports.clock import Alarm, Clock
+from collector_mesh.domain.ports.clock import Alarm, Clock, Timer
 from collector_mesh.domain.ports.frame_stream import FrameStream, Pump
 from collector_mesh.domain.ports.randomness import Randomness
 from collector_mesh.domain.ports.tasks import Tasks
@@ -36,11 +36,19 @@ from collector_mesh.domain.serving.handlers import HandlerRegistry
 from collector_mesh.domain.topology.connection import Connection
 from collector_mesh.domain.topology.reachability import Reachability
 
+_NEVER = float("inf")
+
 _MAX_ENDED = 32
 """How many links that have ended are told in a snapshot."""
 
 _LOOK_SECONDS = 0.01
 """How often it is looked whether others have answered."""
+
+_PAUSE_OF_A_LINK = 0.00025
+"""What each link adds to the least time between two rounds of telling what is served now, in seconds.
+
+So that telling takes a fifth of the loop at most, also where methods come one by one, and few peers hear at once.
+"""
 
 
 class Streams:
@@ -92,6 +100,14 @@ class Streams:
         self._dials = 0
         self._ended: deque[tuple[float, str, str, str]] = deque(maxlen=_MAX_ENDED)
         self._catalog: Catalog | None = None
+        self._namespaces = handlers.namespaces
+        """Those that the connections are up to date with."""
+        self._told_at = -_NEVER
+        """When peers were told last of what is served."""
+        self._telling: Timer | None = None
+        """Tells them, when it is time."""
+        self._has_moved = False
+        """Whether other namespaces are shared since then."""
         handlers.on_change = self._has_changed
 
     # ---- for a snapshot ------------------------------------------------------------------------------
@@ -355,14 +371,24 @@ class Streams:
         return link.address if link is not None else ""
 
     def _has_changed(self) -> None:
-        """Tell peers of what is served now; each link tells once, however often this is called."""
-        earlier, self._catalog = self._catalog, None
-        has_moved = earlier is None or earlier.namespaces != self._handlers.namespaces
+        """Something else is served now: calls go by it at once, and peers are told of all such changes together."""
+        self._catalog = None
+        if self._namespaces != self._handlers.namespaces:
+            self._namespaces = self._handlers.namespaces
+            for engine in self._open:
+                if engine.phase is Phase.OPEN and engine.peer_role == Role.COLLECTOR:
+                    self._has_moved = self._roster.changed(engine) or self._has_moved
+        if self._telling is None and self._open:
+            when = self._told_at + _PAUSE_OF_A_LINK * len(self._open)
+            self._telling = self._clock.call_at(max(self._clock.now(), when), self._tell_change)
+
+    def _tell_change(self) -> None:
+        self._telling = None
+        self._told_at = self._clock.now()
         for engine in self._open:
             if engine.phase is not Phase.ENDED and engine.peer_role == Role.COLLECTOR:
                 engine.tell_catalog()
-                if has_moved and engine.phase is Phase.OPEN:
-                    self._roster.changed(engine)
+        has_moved, self._has_moved = self._has_moved, False
         if has_moved:
             self._reachability.all_changed()
 

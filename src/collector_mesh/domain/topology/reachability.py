@@ -2,8 +2,6 @@
 
 from collections.abc import Iterable
 
-import attrs
-
 from collector_mesh.domain.link.offense import ProtocolError
 from collector_mesh.domain.link.sizes import MAX_REACHED_METHODS
 from collector_mesh.domain.link.way import Way
@@ -14,6 +12,8 @@ from collector_mesh.domain.model.snapshot import MethodInfo
 from collector_mesh.domain.policies.policy import Policies
 from collector_mesh.domain.policies.relaying import MAX_HOPS
 from collector_mesh.domain.topology.connection import Connection
+from collector_mesh.domain.topology.heard import Heard
+from collector_mesh.domain.topology.spreading import Later, Spreading, at_once
 from collector_mesh.domain.topology.topology import Topology
 
 MAX_KNOWN = 65_536
@@ -22,56 +22,11 @@ MAX_KNOWN = 65_536
 _MAX_PATH = 16
 
 
-class _Heard:
-    """What one peer tells of others: by collector, and by method."""
+_KnownAs = tuple[Way, bool, tuple[str, ...], bool]
+"""The link to a peer, whether it can be used, which namespaces are shared, and whether it says what it has."""
 
-    def __init__(self) -> None:
-        self.reaches: dict[str, Reach] = {}
-        self.methods: dict[MethodKey, dict[str, tuple[int, MethodInfo]]] = {}
-        """Who has a method, after how many hops."""
-        self.count = 0
-        """How many methods all of them have."""
-
-    def put(self, reach: Reach) -> list[MethodKey]:
-        """Take down a piece of news; gives the methods for which something may be different now."""
-        earlier = self.reaches.get(reach.collector_id)
-        changed: list[MethodKey] = []
-        told = reach
-        if reach.adds and earlier is not None and earlier.path == reach.path:
-            told = attrs.evolve(reach, methods=(*earlier.methods, *reach.methods), adds=False)
-        else:
-            changed = self.drop(reach.collector_id)
-            told = attrs.evolve(reach, adds=False)
-        self.reaches[reach.collector_id] = told
-        self.count += len(reach.methods)
-        for method in reach.methods:
-            self.methods.setdefault(method.key, {})[reach.collector_id] = len(reach.path), method
-            changed.append(method.key)
-        return changed
-
-    def drop(self, target: str) -> list[MethodKey]:
-        """Forget a collector; gives the methods that it had."""
-        reach = self.reaches.pop(target, None)
-        if reach is None:
-            return []
-        self.count -= len(reach.methods)
-        for method in reach.methods:
-            ways = self.methods.get(method.key)
-            if ways is not None:
-                ways.pop(target, None)
-                if not ways:
-                    del self.methods[method.key]
-        return [method.key for method in reach.methods]
-
-    def onward(self, key: MethodKey) -> Onward | None:
-        """What the peer passes calls for a method on to, None if it does not."""
-        ways = self.methods.get(key)
-        if not ways:
-            return None
-        targets = tuple(sorted(ways))
-        first = ways[targets[0]][1]
-        info = MethodInfo(key, first.kind, all(method.idempotent for _, method in ways.values()))
-        return Onward(info, min(hops for hops, _ in ways.values()), targets)
+_Cut = tuple[tuple[MethodInfo, ...], frozenset[str], tuple[MethodInfo, ...]]
+"""Methods, namespaces, and those of the methods that are in one of these."""
 
 
 class Reachability:
@@ -86,17 +41,27 @@ class Reachability:
         collector_id: of this collector.
         topology: who is connected; told who passes on what.
         policies: in which namespaces this collector passes calls on.
+        later: calls something soon, when others have had their turn: of much that is new some is told at a time.
     """
 
-    def __init__(self, collector_id: str, topology: Topology, policies: Policies) -> None:
+    def __init__(
+        self, collector_id: str, topology: Topology, policies: Policies, *, later: Later = at_once
+    ) -> None:
         self._collector_id = collector_id
         self._topology = topology
         self._policies = policies
         self._relays = policies.default.relays or any(policy.relays for policy in policies.overrides.values())
-        self._heard: dict[Way, _Heard] = {}
+        self._heard: dict[Way, Heard] = {}
         self._tellers: dict[str, dict[Way, Reach]] = {}
         """The same by collector: who tells of it, which is asked for every peer that is told of it."""
         self._told: dict[Way, dict[str, Reach]] = {}
+        self._spreading = Spreading(topology, self._tell, later)
+        self._known_as: dict[str, _KnownAs] = {}
+        """How each peer was when all that depends on that was taken down."""
+        self._cuts: dict[str, _Cut] = {}
+        """What of a collector's methods was told last: mostly all peers share the same namespaces."""
+        self._passing: dict[Way, tuple[tuple[str, ...], frozenset[str]]] = {}
+        """The namespaces shared with a peer, and those of them in which calls are passed on."""
 
     # ---- what happens --------------------------------------------------------------------------------
 
@@ -106,7 +71,7 @@ class Reachability:
         Raises:
             ProtocolError: it makes no sense.
         """
-        known = self._heard.setdefault(way, _Heard())
+        known = self._heard.setdefault(way, Heard())
         targets: list[str] = []
         changed: list[MethodKey] = []
         for reach in news:
@@ -131,24 +96,36 @@ class Reachability:
     def changed(self, peer_id: str) -> None:
         """The connection to a peer has come, has gone, or is another one, or the peer is otherwise than before."""
         connection = self._topology.get(peer_id)
+        known_as = None
+        if connection is not None:
+            is_told = connection.methods is not None
+            known_as = connection.way, _is_usable(connection), connection.shared_namespaces, is_told
+        if self._known_as.get(peer_id) == known_as:
+            # It has other methods, which is news of it alone.
+            self._spread([peer_id])
+            return
         targets = [peer_id]
         for way, known in self._heard.items():
             if way.peer_id == peer_id:
                 targets += known.reaches
-        if connection is not None:
+        if connection is None or known_as is None:
+            del self._known_as[peer_id]
+        else:
+            self._known_as[peer_id] = known_as
             self._offer(connection)
-            self._tell(connection, self._all_targets())
+            if self._relays:
+                self._spreading.to(peer_id, self._all_targets())
         self._spread(targets)
 
     def all_changed(self) -> None:
         """The namespaces of this collector are others now."""
         for connection in self._topology:
-            self._offer(connection)
-            self._tell(connection, self._all_targets())
+            self.changed(connection.peer_id)
 
     def ended(self, way: Way) -> None:
         """A link has ended."""
         self._told.pop(way, None)
+        self._passing.pop(way, None)
         heard = self._heard.pop(way, None)
         known = list(heard.reaches) if heard is not None else []
         for target in known:
@@ -205,20 +182,19 @@ class Reachability:
     # ---- what this collector tells -------------------------------------------------------------------
 
     def _all_targets(self) -> list[str]:
-        if not self._relays:
-            return []
         targets = dict.fromkeys(connection.peer_id for connection in self._topology)
-        for known in self._heard.values():
-            targets.update(dict.fromkeys(known.reaches))
+        targets.update(dict.fromkeys(self._tellers))
         return list(targets)
 
     def _spread(self, targets: Iterable[str]) -> None:
         """Tell every peer what is new of some collectors."""
         if not self._relays:
             return
-        targets = list(dict.fromkeys(targets))
-        for connection in self._topology:
-            self._tell(connection, targets)
+        targets = list(targets)
+        for target in targets:
+            if target not in self._tellers and self._topology.get(target) is None:
+                self._cuts.pop(target, None)
+        self._spreading.of(targets)
 
     def _tell(self, connection: Connection, targets: Iterable[str]) -> None:
         # Whoever does not say what it has is not told what others have.
@@ -243,11 +219,6 @@ class Reachability:
         """The best way to a collector that a peer may be told of, if there is one."""
         if target in (listener.peer_id, self._collector_id):
             return None
-        allowed = [
-            namespace
-            for namespace in listener.shared_namespaces
-            if self._policies.of_namespace(namespace).relays
-        ]
         direct = self._topology.get(target)
         ways: list[tuple[int, tuple[str, ...], tuple[MethodInfo, ...], Connection]] = []
         if direct is not None and direct.methods is not None and _is_usable(direct):
@@ -264,16 +235,35 @@ class Reachability:
                 ):
                     ways.append((len(reach.path), reach.path, reach.methods, connection))
         for _, path, methods, through in sorted(ways, key=lambda way: way[:2]):
-            told = tuple(
-                method
-                for method in methods
-                if method.key.namespace in allowed and method.key.namespace in through.shared_namespaces
-            )
+            told = self._within(target, methods, listener, through)
             if told:
                 return Reach(target, (self._collector_id, *path), told)
         return None
 
-    def _heard_from(self, connection: Connection) -> _Heard | None:
+    def _within(
+        self, target: str, methods: tuple[MethodInfo, ...], listener: Connection, through: Connection
+    ) -> tuple[MethodInfo, ...]:
+        """Those of the methods that a peer may be told of: found once, though each peer is told."""
+        allowed, of_through = self._passes_on(listener), self._passes_on(through)
+        if allowed != of_through:
+            allowed &= of_through
+        cut = self._cuts.get(target)
+        if cut is None or cut[0] is not methods or cut[1] != allowed:
+            told = tuple(method for method in methods if method.key.namespace in allowed)
+            cut = self._cuts[target] = methods, allowed, told
+        return cut[2]
+
+    def _passes_on(self, connection: Connection) -> frozenset[str]:
+        """The namespaces shared with a peer in which calls are passed on."""
+        shared = connection.shared_namespaces
+        known = self._passing.get(connection.way)
+        if known is None or known[0] is not shared:
+            of_namespace = self._policies.of_namespace
+            passing = frozenset(namespace for namespace in shared if of_namespace(namespace).relays)
+            known = self._passing[connection.way] = shared, passing
+        return known[1]
+
+    def _heard_from(self, connection: Connection) -> Heard | None:
         return self._heard.get(connection.way)
 
     def _current(self, way: Way) -> Connection | None:

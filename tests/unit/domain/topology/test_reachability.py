@@ -1,7 +1,7 @@
 """What collectors tell each other of whom they can reach, without links: news is carried by hand."""
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import combinations
 
 import attrs
@@ -18,6 +18,7 @@ from collector_mesh.domain.policies.policy import Policies, Policy
 from collector_mesh.domain.policies.relaying import MAX_HOPS
 from collector_mesh.domain.topology.connection import Connection
 from collector_mesh.domain.topology.reachability import Reachability
+from collector_mesh.domain.topology.spreading import Later
 from collector_mesh.domain.topology.topology import Topology
 
 INFO = MethodInfo(MethodKey("work", "Worker", "Do"), "unary", idempotent=True)
@@ -40,10 +41,11 @@ class Wire(FakeWay):
 class Node:
     """A collector that has one method, and passes calls on."""
 
-    def __init__(self, node_id: str, *, serves: bool) -> None:
+    def __init__(self, node_id: str, *, serves: bool, later: Later) -> None:
         self.methods = (INFO,) if serves else ()
         self.topology = Topology()
-        self.reachability = Reachability(node_id, self.topology, Policies(Policy(relays=True)))
+        policies = Policies(Policy(relays=True))
+        self.reachability = Reachability(node_id, self.topology, policies, later=later)
 
 
 class Net:
@@ -51,7 +53,11 @@ class Net:
 
     def __init__(self, size: int) -> None:
         # Only the first has the method.
-        self.nodes = {f"n{index}": Node(f"n{index}", serves=index == 0) for index in range(size)}
+        self.waiting: deque[Callable[[], None]] = deque()
+        self.nodes = {
+            f"n{index}": Node(f"n{index}", serves=index == 0, later=self.waiting.append)
+            for index in range(size)
+        }
         self.edges: set[frozenset[str]] = set()
         self.under_way: deque[tuple[str, Wire, tuple[Reach, ...]]] = deque()
         self.delivered = 0
@@ -82,7 +88,10 @@ class Net:
             node.reachability.ended(connection.way)
 
     def settle(self, most: int = 100_000) -> None:
-        while self.under_way:
+        while self.waiting or self.under_way:
+            if self.waiting:
+                self.waiting.popleft()()
+                continue
             to, wire, news = self.under_way.popleft()
             self.delivered += 1
             assert self.delivered < most, "the news never ends"
