@@ -36,7 +36,7 @@ from collector_mesh.domain.peers.introducer import Introducer
 from collector_mesh.domain.peers.keeping import Keeping, KeepingTimes
 from collector_mesh.domain.peers.roster import Roster
 from collector_mesh.domain.peers.streams import Streams
-from collector_mesh.domain.policies.access import InspectionRule
+from collector_mesh.domain.policies.access import InspectionRule, ServingRule
 from collector_mesh.domain.policies.backoff import Backoff
 from collector_mesh.domain.policies.balancing import BALANCERS, Guarded
 from collector_mesh.domain.policies.concurrency import ConcurrencyLimit
@@ -225,12 +225,14 @@ class CollectorContainer(containers.DeclarativeContainer):
     reachability = providers.Singleton(
         Reachability, collector_id, topology, policies, later=tasks.provided.when_idle
     )
+    serving = providers.Singleton(ServingRule, guarded_authorizer)
     roster = providers.Singleton(
         Roster,
         collector_id,
         handlers,
         topology,
         reachability,
+        serving=serving,
         tasks=tasks,
         clock=clock,
         observer=guarded_observer,
@@ -253,6 +255,7 @@ class CollectorContainer(containers.DeclarativeContainer):
         roster,
         transport=guarded_transport,
         strangers=providers.Factory(_strangers, options, guarded_transport, trust),
+        serving=serving,
         trust=trust,
         clock=clock,
         probe=link_rules.provided.probe,
@@ -284,6 +287,7 @@ class CollectorContainer(containers.DeclarativeContainer):
         topology,
         balancers=balancers,
         labels=options.provided.labels,
+        may_serve=roster.provided.may_serve,
     )
     explainer = providers.Singleton(Explainer, collector_id, handlers, topology, router)
     refusals = providers.Singleton(_refusals, options, settings, explainer, clock, guarded_transport)

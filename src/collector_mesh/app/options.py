@@ -8,6 +8,7 @@ import attrs
 from collector_mesh.app.hooks.shape import check_authorizer, check_hook, check_observer, check_transport
 from collector_mesh.app.hooks.validation import check_validator
 from collector_mesh.domain.model.errors import InvalidCallError, kind_of, quoted
+from collector_mesh.domain.model.limits import MAX_LABEL_CHARACTERS, MAX_LABELS, MAX_WEIGHT
 from collector_mesh.domain.model.names import check_name
 from collector_mesh.domain.policies.balancing import BALANCERS
 from collector_mesh.domain.ports.authorizer import Authorizer
@@ -20,11 +21,6 @@ if TYPE_CHECKING:
     from collector_mesh.adapters.grpc.tls import Tls
 
 
-_MAX_LABELS = 32
-_MAX_LABEL = 256
-_MAX_WEIGHT = 10_000
-
-
 def _is_name(_instance: object, attribute: "attrs.Attribute[str]", value: str) -> None:
     check_name(attribute.name, value)
 
@@ -32,21 +28,21 @@ def _is_name(_instance: object, attribute: "attrs.Attribute[str]", value: str) -
 def _are_labels(_instance: object, _attribute: object, value: Mapping[str, str]) -> None:
     if not isinstance(value, Mapping):
         raise TypeError(f"labels must be a mapping of str to str, got {kind_of(value)}")
-    if len(value) > _MAX_LABELS:
-        raise InvalidCallError(f"labels must be at most {_MAX_LABELS}, got {len(value)}")
+    if len(value) > MAX_LABELS:
+        raise InvalidCallError(f"labels must be at most {MAX_LABELS}, got {len(value)}")
     for name, text in value.items():
         if not isinstance(name, str) or not isinstance(text, str):
             raise TypeError(f"labels must be texts, got {name!r}: {text!r}")
         check_name("label", name)
-        if len(text) > _MAX_LABEL or not text.isprintable():
+        if len(text) > MAX_LABEL_CHARACTERS or not text.isprintable():
             raise InvalidCallError(
-                f"label {name} must have at most {_MAX_LABEL} printable characters, got {quoted(text)}"
+                f"label {name} must have at most {MAX_LABEL_CHARACTERS} printable characters, got {quoted(text)}"
             )
 
 
 def _is_weight(_instance: object, _attribute: object, value: object) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= _MAX_WEIGHT:
-        raise InvalidCallError(f"weight must be a whole number from 1 to {_MAX_WEIGHT}, got {value!r}")
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= MAX_WEIGHT:
+        raise InvalidCallError(f"weight must be a whole number from 1 to {MAX_WEIGHT}, got {value!r}")
 
 
 def _are_balancers(_instance: object, _attribute: object, value: Mapping[str, Balancer]) -> None:

@@ -38,7 +38,7 @@ from collector_mesh.domain.peers.introducer import Introducer
 from collector_mesh.domain.peers.keeping import Keeping, KeepingTimes
 from collector_mesh.domain.peers.roster import Roster
 from collector_mesh.domain.peers.streams import Streams
-from collector_mesh.domain.policies.access import InspectionRule
+from collector_mesh.domain.policies.access import InspectionRule, ServingRule
 from collector_mesh.domain.policies.backoff import Backoff
 from collector_mesh.domain.policies.concurrency import ConcurrencyLimit
 from collector_mesh.domain.policies.policy import Policies
@@ -72,7 +72,14 @@ class Linkless(Streams):
 class World:
     """A collector called `self` in the namespaces users and orders, with an Echo method."""
 
-    def __init__(self, policies: Policies | None = None, *, authorizer: Authorizer | None = None) -> None:
+    def __init__(
+        self,
+        policies: Policies | None = None,
+        *,
+        authorizer: Authorizer | None = None,
+        serving: ServingRule | None = None,
+    ) -> None:
+        serving = serving or ServingRule()
         self.policies = policies or Policies()
         self.counts = Counts()
         self.clock = FakeClock()
@@ -100,6 +107,7 @@ class World:
             self.handlers,
             self.topology,
             self.reachability,
+            serving=serving,
             tasks=self.tasks,
             clock=self.clock,
             observer=self.observer,
@@ -114,6 +122,7 @@ class World:
             self.roster,
             transport=self.transport,
             strangers=EVERYBODY,
+            serving=serving,
             trust=None,
             clock=self.clock,
             probe=1.0,
@@ -156,7 +165,7 @@ class World:
             times=KeepingTimes(),
         )
         self.admission.address = "self:1"
-        self.router = Router("self", self.handlers, self.topology)
+        self.router = Router("self", self.handlers, self.topology, may_serve=self.roster.may_serve)
         self.explainer = Explainer("self", self.handlers, self.topology, self.router)
         self.refusals = Refusals(self.explainer, now=self.clock.now, exposes=True)
         self.checks = CallChecks(

@@ -121,7 +121,8 @@ async def test_a_namespace_that_is_added_is_used_before_peers_are_told() -> None
     ):
         b.add_namespace("later")
         b.register("later", "S", "Echo", echo)
-        await a.connect("b")
+        # Whoever has dialed has told of all that it is a member of.
+        await b.connect("a")
 
         a.add_namespace("later")
         (connection,) = a.snapshot().connections

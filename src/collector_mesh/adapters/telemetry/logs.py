@@ -26,6 +26,7 @@ _WORDS: Mapping[type[events.Event], tuple[str, int]] = MappingProxyType(
         events.PeerRefused: ("peer_refused", logging.WARNING),
         events.DialFailed: ("dial_failed", logging.WARNING),
         events.LinkFailed: ("link_failed", logging.WARNING),
+        events.NewsLeftOut: ("news_left_out", logging.WARNING),
         events.Defect: ("defect", logging.ERROR),
         events.BalancerFailed: ("balancer_failed", logging.ERROR),
         events.ListenerRestored: ("listener_restored", logging.WARNING),

@@ -11,7 +11,7 @@ from collector_mesh.app.hooks.shape import check_authorizer, check_observer
 from collector_mesh.domain.model.errors import kind_of
 from collector_mesh.domain.model.events import Event, HookFailed
 from collector_mesh.domain.model.identity import Identity
-from collector_mesh.domain.ports.authorizer import Authorizer
+from collector_mesh.domain.ports.authorizer import Authorizer, ServingAuthorizer
 from collector_mesh.domain.ports.observer import Observer
 
 
@@ -87,7 +87,7 @@ class GuardedAuthorizer:
     def __init__(self, authorizer: Authorizer, failures: HookFailures) -> None:
         check_authorizer(authorizer)
         self._authorizer: Any = authorizer
-        self._has_serving = getattr(authorizer, "may_serve", None) is not None
+        self.decides_serving = getattr(authorizer, "may_serve", None) is not None
         self._failures = failures
 
     def may_use(self, identity: Identity | None, namespace: str, /) -> bool:
@@ -96,7 +96,7 @@ class GuardedAuthorizer:
 
     def may_serve(self, identity: Identity | None, collector_id: str, namespace: str, /) -> bool:
         """Whether a collector may serve a namespace; an authorizer that is not made for that is asked who may use it."""
-        if not self._has_serving:
+        if not self.decides_serving:
             return self.may_use(identity, namespace)
         return self._ask("may_serve", identity, collector_id, namespace)
 
@@ -131,4 +131,4 @@ def is_being_cancelled() -> bool:
 
 if TYPE_CHECKING:
     _observer_fits: type[Observer] = GuardedObserver
-    _authorizer_fits: type[Authorizer] = GuardedAuthorizer
+    _authorizer_fits: type[ServingAuthorizer] = GuardedAuthorizer

@@ -25,6 +25,9 @@ from collector_mesh.domain.model.snapshot import MethodInfo
 
 T = TypeVar("T")
 
+_SHARED_KEPT = 64
+"""So many parts of a catalog are at hand, for those who share different namespaces."""
+
 
 class Budget:
     """How much goes into a piece: so many items, so many bytes."""
@@ -143,6 +146,23 @@ class Offering:
         return CatalogChange(
             piece.namespaces, piece.removed_namespaces, piece.methods, piece.removed_methods, more=True
         )
+
+
+def shared_part(catalog: Catalog, namespaces: Sequence[str]) -> Catalog:
+    """As much of a catalog as is in some namespaces, those of whoever is told of it."""
+    theirs = frozenset(namespaces)
+    shared = tuple(namespace for namespace in catalog.namespaces if namespace in theirs)
+    if len(shared) == len(catalog.namespaces):
+        return catalog
+    # Many links share the same: it is found once.
+    known: dict[tuple[str, ...], Catalog] = catalog.memo.setdefault("shared", {})
+    part = known.get(shared)
+    if part is None:
+        if len(known) >= _SHARED_KEPT:
+            del known[next(iter(known))]
+        methods = tuple(info for info in catalog.methods if info.key.namespace in theirs)
+        part = known[shared] = Catalog(shared, methods)
+    return part
 
 
 def difference(old: Catalog, new: Catalog) -> CatalogChange:

@@ -7,7 +7,7 @@ import attrs
 
 from collector_mesh.domain.link.backlog import Backlog
 from collector_mesh.domain.link.calls import LinkCalls
-from collector_mesh.domain.link.catalogs import Budget
+from collector_mesh.domain.link.catalogs import Budget, shared_part
 from collector_mesh.domain.link.closing import RETIRING, Closing, Phase
 from collector_mesh.domain.link.deadlines import Deadlines
 from collector_mesh.domain.link.entries import SentCall, TakenCall
@@ -15,6 +15,7 @@ from collector_mesh.domain.link.health import Health, Heartbeats, Vital
 from collector_mesh.domain.link.hearing import Hearing
 from collector_mesh.domain.link.host import LinkHost
 from collector_mesh.domain.link.notices import Notices
+from collector_mesh.domain.link.sieve import Sieve
 from collector_mesh.domain.link.sizes import MAX_FIRST_PIECE, PIECE_BYTES, cut_introduction, text_bytes
 from collector_mesh.domain.link.telling import Telling
 from collector_mesh.domain.link.way import Way
@@ -60,7 +61,9 @@ class LinkEnd:
         self._me = attrs.evolve(me, catalog=Catalog(), limits=attrs.evolve(me.limits, takes_pieces=True))
         self._host = host
         self._notices = Notices()
-        self._hearing = Hearing()
+        self.sieve = Sieve()
+        """What is left out of what the other side tells."""
+        self._hearing = Hearing(self.sieve)
         self._backlog = Backlog()
         self.on_work: Callable[[], None] = nobody
         """Called when there may be something to write."""
@@ -187,7 +190,7 @@ class LinkEnd:
         text = f"Connected with {len(shared)} shared namespaces"
         # This side finds out for itself what it shares; whoever does not is told of so many.
         told = Budget(MAX_FIRST_PIECE, PIECE_BYTES).take(shared, 0, text_bytes)
-        me = self._introduced(self._host.catalog())
+        me = self._introduced(self._told_of(self._host.catalog()))
         self._notices.greeting = Greeting(Status(200, text), me, connection_id, told)
         self._open(self.peer)
         self.on_work()
@@ -195,7 +198,7 @@ class LinkEnd:
     def refuse(self, status: Status) -> None:
         """Turn away who has said hello."""
         if self._closing.state.welcomes:
-            self._notices.greeting = Greeting(status, self._me)
+            self._notices.greeting = Greeting(status, Introduction(collector_id=self._me.collector_id))
             self.fail(status.message, status.code)
 
     def send(self, sent: SentCall) -> None:
@@ -260,6 +263,14 @@ class LinkEnd:
         if self._closing.fail(code, reason, self.time):
             self._calls.drop_untold()
             self.on_work()
+
+    def _told_of(self, catalog: Catalog) -> Catalog:
+        """What the other side is told of a catalog: whoever has come by itself hears of what it shares."""
+        if self.is_dialer or self.peer is None:
+            return catalog
+        if self.peer_role != Role.COLLECTOR:
+            return Catalog()  # which is a member of nothing
+        return shared_part(catalog, self.peer.catalog.namespaces)
 
     def _introduced(self, catalog: Catalog) -> Introduction:
         """What this side says of itself; what does not fit of its catalog follows in pieces."""

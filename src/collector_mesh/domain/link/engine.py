@@ -186,9 +186,16 @@ class LinkEngine(LinkEnd):
             if isinstance(news, CatalogChange):
                 assert self.peer is not None  # for the type checker: it has said hello
                 self.peer = attrs.evolve(self.peer, catalog=self._hearing.change(news))
+                if self._shares_others(news):
+                    self.tell_catalog()
                 self._tell_of_change()
             else:
                 self._tell(partial(self._host.reached, self, news))
+
+    def _shares_others(self, change: CatalogChange) -> bool:
+        """Whether a change of the other side's catalog is one of what it hears of this side's."""
+        is_told_a_part = not self.is_dialer and self.peer_role == Role.COLLECTOR
+        return is_told_a_part and bool(change.namespaces or change.removed_namespaces)
 
     # ---- what goes out -------------------------------------------------------------------------------
 
@@ -251,7 +258,7 @@ class LinkEngine(LinkEnd):
     def _catalog(self) -> Catalog:
         """What this side serves now; what it has told before if its host cannot say."""
         try:
-            return self._host.catalog()
+            return self._told_of(self._host.catalog())
         except Exception as error:  # noqa: BLE001  # a host may raise anything
             self._telling.broken(error)
             return self._notices.offering.told

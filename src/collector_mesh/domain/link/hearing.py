@@ -1,33 +1,33 @@
 """What the other side serves, heard in pieces, and used as it comes: each method stands for itself."""
 
-from collections.abc import Callable
-
 import attrs
 
 from collector_mesh.domain.link.backlog import parts_of_change
 from collector_mesh.domain.link.catalogs import difference
 from collector_mesh.domain.link.offense import ProtocolError
+from collector_mesh.domain.link.sieve import Sieve
 from collector_mesh.domain.link.sizes import (
     MAX_CATALOG_BYTES,
     MAX_CATALOG_METHODS,
     MAX_CATALOG_NAMESPACES,
     NAME_BYTES,
 )
-from collector_mesh.domain.model.errors import InvalidCallError
 from collector_mesh.domain.model.frames import Catalog, CatalogChange
-from collector_mesh.domain.model.names import MethodKey, check_name
+from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.snapshot import MethodInfo
 
 
 class Hearing:
     """What the other side has told of its catalog.
 
-    What is malformed is left out: it harms nobody but whoever has told it.
+    Args:
+        sieve: what is malformed, doubled, or not its to serve is left out.
     """
 
-    __slots__ = ("_bytes", "_changes", "_methods", "_namespaces", "_shown", "is_whole", "left_out")
+    __slots__ = ("_bytes", "_changes", "_methods", "_namespaces", "_shown", "_sieve", "is_whole")
 
-    def __init__(self) -> None:
+    def __init__(self, sieve: Sieve | None = None) -> None:
+        self._sieve = sieve or Sieve()
         self._namespaces: dict[str, None] = {}
         self._methods: dict[MethodKey, MethodInfo] = {}
         self._bytes = 0
@@ -35,8 +35,6 @@ class Hearing:
         self._changes: tuple[tuple[MethodInfo, ...], CatalogChange] | None = None
         self.is_whole = True
         """Whether nothing more was announced."""
-        self.left_out = 0
-        """How many names were malformed."""
 
     def begin(self, catalog: Catalog) -> tuple[Catalog, tuple[CatalogChange, ...]]:
         """Hear a catalog from the beginning; gives what is known now, and what is to be heard after that.
@@ -63,20 +61,18 @@ class Hearing:
             ProtocolError: all of it is too large.
         """
         for key in change.removed_methods:
-            if self._methods.pop(key, None) is not None:
-                self._bytes -= _memory(key)
+            self._forget(key)
         for namespace in change.removed_namespaces:
             if self._namespaces.pop(namespace, "") is None:
                 self._bytes -= NAME_BYTES + len(namespace)
-        self._learn(change)
+        learned, refused = self._learn(change)
         before = self._shown
         catalog = self._show()
-        methods = self._methods
         self._changes = (
             before,
             CatalogChange(
-                methods=tuple(methods[info.key] for info in change.methods if info.key in methods),
-                removed_methods=change.removed_methods,
+                methods=tuple(learned),
+                removed_methods=(*change.removed_methods, *refused) if refused else change.removed_methods,
             ),
         )
         return catalog
@@ -87,19 +83,20 @@ class Hearing:
             return None
         return self._changes[1]
 
-    def _learn(self, change: CatalogChange) -> None:
+    def _learn(self, change: CatalogChange) -> tuple[list[MethodInfo], list[MethodKey]]:
+        """Take in what is new; gives the methods that are, and those that were and may not be anymore."""
         self.is_whole = not change.more
-        for namespace in change.namespaces:
-            if namespace not in self._namespaces and self._is_well_formed(check_name, "namespace", namespace):
+        for namespace in self._sieve.namespaces(change.namespaces):
+            if namespace not in self._namespaces:
                 self._namespaces[namespace] = None
                 self._bytes += NAME_BYTES + len(namespace)
-        for info in change.methods:
-            key = info.key
-            if key in self._methods:
-                self._methods[key] = info
-            elif self._is_well_formed(key.check):
-                self._methods[key] = info
-                self._bytes += _memory(key)
+        learned, refused = self._sieve.methods(change.methods)
+        for info in learned:
+            if info.key not in self._methods:
+                self._bytes += _memory(info.key)
+            self._methods[info.key] = info
+        for key in refused:
+            self._forget(key)
         if (
             self._bytes > MAX_CATALOG_BYTES
             or len(self._methods) > MAX_CATALOG_METHODS
@@ -109,14 +106,11 @@ class Hearing:
                 f"a catalog of more than {MAX_CATALOG_METHODS} methods, {MAX_CATALOG_NAMESPACES} namespaces"
                 f" or {MAX_CATALOG_BYTES} bytes"
             )
+        return learned, refused
 
-    def _is_well_formed(self, check: Callable[..., None], *arguments: str) -> bool:
-        try:
-            check(*arguments)
-        except InvalidCallError:
-            self.left_out += 1
-            return False
-        return True
+    def _forget(self, key: MethodKey) -> None:
+        if self._methods.pop(key, None) is not None:
+            self._bytes -= _memory(key)
 
     def _show(self) -> Catalog:
         self._shown = tuple(self._methods.values())

@@ -103,6 +103,16 @@ class LinkFailed(Event):
 
 
 @attrs.frozen
+class NewsLeftOut(Event):
+    """Of what a peer has told of itself or of others so much is not used, for this reason and maybe others."""
+
+    peer: str
+    address: str
+    number: int
+    reason: str
+
+
+@attrs.frozen
 class Defect(Event):
     """Something of the mesh itself has raised where nothing may; one call or one link at most has suffered."""
 
@@ -265,6 +275,7 @@ REPEATING: frozenset[type[Event]] = frozenset(
         ValidatorRefused,
         PeerRefused,
         LinkFailed,
+        NewsLeftOut,
         ListenerRestored,
         HandshakeRefused,
         CertificateUnusable,

@@ -1,16 +1,26 @@
 """How large each part of a call may be (WIRE §1), and what becomes of one that is larger."""
 
 from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from collector_mesh.domain.model.errors import InvalidCallError, quoted
-from collector_mesh.domain.model.names import check_name
+from collector_mesh.domain.model.names import NAME, check_name
 
 if TYPE_CHECKING:
     from collector_mesh.domain.model.call import Call
 
 MAX_ID_BYTES = 128
 """Of a collector id or a namespace."""
+
+MAX_LABELS = 32
+"""What a collector may say of itself, for routing."""
+
+MAX_LABEL_CHARACTERS = 256
+"""Of the text of a label."""
+
+MAX_WEIGHT = 10_000
+"""Largest share of calls beside others that a collector may ask for."""
 
 MAX_TYPE_URL_BYTES = 1024
 """Of the type URL of a payload."""
@@ -43,6 +53,18 @@ SHORT_TYPE_URL = MAX_TYPE_URL_BYTES // _BYTES_OF_A_CHARACTER
 """Characters of a type URL that is not too long, whatever they are."""
 
 _REMARK_BYTES = 256
+
+
+def fitting_labels(labels: Mapping[str, str]) -> Mapping[str, str]:
+    """What somebody says of itself without what it may not say: names and texts as one's own must be, so many at most."""
+    if len(labels) <= MAX_LABELS and all(map(_is_label, labels.items())):
+        return labels
+    return dict(islice(filter(_is_label, labels.items()), MAX_LABELS))
+
+
+def _is_label(label: tuple[str, str]) -> bool:
+    name, text = label
+    return bool(NAME.fullmatch(name)) and len(text) <= MAX_LABEL_CHARACTERS and text.isprintable()
 
 
 def bytes_of(text: str) -> int:

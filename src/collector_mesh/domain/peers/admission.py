@@ -15,9 +15,11 @@ from collector_mesh.domain.model.errors import (
 )
 from collector_mesh.domain.model.frames import Hello, Introduction, Role
 from collector_mesh.domain.model.identity import Identity
+from collector_mesh.domain.model.limits import MAX_WEIGHT
 from collector_mesh.domain.model.names import check_name
 from collector_mesh.domain.peers.roster import Roster
 from collector_mesh.domain.peers.unary import UnaryWay
+from collector_mesh.domain.policies.access import ServingRule
 from collector_mesh.domain.policies.strangers import StrangerRule
 from collector_mesh.domain.policies.trust import TrustDomain
 from collector_mesh.domain.ports.clock import Clock
@@ -61,6 +63,7 @@ class Admission:
         roster: who the peers are.
         transport: knows addresses.
         strangers: who may come without having been dialed.
+        serving: who may serve which namespace.
         trust: in which names of certificates stand for collectors; None where nobody proves who it is.
         clock: tells the time.
         probe: seconds within which a collector whose id somebody else claims has to answer, at least; it gets three of
@@ -75,6 +78,7 @@ class Admission:
         *,
         transport: Transport,
         strangers: StrangerRule,
+        serving: ServingRule,
         trust: TrustDomain | None,
         clock: Clock,
         probe: float,
@@ -90,6 +94,7 @@ class Admission:
         self._roster = roster
         self._transport = transport
         self._strangers = strangers
+        self._serving = serving
         self._trust = trust
         self._clock = clock
         self._probe = probe
@@ -114,7 +119,8 @@ class Admission:
 
         Raises:
             InvalidCallError: it is this very collector, or what it says of itself is malformed.
-            ForbiddenError: it may not come in this way, or its id does not follow from what it has proved.
+            ForbiddenError: it may not come in this way, its id does not follow from what it has proved, or it offers
+                methods in a namespace that it may not serve.
             UnavailableError: this collector is draining.
             ConflictError: it has the id of this collector, or a later start of it is known.
         """
@@ -131,6 +137,8 @@ class Admission:
             self._strangers.check_address(peer.address)
         if peer.address:
             self._transport.check_address(peer.address)
+        if peer.weight > MAX_WEIGHT:
+            raise InvalidCallError(f"weight must be at most {MAX_WEIGHT}, got {peer.weight}")
         for namespace in peer.catalog.namespaces:
             check_name("namespaces", namespace)
         for method in peer.catalog.methods:
@@ -138,6 +146,8 @@ class Admission:
         self._check_open()
         self._check_proof(claim)
         self._check_id(claim)
+        for namespace in dict.fromkeys(method.key.namespace for method in peer.catalog.methods):
+            self._serving.check(claim.identity, claim.peer_id, namespace, was_dialed=bool(claim.dialed))
 
     def _check_open(self) -> None:
         if self.is_draining:

@@ -97,7 +97,11 @@ class Greeter:
             offer.collector_id,
             offer.address,
             self._dice.token(),
-            tuple(filter(self._handlers.has_namespace, dict.fromkeys(offer.namespaces))),
+            tuple(
+                namespace
+                for namespace in dict.fromkeys(offer.namespaces)
+                if self._handlers.has_namespace(namespace) and not way.is_refused(namespace)
+            ),
             way,
             dialed=is_same and earlier is not None and earlier.dialed,
             last_news=self._clock.now(),

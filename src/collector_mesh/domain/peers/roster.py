@@ -1,6 +1,7 @@
 """Who the peers are: it alone changes what the topology has of them, and tells of it."""
 
 from collections.abc import Callable, Iterable
+from functools import partial
 
 from collector_mesh.domain.link.engine import LinkEngine
 from collector_mesh.domain.link.health import Vital
@@ -11,11 +12,14 @@ from collector_mesh.domain.model.events import (
     PeerForgotten,
     PeerLeft,
     PeerLost,
+    PeerRefused,
 )
 from collector_mesh.domain.model.identity import Identity
+from collector_mesh.domain.model.limits import fitting_labels
 from collector_mesh.domain.model.snapshot import State
 from collector_mesh.domain.peers.peer import OpenLink, Peer
 from collector_mesh.domain.peers.unary import UnaryWay
+from collector_mesh.domain.policies.access import ServingRule
 from collector_mesh.domain.ports.clock import Clock
 from collector_mesh.domain.ports.link import UnaryLink
 from collector_mesh.domain.ports.observer import Observer
@@ -43,6 +47,7 @@ class Roster:
         handlers: what this collector serves.
         topology: who is connected, as routing sees it.
         reachability: who is reached through whom.
+        serving: who may serve which namespace.
         tasks: closes links in the background.
         clock: tells the time.
         observer: told of who comes and goes.
@@ -55,6 +60,7 @@ class Roster:
         topology: Topology,
         reachability: Reachability,
         *,
+        serving: ServingRule,
         tasks: Tasks,
         clock: Clock,
         observer: Observer,
@@ -65,6 +71,7 @@ class Roster:
         self._handlers = handlers
         self._topology = topology
         self._reachability = reachability
+        self._serving = serving
         self._tasks = tasks
         self._clock = clock
         self._observer = observer
@@ -115,7 +122,7 @@ class Roster:
             dialed=best.is_dialer or bool(peer.wanted),
             last_news=self._clock.now(),
             methods=introduction.catalog.methods,
-            labels=introduction.labels,
+            labels=fitting_labels(introduction.labels),
             weight=max(1, introduction.weight),
         )
         self.adopt(connection)
@@ -172,7 +179,27 @@ class Roster:
 
     def way_over(self, link: UnaryLink, identity: Identity | None = None) -> UnaryWay:
         """A way for calls over a link to somebody who has no streams, and has proved who it is or has not."""
-        return UnaryWay(link, identity, tasks=self._tasks, clock=self._clock, lost=self._has_failed)
+        return UnaryWay(
+            link,
+            identity,
+            tasks=self._tasks,
+            clock=self._clock,
+            lost=self._has_failed,
+            may_serve=self._ask_for,
+        )
+
+    def _ask_for(self, way: UnaryWay, namespace: str) -> bool:
+        """Find out whether a peer without links may serve a namespace; one that may not is no candidate there."""
+        connection = self._topology.get(way.peer_id)
+        if connection is None or connection.way is not way:
+            return True  # it is forgotten, and so is what was under way to it
+        if self.may_serve(connection, namespace):
+            return True
+        others = tuple(name for name in connection.shared_namespaces if name != namespace)
+        self._topology.update(connection, others, connection.methods)
+        reason = f"it may not serve the namespace {quoted(namespace)}"
+        self.tell(PeerRefused(self._collector_id, way.peer_id, connection.address, reason))
+        return False
 
     def _has_failed(self, way: UnaryWay, reason: str) -> None:
         """A peer without links could not be reached; if it is wanted, it is dialed at once."""
@@ -188,6 +215,20 @@ class Roster:
                 await connection.way.link.aclose()
 
     # ---- all of them ---------------------------------------------------------------------------------
+
+    def may_serve(self, connection: Connection, namespace: str) -> bool:
+        """Whether calls in a namespace may go to a connected peer."""
+        way = connection.way
+        identity = way.identity if isinstance(way, (LinkEngine, UnaryWay)) else None
+        was_dialed = way.is_dialer if isinstance(way, LinkEngine) else connection.dialed
+        return self._serving.allows(identity, connection.peer_id, namespace, was_dialed=was_dialed)
+
+    def sift(self, engine: LinkEngine) -> None:
+        """Have left out from now on what the other side of a link may not serve."""
+        if self._serving.authorizer is not None:
+            engine.sieve.may_serve = partial(
+                self._serving.allows, engine.identity, engine.peer_id, was_dialed=engine.is_dialer
+            )
 
     def want(self, peer_id: str, address: str) -> None:
         """Take down that a peer is kept connected, and at which address."""

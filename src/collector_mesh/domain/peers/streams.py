@@ -16,7 +16,7 @@ from collector_mesh.domain.model.errors import (
     UnavailableError,
     quoted,
 )
-from collector_mesh.domain.model.events import Defect, LinkFailed, PeerRefused
+from collector_mesh.domain.model.events import Defect, LinkFailed, NewsLeftOut, PeerRefused
 from collector_mesh.domain.model.frames import Catalog, Hello, Introduction, Limits, Role
 from collector_mesh.domain.model.identity import Identity
 from collector_mesh.domain.model.reach import Reach
@@ -250,6 +250,7 @@ class Streams:
         except MeshError as error:
             self._turn_away(engine, error)
             return
+        self._roster.sift(engine)
         if hello.role == Role.CLIENT:
             engine.welcome(self._dice.token(), self._roster.shared_with(engine))
         else:
@@ -266,6 +267,7 @@ class Streams:
         except MeshError as error:
             self._turn_away(engine, error)
         else:
+            self._roster.sift(engine)
             self._consider(engine)
 
     def confirmed(self, engine: LinkEngine) -> None:
@@ -280,6 +282,7 @@ class Streams:
 
     def changed(self, engine: LinkEngine) -> None:
         """See `LinkHost`."""
+        self._tell_of_left_out(engine)
         self._roster.changed(engine)
         self._reachability.changed(engine.peer_id)
         link = self._open.get(engine)
@@ -288,7 +291,8 @@ class Streams:
 
     def reached(self, engine: LinkEngine, news: tuple[Reach, ...]) -> None:
         """See `LinkHost`."""
-        self._reachability.heard(engine, news)
+        self._reachability.heard(engine, news, engine.sieve)
+        self._tell_of_left_out(engine)
 
     def ended(self, engine: LinkEngine) -> None:
         """See `LinkHost`."""
@@ -358,6 +362,7 @@ class Streams:
             engine.welcome(self._dice.token(), self._roster.shared_with(engine))
         self._roster.settle(engine.peer_id)
         link.has_opened = True
+        self._tell_of_left_out(engine)
         self._tell_dialer(link)
 
     @staticmethod
@@ -365,6 +370,12 @@ class Streams:
         """Whoever waits for a link goes on when all is known that can be called over it."""
         if not link.is_settled and link.engine.knows_all:
             link.settle()
+
+    def _tell_of_left_out(self, engine: LinkEngine) -> None:
+        number, reason = engine.sieve.take()
+        if number:
+            address = self._address_of(engine)
+            self._roster.tell(NewsLeftOut(self._collector_id, engine.peer_id, address, number, reason))
 
     def _address_of(self, engine: LinkEngine) -> str:
         link = self._open.get(engine)

@@ -11,8 +11,10 @@ from collector_mesh.domain.link.way import Way
 from collector_mesh.domain.model.errors import (
     Executed,
     MeshError,
+    NotFoundError,
     OutcomeUnknownError,
     UnavailableError,
+    quoted,
     text_of,
 )
 from collector_mesh.domain.model.identity import Identity
@@ -34,6 +36,7 @@ class UnaryWay:
         tasks: runs each request.
         clock: the time.
         lost: told when the peer could not be reached, with the reason.
+        may_serve: asked whether the peer may serve a namespace, when a call in it goes there for the first time.
     """
 
     carrier: Carrier = "unary"
@@ -47,6 +50,7 @@ class UnaryWay:
         tasks: Tasks,
         clock: Clock,
         lost: Callable[["UnaryWay", str], None],
+        may_serve: Callable[["UnaryWay", str], bool],
     ) -> None:
         self.link = link
         self.identity = identity
@@ -58,6 +62,8 @@ class UnaryWay:
         self._tasks = tasks
         self._now = clock.now
         self._lost = lost
+        self._may_serve = may_serve
+        self._asked: dict[str, bool] = {}
         self._sent: dict[SentCall, Job | None] = {}
 
     @property
@@ -73,6 +79,11 @@ class UnaryWay:
     def send(self, sent: SentCall) -> None:
         """See `Way`."""
         self._sent[sent] = None
+        namespace = sent.call.key.namespace
+        if not self._asked.get(namespace) and not self._is_served(namespace):
+            # As if it was no member, so that others are asked.
+            self._settle(sent, Reply.refused(NotFoundError(f"namespace {quoted(namespace)} not found")))
+            return
         outcome = self._tasks.begin(self._serve(sent))
         if isinstance(outcome, Reply):
             self._settle(sent, outcome)
@@ -87,6 +98,15 @@ class UnaryWay:
 
         # The link gives it up at its deadline.
         self._sent[sent] = outcome.go_on(math.inf, _nothing, settle)
+
+    def is_refused(self, namespace: str) -> bool:
+        """Whether it was found that the peer may not serve a namespace."""
+        return self._asked.get(namespace) is False
+
+    def _is_served(self, namespace: str) -> bool:
+        if namespace not in self._asked:
+            self._asked[namespace] = self._may_serve(self, namespace)
+        return self._asked[namespace]
 
     def cancel(self, sent: SentCall) -> None:
         """See `Way`."""

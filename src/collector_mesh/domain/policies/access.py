@@ -1,4 +1,4 @@
-"""Who may look at a collector: what it knows of the mesh is of use to an intruder too."""
+"""Who may look at a collector, whose knowledge of the mesh is of use to an intruder too, and who may be called."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,7 @@ import attrs
 
 from collector_mesh.domain.model.errors import ForbiddenError, quoted
 from collector_mesh.domain.model.identity import Identity
-from collector_mesh.domain.ports.authorizer import Authorizer
+from collector_mesh.domain.ports.authorizer import Authorizer, ServingAuthorizer
 
 
 @attrs.frozen
@@ -41,3 +41,46 @@ class InspectionRule:
                 raise ForbiddenError(
                     f"inspection is refused: {quoted(str(identity))} may not use the namespace {quoted(namespace)}"
                 )
+
+
+@attrs.frozen
+class ServingRule:
+    """Whom calls in a namespace may go to: whoever is sent them sees what is in them.
+
+    Attributes:
+        authorizer: who may serve which namespace; without one everybody may.
+    """
+
+    authorizer: ServingAuthorizer | None = None
+
+    def allows(
+        self, identity: Identity | None, collector_id: str, namespace: str, *, was_dialed: bool
+    ) -> bool:
+        """Whether a peer may serve a namespace.
+
+        Args:
+            identity: what the transport has proved about it, or None.
+            collector_id: its id.
+            namespace: the namespace.
+            was_dialed: whether this side has chosen the address that it is at.
+        """
+        authorizer = self.authorizer
+        if authorizer is None:
+            return True
+        if was_dialed and identity is None and not authorizer.decides_serving:
+            # `may_use` is about callers: of whom this side has dialed it knows nothing that could be asked.
+            return True
+        return authorizer.may_serve(identity, collector_id, namespace)
+
+    def check(
+        self, identity: Identity | None, collector_id: str, namespace: str, *, was_dialed: bool
+    ) -> None:
+        """See that a peer may serve a namespace.
+
+        Raises:
+            ForbiddenError: it may not.
+        """
+        if not self.allows(identity, collector_id, namespace, was_dialed=was_dialed):
+            raise ForbiddenError(
+                f"collector {quoted(collector_id)} may not serve the namespace {quoted(namespace)}"
+            )

@@ -1,6 +1,6 @@
 """Who gets a call, and why."""
 
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from collector_mesh.domain.model.call import Call
@@ -93,6 +93,7 @@ class Router:
         topology: who is connected.
         balancers: the strategies, by name.
         labels: what this collector says of itself.
+        may_serve: whether a peer may be called in a namespace in which it says nothing of methods.
     """
 
     def __init__(
@@ -103,12 +104,14 @@ class Router:
         *,
         balancers: Mapping[str, Balancer] = BALANCERS,
         labels: Mapping[str, str] = NO_LABELS,
+        may_serve: Callable[[Connection, str], bool] = lambda _connection, _namespace: True,
     ) -> None:
         self._collector_id = collector_id
         self._handlers = handlers
         self._topology = topology
         self._balancers = balancers
         self._labels = labels
+        self._may_serve = may_serve
 
     def choose(  # noqa: C901  # its first part is on the way of every call that leaves
         self, call: Call, *, tried: Container[str], now: float, dice: Randomness
@@ -199,6 +202,10 @@ class Router:
         for pool in (topology.having(key), topology.silent(key.namespace)):
             if pool is not None and (candidate := pool.get(target)) is not None:
                 return candidate if connection.methods is not None else candidate.for_method(times)
+        if not self._may_serve(connection, key.namespace):
+            raise NotFoundError(
+                f"no connection to collector {quoted(target)} in namespace {quoted(key.namespace)}"
+            )
         # It does not say that it has the method, and is asked all the same.
         standing = topology.standings.of(target, key.namespace, (), connection.last_news)
         return Candidate(connection, standing, times)

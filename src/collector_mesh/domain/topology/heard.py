@@ -23,7 +23,11 @@ class Heard:
         changed: list[MethodKey] = []
         told = reach
         if reach.adds and earlier is not None and earlier.path == reach.path:
-            told = attrs.evolve(reach, methods=(*earlier.methods, *reach.methods), adds=False)
+            # What is told twice counts once.
+            target = reach.collector_id
+            new = tuple(info for info in reach.methods if target not in self.methods.get(info.key, ()))
+            reach = attrs.evolve(reach, methods=new)
+            told = attrs.evolve(reach, methods=(*earlier.methods, *new), adds=False)
         else:
             changed = self.drop(reach.collector_id)
             told = attrs.evolve(reach, adds=False)

@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 
 from collector_mesh.domain.link.offense import ProtocolError
+from collector_mesh.domain.link.sieve import Sieve
 from collector_mesh.domain.link.sizes import MAX_REACHED_METHODS
 from collector_mesh.domain.link.way import Way
-from collector_mesh.domain.model.errors import InvalidCallError
-from collector_mesh.domain.model.names import MethodKey, check_name
+from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.reach import Onward, Reach
 from collector_mesh.domain.model.snapshot import MethodInfo
 from collector_mesh.domain.policies.policy import Policies
@@ -18,8 +18,6 @@ from collector_mesh.domain.topology.topology import Topology
 
 MAX_KNOWN = 65_536
 """Most collectors that one peer may tell of."""
-
-_MAX_PATH = 16
 
 
 _KnownAs = tuple[Way, bool, tuple[str, ...], bool]
@@ -65,17 +63,25 @@ class Reachability:
 
     # ---- what happens --------------------------------------------------------------------------------
 
-    def heard(self, way: Way, news: Iterable[Reach]) -> None:
+    def heard(self, way: Way, news: Iterable[Reach], sieve: Sieve | None = None) -> None:
         """A peer tells who can be reached through it.
 
+        Args:
+            way: to that peer.
+            news: what it tells.
+            sieve: leaves out what is malformed, doubled, or not its to serve.
+
         Raises:
-            ProtocolError: it makes no sense.
+            ProtocolError: it is too much.
         """
+        sieve = sieve or Sieve()
         known = self._heard.setdefault(way, Heard())
         targets: list[str] = []
         changed: list[MethodKey] = []
-        for reach in news:
-            self._check(way, reach)
+        for told in news:
+            reach = sieve.reach(told, way.peer_id)
+            if reach is None:
+                continue
             targets.append(reach.collector_id)
             if reach.is_gone or not self._is_of_use(reach):
                 if reach.collector_id in known.reaches:
@@ -141,23 +147,6 @@ class Reachability:
             del self._tellers[target]
 
     # ---- what peers tell -----------------------------------------------------------------------------
-
-    @staticmethod
-    def _check(way: Way, reach: Reach) -> None:
-        try:
-            check_name("collector_id", reach.collector_id)
-            for passer in reach.path:
-                check_name("path", passer)
-            for method in reach.methods:
-                method.key.check()
-        except InvalidCallError as error:
-            raise ProtocolError(str(error)) from error
-        if reach.is_gone:
-            return
-        if not reach.path or reach.path[0] != way.peer_id or len(reach.path) > _MAX_PATH:
-            raise ProtocolError(
-                f"a way to {reach.collector_id} that does not begin with {way.peer_id}, or is too long"
-            )
 
     def _is_of_use(self, reach: Reach) -> bool:
         own_id = self._collector_id

@@ -18,6 +18,7 @@ from collector_mesh.domain.model.identity import Identity
 from collector_mesh.domain.peers.admission import Admission
 from collector_mesh.domain.peers.roster import Roster
 from collector_mesh.domain.peers.streams import Streams
+from collector_mesh.domain.policies.access import ServingRule
 from collector_mesh.domain.policies.policy import Policies
 from collector_mesh.domain.policies.strangers import EVERYBODY
 from collector_mesh.domain.ports.frame_stream import FrameStream, Machine, Pump, StreamBrokenError
@@ -235,6 +236,7 @@ class Host:
             self.handlers,
             self.topology,
             reachability,
+            serving=ServingRule(),
             tasks=self.tasks,
             clock=network.clock,
             observer=self.observer,
@@ -245,6 +247,7 @@ class Host:
             self.roster,
             transport=transport,
             strangers=EVERYBODY,
+            serving=ServingRule(),
             trust=None,
             clock=network.clock,
             probe=RULES.probe,

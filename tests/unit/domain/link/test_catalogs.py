@@ -12,10 +12,11 @@ from tests.unit.domain.link.wires import End, Wire, answer, opened
 from collector_mesh.adapters.wire.link_codec import decode_frame, encode_frame
 from collector_mesh.domain.link import catalogs
 from collector_mesh.domain.link import hearing as hearing_module
-from collector_mesh.domain.link.catalogs import Offering, difference
+from collector_mesh.domain.link.catalogs import Offering, difference, shared_part
 from collector_mesh.domain.link.closing import Phase
 from collector_mesh.domain.link.hearing import Hearing
 from collector_mesh.domain.link.offense import ProtocolError
+from collector_mesh.domain.link.sieve import Sieve
 from collector_mesh.domain.link.sizes import (
     MAX_FRAME_BYTES,
     MAX_PIECE,
@@ -51,11 +52,13 @@ def _catalogs(draw: st.DrawFn) -> Catalog:
 
 
 @lru_cache
-def many(count: int, service: str = "a.rather.long.package.name.of.some.Service") -> tuple[MethodInfo, ...]:
+def many(
+    count: int, service: str = "a.rather.long.package.name.of.some.Service", *, kind: str = "unary"
+) -> tuple[MethodInfo, ...]:
     """Infos of many methods."""
     return tuple(
         MethodInfo(
-            MethodKey("users", service, f"AMethodWithADescriptiveName{index:06}"), "unary", idempotent=True
+            MethodKey("users", service, f"AMethodWithADescriptiveName{index:06}"), kind, idempotent=True
         )
         for index in range(count)
     )
@@ -153,16 +156,50 @@ def test_what_is_different_is_found_once_for_all_links_and_keeps_no_history() ->
     assert "difference" not in second.memo
 
 
-def test_what_is_malformed_is_left_out_and_counted() -> None:
-    hearing = Hearing()
+def test_what_is_malformed_or_doubled_or_of_an_unknown_kind_is_left_out_and_counted() -> None:
+    sieve = Sieve()
+    hearing = Hearing(sieve)
+    (stream,) = many(1, "Stream", kind="stream")
     bad = MethodInfo(MethodKey("users", "not a service", "M"), "unary", idempotent=False)
 
-    first = begun(hearing, Catalog(("users", "not a name"), (*many(1), bad, *many(1))))
+    first = begun(hearing, Catalog(("users", "not a name", "users"), (*many(1), bad, *many(1), stream)))
+    left_out = sieve.take()
     later = hearing.change(CatalogChange(namespaces=("",), methods=(bad, *many(2))))
 
     assert (first.namespaces, first.methods) == (("users",), many(1))
     assert (later.namespaces, later.methods) == (("users",), many(2))
-    assert hearing.left_out == 4
+    assert left_out == (5, "namespace must match [A-Za-z0-9._-]{1,128}, got 'not a name'")
+    assert sieve.take() == (2, "namespace is required")
+    assert sieve.take() == (0, "")
+
+
+def test_a_method_that_may_not_be_served_anymore_is_taken_out_when_it_is_told_again() -> None:
+    sieve = Sieve()
+    hearing = Hearing(sieve)
+    known = begun(hearing, Catalog(("users",), many(2)))
+    sieve.may_serve = lambda namespace: namespace != "users"
+
+    later = hearing.change(CatalogChange(methods=many(1)))
+
+    assert later.methods == many(2)[1:]
+    assert hearing.since(known.methods) == CatalogChange(removed_methods=(many(1)[0].key,))
+
+
+@pytest.mark.parametrize(
+    ("namespaces", "told"),
+    [(("users", "orders"), ("users", "orders")), (("orders", "other"), ("orders",)), ((), ())],
+)
+def test_of_a_catalog_others_are_told_what_they_share(
+    namespaces: tuple[str, ...], told: tuple[str, ...]
+) -> None:
+    methods = tuple(MethodInfo(MethodKey(name, "S", "M"), "unary", False) for name in ("users", "orders"))
+    catalog = Catalog(("users", "orders"), methods)
+
+    part = shared_part(catalog, namespaces)
+
+    assert part.namespaces == told
+    assert {info.key.namespace for info in part.methods} == set(told)
+    assert shared_part(catalog, namespaces) is part
 
 
 @pytest.mark.parametrize(
@@ -290,7 +327,9 @@ def test_many_changes_in_a_row_are_told_once_and_only_what_is_different() -> Non
 
 def test_whoever_takes_no_pieces_hears_the_beginning_and_changes_as_a_whole() -> None:
     wire = Wire(catalog=Catalog(("users",), many(3_000)))
-    old = Introduction(collector_id="old", incarnation="1", limits=Limits(4 << 20, 4))
+    old = Introduction(
+        collector_id="old", incarnation="1", catalog=Catalog(("users",)), limits=Limits(4 << 20, 4)
+    )
     wire.right.receive(Frame(control=Control(hello=Hello(old, dial=1))))
 
     frames = wire.right.write()

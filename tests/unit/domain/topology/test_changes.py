@@ -96,7 +96,7 @@ def test_methods_that_are_said_twice_go_at_once() -> None:
     reachability = Reachability("me", topology, Policies(Policy(relays=True)))
     infos = tuple(MethodInfo(KEYS[0], "unary", idempotent=True) for _ in range(3))
 
-    reachability.heard(way, [Reach("far", ("hub",), infos)])
+    reachability.heard(way, [Reach("far", ("hub",), infos[:50])])
     reachability.heard(way, [Reach("far", is_gone=True)])
 
     assert topology.onward(KEYS[0]) is None
@@ -107,8 +107,8 @@ def test_methods_that_can_be_reached_have_a_limit(monkeypatch: pytest.MonkeyPatc
     topology = Topology()
     way = FakeWay(peer_id="hub")
     reachability = Reachability("me", topology, Policies(Policy(relays=True)))
-    infos = tuple(MethodInfo(KEYS[0], "unary", idempotent=True) for _ in range(50))
-    reachability.heard(way, [Reach("far", ("hub",), infos)])
+    infos = tuple(MethodInfo(MethodKey("users", "S", f"M{number}"), "unary", True) for number in range(101))
+    reachability.heard(way, [Reach("far", ("hub",), infos[:50])])
 
     with pytest.raises(ProtocolError, match="more than 100 methods"):
-        reachability.heard(way, [Reach("farther", ("hub",), (*infos, *infos))])
+        reachability.heard(way, [Reach("farther", ("hub",), infos)])

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from collector_mesh.app.testing.fakes import FakeWay
-from collector_mesh.domain.link.offense import ProtocolError
+from collector_mesh.domain.link.sieve import Sieve
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.reach import Reach
 from collector_mesh.domain.model.snapshot import MethodInfo
@@ -97,6 +97,11 @@ class Net:
             assert self.delivered < most, "the news never ends"
             self.nodes[to].reachability.heard(wire, news)
 
+    def spread(self) -> None:
+        """Have told what waits to be told."""
+        while self.waiting:
+            self.waiting.popleft()()
+
     def hops(self, node_id: str) -> int | None:
         """How often a call of a node for the method is passed on at least, as the node knows it."""
         pool = self.nodes[node_id].topology.onward(INFO.key)
@@ -166,17 +171,60 @@ def test_a_death_is_known_everywhere_after_few_messages() -> None:
         Reach("far", ()),
         Reach("far", ("n1", "")),
         Reach("far", ("n1",) * 17),
-        Reach("far", ("n1",), (MethodInfo(MethodKey("", "S", "m"), "unary", idempotent=False),)),
+        Reach("far", ("n1", "n2", "n2")),
     ],
 )
-def test_news_that_makes_no_sense_ends_the_link(reach: Reach) -> None:
+def test_news_that_makes_no_sense_is_left_out_and_told_nobody(reach: Reach) -> None:
+    net = Net(3)
+    net.connect("n0", "n1")
+    net.connect("n0", "n2")
+    net.settle()
+    connection = net.nodes["n0"].topology.get("n1")
+    assert connection is not None
+    sieve = Sieve()
+
+    net.nodes["n0"].reachability.heard(connection.way, [attrs.evolve(reach, methods=(INFO,))], sieve)
+
+    net.spread()
+    assert sieve.take()[0] == 1
+    assert net.hops("n0") is None
+    assert not net.under_way
+
+
+def test_of_news_only_the_methods_that_are_well_formed_count_and_each_of_them_once() -> None:
+    net = Net(3)
+    net.connect("n0", "n1")
+    net.connect("n0", "n2")
+    net.settle()
+    connection = net.nodes["n0"].topology.get("n1")
+    assert connection is not None
+    bad, stream = (
+        MethodInfo(MethodKey("work", "S", name), kind, False)
+        for name, kind in (("", "unary"), ("M", "stream"))
+    )
+    sieve = Sieve()
+
+    reach = Reach("far", ("n1",), (INFO, bad, INFO, stream))
+    net.nodes["n0"].reachability.heard(connection.way, [reach, attrs.evolve(reach, adds=True)], sieve)
+
+    net.spread()
+    assert sieve.take() == (6, "method_name is required")
+    assert net.hops("n0") == 1
+    assert [news for _, _, told in net.under_way for news in told] == [Reach("far", ("n0", "n1"), (INFO,))]
+
+
+def test_whoever_may_not_serve_a_namespace_may_not_pass_calls_on_there_either() -> None:
     net = Net(2)
     net.connect("n0", "n1")
     connection = net.nodes["n0"].topology.get("n1")
     assert connection is not None
+    sieve = Sieve()
+    sieve.may_serve = lambda namespace: namespace != "work"
 
-    with pytest.raises(ProtocolError):
-        net.nodes["n0"].reachability.heard(connection.way, [reach])
+    net.nodes["n0"].reachability.heard(connection.way, [Reach("far", ("n1",), (INFO,))], sieve)
+
+    assert net.hops("n0") is None
+    assert sieve.take() == (1, "it may not serve the namespace 'work'")
 
 
 def test_a_way_through_oneself_is_dropped() -> None:
