@@ -481,13 +481,25 @@ async def test_a_payload_over_the_limit_is_refused_in_band_with_both_numbers() -
 
 
 @pytest.mark.asyncio
+async def test_a_request_that_is_larger_than_any_message_may_be_is_refused_in_band_too() -> None:
+    size = (4 << 20) + (64 << 10) + 1
+    async with texts_collector() as collector, RawClient(collector.address) as client:
+        answer = await client.serve("Echo", "x" * size)
+        after = await client.serve("Nothing")
+
+    assert answer.status.code == 413
+    assert str(4 << 20) in answer.status.message
+    assert (answer.executor_id, after.status.code) == ("", 200)
+
+
+@pytest.mark.asyncio
 async def test_a_message_that_grpc_refuses_does_not_end_the_connection() -> None:
     async with (
         texts_collector(settings=Settings(max_payload_bytes=1000)) as collector,
         RawClient(collector.address) as client,
     ):
         with pytest.raises(grpc.aio.AioRpcError) as raised:
-            await client.serve("Echo", "x" * 1_000_000)
+            await client.serve("Echo", "x" * 3_000_000)
         after = await client.serve("Nothing")
 
     assert raised.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED

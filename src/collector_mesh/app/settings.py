@@ -99,7 +99,7 @@ class Settings:
         heartbeat_interval: seconds of silence after which a link says something; a peer that is not heard
             of for 3.2 times as long is dead.
         link_queue_bytes: what may wait to be sent to one peer; beyond it calls to it are refused.
-        refresh_interval: seconds between two Connects to a peer without links that is kept up.
+        refresh_interval: seconds between two questions to a peer without links whether it is there.
         peer_expiry: seconds after which a peer that has connected by itself, and was not heard of, is
             forgotten.
         trust_domain: the domain in which names of certificates stand for collectors, `spiffe://DOMAIN/collector/ID` and

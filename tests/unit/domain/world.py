@@ -281,6 +281,7 @@ class World:
         made = FakeLink(f"{peer_id}:1", **link)
         way = self.roster.way_over(made)
         way.peer_id = peer_id
+        way.has_answered = True
         if dialed:
             self.roster.want(peer_id, made.address)
         self.topology.put(

@@ -369,6 +369,15 @@ async def test_a_unary_link_that_never_answers_ends_with_the_time_of_the_call() 
 
 
 @pytest.mark.asyncio
+async def test_a_connect_over_a_unary_link_that_never_answers_ends_with_its_time() -> None:
+    async with pair(has_links=False) as made:
+        made.faults.hangs = True
+
+        with pytest.raises(UnavailableError, match="nobody has answered"):
+            await in_time(made.odd.connect("plain", timeout=0.05))
+
+
+@pytest.mark.asyncio
 @pytest.mark.parametrize("point", ["dial", "read", "write"])
 @pytest.mark.parametrize("error", RAISED, ids=lambda error: type(error).__name__)
 async def test_a_client_hears_503_where_its_transport_raises_and_then_gets_through(

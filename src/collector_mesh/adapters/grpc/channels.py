@@ -38,15 +38,25 @@ _IDLE_MS = 60_000
 _PENDING = 1 << 14
 """Requests that may wait for Python; each takes some 20 KiB, and more are cancelled unread."""
 
+_TAKEN = 2
+"""How many times the largest request a server takes in, only to say in its answer how large it may be."""
+
 _MARGIN_BYTES = 1 << 10
 """So that a frame that is somewhat too large is refused by its reader, who says why, and does not break the stream."""
 
 
-def _common(max_payload_bytes: int, keepalive_interval: float, ping_timeout_ms: int) -> Options:
+def largest_message(max_payload_bytes: int) -> int:
+    """Bytes of the largest message that is sent."""
+    return max(max_payload_bytes + REQUEST_BYTES, MAX_MESSAGE_BYTES + _MARGIN_BYTES)
+
+
+def _common(
+    max_payload_bytes: int, keepalive_interval: float, ping_timeout_ms: int, *, takes: int = 1
+) -> Options:
     # A frame of a link is larger than a small payload may be.
-    limit = max(max_payload_bytes + REQUEST_BYTES, MAX_MESSAGE_BYTES + _MARGIN_BYTES)
+    limit = largest_message(max_payload_bytes)
     return [
-        ("grpc.max_receive_message_length", limit),
+        ("grpc.max_receive_message_length", takes * limit),
         ("grpc.max_send_message_length", limit),
         # Between the two a request is refused at random (grpc#32600): what may be sent stays below.
         ("grpc.max_metadata_size", HEADER_BYTES),
@@ -65,7 +75,8 @@ def _common(max_payload_bytes: int, keepalive_interval: float, ping_timeout_ms: 
 def server_options(*, max_payload_bytes: int, keepalive_interval: float) -> Options:
     """Options for `grpc.aio.server`; the interval is in seconds."""
     return [
-        *_common(max_payload_bytes, keepalive_interval, _LINK_PING_TIMEOUT_MS),
+        # What is larger is refused by grpc itself, and not in the answer as everything else is.
+        *_common(max_payload_bytes, keepalive_interval, _LINK_PING_TIMEOUT_MS, takes=_TAKEN),
         # Else a second process takes the same port and part of the calls (grpc#16920).
         ("grpc.so_reuseport", 0),
         ("grpc.max_concurrent_streams", MAX_STREAMS),

@@ -1,5 +1,7 @@
 """What the errors of grpc mean to a caller: above all, whether the call may have run."""
 
+import re
+
 import grpc
 
 from collector_mesh.domain.model.errors import (
@@ -8,6 +10,7 @@ from collector_mesh.domain.model.errors import (
     MeshError,
     OutcomeUnknownError,
     OverloadedError,
+    PayloadTooLargeError,
     UnavailableError,
 )
 from collector_mesh.domain.model.texts import visible
@@ -23,6 +26,16 @@ _NEVER_SENT = (
 )
 _REFUSED_STREAM = "error code 7"
 
+_TOO_LARGE = re.compile(
+    r"(?:server: received|client: sent|grpc: received) message (?:after decompression )?larger than max"
+    r"(?: \((\d+) vs\. (\d+)\))?"
+)
+"""How grpc refuses a request, of the core and of Go; of an answer that is too large it says nearly the same."""
+
+
+class RefusedStreamError(OverloadedError):
+    """The peer takes no more streams on this connection: the call has not reached its handlers."""
+
 
 def mesh_error(error: grpc.aio.AioRpcError, address: str) -> MeshError:
     """The mesh's error for a failed call to an address."""
@@ -35,12 +48,16 @@ def mesh_error(error: grpc.aio.AioRpcError, address: str) -> MeshError:
         return UnavailableError(f"{address} is no collector: {details}")
     if code in {grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED}:
         return ForbiddenError(text)
+    lowered = details.lower()
+    if code is grpc.StatusCode.RESOURCE_EXHAUSTED and (found := _TOO_LARGE.search(lowered)) is not None:
+        size, limit = found.groups()
+        numbers = f" of {size} bytes is over its limit of {limit} bytes" if size else " is over its limit"
+        return PayloadTooLargeError(f"{address}: a request{numbers}")
     if code is grpc.StatusCode.UNAVAILABLE:
-        lowered = details.lower()
         if lowered.startswith(_NEVER_SENT):
             return UnavailableError(text)
         if _REFUSED_STREAM in lowered:
             # The peer's limit of streams; the call never reached its handlers.
-            return OverloadedError.after(RETRY_AFTER)
+            return RefusedStreamError.after(RETRY_AFTER)
     # A cancellation that nobody here has asked for comes from a server that is ending.
     return OutcomeUnknownError(f"outcome unknown: {text}")

@@ -28,6 +28,9 @@ _CLOSE_SECONDS = 0.5
 _CUT_SECONDS = 0.05
 """How soon after its end it is known whether a stream was cut."""
 
+_ASK_SECONDS = 2.0
+"""How long it may take to find out whether somebody has links at all, where a stream has broken before any answer."""
+
 _REFUSED = "Connection refused"
 """How the system's own words for it get into the details of a failure to connect."""
 
@@ -44,6 +47,8 @@ class DialedStream:
         self.address = address
         self._channel = channel
         method: Any = channel.stream_stream(f"/{SERVICE}/Open")
+        self._method = method
+        self._asking: list[_Call] = []
         self._call: _Call = method(wait_for_ready=is_patient or None)
         self._has_ended = asyncio.Event()
         self._is_closed = False
@@ -81,12 +86,12 @@ class DialedStream:
                 self._has_answered = True
                 return decode_frame(data)
             if await self._call.code() is not grpc.StatusCode.OK:
-                raise self._broken(await self._call.code(), await self._call.details())
+                raise await self._broken(await self._call.code(), await self._call.details())
         except grpc.aio.AioRpcError as error:
             self._has_ended.set()
             if self._is_closed:
                 return None
-            raise self._broken(error.code(), error.details()) from error
+            raise await self._broken(error.code(), error.details()) from error
         except asyncio.CancelledError:
             self._has_ended.set()
             # A stream that is cut looks to whoever reads like its own cancellation.
@@ -108,7 +113,7 @@ class DialedStream:
         except (grpc.aio.AioRpcError, asyncio.InvalidStateError) as error:
             if self._call.done() and not self._is_closed:
                 # Whoever reads may not have heard of it yet.
-                raise self._broken(await self._call.code(), await self._call.details()) from error
+                raise await self._broken(await self._call.code(), await self._call.details()) from error
             raise StreamBrokenError(f"{self.address}: the stream has ended") from error
         except asyncio.CancelledError:
             task = asyncio.current_task()
@@ -157,15 +162,43 @@ class DialedStream:
         The garbage collector may never come (grpc#42125).
         """
         if self._is_over and not self._using:
-            vars(self._call).clear()
+            for call in (self._call, *self._asking):
+                vars(call).clear()
 
-    def _broken(self, code: grpc.StatusCode, details: str | None) -> StreamBrokenError:
+    async def _broken(self, code: grpc.StatusCode, details: str | None) -> StreamBrokenError:
         text = f"{self.address}: {visible(details or code.name)}"
+        if code is grpc.StatusCode.INTERNAL and not self._has_answered:
+            # grpc has lost the race between what is written first and the trailers of somebody who has no links.
+            code = await self._answer_to_nothing() or code
         if code is grpc.StatusCode.UNIMPLEMENTED:
             return NoLinkError(text)
         if code is grpc.StatusCode.UNAVAILABLE and details is not None and _REFUSED in details:
             return NobodyListensError(text)
         return StreamBrokenError(text)
+
+    async def _answer_to_nothing(self) -> grpc.StatusCode | None:
+        """How a stream ends on which nothing is written, so that no race can be lost; None if that is not known."""
+        if self._is_closed:
+            return None
+        call: _Call = self._method()
+        self._asking.append(call)
+        try:
+            async with asyncio.timeout(_ASK_SECONDS):
+                await call.done_writing()
+                await call.read()
+                return await call.code()
+        except grpc.aio.AioRpcError as error:
+            return error.code()
+        except (TimeoutError, grpc.aio.UsageError, asyncio.InvalidStateError):
+            return None
+        except asyncio.CancelledError:
+            # A channel that is closed looks like the cancellation of whoever uses it.
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            return None
+        finally:
+            call.cancel()
 
 
 class TakenStream:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 import grpc
 
 from collector_mesh.adapters.grpc.channels import MAX_STREAMS
-from collector_mesh.adapters.grpc.errors import mesh_error
+from collector_mesh.adapters.grpc.errors import RefusedStreamError, mesh_error
 from collector_mesh.adapters.wire.dispatcher_codec import (
     UNREADABLE,
     decode_connected,
@@ -45,6 +45,9 @@ grpc carries at most 27,000 hours.
 
 _MAX_IN_FLIGHT = MAX_STREAMS // 2
 """A stream that has ended here counts at the peer until it has heard of it; beyond its limit it refuses."""
+
+_REFUSED_SECONDS = 0.02
+"""How long a call waits that the peer has refused because of its limit of streams."""
 
 
 class GrpcUnaryLink:
@@ -110,10 +113,7 @@ class GrpcUnaryLink:
     ) -> Reply:
         await self._take_slot(call.deadline)
         try:
-            left = call.deadline - self._clock.now()
-            if left <= 0:
-                raise DeadlineExceededError("deadline exceeded", executed=Executed.NO)
-            reply = await self._call(method, data, decode, timeout=min(left, FOREVER), metadata=call.metadata)
+            reply = await self._sent(method, data, decode, call)
         finally:
             self._slots.release()
         code = reply.status.code
@@ -125,6 +125,23 @@ class GrpcUnaryLink:
                 handled_by=reply.handled_by,
             )
         return reply
+
+    async def _sent(
+        self, method: _Method, data: bytes, decode: Callable[[bytes], Reply], call: Call
+    ) -> Reply:
+        while True:
+            left = call.deadline - self._clock.now()
+            if left <= 0:
+                raise DeadlineExceededError("deadline exceeded", executed=Executed.NO)
+            try:
+                return await self._call(
+                    method, data, decode, timeout=min(left, FOREVER), metadata=call.metadata
+                )
+            except RefusedStreamError:
+                # Its limit of streams is lower than ours: the call has to wait until another one has ended.
+                if not self._in_flight:
+                    raise
+                await asyncio.sleep(min(_REFUSED_SECONDS, left))
 
     async def _take_slot(self, deadline: float) -> None:
         """Wait until the peer's limit of streams has room for another call."""

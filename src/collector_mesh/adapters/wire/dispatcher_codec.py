@@ -193,7 +193,8 @@ def encode_dispatched(reply: Reply) -> bytes:
     """A DispatchResponse."""
     response = pb.DispatchResponse(handled_by_collector_id=reply.handled_by)
     _write_reply(response, reply)
-    if reply.tried:
+    # A detail of the handler's own of that name is left as it is.
+    if reply.tried and ATTEMPTS not in response.status.details:
         response.status.details[ATTEMPTS] = ", ".join(reply.tried)
     return response.SerializeToString()
 
@@ -212,7 +213,10 @@ def decode_dispatched(data: bytes) -> Reply:
         response.handled_by_collector_id,
     )
     if told := response.status.details.get(ATTEMPTS):
-        reply.tried = tuple(told.split(", ")[:MAX_TRIED])
+        tried = tuple(told.split(", ")[:MAX_TRIED])
+        # Whoever has run the call comes last; else a handler means something else by it.
+        if reply.handled_by in ("", tried[-1]) or len(tried) == MAX_TRIED:
+            reply.tried = tried
     return reply
 
 

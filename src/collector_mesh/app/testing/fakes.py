@@ -336,6 +336,7 @@ class FakeWay:
     carrier: Carrier = "link"
     time: float = 0.0
     round_trip: float | None = None
+    has_answered: bool = True
     is_retiring: bool = False
     sent: list[SentCall] = attrs.field(factory=list)
     news: list[Reach] = attrs.field(factory=list)

@@ -29,6 +29,7 @@ from collector_mesh.domain.routing.refusals import Refusals
 from collector_mesh.domain.routing.router import Router
 from collector_mesh.domain.serving.handlers import HandlerRegistry
 from collector_mesh.domain.topology.candidates import Candidate
+from collector_mesh.domain.topology.connection import Connection
 from collector_mesh.domain.topology.topology import Topology
 
 
@@ -150,8 +151,23 @@ class AttemptLoop:
                 # Or no call that takes longer than an attempt may would ever be known to do so.
                 place.times.took(verdict.ended - began, verdict.ended)
                 reply = _cut(place, reply)
+        if (
+            place is not HERE
+            and reason is Reason.UNREACHED
+            and not call.target
+            and _is_hearsay(place.connection)
+        ):
+            # Whoever has said that somebody listens there may be anybody: it is no answer to anything.
+            return self._without(state, reply)
         state.weigh(reply, is_reached=place is HERE or not reply.is_own)
         return None if self._goes_on(state, place, reply) else self._told(state)
+
+    def _without(self, state: RetryState, reply: Reply) -> Reply | None:
+        """Go on as if somebody had not been tried; gives the answer if no more may be."""
+        retry = self._policies.of(state.call.key).retry
+        if retry.allows(reply, attempts=state.attempts, idempotent=False):
+            return None
+        return self._told(state) if state.has_reply else state.told(Reply.refused(self._nobody(state)))
 
     def _reason(self, state: RetryState, place: Place, reply: Reply, deadline: float) -> Reason:
         code, executed = reply.status.code, reply.executed
@@ -204,7 +220,7 @@ class AttemptLoop:
         """What is told of a call that goes nowhere else."""
         reply = state.told()
         if reply.status.code == UnavailableError.code and reply.executed is Executed.NO:
-            details = {**reply.status.details, **self._refusals.details(state.call)}
+            details = {**self._refusals.details(state.call), **reply.status.details}
             reply.status = attrs.evolve(reply.status, details=details)
         return reply
 
@@ -221,7 +237,11 @@ class AttemptLoop:
 
     def _nobody(self, state: RetryState) -> MeshError:
         """Why nobody was tried; those who are wanted and gone are dialed."""
-        known = self._router.known(state.call.key, self._now())
+        known = [
+            connection
+            for connection in self._router.known(state.call.key, self._now())
+            if not (_is_hearsay(connection) and connection.peer_id in state.asked)
+        ]
         if known and not any(connection.is_up for connection in known):
             self._keeping.dial_now(known)
         return self._refusals.nobody(state.call, known)
@@ -250,6 +270,11 @@ class AttemptLoop:
             standing.retried(now)
         self._counts.retries += 1
         return True
+
+
+def _is_hearsay(connection: Connection) -> bool:
+    """Whether somebody has only said that there is a peer: it was not dialed, and has never answered."""
+    return not connection.dialed and not connection.way.has_answered
 
 
 def _cut(candidate: Candidate, reply: Reply) -> Reply:

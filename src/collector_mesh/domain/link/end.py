@@ -118,6 +118,11 @@ class LinkEnd:
         return self._closing.state.sends
 
     @property
+    def has_answered(self) -> bool:
+        """See `Way`: there is none before somebody has."""
+        return True
+
+    @property
     def is_retiring(self) -> bool:
         """Whether it takes no new calls and ends when all have been answered."""
         return self._closing.state is RETIRING

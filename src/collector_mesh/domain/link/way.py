@@ -37,6 +37,11 @@ class Way(Protocol):
         ...
 
     @property
+    def has_answered(self) -> bool:
+        """Whether somebody has ever answered over it; else it is only said that there is somebody."""
+        ...
+
+    @property
     def is_retiring(self) -> bool:
         """Whether it takes no new calls, because another way to the peer stays."""
         ...

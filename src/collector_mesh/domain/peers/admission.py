@@ -210,7 +210,8 @@ class Admission:
         if linked is not None:
             return None if self._is_proved_against(claim, linked.identity) else linked
         connection = self._roster.connection(claim.peer_id)
-        if connection is None or not connection.is_up or not isinstance(connection.way, UnaryWay):
+        # One that is being dialed again may be there: it is asked where it was.
+        if connection is None or not isinstance(connection.way, UnaryWay):
             return None
         # At the address where calls go already it can only be the same one again.
         claimed = claim.dialed if claim.has_link else claim.introduction.address

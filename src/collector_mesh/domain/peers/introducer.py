@@ -23,6 +23,8 @@ class _Known:
 
     way: UnaryWay
     ask_again_at: float
+    offered: Offer | None = None
+    """What this collector has said of itself when it was taken."""
 
 
 class Introducer:
@@ -70,6 +72,30 @@ class Introducer:
         """It may be somebody else there the next time, who has links."""
         self._known.pop(address, None)
 
+    async def still_kept(self, address: str, *, timeout: float) -> Connection | None:
+        """The connection to somebody who knows this collector as it is, and is still there; None if that is not so.
+
+        A real Connect, which the Go original records each time, is only sent where this gives nothing.        Who does not answer is lost.
+        """
+        known = self._known.get(address)
+        if known is None or known.offered != self._offer():
+            return None
+        connection = self._topology.get(known.way.peer_id)
+        if connection is None or connection.way is not known.way or not connection.is_up:
+            return None
+        if not await known.way.is_there(self._collector_id, timeout=timeout):
+            self._roster.lose(connection, f"{address} does not answer")
+            return None
+        if self._topology.get(connection.peer_id) is not connection or not connection.is_up:
+            return None
+        connection.last_news = self._clock.now()
+        if not self.has_none(address):
+            known.ask_again_at = connection.last_news + self._ask_again
+        return connection
+
+    def _offer(self) -> Offer:
+        return Offer(self._collector_id, self._admission.address, self._handlers.namespaces)
+
     async def introduce(self, address: str, *, timeout: float) -> Connection:
         """Connect to somebody who has just been found to have no links, or is known to have none.
 
@@ -88,9 +114,9 @@ class Introducer:
             way = known.way if known is not None else self._roster.way_over(self._transport.unary(address))
             self._known[address] = _Known(way, self._clock.now() + self._ask_again)
         way = self._known[address].way
-        offer = Offer(self._collector_id, self._admission.address, self._handlers.namespaces)
+        offer = self._offer()
         try:
-            welcome = await way.link.connect(offer, timeout=timeout)
+            welcome = await way.introduce(offer, timeout=timeout)
             connection = self._connection(address, way, offer, welcome)
         except BaseException:
             self.forget(address)
@@ -98,6 +124,8 @@ class Introducer:
                 self._roster.close_way(way)
             raise
         self._roster.adopt(connection)
+        if (now_known := self._known.get(address)) is not None:
+            now_known.offered = offer
         return connection
 
     def _connection(self, address: str, way: UnaryWay, offer: Offer, welcome: Welcome) -> Connection:

@@ -34,6 +34,9 @@ _ABSENCE = 30.0
 back by then."""
 
 
+_PATIENCE = 1.0
+"""Seconds that a peer has to say that it is there, at least."""
+
 _ENDING = (KeyboardInterrupt, SystemExit, GeneratorExit)
 """What ends a program or a task is nobody's failure."""
 
@@ -43,7 +46,7 @@ class KeepingTimes:
     """How long things may take between peers, all in seconds.
 
     Attributes:
-        refresh: between two Connects to a peer without links that is kept up; well under `expiry`.
+        refresh: between two questions to a peer without links whether it is there; well under `expiry`.
         dial: for one dial in the background, answer included.
         expiry: after which a peer that has connected by itself and was not heard of is forgotten.
         redial: at least between two dials that calls ask for, of each peer.
@@ -126,6 +129,8 @@ class Keeping:
         self._backoff = backoff
         self._keepers: dict[str, _Keeper] = {}
         self._expiry: Task | None = None
+        self._asking: dict[UnaryWay, None] = {}
+        """Ways to peers that have connected by themselves and are asked whether they are there."""
         self._looking: dict[str, None] = {}
         """Peers without links that are asked whether they have some now."""
         roster.on_lost = self._has_gone
@@ -291,7 +296,7 @@ class Keeping:
     async def _redial(self, keeper: _Keeper) -> None:
         keeper.is_dialing = True
         try:
-            connection = await self._dial(keeper.address, timeout=self.times.dial)
+            connection = await self._dial(keeper.address, timeout=self.times.dial, is_kept=True)
         except BaseException as error:
             if isinstance(error, (Exception, *_ENDING)) or self._tasks.is_cancellation(error):
                 raise
@@ -322,7 +327,9 @@ class Keeping:
         """Whether a peer has said goodbye, and not long ago."""
         return gone is not None and gone.has_left and self._clock.now() - gone.last_news < _ABSENCE
 
-    async def _dial(self, address: str, *, timeout: float, is_patient: bool = False) -> Connection:
+    async def _dial(
+        self, address: str, *, timeout: float, is_patient: bool = False, is_kept: bool = False
+    ) -> Connection:
         if not self._introducer.has_none(address):
             try:
                 connection = await self._streams.dial(address, timeout=timeout, is_patient=is_patient)
@@ -331,11 +338,39 @@ class Keeping:
             else:
                 self._introducer.forget(address)
                 return connection
+        if is_kept:
+            kept = await self._introducer.still_kept(address, timeout=self._patience)
+            if kept is not None:
+                return kept
         return await self._introducer.introduce(address, timeout=timeout)
 
     async def _forget_silent(self) -> None:
         alarm = self._clock.alarm()
         while True:
             await alarm.wait(self.times.expiry / 12)
-            self._roster.forget_silent(self._clock.now() - self.times.expiry)
+            now = self._clock.now()
+            self._roster.forget_silent(now - self.times.expiry)
             self._roster.forget_starts()
+            self._ask_strangers(now)
+
+    def _ask_strangers(self, now: float) -> None:
+        """Ask those who have connected by themselves, have no links and were not heard of lately whether they are there."""
+        for connection in self._topology:
+            way = connection.way
+            if not isinstance(way, UnaryWay) or connection.dialed or way in self._asking:
+                continue
+            if connection.state == "suspect" or now - way.heard >= self.times.refresh:
+                self._asking[way] = None
+                self._tasks.start(self._ask(connection, way), f"ask {connection.address} whether it is there")
+
+    @property
+    def _patience(self) -> float:
+        """Seconds within which a peer has to say that it is there."""
+        return max(_PATIENCE, min(self.times.dial, self.times.refresh))
+
+    async def _ask(self, connection: Connection, way: UnaryWay) -> None:
+        try:
+            is_there = await way.is_there(self._collector_id, timeout=self._patience)
+            self._roster.is_there(connection, is_there=is_there)
+        finally:
+            self._asking.pop(way, None)

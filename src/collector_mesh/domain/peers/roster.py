@@ -204,8 +204,20 @@ class Roster:
     def _has_failed(self, way: UnaryWay, reason: str) -> None:
         """A peer without links could not be reached; if it is wanted, it is dialed at once."""
         connection = self._topology.get(way.peer_id)
-        if connection is not None and connection.way is way and connection.dialed:
+        if connection is None or connection.way is not way:
+            return
+        if connection.dialed:
             self.lose(connection, reason)
+        elif connection.is_up:
+            self._topology.set_state(connection, "suspect", reason, now=self._clock.now())
+
+    def is_there(self, connection: Connection, *, is_there: bool) -> None:
+        """Take down whether a peer without links, which has connected by itself, has answered when it was asked."""
+        if self._topology.get(connection.peer_id) is not connection or not connection.is_up:
+            return
+        state: State = "live" if is_there else "suspect"
+        reason = "" if is_there else "it does not answer"
+        self._topology.set_state(connection, state, reason, now=self._clock.now())
 
     async def close(self) -> None:
         """Forget every peer; links end by themselves."""

@@ -1,6 +1,5 @@
 """The way to a peer that has no links: one request for each call."""
 
-import math
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
@@ -9,6 +8,7 @@ import attrs
 from collector_mesh.domain.link.entries import SentCall
 from collector_mesh.domain.link.way import Way
 from collector_mesh.domain.model.errors import (
+    DeadlineExceededError,
     Executed,
     MeshError,
     NotFoundError,
@@ -18,13 +18,19 @@ from collector_mesh.domain.model.errors import (
     text_of,
 )
 from collector_mesh.domain.model.identity import Identity
-from collector_mesh.domain.model.introduction import Offer
+from collector_mesh.domain.model.introduction import Offer, Welcome
 from collector_mesh.domain.model.reach import Reach
 from collector_mesh.domain.model.snapshot import Carrier
 from collector_mesh.domain.model.status import Reply
 from collector_mesh.domain.ports.clock import Clock
 from collector_mesh.domain.ports.link import UnaryLink
 from collector_mesh.domain.ports.tasks import Job, Tasks
+
+_LATE_SECONDS = 1.0
+"""How much later than it should an introduction ends at the latest, whoever has written the link."""
+
+_LATE_CALL_SECONDS = 0.05
+"""The same for a call: a link that keeps its deadline knows more of what has become of it."""
 
 
 class UnaryWay:
@@ -59,6 +65,8 @@ class UnaryWay:
         """Whom it leads to, once that is known."""
         self.heard = clock.now()
         """When the peer has answered last, on the monotonic clock, in seconds."""
+        self.has_answered = False
+        """Whether somebody has ever answered there; else it is only said that somebody would."""
         self._tasks = tasks
         self._now = clock.now
         self._lost = lost
@@ -96,8 +104,8 @@ class UnaryWay:
                 reply = Reply.refused(error)
             self._settle(sent, reply)
 
-        # The link gives it up at its deadline.
-        self._sent[sent] = outcome.go_on(math.inf, _nothing, settle)
+        # A link of a user's may not give it up by itself.
+        self._sent[sent] = outcome.go_on(sent.deadline + _LATE_CALL_SECONDS, _nothing, settle)
 
     def is_refused(self, namespace: str) -> bool:
         """Whether it was found that the peer may not serve a namespace."""
@@ -130,11 +138,30 @@ class UnaryWay:
         """
         began = self._now()
         try:
-            welcome = await self.link.connect(Offer(collector_id, ""), timeout=timeout)
-        except MeshError:
+            welcome = await self.introduce(Offer(collector_id, ""), timeout=timeout)
+        except Exception:  # noqa: BLE001  # a transport of a user's may raise anything
             return False
-        self.round_trip = self._now() - began
-        return welcome.collector_id in ("", self.peer_id)
+        if welcome.collector_id not in ("", self.peer_id):
+            return False
+        self.heard = self._now()
+        self.round_trip = self.heard - began
+        return True
+
+    async def introduce(self, offer: Offer, *, timeout: float) -> Welcome:
+        """Send an introduction; the answer may be a refusal.
+
+        Raises:
+            UnavailableError: nobody has answered within so many seconds.
+        """
+        outcome = self._tasks.begin(self.link.connect(offer, timeout=timeout))
+        if not isinstance(outcome, Welcome):
+            try:
+                outcome = await outcome.result(self._now() + timeout + _LATE_SECONDS, _nothing)
+            except DeadlineExceededError as error:
+                text = f"nobody has answered at {self.link.address} within {timeout:g} s"
+                raise UnavailableError(text) from error
+        self.has_answered = True
+        return outcome
 
     async def _serve(self, sent: SentCall) -> Reply:
         call = sent.call
@@ -150,6 +177,7 @@ class UnaryWay:
         except Exception as error:  # noqa: BLE001  # a transport of a user's may raise anything
             return Reply.refused(OutcomeUnknownError(f"outcome unknown: {text_of(error)}"))
         self.heard = self._now()
+        self.has_answered = True
         if reply.executed is Executed.YES and not reply.handled_by:
             # The peer runs what it is asked for itself, or not at all.
             reply.handled_by = self.peer_id

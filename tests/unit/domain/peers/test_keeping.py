@@ -172,7 +172,8 @@ def test_another_collector_at_the_same_address_takes_the_place_of_the_old_one(wo
     connect(world)
     world.tasks.step()
 
-    world.transport.links[0].welcome = Welcome(OK, "c-2", ("orders",), "b")
+    # What was there before is lost, and a new link is opened to whoever is there now.
+    world.transport.links[0].welcome = world.transport.welcomes["a:1"] = Welcome(OK, "c-2", ("orders",), "b")
     world.clock.time += world.keeping.times.refresh
     world.tasks.step()
 
@@ -233,7 +234,7 @@ def test_the_failure_of_a_stranger_is_not_the_end_of_it(world: World) -> None:
 
     world.dispatch(THERE, target="stranger")
 
-    assert state(world, "stranger") == "live"
+    assert state(world, "stranger") == "suspect"
 
 
 def test_closing_ends_every_connection(world: World) -> None:
