@@ -63,3 +63,5 @@ async def _give_up(sim: Sim, front: Collector) -> None:
         await asyncio.wait((call,), timeout=random.uniform(0.02, 0.4))
         call.cancel()
         await asyncio.wait((call,))
+        # Where the queue is full a call is refused at once.
+        await sim.sleep(0.01)

@@ -6,12 +6,14 @@ import attrs
 import pytest
 
 from collector_mesh.domain.calls import retry_state
+from collector_mesh.domain.calls.judge import Judge
 from collector_mesh.domain.calls.pending import PendingCall
 from collector_mesh.domain.calls.retry_state import RetryState
 from collector_mesh.domain.link.page import Page
 from collector_mesh.domain.model.errors import Executed, MeshError
 from collector_mesh.domain.model.payload import Payload
 from collector_mesh.domain.model.status import OK, Reply
+from collector_mesh.domain.policies.attempt_time import AttemptTime
 from collector_mesh.domain.policies.breaker import Breaker
 from collector_mesh.domain.policies.concurrency import Share
 from collector_mesh.domain.policies.retry import Retry
@@ -174,3 +176,14 @@ def only_the_first_is_asked(patch: pytest.MonkeyPatch) -> None:
         return is_next or original(state, candidate)
 
     patch.setattr(RetryState, "may_repeat_at", may_repeat_at)
+
+
+def impatience_is_not_counted(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Judge, "_unanswered", lambda *_arguments, **_options: None)
+
+
+def attempts_have_a_tenth_of_a_second(patch: pytest.MonkeyPatch) -> None:
+    def deadline(_policy: AttemptTime, now: float, deadline: float, _p99: float) -> float:
+        return min(now + 0.1, deadline)
+
+    patch.setattr(AttemptTime, "deadline", deadline)

@@ -1,19 +1,27 @@
 """Bugs of links and of those at their ends: who is there, what they say, what is carried."""
 
+import asyncio
 from typing import Any
 
 import pytest
 
+from collector_mesh.app.hooks.guards import GuardedObserver
 from collector_mesh.app.lifetime import Lifetime
 from collector_mesh.domain.calls.checks import CallChecks
 from collector_mesh.domain.link.calls import LinkCalls
+from collector_mesh.domain.link.end import LinkEnd
 from collector_mesh.domain.link.engine import LinkEngine
 from collector_mesh.domain.link.health import Health, Vital
 from collector_mesh.domain.link.inbox import Inbox
+from collector_mesh.domain.link.outbox import Outbox
+from collector_mesh.domain.link.page import Names
+from collector_mesh.domain.peers.admission import Admission
+from collector_mesh.domain.peers.dialing import BrokenError, Dial
 from collector_mesh.domain.peers.keeping import Keeping
 from collector_mesh.domain.peers.peer import OpenLink, Peer
 from collector_mesh.domain.peers.roster import Roster
 from collector_mesh.domain.peers.streams import Streams
+from collector_mesh.domain.topology.candidates import Candidate
 
 
 def earliest_incarnation_wins(patch: pytest.MonkeyPatch) -> None:
@@ -40,6 +48,7 @@ def drain_does_not_wait(patch: pytest.MonkeyPatch) -> None:
 
 def namespace_not_checked(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(CallChecks, "_check_shared", lambda _checks, _call: None)
+    patch.setattr(LinkEnd, "_told_of", lambda _end, catalog: catalog)
     patch.setattr(
         Roster,
         "shared_with",
@@ -93,7 +102,9 @@ def reply_lost(patch: pytest.MonkeyPatch) -> None:
 
 
 def stale_incarnation_wins(patch: pytest.MonkeyPatch) -> None:
+    # Either of the two alone is enough: the memory of earlier starts, or that whoever holds the id is asked.
     patch.setattr(Peer, "is_superseded", lambda _peer, _incarnation: False)
+    patch.setattr(Admission, "is_contested", lambda _admission, _claim: False)
 
 
 def drain_not_announced(patch: pytest.MonkeyPatch) -> None:
@@ -145,3 +156,70 @@ def chunks_earn_no_credit(patch: pytest.MonkeyPatch) -> None:
             inbox.taken_frames -= 1
 
     patch.setattr(Inbox, "read", read)
+
+
+def dials_that_raise_end_the_keeping(patch: pytest.MonkeyPatch) -> None:
+    original = Keeping._has_failed
+
+    def has_failed(keeping: Keeping, keeper: Any, error: BaseException) -> None:
+        if not isinstance(error, BrokenError):
+            raise asyncio.CancelledError
+        original(keeping, keeper, error)
+
+    patch.setattr(Keeping, "_has_failed", has_failed)
+
+
+def dials_have_a_second(patch: pytest.MonkeyPatch) -> None:
+    original = Dial.first
+
+    async def first(dial: Dial, timeout: float) -> Any:
+        return await original(dial, min(timeout, 1.0))
+
+    patch.setattr(Dial, "first", first)
+
+
+def observers_are_not_guarded(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(GuardedObserver, "tell", lambda guard, event: guard._observer.tell(event))
+
+
+def nobody_asks_who_holds_an_id(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Admission, "is_contested", lambda _admission, _claim: False)
+
+
+def nobody_is_dialed_again(patch: pytest.MonkeyPatch) -> None:
+    original = Keeping._redial
+
+    async def redial(keeping: Keeping, keeper: Any) -> None:
+        if keeper.peer_id:
+            await asyncio.Event().wait()
+        await original(keeping, keeper)
+
+    patch.setattr(Keeping, "_redial", redial)
+
+
+def hubs_are_not_dialed_again(patch: pytest.MonkeyPatch) -> None:
+    original = Keeping._redial
+
+    async def redial(keeping: Keeping, keeper: Any) -> None:
+        if keeper.peer_id.startswith("hub"):
+            await asyncio.Event().wait()
+        await original(keeping, keeper)
+
+    patch.setattr(Keeping, "_redial", redial)
+
+
+def goodbyes_are_at_the_expense_of_calls(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(
+        Candidate,
+        "is_leaving",
+        property(lambda place: place.connection.state == "draining" or place.connection.way.is_retiring),
+    )
+
+
+def room_is_never_given_back(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Outbox, "_has_left", lambda _outbox, _entry: None)
+
+
+def long_names_are_cut(patch: pytest.MonkeyPatch) -> None:
+    original = Names.text
+    patch.setattr(Names, "text", lambda names, text: original(names, text[:10]))
