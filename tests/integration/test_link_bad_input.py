@@ -12,8 +12,9 @@ from google.protobuf.wrappers_pb2 import StringValue
 from tests.integration.services.links import CLIENT, RawLink, call, hello, raw_channel
 from tests.integration.services.processes import LOOPBACK, eventually
 from tests.integration.services.things import texts_service
+from tests.limits import LIMIT_SECONDS
 
-from collector_mesh import Collector, Settings
+from collector_mesh import Collector, MeshClient, Settings
 from collector_mesh.adapters.wire.generated import link_pb2 as pb
 
 QUICK = Settings(heartbeat_interval=0.2)
@@ -200,9 +201,14 @@ async def test_an_id_whose_holder_answers_is_not_given_away(
 
 @pytest.mark.asyncio
 async def test_a_holder_that_does_not_answer_is_followed_and_may_not_come_back(
-    collector: Collector, caplog: pytest.LogCaptureFixture
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    async with RawLink(collector.address) as first, RawLink(collector.address) as second:
+    # With heartbeats as usual: with quick ones it would be dead before it was asked in vain.
+    async with (
+        Collector("texts-1", listen=LOOPBACK, services=[texts_service()]) as collector,
+        RawLink(collector.address) as first,
+        RawLink(collector.address) as second,
+    ):
         assert (await first.greet(hello(address="127.0.0.1:9", incarnation="first"))).code == 200
         taken = await second.greet(hello(address="127.0.0.1:9", incarnation="second"))
         goodbye = await first.goodbye()
@@ -340,13 +346,20 @@ async def test_of_a_hundred_silent_links_some_are_kept_and_the_others_are_told_w
         await eventually(lambda: sum(task.done() for task in reading) >= 36)
         told = [task.result() for task in reading if task.done()]
         kept = [link for link, task in zip(links, reading, strict=True) if not task.done()]
-        await kept[0].say(hello("raw-1", "texts"))
+        await kept[-1].say(hello("raw-1", "texts"))
         await eventually(lambda: any(peer.peer_id == "raw-1" for peer in collector.snapshot().connections))
+        async with (
+            Collector("c-1", namespaces=["texts"], settings=QUICK) as other,
+            MeshClient(collector.address) as client,
+        ):
+            await other.connect(collector.address)
+            reply = await client.dispatch("texts", "Texts", "Who", timeout=LIMIT_SECONDS)
         for task in reading:
             task.cancel()
         await asyncio.wait(reading)
 
     assert len(kept) == 64
+    assert reply.status.code == 200
     assert {(goodbye.code, goodbye.reason) for goodbye in told} == {
         (429, "64 others have opened a link and said nothing yet")
     }

@@ -16,7 +16,7 @@ class LinkRules:
 
     Attributes:
         max_links: links of a collector, clients included.
-        max_silent: links whose other side has not said hello.
+        max_silent: links whose other side has not said hello; when one more comes, one of them ends.
         max_payload_bytes: largest payload that is taken.
         probe: seconds within which a collector whose id somebody else claims has to answer.
         drain: seconds within which peers should take notice of a drain.

@@ -27,6 +27,7 @@ from collector_mesh.domain.peers.admission import Admission, Claim
 from collector_mesh.domain.peers.dialing import Dial
 from collector_mesh.domain.peers.peer import OpenLink
 from collector_mesh.domain.peers.roster import Roster
+from collector_mesh.domain.policies.waiting_room import WaitingRoom, host_of
 from collector_mesh.domain.ports.clock import Alarm, Clock, Timer
 from collector_mesh.domain.ports.frame_stream import FrameStream, Pump
 from collector_mesh.domain.ports.randomness import Randomness
@@ -97,6 +98,7 @@ class Streams:
         self._dice = dice
         self._rules = rules
         self._open: dict[LinkEngine, OpenLink] = {}
+        self._silent: WaitingRoom[LinkEngine] = WaitingRoom(rules.max_silent)
         self._dials = 0
         self._ended: deque[tuple[float, str, str, str]] = deque(maxlen=_MAX_ENDED)
         self._catalog: Catalog | None = None
@@ -133,13 +135,13 @@ class Streams:
     def accept(self, stream: FrameStream) -> None:
         """Take a stream that somebody has opened."""
         engine = self._engine(identity=stream.identity)
-        silent = sum(
-            other.peer is None and not other.is_dialer and not other.has_failed for other in self._open
-        )
-        if self._is_full():
+        is_full = self._is_full()
+        if is_full and not self._silent:
             engine.fail(f"there are {self._rules.max_links} links already, and no more are taken", code=429)
-        elif silent >= self._rules.max_silent:
-            engine.fail(f"{silent} others have opened a link and said nothing yet", code=429)
+        else:
+            gone = self._silent.enter(engine, host_of(stream.address), is_short=is_full)
+            if gone is not None:
+                gone.fail(f"{len(self._silent)} others have opened a link and said nothing yet", code=429)
         self._start(OpenLink(engine, stream.address), stream)
 
     async def dial(self, address: str, *, timeout: float, is_patient: bool = False) -> Connection:
@@ -204,10 +206,13 @@ class Streams:
             await self._pump.run(stream, engine)
         finally:
             engine.lost("the stream has ended")
+            self._silent.leave(engine)
             del self._open[engine]
 
     def _is_full(self) -> bool:
-        return len(self._open) >= self._rules.max_links
+        most = self._rules.max_links
+        # Those that have to go take a moment to do so.
+        return len(self._open) >= most and sum(not engine.has_failed for engine in self._open) >= most
 
     # ---- the end -------------------------------------------------------------------------------------
 
@@ -245,6 +250,7 @@ class Streams:
 
     def greeted(self, engine: LinkEngine, hello: Hello) -> None:
         """See `LinkHost`."""
+        self._silent.leave(engine)
         try:
             self._admission.check_hello(hello, engine.identity)
         except MeshError as error:
@@ -296,6 +302,7 @@ class Streams:
 
     def ended(self, engine: LinkEngine) -> None:
         """See `LinkHost`."""
+        self._silent.leave(engine)
         link, address = self._open.get(engine), self._address_of(engine)
         self._ended.append((self._clock.now(), engine.peer_id, address, engine.reason))
         was_waited_for = link is not None and link.opened is not None
