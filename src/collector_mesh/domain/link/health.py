@@ -31,6 +31,10 @@ class Heartbeats:
     probe: float = attrs.field(default=1.0, validator=gt(0))
 
 
+_STALLS = 3
+"""How many long stalls in a row are no fault of the other side."""
+
+
 class Health:
     """Watches over the other end; every frame is a sign of life."""
 
@@ -45,6 +49,10 @@ class Health:
         self._missed_probe = False
         self._lag = 0.0
         self._peer_lag = 0.0
+        self._longest = 0.0
+        """How long this side's loop stood still at most since something was heard;"""
+        self._stalled = 0.0
+        """and how long in all, where that was longer than an interval each time."""
         self.round_trip: float | None = None
         """Of the last ping that was answered, in seconds."""
         self.pongs = 0
@@ -54,17 +62,23 @@ class Health:
         self._heard = now
         self._probed_until = None
         self._missed_probe = False
+        if self._longest:
+            self._longest = self._stalled = 0.0
 
     def wrote(self, now: float) -> None:
         """A frame has gone."""
         self._wrote = now
 
     def was_late(self, seconds: float) -> None:
-        """This side's loop was late: what has come meanwhile could not be read, so be patient for longer."""
-        self._heard += seconds
+        """This side's loop was late: what has come meanwhile could not be read, so be patient for longer.
+
+        But not each time: a loop that stands still a little for each call, again and again, would wait for ever. Between
+        such stalls it reads what has come, and of those who live something comes in each interval.
+        """
+        self._longest = max(self._longest, seconds)
+        if seconds > self._times.interval:
+            self._stalled += seconds
         self._lag = max(self._lag, seconds)
-        if self._probed_until is not None:
-            self._probed_until += seconds
 
     def peer_was_late(self, seconds: float) -> None:
         """The other side tells that its loop was late, and may be so again."""
@@ -101,14 +115,19 @@ class Health:
     def look(self, now: float) -> Vital:
         """How the other end is."""
         # The same sums as in `next_look`: of two that are rounded otherwise, one would be missed.
-        times, heard = self._times, self._heard + self._peer_lag
+        times, heard = self._times, self._silent_since
         if now >= heard + times.dead_after * times.interval:
             return Vital.DEAD
-        if self._probed_until is not None and now >= self._probed_until:
+        if self._probed_until is not None and now >= self._probed_until + self._longest:
             self._missed_probe = True
         if self._missed_probe or now >= heard + times.suspect_after * times.interval:
             return Vital.SUSPECT
         return Vital.LIVE
+
+    @property
+    def _silent_since(self) -> float:
+        """Since when the other side could have been heard, and was not."""
+        return self._heard + self._peer_lag + min(self._stalled, _STALLS * self._longest)
 
     def silent_for(self, now: float) -> float:
         """Seconds since the last frame."""
@@ -116,14 +135,13 @@ class Health:
 
     def next_look(self, now: float) -> float:
         """When to look again, if nothing happens before."""
-        times = self._times
-        heard = self._heard + self._peer_lag
+        times, heard = self._times, self._silent_since
         moments = [
             self._wrote + times.interval,
             heard + times.suspect_after * times.interval,
             heard + times.dead_after * times.interval,
         ]
         if self._probed_until is not None and not self._missed_probe:
-            moments.append(self._probed_until)
+            moments.append(self._probed_until + self._longest)
         later = [moment for moment in moments if moment > now]
         return min(later, default=now + times.interval)
