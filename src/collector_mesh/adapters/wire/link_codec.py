@@ -1,6 +1,7 @@
 """The frames of a link, to and from `collector_mesh.link.v1`."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 
 from google.protobuf.message import DecodeError
 
@@ -50,6 +51,9 @@ _COUNTED: Inner = {
     25: {},
 }
 """Where maps and other rare things are: in hello and welcome, in what few calls and replies have, in chunks."""
+
+READ_AT_ONCE = 4096
+"""Methods of a catalog."""
 
 _CHUNKS = 25
 
@@ -408,7 +412,17 @@ def _catalog(catalog: Catalog) -> pb.Catalog:
 
 
 def _read_catalog(catalog: pb.Catalog) -> Catalog:
-    return Catalog(tuple(catalog.namespaces), tuple(map(_read_method_flags, catalog.methods)), catalog.more)
+    # Earlier versions tell all of it at once: what is more than this one tells is read by and by.
+    methods = catalog.methods
+    first = tuple(map(_read_method_flags, methods[:READ_AT_ONCE]))
+    unread = tuple(
+        partial(_read_some, methods, begin) for begin in range(READ_AT_ONCE, len(methods), READ_AT_ONCE)
+    )
+    return Catalog(tuple(catalog.namespaces), first, catalog.more, unread)
+
+
+def _read_some(methods: Sequence[pb.MethodFlags], begin: int) -> tuple[MethodInfo, ...]:
+    return tuple(map(_read_method_flags, methods[begin : begin + READ_AT_ONCE]))
 
 
 def _method_flags(info: MethodInfo) -> pb.MethodFlags:

@@ -5,6 +5,7 @@ from collections.abc import Sized
 from collector_mesh.adapters.wire.generated import link_pb2 as pb
 from collector_mesh.domain.link.sizes import (
     MAX_CANCELS,
+    MAX_CATALOG_METHODS,
     MAX_CHUNKS,
     MAX_ENVELOPES,
     MAX_EXTRA_ITEMS,
@@ -62,7 +63,7 @@ def _check_introduction(who: pb.Introduction) -> None:
 
 def _check_catalog(catalog: pb.Catalog) -> None:
     _check("namespaces", len(catalog.namespaces), MAX_TOLD_NAMESPACES)
-    _check("methods", len(catalog.methods), MAX_TOLD_METHODS)
+    _check("methods", len(catalog.methods), MAX_CATALOG_METHODS)
 
 
 def _check_columns(what: str, count: int, *columns: Sized) -> None:

@@ -5,7 +5,7 @@ very many collectors, which would keep the loop busy for long.
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import attrs
 
@@ -16,6 +16,9 @@ from collector_mesh.domain.model.reach import Reach
 
 News = CatalogChange | tuple[Reach, ...]
 
+Waiting = News | Callable[[], Iterable[CatalogChange] | None]
+"""News, or what makes changes when it is asked for them; None where it has to be asked again."""
+
 
 class Backlog:
     """What was said and is not taken in, in order."""
@@ -23,14 +26,14 @@ class Backlog:
     __slots__ = ("_waiting",)
 
     def __init__(self) -> None:
-        self._waiting: deque[News] = deque()
+        self._waiting: deque[Waiting] = deque()
 
     @property
     def is_empty(self) -> bool:
         """Whether all is taken in."""
         return not self._waiting
 
-    def add(self, news: Iterable[News]) -> None:
+    def add(self, news: Iterable[Waiting]) -> None:
         """Have something taken in, after what waits already.
 
         Raises:
@@ -46,20 +49,26 @@ class Backlog:
         while self._waiting and left > 0:
             news = self._waiting.popleft()
             left -= _size(news)
+            if callable(news):
+                made = news()
+                self._waiting.extendleft((news,) if made is None else reversed(tuple(made)))
+                return
             yield news
             if self._waiting and _size(self._waiting[0]) > left:
                 return
 
     def forget_catalog(self) -> None:
         """A whole catalog has come, in place of all that was said of one."""
-        self._waiting = deque(news for news in self._waiting if not isinstance(news, CatalogChange))
+        self._waiting = deque(news for news in self._waiting if isinstance(news, tuple))
 
     def clear(self) -> None:
         """Let go of everything: the link has ended."""
         self._waiting.clear()
 
 
-def _size(news: News) -> int:
+def _size(news: Waiting) -> int:
+    if callable(news):
+        return MAX_FIRST_PIECE
     if isinstance(news, CatalogChange):
         return max(
             len(news.namespaces) + len(news.removed_namespaces), len(news.methods) + len(news.removed_methods)

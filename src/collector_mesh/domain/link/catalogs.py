@@ -15,6 +15,7 @@ from collector_mesh.domain.link.sizes import (
     MAX_FIRST_PIECE,
     MAX_PIECE,
     PIECE_BYTES,
+    exact_info_bytes,
     info_bytes,
     method_bytes,
     text_bytes,
@@ -123,16 +124,23 @@ class Offering:
         self._rests = deque(() if rest.is_told else (rest,))
         return Catalog(namespaces, methods, more=self.has_more)
 
+    def whole(self, catalog: Catalog, size: int) -> Catalog:
+        """Tell a catalog to somebody who takes no pieces, as far as it goes into one frame."""
+        self.told = catalog
+        self._rests.clear()
+        # Half of the room for namespaces at most, so that there are methods too.
+        left = Budget(len(catalog.namespaces), size // 2)
+        namespaces = left.take(catalog.namespaces, 0, text_bytes)
+        left.items = len(catalog.methods)
+        left.bytes += size - size // 2
+        return Catalog(namespaces, left.take(catalog.methods, 0, exact_info_bytes))
+
     def change(self, catalog: Catalog) -> None:
         """There is another catalog now: what is different is told after what waits already."""
         rest = _Rest(difference(self.told, catalog))
         self.told = catalog
         if not rest.is_told:
             self._rests.append(rest)
-
-    def forget_rest(self) -> None:
-        """The other side does not take pieces."""
-        self._rests.clear()
 
     def next_piece(self) -> CatalogChange | None:
         """The next piece, None if there is none."""

@@ -16,7 +16,13 @@ from collector_mesh.domain.link.hearing import Hearing
 from collector_mesh.domain.link.host import LinkHost
 from collector_mesh.domain.link.notices import Notices
 from collector_mesh.domain.link.sieve import Sieve
-from collector_mesh.domain.link.sizes import MAX_FIRST_PIECE, PIECE_BYTES, cut_introduction, text_bytes
+from collector_mesh.domain.link.sizes import (
+    MAX_FIRST_PIECE,
+    PIECE_BYTES,
+    cut_introduction,
+    text_bytes,
+    whole_catalog_bytes,
+)
 from collector_mesh.domain.link.telling import Telling
 from collector_mesh.domain.link.way import Way
 from collector_mesh.domain.model.frames import Catalog, CatalogChange, Greeting, Introduction, Role
@@ -195,6 +201,7 @@ class LinkEnd:
         text = f"Connected with {len(shared)} shared namespaces"
         # This side finds out for itself what it shares; whoever does not is told of so many.
         told = Budget(MAX_FIRST_PIECE, PIECE_BYTES).take(shared, 0, text_bytes)
+        self._tells_to(self.peer)
         me = self._introduced(self._told_of(self._host.catalog()))
         self._notices.greeting = Greeting(Status(200, text), me, connection_id, told)
         self._open(self.peer)
@@ -279,7 +286,21 @@ class LinkEnd:
 
     def _introduced(self, catalog: Catalog) -> Introduction:
         """What this side says of itself; what does not fit of its catalog follows in pieces."""
-        return attrs.evolve(self._me, catalog=self._notices.offering.begin(catalog))
+        notices = self._notices
+        if notices.takes_pieces:
+            told = notices.offering.begin(catalog)
+        else:
+            told = notices.offering.whole(catalog, notices.whole_bytes)
+        return attrs.evolve(self._me, catalog=told)
+
+    def _tells_to(self, peer: Introduction) -> None:
+        """It is known now who the other side is, and how it is told of catalogs."""
+        notices, limits = self._notices, peer.limits
+        notices.takes_pieces = limits.takes_pieces
+        if not limits.takes_pieces:
+            notices.whole_bytes = whole_catalog_bytes(self._me, limits.max_payload_bytes)
+            # A hello had to be made before that was known.
+            notices.catalog = notices.catalog or notices.offering.has_more
 
     def _heard_of(self, peer: Introduction) -> Introduction:
         """What the other side says of itself, without what is malformed of its catalog or too long."""
@@ -289,9 +310,7 @@ class LinkEnd:
 
     def _open(self, peer: Introduction) -> None:
         self.peer = peer
-        self._notices.takes_pieces = peer.limits.takes_pieces
-        if not peer.limits.takes_pieces:
-            self._notices.offering.forget_rest()
+        self._tells_to(peer)
         self._closing.opened()
         self._deadlines.opened(self.time)
         self._calls.opened(peer, self.peer_role)

@@ -1,8 +1,12 @@
 """What the other side serves, heard in pieces, and used as it comes: each method stands for itself."""
 
+from collections import deque
+from collections.abc import Callable, Iterable
+from functools import partial
+
 import attrs
 
-from collector_mesh.domain.link.backlog import parts_of_change
+from collector_mesh.domain.link.backlog import Waiting, parts_of_change
 from collector_mesh.domain.link.catalogs import difference
 from collector_mesh.domain.link.offense import ProtocolError
 from collector_mesh.domain.link.sieve import Sieve
@@ -36,20 +40,38 @@ class Hearing:
         self.is_whole = True
         """Whether nothing more was announced."""
 
-    def begin(self, catalog: Catalog) -> tuple[Catalog, tuple[CatalogChange, ...]]:
+    def begin(self, catalog: Catalog) -> tuple[Catalog, tuple[Waiting, ...]]:
         """Hear a catalog from the beginning; gives what is known now, and what is to be heard after that.
 
         Raises:
             ProtocolError: it is too large.
         """
-        first, *rest = parts_of_change(
-            CatalogChange(catalog.namespaces, (), catalog.methods, (), catalog.more)
-        )
+        more = catalog.more or bool(catalog.unread)
+        first, *rest = parts_of_change(CatalogChange(catalog.namespaces, (), catalog.methods, (), more))
         self._learn(first)
-        return self._show(), tuple(rest)
+        last = len(catalog.unread) - 1
+        unread = [
+            partial(_read, methods, more=catalog.more or number < last)
+            for number, methods in enumerate(catalog.unread)
+        ]
+        return self._show(), (*rest, *unread)
 
-    def replace(self, catalog: Catalog) -> tuple[CatalogChange, ...]:
+    def replace(self, catalog: Catalog) -> Iterable[Waiting]:
         """Hear of another catalog in place of the one that is known: what is to be heard for that."""
+        if not catalog.unread:
+            return self._replaced(catalog)
+        self.is_whole = False
+        methods, unread = list(catalog.methods), deque(catalog.unread)
+
+        def go_on() -> Iterable[CatalogChange] | None:
+            if unread:
+                methods.extend(unread.popleft()())
+                return None
+            return self._replaced(Catalog(catalog.namespaces, tuple(methods), catalog.more))
+
+        return (go_on,)
+
+    def _replaced(self, catalog: Catalog) -> Iterable[CatalogChange]:
         known = Catalog(tuple(self._namespaces), tuple(self._methods.values()))
         change = difference(known, catalog)
         return tuple(parts_of_change(attrs.evolve(change, more=catalog.more)))
@@ -115,6 +137,10 @@ class Hearing:
     def _show(self) -> Catalog:
         self._shown = tuple(self._methods.values())
         return Catalog(tuple(self._namespaces), self._shown, more=not self.is_whole)
+
+
+def _read(methods: Callable[[], tuple[MethodInfo, ...]], *, more: bool) -> Iterable[CatalogChange]:
+    return parts_of_change(CatalogChange(methods=methods(), more=more))
 
 
 def _memory(key: MethodKey) -> int:

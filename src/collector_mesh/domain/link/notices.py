@@ -29,7 +29,7 @@ class Notices:
     """Collects it until a frame is written; each thing is told once, however often it was asked for."""
 
     __slots__ = (
-        "_rests", "_told_reach", "catalog", "draining", "draining_seen", "greeting", "hello", "offering", "pong", "reach", "takes_pieces",
+        "_rests", "_told_reach", "catalog", "draining", "draining_seen", "greeting", "hello", "offering", "pong", "reach", "takes_pieces", "whole_bytes",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -39,8 +39,10 @@ class Notices:
         self.offering = Offering()
         self.catalog = False
         """Whether the other side has an old one."""
-        self.takes_pieces = False
-        """Whether the other side takes catalogs and news in pieces."""
+        self.takes_pieces = True
+        """Whether the other side takes catalogs and news in pieces;"""
+        self.whole_bytes = 0
+        """if not, how many bytes of a catalog it takes at once."""
         self.draining = False
         self.draining_seen = False
         self.reach: dict[str, Reach] = {}
@@ -99,9 +101,7 @@ class Notices:
             new = catalog()
             self.catalog = False
             if not self.takes_pieces:
-                whole = offering.begin(new)
-                offering.forget_rest()
-                return whole, None
+                return offering.whole(new, self.whole_bytes), None
             offering.change(new)
         return None, offering.next_piece()
 
@@ -112,8 +112,12 @@ class Notices:
         while (self.reach or self._rests) and len(some) < REACH_OF_A_FRAME:
             reach, told = self._next_reach()
             left.bytes -= reach_bytes(reach)
+            if not some and not self.takes_pieces:
+                # What does not go into this frame is never told.
+                left.items, left.bytes = max(left.items, len(reach.methods)), self.whole_bytes
             methods = left.take(reach.methods, told, info_bytes)
-            if some and (left.bytes < 0 or (not methods and told < len(reach.methods))):
+            is_cut = told + len(methods) < len(reach.methods)
+            if some and (left.bytes < 0 or (is_cut and not (methods and self.takes_pieces))):
                 self._rests.appendleft((reach, told))
                 break
             some.append(attrs.evolve(reach, methods=methods, adds=told > 0))

@@ -123,6 +123,9 @@ PIECE_BYTES = 64 << 10
 MAX_BACKLOG = 512
 """Most parts of news that wait to be taken in."""
 
+EARLIER_OVERHEAD_BYTES = 64 << 10
+"""What earlier versions take of a frame beside the largest payload."""
+
 REACH_OF_A_FRAME = 256
 """Most collectors that are told of at once."""
 
@@ -160,7 +163,13 @@ def envelopes_bytes(limits: Limits) -> int:
     if limits.takes_pieces:
         return MAX_FRAME_BYTES // 4
     # One of an earlier version takes what its transport lets through: a payload and this.
-    return (limits.max_payload_bytes + (64 << 10)) // 2
+    return (limits.max_payload_bytes + EARLIER_OVERHEAD_BYTES) // 2
+
+
+def whole_catalog_bytes(me: Introduction, max_payload_bytes: int) -> int:
+    """How many bytes of a catalog go into a hello or a welcome for somebody of an earlier version."""
+    beside = 2048 + map_bytes(me.labels)
+    return min(max_payload_bytes, me.limits.max_payload_bytes) + EARLIER_OVERHEAD_BYTES - beside
 
 
 # ---- what things cost --------------------------------------------------------------------------------
@@ -232,6 +241,19 @@ def method_bytes(key: MethodKey) -> int:
 def info_bytes(info: MethodInfo) -> int:
     """A method with its flags."""
     return _FLAGS + method_bytes(info.key) + bytes_of(info.kind)
+
+
+def exact_info_bytes(info: MethodInfo) -> int:
+    """A method with its flags, to the byte: who takes no pieces is told of as many as there is room for."""
+    key = info.key
+    names = _field(bytes_of(key.namespace)) + _field(bytes_of(key.service)) + _field(bytes_of(key.method))
+    kind = 0 if info.kind == "unary" else _field(bytes_of(info.kind))
+    return _field(_field(names) + kind + (2 if info.idempotent else 0))
+
+
+def _field(size: int) -> int:
+    """A field with so many bytes of content."""
+    return size + 2 if size < 1 << 7 else size + 3 if size < 1 << 14 else size + 4
 
 
 def reach_bytes(reach: Reach) -> int:

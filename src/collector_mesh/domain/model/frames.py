@@ -4,7 +4,7 @@ One tuple for each field, because a frame carries up to 128 calls and replies: s
 encoding once per field and frame. Names are sent once and are numbers from then on.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import IntEnum
 from typing import Any
 
@@ -49,12 +49,14 @@ class Catalog:
         namespaces: its namespaces.
         methods: its methods, with their flags.
         more: whether the rest follows as changes.
+        unread: further methods, which are read when they are asked for: to read very many takes long.
         memo: what was found out about it, so that it need not be found out again for each link.
     """
 
     namespaces: tuple[str, ...] = ()
     methods: tuple[MethodInfo, ...] = ()
     more: bool = False
+    unread: tuple[Callable[[], tuple[MethodInfo, ...]], ...] = attrs.field(default=(), eq=False, repr=False)
     memo: dict[str, Any] = attrs.field(factory=dict, init=False, eq=False, repr=False)
 
 

@@ -322,8 +322,8 @@ def test_beside_its_chunk_a_frame_may_have_512_kib(size: int) -> None:
         (pb.Frame(call_value=[b""] * 3_000), "calls with columns of different lengths"),
         (pb.Frame(reply_executor=[1] * 5_000), "replies with columns of different lengths"),
         (
-            pb.Frame(control=pb.Control(catalog=pb.Catalog(methods=[pb.MethodFlags()] * 9_000))),
-            "9000 methods, at most 8192",
+            pb.Frame(control=pb.Control(catalog=pb.Catalog(methods=[pb.MethodFlags()] * 140_000))),
+            "140000 methods, at most 131072",
         ),
         (
             pb.Frame(control=pb.Control(catalog=pb.Catalog(namespaces=[""] * 5_000))),

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.domain.link.wires import End, Wire, answer, opened
 
-from collector_mesh.adapters.wire.link_codec import decode_frame, encode_frame
+from collector_mesh.adapters.wire.link_codec import READ_AT_ONCE, decode_frame, encode_frame
 from collector_mesh.domain.link import catalogs
 from collector_mesh.domain.link import hearing as hearing_module
 from collector_mesh.domain.link.catalogs import Offering, difference, shared_part
@@ -21,12 +21,14 @@ from collector_mesh.domain.link.sizes import (
     MAX_FRAME_BYTES,
     MAX_PIECE,
     PIECE_BYTES,
+    exact_info_bytes,
 )
 from collector_mesh.domain.model.frames import (
     Catalog,
     CatalogChange,
     Control,
     Frame,
+    Greeting,
     Hello,
     Introduction,
     Limits,
@@ -72,6 +74,7 @@ def begun(hearing: Hearing, catalog: Catalog) -> Catalog:
     """What is known once all of a first piece has been heard."""
     known, rest = hearing.begin(catalog)
     for change in rest:
+        assert isinstance(change, CatalogChange)
         known = hearing.change(change)
     return known
 
@@ -136,7 +139,8 @@ def test_a_method_more_is_a_small_piece_however_many_there_are() -> None:
     before = Catalog(("users",), many(10_000))
     offering = Offering()
     offering.begin(before)
-    offering.forget_rest()
+    while offering.has_more:
+        offering.next_piece()
 
     offering.change(Catalog(("users",), (*before.methods, *many(1, "Another"))))
 
@@ -529,6 +533,121 @@ def test_a_large_catalog_in_a_hello_is_taken_in_by_and_by() -> None:
 
     assert (first, turns) == (2_048, 2)
     assert _knows(wire.right) == catalog
+
+
+def _all_of_it(control: Control) -> tuple[Frame, int]:
+    """A frame with a control as it is read, and how many bytes it has."""
+    data = encode_frame(Frame(control=control))
+    return decode_frame(data), len(data)
+
+
+def test_as_many_methods_as_go_into_a_frame_are_read_by_and_by() -> None:
+    wire = Wire()
+    catalog = Catalog(("users",), many(10_000, "S"))
+    who = Introduction(collector_id="left", incarnation="1", catalog=catalog)
+    hello, size = _all_of_it(Control(hello=Hello(who, dial=1)))
+    assert MAX_FRAME_BYTES * 0.9 < size < MAX_FRAME_BYTES
+    assert hello.control is not None
+    assert hello.control.hello is not None
+
+    read = len(hello.control.hello.introduction.catalog.methods)
+    wire.right.receive(hello)
+    first = len(_knows(wire.right).methods)
+    turns = _in_turns(wire)
+
+    assert read == READ_AT_ONCE
+    assert first == 2_048
+    assert turns > 3
+    assert _knows(wire.right) == catalog
+    assert wire.right.engine.knows_all
+
+
+def test_a_whole_catalog_that_is_very_large_takes_the_place_of_another_by_and_by() -> None:
+    wire = opened()
+    wire.right.receive(Frame(control=Control(catalog=Catalog(("users",), many(3, "Other")))))
+    catalog = Catalog(("users", "orders"), many(10_000, "S"))
+    frame, _ = _all_of_it(Control(catalog=catalog))
+
+    wire.right.receive(frame)
+    is_whole = wire.right.engine.knows_all
+    wire.right.receive(Frame(control=Control(catalog_change=CatalogChange(methods=many(1, "Last")))))
+    turns = _in_turns(wire)
+
+    assert not is_whole
+    assert turns > 3
+    assert _set_of(_knows(wire.right)) == _set_of(
+        Catalog(catalog.namespaces, (*catalog.methods, *many(1, "Last")))
+    )
+    assert wire.right.engine.knows_all
+
+
+def _earlier(limits: Limits) -> Introduction:
+    return Introduction(collector_id="left", incarnation="1", catalog=Catalog(("users",)), limits=limits)
+
+
+def test_who_takes_no_pieces_is_welcomed_with_the_whole_catalog() -> None:
+    wire = Wire()
+    wire.right.names = Catalog(("users",), many(20_000))
+
+    wire.right.receive(Frame(control=Control(hello=Hello(_earlier(Limits(4 << 20, 4)), dial=1))))
+    (welcome,) = wire.right.write()
+
+    assert welcome.control is not None
+    assert welcome.control.greeting is not None
+    assert welcome.control.greeting.introduction.catalog == wire.right.names
+
+
+def test_who_has_welcomed_and_takes_no_pieces_is_told_the_whole_catalog() -> None:
+    names = Catalog(("users",), many(20_000))
+    wire = Wire(catalog=names)
+    (hello,) = wire.left.write()
+    greeting = Greeting(Status(200, "OK"), _earlier(Limits(4 << 20, 4)), "1", ("users",))
+
+    wire.left.receive(Frame(control=Control(greeting=greeting)))
+    told = [frame.control.catalog for frame in wire.left.write() if frame.control is not None]
+
+    assert hello.control is not None
+    assert hello.control.hello is not None
+    assert hello.control.hello.introduction.catalog.more
+    assert [catalog for catalog in told if catalog is not None] == [names]
+
+
+@pytest.mark.parametrize("max_payload", [64 << 10, 1 << 20])
+def test_who_takes_no_pieces_is_told_as_much_as_goes_into_its_frames(max_payload: int) -> None:
+    wire = Wire()
+    wire.right.names = Catalog(("users",), many(60_000))
+
+    wire.right.receive(Frame(control=Control(hello=Hello(_earlier(Limits(max_payload, 4)), dial=1))))
+    (welcome,) = wire.right.write()
+
+    most = max_payload + (64 << 10)
+    assert most - 4096 < len(encode_frame(welcome)) <= most
+
+
+def test_who_takes_no_pieces_is_told_of_all_methods_of_others() -> None:
+    wire = Wire()
+    wire.right.receive(Frame(control=Control(hello=Hello(_earlier(Limits(4 << 20, 4)), dial=1))))
+    wire.right.write()
+    news = [Reach(f"far-{index}", ("right",), many(3_000, f"S{index}")) for index in range(3)]
+
+    wire.right.engine.tell_reach(news)
+    told = [reach for frame in wire.right.write() if frame.control for reach in frame.control.reach]
+
+    assert told == news
+
+
+@given(_INFOS)
+def test_what_a_method_costs_is_known_to_the_byte(info: MethodInfo) -> None:
+    empty, one = (
+        len(
+            encode_frame(
+                Frame(control=Control(catalog_change=CatalogChange(methods=(many(1)[0],) * 4 + infos)))
+            )
+        )
+        for infos in ((), (info,))
+    )
+
+    assert one - empty == exact_info_bytes(info)
 
 
 def test_a_whole_catalog_counts_more_than_what_is_not_taken_in() -> None:
