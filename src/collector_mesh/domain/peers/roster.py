@@ -17,6 +17,7 @@ from collector_mesh.domain.model.events import (
 from collector_mesh.domain.model.identity import Identity
 from collector_mesh.domain.model.limits import fitting_labels
 from collector_mesh.domain.model.snapshot import State
+from collector_mesh.domain.peers.known import KnownPeers
 from collector_mesh.domain.peers.peer import OpenLink, Peer
 from collector_mesh.domain.peers.unary import UnaryWay
 from collector_mesh.domain.policies.access import ServingRule
@@ -31,12 +32,6 @@ from collector_mesh.domain.topology.topology import Topology
 
 LET_GO_SECONDS = 60.0
 """How long calls that are still under way on a link that was replaced may take to finish."""
-
-_REMEMBERED_SECONDS = 600.0
-"""How long it is remembered of a peer that is not known anymore which of its starts were superseded."""
-
-_MAX_IDS = 4096
-"""Of so many such peers."""
 
 
 class Roster:
@@ -75,7 +70,7 @@ class Roster:
         self._tasks = tasks
         self._clock = clock
         self._observer = observer
-        self._peers: dict[str, Peer] = {}
+        self._peers = KnownPeers(collector_id, topology)
 
     def get(self, peer_id: str) -> Peer | None:
         """What is known of a peer, connected or not."""
@@ -90,7 +85,7 @@ class Roster:
     def join(self, link: OpenLink) -> None:
         """Take a link in whose other end may be a peer; links to earlier starts of it end."""
         peer_id = link.engine.peer_id
-        self._supersede(self._peer(peer_id).join(link), peer_id)
+        self._supersede(self._peers.of(peer_id).join(link), peer_id)
 
     @staticmethod
     def _supersede(engines: Iterable[LinkEngine], peer_id: str) -> None:
@@ -244,7 +239,7 @@ class Roster:
 
     def want(self, peer_id: str, address: str) -> None:
         """Take down that a peer is kept connected, and at which address."""
-        self._peer(peer_id).wanted = address
+        self._peers.of(peer_id).wanted = address
         connection = self._topology.get(peer_id)
         if connection is not None:
             connection.dialed = True
@@ -252,7 +247,7 @@ class Roster:
     def adopt(self, connection: Connection) -> None:
         """Put a connection into the topology, in the place of an earlier one to the same peer."""
         connection.since = self._clock.now()
-        peer = self._peer(connection.peer_id)
+        peer = self._peers.of(connection.peer_id)
         if isinstance(connection.way, UnaryWay):
             connection.way.peer_id = connection.peer_id
             self._supersede(peer.supersede_all(), peer.peer_id)
@@ -281,7 +276,7 @@ class Roster:
         """Take down that a peer has gone, or has said goodbye; it is dialed again if it is wanted."""
         if not connection.is_up:
             return
-        peer = self._peer(connection.peer_id)
+        peer = self._peers.of(connection.peer_id)
         connection.dialed = bool(peer.wanted)
         connection.last_news = now = self._clock.now()
         state: State = "reconnecting" if connection.dialed else "dead"
@@ -297,7 +292,7 @@ class Roster:
         if self._topology.get(connection.peer_id) is not connection:
             return
         self._topology.remove(connection.peer_id)
-        peer = self._peer(connection.peer_id)
+        peer = self._peers.of(connection.peer_id)
         peer.wanted = ""
         self.tell(PeerForgotten(self._collector_id, connection.peer_id, reason))
         if isinstance(connection.way, UnaryWay):
@@ -320,14 +315,7 @@ class Roster:
 
     def forget_starts(self) -> None:
         """Forget what is known of the starts of peers that are not known anymore, after a while."""
-        now = self._clock.now()
-        for peer_id, peer in list(self._peers.items()):
-            if peer.links or peer.wanted or self._topology.get(peer_id) is not None:
-                peer.unknown_since = None
-            elif peer.unknown_since is None:
-                peer.unknown_since = now
-            elif now - peer.unknown_since >= _REMEMBERED_SECONDS:
-                del self._peers[peer_id]
+        self._peers.forget(self._clock.now())
 
     def close_way(self, way: UnaryWay) -> None:
         """Close what a way goes over in the background; calls under way may finish."""
@@ -337,20 +325,6 @@ class Roster:
     def tell(self, event: Event) -> None:
         """Tell the observer."""
         self._observer.tell(event)
-
-    def _peer(self, peer_id: str) -> Peer:
-        peer = self._peers.get(peer_id)
-        if peer is None:
-            peer = self._peers[peer_id] = Peer(peer_id, self._collector_id)
-            if len(self._peers) - len(self._topology) > _MAX_IDS:
-                self._forget_the_oldest()
-        return peer
-
-    def _forget_the_oldest(self) -> None:
-        for peer_id, peer in self._peers.items():
-            if not peer.links and not peer.wanted and self._topology.get(peer_id) is None:
-                del self._peers[peer_id]
-                return
 
 
 def _ignore(_peer: Peer) -> None:

@@ -1,6 +1,5 @@
 """Every link of a collector: opened and taken, run until it ends, told what is new."""
 
-from collections import deque
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
@@ -22,13 +21,14 @@ from collector_mesh.domain.model.identity import Identity
 from collector_mesh.domain.model.reach import Reach
 from collector_mesh.domain.model.snapshot import LinkEnd
 from collector_mesh.domain.model.status import status_of
-from collector_mesh.domain.model.texts import visible
 from collector_mesh.domain.peers.admission import Admission, Claim
 from collector_mesh.domain.peers.dialing import Dial
+from collector_mesh.domain.peers.ended import EndedLinks
+from collector_mesh.domain.peers.offered import Offered
 from collector_mesh.domain.peers.peer import OpenLink
 from collector_mesh.domain.peers.roster import Roster
 from collector_mesh.domain.policies.waiting_room import WaitingRoom, host_of
-from collector_mesh.domain.ports.clock import Alarm, Clock, Timer
+from collector_mesh.domain.ports.clock import Alarm, Clock
 from collector_mesh.domain.ports.frame_stream import FrameStream, Pump
 from collector_mesh.domain.ports.randomness import Randomness
 from collector_mesh.domain.ports.tasks import Tasks
@@ -37,19 +37,8 @@ from collector_mesh.domain.serving.handlers import HandlerRegistry
 from collector_mesh.domain.topology.connection import Connection
 from collector_mesh.domain.topology.reachability import Reachability
 
-_NEVER = float("inf")
-
-_MAX_ENDED = 32
-"""How many links that have ended are told in a snapshot."""
-
 _LOOK_SECONDS = 0.01
 """How often it is looked whether others have answered."""
-
-_PAUSE_OF_A_LINK = 0.00025
-"""What each link adds to the least time between two rounds of telling what is served now, in seconds.
-
-So that telling takes a fifth of the loop at most, also where methods come one by one, and few peers hear at once.
-"""
 
 
 class Streams:
@@ -87,7 +76,6 @@ class Streams:
         self.take_call: Callable[[TakenCall], None] = _not_ready
         """Runs what comes over a link."""
         self._collector_id = collector_id
-        self._handlers = handlers
         self._roster = roster
         self._admission = admission
         self._reachability = reachability
@@ -100,17 +88,8 @@ class Streams:
         self._open: dict[LinkEngine, OpenLink] = {}
         self._silent: WaitingRoom[LinkEngine] = WaitingRoom(rules.max_silent)
         self._dials = 0
-        self._ended: deque[tuple[float, str, str, str]] = deque(maxlen=_MAX_ENDED)
-        self._catalog: Catalog | None = None
-        self._namespaces = handlers.namespaces
-        """Those that the connections are up to date with."""
-        self._told_at = -_NEVER
-        """When peers were told last of what is served."""
-        self._telling: Timer | None = None
-        """Tells them, when it is time."""
-        self._has_moved = False
-        """Whether other namespaces are shared since then."""
-        handlers.on_change = self._has_changed
+        self._ended = EndedLinks()
+        self._offered = Offered(handlers, roster, reachability, clock=clock, links=self._open.keys)
 
     # ---- for a snapshot ------------------------------------------------------------------------------
 
@@ -124,11 +103,7 @@ class Streams:
     @property
     def recently_ended(self) -> tuple[LinkEnd, ...]:
         """The links that have ended last, the latest first."""
-        now = self._clock.now()
-        return tuple(
-            LinkEnd(visible(peer), visible(address), visible(reason), now - at)
-            for at, peer, address, reason in reversed(self._ended)
-        )
+        return self._ended.recently(self._clock.now())
 
     # ---- opening -------------------------------------------------------------------------------------
 
@@ -244,9 +219,7 @@ class Streams:
 
     def catalog(self) -> Catalog:
         """See `LinkHost`."""
-        if self._catalog is None:
-            self._catalog = Catalog(self._handlers.namespaces, self._handlers.infos)
-        return self._catalog
+        return self._offered.catalog()
 
     def greeted(self, engine: LinkEngine, hello: Hello) -> None:
         """See `LinkHost`."""
@@ -304,7 +277,7 @@ class Streams:
         """See `LinkHost`."""
         self._silent.leave(engine)
         link, address = self._open.get(engine), self._address_of(engine)
-        self._ended.append((self._clock.now(), engine.peer_id, address, engine.reason))
+        self._ended.note(self._clock.now(), engine.peer_id, address, engine.reason)
         was_waited_for = link is not None and link.opened is not None
         if link is not None:
             link.settle()
@@ -387,28 +360,6 @@ class Streams:
     def _address_of(self, engine: LinkEngine) -> str:
         link = self._open.get(engine)
         return link.address if link is not None else ""
-
-    def _has_changed(self) -> None:
-        """Something else is served now: calls go by it at once, and peers are told of all such changes together."""
-        self._catalog = None
-        if self._namespaces != self._handlers.namespaces:
-            self._namespaces = self._handlers.namespaces
-            for engine in self._open:
-                if engine.phase is Phase.OPEN and engine.peer_role == Role.COLLECTOR:
-                    self._has_moved = self._roster.changed(engine) or self._has_moved
-        if self._telling is None and self._open:
-            when = self._told_at + _PAUSE_OF_A_LINK * len(self._open)
-            self._telling = self._clock.call_at(max(self._clock.now(), when), self._tell_change)
-
-    def _tell_change(self) -> None:
-        self._telling = None
-        self._told_at = self._clock.now()
-        for engine in self._open:
-            if engine.phase is not Phase.ENDED and engine.peer_role == Role.COLLECTOR:
-                engine.tell_catalog()
-        has_moved, self._has_moved = self._has_moved, False
-        if has_moved:
-            self._reachability.all_changed()
 
 
 def _knows_of_drain(engine: LinkEngine) -> bool:
