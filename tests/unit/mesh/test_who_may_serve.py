@@ -113,7 +113,14 @@ def known(collector: Collector) -> Mapping[str, ConnectionInfo]:
     return {peer.peer_id: peer for peer in collector.snapshot().connections}
 
 
-@pytest.mark.parametrize("authorizer", [Asked("payments-1"), OnlyCallers()])
+class Failing(OnlyCallers):
+    """An authorizer that does not know of everybody."""
+
+    def may_serve(self, _identity: object, collector_id: str, _namespace: str, /) -> bool:
+        return {"payments-1": True}[collector_id]
+
+
+@pytest.mark.parametrize("authorizer", [Asked("payments-1"), OnlyCallers(), Failing()])
 async def test_whoever_offers_methods_that_it_may_not_serve_is_refused_and_sent_nothing(
     authorizer: Any,
 ) -> None:

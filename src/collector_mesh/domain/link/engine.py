@@ -17,7 +17,7 @@ from collector_mesh.domain.link.host import LinkHost
 from collector_mesh.domain.link.offense import ProtocolError
 from collector_mesh.domain.link.sizes import cut_introduction
 from collector_mesh.domain.link.telling import DEFECT, Telling
-from collector_mesh.domain.model.errors import quoted
+from collector_mesh.domain.model.errors import clipped, quoted
 from collector_mesh.domain.model.frames import (
     Catalog,
     CatalogChange,
@@ -30,6 +30,7 @@ from collector_mesh.domain.model.frames import (
     Role,
 )
 from collector_mesh.domain.model.identity import Identity
+from collector_mesh.domain.model.limits import MAX_ID_BYTES
 from collector_mesh.domain.model.status import OK
 
 
@@ -126,7 +127,7 @@ class LinkEngine(LinkEnd):
             self.peer = cut_introduction(greeting.introduction)
             self._end(status.message or f"refused with the code {status.code}", clean=True)
             return False
-        self.connection_id = greeting.connection_id
+        self.connection_id = clipped(greeting.connection_id, MAX_ID_BYTES)
         self._open(self._heard_of(greeting.introduction))
         # So that the other side knows that its answer has come; and to have a round trip.
         self._health.ask()

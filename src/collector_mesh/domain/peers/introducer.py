@@ -2,8 +2,9 @@
 
 import attrs
 
-from collector_mesh.domain.model.errors import InvalidCallError, UnavailableError, error_for, quoted
+from collector_mesh.domain.model.errors import InvalidCallError, UnavailableError, clipped, error_for, quoted
 from collector_mesh.domain.model.introduction import Offer, Welcome
+from collector_mesh.domain.model.limits import MAX_ID_BYTES
 from collector_mesh.domain.model.names import NAME
 from collector_mesh.domain.model.status import OK
 from collector_mesh.domain.model.texts import visible
@@ -142,7 +143,7 @@ class Introducer:
         return Connection(
             peer_id,
             address,
-            welcome.connection_id,
+            clipped(welcome.connection_id, MAX_ID_BYTES),
             tuple(namespace for namespace in offer.namespaces if namespace in theirs),
             way,
             dialed=True,

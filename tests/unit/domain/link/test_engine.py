@@ -189,6 +189,15 @@ def test_of_what_somebody_says_of_itself_no_more_is_kept_than_may_be(end: str) -
         check_name("collector_id", peer.collector_id)
 
 
+def test_of_the_id_of_a_connection_no_more_is_kept_than_may_be() -> None:
+    wire = Wire()
+    greeting = Greeting(Status(200, "OK"), Introduction(collector_id="right"), "x" * 300_000)
+
+    wire.left.receive(Frame(control=Control(greeting=greeting)))
+
+    assert wire.left.engine.connection_id == "x" * 128
+
+
 def test_what_is_as_long_as_it_may_be_is_kept_as_it_is() -> None:
     wire = Wire()
     who = Introduction(

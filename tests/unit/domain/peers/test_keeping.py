@@ -58,6 +58,16 @@ def test_namespaces_that_this_collector_is_not_in_are_not_shared(world: World) -
     assert not world.topology.shares("a", "secrets")
 
 
+def test_of_the_id_of_a_connection_no_more_is_kept_than_may_be(world: World) -> None:
+    world.transport.welcomes["a:1"] = Welcome(OK, "c" * 300_000, ("orders",), "a")
+
+    connect(world)
+
+    connection = world.topology.get("a")
+    assert connection is not None
+    assert connection.connection_id == "c" * 128
+
+
 @pytest.mark.parametrize(
     ("welcome", "error", "message"),
     [
