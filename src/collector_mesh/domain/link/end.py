@@ -7,7 +7,6 @@ import attrs
 
 from collector_mesh.domain.link.backlog import Backlog
 from collector_mesh.domain.link.calls import LinkCalls
-from collector_mesh.domain.link.catalogs import Budget, shared_part
 from collector_mesh.domain.link.closing import RETIRING, Closing, Phase
 from collector_mesh.domain.link.deadlines import Deadlines
 from collector_mesh.domain.link.entries import SentCall, TakenCall
@@ -16,16 +15,9 @@ from collector_mesh.domain.link.hearing import Hearing
 from collector_mesh.domain.link.host import LinkHost
 from collector_mesh.domain.link.notices import Notices
 from collector_mesh.domain.link.sieve import Sieve
-from collector_mesh.domain.link.sizes import (
-    MAX_FIRST_PIECE,
-    PIECE_BYTES,
-    cut_introduction,
-    text_bytes,
-    whole_catalog_bytes,
-)
 from collector_mesh.domain.link.telling import Telling
 from collector_mesh.domain.link.way import Way
-from collector_mesh.domain.model.frames import Catalog, CatalogChange, Greeting, Introduction, Role
+from collector_mesh.domain.model.frames import Catalog, CatalogChange, Introduction, Role
 from collector_mesh.domain.model.identity import Identity
 from collector_mesh.domain.model.reach import Reach
 from collector_mesh.domain.model.snapshot import Carrier, MethodInfo
@@ -73,6 +65,8 @@ class LinkEnd:
         self._backlog = Backlog()
         self.on_work: Callable[[], None] = nobody
         """Called when there may be something to write."""
+        self.on_over: Callable[[], None] = nobody
+        """Called when `is_over` has become true."""
         self._closing = Closing(is_dialer=dial > 0)
         self._health = Health(heartbeats or Heartbeats(), now)
         self.began = now
@@ -193,26 +187,6 @@ class LinkEnd:
         """The transport has proved something about the other side, or has not."""
         self.identity = self._calls.inbox.identity = identity
 
-    def welcome(self, connection_id: str, shared: tuple[str, ...]) -> None:
-        """Accept who has said hello."""
-        if not self._closing.state.welcomes or self.peer is None:
-            return
-        self.connection_id = connection_id
-        text = f"Connected with {len(shared)} shared namespaces"
-        # This side finds out for itself what it shares; whoever does not is told of so many.
-        told = Budget(MAX_FIRST_PIECE, PIECE_BYTES).take(shared, 0, text_bytes)
-        self._tells_to(self.peer)
-        me = self._introduced(self._told_of(self._host.catalog()))
-        self._notices.greeting = Greeting(Status(200, text), me, connection_id, told)
-        self._open(self.peer)
-        self.on_work()
-
-    def refuse(self, status: Status) -> None:
-        """Turn away who has said hello."""
-        if self._closing.state.welcomes:
-            self._notices.greeting = Greeting(status, Introduction(collector_id=self._me.collector_id))
-            self.fail(status.message, status.code)
-
     def send(self, sent: SentCall) -> None:
         """Send a call; what comes of it goes to its `settle`, which may happen before this returns."""
         if self._calls.send(sent):
@@ -275,45 +249,6 @@ class LinkEnd:
         if self._closing.fail(code, reason, self.time):
             self._calls.drop_untold()
             self.on_work()
-
-    def _told_of(self, catalog: Catalog) -> Catalog:
-        """What the other side is told of a catalog: whoever has come by itself hears of what it shares."""
-        if self.is_dialer or self.peer is None:
-            return catalog
-        if self.peer_role != Role.COLLECTOR:
-            return Catalog()  # which is a member of nothing
-        return shared_part(catalog, self.peer.catalog.namespaces)
-
-    def _introduced(self, catalog: Catalog) -> Introduction:
-        """What this side says of itself; what does not fit of its catalog follows in pieces."""
-        notices = self._notices
-        if notices.takes_pieces:
-            told = notices.offering.begin(catalog)
-        else:
-            told = notices.offering.whole(catalog, notices.whole_bytes)
-        return attrs.evolve(self._me, catalog=told)
-
-    def _tells_to(self, peer: Introduction) -> None:
-        """It is known now who the other side is, and how it is told of catalogs."""
-        notices, limits = self._notices, peer.limits
-        notices.takes_pieces = limits.takes_pieces
-        if not limits.takes_pieces:
-            notices.whole_bytes = whole_catalog_bytes(self._me, limits.max_payload_bytes)
-            # A hello had to be made before that was known.
-            notices.catalog = notices.catalog or notices.offering.has_more
-
-    def _heard_of(self, peer: Introduction) -> Introduction:
-        """What the other side says of itself, without what is malformed of its catalog or too long."""
-        catalog, rest = self._hearing.begin(peer.catalog)
-        self._backlog.add(rest)
-        return attrs.evolve(cut_introduction(peer), catalog=catalog)
-
-    def _open(self, peer: Introduction) -> None:
-        self.peer = peer
-        self._tells_to(peer)
-        self._closing.opened()
-        self._deadlines.opened(self.time)
-        self._calls.opened(peer, self.peer_role)
 
 
 if TYPE_CHECKING:

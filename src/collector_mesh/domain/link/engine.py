@@ -1,40 +1,26 @@
 """One end of a link: frames and time go in, frames and decisions come out; no input or output happens here."""
 
-from collections.abc import Callable
-from functools import partial
-
-import attrs
-
-from collector_mesh.domain.link.backlog import parts_of, parts_of_change
 from collector_mesh.domain.link.batching import Batching
 from collector_mesh.domain.link.calls import LinkCalls
 from collector_mesh.domain.link.closing import FAILING, Phase
 from collector_mesh.domain.link.deadlines import HELLO_SECONDS, Deadlines
-from collector_mesh.domain.link.end import LinkEnd, nobody
-from collector_mesh.domain.link.handshake import read_handshake
 from collector_mesh.domain.link.health import Heartbeats, Vital
 from collector_mesh.domain.link.host import LinkHost
 from collector_mesh.domain.link.offense import ProtocolError
-from collector_mesh.domain.link.sizes import cut_introduction
+from collector_mesh.domain.link.talk import LinkTalk
 from collector_mesh.domain.link.telling import DEFECT, Telling
-from collector_mesh.domain.model.errors import clipped, quoted
 from collector_mesh.domain.model.frames import (
-    Catalog,
-    CatalogChange,
     Control,
     Frame,
-    Greeting,
     Heartbeat,
     Hello,
     Introduction,
     Role,
 )
 from collector_mesh.domain.model.identity import Identity
-from collector_mesh.domain.model.limits import MAX_ID_BYTES
-from collector_mesh.domain.model.status import OK
 
 
-class LinkEngine(LinkEnd):
+class LinkEngine(LinkTalk):
     """The state of one link.
 
     Args:
@@ -69,8 +55,6 @@ class LinkEngine(LinkEnd):
         self._inbox.identity = identity
         self._deadlines = Deadlines(self._calls, self._closing, self._health, now)
         self._told_credit = 0
-        self.on_over: Callable[[], None] = nobody
-        """Called when `is_over` has become true."""
         if self.is_dialer:
             self._notices.hello = Hello(self._introduced(me.catalog), role, dial)
 
@@ -94,50 +78,6 @@ class LinkEngine(LinkEnd):
         if self._news:
             self._telling.tell()
 
-    def _read_greeting(self, frame: Frame) -> bool:
-        """Read what comes before a link is open; True if there may be more in the frame."""
-        control = frame.control
-        if self.phase is Phase.GREETING:
-            said = read_handshake(frame, is_dialer=self.is_dialer, has_greeted=self.peer is not None)
-            if isinstance(said, Hello):
-                self.peer = peer = self._heard_of(said.introduction)
-                self.peer_role, self.dial = said.role, said.dial
-                self._closing.greeted()
-                # What is malformed of its catalog is for the host to judge: it may refuse whoever says that.
-                hello = attrs.evolve(said, introduction=attrs.evolve(peer, catalog=said.introduction.catalog))
-                self._tell(lambda: self._host.greeted(self, hello))
-            elif isinstance(said, Greeting):
-                return self._read_answer(said)
-            elif said is not None:
-                self._end(said.reason, clean=True)
-            return False
-        if control is not None and (control.hello is not None or control.greeting is not None):
-            raise ProtocolError("a second hello")
-        if not self.is_confirmed:
-            self.is_confirmed = True
-            self._tell(lambda: self._host.confirmed(self))
-            self._telling.tell()
-        return True
-
-    def _read_answer(self, greeting: Greeting) -> bool:
-        """Read the answer to hello; True if the link is open and wanted."""
-        status = greeting.status
-        if status.code != OK.code:
-            self.refusal = status
-            self.peer = cut_introduction(greeting.introduction)
-            self._end(status.message or f"refused with the code {status.code}", clean=True)
-            return False
-        self.connection_id = clipped(greeting.connection_id, MAX_ID_BYTES)
-        self._open(self._heard_of(greeting.introduction))
-        # So that the other side knows that its answer has come; and to have a round trip.
-        self._health.ask()
-        self.is_confirmed = True
-        self.on_work()
-        self._tell(lambda: self._host.opened(self))
-        # Whoever welcomes this side may have put calls into the same frame, which the host may not want.
-        self._telling.tell()
-        return self._closing.state.reads
-
     def _read(self, frame: Frame, now: float) -> None:
         outbox = self._outbox
         if frame.credit and not outbox.window.take_credit(frame.credit, now):
@@ -149,54 +89,6 @@ class LinkEngine(LinkEnd):
         if frame.control is not None:
             self._read_control(frame.control, now)
         self.on_work()
-
-    def _read_control(self, control: Control, now: float) -> None:
-        if control.ping is not None:
-            self._notices.pong = Heartbeat(control.ping.number)
-            self._health.peer_was_late(control.ping.lag)
-        if control.pong is not None:
-            self._health.ponged(control.pong.number, now)
-        if control.catalog is not None or control.catalog_change is not None or control.reach:
-            self._read_news(control)
-        if control.draining and not self.peer_is_draining:
-            self.peer_is_draining = True
-            self._notices.draining_seen = True
-            self._tell_of_change()
-        if control.draining_seen:
-            self.draining_was_seen = True
-            self._tell_of_change()
-        if control.goodbye is not None:
-            self._end(control.goodbye.reason, clean=control.goodbye.is_clean)
-
-    def _read_news(self, control: Control) -> None:
-        """Take in what the other side serves and whom it reaches, or as much as does not take too long."""
-        backlog, was_empty = self._backlog, self._backlog.is_empty
-        if control.catalog is not None:
-            backlog.forget_catalog()
-            backlog.add(self._hearing.replace(control.catalog))
-        if control.catalog_change is not None:
-            backlog.add(parts_of_change(control.catalog_change))
-        if self.peer_role == Role.COLLECTOR:
-            backlog.add(parts_of(control.reach))
-        if was_empty:
-            self._take_in()
-
-    def _take_in(self) -> None:
-        """Take in the next part of the news that wait."""
-        for news in self._backlog.take():
-            if isinstance(news, CatalogChange):
-                assert self.peer is not None  # for the type checker: it has said hello
-                self.peer = attrs.evolve(self.peer, catalog=self._hearing.change(news))
-                if self._shares_others(news):
-                    self.tell_catalog()
-                self._tell_of_change()
-            else:
-                self._tell(partial(self._host.reached, self, news))
-
-    def _shares_others(self, change: CatalogChange) -> bool:
-        """Whether a change of the other side's catalog is one of what it hears of this side's."""
-        is_told_a_part = not self.is_dialer and self.peer_role == Role.COLLECTOR
-        return is_told_a_part and bool(change.namespaces or change.removed_namespaces)
 
     # ---- what goes out -------------------------------------------------------------------------------
 
@@ -256,14 +148,6 @@ class LinkEngine(LinkEnd):
             self._end(goodbye.reason, clean=False)
         return control
 
-    def _catalog(self) -> Catalog:
-        """What this side serves now; what it has told before if its host cannot say."""
-        try:
-            return self._told_of(self._host.catalog())
-        except Exception as error:  # noqa: BLE001  # a host may raise anything
-            self._telling.broken(error)
-            return self._notices.offering.told
-
     # ---- time ----------------------------------------------------------------------------------------
 
     def tick(self, now: float) -> None:
@@ -317,20 +201,3 @@ class LinkEngine(LinkEnd):
         self.fail(DEFECT.message, DEFECT.code)
         self._tell(lambda: self._host.failed(self, error))
         self._telling.tell()
-
-    def _tell(self, news: Callable[[], None]) -> None:
-        self._telling.news.append(news)
-
-    def _tell_of_change(self) -> None:
-        self._tell(lambda: self._host.changed(self))
-
-    def _end(self, reason: str, *, clean: bool) -> None:
-        if not self._closing.end(reason, clean=clean):
-            return
-        # First of all, so that calls which go elsewhere find another link to the same peer.
-        self._tell(lambda: self._host.ended(self))
-        self._backlog.clear()
-        self._calls.end(
-            f"the link to {quoted(self.peer_id)} has ended: {self.reason}", self.time, clean=clean
-        )
-        self.on_over()

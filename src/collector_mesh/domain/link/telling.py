@@ -28,11 +28,11 @@ class Telling:
         engine: of the link.
     """
 
-    __slots__ = ("_engine", "_host", "_is_telling", "news")
+    __slots__ = ("_host", "_is_telling", "engine", "news")
 
     def __init__(self, host: LinkHost, engine: "LinkEngine") -> None:
         self._host = host
-        self._engine = engine
+        self.engine = engine
         self._is_telling = False
         self.news: deque[News] = deque()
         """What is not told yet."""
@@ -46,7 +46,7 @@ class Telling:
         """Tell all of it; to be called where nothing is half done."""
         if self._is_telling:
             return
-        news, host, engine = self.news, self._host, self._engine
+        news, host, engine = self.news, self._host, self.engine
         self._is_telling = True
         # Of what ends a task or the process the rest is kept, and told the next time.
         try:
@@ -69,7 +69,7 @@ class Telling:
             self._is_telling = False
 
     def _failed(self, told: News, error: Exception) -> None:
-        engine = self._engine
+        engine = self.engine
         if isinstance(error, ProtocolError):
             engine.fail(f"protocol error: {error}")
             return
@@ -83,9 +83,9 @@ class Telling:
 
     def broken(self, error: Exception) -> None:
         """The host has raised when it was told of the link itself, or asked: the link ends."""
-        self._engine.fail(DEFECT.message, DEFECT.code)
+        self.engine.fail(DEFECT.message, DEFECT.code)
         self._report(error)
 
     def _report(self, error: Exception) -> None:
         with suppress(Exception):  # there is nobody left to tell
-            self._host.failed(self._engine, error)
+            self._host.failed(self.engine, error)
