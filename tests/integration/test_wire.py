@@ -24,7 +24,16 @@ from tests.integration.services.wire import (
 )
 from tests.limits import LIMIT_SECONDS
 
-from collector_mesh import Collector, Executed, ForbiddenError, MeshClient, MeshError, Settings
+from collector_mesh import (
+    Collector,
+    Executed,
+    ForbiddenError,
+    MeshClient,
+    MeshError,
+    Payload,
+    Service,
+    Settings,
+)
 from collector_mesh.adapters.wire.generated import dispatcher_pb2 as pb
 from collector_mesh.domain.model.identity import Identity
 
@@ -521,6 +530,42 @@ async def test_over_the_limit_of_running_calls_the_answer_says_when_to_come_back
     assert (shed.status.code, shed.status.message, shed.executor_id) == (429, "overloaded", "")
     assert int(shed.status.details["retry_after_ms"]) > 0
     assert done.status.code == 200
+
+
+@pytest.mark.asyncio
+async def test_one_caller_leaves_a_quarter_of_the_slots_to_others_that_wait() -> None:
+    service = Service("texts", "Texts")
+    leave = asyncio.Event()
+    running: list[str] = []
+
+    @service.method("Wait")
+    async def wait(request: Payload) -> Payload:
+        running.append("")
+        await leave.wait()
+        return request
+
+    @service.method("Quick")
+    async def quick(request: Payload) -> Payload:
+        return request
+
+    async with (
+        Collector(
+            "texts-1", listen=LOOPBACK, services=[service], settings=Settings(max_running=4)
+        ) as collector,
+        RawClient(collector.address, ("grpc.use_local_subchannel_pool", 1)) as hog,
+        RawClient(collector.address, ("grpc.use_local_subchannel_pool", 1)) as other,
+    ):
+        held = [asyncio.create_task(hog.serve("Wait")) for _ in range(4)]
+        await eventually(lambda: len(running) == 4)
+        first = await other.serve("Quick")
+        held.pop().cancel()
+        await eventually(lambda: collector.snapshot().running == 3)
+        more = await hog.serve("Quick")
+        then = await other.serve("Quick")
+        leave.set()
+        await asyncio.gather(*held)
+
+    assert (first.status.code, more.status.code, then.status.code) == (429, 429, 200)
 
 
 @pytest.mark.asyncio

@@ -100,6 +100,7 @@ class CollectorGateway:
         timeout: float | None = None,
         metadata: Iterable[tuple[str, str | bytes]] = (),
         identity: Identity | None = None,
+        address: str = "",
     ) -> Reply:
         """See the port."""
         call = Call(
@@ -109,6 +110,7 @@ class CollectorGateway:
             metadata=tuple(metadata),
             origin=Origin.CLIENT,
             identity=identity,
+            source=str(identity or address),
         )
         try:
             self._checks.check(call, Mode.SERVE)
@@ -126,6 +128,7 @@ class CollectorGateway:
         hints: Mapping[str, str] = NO_HINTS,
         metadata: Iterable[tuple[str, str | bytes]] = (),
         identity: Identity | None = None,
+        address: str = "",
     ) -> Reply:
         """See the port."""
         call = Call(
@@ -137,6 +140,7 @@ class CollectorGateway:
             tuple(metadata),
             origin=Origin.CLIENT,
             identity=identity,
+            source=str(identity or address),
         )
         return await self._dispatcher.dispatch(call)
 

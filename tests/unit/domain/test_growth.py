@@ -8,7 +8,7 @@ from collector_mesh.domain.model.errors import OverloadedError
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.payload import EMPTY
 from collector_mesh.domain.model.snapshot import MethodInfo
-from collector_mesh.domain.policies.concurrency import UNKNOWN, ConcurrencyLimit, Share
+from collector_mesh.domain.policies.concurrency import UNKNOWN, ConcurrencyLimit, Slot
 from collector_mesh.domain.topology.connection import Connection
 from collector_mesh.domain.topology.topology import MAX_LACKS, Topology
 
@@ -145,7 +145,7 @@ class Limit:
             on_shed=self.shed.append,
         )
 
-    def take(self, namespace: str) -> Share | None:
+    def take(self, namespace: str) -> Slot | None:
         try:
             return self.slots.take(namespace)
         except OverloadedError:

@@ -2,7 +2,7 @@
 
 import grpc
 
-from collector_mesh.adapters.grpc.callers import identity_of
+from collector_mesh.adapters.grpc.callers import connection_of, identity_of
 from collector_mesh.adapters.grpc.door import Context, Door
 from collector_mesh.adapters.grpc.headers import metadata_of
 from collector_mesh.adapters.grpc.unary_link import FOREVER, SERVICE
@@ -65,6 +65,7 @@ class DispatcherService:
                 timeout=_timeout(context),
                 metadata=metadata_of(context.invocation_metadata()),
                 identity=self._identity(context),
+                address=connection_of(context)[1],
             )
         )
 
@@ -83,6 +84,7 @@ class DispatcherService:
                 hints=request.hints,
                 metadata=metadata_of(context.invocation_metadata()),
                 identity=self._identity(context),
+                address=connection_of(context)[1],
             )
         )
 

@@ -14,7 +14,7 @@ from collector_mesh.domain.model.counts import Counts
 from collector_mesh.domain.model.errors import MeshError
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.status import OK, Reply
-from collector_mesh.domain.policies.concurrency import ConcurrencyLimit, Share
+from collector_mesh.domain.policies.concurrency import ConcurrencyLimit, Slot
 from collector_mesh.domain.ports.clock import Clock
 from collector_mesh.domain.ports.randomness import Randomness
 from collector_mesh.domain.ports.tasks import Promise, Tasks
@@ -141,7 +141,7 @@ class Dispatcher:
         self._counts.count(error.code)
         return Reply.refused(error)
 
-    def _ended(self, share: Share) -> Callable[[Reply | None], None]:
+    def _ended(self, share: Slot) -> Callable[[Reply | None], None]:
         def ended(reply: Reply | None) -> None:
             share.release()
             if reply is not None:

@@ -78,6 +78,7 @@ class LinkEnd:
         """Who is at the other end, once it has said so."""
         self.peer_role: int = Role.COLLECTOR
         self.identity = identity
+        self._address = ""
         self.connection_id = ""
         self.refusal: Status | None = None
         """Why the other side does not want this link, if it does not."""
@@ -186,6 +187,12 @@ class LinkEnd:
     def proved(self, identity: Identity | None) -> None:
         """The transport has proved something about the other side, or has not."""
         self.identity = self._calls.inbox.identity = identity
+        self.comes_from(self._address)
+
+    def comes_from(self, address: str) -> None:
+        """Where the other side is; whom that is known of counts by what is proved."""
+        self._address = address
+        self._calls.inbox.source = str(self.identity or address)
 
     def send(self, sent: SentCall) -> None:
         """Send a call; what comes of it goes to its `settle`, which may happen before this returns."""

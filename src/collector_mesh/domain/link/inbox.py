@@ -88,6 +88,8 @@ class Inbox:
         self.caller = ""
         """Its id if it is a collector, for the calls that come from it."""
         self.identity: Identity | None = None
+        self.source = ""
+        """Who the other side is, by what is proved of it, else by where it is."""
         self.origin = Origin.PEER
 
     def read(self, frame: Frame, now: float, last_own: int) -> None:
@@ -234,7 +236,7 @@ class Inbox:
         self.last_number = first + count - 1
         extras = {extra.index: extra for extra in calls.extras} if calls.extras else _NO_EXTRAS
         engine, held, news = self._engine, self._taken, self._news
-        origin, caller, identity = self.origin, self.caller, self.identity
+        origin, caller, identity, source = self.origin, self.caller, self.identity, self.source
         number = first
         try:
             for method, kind, value, remaining, mode in zip(
@@ -247,6 +249,7 @@ class Inbox:
                     origin=origin,
                     caller=caller,
                     identity=identity,
+                    source=source,
                 )
                 taken = held[number] = TakenCall(engine, number, call, mode)
                 extra = extras.get(number - first) if extras else None

@@ -56,6 +56,7 @@ class Call:
         identity: what the transport has proved about whoever sent it, or None.
         hops: how many collectors have passed it on.
         visited: their ids.
+        source: who has sent it here, by what is proved, else by where it is; empty for this process itself.
     """
 
     key: MethodKey
@@ -70,6 +71,7 @@ class Call:
     identity: Identity | None = None
     hops: int = 0
     visited: tuple[str, ...] = ()
+    source: str = ""
 
 
 def checked_metadata(metadata: "Mapping[str, str | bytes] | Iterable[tuple[str, str | bytes]]") -> Metadata:

@@ -173,6 +173,7 @@ class Streams:
 
     def _start(self, link: OpenLink, stream: FrameStream) -> None:
         link.stream = stream
+        link.engine.comes_from(stream.address)
         self._open[link.engine] = link
         self._tasks.start(self._run(link.engine, stream), f"link with {stream.address}")
 

@@ -1,9 +1,11 @@
-"""How much is done at once; what is beyond is shed, never queued, and no namespace starves the others."""
+"""How much is done at once; what is beyond is shed, never queued, and nobody starves the others."""
 
 from collections.abc import Callable
 from math import inf
+from typing import Protocol
 
 from collector_mesh.domain.model.errors import OverloadedError
+from collector_mesh.domain.policies.callers import Caller, Callers
 
 RETRY_AFTER = 0.1
 """When a shed caller may come back, in seconds."""
@@ -24,10 +26,18 @@ def _nobody(_namespace: str) -> None:
     """Tell nobody."""
 
 
+class Slot(Protocol):
+    """A slot that was taken."""
+
+    def release(self) -> None:
+        """Give it back."""
+        ...
+
+
 class Share:
     """What one namespace has taken."""
 
-    __slots__ = ("_slots", "asked_at", "limit", "namespace", "peak", "taken")
+    __slots__ = ("_slots", "asked_at", "holders", "limit", "namespace", "peak", "taken")
 
     def __init__(self, slots: "ConcurrencyLimit", namespace: str, limit: int | None) -> None:
         self._slots = slots
@@ -37,6 +47,7 @@ class Share:
         self.peak = 0
         """Most that were taken at once of late, while shares bind."""
         self.asked_at = 0.0
+        self.holders: dict[str, Holder] = {}
 
     def release(self) -> None:
         """Give a slot back."""
@@ -44,12 +55,28 @@ class Share:
         self._slots.taken -= 1
 
 
+class Holder:
+    """What one caller has taken of what a namespace has; it is kept, and not made for each call."""
+
+    __slots__ = ("_share", "caller")
+
+    def __init__(self, share: Share, caller: Caller) -> None:
+        self._share = share
+        self.caller = caller
+
+    def release(self) -> None:
+        """Give a slot back."""
+        self.caller.taken -= 1
+        self._share.release()
+
+
 class ConcurrencyLimit:
-    """A limit on handlers that run, or on calls under way out of here, shared fairly by namespaces.
+    """A limit on handlers that run, or on calls under way out of here, shared fairly by namespaces and by callers.
 
     A lone namespace may use all of it. While somebody is being refused, a namespace that has more than its
     fair share leaves room for what the others have needed of late, up to their fair shares (max-min fairness).
-    Namespaces that nobody knows have one share together: callers name them as they like.
+    Namespaces that nobody knows have one share together: callers name them as they like. A caller from outside has at most
+    three quarters of all slots while another one waits.
 
     Args:
         limit: slots of all namespaces.
@@ -83,22 +110,33 @@ class ConcurrencyLimit:
         self._is_contended = False
         self._contended_until = 0.0
         self._aged_at = 0.0
+        self._callers = Callers(limit, CONTENDED_SECONDS)
 
-    def take(self, namespace: str) -> Share:
+    def take(self, namespace: str, caller: str = "") -> Slot:
         """Take a slot; it is given back by the `release` of what this gives.
 
+        Args:
+            namespace: of the call.
+            caller: who has made it, empty for this process itself.
+
         Raises:
-            OverloadedError: there is none for this namespace.
+            OverloadedError: there is none for this namespace, or for this caller.
         """
         share = self._shares.get(namespace)
         if share is None:
             share = self._new_share(namespace)
         is_over = share.limit is not None and share.taken >= share.limit
         if self.taken >= self.limit or self._is_contended or is_over:
-            self._consider(share, is_over=is_over)
+            self._consider(share, caller, is_over=is_over)
         share.taken += 1
         self.taken += 1
-        return share
+        if not caller:
+            return share
+        holder = share.holders.get(caller)
+        if holder is None:
+            holder = self._new_holder(share, caller)
+        holder.caller.taken += 1
+        return holder
 
     @property
     def remembered(self) -> int:
@@ -106,21 +144,31 @@ class ConcurrencyLimit:
         return len(self._shares)
 
     @property
+    def remembered_callers(self) -> int:
+        """How many callers something is known of."""
+        return len(self._callers)
+
+    @property
     def shares(self) -> tuple[tuple[str, int], ...]:
         """What each namespace has taken, in order of their names."""
         return tuple((name, share.taken) for name, share in sorted(self._shares.items()) if share.taken)
 
-    def _consider(self, share: Share, *, is_over: bool) -> None:
+    def _consider(self, share: Share, caller: str, *, is_over: bool) -> None:
         now = self._now()
         if now >= self._contended_until:
             self._is_contended = False
         share.asked_at = now
         if not is_over and self.taken < self.limit and not self._is_contended:
             return
-        if not is_over:
+        if not is_over and not self._callers.has_enough(caller, now):
             share.peak = max(share.peak, share.taken + 1)
             self._age(now)
+            is_kept_free = self.taken >= self._callers.most
+            if is_kept_free:
+                self._callers.waits(caller, now)
             if self.taken < self.limit and self._has_room_for(share, now):
+                if is_kept_free:
+                    self._contended_until = now + CONTENDED_SECONDS
                 return
             # Its own limit says nothing about the others.
             self._is_contended = True
@@ -148,6 +196,15 @@ class ConcurrencyLimit:
             self._aged_at = now
             for share in self._shares.values():
                 share.peak = max(share.taken, share.peak // 2)
+
+    def _new_holder(self, share: Share, caller: str) -> Holder:
+        if self._callers.is_crowded:
+            # Callers come and go, and strangers as they like.
+            for known in self._shares.values():
+                known.holders = {name: held for name, held in known.holders.items() if held.caller.taken}
+            self._callers.sweep()
+        holder = share.holders[caller] = Holder(share, self._callers.get(caller))
+        return holder
 
     def _new_share(self, namespace: str) -> Share:
         if not self._is_known(namespace):

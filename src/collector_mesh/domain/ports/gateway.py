@@ -53,8 +53,9 @@ class Gateway(Protocol):
         timeout: float | None = None,
         metadata: Iterable[tuple[str, str | bytes]] = (),
         identity: Identity | None = None,
+        address: str = "",
     ) -> Reply:
-        """Run a call here and nowhere else."""
+        """Run a call here and nowhere else; the address is that of the caller, as long as it is the same one."""
         ...
 
     async def dispatch(
@@ -67,6 +68,7 @@ class Gateway(Protocol):
         hints: Mapping[str, str] = NO_HINTS,
         metadata: Iterable[tuple[str, str | bytes]] = (),
         identity: Identity | None = None,
+        address: str = "",
     ) -> Reply:
         """Find somebody who runs a call."""
         ...

@@ -23,7 +23,7 @@ from collector_mesh.domain.model.limits import is_long, long_type_url
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.payload import Payload, flaw_of, payload_of
 from collector_mesh.domain.model.status import OK, Reply, Status, chosen_status
-from collector_mesh.domain.policies.concurrency import ConcurrencyLimit, Share
+from collector_mesh.domain.policies.concurrency import ConcurrencyLimit, Slot
 from collector_mesh.domain.ports.clock import Clock
 from collector_mesh.domain.ports.observer import Observer
 from collector_mesh.domain.ports.randomness import Randomness
@@ -127,7 +127,7 @@ class Executor:
         return _Begun(self, call, context, answer, share.release, outcome)
 
     def _begin(
-        self, call: Call, context: CallContext, method: Method | None, share: Share
+        self, call: Call, context: CallContext, method: Method | None, share: Slot
     ) -> Reply | Started[Reply]:
         """Run a call that has a slot; the slot is given back if it needs no more."""
         try:
@@ -138,14 +138,14 @@ class Executor:
             share.release()
         return outcome
 
-    def _admit(self, call: Call) -> tuple[Method | None, Share]:
+    def _admit(self, call: Call) -> tuple[Method | None, Slot]:
         """See that a call may run now, and take a slot for it; gives its method, which a validator may bring."""
         method = self._handlers.find(call.key)
         if call.deadline <= self._clock.now():
             raise DeadlineExceededError("deadline exceeded", executed=Executed.NO)
         if method is None and self.validator is None:
             raise self._not_found(call.key)
-        return method, self._slots.take(call.key.namespace)
+        return method, self._slots.take(call.key.namespace, call.source)
 
     def outcome(self, call: Call, context: CallContext, error: BaseException | None) -> Reply:
         """The reply for a call that nobody awaits and whose work gave none."""

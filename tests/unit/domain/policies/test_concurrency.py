@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from collector_mesh.app.testing.fakes import FakeClock
 from collector_mesh.domain.model.errors import OverloadedError
-from collector_mesh.domain.policies.concurrency import ConcurrencyLimit, Share
+from collector_mesh.domain.policies.concurrency import ConcurrencyLimit, Slot
 
 
 class Desk:
@@ -16,7 +16,7 @@ class Desk:
         self.clock = FakeClock()
         self.shed: list[str] = []
         self.full: list[str] = []
-        self.held: dict[str, list[Share]] = {}
+        self.held: dict[str, list[Slot]] = {}
         self.slots = ConcurrencyLimit(
             limit,
             limits.get,
@@ -26,16 +26,16 @@ class Desk:
             on_full=self.full.append,
         )
 
-    def take(self, namespace: str) -> bool:
+    def take(self, namespace: str, caller: str = "") -> bool:
         try:
-            share = self.slots.take(namespace)
+            share = self.slots.take(namespace, caller)
         except OverloadedError:
             return False
-        self.held.setdefault(namespace, []).append(share)
+        self.held.setdefault(caller or namespace, []).append(share)
         return True
 
-    def release(self, namespace: str) -> None:
-        self.held[namespace].pop().release()
+    def release(self, holder: str) -> None:
+        self.held[holder].pop().release()
 
     def taken(self, namespace: str) -> int:
         return len(self.held.get(namespace, ()))
@@ -149,3 +149,55 @@ def test_what_is_taken_is_always_what_is_held_and_never_beyond_the_limit(
             desk.release(namespace)
         assert desk.slots.taken == sum(map(desk.taken, "abc")) <= 5
         assert dict(desk.slots.shares) == {name: desk.taken(name) for name in "abc" if desk.taken(name)}
+
+
+def test_a_lone_caller_may_use_everything() -> None:
+    desk = Desk(8)
+
+    assert sum(desk.take("a", "hog") for _ in range(10)) == 8
+
+
+@pytest.mark.parametrize("namespaces", [("a", "a"), ("a", "b")])
+@pytest.mark.parametrize("other", ["other", ""])
+def test_a_caller_has_at_most_three_quarters_while_another_one_waits(
+    namespaces: tuple[str, str], other: str
+) -> None:
+    desk = Desk(8)
+    ours, theirs = namespaces
+    for _ in range(8):
+        desk.take(ours, "hog")
+
+    refused = desk.take(theirs, other)
+    taken = []
+    for _ in range(8):
+        desk.release("hog")
+        desk.take(ours, "hog")
+        taken.append(desk.take(theirs, other))
+
+    assert not refused
+    assert taken[:2] == [True, True]
+    assert desk.taken("hog") <= 6
+
+
+def test_a_caller_has_everything_again_when_nobody_else_waits_anymore() -> None:
+    desk = Desk(8)
+    for _ in range(8):
+        desk.take("a", "hog")
+    desk.take("a", "other")
+    desk.release("hog")
+    desk.release("hog")
+    while_it_waits = desk.take("a", "hog")
+
+    desk.clock.time += 1.0
+
+    assert not while_it_waits
+    assert sum(desk.take("a", "hog") for _ in range(3)) == 2
+
+
+def test_callers_that_hold_nothing_are_forgotten() -> None:
+    desk = Desk(8)
+
+    for number in range(10_000):
+        desk.slots.take("a", f"caller-{number}").release()
+
+    assert desk.slots.remembered_callers <= 4096
