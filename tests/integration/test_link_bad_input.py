@@ -280,7 +280,7 @@ async def test_what_makes_no_sense_ends_the_link(
 async def test_a_message_that_is_too_large_ends_the_link(collector: Collector) -> None:
     async with RawLink(collector.address) as link:
         await link.greet(hello("raw-1", "texts"))
-        await link.say(call(1, value=b"x" * (5 << 20)))
+        await link.say(call(1, value=b"x" * (9 << 20)))
         await link.goodbye()
         code, text = await link.status()
         await eventually(lambda: len(ended(collector)) == 1)
@@ -385,3 +385,38 @@ async def test_links_beyond_the_limit_are_told_why(caplog: pytest.LogCaptureFixt
 
     assert (goodbye.code, goodbye.reason) == (429, "there are 2 links already, and no more are taken")
     assert list(still.reply_to) == [1]
+
+
+async def partly(link: RawLink, size: int, sent: int) -> None:
+    """Announce a call of a size, and send so much of its payload."""
+    announced = call(value=b"", method="Same", mode=1)
+    announced.call_extra.append(pb.CallExtra(index=0, size=size))
+    await link.say(announced)
+    for start in range(0, sent, 1 << 18):
+        await link.say(pb.Frame(chunks=[pb.Chunk(number=1, value=b"x" * min(1 << 18, sent - start))]))
+
+
+@pytest.mark.asyncio
+async def test_over_the_budget_of_all_links_the_one_that_holds_most_ends_and_the_others_go_on() -> None:
+    settings = Settings(max_held_bytes=2 << 20)
+    async with (
+        Collector("small-1", listen=LOOPBACK, services=[texts_service()], settings=settings) as collector,
+        RawLink(collector.address) as small,
+        RawLink(collector.address) as large,
+        RawLink(collector.address) as third,
+    ):
+        for number, link in enumerate((small, large, third)):
+            await link.greet(hello(f"raw-{number}", "texts", role=CLIENT))
+        await partly(small, 1 << 20, 1 << 19)
+        await partly(large, 3 << 20, 1 << 20)
+        await eventually(lambda: collector.snapshot().held_bytes >= 3 << 19)
+        resident = collector.snapshot().resident_bytes
+        await partly(third, 3 << 20, 3 << 18)
+        ended = await large.goodbye()
+        await small.say(pb.Frame(chunks=[pb.Chunk(number=1, value=b"x" * (1 << 19))]))
+        await small.reply()
+        await eventually(lambda: collector.snapshot().held_bytes < 1 << 20)
+
+    assert ended.code == 429
+    assert "the most of all links" in ended.reason
+    assert resident > 1 << 20

@@ -6,6 +6,7 @@ from threading import RLock
 from dependency_injector import containers, providers
 
 from collector_mesh.adapters.runtime.clock import LoopClock
+from collector_mesh.adapters.runtime.memory import resident_bytes
 from collector_mesh.adapters.runtime.pulled import PulledStream
 from collector_mesh.adapters.runtime.randomness import SystemRandomness
 from collector_mesh.adapters.runtime.tasks import LoopTasks
@@ -120,6 +121,7 @@ def _incarnation(dice: Randomness) -> str:
 def _link_rules(options: Options | ClientOptions, settings: Settings) -> LinkRules:
     return LinkRules(
         max_links=settings.max_links,
+        max_held_bytes=settings.max_held_bytes,
         max_payload_bytes=settings.max_payload_bytes,
         batching=Batching(queue_bytes=settings.link_queue_bytes),
         heartbeats=Heartbeats(interval=settings.heartbeat_interval),
@@ -406,6 +408,7 @@ class CollectorContainer(containers.DeclarativeContainer):
         rule=providers.Factory(InspectionRule, guarded_authorizer),
         counts=counts,
         rules=link_rules,
+        resident_bytes=resident_bytes,
     )
     gateway = providers.Singleton(
         CollectorGateway,

@@ -96,6 +96,8 @@ class Settings:
             out, on loopback listeners only.
         drain_timeout: seconds that running calls get to finish when the collector ends.
         max_links: links of a collector, those of clients included.
+        max_held_bytes: what queues, parts of payloads and tables of all links hold for others together; over it the
+            link that holds most ends.
         heartbeat_interval: seconds of silence after which a link says something; a peer that is not heard
             of for 3.2 times as long is dead.
         link_queue_bytes: what may wait to be sent to one peer; beyond it calls to it are refused.
@@ -146,6 +148,7 @@ class Settings:
     expose_routes: bool | None = attrs.field(default=None, validator=_maybe_boolean)
     drain_timeout: float = attrs.field(default=25.0, validator=_number(0, 3600, "seconds"))
     max_links: int = attrs.field(default=1024, validator=_number(1, 1 << 16, "links"))
+    max_held_bytes: int = attrs.field(default=256 << 20, validator=_number(1 << 20, 1 << 40, "bytes"))
     heartbeat_interval: float = attrs.field(default=5.0, validator=_number(0.05, 600, "seconds"))
     link_queue_bytes: int = attrs.field(default=16 << 20, validator=_number(1 << 16, 1 << 30, "bytes"))
     refresh_interval: float = attrs.field(default=20.0, validator=_number(0.05, 3600, "seconds"))

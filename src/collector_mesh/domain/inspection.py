@@ -54,6 +54,7 @@ class Inspection:
         rule: InspectionRule,
         counts: Counts,
         rules: LinkRules,
+        resident_bytes: Callable[[], int] = int,
     ) -> None:
         self._collector_id = collector_id
         self._handlers = handlers
@@ -67,6 +68,7 @@ class Inspection:
         self._rule = rule
         self._counts = counts
         self._rules = rules
+        self._resident_bytes = resident_bytes
         self.state = "new"
         """`new`, `serving`, `draining` or `closed`, as whoever opens and closes the collector says."""
         self.address = ""
@@ -92,6 +94,8 @@ class Inspection:
             labels=dict(self._rules.labels),
             weight=self._rules.weight,
             shares=self._outgoing.shares,
+            held_bytes=self._streams().holdings.held_bytes if is_open else 0,
+            resident_bytes=self._resident_bytes(),
         )
 
     def _connection(self, connection: Connection, now: float) -> ConnectionInfo:

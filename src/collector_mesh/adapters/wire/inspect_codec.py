@@ -68,6 +68,8 @@ def encode_snapshot(outcome: Snapshot | MeshError) -> bytes:
         labels=outcome.labels,
         weight=outcome.weight,
         shares=dict(outcome.shares),
+        held_bytes=outcome.held_bytes,
+        resident_bytes=outcome.resident_bytes,
     ).SerializeToString()
 
 
@@ -109,6 +111,8 @@ def decode_snapshot(data: bytes) -> Snapshot:
         labels=_labels(response.labels),
         weight=response.weight or 1,
         shares=tuple((visible(name), count) for name, count in sorted(response.shares.items())),
+        held_bytes=response.held_bytes,
+        resident_bytes=response.resident_bytes,
     )
 
 

@@ -3,13 +3,12 @@
 import ctypes
 import threading
 from collections.abc import Callable
-from pathlib import Path
+
+from collector_mesh.adapters.runtime.memory import resident_bytes
 
 _LOOK_SECONDS = 10.0
 _MARGIN_BYTES = 64 << 20
 """So much more than there was once is worth the look: it keeps other threads from memory for some milliseconds."""
-
-_PAGE_BYTES = 4096
 
 
 class Trimmer:
@@ -41,7 +40,7 @@ def start_trimming() -> threading.Event | None:
     """Do so in the background, where the C library knows how; setting what is returned ends it."""
     try:
         trim = ctypes.CDLL(None).malloc_trim
-        trimmer = Trimmer(_resident_bytes, lambda: trim(0))
+        trimmer = Trimmer(resident_bytes, lambda: trim(0))
     except (AttributeError, OSError):
         return None
     ended = threading.Event()
@@ -52,7 +51,3 @@ def start_trimming() -> threading.Event | None:
 
     threading.Thread(target=run, name="give memory back", daemon=True).start()
     return ended
-
-
-def _resident_bytes() -> int:
-    return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * _PAGE_BYTES

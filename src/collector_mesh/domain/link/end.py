@@ -14,6 +14,7 @@ from collector_mesh.domain.link.health import Health, Heartbeats, Vital
 from collector_mesh.domain.link.hearing import Hearing
 from collector_mesh.domain.link.host import LinkHost
 from collector_mesh.domain.link.notices import Notices
+from collector_mesh.domain.link.outbox import HELD_STEP
 from collector_mesh.domain.link.sieve import Sieve
 from collector_mesh.domain.link.telling import Telling
 from collector_mesh.domain.link.way import Way
@@ -67,6 +68,9 @@ class LinkEnd:
         """Called when there may be something to write."""
         self.on_over: Callable[[], None] = nobody
         """Called when `is_over` has become true."""
+        self.on_held: Callable[[int], None] = _told_nobody
+        """Called with the bytes that are held, when they have changed by much."""
+        self._told_held = 0
         self._closing = Closing(is_dialer=dial > 0)
         self._health = Health(heartbeats or Heartbeats(), now)
         self.began = now
@@ -251,6 +255,21 @@ class LinkEnd:
         if self._closing.close(code, reason, self.time):
             self.on_work()
 
+    @property
+    def held_bytes(self) -> int:
+        """What queues, parts of payloads, names and the catalog hold for the other side."""
+        calls = self._calls
+        return calls.outbox.queued_bytes + calls.inbox.held_bytes + self._hearing.held_bytes
+
+    def weigh(self) -> None:
+        """See whether what is held has changed by so much that it has to be told."""
+        held = self.held_bytes
+        if abs(held - self._told_held) >= HELD_STEP:
+            self._told_held = held
+            self.on_held(held)
+        outbox = self._calls.outbox
+        outbox.tell_at = outbox.queued_bytes + HELD_STEP
+
     def fail(self, reason: str, code: int = 400) -> None:
         """Say goodbye at once."""
         if self._closing.fail(code, reason, self.time):
@@ -260,3 +279,7 @@ class LinkEnd:
 
 if TYPE_CHECKING:
     _fits: type[Way] = LinkEnd
+
+
+def _told_nobody(_held: int) -> None:
+    """Nobody looks after what is held."""

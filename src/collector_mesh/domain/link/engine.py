@@ -53,6 +53,7 @@ class LinkEngine(LinkTalk):
         self._news = self._telling.news
         self._inbox, self._outbox = self._calls.inbox, self._calls.outbox
         self._inbox.identity = identity
+        self._outbox.on_growth = self.weigh
         self._deadlines = Deadlines(self._calls, self._closing, self._health, now)
         self._told_credit = 0
         if self.is_dialer:
@@ -88,6 +89,8 @@ class LinkEngine(LinkTalk):
             self._calls.cancelled(frame.cancels)
         if frame.control is not None:
             self._read_control(frame.control, now)
+        if frame.chunks or frame.methods or frame.texts or frame.control is not None:
+            self.weigh()
         self.on_work()
 
     # ---- what goes out -------------------------------------------------------------------------------

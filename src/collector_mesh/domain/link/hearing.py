@@ -40,6 +40,11 @@ class Hearing:
         self.is_whole = True
         """Whether nothing more was announced."""
 
+    @property
+    def held_bytes(self) -> int:
+        """What is kept of the catalog, about."""
+        return self._bytes
+
     def begin(self, catalog: Catalog) -> tuple[Catalog, tuple[Waiting, ...]]:
         """Hear a catalog from the beginning; gives what is known now, and what is to be heard after that.
 

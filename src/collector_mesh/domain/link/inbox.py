@@ -148,6 +148,11 @@ class Inbox:
         return partial.extra.executed, partial.by
 
     @property
+    def held_bytes(self) -> int:
+        """What is kept of payloads that are not whole, and of names."""
+        return self._partials.held_bytes + self._name_bytes
+
+    @property
     def earliest(self) -> float:
         """Before this the time of no call is up whose payload has not come whole."""
         return self._partials.earliest

@@ -22,6 +22,9 @@ Entry = SentCall | TakenCall
 LATE_REPLY_SECONDS = 1.0
 """So long after its deadline a reply that still waits is not sent anymore: its caller has gone."""
 
+HELD_STEP = 64 << 10
+"""Bytes by which what is held has to change before that is told."""
+
 _MAX_UNSAID = 1024
 
 
@@ -71,6 +74,9 @@ class Outbox:
         """The time of none of the calls of this side is up before; one that has ended may still count."""
         self.last_number = 0
         self.queued_bytes = 0
+        self.on_growth: Callable[[], None] = _nobody
+        """Called when so much more waits as is worth to be told."""
+        self.tell_at = HELD_STEP
         self.reply_bytes = 0
 
     @property
@@ -111,6 +117,8 @@ class Outbox:
             self.reply_bytes += size
         elif entry.deadline < self.earliest:
             self.earliest = entry.deadline
+        if self.queued_bytes >= self.tell_at:
+            self.on_growth()
         if len(value) > self._batching.large_bytes:
             self._large.append(_Large(entry, value))
         else:
@@ -338,6 +346,10 @@ class Outbox:
         reply: Reply = entry.reply  # type: ignore[assignment]  # only answered ones are queued
         page.add_reply(entry.number, unfit_reply(reply, error), b"", 0)
         del self._taken[entry.number]
+
+
+def _nobody() -> None:
+    """Tell nobody."""
 
 
 def _is_late(taken: TakenCall, now: float) -> bool:

@@ -51,6 +51,8 @@ class Partials:
         self._max_payload_bytes = max_payload_bytes
         self._max_bytes = max_bytes
         self._bytes = 0
+        self.held_bytes = 0
+        """What has come of those that are kept."""
         self.calls: dict[int, Partial] = {}
         self.replies: dict[int, Partial] = {}
         self.earliest = inf
@@ -97,6 +99,8 @@ class Partials:
     def give_up(self, partial: Partial) -> None:
         """Keep nothing of a payload; what is still to come of it is counted and let go of."""
         self._bytes -= partial.room
+        if partial.pieces is not None:
+            self.held_bytes -= partial.size - partial.left
         partial.pieces, partial.room = None, 0
         if partial.extra is None:
             self._open.pop(partial.entry.number, None)
@@ -109,7 +113,8 @@ class Partials:
 
     def clear(self) -> None:
         """Let go of everything: the link has ended."""
-        self.calls, self.replies, self._open, self._bytes, self.earliest = {}, {}, {}, 0, inf
+        self.calls, self.replies, self._open, self.earliest = {}, {}, {}, inf
+        self._bytes = self.held_bytes = 0
 
     def take(self, chunk: Chunk, last_own: int) -> tuple[Partial, bytes | None] | None:
         """Take a chunk; gives what is whole now, with its payload, or None for that where it is not kept.
@@ -132,6 +137,7 @@ class Partials:
             raise ProtocolError(f"a chunk for call {chunk.number} that is empty or longer than was said")
         if partial.pieces is not None:
             partial.pieces.append(chunk.value)
+            self.held_bytes += len(chunk.value)
         if partial.left:
             return None
         pieces = partial.pieces

@@ -16,6 +16,7 @@ class LinkRules:
 
     Attributes:
         max_links: links of a collector, clients included.
+        max_held_bytes: what queues, parts of payloads and tables of all links hold together.
         max_silent: links whose other side has not said hello; when one more comes, one of them ends.
         max_payload_bytes: largest payload that is taken.
         probe: seconds within which a collector whose id somebody else claims has to answer.
@@ -28,6 +29,7 @@ class LinkRules:
     """
 
     max_links: int = attrs.field(default=1024, validator=ge(1))
+    max_held_bytes: int = attrs.field(default=256 << 20, validator=ge(1))
     max_silent: int = attrs.field(default=64, validator=ge(1))
     max_payload_bytes: int = 4 << 20
     probe: float = 1.0

@@ -129,6 +129,8 @@ class Snapshot:
         labels: what it says of itself.
         weight: its share of calls beside others.
         shares: calls under way out of here by namespace, as far as there are any.
+        held_bytes: what queues, parts of payloads and tables of links hold for others, of `max_held_bytes`.
+        resident_bytes: what the whole process has of the machine's memory, 0 where that is not known.
     """
 
     collector_id: str
@@ -146,6 +148,8 @@ class Snapshot:
     labels: Mapping[str, str] = attrs.field(factory=dict)
     weight: int = 1
     shares: tuple[tuple[str, int], ...] = ()
+    held_bytes: int = 0
+    resident_bytes: int = 0
 
 
 @attrs.frozen

@@ -24,6 +24,7 @@ from collector_mesh.domain.model.status import status_of
 from collector_mesh.domain.peers.admission import Admission, Claim
 from collector_mesh.domain.peers.dialing import Dial
 from collector_mesh.domain.peers.ended import EndedLinks
+from collector_mesh.domain.peers.holdings import Holdings
 from collector_mesh.domain.peers.offered import Offered
 from collector_mesh.domain.peers.peer import OpenLink
 from collector_mesh.domain.peers.roster import Roster
@@ -75,6 +76,7 @@ class Streams:
     ) -> None:
         self.take_call: Callable[[TakenCall], None] = _not_ready
         """Runs what comes over a link."""
+        self.holdings = Holdings(rules.max_held_bytes, tasks)
         self._collector_id = collector_id
         self._roster = roster
         self._admission = admission
@@ -174,6 +176,7 @@ class Streams:
     def _start(self, link: OpenLink, stream: FrameStream) -> None:
         link.stream = stream
         link.engine.comes_from(stream.address)
+        self.holdings.add(link.engine)
         self._open[link.engine] = link
         self._tasks.start(self._run(link.engine, stream), f"link with {stream.address}")
 
@@ -183,6 +186,7 @@ class Streams:
         finally:
             engine.lost("the stream has ended")
             self._silent.leave(engine)
+            self.holdings.remove(engine)
             del self._open[engine]
 
     def _is_full(self) -> bool:
