@@ -1,7 +1,7 @@
 """What the other side serves, heard in pieces, and used as it comes: each method stands for itself."""
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from functools import partial
 
 import attrs
@@ -14,6 +14,7 @@ from collector_mesh.domain.link.sizes import (
     MAX_CATALOG_BYTES,
     MAX_CATALOG_METHODS,
     MAX_CATALOG_NAMESPACES,
+    MAX_FIRST_PIECE,
     NAME_BYTES,
 )
 from collector_mesh.domain.model.frames import Catalog, CatalogChange
@@ -79,7 +80,35 @@ class Hearing:
     def _replaced(self, catalog: Catalog) -> Iterable[CatalogChange]:
         known = Catalog(tuple(self._namespaces), tuple(self._methods.values()))
         change = difference(known, catalog)
-        return tuple(parts_of_change(attrs.evolve(change, more=catalog.more)))
+        return self.steps(attrs.evolve(change, more=catalog.more), is_whole=True)
+
+    def steps(self, change: CatalogChange, *, is_whole: bool = False) -> Iterable[CatalogChange]:
+        """A change in parts that can be taken in at once, where nothing is heard before them.
+
+        With a namespace go the methods in it, before it does, unless a whole catalog has them all the same. Where many are
+        known of one that comes, they come after it.
+        """
+        added = frozenset(change.namespaces) - self._namespaces.keys()
+        gone = self._namespaces.keys() & frozenset(change.removed_namespaces)
+        lost = self._in(gone)
+        early = self._in(added)
+        if len(lost) + len(early) <= MAX_FIRST_PIECE:
+            if lost and not is_whole:
+                keys = tuple(info.key for info in lost)
+                change = attrs.evolve(change, removed_methods=(*change.removed_methods, *keys))
+            return tuple(parts_of_change(change))
+        told = {*change.removed_methods, *(info.key for info in change.methods)}
+        stays = (*early, *lost) if is_whole else early
+        again = tuple(info for info in stays if info.key not in told)
+        before = CatalogChange(removed_methods=tuple(info.key for info in (*lost, *early)))
+        after = tuple(parts_of_change(CatalogChange(methods=again))) if again else ()
+        *others, last = (*parts_of_change(before), *parts_of_change(change), *after)
+        return (*(attrs.evolve(part, more=True) for part in others), attrs.evolve(last, more=change.more))
+
+    def _in(self, namespaces: Collection[str]) -> list[MethodInfo]:
+        if not namespaces:
+            return []
+        return [info for key, info in self._methods.items() if key.namespace in namespaces]
 
     def change(self, change: CatalogChange) -> Catalog:
         """Hear what is different, or a further piece; gives what is known now.

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from collector_mesh.domain.link.backlog import parts_of, parts_of_change
+from collector_mesh.domain.link.backlog import parts_of
 from collector_mesh.domain.link.catalogs import Budget, shared_part
 from collector_mesh.domain.link.closing import Phase
 from collector_mesh.domain.link.end import LinkEnd
@@ -112,7 +112,11 @@ class LinkTalk(LinkEnd):
             backlog.forget_catalog()
             backlog.add(self._hearing.replace(control.catalog))
         if control.catalog_change is not None:
-            backlog.add(parts_of_change(control.catalog_change))
+            change = control.catalog_change
+            steps = partial(self._hearing.steps, change)
+            # Of a namespace that comes or goes counts what is known when its turn comes.
+            waits = not backlog.is_empty and (change.namespaces or change.removed_namespaces)
+            backlog.add((steps,) if waits else steps())
         if self.peer_role == Role.COLLECTOR:
             backlog.add(parts_of(control.reach))
         if was_empty:

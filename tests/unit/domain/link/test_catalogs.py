@@ -581,6 +581,44 @@ def test_a_whole_catalog_that_is_very_large_takes_the_place_of_another_by_and_by
     assert wire.right.engine.knows_all
 
 
+@pytest.mark.parametrize("is_first", [True, False])
+def test_a_namespace_that_goes_or_comes_takes_few_of_its_methods_at_a_time(is_first: bool) -> None:
+    hearing = Hearing()
+    methods = many(7_000, "S")
+    begun(hearing, Catalog(("users",) if is_first else ("orders",), methods))
+    change = (
+        CatalogChange(removed_namespaces=("users",))
+        if is_first
+        else CatalogChange(
+            ("users",), methods=(*many(1, "New"), methods[5]), removed_methods=(methods[7].key,)
+        )
+    )
+
+    moved, shared = 0, is_first
+    for step in hearing.steps(change):
+        catalog = hearing.change(step)
+        if ("users" in catalog.namespaces) != shared:
+            shared, moved = not shared, len(catalog.methods)
+
+    assert moved <= 2_048
+    assert hearing.is_whole
+    left = {*methods, *many(1, "New")} - {methods[7]}
+    assert set(catalog.methods) == (set() if is_first else left)
+
+
+def test_a_namespace_goes_while_others_of_its_methods_wait_to_be_taken_in() -> None:
+    wire = opened()
+    wire.right.receive(Frame(control=Control(catalog=Catalog(("users", "orders"), many(8_000)))))
+
+    wire.right.receive(Frame(control=Control(catalog_change=CatalogChange(removed_namespaces=("users",)))))
+    waits = len(_knows(wire.right).methods)
+    turns = _in_turns(wire)
+
+    assert waits == 2_048
+    assert turns > 6
+    assert _knows(wire.right) == Catalog(("orders",))
+
+
 def _earlier(limits: Limits) -> Introduction:
     return Introduction(collector_id="left", incarnation="1", catalog=Catalog(("users",)), limits=limits)
 
