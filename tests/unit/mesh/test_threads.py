@@ -19,6 +19,7 @@ from collector_mesh import (
     NotFoundError,
     Payload,
     Service,
+    Settings,
 )
 
 LIMIT = 20.0
@@ -286,3 +287,77 @@ def test_changes_before_it_is_entered_and_after_it_was_left_are_no_error() -> No
     in_a_thread(lambda: a.remove_namespace("n"))
 
     assert a.namespaces == ()
+
+
+@pytest.mark.asyncio
+async def test_a_handler_in_a_thread_changes_what_its_own_collector_serves() -> None:
+    async with pair() as (a, b):
+
+        def grow(request: Payload) -> Payload:
+            b.register("n", "Grown", "Echo", echo, replace=True)
+            b.add_service(service("later"), replace=True)
+            b.set_validator(None)
+            return request
+
+        b.register("n", "S", "Grow", grow)
+        await answered(a, 200, "n", "S", "Grow")
+
+        # Several of them at once, while peers are told.
+        replies = await asyncio.gather(*(a.dispatch("n", "S", "Grow", Payload("t", b"")) for _ in range(8)))
+
+        assert {reply.status.code for reply in replies} == {200}
+        await answered(a, 200, "n", "Grown", "Echo")
+        await answered(a, 200, "later", "S", "M0")
+
+
+@pytest.mark.asyncio
+@pytest.mark.usefixtures("quick_switches")
+async def test_changes_go_on_while_a_collector_begins_and_ends() -> None:
+    network = LoopbackNetwork()
+    is_done = threading.Event()
+    a = Collector("a", transport=network, namespaces=["n"], settings=Settings(drain_timeout=0))
+    failures: list[Exception] = []
+
+    def work(number: int) -> None:
+        step = 0
+        while not is_done.is_set():
+            step += 1
+            try:
+                a.add_service(service(f"tenant-{number}"))
+                a.set_validator(None)
+                a.remove_namespace(f"tenant-{number}")
+            except Exception as error:  # noqa: BLE001  # whatever it is, it is one
+                failures.append(error)
+
+    workers = [threading.Thread(target=work, args=(number,)) for number in range(3)]
+    for worker in workers:
+        worker.start()
+    try:
+        async with Collector("b", transport=network, namespaces=["n"]) as b:
+            async with a:
+                await b.connect("a")
+                await asyncio.to_thread(a.register, "n", "S", "Echo", echo)
+                await answered(b, 200, "n", "S", "Echo")
+            for _ in range(100):
+                await asyncio.sleep(0)
+    finally:
+        is_done.set()
+        for worker in workers:
+            await asyncio.to_thread(worker.join, LIMIT)
+
+    assert failures == []
+    assert not any(worker.is_alive() for worker in workers)
+
+
+@pytest.mark.asyncio
+async def test_what_another_loop_changes_is_told_by_the_own_one() -> None:
+    async with pair() as (a, b):
+
+        async def elsewhere() -> None:
+            for number in range(METHODS):
+                b.register("n", "S", f"M{number}", echo)
+                await asyncio.sleep(0)
+
+        await asyncio.to_thread(asyncio.run, elsewhere())
+
+        await answered(a, 200, "n", "S", f"M{METHODS - 1}")
