@@ -137,11 +137,9 @@ async def test_of_a_dial_that_was_given_up_nothing_goes_on_connecting() -> None:
 
 
 async def test_a_silent_address_is_dialed_a_second_time_beside_the_first() -> None:
-    # For so long grpc holds on to a socket that nobody wants anymore.
-    settings = Settings(dial_timeout=2.0)
     async with (
         silent_port() as (address, port),
-        Collector("far-1", namespaces=["texts"], peers=[address], settings=settings),
+        Collector("far-1", namespaces=["texts"], peers=[address]),
     ):
         # The first one is still there: what is given up goes before its address is dialed anew.
         await eventually(lambda: len(port.taking) == 2)
