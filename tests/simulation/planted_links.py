@@ -9,12 +9,12 @@ from collector_mesh.app.hooks.guards import GuardedObserver
 from collector_mesh.app.lifetime import Lifetime
 from collector_mesh.domain.calls.checks import CallChecks
 from collector_mesh.domain.link.calls import LinkCalls
-from collector_mesh.domain.link.end import LinkEnd
 from collector_mesh.domain.link.engine import LinkEngine
 from collector_mesh.domain.link.health import Health, Vital
 from collector_mesh.domain.link.inbox import Inbox
 from collector_mesh.domain.link.outbox import Outbox
 from collector_mesh.domain.link.page import Names
+from collector_mesh.domain.link.talk import LinkTalk
 from collector_mesh.domain.peers.admission import Admission
 from collector_mesh.domain.peers.dialing import BrokenError, Dial
 from collector_mesh.domain.peers.keeping import Keeping
@@ -48,7 +48,7 @@ def drain_does_not_wait(patch: pytest.MonkeyPatch) -> None:
 
 def namespace_not_checked(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(CallChecks, "_check_shared", lambda _checks, _call: None)
-    patch.setattr(LinkEnd, "_told_of", lambda _end, catalog: catalog)
+    patch.setattr(LinkTalk, "_told_of", lambda _end, catalog: catalog)
     patch.setattr(
         Roster,
         "shared_with",
