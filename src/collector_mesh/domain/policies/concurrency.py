@@ -58,16 +58,19 @@ class Share:
 class Holder:
     """What one caller has taken of what a namespace has; it is kept, and not made for each call."""
 
-    __slots__ = ("_share", "caller")
+    __slots__ = ("_share", "_slots", "caller")
 
-    def __init__(self, share: Share, caller: Caller) -> None:
+    def __init__(self, slots: "ConcurrencyLimit", share: Share, caller: Caller) -> None:
+        self._slots = slots
         self._share = share
         self.caller = caller
 
     def release(self) -> None:
         """Give a slot back."""
+        # On the way of every call from outside: what the share does is done here, for one call less.
         self.caller.taken -= 1
-        self._share.release()
+        self._share.taken -= 1
+        self._slots.taken -= 1
 
 
 class ConcurrencyLimit:
@@ -203,7 +206,7 @@ class ConcurrencyLimit:
             for known in self._shares.values():
                 known.holders = {name: held for name, held in known.holders.items() if held.caller.taken}
             self._callers.sweep()
-        holder = share.holders[caller] = Holder(share, self._callers.get(caller))
+        holder = share.holders[caller] = Holder(self, share, self._callers.get(caller))
         return holder
 
     def _new_share(self, namespace: str) -> Share:
