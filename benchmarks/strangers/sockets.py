@@ -165,6 +165,7 @@ async def run(seed: int, count: int) -> list[Finding]:
     )
     lost = "; ".join(f"{name} x{number}" for name, number in failed.most_common(5)) or "none"
     traces = sum("Traceback" in line for line in collector.log)
+    errors = [line.strip() for line in collector.log if "Error" in line]
     return [
         Finding(scenario, "no death", "none" if is_alive else "died", is_alive),
         Finding(scenario, "new clients that were not served: none", lost, not failed),
@@ -177,7 +178,10 @@ async def run(seed: int, count: int) -> list[Finding]:
         ),
         Finding(scenario, f"<= {_MORE_MIB} MiB more memory", f"{more:.1f} MiB", more <= _MORE_MIB),
         Finding(
-            scenario, "tracebacks in the log: none", f"{traces} in {len(collector.log)} lines", not traces
+            scenario,
+            "tracebacks in the log: none",
+            f"{traces} in {len(collector.log)} lines" + (f", {errors[-1:]}" if traces else ""),
+            not traces,
         ),
     ]
 

@@ -1,6 +1,7 @@
 """A listener that grpc has ended listens again."""
 
 import asyncio
+import logging
 import os
 import socket
 import ssl
@@ -258,3 +259,17 @@ async def test_a_collector_that_is_reachable_says_nothing_else() -> None:
 
     assert not done
     assert StringValue(value=str(free_port())).value
+
+
+@pytest.mark.asyncio
+async def test_who_goes_before_the_answer_leaves_nothing_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    log = logging.getLogger("grpc._cython.cygrpc")
+    async with texts_collector(FakeObserver()):
+        log.error("ExecuteBatchError raised in core by servicer method [%s]", "/a/B")
+        log.error("Something else")
+    log.error("ExecuteBatchError raised in core by servicer method [%s]", "/a/C")
+
+    assert [record.getMessage() for record in caplog.records if record.name == log.name] == [
+        "Something else",
+        "ExecuteBatchError raised in core by servicer method [/a/C]",
+    ]

@@ -30,6 +30,9 @@ _FOREVER = 10 * 365 * 86400.0
 
 _LOGGERS = ("grpc._cython.cygrpc", "asyncio")
 
+_NOISE = ("Invalid encoding on", "ExecuteBatchError raised in core")
+"""How records begin that others cause: by a header that is no UTF-8, or by going before they are answered."""
+
 
 class LastingServer:
     """A server that is made anew when it ends by itself; streams of the old one go on until they end.
@@ -160,7 +163,7 @@ async def _stopped(server: grpc.aio.Server, grace: float) -> None:
 class _GrpcLog(logging.Filter):
     """Hears of the end of a server before anybody could see it, and keeps the noise of strangers out of the log.
 
-    Whoever sends a header that is no UTF-8 would write a traceback into it.
+    Whoever sends a header that is no UTF-8, or does not wait for an answer, would write a traceback into it.
 
     Args:
         on_error: called when grpc has logged an error.
@@ -191,7 +194,7 @@ class _GrpcLog(logging.Filter):
             if self._loop is not None and not self._loop.is_closed():
                 self._loop.call_soon_threadsafe(self._on_error)
             return False
-        return not str(record.msg).startswith("Invalid encoding on")
+        return not str(record.msg).startswith(_NOISE)
 
 
 def _is_of_grpc(error: BaseException | None) -> bool:
