@@ -12,7 +12,6 @@ from collector_mesh.domain.model.errors import (
 )
 from collector_mesh.domain.model.frames import Mode
 from collector_mesh.domain.model.limits import SHORT_TYPE_URL, check_sizes
-from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.policies.policy import Policies
 from collector_mesh.domain.policies.relaying import MAX_HOPS
 from collector_mesh.domain.ports.authorizer import Authorizer
@@ -46,6 +45,8 @@ class CallChecks:
         self._handlers = handlers
         self._find = handlers.find
         self._topology = topology
+        self.known_key = topology.known_key
+        """Gives the key of a method that a peer has, so that it need not be made and checked, else None."""
         self._policies = policies
         self._max_payload_bytes = max_payload_bytes
         self._authorizer = authorizer
@@ -109,10 +110,6 @@ class CallChecks:
             raise UnavailableError(f"collector {quoted(self._collector_id)} is draining")
         if origin is Origin.PEER and mode == Mode.DISPATCH and not (is_here and not call.target):
             self._check_relay(call, is_here=is_here)
-
-    def known_key(self, names: tuple[str, str, str]) -> MethodKey | None:
-        """The key of a method that a peer has, so that it need not be made and checked."""
-        return self._topology.known_key(names)
 
     def relays(self, namespace: str) -> bool:
         """Whether calls of peers in a namespace are passed on."""

@@ -12,7 +12,6 @@ from collector_mesh.domain.link.entries import Cancellable
 from collector_mesh.domain.model.call import Call, Origin
 from collector_mesh.domain.model.counts import Counts
 from collector_mesh.domain.model.errors import MeshError
-from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.status import OK, Reply
 from collector_mesh.domain.policies.concurrency import ConcurrencyLimit, Slot
 from collector_mesh.domain.ports.clock import Clock
@@ -53,6 +52,8 @@ class Dispatcher:
         self._loop = loop
         self._tasks = tasks
         self._promise = tasks.promise
+        self.known_key = checks.known_key
+        """Gives the key of a method that a peer has, so that it need not be made and checked, else None."""
         self._now = clock.now
         self._dice = dice
         self._slots = slots
@@ -68,7 +69,8 @@ class Dispatcher:
         try:
             now = self._now()
             place = self._first(call, now, is_here=is_here)
-            if place is None or not is_simple(place):
+            # As `is_simple`, without its call.
+            if place is not HERE and (place is None or place.hops):
                 reply = await self._loop.run(RetryState(call), place)
             else:
                 # Nearly every call succeeds at once: what the loop does in four coroutines is done here in none,
@@ -121,10 +123,6 @@ class Dispatcher:
         else:
             pending.send(self._sender, place, now)
         return pending
-
-    def known_key(self, names: tuple[str, str, str]) -> MethodKey | None:
-        """The key of a method that a peer has, so that it need not be made and checked."""
-        return self._checks.known_key(names)
 
     def _first(self, call: Call, now: float, *, is_here: bool) -> Place | None:
         """Where a call is tried first; None where the loop has to find out."""

@@ -94,17 +94,18 @@ class _Rest:
 class Offering:
     """What this side has told of its catalog, and what of it is still to be told."""
 
-    __slots__ = ("_rests", "told")
+    __slots__ = ("rests", "told")
 
     def __init__(self) -> None:
         self.told = Catalog()
         """What the other side knows when all pieces are told."""
-        self._rests: deque[_Rest] = deque()
+        self.rests: deque[_Rest] = deque()
+        """What is still to be told, for whoever looks at each frame whether there is anything."""
 
     @property
     def has_more(self) -> bool:
         """Whether further pieces wait."""
-        return bool(self._rests)
+        return bool(self.rests)
 
     def begin(self, catalog: Catalog) -> Catalog:
         """Tell a catalog from the beginning; gives what goes into a hello or a welcome."""
@@ -121,13 +122,13 @@ class Offering:
             ),
             (len(namespaces), 0, len(methods), 0),
         )
-        self._rests = deque(() if rest.is_told else (rest,))
+        self.rests = deque(() if rest.is_told else (rest,))
         return Catalog(namespaces, methods, more=self.has_more)
 
     def whole(self, catalog: Catalog, size: int) -> Catalog:
         """Tell a catalog to somebody who takes no pieces, as far as it goes into one frame."""
         self.told = catalog
-        self._rests.clear()
+        self.rests.clear()
         # Half of the room for namespaces at most, so that there are methods too.
         left = Budget(len(catalog.namespaces), size // 2)
         namespaces = left.take(catalog.namespaces, 0, text_bytes)
@@ -140,16 +141,16 @@ class Offering:
         rest = _Rest(difference(self.told, catalog))
         self.told = catalog
         if not rest.is_told:
-            self._rests.append(rest)
+            self.rests.append(rest)
 
     def next_piece(self) -> CatalogChange | None:
         """The next piece, None if there is none."""
-        if not self._rests:
+        if not self.rests:
             return None
-        piece = self._rests[0].next_piece()
-        if self._rests[0].is_told:
-            self._rests.popleft()
-        if not self._rests:
+        piece = self.rests[0].next_piece()
+        if self.rests[0].is_told:
+            self.rests.popleft()
+        if not self.rests:
             return piece
         return CatalogChange(
             piece.namespaces, piece.removed_namespaces, piece.methods, piece.removed_methods, more=True

@@ -60,7 +60,10 @@ class Notices:
             or self.pong is not None
             or self.hello is not None
             or self.greeting is not None
-            or (is_open and (self.catalog or bool(self.reach) or bool(self._rests) or self.offering.has_more))
+            or (
+                is_open
+                and (self.catalog or bool(self.reach) or bool(self._rests) or bool(self.offering.rests))
+            )
         )
 
     def take(

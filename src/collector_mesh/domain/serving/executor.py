@@ -19,7 +19,7 @@ from collector_mesh.domain.model.errors import (
     text_of,
 )
 from collector_mesh.domain.model.events import HandlerFailed, ValidatorRefused
-from collector_mesh.domain.model.limits import is_long, long_type_url
+from collector_mesh.domain.model.limits import SHORT_TYPE_URL, is_long, long_type_url
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.payload import Payload, flaw_of, payload_of
 from collector_mesh.domain.model.status import OK, Reply, Status, chosen_status
@@ -251,7 +251,7 @@ class Executor:
                 return self._failed(key, HandlerError(f"cannot send the result: {error}"))
         elif (flaw := flaw_of(result)) is not None:
             return self._failed(key, HandlerError(f"cannot send the result: {flaw}"))
-        if is_long(result.type_url):
+        if len(result.type_url) > SHORT_TYPE_URL and is_long(result.type_url):
             return self._failed(
                 key, HandlerError(f"cannot send the result: {long_type_url(result.type_url)}")
             )
