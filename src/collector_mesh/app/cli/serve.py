@@ -14,7 +14,7 @@ from collector_mesh.app.cli.errors import EXIT_FAILED, CommandError, tell
 from collector_mesh.app.cli.logs import FORMATS, LEVELS, configure
 from collector_mesh.app.cli.memory import start_trimming
 from collector_mesh.app.cli.objects import load
-from collector_mesh.app.cli.output import Outlets
+from collector_mesh.app.cli.output import Outlet, Outlets
 
 if TYPE_CHECKING:
     from collector_mesh.adapters.grpc.tls import Tls
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 EXIT_KILLED = 130
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 _LOGGER = logging.getLogger("collector_mesh")
+
+_LOG_SECONDS = 0.2
+"""How long the ready line waits at most for what was logged before it: it may be that nobody reads that."""
 
 
 def add_parser(verbs: Any) -> None:
@@ -229,6 +232,9 @@ def _install_signals(stop: asyncio.Event) -> None:
 
 def _announce(line: str) -> None:
     """Tell whoever has started this that calls are taken; it may not be listening."""
+    # Whoever has read the line may look into the log for how that came about, or end this at once.
+    if isinstance(sys.stderr, Outlet):
+        sys.stderr.drain(_LOG_SECONDS)
     sys.stdout.write(line + "\n")
 
 
