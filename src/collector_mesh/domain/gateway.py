@@ -17,6 +17,7 @@ from collector_mesh.domain.model.payload import Payload
 from collector_mesh.domain.model.status import Reply
 from collector_mesh.domain.peers.greeter import Greeter
 from collector_mesh.domain.peers.streams import Streams
+from collector_mesh.domain.policies.callers import name_of
 from collector_mesh.domain.policies.policy import Policies
 from collector_mesh.domain.ports.clock import Clock
 from collector_mesh.domain.ports.frame_stream import FrameStream
@@ -110,7 +111,7 @@ class CollectorGateway:
             metadata=tuple(metadata),
             origin=Origin.CLIENT,
             identity=identity,
-            source=str(identity or address),
+            source=name_of(identity, address),
         )
         try:
             self._checks.check(call, Mode.SERVE)
@@ -140,7 +141,7 @@ class CollectorGateway:
             tuple(metadata),
             origin=Origin.CLIENT,
             identity=identity,
-            source=str(identity or address),
+            source=name_of(identity, address),
         )
         return await self._dispatcher.dispatch(call)
 

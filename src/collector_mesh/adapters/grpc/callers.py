@@ -7,6 +7,8 @@ import grpc
 
 from collector_mesh.domain.model.identity import Identity
 
+_INTERNET = ("ipv4", "ipv6")
+
 
 def identity_of(context: grpc.aio.ServicerContext[Any, Any]) -> Identity | None:
     """The names in the caller's certificate, None if there are none."""
@@ -20,8 +22,8 @@ def _texts(values: Any) -> tuple[str, ...]:
     return tuple(value.decode(errors="replace") for value in values or ())
 
 
-def connection_of(context: grpc.aio.ServicerContext[Any, Any]) -> tuple[str, str]:
-    """The host that a request comes from, and the connection: the host with its port."""
+def connection_of(context: grpc.aio.ServicerContext[Any, Any]) -> str:
+    """The connection that a request comes over, by its other end: HOST:PORT, or what grpc calls a local socket."""
     # As in ipv4:10.0.0.1:50000 and ipv6:%5B::1%5D:50000.
-    connection = unquote(context.peer().partition(":")[2])
-    return connection.rpartition(":")[0], connection
+    kind, _, connection = context.peer().partition(":")
+    return unquote(connection) if kind in _INTERNET else f"{kind}:{unquote(connection)}"

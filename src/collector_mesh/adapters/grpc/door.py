@@ -9,6 +9,7 @@ from typing import Any
 import grpc
 
 from collector_mesh.adapters.grpc.callers import connection_of
+from collector_mesh.domain.model.address import host_of
 from collector_mesh.domain.model.errors import InvalidCallError, MeshError, OverloadedError
 from collector_mesh.domain.policies.concurrency import RETRY_AFTER
 from collector_mesh.domain.policies.open_streams import OpenStream, OpenStreams, StreamLimits
@@ -138,10 +139,10 @@ class Door:
             self._end_connections(*worst)
 
     def _open(self, context: Context, *, is_silent: bool) -> OpenStream | None:
-        host, connection = connection_of(context)
+        connection = connection_of(context)
         self._on_request(connection)
         now = asyncio.get_running_loop().time()
-        stream = self._streams.open(host, connection, now, is_silent=is_silent)
+        stream = self._streams.open(host_of(connection), connection, now, is_silent=is_silent)
         if stream is None:
             self._on_limit("streams_per_address", self._limits.most_of_address, connection)
         return stream

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import grpc
 
-from collector_mesh.adapters.grpc.callers import identity_of
+from collector_mesh.adapters.grpc.callers import connection_of, identity_of
 from collector_mesh.adapters.grpc.door import Door
 from collector_mesh.adapters.wire.link_codec import decode_frame, encode_frame
 from collector_mesh.domain.model.frames import Frame
@@ -205,7 +205,7 @@ class TakenStream:
     """The side that is a server."""
 
     def __init__(self, context: _Context, identity: Identity | None) -> None:
-        self.address = context.peer()
+        self.address = connection_of(context)
         self.identity = identity
         self._context = context
         self.is_closed = asyncio.Event()

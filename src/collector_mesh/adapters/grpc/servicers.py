@@ -65,7 +65,7 @@ class DispatcherService:
                 timeout=_timeout(context),
                 metadata=metadata_of(context.invocation_metadata()),
                 identity=self._identity(context),
-                address=connection_of(context)[1],
+                address=connection_of(context),
             )
         )
 
@@ -84,7 +84,7 @@ class DispatcherService:
                 hints=request.hints,
                 metadata=metadata_of(context.invocation_metadata()),
                 identity=self._identity(context),
-                address=connection_of(context)[1],
+                address=connection_of(context),
             )
         )
 

@@ -94,6 +94,7 @@ class FaultyProxy:
 
     Args:
         target: HOST:PORT that it passes connections on to.
+        source: an address of this machine that it connects from; empty for the usual one.
 
     Attributes:
         address: HOST:PORT to connect to instead.
@@ -104,8 +105,9 @@ class FaultyProxy:
         accepted: when connections were taken, on the loop's clock.
     """
 
-    def __init__(self, target: str) -> None:
+    def __init__(self, target: str, *, source: str = "") -> None:
         self._target = target
+        self._source = (source, 0) if source else None
         self.address = ""
         self.delay = 0.0
         self.rate = math.inf
@@ -185,7 +187,9 @@ class FaultyProxy:
             return
         host, _, port = self._target.rpartition(":")
         try:
-            far_reader, far_writer = await asyncio.open_connection(host, int(port), limit=_PIECE_BYTES)
+            far_reader, far_writer = await asyncio.open_connection(
+                host, int(port), limit=_PIECE_BYTES, local_addr=self._source
+            )
         except OSError:
             writer.transport.abort()
             return

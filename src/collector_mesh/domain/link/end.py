@@ -23,6 +23,7 @@ from collector_mesh.domain.model.identity import Identity
 from collector_mesh.domain.model.reach import Reach
 from collector_mesh.domain.model.snapshot import Carrier, MethodInfo
 from collector_mesh.domain.model.status import Reply, Status
+from collector_mesh.domain.policies.callers import name_of
 
 
 def nobody() -> None:
@@ -196,7 +197,7 @@ class LinkEnd:
     def comes_from(self, address: str) -> None:
         """Where the other side is; whom that is known of counts by what is proved."""
         self._address = address
-        self._calls.inbox.source = str(self.identity or address)
+        self._calls.inbox.source = name_of(self.identity, address)
 
     def send(self, sent: SentCall) -> None:
         """Send a call; what comes of it goes to its `settle`, which may happen before this returns."""

@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+from contextlib import suppress
 
 import attrs
 
@@ -9,6 +10,9 @@ from collector_mesh.domain.model.errors import InvalidCallError, quoted
 
 _HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9._-]{0,251}[A-Za-z0-9_.])?")
 _ADDRESS = re.compile(r"(?:\[(?P<six>[0-9A-Fa-f:.%a-z]{2,64})\]|(?P<host>[^:\[\]]+)):(?P<port>[0-9]{1,5})")
+
+_UNIX = ("unix:", "unix-abstract:")
+"""What addresses of sockets of one machine begin with."""
 
 
 @attrs.frozen
@@ -61,6 +65,23 @@ class HostPort:
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def host_of(address: str) -> str:
+    """Where somebody is, without the port; of an address in another form than HOST:PORT all of it.
+
+    IPv4 written as IPv6 is the same host, and all who come over a socket of the machine itself are one.
+    """
+    if address.startswith(_UNIX):
+        return _UNIX[0]
+    host, has_port, port = address.rpartition(":")
+    if not (has_port and port.isdecimal()):
+        return address
+    if ":" in host:
+        with suppress(ValueError):
+            mapped = ipaddress.IPv6Address(host.strip("[]")).ipv4_mapped
+            return host if mapped is None else str(mapped)
+    return host
 
 
 def _is_ipv6(text: str) -> bool:

@@ -9,6 +9,7 @@ from collector_mesh.domain.link.engine import LinkEngine
 from collector_mesh.domain.link.entries import TakenCall
 from collector_mesh.domain.link.host import LinkHost
 from collector_mesh.domain.link.rules import LinkRules
+from collector_mesh.domain.model.address import host_of
 from collector_mesh.domain.model.errors import (
     MeshError,
     OverloadedError,
@@ -28,7 +29,7 @@ from collector_mesh.domain.peers.holdings import Holdings
 from collector_mesh.domain.peers.offered import Offered
 from collector_mesh.domain.peers.peer import OpenLink
 from collector_mesh.domain.peers.roster import Roster
-from collector_mesh.domain.policies.waiting_room import WaitingRoom, host_of
+from collector_mesh.domain.policies.waiting_room import WaitingRoom
 from collector_mesh.domain.ports.clock import Alarm, Clock
 from collector_mesh.domain.ports.frame_stream import FrameStream, Pump
 from collector_mesh.domain.ports.randomness import Randomness

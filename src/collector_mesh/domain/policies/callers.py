@@ -4,10 +4,21 @@ from collections.abc import Iterable
 
 import attrs
 
+from collector_mesh.domain.model.address import host_of
+from collector_mesh.domain.model.identity import Identity
+
 CALLER_SHARE = 0.75
 """Of all slots, what one caller may hold while others wait."""
 
 _MAX_REMEMBERED = 4096
+
+
+def name_of(identity: Identity | None, address: str) -> str:
+    """Who somebody is as a caller: by what is proved, else by the host, whatever it comes over.
+
+    So more connections are not more callers; nor are the programs on one machine, where nothing is proved.
+    """
+    return str(identity) if identity else host_of(address)
 
 
 @attrs.define(eq=False)

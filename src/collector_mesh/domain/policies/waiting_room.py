@@ -50,9 +50,3 @@ class WaitingRoom(Generic[T]):
             del others[link]
             if not others:
                 del self._of_address[address]
-
-
-def host_of(address: str) -> str:
-    """The host of an address HOST:PORT; of one in another form all of it."""
-    host, has_port, port = address.rpartition(":")
-    return host if has_port and port.isdecimal() else address

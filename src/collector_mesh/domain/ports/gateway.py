@@ -55,7 +55,7 @@ class Gateway(Protocol):
         identity: Identity | None = None,
         address: str = "",
     ) -> Reply:
-        """Run a call here and nowhere else; the address is that of the caller, as long as it is the same one."""
+        """Run a call here and nowhere else; the address is that of the caller, HOST:PORT where it has a host."""
         ...
 
     async def dispatch(

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector_mesh.domain.model.address import HostPort
+from collector_mesh.domain.model.address import HostPort, host_of
 from collector_mesh.domain.model.call import Call, checked_hints, checked_metadata
 from collector_mesh.domain.model.context import CallContext
 from collector_mesh.domain.model.errors import (
@@ -165,6 +165,27 @@ def test_loopback_and_wildcard_addresses_are_known() -> None:
     assert not any(HostPort(host, 1).is_loopback for host in ("10.0.0.1", "example.org", "0.0.0.0", "::"))
     assert HostPort("0.0.0.0", 1).is_wildcard
     assert not HostPort("10.0.0.1", 1).is_wildcard
+
+
+@pytest.mark.parametrize(
+    ("address", "host"),
+    [
+        ("127.0.0.1:5000", "127.0.0.1"),
+        ("[::1]:5000", "[::1]"),
+        ("[::ffff:10.0.0.1]:5000", "10.0.0.1"),
+        ("[::FFFF:a00:1]:5000", "10.0.0.1"),
+        ("[fe80::1%eth0]:5000", "[fe80::1%eth0]"),
+        ("unix:", "unix:"),
+        ("unix:/run/a.sock", "unix:"),
+        ("unix-abstract:a:5000", "unix:"),
+        ("unix-1:5000", "unix-1"),
+        ("a", "a"),
+        ("a:b:1", "a:b"),
+        ("", ""),
+    ],
+)
+def test_the_host_of_an_address_is_the_same_for_all_its_connections(address: str, host: str) -> None:
+    assert host_of(address) == host
 
 
 def test_metadata_of_exactly_eight_kibibytes_passes() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector_mesh.domain.policies.waiting_room import WaitingRoom, host_of
+from collector_mesh.domain.policies.waiting_room import WaitingRoom
 
 
 def test_when_it_is_full_the_one_silent_longest_of_the_address_with_most_goes() -> None:
@@ -68,11 +68,3 @@ def test_of_a_flood_from_one_address_others_do_not_notice_anything(others: str) 
         gone += [room.enter(f"a{number}-{again}", "a") for again in range(100)]
 
     assert {link[0] for link in gone if link} == {"a"}
-
-
-@pytest.mark.parametrize(
-    ("address", "host"),
-    [("127.0.0.1:5000", "127.0.0.1"), ("[::1]:5000", "[::1]"), ("unix:", "unix:"), ("a", "a"), ("", "")],
-)
-def test_the_host_of_an_address_is_what_comes_before_the_port(address: str, host: str) -> None:
-    assert host_of(address) == host
