@@ -14,7 +14,7 @@ async def main(collector_id: str, share: float) -> None:
     dice = random.Random(1)
     async with Collector(collector_id, listen="127.0.0.1:0", services=[work]) as collector:
         streams = collector.container.streams()
-        take = streams.take_call
+        take = streams.take
 
         def take_or_refuse(taken: TakenCall) -> None:
             if dice.random() < share:
@@ -22,7 +22,7 @@ async def main(collector_id: str, share: float) -> None:
             else:
                 take(taken)
 
-        streams.take_call = take_or_refuse
+        streams.take = take_or_refuse
         print(f"{collector_id} ready on {collector.address}", flush=True)
         await asyncio.Event().wait()
 

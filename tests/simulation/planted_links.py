@@ -91,14 +91,14 @@ def deadlines_not_looked_at(patch: pytest.MonkeyPatch) -> None:
 
 
 def reply_lost(patch: pytest.MonkeyPatch) -> None:
-    original, count = LinkEngine.answer, [0]
+    original, count = LinkCalls.answer, [0]
 
-    def answer(engine: LinkEngine, taken: Any, reply: Any) -> None:
+    def answer(calls: LinkCalls, taken: Any, reply: Any) -> None:
         count[0] += 1
         if count[0] % 10:
-            original(engine, taken, reply)
+            original(calls, taken, reply)
 
-    patch.setattr(LinkEngine, "answer", answer)
+    patch.setattr(LinkCalls, "answer", answer)
 
 
 def stale_incarnation_wins(patch: pytest.MonkeyPatch) -> None:

@@ -56,7 +56,7 @@ class CollectorGateway:
         self._inspector = inspector
         self._clock = clock
         self._policies = policies
-        streams.take_call = self.take
+        streams.take = self.take
 
     def tell(self, event: Event) -> None:
         """See the port."""

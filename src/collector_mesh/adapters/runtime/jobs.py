@@ -3,7 +3,7 @@
 import asyncio
 import contextvars
 from collections.abc import Callable, Coroutine, Iterator
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from collector_mesh.domain.model.errors import DeadlineExceededError, OutcomeUnknownError
 from collector_mesh.domain.ports.clock import Clock, Timer
@@ -23,17 +23,26 @@ _NEVER = float("inf")
 _ROUNDING_SECONDS = 1e-6
 
 
+class Begin(Protocol):
+    """Begins work."""
+
+    def __call__(self, work: Coroutine[Any, Any, T], /) -> "T | StartedJob[T]":
+        """See `Tasks.begin`."""
+        ...
+
+
 class Jobs:
     """Begins work, knows what of it has not ended, and stops it when its time is up.
 
+    It runs in the loop in which it is first used.
+
     Args:
-        loop: where it runs.
         clock: the time.
         begin_task: makes a task that has taken its first step.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, clock: Clock, begin_task: BeginTask) -> None:
-        self._loop = loop
+    def __init__(self, clock: Clock, begin_task: BeginTask) -> None:
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._clock = clock
         self._begin_task = begin_task
         self._begun: dict[StartedJob[Any], None] = {}
@@ -48,7 +57,10 @@ class Jobs:
 
     def begin(self, work: Coroutine[Any, Any, T]) -> "T | StartedJob[T]":
         """See `Tasks.begin`."""
-        task = self._begin_task(work, self._loop, contextvars.copy_context())
+        loop = self._loop
+        if loop is None:
+            loop = self._loop = asyncio.get_running_loop()
+        task = self._begin_task(work, loop, contextvars.copy_context())
         if not task.done():
             job = StartedJob(self, task)
             self._begun[job] = None
@@ -99,7 +111,7 @@ class Jobs:
             job.stop(DeadlineExceededError("deadline exceeded"))
         except Exception as error:  # noqa: BLE001  # of whoever waits for this one; others have deadlines too
             told = {"message": "whoever was told of a deadline has failed", "exception": error}
-            self._loop.call_exception_handler(told)
+            job.task.get_loop().call_exception_handler(told)
 
 
 class StartedJob(Generic[T]):

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from collector_mesh.adapters.runtime.first_step import begin_task
-from collector_mesh.adapters.runtime.jobs import BeginTask, Jobs, StartedJob
+from collector_mesh.adapters.runtime.jobs import Begin, BeginTask, Jobs
 from collector_mesh.adapters.runtime.threads import DaemonThreads
 from collector_mesh.domain.model.errors import OutcomeUnknownError
 from collector_mesh.domain.ports.clock import Clock
@@ -34,23 +34,17 @@ class LoopTasks:
     """Runs work in the event loop that it is first used in; `close` awaits all of it."""
 
     def __init__(self, clock: Clock, *, max_threads: int, begin_task: BeginTask = begin_task) -> None:
-        self._clock = clock
-        self._begin_task = begin_task
         self._threads = DaemonThreads(max_threads)
-        self._jobs: Jobs | None = None
+        self._jobs = Jobs(clock, begin_task)
+        self.begin: Begin = self._jobs.begin
+        """See the port."""
         self._background: dict[asyncio.Task[None], None] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    def begin(self, work: Coroutine[Any, Any, T]) -> T | StartedJob[T]:
-        """See the port."""
-        jobs = self._jobs
-        if jobs is None:
-            jobs = self._jobs = Jobs(self._running_loop(), self._clock, self._begin_task)
-        return jobs.begin(work)
-
     def promise(self) -> "asyncio.Future[Any]":
         """See the port."""
-        return self._running_loop().create_future()
+        # As the loop's own method does it.
+        return asyncio.Future(loop=self._loop or self._running_loop())
 
     def _context(self) -> contextvars.Context:
         """In which what nobody waits for runs."""
@@ -110,7 +104,7 @@ class LoopTasks:
 
     def cancel_all(self) -> int:
         """See the port."""
-        left = [job for job in self._jobs or () if not job.is_settled]
+        left = [job for job in self._jobs if not job.is_settled]
         for job in left:
             job.stop(OutcomeUnknownError("outcome unknown: cancelled at the end of a drain"))
         return len(left)
@@ -120,13 +114,12 @@ class LoopTasks:
         self.cancel_all()
         # Whoever waits for these gets to see the end of them first.
         await asyncio.sleep(0)
-        left: list[asyncio.Task[Any]] = [*self._background, *(job.task for job in self._jobs or ())]
+        left: list[asyncio.Task[Any]] = [*self._background, *(job.task for job in self._jobs)]
         for task in left:
             task.cancel()
         if left:
             await asyncio.wait(left, timeout=PATIENCE_SECONDS)
-        if self._jobs is not None:
-            self._jobs.close()
+        self._jobs.close()
         self._threads.close()
 
     def _background_ended(self, task: "asyncio.Task[None]") -> None:

@@ -43,7 +43,6 @@ class CallChecks:
     ) -> None:
         self._collector_id = collector_id
         self._handlers = handlers
-        self._find = handlers.find
         self._topology = topology
         self.known_key = topology.known_key
         """Gives the key of a method that a peer has, so that it need not be made and checked, else None."""
@@ -70,7 +69,7 @@ class CallChecks:
             NotFoundError: it would have to be passed on, and this collector does not do that.
         """
         # On the way of every call, twice where it crosses a link: what nearly none of them needs is elsewhere.
-        is_here = self._find(call.key) is not None
+        is_here = self._handlers.find(call.key) is not None
         # Whoever is registered or in the topology has well-formed names.
         if not is_here and self._topology.having(call.key) is None:
             call.key.check()

@@ -130,8 +130,8 @@ class LinkCalls:
         else:
             inbox.origin = Origin.CLIENT
 
-    def send(self, sent: SentCall) -> bool:
-        """Have a call sent; False if it is refused, and `telling` has the reply."""
+    def send(self, sent: SentCall) -> None:
+        """Have a call sent; what comes of it goes to its `settle`, which may happen before this returns."""
         call = sent.call
         value = call.payload.value
         outbox = self.outbox
@@ -145,17 +145,21 @@ class LinkCalls:
             if type(value) is not bytes:
                 check_bytes(value)
         except Exception as error:  # noqa: BLE001  # whatever is wrong with a call is its own outcome
-            self._telling.settle(sent, Reply.refused(unfit(error)))
-            return False
+            self._refuse(sent, unfit(error))
+            return
         if (
             self._closing.state.sends
             and size <= self._max_payload_bytes
             and outbox.queued_bytes + cost <= self._queue_bytes
         ):
             outbox.put(sent, value, cost)
-            return True
-        self._telling.settle(sent, Reply.refused(self._refusal(size)))
-        return False
+            self._engine.on_work()
+        else:
+            self._refuse(sent, self._refusal(size))
+
+    def _refuse(self, sent: SentCall, error: MeshError) -> None:
+        self._telling.settle(sent, Reply.refused(error))
+        self._telling.tell()
 
     def _refusal(self, size: int) -> MeshError:
         if not self._closing.state.sends:
@@ -201,10 +205,10 @@ class LinkCalls:
 
     # ---- the other side ----------------------------------------------------------------------------
 
-    def answer(self, taken: TakenCall, reply: Reply) -> bool:
-        """Answer a call of the other side; False if it has been answered, or nobody waits for that anymore."""
+    def answer(self, taken: TakenCall, reply: Reply) -> None:
+        """Answer a call of the other side, unless it has been answered, or nobody waits for that anymore."""
         if taken.is_done or taken.reply is not None or not self._closing.state.answers:
-            return False
+            return
         value = reply.payload.value
         try:
             if type(value) is not bytes:
@@ -229,7 +233,7 @@ class LinkCalls:
                 self._engine.fail(
                     f"{quoted(self.peer_id)} is a slow consumer: {outbox.reply_bytes} bytes of replies wait"
                 )
-        return True
+        self._engine.on_work()
 
     def cancelled(self, numbers: Iterable[int]) -> None:
         """Nobody at the other side waits for these calls anymore.

@@ -47,6 +47,12 @@ class LinkEnd:
     _deadlines: Deadlines
     _telling: Telling
 
+    # Of what is asked for each call there is nothing in between.
+    send: Callable[[SentCall], None]
+    """Send a call; what comes of it goes to its `settle`, which may happen before this returns."""
+    answer: Callable[[TakenCall, Reply], None]
+    """Answer a call of the other side."""
+
     def __init__(
         self,
         me: Introduction,
@@ -199,22 +205,10 @@ class LinkEnd:
         self._address = address
         self._calls.inbox.source = name_of(self.identity, address)
 
-    def send(self, sent: SentCall) -> None:
-        """Send a call; what comes of it goes to its `settle`, which may happen before this returns."""
-        if self._calls.send(sent):
-            self.on_work()
-        else:
-            self._telling.tell()
-
     def cancel(self, sent: SentCall) -> None:
         """Wait for a call no longer; the other side is told if it knows of it."""
         if not sent.is_done:
             self._calls.cancel(sent)
-            self.on_work()
-
-    def answer(self, taken: TakenCall, reply: Reply) -> None:
-        """Answer a call of the other side."""
-        if self._calls.answer(taken, reply):
             self.on_work()
 
     def tell_catalog(self) -> None:

@@ -51,6 +51,7 @@ class LinkEngine(LinkTalk):
         self._calls = LinkCalls(me, batching or Batching(), self._closing, self._telling, self)
         # Of the parts of these what is asked for every frame is at hand.
         self._news = self._telling.news
+        self.send, self.answer = self._calls.send, self._calls.answer
         self._inbox, self._outbox = self._calls.inbox, self._calls.outbox
         self._inbox.identity = identity
         self._outbox.on_growth = self.weigh

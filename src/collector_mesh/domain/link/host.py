@@ -32,7 +32,7 @@ class LinkHost(Protocol):
         """The other side has taken the welcome: the link is established at both ends."""
         ...
 
-    def take(self, engine: "LinkEngine", taken: "TakenCall") -> None:
+    def take(self, taken: "TakenCall", /) -> None:
         """A call has come: answer it, now or later."""
         ...
 

@@ -269,7 +269,9 @@ class Outbox:
                 break
             small.popleft()
             self._count -= 1
-            self._has_left(entry)
+            # As `_has_left`, in two parts and without its call.
+            self.queued_bytes -= size
+            entry.size = 0
             try:
                 if isinstance(entry, SentCall):
                     left = entry.deadline - now
@@ -281,6 +283,7 @@ class Outbox:
                     entry.number = number
                     waiting[number] = entry
                 else:
+                    self.reply_bytes -= size
                     if entry.call.deadline + LATE_REPLY_SECONDS < now:
                         self._leave_unsaid(entry)
                         continue

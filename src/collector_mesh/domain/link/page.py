@@ -115,7 +115,13 @@ class Page:
         """
         call = sent.call
         index = len(self.methods)
-        method, kind = self.names.method(call.key), self.names.text(call.payload.type_url)
+        names, key, type_url = self.names, call.key, call.payload.type_url
+        # Nearly all names are known: what else is to be done with one is asked for only where it is not.
+        method, kind = names.methods.get(key), names.texts.get(type_url)
+        if method is None:
+            method = names.method(key)
+        if kind is None:
+            kind = names.text(type_url)
         if size or call.metadata or call.idempotent is not None or (sent.mode and _has_route(call)):
             # Before anything is added: it may be what cannot be told.
             self.call_extras.append(_extra(sent, index, size))
@@ -136,7 +142,10 @@ class Page:
         index = len(self.numbers)
         by, executed = reply.handled_by, reply.executed
         has_run = executed is Executed.YES
-        kind = self.names.text(reply.payload.type_url)
+        type_url = reply.payload.type_url
+        kind = self.names.texts.get(type_url)
+        if kind is None:
+            kind = self.names.text(type_url)
         executor = 0 if has_run and by == self.own_id else self.names.text(by)
         self.numbers.append(number)
         self.reply_types.append(kind)

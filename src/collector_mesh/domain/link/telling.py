@@ -46,7 +46,7 @@ class Telling:
         """Tell all of it; to be called where nothing is half done."""
         if self._is_telling:
             return
-        news, host, engine = self.news, self._host, self.engine
+        news, host = self.news, self._host
         self._is_telling = True
         # Of what ends a task or the process the rest is kept, and told the next time.
         try:
@@ -55,7 +55,7 @@ class Telling:
                 try:
                     if isinstance(told, TakenCall):
                         if not told.is_done:
-                            host.take(engine, told)
+                            host.take(told)
                     elif isinstance(told, SentCall):
                         # Whoever was told of an earlier one may have cancelled it.
                         if not told.is_done:

@@ -46,7 +46,7 @@ class Way(Protocol):
         """Whether it takes no new calls, because another way to the peer stays."""
         ...
 
-    def send(self, sent: SentCall) -> None:
+    def send(self, sent: SentCall, /) -> None:
         """Send a call; what comes of it goes to its `settle`, which may happen before this returns."""
         ...
 

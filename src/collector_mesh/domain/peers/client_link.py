@@ -253,9 +253,8 @@ class _ClientHost:
     def confirmed(self, engine: LinkEngine) -> None:
         """A client says hello itself."""
 
-    def take(self, engine: LinkEngine, taken: TakenCall) -> None:
+    def take(self, taken: TakenCall, /) -> None:
         """Nobody may call a client."""
-        _ = engine
         taken.answer(Reply.refused(InvalidCallError("a client takes no calls")))
 
     def changed(self, engine: LinkEngine) -> None:

@@ -75,7 +75,7 @@ class Streams:
         dice: Randomness,
         rules: LinkRules,
     ) -> None:
-        self.take_call: Callable[[TakenCall], None] = _not_ready
+        self.take: Callable[[TakenCall], None] = _not_ready
         """Runs what comes over a link."""
         self.holdings = Holdings(rules.max_held_bytes, tasks)
         self._collector_id = collector_id
@@ -259,11 +259,6 @@ class Streams:
         """See `LinkHost`."""
         if engine.peer_role == Role.COLLECTOR:
             self._roster.settle(engine.peer_id)
-
-    def take(self, engine: LinkEngine, taken: TakenCall) -> None:
-        """See `LinkHost`."""
-        _ = engine
-        self.take_call(taken)
 
     def changed(self, engine: LinkEngine) -> None:
         """See `LinkHost`."""

@@ -57,7 +57,13 @@ class HandlerRegistry:
         self, namespaces: Iterable[str] = (), *, lock: AbstractContextManager[object] | None = None
     ) -> None:
         self._namespaces: dict[str, None] = {}
-        self._methods: dict[MethodKey, Method] = {}
+        self._methods: dict[MethodKey, Method]
+        self.find: Callable[[tuple[str, str, str]], Method | None]
+        """Gives the method of that name, or None; the names need not be well-formed.
+
+        It is the look-up itself, and no method: each call asks up to four times. It may be another one after a change.
+        """
+        self._set_methods({})
         self._lock: AbstractContextManager[object] = lock or nullcontext()
         self.on_change: Callable[[], None] = _nobody
         """Called after each change, by `hand_over`."""
@@ -133,9 +139,9 @@ class HandlerRegistry:
         with self._lock:
             if namespace not in self._namespaces:
                 raise self._no_namespace(namespace)
-            self._methods = {
-                key: method for key, method in self._methods.items() if key.namespace != namespace
-            }
+            self._set_methods(
+                {key: method for key, method in self._methods.items() if key.namespace != namespace}
+            )
             self._namespaces = {name: None for name in self._namespaces if name != namespace}
         self._changed()
 
@@ -154,7 +160,7 @@ class HandlerRegistry:
                 if key not in self._methods:
                     raise NotFoundError(f"method {key} is not registered")
             gone = frozenset(keys)
-            self._methods = {key: method for key, method in self._methods.items() if key not in gone}
+            self._set_methods({key: method for key, method in self._methods.items() if key not in gone})
         self._changed()
 
     def _changed(self) -> None:
@@ -167,9 +173,9 @@ class HandlerRegistry:
         known = ", ".join(self._namespaces) or "none"
         return NotFoundError(f"namespace {quoted(namespace)} is not one of this collector: it has {known}")
 
-    def find(self, key: tuple[str, str, str]) -> Method | None:
-        """The method of that name, or None; the names need not be well-formed."""
-        return self._methods.get(key)  # type: ignore[call-overload,no-any-return]  # a MethodKey is such a tuple
+    def _set_methods(self, methods: dict[MethodKey, Method]) -> None:
+        self._methods = methods
+        self.find = methods.get  # type: ignore[assignment]  # a MethodKey is such a tuple
 
 
 def _nobody() -> None:

@@ -33,7 +33,7 @@ class CountingClock(LoopClock):
 
 
 def new_jobs(clock: Clock | None = None) -> Jobs:
-    return Jobs(asyncio.get_running_loop(), clock or LoopClock(), begin_task)
+    return Jobs(clock or LoopClock(), begin_task)
 
 
 def started(jobs: Jobs, work: Coroutine[Any, Any, Any]) -> StartedJob[Any]:

@@ -94,7 +94,7 @@ class End:
     def confirmed(self, engine: LinkEngine) -> None:
         self.told.append("confirmed")
 
-    def take(self, engine: LinkEngine, taken: TakenCall) -> None:
+    def take(self, taken: TakenCall, /) -> None:
         self.taken.append(taken)
         if self.handler is not None:
             self.handler(taken)

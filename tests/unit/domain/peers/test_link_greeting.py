@@ -29,7 +29,7 @@ class Host:
 
     def confirmed(self, engine: LinkEngine) -> None: ...
 
-    def take(self, engine: LinkEngine, taken: TakenCall) -> None:
+    def take(self, taken: TakenCall, /) -> None:
         taken.answer(Reply(OK, taken.call.payload, "dialer", Executed.YES))
 
     def changed(self, engine: LinkEngine) -> None: ...
