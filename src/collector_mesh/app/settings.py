@@ -96,8 +96,8 @@ class Settings:
             out, on loopback listeners only.
         drain_timeout: seconds that running calls get to finish when the collector ends.
         max_links: links of a collector, those of clients included.
-        max_held_bytes: what queues, parts of payloads and tables of all links hold for others together; over it the
-            link that holds most ends.
+        max_held_bytes: what links, and requests without a link, hold for others together; over it the link that holds
+            most ends, and such requests get 429.
         heartbeat_interval: seconds of silence after which a link says something; a peer that is not heard
             of for 3.2 times as long is dead.
         link_queue_bytes: what may wait to be sent to one peer; beyond it calls to it are refused.

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 from collector_mesh.domain.calls.checks import CallChecks
 from collector_mesh.domain.calls.dispatcher import Dispatcher
 from collector_mesh.domain.link.entries import TakenCall
+from collector_mesh.domain.link.sizes import call_memory
 from collector_mesh.domain.model.call import NO_HINTS, Call, Origin
-from collector_mesh.domain.model.errors import MeshError
-from collector_mesh.domain.model.events import Event, ListenerLost
+from collector_mesh.domain.model.errors import MeshError, OverloadedError
+from collector_mesh.domain.model.events import Event, LimitReached, ListenerLost
 from collector_mesh.domain.model.frames import Mode
 from collector_mesh.domain.model.identity import Identity
 from collector_mesh.domain.model.introduction import Offer, Welcome
@@ -56,6 +57,8 @@ class CollectorGateway:
         self._inspector = inspector
         self._clock = clock
         self._policies = policies
+        self._holdings = streams.holdings
+        self._holdings.of_handlers = lambda: executor.outlived.held_bytes
         streams.take = self.take
 
     def tell(self, event: Event) -> None:
@@ -115,9 +118,13 @@ class CollectorGateway:
         )
         try:
             self._checks.check(call, Mode.SERVE)
+            held = self._lend(call, address)
         except MeshError as error:
             return Reply.refused(error)
-        return await self._executor.run(call)
+        try:
+            return await self._executor.run(call)
+        finally:
+            self._holdings.give_back(call.source, held)
 
     async def dispatch(
         self,
@@ -143,7 +150,25 @@ class CollectorGateway:
             identity=identity,
             source=name_of(identity, address),
         )
-        return await self._dispatcher.dispatch(call)
+        try:
+            held = self._lend(call, address)
+        except MeshError as error:
+            return Reply.refused(error)
+        try:
+            return await self._dispatcher.dispatch(call)
+        finally:
+            self._holdings.give_back(call.source, held)
+
+    def _lend(self, call: Call, address: str) -> int:
+        """Count what a request that has no link holds while it is here; gives how much that is."""
+        size = call_memory(call)
+        try:
+            self._holdings.lend(call.source, size)
+        except OverloadedError:
+            most = self._holdings.budget
+            self._observer.tell(LimitReached(self.collector_id, "max_held_bytes", most, address))
+            raise
+        return size
 
     def _deadline(self, key: MethodKey, timeout: float | None) -> float:
         return self._clock.now() + (self._policies.of(key).timeout if timeout is None else timeout)

@@ -78,13 +78,17 @@ class Inspection:
         """What the collector is and knows, now."""
         now = self._clock.now()
         is_open = self.state in {"serving", "draining"}
+        held = self._streams().holdings.by_peer() if is_open else {}
         return Snapshot(
             collector_id=self._collector_id,
             address=self.address,
             state=self.state,
             namespaces=self._handlers.namespaces,
             methods=tuple(method.info for method in self._handlers.methods),
-            connections=tuple(self._connection(connection, now) for connection in self._topology),
+            connections=tuple(
+                self._connection(connection, now, held.get(connection.peer_id, 0))
+                for connection in self._topology
+            ),
             dialing=self._keeping().dialing if is_open else (),
             running=self._running.taken,
             outgoing=self._outgoing.taken,
@@ -98,9 +102,9 @@ class Inspection:
             resident_bytes=self._resident_bytes(),
         )
 
-    def _connection(self, connection: Connection, now: float) -> ConnectionInfo:
+    def _connection(self, connection: Connection, now: float, held: int) -> ConnectionInfo:
         standings = self._topology.standings.of_peer(connection.peer_id)
-        return connection.info(now, tuple(standing.info(now) for standing in standings))
+        return connection.info(now, tuple(standing.info(now) for standing in standings), held)
 
     def explain(self, key: MethodKey) -> Explanation:
         """Where a call would go now, and why.

@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console, RenderableType
 
-from collector_mesh.app.cli.topology_tables import duration, explanation_lines, snapshot_lines
+from collector_mesh.app.cli.topology_tables import amount, duration, explanation_lines, snapshot_lines
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.snapshot import (
     CandidateInfo,
@@ -26,7 +26,18 @@ BUSY = Snapshot(
     (MethodInfo(KEY, "unary", idempotent=True),),
     (
         ConnectionInfo(
-            "users-1", "192.168.100.100:50052", "id", ("users",), "live", True, 3, "link", "", 7300.2, 0.00123
+            "users-1",
+            "192.168.100.100:50052",
+            "id",
+            ("users",),
+            "live",
+            True,
+            3,
+            "link",
+            "",
+            7300.2,
+            0.00123,
+            held_bytes=1536,
         ),
         ConnectionInfo(
             "billing-collector-17",
@@ -46,6 +57,8 @@ BUSY = Snapshot(
     running=1,
     outgoing=2,
     clients=1,
+    held_bytes=3 << 20,
+    resident_bytes=47 << 20,
     ended=(LinkEnd("", "", "refused: the id is held by another collector", 300.0),),
 )
 
@@ -63,15 +76,18 @@ def test_everything_fits_in_80_columns_and_addresses_stay_whole() -> None:
     assert max(map(len, lines)) <= 80
     assert lines[0] == "orders-collector-1 at 127.0.0.1:50051, serving"
     assert "1 running, 2 outgoing, 1 client" in lines
+    assert "memory: 3.0 MiB held for others, 47 MiB resident" in lines
     assert "dialing: 127.0.0.1:9" in lines
-    assert any(line.split() == ["192.168.100.100:50052", "dialed"] for line in lines)
+    assert any(line.split() == ["192.168.100.100:50052", "dialed", "1.5", "KiB"] for line in lines)
 
 
 def test_a_link_is_told_with_its_age_round_trip_and_calls() -> None:
     lines = printed(*snapshot_lines(BUSY), width=120).splitlines()
 
+    first = next(number for number, line in enumerate(lines) if line.startswith("users-1 "))
     (live,) = [line for line in lines if line.startswith("users-1 ")]
     assert live.split() == ["users-1", "live", "link", "users", "2h01m", "1.2", "3"]
+    assert lines[first + 1].split()[-2:] == ["1.5", "KiB"]
 
 
 def test_links_that_have_ended_are_told_with_their_reason() -> None:
@@ -135,3 +151,20 @@ def test_an_explanation_begins_with_where_the_call_goes(fits: tuple[bool, ...], 
 )
 def test_a_time_span_is_told_in_its_two_largest_units(seconds: float, shown: str) -> None:
     assert duration(seconds) == shown
+
+
+@pytest.mark.parametrize(
+    ("size", "shown"),
+    [
+        (0, "0 B"),
+        (1023, "1023 B"),
+        (1024, "1.0 KiB"),
+        (10 << 10, "10 KiB"),
+        ((1 << 20) - 1, "1024 KiB"),
+        (256 << 20, "256 MiB"),
+        (3 << 30, "3.0 GiB"),
+        (1 << 60, "1048576 TiB"),
+    ],
+)
+def test_a_number_of_bytes_is_told_in_one_unit(size: int, shown: str) -> None:
+    assert amount(size) == shown

@@ -219,6 +219,7 @@ def _connection(connection: ConnectionInfo) -> pb.ConnectionInfo:
         labels=connection.labels,
         weight=connection.weight,
         standings=[_standing(standing) for standing in connection.standings],
+        held_bytes=connection.held_bytes,
     )
 
 
@@ -268,6 +269,7 @@ def _read_connection(connection: pb.ConnectionInfo) -> ConnectionInfo:
         labels=_labels(connection.labels),
         weight=connection.weight or 1,
         standings=tuple(_read_standing(standing) for standing in connection.standings),
+        held_bytes=connection.held_bytes,
     )
 
 

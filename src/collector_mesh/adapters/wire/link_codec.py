@@ -134,7 +134,7 @@ def decode_frame(data: bytes) -> Frame:
         message = pb.Frame.FromString(data)
         if size > _FEW_BYTES:
             check_numbers(message)
-        return _frame(message)
+        return _frame(message, size)
     except (DecodeError, UnicodeDecodeError) as error:
         raise MalformedFrameError("a message that is no frame") from error
     except TooManyFieldsError as error:
@@ -150,7 +150,7 @@ def _check_size(data: bytes) -> None:
         )
 
 
-def _frame(message: pb.Frame) -> Frame:
+def _frame(message: pb.Frame, size: int) -> Frame:
     calls = replies = None
     # A slice copies a whole column at once, a loop over it would ask protobuf for each number.
     if methods := message.call_method:
@@ -181,6 +181,7 @@ def _frame(message: pb.Frame) -> Frame:
         replies,
         tuple(message.cancel),
         tuple(Chunk(chunk.number, chunk.of_reply, chunk.value) for chunk in message.chunks),
+        size,
     )
 
 

@@ -22,6 +22,7 @@ _ADDRESS_WIDTH = 21
 """Columns that every IPv4 address with its port fits in: one that is broken cannot be copied."""
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
+_UNITS, _TEN = ("B", "KiB", "MiB", "GiB", "TiB"), 10
 
 
 def snapshot_lines(snapshot: Snapshot) -> Iterator[RenderableType]:
@@ -32,6 +33,9 @@ def snapshot_lines(snapshot: Snapshot) -> Iterator[RenderableType]:
     yield plain(
         f"{snapshot.running} running, {snapshot.outgoing} outgoing, {_counted(snapshot.clients, 'client')}"
     )
+    if snapshot.held_bytes or snapshot.resident_bytes:
+        resident = f", {amount(snapshot.resident_bytes)} resident" if snapshot.resident_bytes else ""
+        yield plain(f"memory: {amount(snapshot.held_bytes)} held for others{resident}")
     if snapshot.dialing:
         yield plain(f"dialing: {_listed(snapshot.dialing)}")
     yield Text()
@@ -105,6 +109,13 @@ def duration(seconds: float) -> str:
     return f"{whole // _DAY}d{whole % _DAY // _HOUR:02}h"
 
 
+def amount(size: int) -> str:
+    """A number of bytes in one unit: `912 B`, `1.5 KiB`, `256 MiB`."""
+    power = min((max(size, 1).bit_length() - 1) // 10, len(_UNITS) - 1)
+    shown = size / (1 << 10 * power)
+    return f"{shown:.1f} {_UNITS[power]}" if power and shown < _TEN else f"{shown:.0f} {_UNITS[power]}"
+
+
 def _methods(methods: Sequence[MethodInfo]) -> Table:
     table = _table("Methods", "namespace", "service", "method", "kind", "idempotent")
     for method in methods:
@@ -120,7 +131,7 @@ def _links(connections: Sequence[ConnectionInfo]) -> Table:
     table.add_column("state", no_wrap=True)
     table.add_column("carrier", no_wrap=True)
     table.add_column("shared\nnamespaces", overflow="fold")
-    for name in ("age", "round\ntrip\nms", "in\nflight"):
+    for name in ("age", "round\ntrip\nms", "in\nflight\nheld"):
         table.add_column(name, justify="right", no_wrap=True)
     for connection in connections:
         table.add_row(
@@ -130,7 +141,7 @@ def _links(connections: Sequence[ConnectionInfo]) -> Table:
             plain(_listed(connection.shared_namespaces)),
             duration(connection.age),
             "-" if connection.round_trip is None else f"{connection.round_trip * 1000:.1f}",
-            str(connection.in_flight),
+            _stacked(str(connection.in_flight), amount(connection.held_bytes)),
         )
     return table
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 import attrs
 
 from collector_mesh.domain.link.offense import ProtocolError
-from collector_mesh.domain.link.sizes import MAX_BACKLOG, MAX_FIRST_PIECE, MAX_PIECE
+from collector_mesh.domain.link.sizes import MAX_BACKLOG, MAX_FIRST_PIECE, MAX_PIECE, METHOD_MEMORY
 from collector_mesh.domain.model.frames import CatalogChange
 from collector_mesh.domain.model.reach import Reach
 
@@ -32,6 +32,11 @@ class Backlog:
     def is_empty(self) -> bool:
         """Whether all is taken in."""
         return not self._waiting
+
+    @property
+    def held_bytes(self) -> int:
+        """What is kept of what waits, about."""
+        return METHOD_MEMORY * sum(map(_size, self._waiting))
 
     def add(self, news: Iterable[Waiting]) -> None:
         """Have something taken in, after what waits already.

@@ -7,9 +7,11 @@ from collector_mesh.domain.link.batching import Batching
 from collector_mesh.domain.link.closing import Closing, Phase
 from collector_mesh.domain.link.entries import SentCall, TakenCall
 from collector_mesh.domain.link.inbox import Inbox
-from collector_mesh.domain.link.outbox import Outbox
+from collector_mesh.domain.link.outbox import HELD_STEP, Outbox
 from collector_mesh.domain.link.sizes import (
+    CALL_MEMORY,
     ENVELOPE_BYTES,
+    call_memory,
     envelopes_bytes,
     fitting,
     unusual_call_bytes,
@@ -90,6 +92,17 @@ class LinkCalls:
     def running(self) -> int:
         """What the other side has asked for and has no answer."""
         return sum(taken.reply is None for taken in self._taken.values())
+
+    @property
+    def held_bytes(self) -> int:
+        """What is kept for the other side: what waits to be written, what has come in part, what it has asked for."""
+        asked = sum([call_memory(taken.call) for taken in self._taken.values()])
+        return self.outbox.held_bytes + self.inbox.held_bytes + asked
+
+    @property
+    def weigh_step(self) -> int:
+        """How much more may come before it is worth to ask for `held_bytes`, which looks at every call."""
+        return max(HELD_STEP, CALL_MEMORY * len(self._taken))
 
     @property
     def nothing_waits(self) -> bool:

@@ -75,9 +75,11 @@ class LinkEnd:
         """Called when there may be something to write."""
         self.on_over: Callable[[], None] = nobody
         """Called when `is_over` has become true."""
-        self.on_held: Callable[[int], None] = _told_nobody
-        """Called with the bytes that are held, when they have changed by much."""
-        self._told_held = 0
+        self.on_held: Callable[[], None] = nobody
+        """Called when much more may be held than before."""
+        self._arrived = 0
+        self._weigh_at = HELD_STEP
+        """When so many bytes have come, it is seen whether too much is held."""
         self._closing = Closing(is_dialer=dial > 0)
         self._health = Health(heartbeats or Heartbeats(), now)
         self.began = now
@@ -223,6 +225,7 @@ class LinkEnd:
         if self._closing.state.tells and self.peer_role == Role.COLLECTOR:
             for reach in news:
                 self._notices.reach[reach.collector_id] = reach
+            self.weigh()
             self.on_work()
 
     def tell_draining(self) -> None:
@@ -252,18 +255,17 @@ class LinkEnd:
 
     @property
     def held_bytes(self) -> int:
-        """What queues, parts of payloads, names and the catalog hold for the other side."""
-        calls = self._calls
-        return calls.outbox.queued_bytes + calls.inbox.held_bytes + self._hearing.held_bytes
+        """What calls, queues, parts of payloads, names, the catalog and news hold for the other side."""
+        news = self._backlog.held_bytes + self._notices.held_bytes
+        return self._calls.held_bytes + self._hearing.held_bytes + news
 
     def weigh(self) -> None:
-        """See whether what is held has changed by so much that it has to be told."""
-        held = self.held_bytes
-        if abs(held - self._told_held) >= HELD_STEP:
-            self._told_held = held
-            self.on_held(held)
+        """Have it seen whether too much is held."""
+        self._arrived = 0
+        self._weigh_at = self._calls.weigh_step
         outbox = self._calls.outbox
         outbox.tell_at = outbox.queued_bytes + HELD_STEP
+        self.on_held()
 
     def fail(self, reason: str, code: int = 400) -> None:
         """Say goodbye at once."""
@@ -274,7 +276,3 @@ class LinkEnd:
 
 if TYPE_CHECKING:
     _fits: type[Way] = LinkEnd
-
-
-def _told_nobody(_held: int) -> None:
-    """Nobody looks after what is held."""

@@ -90,7 +90,9 @@ class LinkEngine(LinkTalk):
             self._calls.cancelled(frame.cancels)
         if frame.control is not None:
             self._read_control(frame.control, now)
-        if frame.chunks or frame.methods or frame.texts or frame.control is not None:
+        # Where there is no wire, a frame does not say what it has cost there.
+        self._arrived += frame.size or _size(frame)
+        if self._arrived >= self._weigh_at or frame.methods or frame.texts or frame.control is not None:
             self.weigh()
         self.on_work()
 
@@ -205,3 +207,9 @@ class LinkEngine(LinkTalk):
         self.fail(DEFECT.message, DEFECT.code)
         self._tell(lambda: self._host.failed(self, error))
         self._telling.tell()
+
+
+def _size(frame: Frame) -> int:
+    """The payloads of a frame, whole and in pieces."""
+    size = sum(len(chunk.value) for chunk in frame.chunks)
+    return size if frame.calls is None else size + sum(map(len, frame.calls.values))

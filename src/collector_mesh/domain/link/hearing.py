@@ -15,6 +15,7 @@ from collector_mesh.domain.link.sizes import (
     MAX_CATALOG_METHODS,
     MAX_CATALOG_NAMESPACES,
     MAX_FIRST_PIECE,
+    METHOD_MEMORY,
     NAME_BYTES,
 )
 from collector_mesh.domain.model.frames import Catalog, CatalogChange
@@ -44,7 +45,7 @@ class Hearing:
     @property
     def held_bytes(self) -> int:
         """What is kept of the catalog, about."""
-        return self._bytes
+        return self._bytes + METHOD_MEMORY * len(self._methods)
 
     def begin(self, catalog: Catalog) -> tuple[Catalog, tuple[Waiting, ...]]:
         """Hear a catalog from the beginning; gives what is known now, and what is to be heard after that.

@@ -9,6 +9,7 @@ from collector_mesh.domain.link.catalogs import Budget, Offering
 from collector_mesh.domain.link.sizes import (
     MAX_PIECE,
     PIECE_BYTES,
+    REACH_MEMORY,
     REACH_OF_A_FRAME,
     info_bytes,
     reach_bytes,
@@ -51,6 +52,11 @@ class Notices:
         """News that were told in part, and how many of their methods."""
         self._told_reach: dict[str, Reach] = {}
         """News that were told as a whole."""
+
+    @property
+    def held_bytes(self) -> int:
+        """What is kept of the news that wait, and of those that were told, about."""
+        return REACH_MEMORY * (len(self.reach) + len(self._rests) + len(self._told_reach))
 
     def wait(self, *, is_open: bool) -> bool:
         """Whether there is something to tell now; a catalog goes only over a link that is open."""

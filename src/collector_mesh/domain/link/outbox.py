@@ -90,6 +90,11 @@ class Outbox:
         return not (self._unsaid or self._is_unsure)
 
     @property
+    def held_bytes(self) -> int:
+        """What waits to be written, and the names that were told."""
+        return self.queued_bytes + self._names.held_bytes
+
+    @property
     def in_flight(self) -> int:
         """Calls of this side that have no reply, sent or not."""
         return len(self.waiting) + sum(1 for _ in self.unsent())

@@ -34,6 +34,11 @@ class Names:
         self.are_forgotten = False
 
     @property
+    def held_bytes(self) -> int:
+        """What they cost in memory, about."""
+        return self._bytes
+
+    @property
     def is_full(self) -> bool:
         """Whether it is time to `forget`."""
         return len(self.methods) + len(self.texts) > self._limit or self._bytes > NAMES_KEPT_BYTES

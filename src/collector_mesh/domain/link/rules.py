@@ -16,7 +16,7 @@ class LinkRules:
 
     Attributes:
         max_links: links of a collector, clients included.
-        max_held_bytes: what queues, parts of payloads and tables of all links hold together.
+        max_held_bytes: what is held for others together, by links and by requests without one.
         max_silent: links whose other side has not said hello; when one more comes, one of them ends.
         max_payload_bytes: largest payload that is taken.
         probe: seconds within which a collector whose id somebody else claims has to answer.

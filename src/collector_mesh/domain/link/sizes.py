@@ -143,6 +143,18 @@ MAX_CATALOG_BYTES = 32 << 20
 MAX_REACHED_METHODS = 1 << 18
 """Most methods of other collectors that one peer may tell of."""
 
+METHOD_MEMORY = 256
+"""What a method that somebody tells of costs in memory beside its names, about; measured, as those below."""
+
+REACHED_METHOD_MEMORY = 512
+"""The same of a method of another collector, which is found by collector and by method."""
+
+REACH_MEMORY = 192
+"""What a collector that somebody tells of, or is told of, costs beside its methods."""
+
+CALL_MEMORY = 512
+"""What a call that is under way costs beside its payload."""
+
 # ---- requests for one call each ----------------------------------------------------------------------
 
 REQUEST_BYTES = 96 << 10
@@ -275,6 +287,12 @@ def unusual_call_bytes(call: Call) -> int:
         + _FIELD
         + bytes_of(call.target)
     )
+
+
+def call_memory(call: Call) -> int:
+    """What a call that is under way is held at."""
+    size = CALL_MEMORY + len(call.payload.value)
+    return size + unusual_call_bytes(call) if call.metadata or call.hints or call.visited else size
 
 
 def fitting(reply: Reply) -> Reply:

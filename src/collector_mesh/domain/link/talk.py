@@ -133,6 +133,7 @@ class LinkTalk(LinkEnd):
                 self._tell_of_change()
             else:
                 self._tell(partial(self._host.reached, self._whole, news))
+        self.weigh()
 
     def _shares_others(self, change: CatalogChange) -> bool:
         """Whether a change of the other side's catalog is one of what it hears of this side's."""
@@ -199,6 +200,7 @@ class LinkTalk(LinkEnd):
         """What the other side says of itself, without what is malformed of its catalog or too long."""
         catalog, rest = self._hearing.begin(peer.catalog)
         self._backlog.add(rest)
+        self.weigh()
         return attrs.evolve(cut_introduction(peer), catalog=catalog)
 
     def _open(self, peer: Introduction) -> None:

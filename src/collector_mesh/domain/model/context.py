@@ -14,6 +14,7 @@ class CallContext:
 
     # A plain slotted class: one is made for every call.
     __slots__ = (
+        "__weakref__",
         "_call",
         "_is_cancelled",
         "_now",
@@ -50,6 +51,11 @@ class CallContext:
     def method(self) -> str:
         """The method of the call."""
         return self._call.key.method
+
+    @property
+    def payload_bytes(self) -> int:
+        """How large the request is, in bytes."""
+        return len(self._call.payload.value)
 
     @property
     def metadata(self) -> Metadata:

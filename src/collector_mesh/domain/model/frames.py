@@ -308,6 +308,7 @@ class Frame:
         replies: replies.
         cancels: numbers of calls that nobody waits for anymore.
         chunks: pieces of large payloads.
+        size: as it came over a wire, in bytes; 0 where there is none.
     """
 
     credit: int = 0
@@ -319,6 +320,7 @@ class Frame:
     replies: Replies | None = None
     cancels: tuple[int, ...] = ()
     chunks: tuple[Chunk, ...] = ()
+    size: int = attrs.field(default=0, eq=False, repr=False)
 
     @property
     def takes_room(self) -> bool:

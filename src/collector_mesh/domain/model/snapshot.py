@@ -64,6 +64,7 @@ class ConnectionInfo:
         labels: what it says of itself.
         weight: its share of calls beside others.
         standings: what is known of it in each namespace that calls were routed in.
+        held_bytes: what its calls, queues, parts of payloads and tables hold here.
     """
 
     peer_id: str
@@ -81,6 +82,7 @@ class ConnectionInfo:
     labels: Mapping[str, str] = attrs.field(factory=dict)
     weight: int = 1
     standings: tuple[StandingInfo, ...] = ()
+    held_bytes: int = 0
 
 
 @attrs.frozen
@@ -129,7 +131,8 @@ class Snapshot:
         labels: what it says of itself.
         weight: its share of calls beside others.
         shares: calls under way out of here by namespace, as far as there are any.
-        held_bytes: what queues, parts of payloads and tables of links hold for others, of `max_held_bytes`.
+        held_bytes: what is held for others, of `max_held_bytes`: calls, queues, parts of payloads and tables of links,
+            requests without a link, and what handlers keep whose callers have gone.
         resident_bytes: what the whole process has of the machine's memory, 0 where that is not known.
     """
 

@@ -77,7 +77,7 @@ class Streams:
     ) -> None:
         self.take: Callable[[TakenCall], None] = _not_ready
         """Runs what comes over a link."""
-        self.holdings = Holdings(rules.max_held_bytes, tasks)
+        self.holdings = Holdings(rules.max_held_bytes, tasks, reachability.held_bytes)
         self._collector_id = collector_id
         self._roster = roster
         self._admission = admission
@@ -272,6 +272,7 @@ class Streams:
     def reached(self, engine: LinkEngine, news: tuple[Reach, ...]) -> None:
         """See `LinkHost`."""
         self._reachability.heard(engine, news, engine.sieve)
+        engine.weigh()
         self._tell_of_left_out(engine)
 
     def ended(self, engine: LinkEngine) -> None:

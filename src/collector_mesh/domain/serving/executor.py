@@ -30,6 +30,7 @@ from collector_mesh.domain.ports.randomness import Randomness
 from collector_mesh.domain.ports.tasks import Started, Tasks
 from collector_mesh.domain.ports.validator import Validator
 from collector_mesh.domain.serving.handlers import HandlerRegistry, Method
+from collector_mesh.domain.serving.outlived import Outlived
 from collector_mesh.domain.serving.validation import out_of_time, refusal_of
 
 
@@ -60,8 +61,8 @@ class _Begun:
 
     def cancel(self) -> None:
         """Stop it."""
-        self._context.cancel()
         self._job.cancel()
+        self._executor.outlived.leave(self._context)
 
 
 class Executor:
@@ -92,6 +93,8 @@ class Executor:
         self._expose = expose_handler_errors
         self.validator = validator
         """Asked before each call that is run here, if there is one."""
+        self.outlived = Outlived()
+        """Those whose callers have gone before the handler has ended."""
 
     async def run(self, call: Call) -> Reply:
         """Run a call whose fields have been checked."""
@@ -109,7 +112,7 @@ class Executor:
         except (DeadlineExceededError, OutcomeUnknownError) as error:
             return self._cut(context, error)
         except BaseException:
-            context.cancel()
+            self.outlived.leave(context)
             raise
 
     def execute(self, call: Call, answer: Callable[[Reply], None]) -> "_Begun | None":
@@ -156,7 +159,7 @@ class Executor:
 
     def _cut(self, context: CallContext, error: MeshError) -> Reply:
         """The reply for a call that was stopped before it had ended."""
-        context.cancel()
+        self.outlived.leave(context)
         if context.is_validating and isinstance(error, DeadlineExceededError):
             error = out_of_time(self._collector_id)
         if not context.has_started:

@@ -53,7 +53,9 @@ class Connection:
         """Whether the peer is there, well or not quite."""
         return self.state not in _GONE
 
-    def info(self, now: float, standings: tuple[StandingInfo, ...] = ()) -> ConnectionInfo:
+    def info(
+        self, now: float, standings: tuple[StandingInfo, ...] = (), held_bytes: int = 0
+    ) -> ConnectionInfo:
         """The connection as a snapshot shows it."""
         return ConnectionInfo(
             self.peer_id,
@@ -71,4 +73,5 @@ class Connection:
             dict(self.labels),
             self.weight,
             standings,
+            held_bytes,
         )

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from collector_mesh.domain.link.offense import ProtocolError
 from collector_mesh.domain.link.sieve import Sieve
-from collector_mesh.domain.link.sizes import MAX_REACHED_METHODS
+from collector_mesh.domain.link.sizes import MAX_REACHED_METHODS, REACH_MEMORY
 from collector_mesh.domain.link.way import Way
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.reach import Onward, Reach
@@ -98,6 +98,12 @@ class Reachability:
         if connection is not None:
             self._offer(connection, changed)
             self._spread(targets)
+
+    def held_bytes(self, way: Way) -> int:
+        """What is kept of what was told over a link, and of what the other side was told, about."""
+        heard, told = self._heard.get(way), self._told.get(way)
+        held = heard.held_bytes if heard is not None else 0
+        return held if told is None else held + REACH_MEMORY * len(told)
 
     def changed(self, peer_id: str) -> None:
         """The connection to a peer has come, has gone, or is another one, or the peer is otherwise than before."""

@@ -49,6 +49,7 @@ connections = st.builds(
     age=seconds,
     round_trip=st.none() | seconds,
     methods=st.none() | counts,
+    held_bytes=counts,
 )
 snapshots = st.builds(
     Snapshot,

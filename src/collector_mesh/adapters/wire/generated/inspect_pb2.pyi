@@ -86,7 +86,7 @@ class MethodInfo(_message.Message):
     def __init__(self, namespace: _Optional[str] = ..., service: _Optional[str] = ..., method: _Optional[str] = ..., kind: _Optional[str] = ..., idempotent: bool = ...) -> None: ...
 
 class ConnectionInfo(_message.Message):
-    __slots__ = ("peer_id", "address", "connection_id", "shared_namespaces", "state", "dialed", "in_flight", "carrier", "reason", "age", "round_trip", "methods", "labels", "weight", "standings")
+    __slots__ = ("peer_id", "address", "connection_id", "shared_namespaces", "state", "dialed", "in_flight", "carrier", "reason", "age", "round_trip", "methods", "labels", "weight", "standings", "held_bytes")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -109,6 +109,7 @@ class ConnectionInfo(_message.Message):
     LABELS_FIELD_NUMBER: _ClassVar[int]
     WEIGHT_FIELD_NUMBER: _ClassVar[int]
     STANDINGS_FIELD_NUMBER: _ClassVar[int]
+    HELD_BYTES_FIELD_NUMBER: _ClassVar[int]
     peer_id: str
     address: str
     connection_id: str
@@ -124,7 +125,8 @@ class ConnectionInfo(_message.Message):
     labels: _containers.ScalarMap[str, str]
     weight: int
     standings: _containers.RepeatedCompositeFieldContainer[Standing]
-    def __init__(self, peer_id: _Optional[str] = ..., address: _Optional[str] = ..., connection_id: _Optional[str] = ..., shared_namespaces: _Optional[_Iterable[str]] = ..., state: _Optional[str] = ..., dialed: bool = ..., in_flight: _Optional[int] = ..., carrier: _Optional[str] = ..., reason: _Optional[str] = ..., age: _Optional[float] = ..., round_trip: _Optional[float] = ..., methods: _Optional[int] = ..., labels: _Optional[_Mapping[str, str]] = ..., weight: _Optional[int] = ..., standings: _Optional[_Iterable[_Union[Standing, _Mapping]]] = ...) -> None: ...
+    held_bytes: int
+    def __init__(self, peer_id: _Optional[str] = ..., address: _Optional[str] = ..., connection_id: _Optional[str] = ..., shared_namespaces: _Optional[_Iterable[str]] = ..., state: _Optional[str] = ..., dialed: bool = ..., in_flight: _Optional[int] = ..., carrier: _Optional[str] = ..., reason: _Optional[str] = ..., age: _Optional[float] = ..., round_trip: _Optional[float] = ..., methods: _Optional[int] = ..., labels: _Optional[_Mapping[str, str]] = ..., weight: _Optional[int] = ..., standings: _Optional[_Iterable[_Union[Standing, _Mapping]]] = ..., held_bytes: _Optional[int] = ...) -> None: ...
 
 class Standing(_message.Message):
     __slots__ = ("namespace", "in_flight", "latency", "p99", "score", "success_share", "breaker", "open_for", "retries_left")
