@@ -407,13 +407,13 @@ async def test_over_the_budget_of_all_links_the_one_that_holds_most_ends_and_the
     ):
         for number, link in enumerate((small, large, third)):
             await link.greet(hello(f"raw-{number}", "texts", role=CLIENT))
-        await partly(small, 1 << 20, 1 << 19)
-        await partly(large, 3 << 20, 1 << 20)
-        await eventually(lambda: collector.snapshot().held_bytes >= 3 << 19)
+        await partly(small, 3 << 17, 1 << 17)
+        await partly(large, 3 << 20, 5 << 18)
+        await eventually(lambda: collector.snapshot().held_bytes >= 11 << 17)
         resident = collector.snapshot().resident_bytes
         await partly(third, 3 << 20, 3 << 18)
         ended = await large.goodbye()
-        await small.say(pb.Frame(chunks=[pb.Chunk(number=1, value=b"x" * (1 << 19))]))
+        await small.say(pb.Frame(chunks=[pb.Chunk(number=1, value=b"x" * (1 << 18))]))
         await small.reply()
         await eventually(lambda: collector.snapshot().held_bytes < 1 << 20)
 
