@@ -12,10 +12,12 @@ from benchmarks.strangers.http2 import (
     ACK,
     CONTINUATION,
     DATA,
+    DISPATCH,
     END_HEADERS,
     END_STREAM,
     HEADERS,
     LINK,
+    OPENING,
     PING,
     PREFACE,
     PRIORITY,
@@ -26,7 +28,9 @@ from benchmarks.strangers.http2 import (
     dispatch,
     frame,
     header,
+    many,
     message,
+    opened,
     request,
 )
 from collector_mesh.adapters.wire.generated import link_pb2 as links
@@ -61,7 +65,7 @@ def _flood(one: bytes) -> Attack:
 
     async def attack(address: str) -> None:
         async with Connection(address) as connection:
-            await connection.send(frame(HEADERS, END_HEADERS, 1, request()))
+            await connection.send(opened(1))
             while True:
                 await connection.send(one * _BATCH)
 
@@ -69,7 +73,7 @@ def _flood(one: bytes) -> Attack:
 
 
 def _open(block: bytes) -> Callable[[int], bytes]:
-    return lambda stream: frame(HEADERS, END_HEADERS, stream, block)
+    return lambda stream: opened(stream, block)
 
 
 def _whole(stream: int) -> bytes:
@@ -91,7 +95,7 @@ async def continuation_flood(address: str) -> None:
 
 async def large_headers(address: str) -> None:
     """Requests with 1 MiB of headers."""
-    block = request(extra=((b"x-big", b"v" * (1 << 20)),))
+    block = request(DISPATCH, (b"x-big", b"v" * (1 << 20)))
     pieces = [block[at : at + 16_000] for at in range(0, len(block), 16_000)]
     async with Connection(address) as connection:
         for stream in _streams():
@@ -103,25 +107,33 @@ async def large_headers(address: str) -> None:
 
 async def many_open_streams(address: str) -> None:
     """10,240 streams over 20 connections, each with the head of a message of 4 MiB."""
-    connections = [Connection(address) for _ in range(20)]
-    try:
+    async with many(20, address) as connections:
         for connection in connections:
-            await connection.open()
             numbers = itertools.islice(_streams(), 512)
             heads = (_open(request())(number) + frame(DATA, 0, number, _FOUR_MIB) for number in numbers)
             await connection.send(b"".join(heads))
         await asyncio.Event().wait()
-    finally:
-        for connection in connections:
-            connection.close()
 
 
 async def half_messages(address: str) -> None:
     """Streams that send 16 KB of 4 MiB, and stop."""
     async with Connection(address) as connection:
         for stream in itertools.islice(_streams(), 4):
-            await connection.send(frame(HEADERS, END_HEADERS, stream, request()))
+            await connection.send(opened(stream))
             await connection.send(frame(DATA, 0, stream, _FOUR_MIB + b"x" * 16_000))
+        await asyncio.Event().wait()
+
+
+async def untaken_answers(address: str) -> None:
+    """Echoes over streams that take nothing, as many as a connection may have, over 20 connections."""
+    no_window = PREFACE + frame(SETTINGS, 0, 0, struct.pack("!HI", 4, 0))
+    data = message(dispatch("x" * 15_000))
+    async with many(20, address, first=no_window) as connections:
+        for stream in itertools.islice(_streams(), 512):
+            for connection in connections:
+                await connection.send(opened(stream) + frame(DATA, END_STREAM, stream, data))
+            # So that there is room for the next ones in what grpc lets a connection send.
+            await asyncio.sleep(0.01)
         await asyncio.Event().wait()
 
 
@@ -129,33 +141,21 @@ def _idle(count: int, first: bytes) -> Attack:
     """So many connections that say no more than that."""
 
     async def attack(address: str) -> None:
-        connections = [Connection(address, first=first) for _ in range(count)]
-        try:
-            for connection in connections:
-                await connection.open()
+        async with many(count, address, first=first):
             await asyncio.Event().wait()
-        finally:
-            for connection in connections:
-                connection.close()
 
     return attack
 
 
 async def slow_headers(address: str) -> None:
     """300 connections whose headers arrive byte by byte."""
-    words = PREFACE + frame(SETTINGS, 0, 0) + frame(HEADERS, END_HEADERS, 1, request())
-    connections = [Connection(address, first=b"") for _ in range(300)]
-    try:
-        for connection in connections:
-            await connection.open()
+    words = OPENING + opened(1)
+    async with many(300, address, first=b"") as connections:
         for at in range(len(words)):
             for connection in connections:
                 with suppress(OSError):
                     await connection.send(words[at : at + 1])
             await asyncio.sleep(0.5)
-    finally:
-        for connection in connections:
-            connection.close()
 
 
 async def other_protocols(address: str) -> None:
@@ -173,11 +173,11 @@ async def zip_bombs(address: str) -> None:
     """Messages that are 64 MiB once they are unpacked."""
     packer = zlib.compressobj(9, zlib.DEFLATED, 31)
     packed = packer.compress(bytes(64 << 20)) + packer.flush()
-    block = request(extra=((b"grpc-encoding", b"gzip"),))
+    block = request(DISPATCH, (b"grpc-encoding", b"gzip"))
     data = message(packed, compressed=True)
     async with Connection(address) as connection:
         for stream in _streams():
-            await connection.send(frame(HEADERS, END_HEADERS, stream, block))
+            await connection.send(opened(stream, block))
             for at in range(0, len(data), 16_000):
                 is_last = at + 16_000 >= len(data)
                 await connection.send(
@@ -188,7 +188,7 @@ async def zip_bombs(address: str) -> None:
 async def unreadable_paths(address: str) -> None:
     """Requests that grpc's listener does not survive."""
     async with Connection(address) as connection:
-        await connection.send(frame(HEADERS, END_HEADERS, 1, request(b"/\xeb")))
+        await connection.send(opened(1, request(b"/\xeb")))
         await connection.ended(0.2)
 
 
@@ -196,7 +196,7 @@ async def oversize(address: str) -> None:
     """Messages that are announced with 4 GiB."""
     async with Connection(address) as connection:
         for stream in _streams():
-            head = frame(HEADERS, END_HEADERS, stream, request())
+            head = opened(stream)
             await connection.send(head + frame(DATA, 0, stream, b"\0\xff\xff\xff\xff" + b"x" * 1000))
 
 
@@ -221,7 +221,7 @@ def _on_a_link(*frames: links.Frame) -> Attack:
 
     async def attack(address: str) -> None:
         async with Connection(address) as connection:
-            await connection.send(frame(HEADERS, END_HEADERS, 1, request(LINK)))
+            await connection.send(opened(1, request(LINK)))
             await connection.send(frame(DATA, 0, 1, message(hello.SerializeToString())))
             while True:
                 for one in frames:
@@ -263,9 +263,10 @@ ATTACKS: dict[str, Attack] = {
     "half messages": half_messages,
     "oversize messages": oversize,
     "connections that say nothing": _idle(1000, b""),
-    "idle connections": _idle(1000, PREFACE + frame(SETTINGS, 0, 0)),
+    "idle connections": _idle(1000, OPENING),
     "slow headers": slow_headers,
     "other protocols": other_protocols,
+    "answers that nobody takes": untaken_answers,
     "zip bombs": zip_bombs,
     "unreadable paths": unreadable_paths,
     "silent links": silent_links,

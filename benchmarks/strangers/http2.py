@@ -2,8 +2,10 @@
 
 import asyncio
 import socket
+import ssl
 import struct
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from typing import Self
 
 from google.protobuf.wrappers_pb2 import StringValue
@@ -29,7 +31,7 @@ def header(name: bytes, value: bytes) -> bytes:
     return b"\x00" + _length(len(name)) + name + _length(len(value)) + value
 
 
-def request(path: bytes = DISPATCH, extra: tuple[tuple[bytes, bytes], ...] = ()) -> bytes:
+def request(path: bytes = DISPATCH, *extra: tuple[bytes, bytes]) -> bytes:
     """The headers of a request."""
     fixed = (
         (b":path", path),
@@ -40,9 +42,18 @@ def request(path: bytes = DISPATCH, extra: tuple[tuple[bytes, bytes], ...] = ())
     return b"\x83\x86" + b"".join(header(name, value) for name, value in (*fixed, *extra))
 
 
+def opened(stream: int, block: bytes | None = None) -> bytes:
+    """A request that has begun; a call unless there are other headers."""
+    return frame(HEADERS, END_HEADERS, stream, request() if block is None else block)
+
+
 def message(data: bytes, *, compressed: bool = False) -> bytes:
     """A message with gRPC's head."""
     return struct.pack("!BI", compressed, len(data)) + data
+
+
+OPENING = PREFACE + frame(SETTINGS, 0, 0)
+"""What a client says first."""
 
 
 def dispatch(value: str = "x") -> bytes:
@@ -73,23 +84,31 @@ class Connection:
     Args:
         address: where to.
         first: what is said first.
+        tls: what it is encrypted with.
     """
 
-    def __init__(self, address: str, first: bytes = PREFACE + frame(SETTINGS, 0, 0)) -> None:
+    def __init__(self, address: str, *, first: bytes = OPENING, tls: ssl.SSLContext | None = None) -> None:
         self._host, _, port = address.rpartition(":")
         self._port = int(port)
         self._first = first
+        self._tls = tls
         self._writer: asyncio.StreamWriter | None = None
         self._reading: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
         """Connect."""
-        reader, self._writer = await asyncio.open_connection(self._host, self._port)
+        host = self._host.strip("[]")
+        reader, self._writer = await asyncio.open_connection(host, self._port, ssl=self._tls)
         self._reading = asyncio.create_task(self._read(reader))
         await self.send(self._first)
 
+    def write(self, data: bytes) -> None:
+        """Write it, whether or not there is room."""
+        assert self._writer is not None
+        self._writer.write(data)
+
     async def send(self, data: bytes) -> None:
-        """Write it.
+        """Write it, and wait until there is room for more.
 
         Raises:
             OSError: the other side has ended the connection.
@@ -98,8 +117,15 @@ class Connection:
         assert self._reading is not None
         if self._reading.done():
             raise ConnectionResetError("the other side has ended the connection")
-        self._writer.write(data)
+        self.write(data)
         await self._writer.drain()
+
+    @property
+    def local_address(self) -> str:
+        """This end, as the other one sees it."""
+        assert self._writer is not None
+        host, port, *_ = self._writer.get_extra_info("sockname")
+        return f"{host}:{port}"
 
     async def ended(self, seconds: float) -> bool:
         """Wait for the other side to end it; whether it has within so many seconds."""
@@ -128,3 +154,16 @@ class Connection:
         with suppress(OSError):
             while await reader.read(1 << 16):
                 pass
+
+
+@asynccontextmanager
+async def many(count: int, address: str, *, first: bytes = OPENING) -> AsyncIterator[list[Connection]]:
+    """So many connections, which are opened one after the other."""
+    connections = [Connection(address, first=first) for _ in range(count)]
+    try:
+        for connection in connections:
+            await connection.open()
+        yield connections
+    finally:
+        for connection in connections:
+            connection.close()

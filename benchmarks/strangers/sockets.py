@@ -18,10 +18,10 @@ from benchmarks.strangers.http2 import (
     GOAWAY,
     HEADERS,
     LINK,
+    OPENING,
     PREFACE,
     PUSH_PROMISE,
     RST_STREAM,
-    SETTINGS,
     Connection,
     dispatch,
     frame,
@@ -71,7 +71,7 @@ class Fuzzer:
 
     def _frames(self) -> bytes:
         dice = self._dice
-        found = PREFACE + frame(SETTINGS, 0, 0)
+        found = OPENING
         for _ in range(dice.randrange(1, 8)):
             payload = dice.randbytes(dice.choice((0, 1, 4, 5, 6, 8, 9, 100)))
             found += frame(
@@ -80,7 +80,7 @@ class Fuzzer:
         return found
 
     def _opened(self, block: bytes, data: bytes = b"", flags: int = END_HEADERS) -> bytes:
-        found = PREFACE + frame(SETTINGS, 0, 0) + frame(HEADERS, flags, 1, block)
+        found = OPENING + frame(HEADERS, flags, 1, block)
         return found + (frame(DATA, END_STREAM, 1, data) if data else b"")
 
     def _headers(self) -> bytes:
@@ -104,9 +104,9 @@ class Fuzzer:
             for _ in range(dice.randrange(1, 6))
         )
         if dice.random() < 0.3:
-            return self._opened(dice.randbytes(60) + request(extra=pairs), message(dispatch()))
+            return self._opened(dice.randbytes(60) + request(DISPATCH, *pairs), message(dispatch()))
         return self._opened(
-            request(extra=pairs), message(dispatch()), dice.choice((END_HEADERS, END_HEADERS, 0, 5, 12))
+            request(DISPATCH, *pairs), message(dispatch()), dice.choice((END_HEADERS, END_HEADERS, 0, 5, 12))
         )
 
     def _paths(self) -> bytes:

@@ -6,26 +6,19 @@ import logging
 import re
 import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
 import pytest_asyncio
+from benchmarks.strangers.http2 import DATA, RST_STREAM, request
 from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection_pb2
-from tests.integration.services.http2 import (
-    DATA,
-    HEADERS,
-    RST_STREAM,
-    RawConnection,
-    frame,
-    message,
-    request,
-)
+from tests.integration.services.http2 import RawConnection
 from tests.integration.services.links import RawLink, hello
-from tests.integration.services.processes import COMMAND, LOOPBACK, SERVICES, eventually, run, serving
+from tests.integration.services.processes import LOOPBACK, eventually, run, serving
 from tests.integration.services.things import texts_service
 from tests.integration.services.wire import SERVICE, RawClient, call_of, text_in
 from tests.limits import LIMIT_SECONDS
@@ -36,6 +29,7 @@ from collector_mesh.app.testing.fakes import FakeObserver
 from collector_mesh.domain.model.events import LimitReached
 
 NOISE = [b"\xff" * 40, b"\x0a\x02\xff\xfe", b"\x0a\xff\xff\xff\xff\x0f", b"\x0b\x0b\x0b", b"\x00"]
+TEXTS = ("--service", "things:texts")
 INSPECT = "collector_mesh.inspect.v1.Inspect"
 HEALTH = "grpc.health.v1.Health"
 REFLECTION = "grpc.reflection.v1alpha.ServerReflection"
@@ -76,39 +70,6 @@ async def first_answer(client: RawClient, path: str, data: bytes) -> bytes:
 async def code_of_new_client(address: str) -> int:
     async with MeshClient(address) as client:
         return (await client.serve("texts", "Texts", "Nothing", timeout=2)).status.code
-
-
-class Limited:
-    """A collector in a process whose limits a shell has set."""
-
-    def __init__(self, process: asyncio.subprocess.Process, address: str) -> None:
-        self.pid = process.pid
-        self.address = address
-        self.log = ""
-
-
-@asynccontextmanager
-async def serving_with_descriptors(limit: str) -> AsyncIterator[Limited]:
-    command = (*COMMAND, "serve", "--id", "c-1", "--listen", LOOPBACK, "--service", "things:texts")
-    process = await asyncio.create_subprocess_exec(
-        *("/bin/sh", "-c", f'{limit}; exec "$@"', "sh", *command),
-        cwd=SERVICES,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    assert process.stdout is not None
-    assert process.stderr is not None
-    try:
-        async with asyncio.timeout(LIMIT_SECONDS):
-            ready = (await process.stdout.readline()).decode()
-        limited = Limited(process, ready.rpartition(" ")[2].strip())
-        yield limited
-        process.terminate()
-        limited.log = (await process.stderr.read()).decode()
-    finally:
-        with suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()
 
 
 # Bytes that are no message
@@ -334,29 +295,13 @@ async def test_streams_that_say_nothing_make_room_for_others(
     assert event.address.startswith("127.0.0.1:")
 
 
-@pytest.mark.asyncio
-async def test_a_request_that_takes_its_time_is_not_cut_while_there_is_room(collector: Collector) -> None:
-    call = call_of(pb.DispatchRequest(), "Nothing", "", service="Texts").SerializeToString()
-    data = frame(DATA, 1, 1, message(call))
-    async with RawConnection(collector.address) as connection:
-        connection.send(frame(HEADERS, 4, 1, request()))
-        for at in range(0, len(data), 8):
-            connection.send(data[at : at + 8])
-            await asyncio.sleep(0.1)
-        kind, payload = 0, b""
-        while kind != DATA or not payload:
-            kind, _, payload = await connection.frame()
-
-    assert pb.DispatchResponse.FromString(payload[5:]).status.code == 200
-
-
 # Descriptors
 
 
 @pytest.mark.asyncio
 async def test_a_collector_takes_as_many_descriptors_as_it_may_have() -> None:
-    async with serving_with_descriptors("ulimit -Sn 256") as collector:
-        limits = await asyncio.to_thread(Path(f"/proc/{collector.pid}/limits").read_text, "utf-8")
+    async with serving("c-1", *TEXTS, first="ulimit -Sn 256") as collector:
+        limits = await asyncio.to_thread(Path(f"/proc/{collector.process.pid}/limits").read_text, "utf-8")
 
     soft, hard = re.findall(r"Max open files +(\d+) +(\d+)", limits)[0]
     assert soft == hard != "256"
@@ -364,7 +309,7 @@ async def test_a_collector_takes_as_many_descriptors_as_it_may_have() -> None:
 
 @pytest.mark.asyncio
 async def test_connections_that_say_nothing_do_not_take_the_last_descriptor() -> None:
-    async with serving_with_descriptors("ulimit -n 72") as collector:
+    async with serving("c-1", *TEXTS, first="ulimit -n 72") as collector:
         host, _, port = collector.address.rpartition(":")
         idle = []
         for _ in range(90):
@@ -372,13 +317,13 @@ async def test_connections_that_say_nothing_do_not_take_the_last_descriptor() ->
                 idle.append(socket.create_connection((host, int(port)), timeout=0.5))
         async with asyncio.timeout(LIMIT_SECONDS):
             while await code_of_new_client(collector.address) != 200:
-                await asyncio.sleep(0.1)
+                pass
         for connection in idle:
             connection.close()
+        await collector.logged("limit=descriptors most=72")
 
     assert len(idle) > 72
-    assert "limit_reached" in collector.log
-    assert "limit=descriptors most=72" in collector.log
+    assert "limit_reached" in collector.stderr
 
 
 # Texts of others
@@ -393,8 +338,7 @@ SEEN = r"\x1b]0;owned\x07\x1b[2Jgone\r\n200 OK, run by admin\u202e"
 async def test_what_a_handler_says_of_its_failure_steers_no_terminal(
     log_format: str, verbose: tuple[str, ...]
 ) -> None:
-    texts = ("--service", "things:texts", "--log-format", log_format)
-    async with serving("c-1", *texts) as collector:
+    async with serving("c-1", *TEXTS, "--log-format", log_format) as collector:
         call = ("dispatch", collector.address, "texts", "Texts", "Fail", *verbose)
         request = ("--request", "google.protobuf.wrappers_pb2:StringValue", "--data", json.dumps(EVIL))
         done = await asyncio.to_thread(run, *call, *request)

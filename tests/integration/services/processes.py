@@ -87,9 +87,12 @@ async def serving(
     *arguments: str,
     listen: str = LOOPBACK,
     environment: Mapping[str, str] | None = None,
+    first: str = "",
 ) -> AsyncIterator[Serving]:
-    """A collector that takes calls."""
+    """A collector that takes calls; `first` is what a shell does before it becomes that."""
+    shell = ("/bin/sh", "-c", f'{first}; exec "$@"', "sh") if first else ()
     process = await asyncio.create_subprocess_exec(
+        *shell,
         *COMMAND,
         *("serve", "--id", collector_id, "--listen", listen, *arguments),
         cwd=SERVICES,
