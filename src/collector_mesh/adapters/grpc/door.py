@@ -71,18 +71,23 @@ class Door:
             stream = self._open(context, is_silent=True)
             if stream is None:
                 return await _refuse(context, refused, OverloadedError.after(RETRY_AFTER))
+            # Which is when the answer has been taken, or nobody is there anymore. The stubs want a class of their own.
+            close: Any = lambda _context: self._streams.close(stream)  # noqa: E731
+            context.add_done_callback(close)
             try:
                 data = await self._read(stream, context)
                 if not isinstance(data, bytes):
                     return await _refuse(context, refused, InvalidCallError(MALFORMED))
-                return await answer(data, context)
+                answering = answer(data, context)
+                del data  # what was read of it is kept, and not both
+                answered = await answering
+                self._streams.answered(stream, len(answered), asyncio.get_running_loop().time())
+                return answered
             except (grpc.aio.AbortError, grpc.aio.UsageError):
                 raise  # the answer was given, or nobody waits for it
             except Exception as error:  # noqa: BLE001  # grpc would tell its class to the caller
                 self._on_defect("an answer", error)
                 return await _refuse(context, refused, MeshError("internal error"))
-            finally:
-                self._streams.close(stream)
 
         return grpc.stream_unary_rpc_method_handler(handle)
 
@@ -117,7 +122,7 @@ class Door:
         return self._streams.is_busy(connection)
 
     def look(self, now: float) -> None:
-        """Some time has passed, on the loop's clock: cut what says nothing."""
+        """Some time has passed, on the loop's clock: cut what says nothing, and what takes nothing."""
         # To end one takes Python about as long as to begin it: not all at once.
         overdue = self._streams.overdue(now)[:_MOST_AT_ONCE]
         many = Counter(stream.connection for stream in overdue)
@@ -135,8 +140,11 @@ class Door:
                 cutting = asyncio.create_task(_cut(context))
                 self._cutting.add(cutting)
                 cutting.add_done_callback(self._cutting.discard)
-        if worst:
-            self._end_connections(*worst)
+        stuck = self._streams.not_taking(now)
+        for connection in stuck:
+            self._on_limit("untaken_answers", self._limits.most_untaken_bytes, connection)
+        if worst or stuck:
+            self._end_connections(*worst, *stuck)
 
     def _open(self, context: Context, *, is_silent: bool) -> OpenStream | None:
         connection = connection_of(context)

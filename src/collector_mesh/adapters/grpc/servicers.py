@@ -58,6 +58,7 @@ class DispatcherService:
             request = decode_serve(data)
         except InvalidCallError as error:
             return encode_served(Reply.refused(error))
+        del data
         return encode_served(
             await self._gateway.serve(
                 request.key,
@@ -75,6 +76,7 @@ class DispatcherService:
             request = decode_dispatch(data)
         except InvalidCallError as error:
             return encode_dispatched(Reply.refused(error))
+        del data
         return encode_dispatched(
             await self._gateway.dispatch(
                 request.key,

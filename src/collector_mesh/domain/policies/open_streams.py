@@ -12,12 +12,14 @@ class OpenStream:
     Attributes:
         address: the host that it comes from.
         connection: the host and the port.
-        since: when it was opened, on the monotonic clock.
+        since: when it was opened, on the monotonic clock; once it is answered, when that was.
+        untaken_bytes: of its answer, until that is taken.
     """
 
     address: str
     connection: str
     since: float
+    untaken_bytes: int = 0
 
 
 @attrs.frozen(kw_only=True)
@@ -30,12 +32,14 @@ class StreamLimits:
         most_silent: streams whose request has not arrived.
         patience: seconds before such a one has to make room for others.
         longest: seconds after which it is cut in any case.
+        most_untaken_bytes: of answers that have not been taken for as long as the patience.
     """
 
     most_of_address: int = 4096
     most_silent: int = 256
     patience: float = 2.0
     longest: float = 60.0
+    most_untaken_bytes: int = 128 << 20
 
 
 class OpenStreams:
@@ -52,6 +56,8 @@ class OpenStreams:
         self._connections: Counter[str] = Counter()
         # In the order in which they were opened.
         self._silent: dict[OpenStream, None] = {}
+        self._untaken: dict[OpenStream, None] = {}
+        """Those that have an answer; in the order in which it was given."""
 
     def open(self, address: str, connection: str, now: float, *, is_silent: bool = True) -> OpenStream | None:
         """Take one more, or None where it is one too many."""
@@ -77,9 +83,15 @@ class OpenStreams:
         """Its request has arrived."""
         self._silent.pop(stream, None)
 
+    def answered(self, stream: OpenStream, size: int, now: float) -> None:
+        """There is an answer of a size, which is not taken yet."""
+        stream.since, stream.untaken_bytes = now, size
+        self._untaken[stream] = None
+
     def close(self, stream: OpenStream) -> None:
         """It has ended."""
         self._silent.pop(stream, None)
+        self._untaken.pop(stream, None)
         _less(self._of_address, stream.address)
         _less(self._of_connection, stream.connection)
         if stream.connection not in self._of_connection:
@@ -96,6 +108,27 @@ class OpenStreams:
         waiting = [stream for stream in self._silent if now - stream.since < limits.longest]
         waiting.sort(key=lambda stream: (-of_connection[stream.connection], stream.since))
         return gone + [stream for stream in waiting[:excess] if now - stream.since >= limits.patience]
+
+    def not_taking(self, now: float) -> list[str]:
+        """The connections that have to end because they take no answers, those that wait for most bytes first."""
+        limits = self.limits
+        gone: dict[str, None] = {}
+        stuck: Counter[str] = Counter()
+        for stream in self._untaken:
+            waits = now - stream.since
+            if waits < limits.patience:
+                break
+            if waits >= limits.longest:
+                gone[stream.connection] = None
+            stuck[stream.connection] += stream.untaken_bytes
+        left = sum(size for connection, size in stuck.items() if connection not in gone)
+        for connection, size in stuck.most_common():
+            if left <= limits.most_untaken_bytes:
+                break
+            if connection not in gone:
+                gone[connection] = None
+                left -= size
+        return list(gone)
 
 
 def _less(counter: Counter[str], key: str) -> None:

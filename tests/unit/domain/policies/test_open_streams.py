@@ -95,3 +95,59 @@ def test_everybody_gets_a_stream_and_all_together_stay_within_bounds(
         streams.close(stream)
     assert len(opened(streams, 20)) == 8
     assert repr(streams.limits) == repr(SMALL)
+
+
+TAKING = StreamLimits(patience=2.0, longest=60.0, most_untaken_bytes=100)
+
+
+def answered(streams: OpenStreams, port: int, size: int, now: float) -> OpenStream:
+    (stream,) = opened(streams, 1, port=port, now=now)
+    streams.answered(stream, size, now)
+    return stream
+
+
+def test_answers_may_wait_to_be_taken_while_they_are_few() -> None:
+    streams = OpenStreams(TAKING)
+    answered(streams, 1, 60, 0.0)
+    answered(streams, 2, 40, 0.0)
+
+    assert streams.not_taking(59.0) == []
+
+
+def test_of_too_many_bytes_that_nobody_takes_the_connections_with_most_end() -> None:
+    streams = OpenStreams(TAKING)
+    answered(streams, 1, 30, 0.0)
+    for _ in range(5):
+        answered(streams, 2, 20, 0.0)
+    answered(streams, 3, 60, 0.1)
+
+    assert streams.not_taking(1.9) == []
+    assert streams.not_taking(2.1) == ["10.0.0.1:2"]
+
+
+def test_answers_that_are_taken_soon_end_nobody_however_large_they_are() -> None:
+    streams = OpenStreams(TAKING)
+    streams.close(answered(streams, 1, 1000, 0.0))
+    answered(streams, 1, 1000, 1.0)
+
+    assert streams.not_taking(2.9) == []
+
+
+def test_an_answer_that_nobody_takes_ends_its_connection_in_time_and_makes_room_for_others() -> None:
+    streams = OpenStreams(TAKING)
+    answered(streams, 1, 90, 0.0)
+    answered(streams, 2, 90, 1.0)
+    answered(streams, 3, 10, 1.0)
+
+    assert streams.not_taking(60.0) == ["10.0.0.1:1"]
+
+
+def test_a_stream_counts_for_its_address_until_its_answer_is_taken() -> None:
+    streams = OpenStreams(SMALL)
+    waiting = [answered(streams, 1, 1, 0.0) for _ in range(8)]
+
+    full = opened(streams, 1)
+    streams.close(waiting[0])
+
+    assert full == []
+    assert len(opened(streams, 2)) == 1
