@@ -25,6 +25,9 @@ from collector_mesh.domain.ports.transport import Listener, Transport
 
 _ADDRESS = re.compile(r"[A-Za-z0-9._:-]{1,255}")
 
+FRAMES_OF_A_TURN = 32
+"""So many frames are given and taken in one turn of the loop: a catalog or news of others may be very many."""
+
 
 class LoopbackStream:
     """One end of a stream: what is written here comes out at the other end, the same objects in the same order.
@@ -71,17 +74,24 @@ class LoopbackStream:
         """Give what has come, and take what is to go."""
         end, frames = self._end, self._frames
         assert end is not None  # for the type checker: it is open
-        while frames and not self._is_closed:
+        left = FRAMES_OF_A_TURN
+        while frames and left and not self._is_closed:
+            left -= 1
             end.received(frames.popleft())
-        self._is_woken = False
+        self._is_woken = bool(frames)
+        left = FRAMES_OF_A_TURN
         while not self._is_closed and (frame := end.next_frame()) is not None:
+            left -= 1
             try:
                 self._put(frame)
             except UnsendableFrameError as error:
                 end.unsendable(frame, error)
             except StreamBrokenError as error:
                 end.ended(error)
-        if self._has_ended and not self._is_closed:
+            if not left:
+                self._is_woken = True
+                break
+        if self._has_ended and not frames and not self._is_closed:
             end.ended(None)
         self._is_scheduled = False
         if self._is_woken and not self._is_closed:
