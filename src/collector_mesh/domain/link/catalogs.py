@@ -5,7 +5,6 @@ So a catalog may be larger than a frame, and one more method costs no more where
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from itertools import islice
 from typing import TypeVar
 
 from collector_mesh.domain.link.sizes import (
@@ -42,7 +41,7 @@ class Budget:
     def take(self, found: Sequence[T], first: int, cost: Callable[[T], int]) -> tuple[T, ...]:
         """As many of some things, from the first on, as still fit."""
         taken: list[T] = []
-        for item in islice(found, first, first + self.items):
+        for item in found[first : first + self.items]:
             size = cost(item)
             if size > self.bytes:
                 break
@@ -76,11 +75,14 @@ class _Rest:
         """As much as goes into a frame beside other things."""
         change, (a, b, c, d) = self._change, self._at
         left = Budget(MAX_PIECE, PIECE_BYTES)
+        # What is gone comes first: whoever hears it must never know of more than there is room for.
+        removed_methods = left.take(change.removed_methods, d, method_bytes)
+        removed_namespaces = left.take(change.removed_namespaces, b, text_bytes)
         piece = CatalogChange(
             left.take(change.namespaces, a, text_bytes),
-            left.take(change.removed_namespaces, b, text_bytes),
+            removed_namespaces,
             left.take(change.methods, c, info_bytes),
-            left.take(change.removed_methods, d, method_bytes),
+            removed_methods,
         )
         self._at = (
             a + len(piece.namespaces),

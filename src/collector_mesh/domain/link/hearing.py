@@ -1,13 +1,13 @@
 """What the other side serves, heard in pieces, and used as it comes: each method stands for itself."""
 
 from collections import deque
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import partial
+from itertools import islice
 
 import attrs
 
 from collector_mesh.domain.link.backlog import Waiting, parts_of_change
-from collector_mesh.domain.link.catalogs import difference
 from collector_mesh.domain.link.offense import ProtocolError
 from collector_mesh.domain.link.sieve import Sieve
 from collector_mesh.domain.link.sizes import (
@@ -22,6 +22,9 @@ from collector_mesh.domain.model.frames import Catalog, CatalogChange
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.snapshot import MethodInfo
 
+LOOKED_AT_ONCE = 8192
+"""So many methods are looked at in one go to find out which are other ones than before."""
+
 
 class Hearing:
     """What the other side has told of its catalog.
@@ -30,12 +33,13 @@ class Hearing:
         sieve: what is malformed, doubled, or not its to serve is left out.
     """
 
-    __slots__ = ("_bytes", "_changes", "_methods", "_namespaces", "_shown", "_sieve", "is_whole")
+    __slots__ = ("_bytes", "_changes", "_namespaces", "_shown", "_sieve", "is_whole", "methods")
 
     def __init__(self, sieve: Sieve | None = None) -> None:
         self._sieve = sieve or Sieve()
         self._namespaces: dict[str, None] = {}
-        self._methods: dict[MethodKey, MethodInfo] = {}
+        self.methods: dict[MethodKey, MethodInfo] = {}
+        """What is known of methods, by their names."""
         self._bytes = 0
         self._shown: tuple[MethodInfo, ...] = ()
         self._changes: tuple[tuple[MethodInfo, ...], CatalogChange] | None = None
@@ -45,7 +49,7 @@ class Hearing:
     @property
     def held_bytes(self) -> int:
         """What is kept of the catalog, about."""
-        return self._bytes + METHOD_MEMORY * len(self._methods)
+        return self._bytes + METHOD_MEMORY * len(self.methods)
 
     def begin(self, catalog: Catalog) -> tuple[Catalog, tuple[Waiting, ...]]:
         """Hear a catalog from the beginning; gives what is known now, and what is to be heard after that.
@@ -65,51 +69,33 @@ class Hearing:
 
     def replace(self, catalog: Catalog) -> Iterable[Waiting]:
         """Hear of another catalog in place of the one that is known: what is to be heard for that."""
-        if not catalog.unread:
-            return self._replaced(catalog)
+        replacement = _Replacement(self, catalog)
+        if not catalog.unread and len(catalog.methods) + len(self.methods) <= LOOKED_AT_ONCE:
+            while (changes := replacement.go_on()) is None:
+                pass
+            return changes
         self.is_whole = False
-        methods, unread = list(catalog.methods), deque(catalog.unread)
+        return (replacement.go_on,)
 
-        def go_on() -> Iterable[CatalogChange] | None:
-            if unread:
-                methods.extend(unread.popleft()())
-                return None
-            return self._replaced(Catalog(catalog.namespaces, tuple(methods), catalog.more))
+    @property
+    def namespaces(self) -> Collection[str]:
+        """The namespaces that are known."""
+        return self._namespaces.keys()
 
-        return (go_on,)
-
-    def _replaced(self, catalog: Catalog) -> Iterable[CatalogChange]:
-        known = Catalog(tuple(self._namespaces), tuple(self._methods.values()))
-        change = difference(known, catalog)
-        return self.steps(attrs.evolve(change, more=catalog.more), is_whole=True)
-
-    def steps(self, change: CatalogChange, *, is_whole: bool = False) -> Iterable[CatalogChange]:
+    def steps(self, change: CatalogChange) -> Iterable[CatalogChange]:
         """A change in parts that can be taken in at once, where nothing is heard before them.
 
-        With a namespace go the methods in it, before it does, unless a whole catalog has them all the same. Where many are
-        known of one that comes, they come after it.
+        With a namespace go the methods in it, and before it does.
         """
-        added = frozenset(change.namespaces) - self._namespaces.keys()
         gone = self._namespaces.keys() & frozenset(change.removed_namespaces)
-        lost = self._in(gone)
-        early = self._in(added)
-        if len(lost) + len(early) <= MAX_FIRST_PIECE:
-            if lost and not is_whole:
-                keys = tuple(info.key for info in lost)
-                change = attrs.evolve(change, removed_methods=(*change.removed_methods, *keys))
+        if not gone:
             return tuple(parts_of_change(change))
-        told = {*change.removed_methods, *(info.key for info in change.methods)}
-        stays = (*early, *lost) if is_whole else early
-        again = tuple(info for info in stays if info.key not in told)
-        before = CatalogChange(removed_methods=tuple(info.key for info in (*lost, *early)))
-        after = tuple(parts_of_change(CatalogChange(methods=again))) if again else ()
-        *others, last = (*parts_of_change(before), *parts_of_change(change), *after)
-        return (*(attrs.evolve(part, more=True) for part in others), attrs.evolve(last, more=change.more))
-
-    def _in(self, namespaces: Collection[str]) -> list[MethodInfo]:
-        if not namespaces:
-            return []
-        return [info for key, info in self._methods.items() if key.namespace in namespaces]
+        lost = tuple(key for key in self.methods if key.namespace in gone)
+        if len(lost) <= MAX_FIRST_PIECE:
+            change = attrs.evolve(change, removed_methods=(*change.removed_methods, *lost))
+            return tuple(parts_of_change(change))
+        before = parts_of_change(CatalogChange(removed_methods=lost, more=True))
+        return (*before, *parts_of_change(change))
 
     def change(self, change: CatalogChange) -> Catalog:
         """Hear what is different, or a further piece; gives what is known now.
@@ -149,14 +135,14 @@ class Hearing:
                 self._bytes += NAME_BYTES + len(namespace)
         learned, refused = self._sieve.methods(change.methods)
         for info in learned:
-            if info.key not in self._methods:
+            if info.key not in self.methods:
                 self._bytes += _memory(info.key)
-            self._methods[info.key] = info
+            self.methods[info.key] = info
         for key in refused:
             self._forget(key)
         if (
             self._bytes > MAX_CATALOG_BYTES
-            or len(self._methods) > MAX_CATALOG_METHODS
+            or len(self.methods) > MAX_CATALOG_METHODS
             or len(self._namespaces) > MAX_CATALOG_NAMESPACES
         ):
             raise ProtocolError(
@@ -166,12 +152,66 @@ class Hearing:
         return learned, refused
 
     def _forget(self, key: MethodKey) -> None:
-        if self._methods.pop(key, None) is not None:
+        if self.methods.pop(key, None) is not None:
             self._bytes -= _memory(key)
 
     def _show(self) -> Catalog:
-        self._shown = tuple(self._methods.values())
+        self._shown = tuple(self.methods.values())
         return Catalog(tuple(self._namespaces), self._shown, more=not self.is_whole)
+
+
+class _Replacement:
+    """Finds out by and by what is different in another catalog.
+
+    Nothing is heard meanwhile that is not a part of it. What is gone comes first: so there are never more methods than
+    before or after.
+    """
+
+    def __init__(self, hearing: Hearing, catalog: Catalog) -> None:
+        self._hearing = hearing
+        self._catalog = catalog
+        self._unread = deque(catalog.unread)
+        self._told: list[Iterator[MethodInfo]] = [iter(catalog.methods)]
+        self._coming: dict[MethodKey, MethodInfo] = {}
+        self._known: Iterator[MethodKey] | None = None
+        self._gone: list[MethodKey] = []
+        self._new: Iterator[MethodInfo] | None = None
+        self._others: list[MethodInfo] = []
+
+    def go_on(self) -> Iterable[CatalogChange] | None:
+        """Look at so many methods; the changes when all of them are known."""
+        if self._told:
+            some = list(islice(self._told[-1], LOOKED_AT_ONCE))
+            self._coming.update((info.key, info) for info in some)
+            if not some:
+                self._told.pop()
+                if self._unread:
+                    self._told.append(iter(self._unread.popleft()()))
+            return None
+        known = self._hearing.methods
+        if self._known is None:
+            self._known = iter(tuple(known))
+        if keys := list(islice(self._known, LOOKED_AT_ONCE)):
+            self._gone += [key for key in keys if key not in self._coming]
+            return None
+        if self._new is None:
+            self._new = iter(self._coming.values())
+        if infos := list(islice(self._new, LOOKED_AT_ONCE)):
+            self._others += [info for info in infos if known.get(info.key) != info]
+            return None
+        catalog, earlier = self._catalog, self._hearing.namespaces
+        now = dict.fromkeys(catalog.namespaces)
+        change = CatalogChange(
+            tuple(name for name in now if name not in earlier),
+            tuple(name for name in earlier if name not in now),
+            tuple(self._others),
+            more=catalog.more,
+        )
+        gone = tuple(self._gone)
+        if len(gone) <= MAX_FIRST_PIECE:
+            return tuple(parts_of_change(attrs.evolve(change, removed_methods=gone)))
+        before = parts_of_change(CatalogChange(removed_methods=gone, more=True))
+        return (*before, *parts_of_change(change))
 
 
 def _read(methods: Callable[[], tuple[MethodInfo, ...]], *, more: bool) -> Iterable[CatalogChange]:

@@ -1,6 +1,6 @@
 """One end of a link as what it hears and says of both sides: greetings, catalogs, news, and how it ends."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -32,6 +32,8 @@ from collector_mesh.domain.model.frames import (
     Role,
 )
 from collector_mesh.domain.model.limits import MAX_ID_BYTES
+from collector_mesh.domain.model.names import MethodKey
+from collector_mesh.domain.model.snapshot import MethodInfo
 from collector_mesh.domain.model.status import OK, Status
 
 if TYPE_CHECKING:
@@ -40,6 +42,11 @@ if TYPE_CHECKING:
 
 class LinkTalk(LinkEnd):
     """What one end of a link makes of what the other end says of itself, and what it says of its own side."""
+
+    @property
+    def known_methods(self) -> Mapping[MethodKey, MethodInfo]:
+        """What the other side has said that it serves, by the names; a live view."""
+        return self._hearing.methods
 
     # ---- what comes in -------------------------------------------------------------------------------
 

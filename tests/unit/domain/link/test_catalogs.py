@@ -581,29 +581,50 @@ def test_a_whole_catalog_that_is_very_large_takes_the_place_of_another_by_and_by
     assert wire.right.engine.knows_all
 
 
-@pytest.mark.parametrize("is_first", [True, False])
-def test_a_namespace_that_goes_or_comes_takes_few_of_its_methods_at_a_time(is_first: bool) -> None:
+def test_a_namespace_that_goes_takes_few_of_its_methods_at_a_time() -> None:
+    hearing = Hearing()
+    begun(hearing, Catalog(("users",), many(7_000, "S")))
+
+    known = [hearing.change(step) for step in hearing.steps(CatalogChange(removed_namespaces=("users",)))]
+
+    assert [len(catalog.methods) for catalog in known[:-1]] == [4_952, 2_904, 856, 0]
+    assert known[-2].namespaces == ("users",)
+    assert known[-1] == Catalog()
+    assert hearing.is_whole
+
+
+def test_a_namespace_that_comes_has_its_methods_at_once() -> None:
     hearing = Hearing()
     methods = many(7_000, "S")
-    begun(hearing, Catalog(("users",) if is_first else ("orders",), methods))
-    change = (
-        CatalogChange(removed_namespaces=("users",))
-        if is_first
-        else CatalogChange(
-            ("users",), methods=(*many(1, "New"), methods[5]), removed_methods=(methods[7].key,)
-        )
-    )
+    begun(hearing, Catalog(("orders",), methods))
+    change = CatalogChange(("users",), methods=many(1, "New"), removed_methods=(methods[7].key,))
 
-    moved, shared = 0, is_first
-    for step in hearing.steps(change):
-        catalog = hearing.change(step)
-        if ("users" in catalog.namespaces) != shared:
-            shared, moved = not shared, len(catalog.methods)
+    (step,) = hearing.steps(change)
+    catalog = hearing.change(step)
 
-    assert moved <= 2_048
-    assert hearing.is_whole
-    left = {*methods, *many(1, "New")} - {methods[7]}
-    assert set(catalog.methods) == (set() if is_first else left)
+    assert catalog.namespaces == ("orders", "users")
+    assert set(catalog.methods) == {*methods, *many(1, "New")} - {methods[7]}
+
+
+def test_of_one_catalog_in_place_of_another_there_are_never_more_methods_than_before_or_after(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(hearing_module, "MAX_CATALOG_METHODS", 20_010)
+    before, after = Catalog(("users",), many(20_010)), Catalog(("users",), many(20_010, "Other"))
+    offering, hearing = Offering(), Hearing()
+    begun(hearing, offering.begin(before))
+    while (piece := offering.next_piece()) is not None:
+        hearing.change(piece)
+
+    offering.change(after)
+    while (piece := offering.next_piece()) is not None:
+        heard = hearing.change(piece)
+    wire = opened()
+    for catalog in (before, after):
+        wire.right.receive(Frame(control=Control(catalog=catalog)))
+        _in_turns(wire)
+
+    assert _set_of(heard) == _set_of(_knows(wire.right)) == _set_of(after)
 
 
 def test_a_namespace_goes_while_others_of_its_methods_wait_to_be_taken_in() -> None:
