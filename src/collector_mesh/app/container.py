@@ -223,7 +223,7 @@ class CollectorContainer(containers.DeclarativeContainer):
     balancers = providers.Singleton(_balancers, options, guarded_observer.provider)
     policies = providers.Singleton(policies_of, settings, balancers=balancers)
     counts = providers.Singleton(Counts)
-    topology = providers.Singleton(Topology, policies)
+    topology = providers.Singleton(Topology, policies, later=tasks.provided.when_idle)
     reachability = providers.Singleton(
         Reachability, collector_id, topology, policies, later=tasks.provided.when_idle
     )

@@ -10,7 +10,8 @@ from collector_mesh.domain.model.payload import EMPTY
 from collector_mesh.domain.model.snapshot import MethodInfo
 from collector_mesh.domain.policies.concurrency import UNKNOWN, ConcurrencyLimit, Slot
 from collector_mesh.domain.topology.connection import Connection
-from collector_mesh.domain.topology.topology import MAX_LACKS, Topology
+from collector_mesh.domain.topology.lacks import MAX_LACKS
+from collector_mesh.domain.topology.topology import Topology
 
 MANY = 20_000
 
@@ -26,6 +27,12 @@ def connection(peer_id: str, *shared: str) -> Connection:
     )
 
 
+def route(topology: Topology, *namespaces: str) -> None:
+    """Ask for the peers that have a method in each of them, as a call does."""
+    for namespace in namespaces:
+        assert topology.having(method(namespace).key) is not None
+
+
 def known_namespaces(topology: Topology, peer_id: str) -> list[str]:
     return [standing.namespace for standing in topology.standings.of_peer(peer_id)]
 
@@ -34,11 +41,13 @@ def test_what_is_known_of_a_peer_in_a_namespace_goes_with_the_namespace() -> Non
     topology = Topology()
     peer = connection("a", "n")
     topology.put(peer)
+    route(topology, "n")
     kept = topology.standings.of_peer("a")
 
     for number in range(300):
         tenant = f"tenant-{number}"
         topology.update(peer, ("n", tenant), (method("n"), method(tenant)))
+        route(topology, "n", tenant)
         assert known_namespaces(topology, "a") == ["n", tenant]
         topology.update(peer, ("n",), (method("n"),))
 
@@ -50,6 +59,7 @@ def test_what_is_known_of_a_peer_goes_with_namespaces_that_it_comes_back_without
 
     for number in range(300):
         topology.put(connection("a", "n", f"tenant-{number}"))
+        route(topology, "n", f"tenant-{number}")
 
     assert known_namespaces(topology, "a") == ["n", "tenant-299"]
 
@@ -58,6 +68,7 @@ def test_a_call_under_way_in_a_namespace_that_is_gone_still_ends() -> None:
     topology = Topology()
     peer = connection("a", "n", "tenant")
     topology.put(peer)
+    route(topology, "n")
     pool = topology.having(MethodKey("tenant", "S", "M"))
     assert pool is not None
     standing = pool.members[0].standing

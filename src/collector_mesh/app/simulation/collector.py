@@ -28,6 +28,7 @@ from collector_mesh.domain.model.status import Reply
 from collector_mesh.domain.policies.policy import Policies
 from collector_mesh.domain.ports.observer import Observer
 from collector_mesh.domain.topology.connection import Connection
+from collector_mesh.domain.topology.later import Later
 from collector_mesh.domain.topology.topology import Topology
 
 T = TypeVar("T")
@@ -50,8 +51,8 @@ class TracingObserver:
 class WatchedTopology(Topology):
     """Tells how each peer is whenever that changes."""
 
-    def __init__(self, policies: Policies, *, tell: Callable[[str, str], None]) -> None:
-        super().__init__(policies)
+    def __init__(self, policies: Policies, *, later: Later, tell: Callable[[str, str], None]) -> None:
+        super().__init__(policies, later=later)
         self._tell = tell
 
     def put(self, connection: Connection) -> Connection | None:

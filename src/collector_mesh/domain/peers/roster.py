@@ -117,6 +117,7 @@ class Roster:
             dialed=best.is_dialer or bool(peer.wanted),
             last_news=self._clock.now(),
             methods=introduction.catalog.methods,
+            by_key=best.known_methods,
             labels=fitting_labels(introduction.labels),
             weight=max(1, introduction.weight),
         )
@@ -138,8 +139,8 @@ class Roster:
         methods = engine.peer.catalog.methods if engine.peer is not None else ()
         shared = self.shared_with(engine)
         has_moved = shared != connection.shared_namespaces
-        if has_moved or methods != connection.methods:
-            self._topology.update(connection, shared, methods, engine.since(connection.methods))
+        if has_moved or methods is not connection.methods:
+            self._topology.update(connection, shared, methods)
         return has_moved
 
     def left(self, engine: LinkEngine) -> None:

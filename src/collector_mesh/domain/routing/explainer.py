@@ -94,7 +94,7 @@ class Explainer:
 
     def _without_it(self, peer_id: str, key: MethodKey) -> CandidateInfo:
         connection = self._topology.get(peer_id)
-        if connection is None or key.namespace not in connection.shared_namespaces:
+        if connection is None or not connection.shares(key.namespace):
             return CandidateInfo(peer_id, fit=False, reason="does not share the namespace")
         states = {"draining": "is draining", "live": "lacks the method", "suspect": "lacks the method"}
         return CandidateInfo(peer_id, fit=False, reason=states.get(connection.state, "does not answer"))

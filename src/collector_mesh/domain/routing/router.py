@@ -194,7 +194,7 @@ class Router:
             if way is None or way.peer_id in call.visited:
                 raise NotFoundError(f"no connection to collector {quoted(target)}")
             return way
-        if key.namespace not in connection.shared_namespaces:
+        if not connection.shares(key.namespace):
             raise NotFoundError(
                 f"no connection to collector {quoted(target)} in namespace {quoted(key.namespace)}"
             )
@@ -207,7 +207,7 @@ class Router:
                 f"no connection to collector {quoted(target)} in namespace {quoted(key.namespace)}"
             )
         # It does not say that it has the method, and is asked all the same.
-        standing = topology.standings.of(target, key.namespace, (), connection.last_news)
+        standing = topology.standings.of(target, key.namespace, connection.last_news)
         return Candidate(connection, standing, times)
 
     def pools(self, key: MethodKey) -> Iterator[Pool]:

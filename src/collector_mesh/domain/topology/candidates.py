@@ -1,20 +1,14 @@
-"""Peers that could take a call, and what is known of them in its namespace."""
+"""Peers that could take a call."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from collector_mesh.domain.policies.load import Load
 from collector_mesh.domain.policies.method_times import MethodTimes
-from collector_mesh.domain.policies.policy import Policies, Policy
+from collector_mesh.domain.policies.policy import Policy
 from collector_mesh.domain.policies.standing import Standing
 from collector_mesh.domain.ports import balancer
 from collector_mesh.domain.topology.connection import Connection
-
-FIRST_LATENCY = 0.001
-"""What a call is thought to take, in seconds, where nothing is known of anybody."""
-
-_SAMPLE = 32
-"""Of how many others the median is taken: enough to begin with, and cheap where there are thousands."""
 
 
 class Candidate:
@@ -75,7 +69,18 @@ class Candidate:
 class Pool:
     """Candidates in no particular order: one is added, removed or picked at the same small cost."""
 
-    __slots__ = ("_places", "cache", "key", "loads", "members", "panic", "panic_at", "policy", "times")
+    __slots__ = (
+        "_places",
+        "as_of",
+        "cache",
+        "key",
+        "loads",
+        "members",
+        "panic",
+        "panic_at",
+        "policy",
+        "times",
+    )
 
     def __init__(self, key: Any, policy: Policy) -> None:
         self.key = key
@@ -90,6 +95,8 @@ class Pool:
         self.panic = False
         """Whether breakers are ignored, as was found at the change `panic_at` of the topology."""
         self.panic_at = -1
+        self.as_of = -1
+        """Up to which change of peers it is kept up; see `Index`."""
         self._places: dict[str, int] = {}
 
     def add(self, candidate: Candidate) -> None:
@@ -114,65 +121,6 @@ class Pool:
         """The candidate that is a peer."""
         place = self._places.get(peer_id)
         return None if place is None else self.members[place]
-
-
-class Standings:
-    """The standing of each peer in each namespace that it shares, for as long as it is known.
-
-    Args:
-        policies: how standings come about.
-        on_turn: told of a standing when its breaker has opened (True) or shut (False).
-    """
-
-    def __init__(self, policies: Policies, on_turn: Callable[[Standing, bool], None]) -> None:
-        self._policies = policies
-        self._on_turn = on_turn
-        self._peers: dict[str, dict[str, Standing]] = {}
-
-    def of(self, peer_id: str, namespace: str, others: Sequence[Candidate], now: float) -> Standing:
-        """The standing of a peer; a new one begins in the middle of the others."""
-        namespaces = self._peers.setdefault(peer_id, {})
-        standing = namespaces.get(namespace)
-        if standing is None:
-            standing = namespaces[namespace] = Standing(
-                peer_id,
-                namespace,
-                self._policies.of_namespace(namespace).standing,
-                now=now,
-                latency=median(others),
-                on_turn=self._on_turn,
-            )
-        return standing
-
-    def of_peer(self, peer_id: str) -> tuple[Standing, ...]:
-        """The standings of a peer, in order of their namespaces."""
-        namespaces = self._peers.get(peer_id, {})
-        return tuple(namespaces[name] for name in sorted(namespaces))
-
-    def keep(self, peer_id: str, namespaces: Collection[str]) -> None:
-        """The peer shares these namespaces and no others anymore.
-
-        Namespaces come and go with tenants: what is known of the peer in those that are gone would only grow.
-        """
-        standings = self._peers.get(peer_id)
-        if standings is not None:
-            shared = frozenset(namespaces)
-            for namespace in [namespace for namespace in standings if namespace not in shared]:
-                del standings[namespace]
-
-    def forget(self, peer_id: str) -> None:
-        """The peer is not known anymore."""
-        self._peers.pop(peer_id, None)
-
-
-def median(candidates: Sequence[Candidate], besides: str = "") -> float:
-    """The median latency of some of the candidates, in seconds, without that of one peer."""
-    known = sorted(
-        candidate.standing.load.latency
-        for candidate in candidates[:_SAMPLE]
-        if candidate.connection.is_up and candidate.peer_id != besides
-    )
-    return known[len(known) // 2] if known else FIRST_LATENCY
 
 
 if TYPE_CHECKING:

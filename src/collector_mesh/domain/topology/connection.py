@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import attrs
 
 from collector_mesh.domain.link.way import Way
+from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.snapshot import NO_LABELS, ConnectionInfo, MethodInfo, StandingInfo, State
 
 _GONE = ("reconnecting", "dead")
@@ -30,6 +31,7 @@ class Connection:
         weight: its share of calls beside others, at least 1.
         flaps: how often in a row the peer was gone again soon after it had come back.
         has_left: whether the peer has said goodbye, and so is missed by nobody for a while.
+        by_key: its methods by their names, where somebody keeps that up; else it is made when it is asked for.
     """
 
     peer_id: str
@@ -47,6 +49,30 @@ class Connection:
     weight: int = 1
     flaps: int = 0
     has_left: bool = False
+    by_key: Mapping[MethodKey, MethodInfo] | None = None
+    _own: tuple[tuple[MethodInfo, ...] | None, Mapping[MethodKey, MethodInfo]] = attrs.field(
+        default=(None, {}), init=False, repr=False
+    )
+    _shared: tuple[tuple[str, ...], frozenset[str]] = attrs.field(
+        default=((), frozenset()), init=False, repr=False
+    )
+
+    def has(self, key: MethodKey) -> MethodInfo | None:
+        """The method of that name that the peer says that it has itself."""
+        if self.methods is None:
+            return None
+        own = self.by_key
+        if own is None:
+            if self._own[0] is not self.methods:
+                self._own = self.methods, {info.key: info for info in self.methods}
+            own = self._own[1]
+        return own.get(key)
+
+    def shares(self, namespace: str) -> bool:
+        """Whether both are members of a namespace."""
+        if self._shared[0] is not self.shared_namespaces:
+            self._shared = self.shared_namespaces, frozenset(self.shared_namespaces)
+        return namespace in self._shared[1]
 
     @property
     def is_up(self) -> bool:

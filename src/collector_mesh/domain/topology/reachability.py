@@ -1,6 +1,7 @@
 """Who can be reached through whom: what peers tell, and what this collector tells its peers."""
 
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
 
 from collector_mesh.domain.link.offense import ProtocolError
 from collector_mesh.domain.link.sieve import Sieve
@@ -13,7 +14,8 @@ from collector_mesh.domain.policies.policy import Policies
 from collector_mesh.domain.policies.relaying import MAX_HOPS
 from collector_mesh.domain.topology.connection import Connection
 from collector_mesh.domain.topology.heard import Heard
-from collector_mesh.domain.topology.spreading import Later, Spreading, at_once
+from collector_mesh.domain.topology.later import Later, at_once
+from collector_mesh.domain.topology.spreading import Spreading
 from collector_mesh.domain.topology.topology import Topology
 
 MAX_KNOWN = 65_536
@@ -23,8 +25,17 @@ MAX_KNOWN = 65_536
 _KnownAs = tuple[Way, bool, tuple[str, ...], bool]
 """The link to a peer, whether it can be used, which namespaces are shared, and whether it says what it has."""
 
-_Cut = tuple[tuple[MethodInfo, ...], frozenset[str], tuple[MethodInfo, ...]]
-"""Methods, namespaces, and those of the methods that are in one of these."""
+_Cut = tuple[tuple[MethodInfo, ...], Reach | None]
+"""Methods of a collector, and the news of those that are in some namespaces."""
+
+_CUTS_KEPT = 8
+"""Of a collector, for peers that share different namespaces."""
+
+_METHODS_OF_A_PAIR = 16
+"""So many methods are looked at in the time in which one peer is told of one collector."""
+
+CLEARED_AT_ONCE = 2048
+"""So many methods that cannot be reached anymore are cleared away at a time."""
 
 
 class Reachability:
@@ -56,10 +67,19 @@ class Reachability:
         self._spreading = Spreading(topology, self._tell, later)
         self._known_as: dict[str, _KnownAs] = {}
         """How each peer was when all that depends on that was taken down."""
-        self._cuts: dict[str, _Cut] = {}
-        """What of a collector's methods was told last: mostly all peers share the same namespaces."""
+        self._cuts: dict[str, dict[tuple[frozenset[str], tuple[str, ...]], _Cut]] = {}
+        """What was told of a collector, by namespaces and way: mostly all peers share the same."""
+        self._looked_at = 0
+        """Methods that were looked at for that, since it was asked last."""
         self._passing: dict[Way, tuple[tuple[str, ...], frozenset[str]]] = {}
         """The namespaces shared with a peer, and those of them in which calls are passed on."""
+        self._later = later
+        self._clearing: deque[Heard] = deque()
+        """What peers have told that is not true anymore, at least in part."""
+        self._forgetting: deque[tuple[Way, list[str]]] = deque()
+        """Links that have ended, and of whom was told over them."""
+        self._is_coming = False
+        topology.ask_for_passing(self._onward)
 
     # ---- what happens --------------------------------------------------------------------------------
 
@@ -77,7 +97,6 @@ class Reachability:
         sieve = sieve or Sieve()
         known = self._heard.setdefault(way, Heard())
         targets: list[str] = []
-        changed: list[MethodKey] = []
         for told in news:
             reach = sieve.reach(told, way.peer_id)
             if reach is None:
@@ -85,18 +104,18 @@ class Reachability:
             targets.append(reach.collector_id)
             if reach.is_gone or not self._is_of_use(reach):
                 if reach.collector_id in known.reaches:
-                    changed += known.drop(reach.collector_id)
+                    known.drop(reach.collector_id)
                     self._forget(way, reach.collector_id)
             else:
-                changed += known.put(reach)
+                known.put(reach)
                 self._tellers.setdefault(reach.collector_id, {})[way] = known.reaches[reach.collector_id]
         if len(known.reaches) > MAX_KNOWN:
             raise ProtocolError(f"more than {MAX_KNOWN} collectors that can be reached")
         if known.count > MAX_REACHED_METHODS:
             raise ProtocolError(f"more than {MAX_REACHED_METHODS} methods that can be reached")
-        connection = self._current(way)
-        if connection is not None:
-            self._offer(connection, changed)
+        self._clear_away(known)
+        if self._current(way) is not None:
+            self._topology.passes_on(way.peer_id)
             self._spread(targets)
 
     def held_bytes(self, way: Way) -> int:
@@ -107,6 +126,9 @@ class Reachability:
 
     def changed(self, peer_id: str) -> None:
         """The connection to a peer has come, has gone, or is another one, or the peer is otherwise than before."""
+        self._take_down(peer_id, self._all_targets)
+
+    def _take_down(self, peer_id: str, all_targets: Callable[[], Sequence[str]]) -> None:
         connection = self._topology.get(peer_id)
         known_as = None
         if connection is not None:
@@ -122,17 +144,19 @@ class Reachability:
                 targets += known.reaches
         if connection is None or known_as is None:
             del self._known_as[peer_id]
+            self._forget_cuts(peer_id)
         else:
             self._known_as[peer_id] = known_as
-            self._offer(connection)
+            self._topology.passes_on(peer_id)
             if self._relays:
-                self._spreading.to(peer_id, self._all_targets())
+                self._spreading.to(peer_id, all_targets())
         self._spread(targets)
 
     def all_changed(self) -> None:
         """The namespaces of this collector are others now."""
+        all_targets = self._all_targets()
         for connection in self._topology:
-            self.changed(connection.peer_id)
+            self._take_down(connection.peer_id, lambda: all_targets)
 
     def ended(self, way: Way) -> None:
         """A link has ended."""
@@ -140,8 +164,10 @@ class Reachability:
         self._passing.pop(way, None)
         heard = self._heard.pop(way, None)
         known = list(heard.reaches) if heard is not None else []
-        for target in known:
-            self._forget(way, target)
+        if heard is not None:
+            self._forgetting.append((way, known.copy()))
+            heard.end()
+            self._clear_away(heard)
         peer_id = way.peer_id
         self._spread([peer_id, *known])
         self.changed(peer_id)
@@ -151,6 +177,11 @@ class Reachability:
         del tellers[way]
         if not tellers:
             del self._tellers[target]
+            self._forget_cuts(target)
+
+    def _forget_cuts(self, target: str) -> None:
+        if target not in self._tellers and self._topology.get(target) is None:
+            self._cuts.pop(target, None)
 
     # ---- what peers tell -----------------------------------------------------------------------------
 
@@ -158,21 +189,38 @@ class Reachability:
         own_id = self._collector_id
         return reach.collector_id != own_id and own_id not in reach.path and len(reach.path) <= MAX_HOPS
 
-    def _offer(self, connection: Connection, keys: Iterable[MethodKey] | None = None) -> None:
-        """Have the router know what a peer can pass on, of some methods or of all."""
-        told = self._topology.passed_on(connection.peer_id)
-        heard = self._heard_from(connection) if _is_usable(connection) else None
-        if keys is None:
-            keys = [*told, *(heard.methods if heard is not None else ())]
-        changed: dict[MethodKey, Onward | None] = {}
-        for key in dict.fromkeys(keys):
-            onward = None
-            if heard is not None and key.namespace in connection.shared_namespaces:
-                onward = heard.onward(key)
-            if onward != told.get(key):
-                changed[key] = onward
-        if changed:
-            self._topology.passes_on(connection.peer_id, changed)
+    def _onward(self, connection: Connection, key: MethodKey) -> Onward | None:
+        """What a peer can pass calls for a method on to."""
+        heard = self._heard.get(connection.way) if _is_usable(connection) else None
+        return None if heard is None else heard.onward(key)
+
+    def _clear_away(self, heard: Heard) -> None:
+        if heard.has_rest and heard not in self._clearing:
+            self._clearing.append(heard)
+        self._go_on()
+
+    def _go_on(self) -> None:
+        if (self._clearing or self._forgetting) and not self._is_coming:
+            self._is_coming = True
+            self._later(self._clear)
+
+    def _clear(self) -> None:
+        self._is_coming = False
+        left = CLEARED_AT_ONCE
+        while self._forgetting and left > 0:
+            way, targets = self._forgetting[0]
+            some = targets[-left:]
+            del targets[-left:]
+            left -= max(1, len(some))
+            for target in some:
+                self._forget(way, target)
+            if not targets:
+                self._forgetting.popleft()
+        while self._clearing and left > 0:
+            left -= self._clearing[0].clear(left)
+            if not self._clearing[0].has_rest:
+                self._clearing.popleft()
+        self._go_on()
 
     # ---- what this collector tells -------------------------------------------------------------------
 
@@ -185,21 +233,19 @@ class Reachability:
         """Tell every peer what is new of some collectors."""
         if not self._relays:
             return
-        targets = list(targets)
-        for target in targets:
-            if target not in self._tellers and self._topology.get(target) is None:
-                self._cuts.pop(target, None)
         self._spreading.of(targets)
 
-    def _tell(self, connection: Connection, targets: Iterable[str]) -> None:
+    def _tell(self, connection: Connection, targets: Sequence[str]) -> int:
+        """Tell a peer what is new of some collectors; give how much that was."""
         # Whoever does not say what it has is not told what others have.
         if not self._relays or connection.methods is None or not _is_usable(connection):
-            return
+            return 0
         told = self._told.setdefault(connection.way, {})
         news = []
+        self._looked_at = 0
         for target in targets:
             reach = self._way(target, connection)
-            if reach == told.get(target):
+            if _are_same(reach, told.get(target)):
                 continue
             if reach is None:
                 del told[target]
@@ -209,6 +255,7 @@ class Reachability:
                 news.append(reach)
         if news:
             connection.way.tell_reach(news)
+        return len(targets) + self._looked_at // _METHODS_OF_A_PAIR
 
     def _way(self, target: str, listener: Connection) -> Reach | None:
         """The best way to a collector that a peer may be told of, if there is one."""
@@ -223,6 +270,7 @@ class Reachability:
                 connection = self._current(way)
                 if (
                     connection is not None
+                    and way in self._heard
                     and _is_usable(connection)
                     and connection is not listener
                     and listener.peer_id not in reach.path
@@ -230,23 +278,30 @@ class Reachability:
                 ):
                     ways.append((len(reach.path), reach.path, reach.methods, connection))
         for _, path, methods, through in sorted(ways, key=lambda way: way[:2]):
-            told = self._within(target, methods, listener, through)
-            if told:
-                return Reach(target, (self._collector_id, *path), told)
+            told = self._within(target, path, methods, self._both_pass_on(listener, through))
+            if told is not None:
+                return told
         return None
 
     def _within(
-        self, target: str, methods: tuple[MethodInfo, ...], listener: Connection, through: Connection
-    ) -> tuple[MethodInfo, ...]:
-        """Those of the methods that a peer may be told of: found once, though each peer is told."""
+        self, target: str, path: tuple[str, ...], methods: tuple[MethodInfo, ...], allowed: frozenset[str]
+    ) -> Reach | None:
+        """Those of the methods that a peer may be told of, None if none: found once, though each peer is told."""
+        cuts = self._cuts.setdefault(target, {})
+        known = cuts.get((allowed, path))
+        if known is not None and known[0] is methods:
+            return known[1]
+        self._looked_at += len(methods)
+        told = tuple(method for method in methods if method.key.namespace in allowed)
+        reach = Reach(target, (self._collector_id, *path), told) if told else None
+        if known is None and len(cuts) >= _CUTS_KEPT:
+            del cuts[next(iter(cuts))]
+        cuts[allowed, path] = methods, reach
+        return reach
+
+    def _both_pass_on(self, listener: Connection, through: Connection) -> frozenset[str]:
         allowed, of_through = self._passes_on(listener), self._passes_on(through)
-        if allowed != of_through:
-            allowed &= of_through
-        cut = self._cuts.get(target)
-        if cut is None or cut[0] is not methods or cut[1] != allowed:
-            told = tuple(method for method in methods if method.key.namespace in allowed)
-            cut = self._cuts[target] = methods, allowed, told
-        return cut[2]
+        return allowed if allowed == of_through else allowed & of_through
 
     def _passes_on(self, connection: Connection) -> frozenset[str]:
         """The namespaces shared with a peer in which calls are passed on."""
@@ -258,9 +313,6 @@ class Reachability:
             known = self._passing[connection.way] = shared, passing
         return known[1]
 
-    def _heard_from(self, connection: Connection) -> Heard | None:
-        return self._heard.get(connection.way)
-
     def _current(self, way: Way) -> Connection | None:
         connection = self._topology.get(way.peer_id)
         return connection if connection is not None and connection.way is way else None
@@ -268,3 +320,10 @@ class Reachability:
 
 def _is_usable(connection: Connection) -> bool:
     return connection.state in ("live", "suspect")
+
+
+def _are_same(one: Reach | None, other: Reach | None) -> bool:
+    """Whether two pieces of news say the same: nearly always they are the same, or of other lengths."""
+    if one is other:
+        return True
+    return one is not None and other is not None and len(one.methods) == len(other.methods) and one == other

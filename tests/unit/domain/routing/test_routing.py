@@ -410,14 +410,14 @@ def test_a_peer_that_is_back_from_dead_begins_in_the_middle_of_the_others() -> N
     world = World()
     for name, latency in (("a", 0.001), ("b", 0.002), ("c", 0.9)):
         world.replica(name)
-        world.topology.standings.of(name, "orders", (), 0.0).load.latency = latency
+        world.topology.standings.of(name, "orders", 0.0).load.latency = latency
     connection = world.topology.get("c")
     assert connection is not None
     world.topology.set_state(connection, "reconnecting", "gone", now=world.clock.time)
 
     world.replica("c")
 
-    assert world.topology.standings.of("c", "orders", (), 0.0).load.latency == 0.002
+    assert world.topology.standings.of("c", "orders", 0.0).load.latency == 0.002
 
 
 @pytest.mark.parametrize(

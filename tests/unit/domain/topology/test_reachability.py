@@ -17,8 +17,8 @@ from collector_mesh.domain.model.snapshot import MethodInfo
 from collector_mesh.domain.policies.policy import Policies, Policy
 from collector_mesh.domain.policies.relaying import MAX_HOPS
 from collector_mesh.domain.topology.connection import Connection
+from collector_mesh.domain.topology.later import Later
 from collector_mesh.domain.topology.reachability import Reachability
-from collector_mesh.domain.topology.spreading import Later
 from collector_mesh.domain.topology.topology import Topology
 
 INFO = MethodInfo(MethodKey("work", "Worker", "Do"), "unary", idempotent=True)

@@ -1,6 +1,6 @@
 """News of collectors are told so much at a time, and when they are told, what is true then."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 
 from collector_mesh.app.testing.fakes import FakeWay
 from collector_mesh.domain.topology.connection import Connection
@@ -13,7 +13,8 @@ FEW = ["a", "b", "c"]
 class Told:
     """Peers, and what they were told of whom in each turn."""
 
-    def __init__(self, peers: int) -> None:
+    def __init__(self, peers: int, cost: int = 1) -> None:
+        self.cost = cost
         self.topology = Topology()
         for number in range(peers):
             self.topology.put(_connection(f"p{number}"))
@@ -21,8 +22,9 @@ class Told:
         self.waiting: list[Callable[[], None]] = []
         self.spreading = Spreading(self.topology, self._tell, self.waiting.append)
 
-    def _tell(self, connection: Connection, targets: Iterable[str]) -> None:
+    def _tell(self, connection: Connection, targets: Sequence[str]) -> int:
         self.told += [(connection.peer_id, target) for target in targets]
+        return self.cost * len(targets)
 
     def turns(self) -> list[int]:
         """How many pairs each turn takes, until nothing is left."""
@@ -87,4 +89,15 @@ def test_where_there_are_more_peers_than_are_asked_at_a_time_it_goes_on() -> Non
     world.spreading.of(FEW)
     sizes = world.turns()
 
-    assert sizes == [PAIRS_AT_ONCE + 1] * len(FEW)
+    assert sum(sizes) == len(set(world.told)) == (PAIRS_AT_ONCE + 1) * len(FEW)
+    assert max(sizes) <= PAIRS_AT_ONCE
+
+
+def test_what_costs_more_is_told_to_fewer_peers_at_a_time() -> None:
+    world = Told(peers=100, cost=PAIRS_AT_ONCE // 10)
+
+    world.spreading.of(FEW)
+    sizes = world.turns()
+
+    assert sorted(world.told) == sorted((f"p{peer}", target) for peer in range(100) for target in FEW)
+    assert max(sizes) <= 11 * len(FEW)

@@ -7,7 +7,8 @@ from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.routing.router import Router
 from collector_mesh.domain.serving.handlers import HandlerRegistry
 from collector_mesh.domain.topology.connection import Connection
-from collector_mesh.domain.topology.topology import LACKS_SECONDS, Topology
+from collector_mesh.domain.topology.lacks import LACKS_SECONDS
+from collector_mesh.domain.topology.topology import Topology
 
 KEY = MethodKey("orders", "OrderService", "CreateOrder")
 PEERS = st.sampled_from("abcdefg")
