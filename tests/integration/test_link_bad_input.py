@@ -1,6 +1,7 @@
 """What a collector makes of links that are not spoken as they should be: one clear reason, and no harm to others."""
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from typing import Any
@@ -9,13 +10,14 @@ import grpc
 import pytest
 import pytest_asyncio
 from google.protobuf.wrappers_pb2 import StringValue
-from tests.integration.services.links import CLIENT, RawLink, call, hello, raw_channel
+from tests.integration.services.links import CLIENT, COLLECTOR, RawLink, call, hello, raw_channel
 from tests.integration.services.processes import LOOPBACK, eventually
 from tests.integration.services.things import texts_service
 from tests.limits import LIMIT_SECONDS
 
 from collector_mesh import Collector, MeshClient, Settings
 from collector_mesh.adapters.wire.generated import link_pb2 as pb
+from collector_mesh.testing import FaultyProxy
 
 QUICK = Settings(heartbeat_interval=0.2)
 
@@ -385,6 +387,40 @@ async def test_links_beyond_the_limit_are_told_why(caplog: pytest.LogCaptureFixt
 
     assert (goodbye.code, goodbye.reason) == (429, "there are 2 links already, and no more are taken")
     assert list(still.reply_to) == [1]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has all addresses of 127.0.0.0/8")
+@pytest.mark.asyncio
+async def test_one_host_that_has_all_links_loses_its_latest_client_to_another_host() -> None:
+    settings = Settings(max_links=4)
+    async with (
+        Collector("full-1", listen=LOOPBACK, services=[texts_service()], settings=settings) as collector,
+        FaultyProxy(collector.address, source="127.0.0.2") as elsewhere,
+        AsyncExitStack() as links,
+    ):
+
+        async def opened(address: str, name: str, role: int = CLIENT) -> tuple[RawLink, int]:
+            link = await links.enter_async_context(RawLink(address))
+            await link.say(hello(name, "texts", role=role))
+            frame = await link.hear()
+            return link, 0 if frame is None else frame.control.welcome.code
+
+        hogs = [await opened(collector.address, f"hog-{number}") for number in range(3)]
+        peer, _ = await opened(collector.address, "peer-1", COLLECTOR)
+        _, again = await opened(collector.address, "hog-4")
+        _, other = await opened(elsewhere.address, "other-1")
+        ended = await hogs[-1][0].goodbye()
+        _, further = await opened(elsewhere.address, "other-2")
+        await peer.say(call(1, "Same", mode=1))
+        answered = await peer.reply()
+
+    assert [code for _, code in hogs] == [200, 200, 200]
+    assert (again, other, further) == (0, 200, 0)
+    assert (ended.code, ended.reason) == (
+        429,
+        "more than three quarters of 4 links are from 127.0.0.1, and others want some",
+    )
+    assert list(answered.reply_to) == [1]
 
 
 async def partly(link: RawLink, size: int, sent: int) -> None:

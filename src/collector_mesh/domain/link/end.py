@@ -119,6 +119,11 @@ class LinkEnd:
         """Id of the other side, empty until it has told."""
         return self.peer.collector_id if self.peer is not None else ""
 
+    @property
+    def source(self) -> str:
+        """Who the other side is as a caller, by what is proved of it, else by where it is."""
+        return self._calls.inbox.source
+
     # ---- the state -----------------------------------------------------------------------------------
 
     @property

@@ -23,12 +23,14 @@ from collector_mesh.domain.model.reach import Reach
 from collector_mesh.domain.model.snapshot import LinkEnd
 from collector_mesh.domain.model.status import status_of
 from collector_mesh.domain.peers.admission import Admission, Claim
+from collector_mesh.domain.peers.crowding import of_too_many
 from collector_mesh.domain.peers.dialing import Dial
 from collector_mesh.domain.peers.ended import EndedLinks
 from collector_mesh.domain.peers.holdings import Holdings
 from collector_mesh.domain.peers.offered import Offered
 from collector_mesh.domain.peers.peer import OpenLink
 from collector_mesh.domain.peers.roster import Roster
+from collector_mesh.domain.policies.callers import name_of
 from collector_mesh.domain.policies.waiting_room import WaitingRoom
 from collector_mesh.domain.ports.clock import Alarm, Clock
 from collector_mesh.domain.ports.frame_stream import FrameStream, Pump
@@ -114,6 +116,8 @@ class Streams:
         """Take a stream that somebody has opened."""
         engine = self._engine(identity=stream.identity)
         is_full = self._is_full()
+        if is_full and not self._silent and self._make_room(name_of(stream.identity, stream.address)):
+            is_full = False
         if is_full and not self._silent:
             engine.fail(f"there are {self._rules.max_links} links already, and no more are taken", code=429)
         else:
@@ -145,7 +149,7 @@ class Streams:
         return connection
 
     def _begin(self, address: str, opened: Alarm, *, is_patient: bool) -> OpenLink:
-        if self._is_full():
+        if self._is_full() and not self._make_room():
             raise OverloadedError(f"there are {self._rules.max_links} links already")
         stream = self._transport.dial(address, is_patient=is_patient)
         self._dials += 1
@@ -194,6 +198,17 @@ class Streams:
         most = self._rules.max_links
         # Those that have to go take a moment to do so.
         return len(self._open) >= most and sum(not engine.has_failed for engine in self._open) >= most
+
+    def _make_room(self, caller: str = "") -> bool:
+        """Where somebody has more than its share of all links, end one of those; for this collector if for nobody else."""
+        most = self._rules.max_links
+        gone = of_too_many(self._open, most, caller)
+        if gone is not None:
+            gone.fail(
+                f"more than three quarters of {most} links are from {gone.source}, and others want some",
+                code=429,
+            )
+        return gone is not None
 
     # ---- the end -------------------------------------------------------------------------------------
 
