@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         OverloadedError,
         PayloadTooLargeError,
         UnavailableError,
+        UnimplementedError,
     )
     from collector_mesh.domain.model.identity import Identity
     from collector_mesh.domain.model.names import MethodKey
@@ -82,6 +83,7 @@ _HOMES = {
     "Tls": "collector_mesh.adapters.grpc.tls",
     "TlsError": "collector_mesh.adapters.grpc.tls",
     "UnavailableError": "collector_mesh.domain.model.errors",
+    "UnimplementedError": "collector_mesh.domain.model.errors",
 }
 
 __all__ = [
@@ -121,6 +123,7 @@ __all__ = [
     "Tls",
     "TlsError",
     "UnavailableError",
+    "UnimplementedError",
 ]
 
 __getattr__, __dir__ = door(__name__, _HOMES)

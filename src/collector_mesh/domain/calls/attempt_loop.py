@@ -244,7 +244,10 @@ class AttemptLoop:
         ]
         if known and not any(connection.is_up for connection in known):
             self._keeping.dial_now(known)
-        return self._refusals.nobody(state.call, known)
+        if known:
+            return self._refusals.nobody(state.call, known)
+        kind = self._router.odd_kind(state.call.key)
+        return self._refusals.nobody(state.call, known, odd_kind=kind, dialing=self._keeping.dialing)
 
     async def _ready_again(self, state: RetryState, now: float) -> bool:
         """Wait until another attempt may begin; False if none may."""

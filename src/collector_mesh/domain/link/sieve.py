@@ -16,6 +16,26 @@ MAX_PATH = 16
 """Most ids of those who pass a call on to a collector that somebody tells of."""
 
 
+@attrs.frozen
+class Sifted:
+    """What became of methods that somebody tells of.
+
+    Attributes:
+        methods: those that can be called.
+        refused: those that the teller may not serve.
+        odd: those of a kind that this version does not know.
+    """
+
+    methods: list[MethodInfo]
+    refused: list[MethodKey]
+    odd: list[MethodInfo]
+
+
+def of_odd_kind(kind: str) -> str:
+    """What is said of a method of a kind that this version does not know."""
+    return f"of the kind {quoted(kind)}, and this version knows {', '.join(KINDS)}"
+
+
 class Sieve:
     """Lets through what one peer may tell, and remembers what it has left out until that is told."""
 
@@ -43,10 +63,11 @@ class Sieve:
                 found[name] = None
         return list(found)
 
-    def methods(self, told: Iterable[MethodInfo]) -> tuple[list[MethodInfo], list[MethodKey]]:
+    def methods(self, told: Iterable[MethodInfo]) -> Sifted:
         """The methods among some, and of which others it is well known now that they cannot be called."""
         found: dict[MethodKey, MethodInfo] = {}
         refused: list[MethodKey] = []
+        odd: list[MethodInfo] = []
         asked: dict[str, bool] = {}
         for info in told:
             key = info.key
@@ -54,17 +75,15 @@ class Sieve:
                 self._leave_out(f"method {_shown(key)} is told twice")
             elif not self._is_well_formed(key.check):
                 continue
-            elif info.kind not in KINDS:
-                self._leave_out(
-                    f"method {key} is of the kind {quoted(info.kind)}, and this version knows {', '.join(KINDS)}"
-                )
-                refused.append(key)
             elif not self._may_serve(key.namespace, asked):
                 self._leave_out(f"it may not serve the namespace {quoted(key.namespace)}")
                 refused.append(key)
+            elif info.kind not in KINDS:
+                self._leave_out(f"method {key} is {of_odd_kind(info.kind)}")
+                odd.append(info)
             else:
                 found[key] = info
-        return list(found.values()), refused
+        return Sifted(list(found.values()), refused, odd)
 
     def reach(self, told: Reach, teller: str) -> Reach | None:
         """News of a collector without what is malformed of them; None where nothing of it can be used."""
@@ -80,7 +99,7 @@ class Sieve:
                 return None
             if not all(self._is_well_formed(check_name, "path", passer) for passer in path):
                 return None
-        methods, _ = self.methods(told.methods)
+        methods = self.methods(told.methods).methods
         return told if len(methods) == len(told.methods) else attrs.evolve(told, methods=tuple(methods))
 
     def _may_serve(self, namespace: str, asked: dict[str, bool]) -> bool:

@@ -212,6 +212,12 @@ class HandlerError(MeshError):
     executed = Executed.YES
 
 
+class UnimplementedError(MeshError):
+    """The method is of a kind that the caller or the peer cannot speak; no handler ran."""
+
+    code = 501
+
+
 class OutcomeUnknownError(MeshError):
     """The connection was lost after the request had been sent."""
 
@@ -253,6 +259,7 @@ _BY_CODE: Mapping[int, type[MeshError]] = MappingProxyType(
             PayloadTooLargeError,
             OverloadedError,
             HandlerError,
+            UnimplementedError,
             OutcomeUnknownError,
             UnavailableError,
             DeadlineExceededError,

@@ -139,13 +139,12 @@ class Keeping:
     @property
     def dialing(self) -> tuple[str, ...]:
         """Addresses that are wanted and where nobody has answered yet."""
+        waiting = [keeper.address for keeper in self._keepers.values() if not keeper.peer_id]
+        if not waiting:
+            return ()
         # A link may be up before whoever has dialed it has been told.
         answered = {connection.address for connection in self._topology if connection.is_up}
-        return tuple(
-            keeper.address
-            for keeper in self._keepers.values()
-            if not keeper.peer_id and keeper.address not in answered
-        )
+        return tuple(address for address in waiting if address not in answered)
 
     def start(self) -> None:
         """Begin to forget peers that have connected by themselves and are not heard of anymore."""

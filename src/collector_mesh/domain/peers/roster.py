@@ -117,6 +117,7 @@ class Roster:
             dialed=best.is_dialer or bool(peer.wanted),
             last_news=self._clock.now(),
             methods=introduction.catalog.methods,
+            odd=best.odd_methods,
             by_key=best.known_methods,
             labels=fitting_labels(introduction.labels),
             weight=max(1, introduction.weight),
@@ -293,6 +294,7 @@ class Roster:
         if self._topology.get(connection.peer_id) is not connection:
             return
         self._topology.remove(connection.peer_id)
+        self._reachability.changed(connection.peer_id)
         peer = self._peers.of(connection.peer_id)
         peer.wanted = ""
         self.tell(PeerForgotten(self._collector_id, connection.peer_id, reason))

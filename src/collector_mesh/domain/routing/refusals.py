@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
+from collector_mesh.domain.link.sieve import of_odd_kind
 from collector_mesh.domain.model.call import Call, Origin
 from collector_mesh.domain.model.errors import (
     MAX_DETAIL_BYTES,
@@ -9,6 +10,7 @@ from collector_mesh.domain.model.errors import (
     MeshError,
     NotFoundError,
     UnavailableError,
+    UnimplementedError,
     clipped,
     quoted,
 )
@@ -57,10 +59,31 @@ class Refusals:
             self._kept[call.key] = (now + _KEPT_SECONDS, text)
         return {ROUTES: text}
 
-    def nobody(self, call: Call, known: Sequence[Connection]) -> MeshError:
-        """Why a call was sent to nobody, where so many could have the method."""
+    def nobody(
+        self,
+        call: Call,
+        known: Sequence[Connection],
+        *,
+        odd_kind: str | None = None,
+        dialing: Sequence[str] = (),
+    ) -> MeshError:
+        """Why a call was sent to nobody.
+
+        Args:
+            call: the call.
+            known: who could have the method.
+            odd_kind: of the method, where somebody has it and this version cannot call it.
+            dialing: where nobody has answered yet: whoever that is may have it.
+        """
         namespace = quoted(call.key.namespace)
         details = self.details(call)
+        if not known and odd_kind is not None:
+            text = f"method {quoted(f'{call.key.service}.{call.key.method}')} is {of_odd_kind(odd_kind)}"
+            return UnimplementedError(text, details=details)
+        if not known and dialing:
+            tried = ", ".join(quoted(address) for address in dialing[:_MAX_CANDIDATES])
+            text = f"no collector for namespace {namespace} is known, and nobody has answered yet at {tried}"
+            return UnavailableError(text, details=details)
         if not known:
             return NotFoundError(f"no collector found for namespace {namespace}", details=details)
         if any(connection.is_up for connection in known):

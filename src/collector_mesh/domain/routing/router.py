@@ -3,8 +3,9 @@
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from collector_mesh.domain.link.sieve import of_odd_kind
 from collector_mesh.domain.model.call import Call
-from collector_mesh.domain.model.errors import NotFoundError, quoted
+from collector_mesh.domain.model.errors import NotFoundError, UnimplementedError, quoted
 from collector_mesh.domain.model.names import MethodKey, check_name
 from collector_mesh.domain.model.snapshot import NO_LABELS
 from collector_mesh.domain.policies.balancing import BALANCERS, DEFAULT_BALANCING
@@ -168,6 +169,10 @@ class Router:
                     return True
         return False
 
+    def odd_kind(self, key: MethodKey) -> str | None:
+        """The kind of a method that somebody has and this version cannot call, None if nobody has it so."""
+        return self._topology.odd_kind(key)
+
     def known(self, key: MethodKey, now: float) -> list[Connection]:
         """Who could have a method, well or not."""
         lacking = self._topology.lacking(key, now=now)
@@ -184,6 +189,7 @@ class Router:
         Raises:
             InvalidCallError: the target is malformed.
             NotFoundError: it is not connected, or does not share the namespace.
+            UnimplementedError: the method is of a kind that this version does not know.
         """
         target, key = call.target, call.key
         topology = self._topology
@@ -206,6 +212,8 @@ class Router:
             raise NotFoundError(
                 f"no connection to collector {quoted(target)} in namespace {quoted(key.namespace)}"
             )
+        if (kind := connection.odd.get(key)) is not None:
+            raise UnimplementedError(f"method {quoted(f'{key.service}.{key.method}')} is {of_odd_kind(kind)}")
         # It does not say that it has the method, and is asked all the same.
         standing = topology.standings.of(target, key.namespace, connection.last_news)
         return Candidate(connection, standing, times)

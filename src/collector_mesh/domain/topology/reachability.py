@@ -76,6 +76,8 @@ class Reachability:
         self._later = later
         self._clearing: deque[Heard] = deque()
         """What peers have told that is not true anymore, at least in part."""
+        self._ended: dict[str, Way] = {}
+        """Links that have ended of peers that are known, whose news stay until they are back or forgotten."""
         self._forgetting: deque[tuple[Way, list[str]]] = deque()
         """Links that have ended, and of whom was told over them."""
         self._is_coming = False
@@ -130,6 +132,9 @@ class Reachability:
 
     def _take_down(self, peer_id: str, all_targets: Callable[[], Sequence[str]]) -> None:
         connection = self._topology.get(peer_id)
+        ended = self._ended.get(peer_id)
+        if ended is not None and (connection is None or connection.way is not ended):
+            self._let_go(self._ended.pop(peer_id))
         known_as = None
         if connection is not None:
             is_told = connection.methods is not None
@@ -162,15 +167,22 @@ class Reachability:
         """A link has ended."""
         self._told.pop(way, None)
         self._passing.pop(way, None)
+        peer_id = way.peer_id
+        heard = self._heard.get(way)
+        self._spread([peer_id, *(heard.reaches if heard is not None else ())])
+        if heard is not None and self._current(way) is not None:
+            self._ended[peer_id] = way
+        else:
+            self._let_go(way)
+        self.changed(peer_id)
+
+    def _let_go(self, way: Way) -> None:
+        """What was told over a link is not true anymore."""
         heard = self._heard.pop(way, None)
-        known = list(heard.reaches) if heard is not None else []
         if heard is not None:
-            self._forgetting.append((way, known.copy()))
+            self._forgetting.append((way, list(heard.reaches)))
             heard.end()
             self._clear_away(heard)
-        peer_id = way.peer_id
-        self._spread([peer_id, *known])
-        self.changed(peer_id)
 
     def _forget(self, way: Way, target: str) -> None:
         tellers = self._tellers[target]
@@ -191,7 +203,8 @@ class Reachability:
 
     def _onward(self, connection: Connection, key: MethodKey) -> Onward | None:
         """What a peer can pass calls for a method on to."""
-        heard = self._heard.get(connection.way) if _is_usable(connection) else None
+        # Also while it is gone: what was reached through it is not known to be gone, and is no 404.
+        heard = self._heard.get(connection.way)
         return None if heard is None else heard.onward(key)
 
     def _clear_away(self, heard: Heard) -> None:

@@ -155,16 +155,28 @@ class Topology:
             times = self._times[key] = MethodTimes()
         return times
 
+    def odd_kind(self, key: MethodKey) -> str | None:
+        """The kind of a method that a peer has and this version cannot call, None if nobody has it so."""
+        for connection in self._connections.values():
+            kind = connection.odd.get(key)
+            if kind is not None and connection.shares(key.namespace):
+                return kind
+        return None
+
     def way_to(self, target: str, key: MethodKey) -> Candidate | None:
-        """A peer that passes on calls for a method of a collector that is not connected itself, if there is one."""
+        """A peer that passes on calls for a method of a collector that is not connected itself, if there is one.
+
+        One that is not there now is given where nobody else reaches it.
+        """
         pool = self.onward(key)
-        best: Candidate | None = None
+        ways = []
         for candidate in pool.members if pool is not None else ():
             onward = self._index.passing(candidate.connection, key)
-            reached = onward is not None and target in onward.targets
-            if reached and candidate.connection.is_up and (best is None or candidate.hops < best.hops):
-                best = candidate
-        return best
+            if onward is not None and target in onward.targets:
+                ways.append(
+                    (candidate.connection.state not in ("live", "suspect"), candidate.hops, candidate)
+                )
+        return min(ways, key=lambda way: way[:2])[2] if ways else None
 
     def _has_changed(self, peer_id: str) -> None:
         self._index.changed(peer_id)

@@ -228,11 +228,15 @@ def test_what_could_be_reached_is_cleared_away_by_and_by() -> None:
         waiting.pop()()
         turns += 1
     reachability.ended(way)
+    while_gone = topology.onward(key)
+    topology.remove("hub")
+    reachability.changed("hub")
 
     assert turns == 3
     assert both is not None
     assert one[0] is not None
     assert one[1] is None
+    assert while_gone is not None
     assert topology.way_to("far", key) is None
     assert topology.onward(key) is None
 
