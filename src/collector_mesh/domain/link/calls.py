@@ -11,7 +11,6 @@ from collector_mesh.domain.link.outbox import HELD_STEP, Outbox
 from collector_mesh.domain.link.sizes import (
     CALL_MEMORY,
     ENVELOPE_BYTES,
-    call_memory,
     envelopes_bytes,
     fitting,
     unusual_call_bytes,
@@ -36,6 +35,10 @@ from collector_mesh.domain.model.status import OK, Reply
 
 if TYPE_CHECKING:
     from collector_mesh.domain.link.engine import LinkEngine
+
+
+_STEP_OF_A_CALL = 2 << 10
+"""So much more has to come for each call that is looked at: it costs each call of 100 bytes some 20 ns."""
 
 
 class LinkCalls:
@@ -96,13 +99,18 @@ class LinkCalls:
     @property
     def held_bytes(self) -> int:
         """What is kept for the other side: what waits to be written, what has come in part, what it has asked for."""
-        asked = sum([call_memory(taken.call) for taken in self._taken.values()])
-        return self.outbox.held_bytes + self.inbox.held_bytes + asked
+        # As `call_memory` of each; without a call for each it takes a third of the time.
+        asked = [taken.call for taken in self._taken.values()]
+        payloads = sum([len(call.payload.value) for call in asked])
+        unusual = sum(
+            [unusual_call_bytes(call) for call in asked if call.metadata or call.hints or call.visited]
+        )
+        return self.outbox.held_bytes + self.inbox.held_bytes + CALL_MEMORY * len(asked) + payloads + unusual
 
     @property
     def weigh_step(self) -> int:
         """How much more may come before it is worth to ask for `held_bytes`, which looks at every call."""
-        return max(HELD_STEP, CALL_MEMORY * len(self._taken))
+        return max(HELD_STEP, _STEP_OF_A_CALL * len(self._taken))
 
     @property
     def nothing_waits(self) -> bool:
