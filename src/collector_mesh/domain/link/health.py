@@ -106,11 +106,13 @@ class Health:
         lag, self._lag = self._lag, 0.0
         return self._ping_number, lag
 
-    def ponged(self, number: int, now: float) -> None:
-        """A ping was answered."""
-        if number == self._ping_number:
-            self.round_trip = now - self._pinged
-            self.pongs += 1
+    def ponged(self, number: int, now: float) -> bool:
+        """A ping was answered; gives whether it was the latest one."""
+        if number != self._ping_number:
+            return False
+        self.round_trip = now - self._pinged
+        self.pongs += 1
+        return True
 
     def look(self, now: float) -> Vital:
         """How the other end is."""

@@ -230,6 +230,7 @@ class Outbox:
         if self._cancels:
             count = min(len(self._cancels), CANCELS_OF_A_FRAME)
             cancels = tuple(self._cancels.popleft() for _ in range(count))
+        queued = self.queued_bytes
         page = self._fill(now) if with_data else None
         chunks = self._cut(page, now) if page is not None and self._large else ()
         calls = replies = None
@@ -248,7 +249,8 @@ class Outbox:
                 self._names.are_forgotten = True
             return None
         if calls is not None or replies is not None or chunks:
-            self.window.wrote(now, len(chunks[0].value) if chunks else 0)
+            chunk_size = len(chunks[0].value) if chunks else 0
+            self.window.wrote(now, queued - self.queued_bytes + chunk_size, chunk_size)
         return Frame(credit, control, forgets, methods, texts, calls, replies, cancels, chunks)
 
     def _new_page(self, now: float) -> Page:

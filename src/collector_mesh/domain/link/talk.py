@@ -103,8 +103,8 @@ class LinkTalk(LinkEnd):
         if control.ping is not None:
             self._notices.pong = Heartbeat(control.ping.number)
             self._health.peer_was_late(control.ping.lag)
-        if control.pong is not None:
-            self._health.ponged(control.pong.number, now)
+        if control.pong is not None and self._health.ponged(control.pong.number, now):
+            self._calls.outbox.window.ponged(self._health.round_trip or 0.0)
         if control.catalog is not None or control.catalog_change is not None or control.reach:
             self._read_news(control)
         if control.draining and not self.peer_is_draining:

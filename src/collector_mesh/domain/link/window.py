@@ -4,6 +4,9 @@ from collections import deque
 
 from collector_mesh.domain.link.batching import Batching
 
+_QUEUED = 1 << 62
+"""In place of the size of a frame that was written while others were on their way."""
+
 
 class Window:
     """Counts the frames that take room, and learns from their acknowledgements.
@@ -13,13 +16,15 @@ class Window:
     """
 
     __slots__ = (
-        "_acknowledged", "_batching", "_most_bytes", "_on_the_way", "chunk_bytes", "frame_bytes", "size", "written",
+        "_acknowledged", "_alone", "_batching", "_most_bytes", "_on_the_way", "chunk_bytes", "frame_bytes", "size", "written",
     )  # fmt: skip
 
     def __init__(self, batching: Batching) -> None:
         self._batching = batching
         self._acknowledged = 0
-        self._on_the_way: deque[tuple[float, int]] = deque()
+        self._alone = 0.0
+        """What an acknowledgement takes where nothing is in the way, as it was last seen, in seconds."""
+        self._on_the_way: deque[tuple[float, int, int]] = deque()
         self._most_bytes = batching.frame_bytes
         self.size = batching.window
         """Most frames that are not acknowledged."""
@@ -42,10 +47,17 @@ class Window:
         self.frame_bytes = min(self.frame_bytes, self._most_bytes)
         self.chunk_bytes = min(self.chunk_bytes, self._most_bytes)
 
-    def wrote(self, now: float, chunk_size: int) -> None:
-        """A frame that takes room has gone, with a piece of so many bytes."""
+    def wrote(self, now: float, size: int, chunk_size: int) -> None:
+        """A frame that takes room has gone, of so many bytes, a piece of so many others among them."""
+        if self.written > self._acknowledged:
+            size = _QUEUED  # what it takes tells of others too
         self.written += 1
-        self._on_the_way.append((now, chunk_size))
+        self._on_the_way.append((now, size, chunk_size))
+
+    def ponged(self, seconds: float) -> None:
+        """A sign of life was answered after so long."""
+        if self.written == self._acknowledged:
+            self._alone = seconds
 
     def take_credit(self, taken: int, now: float) -> bool:
         """Take down how many frames the other side has taken; False if that many were never written."""
@@ -53,14 +65,22 @@ class Window:
             return False
         while self._acknowledged < taken:
             self._acknowledged += 1
-            written_at, chunk_size = self._on_the_way.popleft()
-            self._learn(now - written_at, chunk_size)
+            written_at, size, chunk_size = self._on_the_way.popleft()
+            self._learn(now - written_at, size, chunk_size)
         return True
 
-    def _learn(self, seconds: float, chunk_size: int) -> None:
+    def _learn(self, seconds: float, size: int, chunk_size: int) -> None:
         batching, most = self._batching, self._most_bytes
+        if size <= 2 * batching.slow_bytes:
+            self._alone = seconds
         if seconds > batching.slow_seconds:
-            self.frame_bytes = self.chunk_bytes = min(batching.slow_bytes, most)
+            if size == _QUEUED and seconds - self._alone <= batching.slow_seconds:
+                # The wire is long and not slow: those in front of it have taken no time. Small pieces would only leave
+                # it empty.
+                self.frame_bytes = most
+                self.chunk_bytes = min(batching.chunk_bytes, most)
+            else:
+                self.frame_bytes = self.chunk_bytes = min(batching.slow_bytes, most)
             return
         self.frame_bytes = most
         # Only a chunk that was taken fast shows that a larger one would be.

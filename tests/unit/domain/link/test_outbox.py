@@ -159,6 +159,63 @@ def test_frames_are_smaller_while_the_other_side_is_slow() -> None:
     assert {len(chunk.value) for frame in frames for chunk in frame.chunks} == {16 << 10}
 
 
+def _acknowledge(wire: Wire) -> None:
+    """What has come is taken all at once, and the other side hears of that."""
+    while wire.right.arriving:
+        wire.right.read()
+    wire.right.write(with_credit=True)
+    wire.left.read()
+
+
+def _largest(wire: Wire) -> int:
+    wire.left.send_bytes(400_000)
+    return max(len(chunk.value) for frame in wire.left.write() for chunk in frame.chunks)
+
+
+@pytest.mark.parametrize(("queued_for", "largest"), [(0.0, 64 << 10), (0.09, 64 << 10), (0.11, 16 << 10)])
+def test_frames_are_small_where_those_in_front_take_time_and_not_where_the_wire_is_only_long(
+    queued_for: float, largest: int
+) -> None:
+    wire = opened()
+    _send(wire, 1)
+    wire.left.write()
+    wire.now += 0.3
+    _acknowledge(wire)  # with nothing in front of it that is how long the wire is
+
+    wire.left.send_bytes(100_000)
+    assert {len(chunk.value) for frame in wire.left.write() for chunk in frame.chunks} == {16 << 10}
+    wire.now += 0.3
+    wire.right.read()
+    wire.right.write(with_credit=True)
+    wire.left.read()
+    wire.now += queued_for
+    _acknowledge(wire)
+
+    assert _largest(wire) == largest
+
+
+def test_a_wire_that_has_become_long_is_known_once_nothing_is_in_front() -> None:
+    wire = opened()
+    for _ in range(2):
+        wire.left.send_bytes(60_000)
+        wire.left.send_bytes(60_000)
+        assert wire.left.write()
+        wire.now += 0.5
+        _acknowledge(wire)
+    while wire.left.write():
+        _acknowledge(wire)
+    _send(wire, 1)
+    wire.left.write()
+    wire.now += 0.5
+    _acknowledge(wire)
+    wire.left.send_bytes(100_000)
+    wire.left.write()
+    wire.now += 0.5
+    _acknowledge(wire)
+
+    assert _largest(wire) == 64 << 10
+
+
 def test_and_large_again_when_it_is_not() -> None:
     wire = opened()
     for pause in (0.2, 0.0):
