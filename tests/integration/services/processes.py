@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -16,6 +17,8 @@ from tests.limits import LIMIT_SECONDS
 SERVICES = Path(__file__).parent
 COMMAND = (sys.executable, "-m", "collector_mesh")
 LOOPBACK = "127.0.0.1:0"
+_OUR_PORTS = (15_000, 32_000)
+"""Under those that systems give out by themselves: 32,768 or 49,152 and more."""
 
 
 @attrs.frozen
@@ -109,6 +112,9 @@ async def serving(
         await process.wait()
         raise
     collector = Serving(process, ready)
+    if not ready:
+        ended = await collector.end()
+        raise AssertionError(f"it has ended with {ended.status} before it was ready: {ended.stderr}")
     try:
         yield collector
     finally:
@@ -123,8 +129,13 @@ async def eventually(condition: Callable[[], bool]) -> None:
 
 
 def free_port() -> int:
-    """A port that nobody listens on, for a collector that comes later or never."""
-    with closing(socket.socket()) as taken:
-        taken.bind(("127.0.0.1", 0))
-        port: int = taken.getsockname()[1]
-    return port
+    """A port that nobody listens on, for a collector that comes later or never.
+
+    None of those that the system gives to whoever asks for any: until it is listened on, and while whoever listens is
+    restarted, another test would be given it.
+    """
+    while True:
+        port = random.randrange(*_OUR_PORTS)
+        with closing(socket.socket()) as taken, suppress(OSError):
+            taken.bind(("127.0.0.1", port))
+            return port
