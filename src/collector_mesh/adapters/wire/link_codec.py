@@ -1,11 +1,17 @@
 """The frames of a link, to and from `collector_mesh.link.v1`."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from functools import partial
+from collections.abc import Iterable
 
 from google.protobuf.message import DecodeError
 
 from collector_mesh.adapters.wire.generated import link_pb2 as pb
+from collector_mesh.adapters.wire.link_control import (
+    read_control,
+    read_map,
+    read_method,
+    write_control,
+    write_method,
+)
 from collector_mesh.adapters.wire.link_numbers import check_numbers
 from collector_mesh.adapters.wire.weighing import Inner, TooManyFieldsError, bytes_of_field, count_fields
 from collector_mesh.domain.link.sizes import MAX_FIELDS, MAX_FRAME_BYTES
@@ -14,28 +20,13 @@ from collector_mesh.domain.model.errors import NO_DETAILS, Executed, clipped
 from collector_mesh.domain.model.frames import (
     CallExtra,
     Calls,
-    Catalog,
-    CatalogChange,
     Chunk,
-    Control,
     Frame,
-    Goodbye,
-    Greeting,
-    Heartbeat,
-    Hello,
-    Introduction,
-    Limits,
     Replies,
     ReplyExtra,
 )
-from collector_mesh.domain.model.names import MethodKey
-from collector_mesh.domain.model.reach import Reach
-from collector_mesh.domain.model.snapshot import NO_LABELS, MethodInfo
 from collector_mesh.domain.model.status import OK, Metadata, Status
 from collector_mesh.domain.ports.frame_stream import MalformedFrameError, UnsendableFrameError
-
-_DEFAULT_LIMITS = Limits(4 << 20, 4)
-"""Of an end that does not tell its own."""
 
 _FEW_BYTES = 4 << 10
 """A frame that is no larger has not enough of anything to matter."""
@@ -51,9 +42,6 @@ _COUNTED: Inner = {
     25: {},
 }
 """Where maps and other rare things are: in hello and welcome, in what few calls and replies have, in chunks."""
-
-READ_AT_ONCE = 4096
-"""Methods of a catalog."""
 
 _CHUNKS = 25
 
@@ -92,7 +80,7 @@ def _encoded(frame: Frame) -> bytes:
         cancel=frame.cancels,
     )
     if frame.methods:
-        message.methods.extend(map(_method, frame.methods))
+        message.methods.extend(map(write_method, frame.methods))
     calls, replies = frame.calls, frame.replies
     if calls is not None:
         message.call_first = calls.first
@@ -115,7 +103,7 @@ def _encoded(frame: Frame) -> bytes:
     for chunk in frame.chunks:
         message.chunks.add(number=chunk.number, of_reply=chunk.of_reply, value=chunk.value)
     if frame.control is not None:
-        _write_control(message.control, frame.control)
+        write_control(message.control, frame.control)
     return message.SerializeToString()
 
 
@@ -173,9 +161,9 @@ def _frame(message: pb.Frame, size: int) -> Frame:
         )
     return Frame(
         message.credit,
-        _read_control(message.control) if message.HasField("control") else None,
+        read_control(message.control) if message.HasField("control") else None,
         message.forget_names,
-        tuple(map(_read_method, message.methods)),
+        tuple(map(read_method, message.methods)),
         tuple(message.texts),
         calls,
         replies,
@@ -183,14 +171,6 @@ def _frame(message: pb.Frame, size: int) -> Frame:
         tuple(Chunk(chunk.number, chunk.of_reply, chunk.value) for chunk in message.chunks),
         size,
     )
-
-
-def _method(key: MethodKey) -> pb.Method:
-    return pb.Method(namespace=key.namespace, service=key.service, method=key.method)
-
-
-def _read_method(method: pb.Method) -> MethodKey:
-    return MethodKey(method.namespace, method.service, method.method)
 
 
 def _pairs(metadata: Metadata) -> Iterable[pb.Pair]:
@@ -203,10 +183,6 @@ def _pairs(metadata: Metadata) -> Iterable[pb.Pair]:
 
 def _read_pairs(pairs: Iterable[pb.Pair]) -> Metadata:
     return tuple((pair.key, pair.data if pair.WhichOneof("value") == "data" else pair.text) for pair in pairs)
-
-
-def _read_map(found: Mapping[str, str], nothing: Mapping[str, str]) -> Mapping[str, str]:
-    return dict(found) if found else nothing
 
 
 def _call_extra(extra: CallExtra) -> pb.CallExtra:
@@ -226,7 +202,7 @@ def _read_call_extra(extra: pb.CallExtra) -> CallExtra:
     return CallExtra(
         extra.index,
         extra.target,
-        _read_map(extra.hints, NO_HINTS),
+        read_map(extra.hints, NO_HINTS),
         extra.hops,
         tuple(extra.visited),
         _read_pairs(extra.metadata),
@@ -254,185 +230,6 @@ def _read_reply_extra(extra: pb.ReplyExtra) -> ReplyExtra:
     executed = _EXECUTED[extra.executed] if extra.executed < len(_EXECUTED) else Executed.MAYBE
     status = OK
     if extra.code:
-        status = Status(extra.code, clipped(extra.message), _read_map(extra.details, NO_DETAILS))
+        status = Status(extra.code, clipped(extra.message), read_map(extra.details, NO_DETAILS))
     tried = tuple(map(clipped, extra.tried))
     return ReplyExtra(extra.index, status, executed, _read_pairs(extra.metadata), extra.size, tried)
-
-
-def _write_control(message: pb.Control, control: Control) -> None:
-    message.SetInParent()
-    message.draining = control.draining
-    message.draining_seen = control.draining_seen
-    if (hello := control.hello) is not None:
-        message.hello.CopyFrom(
-            pb.Hello(
-                version=hello.version,
-                role=hello.role,
-                introduction=_introduction(hello.introduction),
-                dial=hello.dial,
-            )
-        )
-    if (greeting := control.greeting) is not None:
-        message.welcome.CopyFrom(
-            pb.Welcome(
-                version=greeting.version,
-                code=greeting.status.code,
-                message=greeting.status.message,
-                details=greeting.status.details,
-                connection_id=greeting.connection_id,
-                shared_namespaces=greeting.shared_namespaces,
-                introduction=_introduction(greeting.introduction),
-            )
-        )
-    if control.catalog is not None:
-        message.catalog.CopyFrom(_catalog(control.catalog))
-    if (ping := control.ping) is not None:
-        message.ping.CopyFrom(_heartbeat(ping))
-    if (pong := control.pong) is not None:
-        message.pong.CopyFrom(_heartbeat(pong))
-    if (goodbye := control.goodbye) is not None:
-        message.goodbye.CopyFrom(
-            pb.Goodbye(code=goodbye.code, reason=goodbye.reason, is_clean=goodbye.is_clean)
-        )
-    for reach in control.reach:
-        (message.reach_more if reach.adds else message.reach).append(_reach(reach))
-    if control.catalog_change is not None:
-        message.catalog_change.CopyFrom(_change(control.catalog_change))
-
-
-def _read_control(message: pb.Control) -> Control:
-    hello = greeting = goodbye = None
-    if message.HasField("hello"):
-        found = message.hello
-        hello = Hello(_read_introduction(found.introduction), found.role, found.dial, found.version)
-    if message.HasField("welcome"):
-        welcome = message.welcome
-        greeting = Greeting(
-            Status(welcome.code, clipped(welcome.message), _read_map(welcome.details, NO_DETAILS)),
-            _read_introduction(welcome.introduction),
-            welcome.connection_id,
-            tuple(welcome.shared_namespaces),
-            welcome.version,
-        )
-    if message.HasField("goodbye"):
-        bye = message.goodbye
-        goodbye = Goodbye(bye.code, clipped(bye.reason), bye.is_clean)
-    return Control(
-        hello=hello,
-        greeting=greeting,
-        catalog=_read_catalog(message.catalog) if message.HasField("catalog") else None,
-        ping=_read_heartbeat(message.ping) if message.HasField("ping") else None,
-        pong=_read_heartbeat(message.pong) if message.HasField("pong") else None,
-        draining=message.draining,
-        draining_seen=message.draining_seen,
-        goodbye=goodbye,
-        # What is told anew comes first: what adds to it may be in the same frame.
-        reach=(
-            *map(_read_reach, message.reach),
-            *(_read_reach(reach, adds=True) for reach in message.reach_more),
-        ),
-        catalog_change=_read_change(message.catalog_change) if message.HasField("catalog_change") else None,
-    )
-
-
-def _reach(reach: Reach) -> pb.Reach:
-    methods = map(_method_flags, reach.methods)
-    return pb.Reach(collector_id=reach.collector_id, path=reach.path, methods=methods, gone=reach.is_gone)
-
-
-def _read_reach(reach: pb.Reach, *, adds: bool = False) -> Reach:
-    methods = tuple(map(_read_method_flags, reach.methods))
-    return Reach(reach.collector_id, tuple(reach.path), methods, reach.gone, adds)
-
-
-def _change(change: CatalogChange) -> pb.CatalogChange:
-    return pb.CatalogChange(
-        namespaces=change.namespaces,
-        removed_namespaces=change.removed_namespaces,
-        methods=map(_method_flags, change.methods),
-        removed_methods=map(_method, change.removed_methods),
-        more=change.more,
-    )
-
-
-def _read_change(change: pb.CatalogChange) -> CatalogChange:
-    return CatalogChange(
-        tuple(change.namespaces),
-        tuple(change.removed_namespaces),
-        tuple(map(_read_method_flags, change.methods)),
-        tuple(map(_read_method, change.removed_methods)),
-        change.more,
-    )
-
-
-def _heartbeat(heartbeat: Heartbeat) -> pb.Heartbeat:
-    return pb.Heartbeat(number=heartbeat.number, lag=min(round(heartbeat.lag * 1000), (1 << 32) - 1))
-
-
-def _read_heartbeat(heartbeat: pb.Heartbeat) -> Heartbeat:
-    return Heartbeat(heartbeat.number, heartbeat.lag / 1000)
-
-
-def _introduction(who: Introduction) -> pb.Introduction:
-    limits = pb.Limits(
-        max_payload_bytes=who.limits.max_payload_bytes,
-        window=who.limits.window,
-        takes_pieces=who.limits.takes_pieces,
-    )
-    return pb.Introduction(
-        collector_id=who.collector_id,
-        address=who.address,
-        incarnation=who.incarnation,
-        catalog=_catalog(who.catalog),
-        labels=who.labels,
-        weight=who.weight,
-        limits=limits,
-    )
-
-
-def _read_introduction(who: pb.Introduction) -> Introduction:
-    return Introduction(
-        collector_id=who.collector_id,
-        address=who.address,
-        incarnation=who.incarnation,
-        catalog=_read_catalog(who.catalog),
-        labels=_read_map(who.labels, NO_LABELS),
-        weight=who.weight,
-        limits=Limits(
-            who.limits.max_payload_bytes or _DEFAULT_LIMITS.max_payload_bytes,
-            who.limits.window or _DEFAULT_LIMITS.window,
-            who.limits.takes_pieces,
-        ),
-    )
-
-
-def _catalog(catalog: Catalog) -> pb.Catalog:
-    return pb.Catalog(
-        namespaces=catalog.namespaces, methods=map(_method_flags, catalog.methods), more=catalog.more
-    )
-
-
-def _read_catalog(catalog: pb.Catalog) -> Catalog:
-    # Earlier versions tell all of it at once: what is more than this one tells is read by and by.
-    methods = catalog.methods
-    first = tuple(map(_read_method_flags, methods[:READ_AT_ONCE]))
-    unread = tuple(
-        partial(_read_some, methods, begin) for begin in range(READ_AT_ONCE, len(methods), READ_AT_ONCE)
-    )
-    return Catalog(tuple(catalog.namespaces), first, catalog.more, unread)
-
-
-def _read_some(methods: Sequence[pb.MethodFlags], begin: int) -> tuple[MethodInfo, ...]:
-    return tuple(map(_read_method_flags, methods[begin : begin + READ_AT_ONCE]))
-
-
-def _method_flags(info: MethodInfo) -> pb.MethodFlags:
-    return pb.MethodFlags(
-        method=_method(info.key),
-        idempotent=info.idempotent,
-        kind="" if info.kind == "unary" else info.kind,
-    )
-
-
-def _read_method_flags(flags: pb.MethodFlags) -> MethodInfo:
-    return MethodInfo(_read_method(flags.method), flags.kind or "unary", flags.idempotent)

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.domain.link.wires import End, Wire, answer, opened
 
-from collector_mesh.adapters.wire.link_codec import READ_AT_ONCE, decode_frame, encode_frame
+from collector_mesh.adapters.wire.link_codec import decode_frame, encode_frame
+from collector_mesh.adapters.wire.link_control import READ_AT_ONCE
 from collector_mesh.domain.link import catalogs
 from collector_mesh.domain.link import hearing as hearing_module
 from collector_mesh.domain.link.catalogs import Offering, difference, shared_part
