@@ -5,7 +5,7 @@ import time
 from benchmarks.conditions import Conditions
 from benchmarks.measure import ROUNDS, Figure, ratio
 from collector_mesh.adapters.runtime.randomness import SystemRandomness
-from collector_mesh.app.testing.fakes import FakeWay
+from collector_mesh.app.testing.fake_links import FakeWay
 from collector_mesh.domain.model.call import Call
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.snapshot import MethodInfo

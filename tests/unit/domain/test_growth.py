@@ -2,7 +2,8 @@
 
 from tests.unit.domain.world import World
 
-from collector_mesh.app.testing.fakes import FakeClock, FakeWay, run
+from collector_mesh.app.testing.fake_links import FakeWay
+from collector_mesh.app.testing.fakes import FakeClock, run
 from collector_mesh.domain.model.counts import OTHERS, Counts
 from collector_mesh.domain.model.errors import OverloadedError
 from collector_mesh.domain.model.names import MethodKey

@@ -5,16 +5,8 @@ from typing import Any
 
 import attrs
 
-from collector_mesh.app.testing.fakes import (
-    FakeClock,
-    FakeDice,
-    FakeLink,
-    FakeObserver,
-    FakePump,
-    FakeTasks,
-    FakeTransport,
-    run,
-)
+from collector_mesh.app.testing.fake_links import FakeLink, FakePump, FakeTransport
+from collector_mesh.app.testing.fakes import FakeClock, FakeDice, FakeObserver, FakeTasks, run
 from collector_mesh.domain.calls.attempt_loop import AttemptLoop
 from collector_mesh.domain.calls.checks import CallChecks
 from collector_mesh.domain.calls.dispatcher import Dispatcher

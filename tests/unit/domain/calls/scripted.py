@@ -5,7 +5,7 @@ from typing import Any
 
 from tests.unit.domain.world import THERE, World
 
-from collector_mesh.app.testing.fakes import FakeWay
+from collector_mesh.app.testing.fake_links import FakeWay
 from collector_mesh.domain.link.entries import SentCall
 from collector_mesh.domain.model.errors import Executed
 from collector_mesh.domain.model.events import AttemptFailed

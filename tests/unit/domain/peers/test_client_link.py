@@ -2,14 +2,8 @@
 
 import attrs
 
-from collector_mesh.app.testing.fakes import (
-    FakeClock,
-    FakeDice,
-    FakePump,
-    FakeStream,
-    FakeTasks,
-    FakeTransport,
-)
+from collector_mesh.app.testing.fake_links import FakePump, FakeStream, FakeTransport
+from collector_mesh.app.testing.fakes import FakeClock, FakeDice, FakeTasks
 from collector_mesh.domain.link.rules import LinkRules
 from collector_mesh.domain.model.call import Call
 from collector_mesh.domain.model.names import MethodKey

@@ -2,7 +2,8 @@ import attrs
 import pytest
 from tests.unit.domain.world import World
 
-from collector_mesh.app.testing.fakes import FakeLink, run
+from collector_mesh.app.testing.fake_links import FakeLink
+from collector_mesh.app.testing.fakes import run
 from collector_mesh.domain.model.events import PeerConnected, PeerRefused
 from collector_mesh.domain.model.identity import Identity
 from collector_mesh.domain.model.introduction import Offer, Welcome

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from collector_mesh.app.testing.fakes import FakeWay
+from collector_mesh.app.testing.fake_links import FakeWay
 from collector_mesh.domain.link.sieve import Sieve
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.reach import Reach

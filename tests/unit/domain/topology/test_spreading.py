@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from collector_mesh.app.testing.fakes import FakeWay
+from collector_mesh.app.testing.fake_links import FakeWay
 from collector_mesh.domain.topology.connection import Connection
 from collector_mesh.domain.topology.spreading import PAIRS_AT_ONCE, Spreading
 from collector_mesh.domain.topology.topology import Topology

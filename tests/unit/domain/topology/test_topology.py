@@ -1,7 +1,8 @@
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from collector_mesh.app.testing.fakes import FakeDice, FakeWay
+from collector_mesh.app.testing.fake_links import FakeWay
+from collector_mesh.app.testing.fakes import FakeDice
 from collector_mesh.domain.model.call import Call
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.routing.router import Router
