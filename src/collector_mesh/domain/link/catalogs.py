@@ -205,7 +205,24 @@ def _other_methods(
     # Mostly some are added at the end; to see that is many times as fast as to look each of them up.
     if new[: len(old)] == old:
         return new[len(old) :], ()
+    # Or few are other ones, beside each other.
+    least = min(len(old), len(new))
+    begin = _same(old, new, least)
+    end = _same(old[::-1], new[::-1], least - begin)
+    old, new = old[begin : len(old) - end], new[begin : len(new) - end]
     before = {info.key: info for info in old}
     now = {info.key: info for info in new}
     others = [info for key, info in now.items() if (it := before.get(key)) is not info and it != info]
     return tuple(others), tuple(key for key in before if key not in now)
+
+
+def _same(old: tuple[MethodInfo, ...], new: tuple[MethodInfo, ...], most: int) -> int:
+    """How many are the same at the beginning, of so many at most."""
+    begin, step = 0, 64
+    while begin < most:
+        # To compare many at once is fast, so each time twice as many are.
+        end = min(begin + step, most)
+        if old[begin:end] != new[begin:end]:
+            return next(at for at in range(begin, end) if old[at] != new[at])
+        begin, step = end, 2 * step
+    return most

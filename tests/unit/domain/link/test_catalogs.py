@@ -161,6 +161,27 @@ def test_what_is_different_is_found_once_for_all_links_and_keeps_no_history() ->
     assert "difference" not in second.memo
 
 
+@pytest.mark.parametrize("count", [1, 63, 64, 65, 200])
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.5, 0.999])
+def test_of_many_methods_those_that_are_other_ones_are_found_wherever_they_are(
+    count: int, share: float
+) -> None:
+    before = many(count)
+    at = int(count * share)
+    other = MethodInfo(before[at].key, "unary", idempotent=False)
+    new = many(2, "New")
+
+    replaced = difference(Catalog(methods=before), Catalog(methods=(*before[:at], other, *before[at + 1 :])))
+    gone = difference(Catalog(methods=before), Catalog(methods=before[:at] + before[at + 1 :]))
+    come = difference(Catalog(methods=before), Catalog(methods=(*before[:at], *new, *before[at:])))
+    same = difference(Catalog(methods=before), Catalog(methods=many(count)))
+
+    assert replaced == CatalogChange(methods=(other,))
+    assert gone == CatalogChange(removed_methods=(other.key,))
+    assert come == CatalogChange(methods=new)
+    assert same == CatalogChange()
+
+
 def test_what_is_malformed_or_doubled_or_of_an_unknown_kind_is_left_out_and_counted() -> None:
     sieve = Sieve()
     hearing = Hearing(sieve)
