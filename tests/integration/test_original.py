@@ -17,6 +17,8 @@ from collector_mesh.domain.model.events import DialFailed, Event, PeerForgotten,
 from collector_mesh.domain.model.payload import Payload
 
 QUICK = Settings(refresh_interval=0.2, peer_expiry=1.5)
+PATIENT = Settings(refresh_interval=0.2, peer_expiry=12.0)
+"""Asks as often, and waits long for an answer."""
 
 
 class Told:
@@ -68,12 +70,27 @@ async def test_it_is_connected_to_though_its_word_that_it_has_no_links_is_lost(t
 @pytest.mark.asyncio
 async def test_it_is_kept_by_questions_that_it_does_not_record(theirs: Original) -> None:
     told = Told()
-    async with collector(told, settings=QUICK) as ours:
+    async with collector(told, settings=PATIENT) as ours:
         await ours.connect(theirs.address)
         await eventually(lambda: theirs.refused >= 3)
-        kept = state(ours)
+        await eventually(lambda: state(ours) == "live")
 
-    assert kept == "live"
+    assert theirs.recorded == ["ours"]
+    assert told.of(DialFailed, PeerLost) == []
+
+
+@pytest.mark.asyncio
+async def test_one_that_answers_too_late_for_once_is_neither_lost_nor_told_anew(theirs: Original) -> None:
+    told = Told()
+    async with collector(told, settings=PATIENT) as ours:
+        await ours.connect(theirs.address)
+        theirs.answers.clear()
+        await eventually(lambda: state(ours) == "suspect")
+        reply = await echo(ours)
+        theirs.answers.set()
+        await eventually(lambda: state(ours) == "live")
+
+    assert reply.status.code == 200
     assert theirs.recorded == ["ours"]
     assert told.of(DialFailed, PeerLost) == []
 
@@ -81,12 +98,11 @@ async def test_it_is_kept_by_questions_that_it_does_not_record(theirs: Original)
 @pytest.mark.asyncio
 async def test_one_that_has_connected_by_itself_is_not_forgotten_while_it_is_there(theirs: Original) -> None:
     told = Told()
-    async with collector(told, settings=QUICK) as ours:
+    async with collector(told, settings=PATIENT) as ours:
         await connect_to(ours.address, "original-1", theirs.address, NAMESPACE)
         await eventually(lambda: theirs.refused >= 3)
-        kept = state(ours)
+        await eventually(lambda: state(ours) == "live")
 
-    assert kept == "live"
     assert theirs.recorded == []
     assert told.of(PeerForgotten) == []
 

@@ -102,8 +102,8 @@ class Settings:
             of for 3.2 times as long is dead.
         link_queue_bytes: what may wait to be sent to one peer; beyond it calls to it are refused.
         refresh_interval: seconds between two questions to a peer without links whether it is there.
-        peer_expiry: seconds after which a peer that has connected by itself, and was not heard of, is
-            forgotten.
+        peer_expiry: seconds after which a peer without links that was not heard of is forgotten, or, where it was dialed,
+            lost and dialed again.
         trust_domain: the domain in which names of certificates stand for collectors, `spiffe://DOMAIN/collector/ID` and
             `ID.DOMAIN`; left out, with mutual TLS that of the collector's own certificate.
         dial_timeout: seconds that one attempt to connect may take; the answer may take as long again.

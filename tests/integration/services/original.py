@@ -40,12 +40,16 @@ class Original:
         self.most_at_once = 0
         self.gate = asyncio.Event()
         self.gate.set()
+        self.answers = asyncio.Event()
+        """Cleared, nobody hears whether it is there."""
+        self.answers.set()
         self._running = 0
 
     async def connect(self, data: bytes, _context: _Context) -> bytes:
         """Record whoever has an address."""
         request = read_connect(data)
         if not request.address:
+            await self.answers.wait()
             self.refused += 1
             status = pb.Status(code=400, message="address is required")
             return pb.ConnectResponse(status=status).SerializeToString()
@@ -125,4 +129,5 @@ async def original(
         yield made
     finally:
         made.gate.set()
+        made.answers.set()
         await server.stop(0)

@@ -76,7 +76,11 @@ class Introducer:
     async def still_kept(self, address: str, *, timeout: float) -> Connection | None:
         """The connection to somebody who knows this collector as it is, and is still there; None if that is not so.
 
-        A real Connect, which the Go original records each time, is only sent where this gives nothing.        Who does not answer is lost.
+        A real Connect, which the Go original records each time, is only sent where this gives nothing.
+
+        Raises:
+            UnavailableError: nobody has answered within so many seconds; the next dial finds out whether anybody
+                listens there.
         """
         known = self._known.get(address)
         if known is None or known.offered != self._offer():
@@ -84,11 +88,17 @@ class Introducer:
         connection = self._topology.get(known.way.peer_id)
         if connection is None or connection.way is not known.way or not connection.is_up:
             return None
-        if not await known.way.is_there(self._collector_id, timeout=timeout):
-            self._roster.lose(connection, f"{address} does not answer")
+        try:
+            who = await known.way.who_is_there(self._collector_id, timeout=timeout)
+        except Exception as error:
+            known.ask_again_at = self._clock.now()
+            raise UnavailableError(f"{address} does not answer") from error
+        if who != known.way.peer_id:
+            self._roster.lose(connection, f"{quoted(who)} answers at {address}")
             return None
         if self._topology.get(connection.peer_id) is not connection or not connection.is_up:
             return None
+        self._roster.is_there(connection)
         connection.last_news = self._clock.now()
         if not self.has_none(address):
             known.ask_again_at = connection.last_news + self._ask_again

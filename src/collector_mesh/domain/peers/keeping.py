@@ -6,9 +6,12 @@ import attrs
 from attrs.validators import gt
 
 from collector_mesh.domain.model.errors import (
+    DeadlineExceededError,
     InvalidCallError,
     MeshError,
     NotFoundError,
+    OutcomeUnknownError,
+    UnavailableError,
     quoted,
     text_of,
 )
@@ -37,6 +40,9 @@ back by then."""
 _PATIENCE = 1.0
 """Seconds that a peer has to say that it is there, at least."""
 
+_SILENCE = (UnavailableError, OutcomeUnknownError, DeadlineExceededError)
+"""Errors that do not tell whether anybody is there."""
+
 _ENDING = (KeyboardInterrupt, SystemExit, GeneratorExit)
 """What ends a program or a task is nobody's failure."""
 
@@ -48,7 +54,7 @@ class KeepingTimes:
     Attributes:
         refresh: between two questions to a peer without links whether it is there; well under `expiry`.
         dial: for one dial in the background, answer included.
-        expiry: after which a peer that has connected by itself and was not heard of is forgotten.
+        expiry: after which a peer that was not heard of is forgotten, or, if it is wanted, lost.
         redial: at least between two dials that calls ask for, of each peer.
         steady: a link that has lasted so long was a success; a shorter one counts as a dial that has failed.
     """
@@ -276,7 +282,8 @@ class Keeping:
         while (connection := self._topology.get(keeper.peer_id)) is not None and connection.is_up:
             if connection.way.carrier == "unary":
                 # A link tells when it ends; whoever has none is asked again and again.
-                await keeper.alarm.wait(self.times.refresh)
+                is_well = connection.state == "live"
+                await keeper.alarm.wait(self.times.refresh if is_well else self._soon)
                 return
             if keeper.linked_since is None:
                 keeper.linked_since = self._clock.now()
@@ -316,11 +323,19 @@ class Keeping:
         keeper.failures += 1
         keeper.was_refused = isinstance(error, BrokenError) and error.nobody_listens
         gone = self._topology.get(keeper.peer_id)
-        if gone is not None and gone.address == keeper.address and gone.way.carrier == "unary":
+        if gone is not None and gone.address == keeper.address and isinstance(gone.way, UnaryWay):
+            if gone.is_up and not self._is_the_end(keeper, gone.way, error):
+                self._roster.is_there(gone, but=reason)
+                return
             self._roster.lose(gone, reason)
         if reason != keeper.told and not self._is_expected_away(gone):
             keeper.told = reason
             self._roster.tell(DialFailed(self._collector_id, keeper.address, reason))
+
+    def _is_the_end(self, keeper: _Keeper, way: UnaryWay, error: BaseException) -> bool:
+        """Whether a peer without links is lost: nobody listens there, it refuses, or it was silent for too long."""
+        refuses = isinstance(error, MeshError) and not isinstance(error, _SILENCE)
+        return keeper.was_refused or refuses or way.has_gone(self.times.expiry)
 
     def _is_expected_away(self, gone: Connection | None) -> bool:
         """Whether a peer has said goodbye, and not long ago."""
@@ -348,7 +363,7 @@ class Keeping:
         while True:
             await alarm.wait(self.times.expiry / 12)
             now = self._clock.now()
-            self._roster.forget_silent(now - self.times.expiry)
+            self._roster.forget_silent(self.times.expiry)
             self._roster.forget_starts()
             self._ask_strangers(now)
 
@@ -363,6 +378,11 @@ class Keeping:
                 self._tasks.start(self._ask(connection, way), f"ask {connection.address} whether it is there")
 
     @property
+    def _soon(self) -> float:
+        """Seconds until somebody who has not answered is asked again."""
+        return min(self.times.refresh, self.times.expiry / 12)
+
+    @property
     def _patience(self) -> float:
         """Seconds within which a peer has to say that it is there."""
         return max(_PATIENCE, min(self.times.dial, self.times.refresh))
@@ -370,6 +390,6 @@ class Keeping:
     async def _ask(self, connection: Connection, way: UnaryWay) -> None:
         try:
             is_there = await way.is_there(self._collector_id, timeout=self._patience)
-            self._roster.is_there(connection, is_there=is_there)
+            self._roster.is_there(connection, but="" if is_there else "it does not answer")
         finally:
             self._asking.pop(way, None)

@@ -205,16 +205,18 @@ class Roster:
             return
         if connection.dialed:
             self.lose(connection, reason)
-        elif connection.is_up:
-            self._topology.set_state(connection, "suspect", reason, now=self._clock.now())
+        else:
+            self.is_there(connection, but=reason)
 
-    def is_there(self, connection: Connection, *, is_there: bool) -> None:
-        """Take down whether a peer without links, which has connected by itself, has answered when it was asked."""
+    def is_there(self, connection: Connection, *, but: str = "") -> None:
+        """Take down that a peer without links has answered when it was asked, or why it has not."""
+        way = connection.way
         if self._topology.get(connection.peer_id) is not connection or not connection.is_up:
             return
-        state: State = "live" if is_there else "suspect"
-        reason = "" if is_there else "it does not answer"
-        self._topology.set_state(connection, state, reason, now=self._clock.now())
+        if but and isinstance(way, UnaryWay):
+            way.was_silent()
+        state: State = "suspect" if but else "live"
+        self._topology.set_state(connection, state, but, now=self._clock.now())
 
     async def close(self) -> None:
         """Forget every peer; links end by themselves."""
@@ -252,6 +254,7 @@ class Roster:
         peer = self._peers.of(connection.peer_id)
         if isinstance(connection.way, UnaryWay):
             connection.way.peer_id = connection.peer_id
+            connection.way.has_spoken()
             self._supersede(peer.supersede_all(), peer.peer_id)
         earlier = self._topology.put(connection)
         is_news = earlier is None or (
@@ -305,15 +308,16 @@ class Roster:
             link.engine.tell_draining()
             link.engine.retire(reason)
 
-    def forget_silent(self, oldest: float) -> None:
-        """Forget those who have connected by themselves and were not heard of since a moment."""
+    def forget_silent(self, patience: float) -> None:
+        """Forget those who have connected by themselves and were not heard of for so many seconds."""
+        now = self._clock.now()
         for connection in self._topology:
             way = connection.way
-            is_linked = way.carrier == "link" and connection.is_up
-            heard = (
-                max(connection.last_news, way.heard) if isinstance(way, UnaryWay) else connection.last_news
-            )
-            if not connection.dialed and not is_linked and heard < oldest:
+            if isinstance(way, UnaryWay) and connection.is_up:
+                has_gone = way.has_gone(patience)
+            else:
+                has_gone = not connection.is_up and now - connection.last_news > patience
+            if has_gone and not connection.dialed:
                 self.forget(connection, "not heard of")
 
     def forget_starts(self) -> None:

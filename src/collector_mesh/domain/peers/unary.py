@@ -64,7 +64,9 @@ class UnaryWay:
         self.peer_id = ""
         """Whom it leads to, once that is known."""
         self.heard = clock.now()
-        """When the peer has answered last, on the monotonic clock, in seconds."""
+        """When the peer has answered, or has connected, last, on the monotonic clock, in seconds."""
+        self._silent_since: float | None = None
+        """When it has not answered for the first time since then."""
         self.has_answered = False
         """Whether somebody has ever answered there; else it is only said that somebody would."""
         self._tasks = tasks
@@ -127,25 +129,51 @@ class UnaryWay:
         """See `Way`; nobody without links passes calls on."""
 
     async def is_there(self, collector_id: str, *, timeout: float) -> bool:
-        """Ask whether whoever it leads to is still there.
+        """Ask whether whoever it leads to is still there; see `who_is_there`."""
+        try:
+            return await self.who_is_there(collector_id, timeout=timeout) == self.peer_id
+        except Exception:  # noqa: BLE001  # a transport of a user's may raise anything
+            return False
+
+    async def who_is_there(self, collector_id: str, *, timeout: float) -> str:
+        """Ask who is at the other end.
 
         An introduction without an address is refused by every collector, and most name themselves then; one that does
-        not, as the Go original, counts as there.
+        not, as the Go original, counts as whoever this leads to.
 
         Args:
             collector_id: of whoever asks.
             timeout: seconds for the answer.
+
+        Raises:
+            UnavailableError: nobody has answered within so many seconds.
         """
         began = self._now()
-        try:
-            welcome = await self.introduce(Offer(collector_id, ""), timeout=timeout)
-        except Exception:  # noqa: BLE001  # a transport of a user's may raise anything
-            return False
+        welcome = await self.introduce(Offer(collector_id, ""), timeout=timeout)
         if welcome.collector_id not in ("", self.peer_id):
-            return False
-        self.heard = self._now()
+            return welcome.collector_id
+        self.has_spoken()
         self.round_trip = self.heard - began
-        return True
+        return self.peer_id
+
+    def has_spoken(self) -> None:
+        """The peer has answered, or has connected."""
+        self.heard = self._now()
+        self._silent_since = None
+
+    def was_silent(self) -> None:
+        """The peer was asked, and has not answered in time."""
+        if self._silent_since is None:
+            self._silent_since = self._now()
+
+    def has_gone(self, patience: float) -> bool:
+        """Whether the peer was not heard of for so many seconds, though it was asked for half of them.
+
+        One answer that comes late proves nothing; nor does it that nobody has asked, as where this process stood still.
+        """
+        now = self._now()
+        since = self._silent_since
+        return since is not None and now - since >= patience / 2 and now - self.heard >= patience
 
     async def introduce(self, offer: Offer, *, timeout: float) -> Welcome:
         """Send an introduction; the answer may be a refusal.
@@ -176,7 +204,7 @@ class UnaryWay:
             return Reply.refused(error)
         except Exception as error:  # noqa: BLE001  # a transport of a user's may raise anything
             return Reply.refused(OutcomeUnknownError(f"outcome unknown: {text_of(error)}"))
-        self.heard = self._now()
+        self.has_spoken()
         self.has_answered = True
         if reply.executed is Executed.YES and not reply.handled_by:
             # The peer runs what it is asked for itself, or not at all.

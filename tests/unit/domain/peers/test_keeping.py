@@ -3,6 +3,7 @@ from typing import Any
 import pytest
 from tests.unit.domain.world import THERE, World
 
+from collector_mesh.app.testing.fake_links import FakeLink
 from collector_mesh.app.testing.fakes import run
 from collector_mesh.domain.model.call import Call
 from collector_mesh.domain.model.errors import (
@@ -21,7 +22,11 @@ from collector_mesh.domain.model.events import (
 )
 from collector_mesh.domain.model.introduction import Offer, Welcome
 from collector_mesh.domain.model.status import OK, Reply, Status
+from collector_mesh.domain.peers.dialing import BrokenError
 from collector_mesh.domain.topology.connection import Connection
+
+THERE_STILL = Welcome(Status(400, "address is required"))
+"""The answer of the original to the question whether it is there."""
 
 HERE = Welcome(OK, "c-1", ("orders", "users"), "a")
 
@@ -32,6 +37,20 @@ def refuse(_call: Call) -> Reply:
 
 def connect(world: World, address: str = "a:1") -> str:
     return run(world.keeping.connect(address, timeout=5.0)).peer_id
+
+
+def linkless(world: World, *, dialed: bool) -> FakeLink:
+    """A peer without links, connected, and asked from now on whether it is there."""
+    world.keeping.start()
+    if dialed:
+        world.transport.welcomes["a:1"] = HERE
+        connect(world)
+        link = world.transport.links[0]
+    else:
+        link = world.peer("a", "orders")
+        link.offers.append(Offer("self", "self:1"))
+    world.tasks.step()
+    return link
 
 
 def state(world: World, peer_id: str = "a") -> str:
@@ -227,16 +246,98 @@ def test_a_stranger_that_is_not_heard_of_is_forgotten(world: World) -> None:
     stranger = world.peer("stranger", "orders")
     wanted = world.peer("wanted", "orders", dialed=True)
     alive = world.peer("alive", "orders")
+    stranger.welcome, alive.welcome = None, THERE_STILL
 
-    world.clock.time += world.keeping.times.expiry + 1
-    connection = world.topology.get("alive")
-    assert connection is not None
-    connection.last_news = world.clock.now()
-    world.tasks.step()
-    world.tasks.step()
+    for _ in range(14):
+        world.clock.time += world.keeping.times.expiry / 12
+        world.tasks.step()
+        world.tasks.step()
 
     assert [found.peer_id for found in world.topology] == ["alive", "wanted"]
     assert (stranger.is_closed, wanted.is_closed, alive.is_closed) == (True, False, False)
+
+
+def test_nobody_is_forgotten_who_was_not_asked_because_this_process_stood_still(world: World) -> None:
+    world.keeping.start()
+    world.tasks.step()
+    world.peer("alive", "orders").welcome = THERE_STILL
+
+    world.clock.time += 10 * world.keeping.times.expiry
+    for _ in range(3):
+        world.tasks.step()
+
+    assert state(world, "alive") == "live"
+    assert world.observer.of(PeerForgotten) == []
+
+
+@pytest.mark.parametrize("dialed", [True, False])
+def test_one_answer_that_does_not_come_in_time_loses_nobody(world: World, dialed: bool) -> None:
+    link = linkless(world, dialed=dialed)
+    link.welcome = None
+    world.clock.time += world.keeping.times.refresh
+    world.tasks.step()
+    world.tasks.step()
+    assert state(world) == "suspect"
+
+    link.welcome = THERE_STILL
+    world.clock.time += world.keeping.times.refresh
+    for _ in range(3):
+        world.tasks.step()
+
+    assert state(world) == "live"
+    assert [world.observer.of(kind) for kind in (PeerLost, PeerForgotten, DialFailed)] == [[], [], []]
+    # No real Connect, which the original would record once more.
+    assert {offer.address for offer in link.offers[1:]} == {""}
+
+
+def test_a_wanted_peer_that_is_silent_for_long_is_lost_and_introduced_to_anew(world: World) -> None:
+    link = linkless(world, dialed=True)
+    link.welcome = None
+    del world.transport.welcomes["a:1"]
+
+    seconds = iter(range(200))
+    while state(world) != "reconnecting":
+        lost = next(seconds)
+        world.clock.time += 1.0
+        world.tasks.step()
+
+    assert world.keeping.times.expiry <= lost + 1 <= 1.5 * world.keeping.times.expiry
+    assert len(world.observer.of(PeerLost)) == 1
+    world.transport.welcomes["a:1"] = HERE
+    world.clock.time += 10.0
+    world.tasks.step()
+    world.tasks.step()
+    assert state(world) == "live"
+    assert world.transport.links[-1].offers[-1].address == "self:1"
+
+
+def test_a_wanted_peer_at_whose_address_nobody_listens_is_lost_at_once(world: World) -> None:
+    link = linkless(world, dialed=True)
+    link.welcome = None
+
+    async def refused(address: str, **_options: Any) -> Connection:
+        raise BrokenError(f"{address}: connection refused", nobody_listens=True)
+
+    world.streams.dial = refused  # type: ignore[method-assign]  # nobody is there
+    world.clock.time += world.keeping.times.refresh
+    world.tasks.step()
+    assert state(world) == "suspect"
+    world.clock.time += world.keeping.times.refresh
+    world.tasks.step()
+    world.tasks.step()
+
+    assert state(world) == "reconnecting"
+
+
+def test_a_wanted_peer_in_whose_place_another_one_answers_is_lost_at_once(world: World) -> None:
+    link = linkless(world, dialed=True)
+    link.welcome = world.transport.welcomes["a:1"] = Welcome(OK, "c-2", ("orders", "users"), "b")
+
+    world.clock.time += world.keeping.times.refresh
+    world.tasks.step()
+    world.tasks.step()
+
+    assert (state(world, "a"), state(world, "b")) == ("unknown", "live")
 
 
 def test_the_failure_of_a_stranger_is_not_the_end_of_it(world: World) -> None:
