@@ -187,8 +187,16 @@ def test_a_call_of_a_collector_that_crashes_meanwhile_may_have_run() -> None:
 def test_bytes_that_a_link_keeps_after_its_end_break_an_invariant(monkeypatch: pytest.MonkeyPatch) -> None:
     from collector_mesh.domain.link.outbox import Outbox
 
-    # A planted bug: what has left the queue is not taken off its size.
-    monkeypatch.setattr(Outbox, "_has_left", lambda _outbox, _entry: None)
+    # A planted bug: what goes out in a frame is not taken off what waits.
+    fill = Outbox._fill
+
+    def filled(outbox: Outbox, now: float) -> Any:
+        waits = outbox.queued_bytes
+        page = fill(outbox, now)
+        outbox.queued_bytes = waits
+        return page
+
+    monkeypatch.setattr(Outbox, "_fill", filled)
 
     async def scenario(sim: Sim) -> None:
         front = await pair(sim)
