@@ -53,7 +53,11 @@ def test_in_real_time(mesh):
 """
 
 
-def pytest_of(folder: Path, tests: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
+def pytest_of(
+    folder: Path, tests: str, *arguments: str, within: str = "."
+) -> "subprocess.CompletedProcess[str]":
+    """Run tests in `folder`; their project is that folder, or one above it, and none around the temporary files."""
+    (folder / within / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
     (folder / "test_mine.py").write_text(tests, encoding="utf-8")
     return subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments, str(folder)],
@@ -120,3 +124,12 @@ def test_late(request): assert request.getfixturevalue("simulation").seed == 0
     assert """pytest 'test_mine.py::test_quotes[seed=0-it'"'"'s]' --mesh-seed 0""" in ended.stdout
     assert "pytest 'test_mine.py::test_it[seed=1-20]' --mesh-seed 1" in ended.stdout
     assert "pytest 'test_mine.py::test_set_up' --mesh-seed 0" in ended.stdout
+
+
+def test_a_failure_below_the_root_of_its_project_is_replayed_from_where_it_was_run(tmp_path: Path) -> None:
+    folder = tmp_path / "tests"
+    folder.mkdir()
+
+    ended = pytest_of(folder, "def test_it(simulation): assert simulation.seed", within="..")
+
+    assert "pytest 'test_mine.py::test_it' --mesh-seed 0" in ended.stdout

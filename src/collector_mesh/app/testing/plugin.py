@@ -5,6 +5,7 @@ It imports the mesh only where a test uses it: every run of pytest loads this mo
 
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -129,7 +130,15 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
     seed = parameters.get(_SEED)
     if report.when != "teardown" and report.failed and seed is not None and call.excinfo is not None:
         # A seed alone is in the option; what else a test was given is in its name.
-        name = item.nodeid if len(parameters) > 1 else item.nodeid.partition("[")[0]
+        test = item.nodeid.partition("::")[2]
+        if len(parameters) == 1:
+            test = test.partition("[")[0]
+        name = f"{_seen_from(item.config.invocation_params.dir, item.path)}::{test}"
         # Always in quotes, also where `shlex.quote` sees no need.
         quoted = "'" + name.replace("'", "'\"'\"'") + "'"
         report.sections.append(("replay", f"pytest {quoted} {_OPTION} {seed}"))
+
+
+def _seen_from(folder: Path, file: Path) -> str:
+    """A path as pytest takes it where it was started; `nodeid` has the one that starts at the root of the project."""
+    return (file.relative_to(folder) if file.is_relative_to(folder) else file).as_posix()
