@@ -309,3 +309,12 @@ def test_an_impostor_says_the_id_of_somebody_else_and_need_not_be_reached() -> N
         return impostor.collector_id, [peer.address for peer in front.snapshot().connections]
 
     assert Simulation(seed=1).run(scenario, until=60.0).value == ("shop", ["shop"])
+
+
+def test_a_snapshot_says_nothing_of_the_process_that_the_simulation_runs_in() -> None:
+    async def scenario(sim: Sim) -> int:
+        collector = sim.collector("shop")
+        await sim.settled()
+        return collector.snapshot().resident_bytes
+
+    assert Simulation(1).run(scenario).value == 0

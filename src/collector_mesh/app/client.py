@@ -5,8 +5,6 @@ from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from dependency_injector import providers
-
 from collector_mesh.app.arguments import key_argument
 from collector_mesh.app.calls import Caller, CallFactory, Metadata
 from collector_mesh.app.container import ClientContainer
@@ -49,10 +47,8 @@ class MeshClient(Caller):
     ) -> None:
         self.address = address = text_argument("address", address)
         self.container = ClientContainer(
-            options=providers.Object(
-                ClientOptions(address=address, tls=tls, insecure=insecure, transport=transport)
-            ),
-            settings=providers.Object(settings or Settings()),
+            ClientOptions(address=address, tls=tls, insecure=insecure, transport=transport),
+            settings or Settings(),
         )
         """The parts; a part is replaced by an `override` of its provider before the client is entered."""
         self._exits = AsyncExitStack()

@@ -8,8 +8,6 @@ from threading import RLock
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from dependency_injector import providers
-
 from collector_mesh.app.arguments import key_argument, seconds_argument
 from collector_mesh.app.calls import Caller, CallFactory, Metadata
 from collector_mesh.app.container import CollectorContainer
@@ -146,7 +144,7 @@ class Collector(Caller):
 
     def _build(self, options: Options, settings: Settings) -> CollectorContainer:
         """The container of the parts, of which none has been made yet."""
-        return CollectorContainer(options=providers.Object(options), settings=providers.Object(settings))
+        return CollectorContainer(options, settings)
 
     async def __aenter__(self) -> Self:
         """Begin to take calls.

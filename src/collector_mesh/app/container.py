@@ -1,4 +1,8 @@
-"""How the parts of one collector fit together: the one file that knows every implementation."""
+"""How the parts of one collector fit together: the one file that knows every implementation.
+
+The containers are dynamic: a declarative one copies all its providers for each collector that is made, which
+takes more time than all that they make.
+"""
 
 from threading import RLock
 
@@ -57,256 +61,281 @@ from collector_mesh.domain.topology.reachability import Reachability
 from collector_mesh.domain.topology.topology import Topology
 
 
-class CollectorContainer(containers.DeclarativeContainer):
-    """The parts of one collector. It builds them and opens nothing; a test overrides one of them."""
+class CollectorContainer(containers.DynamicContainer):
+    """The parts of one collector. It builds them when asked and opens nothing; a test overrides one of them."""
 
-    options: providers.Dependency[Options] = providers.Dependency(instance_of=Options)
-    settings: providers.Dependency[Settings] = providers.Dependency(instance_of=Settings)
-    # One provider for all who ask: each that stands here is copied for every collector that is made.
-    collector_id = options.provided.collector_id
+    def __init__(self, options: Options, settings: Settings) -> None:
+        super().__init__()
+        self.options, self.settings = providers.Object(options), providers.Object(settings)
+        collector_id = options.collector_id
 
-    clock = providers.Singleton(LoopClock)
-    dice = providers.Singleton(SystemRandomness)
-    observer = providers.Singleton(make_observer, options)
-    # What is a user's is asked through a guard, wherever it comes from.
-    guarded_observer = providers.Singleton(make_guarded, observer, collector_id, clock)
-    failures = providers.Singleton(HookFailures, collector_id, guarded_observer)
-    guarded_authorizer = providers.Singleton(make_authorizer, options, failures)
-    tasks = providers.Singleton(LoopTasks, clock, max_threads=settings.provided.max_threads)
-    transport = providers.Singleton(make_transport, options, settings, clock)
-    guarded_transport = providers.Singleton(GuardedTransport, transport, failures, clock)
+        self.clock = clock = providers.Singleton(LoopClock)
+        self.dice = dice = providers.Singleton(SystemRandomness)
+        self.observer = observer = providers.Singleton(make_observer, options)
+        # What is a user's is asked through a guard, wherever it comes from.
+        self.guarded_observer = guarded_observer = providers.Singleton(
+            make_guarded, observer, collector_id, clock
+        )
+        self.failures = failures = providers.Singleton(HookFailures, collector_id, guarded_observer)
+        self.guarded_authorizer = guarded_authorizer = providers.Singleton(make_authorizer, options, failures)
+        self.tasks = tasks = providers.Singleton(LoopTasks, clock, max_threads=settings.max_threads)
+        self.transport = transport = providers.Singleton(make_transport, options, settings, clock)
+        self.guarded_transport = guarded_transport = providers.Singleton(
+            GuardedTransport, transport, failures, clock
+        )
 
-    pump = providers.Singleton(LinkPump, clock, tasks, pushing=PulledStream)
+        self.resident_bytes = providers.Callable(resident_bytes)
+        self.pump = pump = providers.Singleton(LinkPump, clock, tasks, pushing=PulledStream)
 
-    handlers = providers.Singleton(HandlerRegistry, lock=providers.Singleton(RLock))
-    balancers = providers.Singleton(make_balancers, options, guarded_observer.provider)
-    policies = providers.Singleton(policies_of, settings, balancers=balancers)
-    counts = providers.Singleton(Counts)
-    topology = providers.Singleton(Topology, policies, later=tasks.provided.when_idle)
-    reachability = providers.Singleton(
-        Reachability, collector_id, topology, policies, later=tasks.provided.when_idle
-    )
-    serving = providers.Singleton(ServingRule, guarded_authorizer)
-    roster = providers.Singleton(
-        Roster,
-        collector_id,
-        handlers,
-        topology,
-        reachability,
-        serving=serving,
-        tasks=tasks,
-        clock=clock,
-        observer=guarded_observer,
-    )
-    reporting = providers.Singleton(
-        Reporting,
-        collector_id,
-        counts,
-        observer=guarded_observer,
-        tasks=tasks,
-        clock=clock,
-        interval=settings.provided.report_interval,
-    )
-    link_rules = providers.Singleton(make_link_rules, options, settings)
-    trust = providers.Singleton(make_trust, options, settings)
-    admission = providers.Singleton(
-        Admission,
-        collector_id,
-        providers.Callable(make_incarnation, dice),
-        roster,
-        transport=guarded_transport,
-        strangers=providers.Factory(make_strangers, options, guarded_transport, trust),
-        serving=serving,
-        trust=trust,
-        clock=clock,
-        probe=link_rules.provided.probe,
-    )
-    streams = providers.Singleton(
-        Streams,
-        collector_id,
-        handlers,
-        roster,
-        admission,
-        reachability,
-        transport=guarded_transport,
-        pump=pump,
-        tasks=tasks,
-        clock=clock,
-        dice=dice,
-        rules=link_rules,
-    )
-    running = providers.Singleton(
-        make_concurrency_limit, options, settings, "max_running", clock, counts, guarded_observer, handlers
-    )
-    outgoing = providers.Singleton(
-        make_concurrency_limit, options, settings, "max_outgoing", clock, counts, guarded_observer, handlers
-    )
-    router = providers.Singleton(
-        Router,
-        collector_id,
-        handlers,
-        topology,
-        balancers=balancers,
-        labels=options.provided.labels,
-        may_serve=roster.provided.may_serve,
-    )
-    explainer = providers.Singleton(Explainer, collector_id, handlers, topology, router)
-    refusals = providers.Singleton(make_refusals, options, settings, explainer, clock, guarded_transport)
-    checks = providers.Singleton(
-        CallChecks,
-        collector_id,
-        handlers,
-        topology,
-        policies,
-        max_payload_bytes=settings.provided.max_payload_bytes,
-        authorizer=guarded_authorizer,
-    )
-    executor = providers.Singleton(
-        Executor,
-        collector_id,
-        handlers,
-        tasks=tasks,
-        clock=clock,
-        dice=dice,
-        observer=guarded_observer,
-        slots=running,
-        max_payload_bytes=settings.provided.max_payload_bytes,
-        validator=providers.Factory(make_validator, options, tasks.provider),
-        expose_handler_errors=settings.provided.expose_handler_errors,
-    )
-    introducer = providers.Singleton(
-        Introducer,
-        collector_id,
-        handlers,
-        topology,
-        roster,
-        admission,
-        transport=guarded_transport,
-        clock=clock,
-        ask_again=settings.provided.peer_expiry,
-    )
-    keeping = providers.Singleton(
-        Keeping,
-        collector_id,
-        topology,
-        roster,
-        admission,
-        streams,
-        introducer,
-        transport=guarded_transport,
-        tasks=tasks,
-        clock=clock,
-        dice=dice,
-        backoff=providers.Factory(make_backoff, settings),
-        times=providers.Factory(make_times, settings),
-    )
-    sender = providers.Singleton(
-        Sender,
-        collector_id,
-        router,
-        keeping,
-        tasks=tasks,
-        clock=clock,
-        dice=dice,
-        policies=policies,
-        counts=counts,
-    )
-    attempt_loop = providers.Singleton(
-        AttemptLoop,
-        collector_id,
-        checks,
-        handlers,
-        router,
-        topology,
-        keeping,
-        sender,
-        clock=clock,
-        dice=dice,
-        policies=policies,
-        counts=counts,
-        refusals=refusals,
-        observer=guarded_observer,
-    )
-    dispatcher = providers.Singleton(
-        Dispatcher,
-        collector_id,
-        checks,
-        executor,
-        router,
-        sender,
-        attempt_loop,
-        tasks=tasks,
-        clock=clock,
-        dice=dice,
-        slots=outgoing,
-        counts=counts,
-    )
-    greeter = providers.Singleton(
-        Greeter,
-        collector_id,
-        handlers,
-        topology,
-        roster,
-        admission,
-        transport=guarded_transport,
-        clock=clock,
-        dice=dice,
-        retry_after=settings.provided.peer_expiry,
-    )
-    inspection = providers.Singleton(
-        Inspection,
-        collector_id,
-        handlers,
-        topology,
-        explainer,
-        keeping.provider,
-        streams.provider,
-        clock=clock,
-        running=running,
-        outgoing=outgoing,
-        rule=providers.Factory(InspectionRule, guarded_authorizer),
-        counts=counts,
-        rules=link_rules,
-        resident_bytes=resident_bytes,
-    )
-    gateway = providers.Singleton(
-        CollectorGateway,
-        checks,
-        dispatcher,
-        executor,
-        greeter,
-        streams,
-        inspection,
-        collector_id=collector_id,
-        clock=clock,
-        policies=policies,
-        observer=guarded_observer,
-    )
+        self.handlers = handlers = providers.Singleton(HandlerRegistry, lock=providers.Singleton(RLock))
+        self.balancers = balancers = providers.Singleton(make_balancers, options, guarded_observer.provider)
+        self.policies = policies = providers.Singleton(policies_of, settings, balancers=balancers)
+        self.counts = counts = providers.Singleton(Counts)
+        self.topology = topology = providers.Singleton(Topology, policies, later=tasks.provided.when_idle)
+        self.reachability = reachability = providers.Singleton(
+            Reachability, collector_id, topology, policies, later=tasks.provided.when_idle
+        )
+        self.serving = serving = providers.Singleton(ServingRule, guarded_authorizer)
+        self.roster = roster = providers.Singleton(
+            Roster,
+            collector_id,
+            handlers,
+            topology,
+            reachability,
+            serving=serving,
+            tasks=tasks,
+            clock=clock,
+            observer=guarded_observer,
+        )
+        self.reporting = providers.Singleton(
+            Reporting,
+            collector_id,
+            counts,
+            observer=guarded_observer,
+            tasks=tasks,
+            clock=clock,
+            interval=settings.report_interval,
+        )
+        self.link_rules = link_rules = providers.Singleton(make_link_rules, options, settings)
+        self.trust = trust = providers.Singleton(make_trust, options, settings)
+        self.admission = admission = providers.Singleton(
+            Admission,
+            collector_id,
+            providers.Callable(make_incarnation, dice),
+            roster,
+            transport=guarded_transport,
+            strangers=providers.Factory(make_strangers, options, guarded_transport, trust),
+            serving=serving,
+            trust=trust,
+            clock=clock,
+            probe=link_rules.provided.probe,
+        )
+        self.streams = streams = providers.Singleton(
+            Streams,
+            collector_id,
+            handlers,
+            roster,
+            admission,
+            reachability,
+            transport=guarded_transport,
+            pump=pump,
+            tasks=tasks,
+            clock=clock,
+            dice=dice,
+            rules=link_rules,
+        )
+        self.running = running = providers.Singleton(
+            make_concurrency_limit,
+            options,
+            settings,
+            "max_running",
+            clock,
+            counts,
+            guarded_observer,
+            handlers,
+        )
+        self.outgoing = outgoing = providers.Singleton(
+            make_concurrency_limit,
+            options,
+            settings,
+            "max_outgoing",
+            clock,
+            counts,
+            guarded_observer,
+            handlers,
+        )
+        self.router = router = providers.Singleton(
+            Router,
+            collector_id,
+            handlers,
+            topology,
+            balancers=balancers,
+            labels=options.labels,
+            may_serve=roster.provided.may_serve,
+        )
+        self.explainer = explainer = providers.Singleton(Explainer, collector_id, handlers, topology, router)
+        self.refusals = refusals = providers.Singleton(
+            make_refusals, options, settings, explainer, clock, guarded_transport
+        )
+        self.checks = checks = providers.Singleton(
+            CallChecks,
+            collector_id,
+            handlers,
+            topology,
+            policies,
+            max_payload_bytes=settings.max_payload_bytes,
+            authorizer=guarded_authorizer,
+        )
+        self.executor = executor = providers.Singleton(
+            Executor,
+            collector_id,
+            handlers,
+            tasks=tasks,
+            clock=clock,
+            dice=dice,
+            observer=guarded_observer,
+            slots=running,
+            max_payload_bytes=settings.max_payload_bytes,
+            validator=providers.Factory(make_validator, options, tasks.provider),
+            expose_handler_errors=settings.expose_handler_errors,
+        )
+        self.introducer = introducer = providers.Singleton(
+            Introducer,
+            collector_id,
+            handlers,
+            topology,
+            roster,
+            admission,
+            transport=guarded_transport,
+            clock=clock,
+            ask_again=settings.peer_expiry,
+        )
+        self.keeping = keeping = providers.Singleton(
+            Keeping,
+            collector_id,
+            topology,
+            roster,
+            admission,
+            streams,
+            introducer,
+            transport=guarded_transport,
+            tasks=tasks,
+            clock=clock,
+            dice=dice,
+            backoff=providers.Factory(make_backoff, settings),
+            times=providers.Factory(make_times, settings),
+        )
+        self.sender = sender = providers.Singleton(
+            Sender,
+            collector_id,
+            router,
+            keeping,
+            tasks=tasks,
+            clock=clock,
+            dice=dice,
+            policies=policies,
+            counts=counts,
+        )
+        self.attempt_loop = attempt_loop = providers.Singleton(
+            AttemptLoop,
+            collector_id,
+            checks,
+            handlers,
+            router,
+            topology,
+            keeping,
+            sender,
+            clock=clock,
+            dice=dice,
+            policies=policies,
+            counts=counts,
+            refusals=refusals,
+            observer=guarded_observer,
+        )
+        self.dispatcher = dispatcher = providers.Singleton(
+            Dispatcher,
+            collector_id,
+            checks,
+            executor,
+            router,
+            sender,
+            attempt_loop,
+            tasks=tasks,
+            clock=clock,
+            dice=dice,
+            slots=outgoing,
+            counts=counts,
+        )
+        self.greeter = greeter = providers.Singleton(
+            Greeter,
+            collector_id,
+            handlers,
+            topology,
+            roster,
+            admission,
+            transport=guarded_transport,
+            clock=clock,
+            dice=dice,
+            retry_after=settings.peer_expiry,
+        )
+        self.inspection = inspection = providers.Singleton(
+            Inspection,
+            collector_id,
+            handlers,
+            topology,
+            explainer,
+            keeping.provider,
+            streams.provider,
+            clock=clock,
+            running=running,
+            outgoing=outgoing,
+            rule=providers.Factory(InspectionRule, guarded_authorizer),
+            counts=counts,
+            rules=link_rules,
+            resident_bytes=self.resident_bytes.provider,
+        )
+        self.gateway = providers.Singleton(
+            CollectorGateway,
+            checks,
+            dispatcher,
+            executor,
+            greeter,
+            streams,
+            inspection,
+            collector_id=collector_id,
+            clock=clock,
+            policies=policies,
+            observer=guarded_observer,
+        )
 
 
-class ClientContainer(containers.DeclarativeContainer):
+class ClientContainer(containers.DynamicContainer):
     """The parts of one client."""
 
-    options: providers.Dependency[ClientOptions] = providers.Dependency(instance_of=ClientOptions)
-    settings: providers.Dependency[Settings] = providers.Dependency(instance_of=Settings)
-
-    clock = providers.Singleton(LoopClock)
-    transport = providers.Singleton(make_transport, options, settings, clock)
-    failures = providers.Singleton(
-        HookFailures, "", providers.Singleton(make_guarded, providers.Singleton(LoggingObserver), "", clock)
-    )
-    guarded_transport = providers.Singleton(GuardedTransport, transport, failures, clock)
-    dice = providers.Singleton(SystemRandomness)
-    tasks = providers.Singleton(LoopTasks, clock, max_threads=settings.provided.max_threads)
-    pump = providers.Singleton(LinkPump, clock, tasks, pushing=PulledStream)
-    link = providers.Singleton(
-        ClientLink,
-        options.provided.address,
-        transport=guarded_transport,
-        pump=pump,
-        tasks=tasks,
-        clock=clock,
-        dice=dice,
-        rules=providers.Factory(make_link_rules, options, settings),
-        dial_timeout=providers.Factory(make_dial_seconds, settings),
-    )
+    def __init__(self, options: ClientOptions, settings: Settings) -> None:
+        super().__init__()
+        self.options, self.settings = providers.Object(options), providers.Object(settings)
+        self.clock = clock = providers.Singleton(LoopClock)
+        self.transport = transport = providers.Singleton(make_transport, options, settings, clock)
+        self.failures = failures = providers.Singleton(
+            HookFailures,
+            "",
+            providers.Singleton(make_guarded, providers.Singleton(LoggingObserver), "", clock),
+        )
+        self.guarded_transport = guarded_transport = providers.Singleton(
+            GuardedTransport, transport, failures, clock
+        )
+        self.dice = dice = providers.Singleton(SystemRandomness)
+        self.tasks = tasks = providers.Singleton(LoopTasks, clock, max_threads=settings.max_threads)
+        self.pump = pump = providers.Singleton(LinkPump, clock, tasks, pushing=PulledStream)
+        self.link = providers.Singleton(
+            ClientLink,
+            options.address,
+            transport=guarded_transport,
+            pump=pump,
+            tasks=tasks,
+            clock=clock,
+            dice=dice,
+            rules=providers.Factory(make_link_rules, options, settings),
+            dial_timeout=providers.Factory(make_dial_seconds, settings),
+        )

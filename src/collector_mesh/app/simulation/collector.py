@@ -109,6 +109,8 @@ class SimulatedCollector(Collector):
         tasks = HostTasks(clock, host, max_threads=settings.max_threads)
         parts.tasks.override(providers.Object(tasks))
         parts.pump.override(providers.Object(HostPump(clock, tasks, host)))
+        # What the process has of memory is not the seed's to decide.
+        parts.resident_bytes.override(providers.Object(0))
         if self._checked:
             parts.handlers.override(providers.Object(WatchedHandlers(host, self._watch)))
             parts.dispatcher.set_provides(WatchedDispatcher)
