@@ -18,10 +18,10 @@ from collector_mesh.domain.link.outbox import HELD_STEP
 from collector_mesh.domain.link.sieve import Sieve
 from collector_mesh.domain.link.telling import Telling
 from collector_mesh.domain.link.way import Way
-from collector_mesh.domain.model.frames import Catalog, CatalogChange, Introduction, Role
+from collector_mesh.domain.model.frames import Catalog, Introduction, Role
 from collector_mesh.domain.model.identity import Identity
 from collector_mesh.domain.model.reach import Reach
-from collector_mesh.domain.model.snapshot import Carrier, MethodInfo
+from collector_mesh.domain.model.snapshot import Carrier
 from collector_mesh.domain.model.status import Reply, Status
 from collector_mesh.domain.policies.callers import name_of
 
@@ -109,10 +109,6 @@ class LinkEnd:
     def knows_all(self) -> bool:
         """Whether all that the other side serves is known: a large catalog comes in pieces."""
         return self._hearing.is_whole and self._backlog.is_empty
-
-    def since(self, methods: tuple[MethodInfo, ...] | None) -> CatalogChange | None:
-        """How what the other side serves now is different from what it has served; None where that is not at hand."""
-        return self._hearing.since(methods)
 
     @property
     def peer_id(self) -> str:

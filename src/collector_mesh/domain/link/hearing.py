@@ -37,7 +37,7 @@ class Hearing:
         sieve: what is malformed, doubled, or not its to serve is left out.
     """
 
-    __slots__ = ("_bytes", "_changes", "_namespaces", "_shown", "_sieve", "is_whole", "methods", "odd")
+    __slots__ = ("_bytes", "_namespaces", "_sieve", "is_whole", "methods", "odd")
 
     def __init__(self, sieve: Sieve | None = None) -> None:
         self._sieve = sieve or Sieve()
@@ -47,8 +47,6 @@ class Hearing:
         self.odd: dict[MethodKey, str] = {}
         """The kinds of those that this version cannot call."""
         self._bytes = 0
-        self._shown: tuple[MethodInfo, ...] = ()
-        self._changes: tuple[tuple[MethodInfo, ...], CatalogChange] | None = None
         self.is_whole = True
         """Whether nothing more was announced."""
 
@@ -114,41 +112,26 @@ class Hearing:
         for namespace in change.removed_namespaces:
             if self._namespaces.pop(namespace, "") is None:
                 self._bytes -= NAME_BYTES + len(namespace)
-        learned, refused = self._learn(change)
-        before = self._shown
-        catalog = self._show()
-        self._changes = (
-            before,
-            CatalogChange(
-                methods=tuple(learned),
-                removed_methods=(*change.removed_methods, *refused) if refused else change.removed_methods,
-            ),
-        )
-        return catalog
+        self._learn(change)
+        return self._show()
 
-    def since(self, methods: tuple[MethodInfo, ...] | None) -> CatalogChange | None:
-        """What is different from methods that were known before; None where that is not at hand."""
-        if self._changes is None or self._changes[0] is not methods:
-            return None
-        return self._changes[1]
-
-    def _learn(self, change: CatalogChange) -> tuple[list[MethodInfo], list[MethodKey]]:
-        """Take in what is new; gives the methods that are, and those that were and may not be anymore."""
+    def _learn(self, change: CatalogChange) -> None:
+        """Take in what is new, and forget what may not be told anymore."""
         self.is_whole = not change.more
         for namespace in self._sieve.namespaces(change.namespaces):
             if namespace not in self._namespaces:
                 self._namespaces[namespace] = None
                 self._bytes += NAME_BYTES + len(namespace)
         sifted = self._sieve.methods(change.methods)
-        learned, refused = sifted.methods, [*sifted.refused, *(info.key for info in sifted.odd)]
-        for key in refused:
+        for key in sifted.refused:
             self._forget(key)
-        for info in learned:
+        for info in sifted.methods:
             if info.key not in self.methods:
                 self._forget(info.key)
                 self._bytes += _memory(info.key)
             self.methods[info.key] = info
         for info in sifted.odd:
+            self._forget(info.key)
             self._bytes += _memory(info.key)
             self.odd[info.key] = clipped(info.kind, MAX_KIND_BYTES)
         if (
@@ -160,15 +143,13 @@ class Hearing:
                 f"a catalog of more than {MAX_CATALOG_METHODS} methods, {MAX_CATALOG_NAMESPACES} namespaces"
                 f" or {MAX_CATALOG_BYTES} bytes"
             )
-        return learned, refused
 
     def _forget(self, key: MethodKey) -> None:
         if self.methods.pop(key, None) is not None or self.odd.pop(key, None) is not None:
             self._bytes -= _memory(key)
 
     def _show(self) -> Catalog:
-        self._shown = tuple(self.methods.values())
-        return Catalog(tuple(self._namespaces), self._shown, more=not self.is_whole)
+        return Catalog(tuple(self._namespaces), tuple(self.methods.values()), more=not self.is_whole)
 
 
 class _Replacement:
