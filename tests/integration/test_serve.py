@@ -456,7 +456,9 @@ async def test_a_call_by_hand_that_fails_says_why() -> None:
             ),
         )
 
-    assert missing == Ended(1, "", "404 no collector found for namespace 'texts'\n")
+    assert missing == Ended(
+        1, "", "404 no collector found for namespace 'texts': nobody there has 'Texts.Missing'\n"
+    )
     assert failing == Ended(1, "", "500 handler error: boom\n")
 
 

@@ -267,13 +267,14 @@ class World:
         methods: tuple[MethodInfo, ...] | None = None,
         labels: Mapping[str, str] = NO_LABELS,
         weight: int = 1,
+        has_answered: bool = True,
         **link: Any,
     ) -> FakeLink:
         """Add a connection to a peer that shares some namespaces, orders if none is named."""
         made = FakeLink(f"{peer_id}:1", **link)
         way = self.roster.way_over(made)
         way.peer_id = peer_id
-        way.has_answered = True
+        way.has_answered = has_answered
         if dialed:
             self.roster.want(peer_id, made.address)
         self.topology.put(

@@ -29,7 +29,6 @@ from collector_mesh.domain.routing.refusals import Refusals
 from collector_mesh.domain.routing.router import Router
 from collector_mesh.domain.serving.handlers import HandlerRegistry
 from collector_mesh.domain.topology.candidates import Candidate
-from collector_mesh.domain.topology.connection import Connection
 from collector_mesh.domain.topology.topology import Topology
 
 
@@ -155,7 +154,7 @@ class AttemptLoop:
             place is not HERE
             and reason is Reason.UNREACHED
             and not call.target
-            and _is_hearsay(place.connection)
+            and place.connection.is_hearsay
         ):
             # Whoever has said that somebody listens there may be anybody: it is no answer to anything.
             return self._without(state, reply)
@@ -240,7 +239,7 @@ class AttemptLoop:
         known = [
             connection
             for connection in self._router.known(state.call.key, self._now())
-            if not (_is_hearsay(connection) and connection.peer_id in state.asked)
+            if not (connection.is_hearsay and connection.peer_id in state.asked)
         ]
         if known and not any(connection.is_up for connection in known):
             self._keeping.dial_now(known)
@@ -273,11 +272,6 @@ class AttemptLoop:
             standing.retried(now)
         self._counts.retries += 1
         return True
-
-
-def _is_hearsay(connection: Connection) -> bool:
-    """Whether somebody has only said that there is a peer: it was not dialed, and has never answered."""
-    return not connection.dialed and not connection.way.has_answered
 
 
 def _cut(candidate: Candidate, reply: Reply) -> Reply:

@@ -77,6 +77,10 @@ class Explainer:
         balancing = pools[0].policy.balancing if pools else topology.policies.of(key).balancing
         return Explanation(key, tuple(candidates), balancing, note)
 
+    def has_members(self, namespace: str) -> bool:
+        """Whether a namespace has members: peers, or this collector where it has a method there."""
+        return self._handlers.serves(namespace) or self._topology.has_member(namespace)
+
     def _explain_pool(
         self, pool: Pool, key: MethodKey, now: float, most: int | None
     ) -> Iterator[CandidateInfo]:

@@ -76,16 +76,19 @@ class Refusals:
             dialing: where nobody has answered yet: whoever that is may have it.
         """
         namespace = quoted(call.key.namespace)
+        method = quoted(f"{call.key.service}.{call.key.method}")
         details = self.details(call)
         if not known and odd_kind is not None:
-            text = f"method {quoted(f'{call.key.service}.{call.key.method}')} is {of_odd_kind(odd_kind)}"
-            return UnimplementedError(text, details=details)
+            return UnimplementedError(f"method {method} is {of_odd_kind(odd_kind)}", details=details)
         if not known and dialing:
             tried = ", ".join(quoted(address) for address in dialing[:_MAX_CANDIDATES])
             text = f"no collector for namespace {namespace} is known, and nobody has answered yet at {tried}"
             return UnavailableError(text, details=details)
         if not known:
-            return NotFoundError(f"no collector found for namespace {namespace}", details=details)
+            text = f"no collector found for namespace {namespace}"
+            if self._explainer.has_members(call.key.namespace):
+                text = f"{text}: nobody there has {method}"
+            return NotFoundError(text, details=details)
         if any(connection.is_up for connection in known):
             return UnavailableError(
                 f"no collector for namespace {namespace} can take the call", details=details

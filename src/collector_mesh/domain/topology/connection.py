@@ -81,6 +81,11 @@ class Connection:
         """Whether the peer is there, well or not quite."""
         return self.state not in _GONE
 
+    @property
+    def is_hearsay(self) -> bool:
+        """Whether somebody has only said that there is a peer: it was not dialed, and has never answered."""
+        return not self.dialed and not self.way.has_answered
+
     def info(
         self, now: float, standings: tuple[StandingInfo, ...] = (), held_bytes: int = 0
     ) -> ConnectionInfo:

@@ -137,6 +137,13 @@ class Topology:
         connection = self._connections.get(peer_id)
         return connection is not None and connection.shares(namespace)
 
+    def has_member(self, namespace: str) -> bool:
+        """Whether a peer that is known to exist shares a namespace."""
+        return any(
+            connection.shares(namespace) and not connection.is_hearsay
+            for connection in self._connections.values()
+        )
+
     @property
     def kept_pools(self) -> int:
         """For how many methods candidates are kept."""

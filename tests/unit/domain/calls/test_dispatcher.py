@@ -1,7 +1,7 @@
 from typing import Any
 
 import pytest
-from tests.unit.domain.world import ECHO, MAX_PAYLOAD, THERE, World
+from tests.unit.domain.world import ECHO, MAX_PAYLOAD, THERE, World, echo
 
 from collector_mesh.app.testing.fakes import run
 from collector_mesh.domain.model.call import Call, Origin
@@ -67,6 +67,12 @@ def test_a_target_gets_the_call_although_it_could_run_here(world: World) -> None
         (THERE, "self", "method 'OrderService.CreateOrder' not found in namespace 'orders'"),
         (MethodKey("stock", "S", "m"), "self", "namespace 'stock' not found"),
         (MethodKey("stock", "S", "m"), "", "no collector found for namespace 'stock'"),
+        (THERE, "", "no collector found for namespace 'orders': nobody there has 'OrderService.CreateOrder'"),
+        (
+            MethodKey("users", "UserService", "Other"),
+            "",
+            "no collector found for namespace 'users': nobody there has 'UserService.Other'",
+        ),
     ],
 )
 def test_what_cannot_be_found_is_named(world: World, key: MethodKey, target: str, message: str) -> None:
@@ -75,6 +81,23 @@ def test_what_cannot_be_found_is_named(world: World, key: MethodKey, target: str
     reply = world.dispatch(key, target=target)
 
     assert (reply.status.code, reply.status.message, reply.executed) == (404, message, Executed.NO)
+
+
+def test_a_namespace_has_no_members_where_this_collector_is_alone_and_runs_nothing_there(
+    world: World,
+) -> None:
+    alone = world.dispatch(THERE)
+    world.method(THERE, echo)
+    world.handlers.unregister(THERE)
+    left = world.dispatch(THERE)
+
+    assert alone.status.message == left.status.message == "no collector found for namespace 'orders'"
+
+
+def test_a_peer_of_which_there_is_only_hearsay_is_no_member(world: World) -> None:
+    world.peer("a", "orders", answer=raises(UnavailableError("nobody listens")), has_answered=False)
+
+    assert world.dispatch(THERE).status.message == "no collector found for namespace 'orders'"
 
 
 def test_a_malformed_target_is_refused(world: World) -> None:
@@ -86,7 +109,9 @@ def test_peers_that_lack_the_method_are_all_asked_and_then_left_alone_for_a_seco
 
     for _ in range(3):
         reply = world.dispatch(THERE)
-        assert reply.status.message == "no collector found for namespace 'orders'"
+        assert reply.status.message == (
+            "no collector found for namespace 'orders': nobody there has 'OrderService.CreateOrder'"
+        )
     assert [len(link.calls) for link in links] == [1] * 8
 
     world.clock.time += 1.0

@@ -109,16 +109,23 @@ class DispatchContract(Contract):
         assert {(outcome(reply), reply.handled_by) for reply in replies} == {((200, "OK"), "b")}
 
     @pytest.mark.parametrize(
-        "key",
-        [("payments", "Pay", "Pay"), ("orders", "OrderService", "Missing"), ("orders", "Other", "Echo")],
+        ("key", "told"),
+        [
+            (("payments", "Pay", "Pay"), ""),
+            (("orders", "OrderService", "Missing"), ": nobody there has 'OrderService.Missing'"),
+            (("orders", "Other", "Echo"), ": nobody there has 'Other.Echo'"),
+            (("users", "UserService", "Missing"), ": nobody there has 'UserService.Missing'"),
+        ],
     )
     @pytest.mark.asyncio
-    async def test_what_nobody_has_is_not_found(self, mesh: Network, key: tuple[str, str, str]) -> None:
+    async def test_what_nobody_has_is_not_found(
+        self, mesh: Network, key: tuple[str, str, str], told: str
+    ) -> None:
         users, _orders = await users_and_orders(mesh)
 
         reply = await users.dispatch(*key)
 
-        assert outcome(reply) == (404, f"no collector found for namespace '{key[0]}'")
+        assert outcome(reply) == (404, f"no collector found for namespace '{key[0]}'{told}")
         assert (reply.handled_by, reply.executed) == ("", Executed.NO)
 
     @pytest.mark.asyncio
@@ -141,7 +148,10 @@ class DispatchContract(Contract):
 
         reply = await a.dispatch(*USERS, "Echo")
 
-        assert outcome(reply) == (404, "no collector found for namespace 'users'")
+        assert outcome(reply) == (
+            404,
+            "no collector found for namespace 'users': nobody there has 'UserService.Echo'",
+        )
         assert await count(c, "runs") == 0
 
     @pytest.mark.parametrize(

@@ -70,7 +70,10 @@ class LinkContract(Contract):
             return (await a.dispatch("users", "LateService", "Nothing")).status.code == 404
 
         await eventually(is_gone)
-        assert outcome(before) == (404, "no collector found for namespace 'users'")
+        assert outcome(before) == (
+            404,
+            "no collector found for namespace 'users': nobody there has 'LateService.Nothing'",
+        )
 
     @pytest.mark.asyncio
     async def test_of_two_dials_at_once_one_connection_stays_and_no_call_is_lost(self, mesh: Network) -> None:
