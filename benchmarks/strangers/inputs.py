@@ -1,7 +1,6 @@
 """Inputs that are nearly right: messages with odd fields, and bytes that were messages before they were changed."""
 
 import random
-from collections.abc import Sequence
 from typing import Any
 
 from google.protobuf.descriptor import FieldDescriptor
@@ -150,9 +149,3 @@ def varint(number: int) -> bytes:
         number >>= 7
     out.append(number)
     return bytes(out)
-
-
-def share_of(counts: Sequence[int]) -> float:
-    """The first of two numbers, as a part of their sum; 1 where both are none."""
-    good, bad = counts
-    return good / (good + bad) if good + bad else 1.0

@@ -35,7 +35,6 @@ class LoopClock:
 
     # Assigned, not wrapped: it is asked several times a call.
     now = staticmethod(time.monotonic)
-    wall = staticmethod(time.time)
 
     def call_at(self, when: float, callback: Callable[[], object]) -> Timer:
         """See the port."""

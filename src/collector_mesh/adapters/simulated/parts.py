@@ -16,10 +16,6 @@ from collector_mesh.domain.ports.tasks import Tasks
 
 T = TypeVar("T")
 
-EPOCH = 1_767_225_600.0
-"""The time of day at which every simulation begins: 2026-01-01."""
-
-
 _LEAST_SECONDS = 2e-9
 """Time goes on by whole nanoseconds: whoever waits for less, again and again, would never get there."""
 
@@ -63,10 +59,6 @@ class HostClock:
         # As `Host.now`, without its call: every frame asks for the time several times.
         host = self._host
         return host.rated_now + (self._loop.nanoseconds / 1e9 - host.rated_at) * host.rate
-
-    def wall(self) -> float:
-        """See the port."""
-        return EPOCH + self._loop.time() + self._host.skew
 
     def call_at(self, when: float, callback: Callable[[], object]) -> Timer:
         """See the port."""

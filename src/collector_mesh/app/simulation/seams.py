@@ -22,10 +22,12 @@ import time_machine
 
 from collector_mesh.adapters.simulated.host import HOST
 from collector_mesh.adapters.simulated.loop import SimulatedLoop, refused
-from collector_mesh.adapters.simulated.parts import EPOCH
 
 Seam = tuple[Any, str, Any]
 """Where something is found, its name there, and what takes its place."""
+
+EPOCH = 1_767_225_600.0
+"""The time of day at which every simulation begins: 2026-01-01."""
 
 _REAL_ALL_TASKS, _REAL_AS_COMPLETED = asyncio.all_tasks, asyncio.as_completed
 

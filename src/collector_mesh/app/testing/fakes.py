@@ -81,10 +81,6 @@ class FakeClock:
         """See the port."""
         return self.time
 
-    def wall(self) -> float:
-        """See the port."""
-        return self.time
-
     def alarm(self) -> FakeAlarm:
         """See the port."""
         return FakeAlarm(self)

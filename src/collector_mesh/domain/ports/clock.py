@@ -29,14 +29,10 @@ class Alarm(Protocol):
 
 
 class Clock(Protocol):
-    """Tells the time and wakes sleepers."""
+    """Tells the time, and calls and wakes at it. The time of day is no business of the domain."""
 
     def now(self) -> float:
         """Monotonic time, in seconds from an arbitrary point."""
-        ...
-
-    def wall(self) -> float:
-        """Time of day, in seconds since the epoch; it may jump."""
         ...
 
     def call_at(self, when: float, callback: Callable[[], object]) -> Timer:
