@@ -98,15 +98,19 @@ async def unary_then_link(conditions: Conditions) -> AsyncIterator[Calls]:
 
 
 @asynccontextmanager
-async def _serve_at(address: str) -> AsyncIterator[Calls]:
+async def _unary_at(
+    address: str,
+    name: str,
+    request_type: type[pb.ServeRequest] | type[pb.DispatchRequest],
+    read: Callable[[bytes], pb.ServeResponse | pb.DispatchResponse],
+) -> AsyncIterator[Calls]:
+    """A maker of unary calls, of one RPC."""
     namespace, service, method = METHOD
     async with grpc.aio.insecure_channel(address, options=LIMITS) as channel:
-        send = channel.unary_unary(
-            f"/{DISPATCHER}/Serve", pb.ServeRequest.SerializeToString, pb.ServeResponse.FromString
-        )
+        send = channel.unary_unary(f"/{DISPATCHER}/{name}", request_type.SerializeToString, read)
 
         def calls(value: bytes) -> Call:
-            request = pb.ServeRequest(
+            request = request_type(
                 namespace=namespace,
                 service=pb.ServiceTypeRef(service_name=service),
                 method_name=method,
@@ -123,27 +127,9 @@ async def _serve_at(address: str) -> AsyncIterator[Calls]:
         yield calls
 
 
-@asynccontextmanager
-async def _dispatch_at(address: str) -> AsyncIterator[Calls]:
-    namespace, service, method = METHOD
-    async with grpc.aio.insecure_channel(address, options=LIMITS) as channel:
-        send = channel.unary_unary(
-            f"/{DISPATCHER}/Dispatch", pb.DispatchRequest.SerializeToString, pb.DispatchResponse.FromString
-        )
+def _serve_at(address: str) -> AbstractAsyncContextManager[Calls]:
+    return _unary_at(address, "Serve", pb.ServeRequest, pb.ServeResponse.FromString)
 
-        def calls(value: bytes) -> Call:
-            request = pb.DispatchRequest(
-                namespace=namespace,
-                service=pb.ServiceTypeRef(service_name=service),
-                method_name=method,
-                input={"type_url": "bytes", "value": value},
-            )
 
-            async def call() -> None:
-                reply = await send(request, timeout=TIMEOUT)
-                if reply.status.code != 200:
-                    raise CallFailedError(f"{reply.status.code} {reply.status.message}")
-
-            return call
-
-        yield calls
+def _dispatch_at(address: str) -> AbstractAsyncContextManager[Calls]:
+    return _unary_at(address, "Dispatch", pb.DispatchRequest, pb.DispatchResponse.FromString)

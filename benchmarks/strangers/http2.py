@@ -10,6 +10,7 @@ from typing import Self
 
 from google.protobuf.wrappers_pb2 import StringValue
 
+from collector_mesh.adapters.wire.connect_layout import varint
 from collector_mesh.adapters.wire.generated import dispatcher_pb2 as calls
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
@@ -69,13 +70,7 @@ def dispatch(value: str = "x") -> bytes:
 def _length(number: int) -> bytes:
     if number < 127:
         return bytes((number,))
-    out = bytearray((127,))
-    number -= 127
-    while number > 127:
-        out.append(number & 127 | 128)
-        number >>= 7
-    out.append(number)
-    return bytes(out)
+    return bytes((127,)) + varint(number - 127)
 
 
 class Connection:

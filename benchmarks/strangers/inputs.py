@@ -7,6 +7,8 @@ from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
+from collector_mesh.adapters.wire.connect_layout import varint
+
 TEXTS = (
     *("", "a", "texts", "Texts", "Echo", "texts-1", "127.0.0.1:9", "x" * 200, "a\nb", "\x1b[31m", "é"),
     *("..", "a/b", "\u202e", "\0", "127.0.0.1:99999", "[::1]:5", "*", "true", "idempotent"),
@@ -139,13 +141,3 @@ def nested(depth: int) -> bytes:
     for _ in range(depth):
         data = b"\x12" + varint(len(data)) + data
     return data
-
-
-def varint(number: int) -> bytes:
-    """A number as protobuf writes it."""
-    out = bytearray()
-    while number > 127:
-        out.append(number & 127 | 128)
-        number >>= 7
-    out.append(number)
-    return bytes(out)

@@ -1,9 +1,8 @@
 """Replicas are stopped in their turn while calls take long and nothing is tried twice."""
 
-import asyncio
 import random
 
-from examples.scenarios.shop import CREATE, FIND, NAMESPACE, Customers, all_is_well, orders
+from examples.scenarios.shop import NAMESPACE, Customers, all_is_well, orders, stopped_and_back
 
 from collector_mesh import Settings
 from collector_mesh.simulation import Sim
@@ -20,19 +19,9 @@ async def scenario(sim: Sim) -> None:
     await sim.settled()
     customers = Customers(sim, [front], timeout=5.0)
     for shop in SHOPS:
-        calls = [asyncio.create_task(customers.once(front, random.choice((CREATE, FIND)))) for _ in range(10)]
+        for _ in range(10):
+            customers.begin(front)
         await sim.sleep(random.uniform(0.05, 0.3))
-        stopping = asyncio.create_task(sim.stop(shop))
-        for _ in range(20):
-            # Some cross the news that the shop ends: they are not run there, and go elsewhere.
-            calls.append(asyncio.create_task(customers.once(front, random.choice((CREATE, FIND)))))
-            await sim.sleep(0.0002)
         customers.come(4, until=sim.now + 1.5, pause=0.1)
-        for task in calls:
-            await task
-        await stopping
-        await customers.gone()
-        assert set(customers.codes) == {200}, f"calls have failed: {dict(customers.codes)}"
-        await sim.restart(shop, fresh=True)
-        await sim.settled()
+        await stopped_and_back(sim, shop, front, customers, calls=20, pause=0.0002)
     await all_is_well(sim, [front])

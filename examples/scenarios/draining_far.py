@@ -1,9 +1,8 @@
 """Replicas far away are stopped in their turn, while every call has one try."""
 
-import asyncio
 import random
 
-from examples.scenarios.shop import CREATE, FIND, NAMESPACE, Customers, all_is_well, orders
+from examples.scenarios.shop import NAMESPACE, Customers, all_is_well, orders, stopped_and_back
 
 from collector_mesh import Settings
 from collector_mesh.simulation import Sim
@@ -24,16 +23,5 @@ async def scenario(sim: Sim) -> None:
     for shop in SHOPS:
         customers.come(8, until=sim.now + 4, pause=0.1)
         await sim.sleep(random.uniform(0.5, 1.5))
-        stopping = asyncio.create_task(sim.stop(shop))
-        calls = []
-        for _ in range(100):
-            # Many cross the news that the shop ends.
-            calls.append(asyncio.create_task(customers.once(front, random.choice((CREATE, FIND)))))
-            await sim.sleep(0.01)
-        await asyncio.gather(*calls)
-        await stopping
-        await customers.gone()
-        assert set(customers.codes) == {200}, f"calls have failed: {dict(customers.codes)}"
-        await sim.restart(shop, fresh=True)
-        await sim.settled()
+        await stopped_and_back(sim, shop, front, customers, calls=100, pause=0.01)
     await all_is_well(sim, [front])

@@ -61,8 +61,12 @@ class Customers:
         for _ in range(count):
             self._tasks.append(asyncio.create_task(self._buy(until, pause)))
 
+    def begin(self, front: Collector) -> None:
+        """Begin one call, of either method."""
+        self._tasks.append(asyncio.create_task(self._once(front)))
+
     async def gone(self) -> None:
-        """Wait until all of them have gone."""
+        """Wait until all of them have gone, and have their answers."""
         for task in self._tasks:
             await task
         self._tasks.clear()
@@ -88,10 +92,31 @@ class Customers:
         assert code != 508, f"the call has gone around in circles: {reply.status.message}"
         return code
 
+    async def _once(self, front: Collector) -> None:
+        await self.once(front, random.choice((CREATE, FIND)))
+
     async def _buy(self, until: float, pause: float) -> None:
         while self._sim.now < until:
-            await self.once(random.choice(self._fronts), random.choice((CREATE, FIND)))
+            await self._once(random.choice(self._fronts))
             await self._sim.sleep(pause * random.uniform(0.5, 1.5))
+
+
+async def stopped_and_back(
+    sim: Sim, shop: str, front: Collector, customers: Customers, *, calls: int, pause: float
+) -> None:
+    """A shop says that it ends, while so many calls are made with a pause after each: many cross the news of it.
+
+    They are not run there, and go elsewhere: no call of these customers may have failed when the shop is back.
+    """
+    stopping = asyncio.create_task(sim.stop(shop))
+    for _ in range(calls):
+        customers.begin(front)
+        await sim.sleep(pause)
+    await stopping
+    await customers.gone()
+    assert set(customers.codes) == {200}, f"calls have failed: {dict(customers.codes)}"
+    await sim.restart(shop, fresh=True)
+    await sim.settled()
 
 
 async def all_is_well(sim: Sim, fronts: Sequence[Collector]) -> None:

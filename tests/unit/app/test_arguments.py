@@ -8,7 +8,7 @@ import fractions
 import itertools
 import math
 from collections import ChainMap, OrderedDict, UserDict
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
 from types import MappingProxyType, SimpleNamespace
 from typing import Any
@@ -18,6 +18,7 @@ import pytest
 from google.protobuf.wrappers_pb2 import StringValue
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.unit.unreadable import Unreadable
 
 from collector_mesh import (
     CallContext,
@@ -116,22 +117,6 @@ class RaisingPayload(Payload):
     @property
     def value(self) -> bytes:
         raise LookupError("no value")
-
-
-class RaisingMapping(Mapping[str, str]):
-    """Raises when it is read."""
-
-    def __init__(self, error: BaseException) -> None:
-        self.error = error
-
-    def __getitem__(self, key: str) -> str:
-        raise self.error
-
-    def __iter__(self) -> Iterator[str]:
-        raise self.error
-
-    def __len__(self) -> int:
-        raise self.error
 
 
 class RaisingPairs:
@@ -267,8 +252,8 @@ TYPE_ERRORS: list[tuple[str, object, str]] = [
             dict,
             object(),
             Mock(spec=dict),
-            RaisingMapping(KeyError("x")),
-            RaisingMapping(MeshError("x", code=503)),
+            Unreadable(KeyError("x")),
+            Unreadable(MeshError("x", code=503)),
         )
     ),
     *(
@@ -306,8 +291,8 @@ TYPE_ERRORS: list[tuple[str, object, str]] = [
             dict,
             object(),
             Mock(spec=dict),
-            RaisingMapping(KeyError("x")),
-            RaisingMapping(OSError()),
+            Unreadable(KeyError("x")),
+            Unreadable(OSError()),
         )
     ),
     *(
@@ -474,7 +459,7 @@ async def test_metadata_may_be_generated(way: str) -> None:
 async def test_an_interrupt_of_the_user_gets_through() -> None:
     async with callers() as found:
         with pytest.raises(KeyboardInterrupt):
-            await dispatched(found["here"], hints=RaisingMapping(KeyboardInterrupt()))
+            await dispatched(found["here"], hints=Unreadable(KeyboardInterrupt()))
 
 
 @pytest.mark.asyncio
@@ -550,7 +535,7 @@ odd = st.one_of(
     st.just(StringValue()),
     st.builds(Payload, st.text(st.characters()) | st.none(), st.binary() | st.text()),
     st.sampled_from([Name.TARGET, StringValue]),
-    st.builds(RaisingMapping, st.builds(ValueError)),
+    st.builds(Unreadable, st.builds(ValueError)),
 )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from collector_mesh.adapters.runtime.clock import LoopAlarm
 from collector_mesh.adapters.runtime.tasks import LoopTasks
 from collector_mesh.adapters.simulated.host import Host
 from collector_mesh.adapters.simulated.loop import SimulatedLoop
@@ -25,26 +26,16 @@ def _lasting(seconds: float, host: Host) -> float:
     return max(_LEAST_SECONDS, seconds / host.rate) if seconds > 0 else 0.0
 
 
-class HostAlarm:
+class HostAlarm(LoopAlarm):
     """An alarm that sleeps in virtual time, as fast as its host's clock goes."""
 
     def __init__(self, host: Host) -> None:
+        super().__init__()
         self._host = host
-        self._rung = asyncio.Event()
 
     async def wait(self, seconds: float) -> bool:
         """See the port."""
-        try:
-            async with asyncio.timeout(_lasting(seconds, self._host)):
-                await self._rung.wait()
-        except TimeoutError:
-            return False
-        self._rung.clear()
-        return True
-
-    def ring(self) -> None:
-        """See the port."""
-        self._rung.set()
+        return await super().wait(_lasting(seconds, self._host))
 
 
 class HostClock:

@@ -74,10 +74,11 @@ def write_original(collector_id: str, address: str, namespaces: Iterable[str]) -
 
 
 def _field(number: int, data: bytes) -> bytes:
-    return bytes((number << 3 | _BYTES,)) + _size(len(data)) + data
+    return bytes((number << 3 | _BYTES,)) + varint(len(data)) + data
 
 
-def _size(value: int) -> bytes:
+def varint(value: int) -> bytes:
+    """A whole number, from 0 on, as protobuf writes it."""
     written = bytearray()
     while value > 0x7F:
         written.append(value & 0x7F | 0x80)

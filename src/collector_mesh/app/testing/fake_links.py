@@ -160,7 +160,7 @@ class FakeTransport:
         _ = gateway
         return _nobody_listens(address)
 
-    def dial(self, address: str, *, is_patient: bool) -> FakeStream:
+    def dial(self, address: str, *, is_patient: bool) -> FrameStream:
         """See the port; nobody has links."""
         _ = is_patient
         return FakeStream(address)

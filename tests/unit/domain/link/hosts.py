@@ -2,17 +2,17 @@
 
 from collections import deque
 from collections.abc import Awaitable, Generator
-from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import TYPE_CHECKING, NoReturn
 
 import attrs
 
+from collector_mesh.app.testing.fake_links import FakeTransport
 from collector_mesh.app.testing.fakes import FakeClock, FakeDice, FakeObserver, FakeTasks, run
 from collector_mesh.domain.link.closing import Phase
 from collector_mesh.domain.link.engine import LinkEngine
 from collector_mesh.domain.link.health import Heartbeats
 from collector_mesh.domain.link.rules import LinkRules
-from collector_mesh.domain.model.errors import InvalidCallError, MeshError
+from collector_mesh.domain.model.errors import MeshError
 from collector_mesh.domain.model.frames import Frame
 from collector_mesh.domain.model.identity import Identity
 from collector_mesh.domain.peers.admission import Admission
@@ -22,9 +22,7 @@ from collector_mesh.domain.policies.access import ServingRule
 from collector_mesh.domain.policies.policy import Policies
 from collector_mesh.domain.policies.strangers import EVERYBODY
 from collector_mesh.domain.ports.frame_stream import FrameStream, Machine, Pump, StreamBrokenError
-from collector_mesh.domain.ports.gateway import Gateway
-from collector_mesh.domain.ports.link import UnaryLink
-from collector_mesh.domain.ports.transport import Listener, Transport
+from collector_mesh.domain.ports.transport import Transport
 from collector_mesh.domain.serving.handlers import HandlerRegistry
 from collector_mesh.domain.topology.connection import Connection
 from collector_mesh.domain.topology.reachability import Reachability
@@ -163,30 +161,13 @@ class HandNetwork:
         ]
 
 
-@attrs.define
-class HandTransport:
-    """The network as one collector sees it."""
+class HandTransport(FakeTransport):
+    """The network as one collector sees it; they listen as soon as they are started."""
 
-    network: HandNetwork
-    owner: "Host"
-
-    def open(self) -> AbstractAsyncContextManager[None]:
-        """See the port; it needs nothing."""
-        return nullcontext()
-
-    def is_local(self, address: str) -> bool:
-        """See the port; everybody is."""
-        _ = address
-        return True
-
-    def check_address(self, address: str) -> None:
-        """See the port."""
-        if ":" not in address:
-            raise InvalidCallError(f"address must have a colon, got {address!r}")
-
-    def listen(self, address: str, gateway: Gateway) -> AbstractAsyncContextManager[Listener]:
-        """See the port; collectors listen as soon as they are started."""
-        return _not_here(address)
+    def __init__(self, network: HandNetwork, owner: "Host") -> None:
+        super().__init__()
+        self.network = network
+        self.owner = owner
 
     def dial(self, address: str, *, is_patient: bool) -> HandStream:
         """See the port."""
@@ -203,13 +184,9 @@ class HandTransport:
             there.streams.accept(other)
         return stream
 
-    def unary(self, address: str) -> UnaryLink:
+    def unary(self, address: str) -> NoReturn:
         """See the port; everybody here has links."""
-        return _not_here(address)
-
-
-def _not_here(address: str) -> NoReturn:
-    raise StreamBrokenError(address)
+        raise StreamBrokenError(address)
 
 
 class Host:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.unit.unreadable import Unreadable
 
 from collector_mesh.domain.model.errors import (
     Executed,
@@ -22,22 +23,6 @@ from collector_mesh.domain.model.errors import (
 )
 from collector_mesh.domain.model.limits import DETAILS_CUT
 from collector_mesh.domain.model.status import Reply, Status, chosen_status, status_of
-
-
-class Unreadable(Mapping[str, str]):
-    """Raises as soon as it is looked into."""
-
-    def __init__(self, error: BaseException) -> None:
-        self.error = error
-
-    def __getitem__(self, key: str) -> str:
-        raise self.error
-
-    def __iter__(self) -> Iterator[str]:
-        raise self.error
-
-    def __len__(self) -> int:
-        raise self.error
 
 
 class Textless:

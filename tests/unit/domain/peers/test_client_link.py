@@ -2,20 +2,21 @@
 
 import attrs
 
-from collector_mesh.app.testing.fake_links import FakePump, FakeStream, FakeTransport
+from collector_mesh.app.testing.fake_links import FakePump, FakeTransport
 from collector_mesh.app.testing.fakes import FakeClock, FakeDice, FakeTasks
 from collector_mesh.domain.link.rules import LinkRules
 from collector_mesh.domain.model.call import Call
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.status import Reply
 from collector_mesh.domain.peers.client_link import ASK_AGAIN_SECONDS, ClientLink
+from collector_mesh.domain.ports.frame_stream import FrameStream
 
 
 @attrs.define
 class CountingTransport(FakeTransport):
     dials: int = 0
 
-    def dial(self, address: str, *, is_patient: bool) -> FakeStream:
+    def dial(self, address: str, *, is_patient: bool) -> FrameStream:
         self.dials += 1
         return FakeTransport.dial(self, address, is_patient=is_patient)
 

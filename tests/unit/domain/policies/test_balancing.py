@@ -1,4 +1,3 @@
-import random
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -6,6 +5,7 @@ from typing import Any
 import attrs
 import pytest
 
+from collector_mesh.adapters.simulated.parts import SeededRandomness
 from collector_mesh.domain.policies.balancing import BALANCERS, HASH_KEY, Guarded
 from collector_mesh.domain.ports.balancer import Balancer, Candidate, Selection
 
@@ -25,22 +25,6 @@ class Peer:
         return self.cost
 
 
-class Dice:
-    """Dice with a seed."""
-
-    def __init__(self) -> None:
-        self._dice = random.Random(7)
-
-    def below(self, limit: int) -> int:
-        return self._dice.randrange(limit)
-
-    def uniform(self, low: float, high: float) -> float:
-        return self._dice.uniform(low, high)
-
-    def token(self) -> str:
-        return "0" * 32
-
-
 class Choices:
     """A selection that can be used again and again."""
 
@@ -50,7 +34,7 @@ class Choices:
         self.hints: Mapping[str, str] = {}
         self.labels = labels
         self.now = 0.0
-        self.dice = Dice()
+        self.dice = SeededRandomness("7")
         self.ignores_breakers = False
 
     def is_fit(self, candidate: Candidate) -> bool:

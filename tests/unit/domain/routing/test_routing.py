@@ -1,6 +1,5 @@
 """How failures of peers tell on who gets the next calls."""
 
-import random
 from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -9,6 +8,7 @@ import attrs
 import pytest
 from tests.unit.domain.world import ECHO, THERE, World
 
+from collector_mesh.adapters.simulated.parts import SeededRandomness
 from collector_mesh.domain.model.call import Call, Origin
 from collector_mesh.domain.model.errors import Executed, MeshError, OutcomeUnknownError, UnavailableError
 from collector_mesh.domain.model.events import BreakerOpened, BreakerShut
@@ -36,25 +36,9 @@ def raises(error: MeshError) -> Answer:
     return answer
 
 
-class Chance:
-    """Dice with a seed."""
-
-    def __init__(self) -> None:
-        self._dice = random.Random(11)
-
-    def below(self, limit: int) -> int:
-        return self._dice.randrange(limit)
-
-    def uniform(self, low: float, high: float) -> float:
-        return self._dice.uniform(low, high)
-
-    def token(self) -> str:
-        return "0" * 32
-
-
 def world_with(**policy: Any) -> World:
     world = World(Policies(Policy(**policy)))
-    world.dispatcher._dice = world.dice = Chance()  # type: ignore[assignment]  # a World takes one kind of dice
+    world.dispatcher._dice = world.dice = SeededRandomness("11")  # type: ignore[assignment]  # a World takes one kind of dice
     return world
 
 
