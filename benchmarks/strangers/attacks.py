@@ -25,6 +25,7 @@ from benchmarks.strangers.http2 import (
     SETTINGS,
     WINDOW_UPDATE,
     Connection,
+    Sender,
     dispatch,
     frame,
     header,
@@ -121,6 +122,14 @@ async def half_messages(address: str) -> None:
         for stream in itertools.islice(_streams(), 4):
             await connection.send(opened(stream))
             await connection.send(frame(DATA, 0, stream, _FOUR_MIB + b"x" * 16_000))
+        await asyncio.Event().wait()
+
+
+async def incomplete_requests(address: str) -> None:
+    """256 requests over one connection that lack their last bytes."""
+    whole = struct.pack("!BI", 0, 8 << 20) + bytes((8 << 20) - 100)
+    async with Sender(address) as connection:
+        await connection.fill(dict.fromkeys(itertools.islice(_streams(), 256), whole))
         await asyncio.Event().wait()
 
 
@@ -261,6 +270,7 @@ ATTACKS: dict[str, Attack] = {
     "requests that are never sent": _opening(_open(request())),
     "10,240 open streams": many_open_streams,
     "half messages": half_messages,
+    "incomplete requests": incomplete_requests,
     "oversize messages": oversize,
     "connections that say nothing": _idle(1000, b""),
     "idle connections": _idle(1000, OPENING),

@@ -4,7 +4,8 @@ import asyncio
 import socket
 import ssl
 import struct
-from collections.abc import AsyncIterator
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Self
 
@@ -19,6 +20,8 @@ DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PUSH_PROMISE, PING, GOAWAY, WINDO
 )
 END_STREAM, ACK, END_HEADERS = 1, 1, 4
 DISPATCH = b"/collector.CollectiveDispatcher/Dispatch"
+_WINDOW, _FRAME = 65_535, 16_384
+_INITIAL_WINDOW = 4
 LINK = b"/collector_mesh.link.v1.Link/Open"
 
 
@@ -149,6 +152,58 @@ class Connection:
         with suppress(OSError):
             while await reader.read(1 << 16):
                 pass
+
+
+class Sender(Connection):
+    """A connection that sends as much on its streams as the other side lets it."""
+
+    async def open(self) -> None:
+        """Connect."""
+        self._windows: Counter[int] = Counter({0: _WINDOW})
+        self._initial = _WINDOW
+        self._moved = asyncio.Event()
+        await super().open()
+
+    async def fill(self, data: Mapping[int, bytes]) -> None:
+        """Open streams and send this on each of them, in turn; ends when all of it is sent."""
+        rest = {stream: memoryview(content) for stream, content in data.items()}
+        for stream in rest:
+            await self.send(opened(stream))
+        while rest:
+            self._moved.clear()
+            has_sent = False
+            for stream in list(rest):
+                room = min(self._windows[0], self._initial + self._windows[stream], _FRAME, len(rest[stream]))
+                if room <= 0:
+                    continue
+                has_sent = True
+                self._windows[0] -= room
+                self._windows[stream] -= room
+                await self.send(frame(DATA, 0, stream, bytes(rest[stream][:room])))
+                rest[stream] = rest[stream][room:]
+                if not rest[stream]:
+                    del rest[stream]
+            if not has_sent:
+                await self._moved.wait()
+
+    async def _read(self, reader: asyncio.StreamReader) -> None:
+        with suppress(asyncio.IncompleteReadError, OSError):
+            while True:
+                head = await reader.readexactly(9)
+                payload = await reader.readexactly(int.from_bytes(head[:3], "big"))
+                self._heard(head[3], head[4], int.from_bytes(head[5:9], "big"), payload)
+        self._moved.set()
+
+    def _heard(self, kind: int, flags: int, stream: int, payload: bytes) -> None:
+        if kind in {SETTINGS, PING} and not flags & ACK:
+            self.write(frame(kind, ACK, 0, payload if kind == PING else b""))
+        if kind == SETTINGS:
+            for at in range(0, len(payload), 6):
+                name, value = struct.unpack_from("!HI", payload, at)
+                self._initial = value if name == _INITIAL_WINDOW else self._initial
+        elif kind == WINDOW_UPDATE:
+            self._windows[stream] += int.from_bytes(payload, "big")
+        self._moved.set()
 
 
 @asynccontextmanager

@@ -24,6 +24,7 @@ from tests.integration.services.http2 import RawConnection
 from tests.integration.services.processes import LOOPBACK, eventually
 
 from collector_mesh.adapters.grpc.door import Context, Door
+from collector_mesh.adapters.grpc.health import Health
 from collector_mesh.domain.policies.open_streams import StreamLimits
 
 NO_WINDOW = PREFACE + frame(SETTINGS, 0, 0, struct.pack("!HI", 4, 0))
@@ -47,7 +48,8 @@ class Taking:
         )
         self.server = grpc.aio.server()
         handlers = {"Ask": self.door.unary(self._answer)}
-        self.server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler("test.Test", handlers),))
+        own = grpc.method_handlers_generic_handler("test.Test", handlers)
+        self.server.add_generic_rpc_handlers((own, Health("").handler(self.door)))
         self.address = LOOPBACK
 
     async def start(self) -> None:
@@ -169,3 +171,15 @@ async def test_a_request_that_never_arrives_is_cut(taking: Taking) -> None:
 
     assert taking.asked == 0
     assert taking.told == [("request_seconds", connection.local_address)]
+
+
+@pytest.mark.asyncio
+async def test_who_watches_the_health_has_said_all_there_is_to_say(taking: Taking) -> None:
+    async with grpc.aio.insecure_channel(taking.address) as channel:
+        watching: Any = channel.unary_stream("/grpc.health.v1.Health/Watch")
+        calls = [watching(b"") for _ in range(300)]
+        for call in calls:
+            await call.read()
+        taking.look(100.0)
+
+    assert (taking.told, taking.ended) == ([], [])

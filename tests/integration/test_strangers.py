@@ -13,7 +13,7 @@ from typing import Any
 import grpc
 import pytest
 import pytest_asyncio
-from benchmarks.strangers.http2 import DATA, RST_STREAM, request
+from benchmarks.strangers.http2 import DATA, RST_STREAM, Sender, message, request
 from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection_pb2
 from tests.integration.services.http2 import RawConnection
@@ -327,6 +327,25 @@ async def test_connections_that_say_nothing_do_not_take_the_last_descriptor() ->
 
 
 # Texts of others
+
+
+@pytest.mark.asyncio
+async def test_requests_of_which_the_end_is_missing_do_not_fill_the_memory(
+    collector: Collector, observer: FakeObserver
+) -> None:
+    size = 8 << 20
+    rest = message(bytes(size))[:-1]
+    async with Sender(collector.address) as sender:
+        with suppress(ConnectionError):
+            await sender.fill(dict.fromkeys(range(1, 121, 2), rest))
+        assert await sender.ended(LIMIT_SECONDS)
+        code = await code_of_new_client(collector.address)
+
+    (event,) = observer.of(LimitReached)
+    assert isinstance(event, LimitReached)
+    assert (event.limit, event.address) == ("incomplete_requests", sender.local_address)
+    assert code == 200
+
 
 EVIL = "\x1b]0;owned\x07\x1b[2Jgone\r\n200 OK, run by admin\u202e"
 SEEN = r"\x1b]0;owned\x07\x1b[2Jgone\r\n200 OK, run by admin\u202e"

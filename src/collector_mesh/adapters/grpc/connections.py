@@ -3,8 +3,12 @@
 import errno
 import os
 import socket
+import struct
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+
+from collector_mesh.domain.policies.incomplete import Received
 
 try:
     import resource
@@ -12,6 +16,11 @@ except ImportError:  # not there on Windows
     resource = None  # type: ignore[assignment]
 
 _DESCRIPTORS = "/dev/fd"
+
+_TCP_INFO = getattr(socket, "TCP_INFO", 11)
+_RECEIVED_AT = 128
+"""Where `tcpi_bytes_received` is in what Linux tells of a connection; others tell something else, or less."""
+_TCP_INFO_BYTES = _RECEIVED_AT + 8
 _MOST_TRIED = 65_536
 
 
@@ -39,6 +48,20 @@ class Connections:
     def all(self) -> list[str]:
         """Where they come from, as HOST:PORT."""
         return [connection for connection, _ in self._find()]
+
+    def received(self) -> dict[str, Received]:
+        """How much the system has received on each, from its beginning; nothing where it does not tell."""
+        found: dict[str, Received] = {}
+        for connection, descriptor in self._find() if sys.platform == "linux" else ():
+            with suppress(OSError, struct.error):
+                looking = socket.socket(socket.AF_INET6, socket.SOCK_STREAM, 0, descriptor)
+                try:
+                    told = looking.getsockopt(socket.IPPROTO_TCP, _TCP_INFO, _TCP_INFO_BYTES)
+                finally:
+                    looking.detach()
+                (size,) = struct.unpack_from("=Q", told, _RECEIVED_AT)
+                found[connection] = Received(os.fstat(descriptor).st_ino, size)
+        return found
 
     def end(self, *connections: str) -> int:
         """End some; grpc sees that the other side has gone, and clears away.

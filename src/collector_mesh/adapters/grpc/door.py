@@ -16,6 +16,7 @@ from collector_mesh.domain.policies.open_streams import OpenStream, OpenStreams,
 
 Context = grpc.aio.ServicerContext[Any, Any]
 Answer = Callable[[bytes, Context], Awaitable[bytes]]
+Run = Callable[[Context, OpenStream], Awaitable[None]]
 Refused = Callable[[MeshError], bytes]
 """Writes an error into an answer."""
 
@@ -58,6 +59,8 @@ class Door:
         self._limits = limits
         self._contexts: dict[OpenStream, Context] = {}
         self._cutting: set[asyncio.Task[None]] = set()
+        self.has_begun = asyncio.Event()
+        """Set whenever a request begins."""
 
     def unary(self, answer: Answer, refused: Refused | None = None) -> "grpc.RpcMethodHandler[Any, Any]":
         """What grpc takes for a method with one request and one answer, both bytes.
@@ -75,7 +78,7 @@ class Door:
             close: Any = lambda _context: self._streams.close(stream)  # noqa: E731
             context.add_done_callback(close)
             try:
-                data = await self._read(stream, context)
+                data = await self.read(stream, context)
                 if not isinstance(data, bytes):
                     return await _refuse(context, refused, InvalidCallError(MALFORMED))
                 answering = answer(data, context)
@@ -91,14 +94,12 @@ class Door:
 
         return grpc.stream_unary_rpc_method_handler(handle)
 
-    def streams(
-        self, run: Callable[[Context], Awaitable[None]], *, waits_for_request: bool = False
-    ) -> "grpc.RpcMethodHandler[Any, Any]":
+    def streams(self, run: Run, *, waits_for_request: bool = False) -> "grpc.RpcMethodHandler[Any, Any]":
         """What grpc takes for a method of many messages, which reads and writes bytes itself.
 
         Args:
-            run: does all of it.
-            waits_for_request: whether one message has to arrive before anything happens.
+            run: does all of it. It reads with `read`, or counts on the stream what it has read.
+            waits_for_request: whether there is one message, which has to arrive before anything happens.
         """
 
         async def handle(_requests: object, context: Context) -> None:
@@ -106,7 +107,7 @@ class Door:
             if stream is None:
                 await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "overloaded")
             try:
-                await run(context)
+                await run(context, stream)
             except (grpc.aio.AbortError, grpc.aio.UsageError):
                 raise
             except Exception as error:  # noqa: BLE001  # grpc would tell its class to the caller
@@ -117,9 +118,25 @@ class Door:
 
         return grpc.stream_stream_rpc_method_handler(handle)
 
+    async def read(self, stream: OpenStream, context: Context) -> object:
+        """The next message of a stream, in bytes; something else where there is none."""
+        self._contexts[stream] = context
+        data = None
+        try:
+            data = await context.read()
+        finally:
+            self._contexts.pop(stream, None)
+            self._streams.has_spoken(stream, len(data) if isinstance(data, bytes) else 0)
+        return data
+
     def is_busy(self, connection: str) -> bool:
         """Whether something is under way on a connection."""
         return self._streams.is_busy(connection)
+
+    @property
+    def streams_open(self) -> OpenStreams:
+        """The streams that are open."""
+        return self._streams
 
     def look(self, now: float) -> None:
         """Some time has passed, on the loop's clock: cut what says nothing, and what takes nothing."""
@@ -150,18 +167,13 @@ class Door:
         connection = connection_of(context)
         self._on_request(connection)
         now = asyncio.get_running_loop().time()
-        stream = self._streams.open(host_of(connection), connection, now, is_silent=is_silent)
+        self.has_begun.set()
+        stream = self._streams.open(
+            host_of(connection), connection, now, is_silent=is_silent, is_read_on=not is_silent
+        )
         if stream is None:
             self._on_limit("streams_per_address", self._limits.most_of_address, connection)
         return stream
-
-    async def _read(self, stream: OpenStream, context: Context) -> object:
-        self._contexts[stream] = context
-        try:
-            return await context.read()
-        finally:
-            self._contexts.pop(stream, None)
-            self._streams.has_spoken(stream)
 
 
 async def _refuse(context: Context, refused: Refused | None, error: MeshError) -> bytes:

@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 
 from collector_mesh.adapters.grpc.arrivals import Arrivals
+from collector_mesh.adapters.grpc.backlog import LOOK_SECONDS, Backlog
 from collector_mesh.adapters.grpc.connections import Connections
 from collector_mesh.adapters.grpc.descriptors import RESERVE, Shortage
 from collector_mesh.adapters.grpc.door import Door
@@ -42,6 +44,11 @@ class Guard:
             end_connections=self._connections.end,
             limits=StreamLimits(),
         )
+        self._backlog = Backlog(
+            self._connections,
+            self.door.streams_open,
+            on_limit=partial(notices.limit, "incomplete_requests"),
+        )
         self._shortage = Shortage(
             self._connections, is_busy=self.door.is_busy, on_short=partial(notices.limit, "descriptors")
         )
@@ -56,16 +63,27 @@ class Guard:
         """Look after a port for as long as this runs."""
         self._connections.port = port
         RESERVE.begin()
+        next_look = self._now()
         try:
             while True:
-                await asyncio.sleep(_LOOK_SECONDS)
+                next_look = max(next_look + _LOOK_SECONDS, self._now())
+                while (left := next_look - self._now()) > 0:
+                    self.door.has_begun.clear()
+                    with suppress(TimeoutError):
+                        async with asyncio.timeout(left):
+                            await self.door.has_begun.wait()
+                            await asyncio.sleep(LOOK_SECONDS)
+                    self._look(self._backlog.look)
                 for look in (self.door.look, self._arrivals.look, self._shortage.look):
-                    try:
-                        look(self._now())
-                    except Exception as error:  # noqa: BLE001  # the others are looked after all the same
-                        self._notices.defect("the guard of a port", error)
+                    self._look(look)
         finally:
             RESERVE.end()
+
+    def _look(self, look: Callable[[float], None]) -> None:
+        try:
+            look(self._now())
+        except Exception as error:  # noqa: BLE001  # the others are looked after all the same
+            self._notices.defect("the guard of a port", error)
 
     def _is_own(self, connection: str) -> bool:
         return self.is_own(connection)

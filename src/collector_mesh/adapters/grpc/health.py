@@ -1,12 +1,14 @@
 """The health service that load balancers and orchestrators know, on a grpc server."""
 
 import asyncio
+from functools import partial
 
 import grpc
 from google.protobuf.message import DecodeError
 from grpc_health.v1 import health_pb2
 
 from collector_mesh.adapters.grpc.door import MALFORMED, Context, Door
+from collector_mesh.domain.policies.open_streams import OpenStream
 
 HEALTH_SERVICE: str = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
 
@@ -37,7 +39,7 @@ class Health:
         methods = {
             "Check": door.unary(self.check),
             "List": door.unary(self.list),
-            "Watch": door.streams(self.watch, waits_for_request=True),
+            "Watch": door.streams(partial(self.watch, door), waits_for_request=True),
         }
         return grpc.method_handlers_generic_handler(HEALTH_SERVICE, methods)
 
@@ -57,9 +59,9 @@ class Health:
         data: bytes = response_class(statuses=told).SerializeToString()
         return data
 
-    async def watch(self, context: Context) -> None:
+    async def watch(self, door: Door, context: Context, stream: OpenStream) -> None:
         """Answer Watch: the state of now, and each later one, until the caller has enough."""
-        data = await context.read()
+        data = await door.read(stream, context)
         service = await _service_in(data if isinstance(data, bytes) else b"", context)
         if service not in self._services:
             await context.write(_response(_UNKNOWN))

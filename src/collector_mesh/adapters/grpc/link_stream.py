@@ -13,6 +13,7 @@ from collector_mesh.adapters.wire.link_codec import decode_frame, encode_frame
 from collector_mesh.domain.model.frames import Frame
 from collector_mesh.domain.model.identity import Identity
 from collector_mesh.domain.model.texts import visible
+from collector_mesh.domain.policies.open_streams import OpenStream
 from collector_mesh.domain.ports.frame_stream import (
     FrameStream,
     NobodyListensError,
@@ -204,10 +205,11 @@ class DialedStream:
 class TakenStream:
     """The side that is a server."""
 
-    def __init__(self, context: _Context, identity: Identity | None) -> None:
+    def __init__(self, context: _Context, identity: Identity | None, stream: OpenStream) -> None:
         self.address = connection_of(context)
         self.identity = identity
         self._context = context
+        self._stream = stream
         self.is_closed = asyncio.Event()
         self.was_cut = False
         self._is_idle = asyncio.Event()
@@ -236,6 +238,7 @@ class TakenStream:
                 raise
             raise self._cut() from None
         if data is not grpc.aio.EOF:
+            self._stream.taken_bytes += len(data)
             return decode_frame(data)
         # A stream that was cut looks like one that has ended, until its RPC is cancelled soon after.
         with suppress(TimeoutError):
@@ -290,9 +293,9 @@ class LinkService:
         """What a server takes."""
         return grpc.method_handlers_generic_handler(SERVICE, {"Open": door.streams(self.open)})
 
-    async def open(self, context: _Context) -> None:
+    async def open(self, context: _Context, opened: OpenStream) -> None:
         """Hand in a stream, which is read and written elsewhere, and end the RPC when it is closed."""
-        stream = TakenStream(context, identity_of(context) if self._proves_identity else None)
+        stream = TakenStream(context, identity_of(context) if self._proves_identity else None, opened)
         self._accept(stream)
         try:
             await stream.is_closed.wait()

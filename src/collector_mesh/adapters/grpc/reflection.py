@@ -1,6 +1,7 @@
 """Server reflection: a server tells which services and messages it has."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
 
 import grpc
 from google.protobuf import descriptor_pool
@@ -14,6 +15,7 @@ from collector_mesh.adapters.grpc.health import HEALTH_SERVICE
 from collector_mesh.adapters.grpc.inspect_service import INSPECT_SERVICE
 from collector_mesh.adapters.grpc.unary_link import SERVICE
 from collector_mesh.adapters.wire.generated import dispatcher_pb2, inspect_pb2
+from collector_mesh.domain.policies.open_streams import OpenStream
 
 
 class Reflection:
@@ -28,17 +30,20 @@ class Reflection:
 
     def handler(self, door: Door) -> grpc.GenericRpcHandler:
         """What a server takes."""
-        methods = {"ServerReflectionInfo": door.streams(self.tell)}
+        methods = {"ServerReflectionInfo": door.streams(partial(self.tell, door))}
         return grpc.method_handlers_generic_handler(reflection.SERVICE_NAME, methods)
 
-    async def tell(self, context: Context) -> None:
+    async def tell(self, door: Door, context: Context, stream: OpenStream) -> None:
         """Answer questions until there are no more."""
-        async for answer in self._answers.ServerReflectionInfo(_questions(context), context):
+        questions = _questions(context, partial(door.read, stream, context))
+        async for answer in self._answers.ServerReflectionInfo(questions, context):
             await context.write(answer.SerializeToString())
 
 
-async def _questions(context: Context) -> AsyncIterator[reflection_pb2.ServerReflectionRequest]:
-    while isinstance(data := await context.read(), bytes):
+async def _questions(
+    context: Context, read: Callable[[], Awaitable[object]]
+) -> AsyncIterator[reflection_pb2.ServerReflectionRequest]:
+    while isinstance(data := await read(), bytes):
         try:
             question = reflection_pb2.ServerReflectionRequest.FromString(data)
         except (DecodeError, UnicodeDecodeError):

@@ -1,6 +1,7 @@
 """How many streams strangers may have open, and for how long they may say nothing."""
 
 from collections import Counter
+from collections.abc import Iterable, Mapping
 
 import attrs
 
@@ -14,12 +15,18 @@ class OpenStream:
         connection: the host and the port.
         since: when it was opened, on the monotonic clock; once it is answered, when that was.
         untaken_bytes: of its answer, until that is taken.
+        taken_bytes: of the messages that were read on it, where there can be several.
+        taken_bytes_seen: the same when it was looked at last, see `collector_mesh.domain.policies.incomplete`.
+        ahead_at_begin: what its connection had received and nobody taken when its last message began.
     """
 
     address: str
     connection: str
     since: float
     untaken_bytes: int = 0
+    taken_bytes: int = 0
+    taken_bytes_seen: int = -1
+    ahead_at_begin: int = 0
 
 
 @attrs.frozen(kw_only=True)
@@ -33,6 +40,7 @@ class StreamLimits:
         patience: seconds before such a one has to make room for others.
         longest: seconds after which it is cut in any case.
         most_untaken_bytes: of answers that have not been taken for as long as the patience.
+        most_incomplete_bytes: of messages that have not arrived as a whole.
     """
 
     most_of_address: int = 4096
@@ -40,6 +48,7 @@ class StreamLimits:
     patience: float = 2.0
     longest: float = 60.0
     most_untaken_bytes: int = 128 << 20
+    most_incomplete_bytes: int = 256 << 20
 
 
 class OpenStreams:
@@ -56,11 +65,25 @@ class OpenStreams:
         self._connections: Counter[str] = Counter()
         # In the order in which they were opened.
         self._silent: dict[OpenStream, None] = {}
+        self._reading: dict[OpenStream, None] = {}
+        """Those on which more than one message may come."""
+        self._taken: Counter[str] = Counter()
+        """Bytes of messages that came over each connection; of those that are read on once they have ended."""
         self._untaken: dict[OpenStream, None] = {}
         """Those that have an answer; in the order in which it was given."""
 
-    def open(self, address: str, connection: str, now: float, *, is_silent: bool = True) -> OpenStream | None:
-        """Take one more, or None where it is one too many."""
+    def open(
+        self, address: str, connection: str, now: float, *, is_silent: bool = True, is_read_on: bool = False
+    ) -> OpenStream | None:
+        """Take one more, or None where it is one too many.
+
+        Args:
+            address: the host that it comes from.
+            connection: the host and the port.
+            now: on the monotonic clock.
+            is_silent: whether it has to make room for others as long as no message has come.
+            is_read_on: whether one message after the other is read.
+        """
         limits = self.limits
         if self._of_address[address] >= limits.most_of_address:
             connections = max(1, self._connections[address])
@@ -73,15 +96,21 @@ class OpenStreams:
             self._connections[address] += 1
         if is_silent:
             self._silent[stream] = None
+        if is_read_on:
+            self._reading[stream] = None
         return stream
 
     def is_busy(self, connection: str) -> bool:
         """Whether a connection has a stream."""
         return connection in self._of_connection
 
-    def has_spoken(self, stream: OpenStream) -> None:
-        """Its request has arrived."""
+    def has_spoken(self, stream: OpenStream, size: int = 0) -> None:
+        """A message of a size has arrived, or none ever will."""
         self._silent.pop(stream, None)
+        if stream in self._reading:
+            stream.taken_bytes += size
+        else:
+            self._taken[stream.connection] += size
 
     def answered(self, stream: OpenStream, size: int, now: float) -> None:
         """There is an answer of a size, which is not taken yet."""
@@ -91,11 +120,28 @@ class OpenStreams:
     def close(self, stream: OpenStream) -> None:
         """It has ended."""
         self._silent.pop(stream, None)
+        if stream in self._reading:
+            del self._reading[stream]
+            self._taken[stream.connection] += stream.taken_bytes
         self._untaken.pop(stream, None)
         _less(self._of_address, stream.address)
         _less(self._of_connection, stream.connection)
         if stream.connection not in self._of_connection:
             _less(self._connections, stream.address)
+
+    @property
+    def reading(self) -> Mapping[OpenStream, None]:
+        """Those on which a message is waited for."""
+        return self._silent | self._reading
+
+    def taken(self, connections: Iterable[str]) -> Mapping[str, int]:
+        """Bytes of messages that came over these connections; the others are not there anymore."""
+        kept = {*connections, *self._of_connection}
+        self._taken = Counter({one: size for one, size in self._taken.items() if one in kept})
+        found = self._taken.copy()
+        for stream in self._reading:
+            found[stream.connection] += stream.taken_bytes
+        return found
 
     def overdue(self, now: float) -> list[OpenStream]:
         """Those that have to go, because they say nothing: the oldest of the connections with most of them."""

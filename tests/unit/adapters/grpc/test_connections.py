@@ -3,6 +3,7 @@
 import os
 import resource
 import socket
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -55,6 +56,19 @@ def test_connections_of_a_port_are_found_and_others_are_not(port: Port) -> None:
 
     assert sorted(Connections(port.number).all()) == sorted([one, two])
     other.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not tell")
+def test_how_much_was_received_is_told_of_each_connection(port: Port) -> None:
+    here, one = port.connect()
+    there, two = port.connect()
+    here.sendall(b"x" * 100_000)
+    there.sendall(b"x")
+
+    found = Connections(port.number).received()
+
+    assert {connection: told.size for connection, told in found.items()} == {one: 100_000, two: 1}
+    assert found[one].socket != found[two].socket
 
 
 @pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="needs IPv6")

@@ -7,6 +7,7 @@ import pytest
 
 from collector_mesh.adapters.grpc.link_stream import LinkService
 from collector_mesh.domain.model.frames import Frame
+from collector_mesh.domain.policies.open_streams import OpenStream
 from collector_mesh.domain.ports.frame_stream import FrameStream, StreamBrokenError
 
 
@@ -29,7 +30,7 @@ async def opened(context: Context) -> tuple[FrameStream, "asyncio.Task[None]", "
     taken: list[FrameStream] = []
     service = LinkService(taken.append, proves_identity=False)
     loop = asyncio.get_running_loop()
-    handler = loop.create_task(service.open(cast(Any, context)))
+    handler = loop.create_task(service.open(cast(Any, context), OpenStream("h", "h:1", 0.0)))
     await asyncio.sleep(0)
     (stream,) = taken
     writing = loop.create_task(stream.write(Frame()))
