@@ -82,6 +82,11 @@ class Connection:
         return self.state not in _GONE
 
     @property
+    def is_usable(self) -> bool:
+        """Whether new calls may go to the peer: it is well, or suspect."""
+        return self.state in ("live", "suspect")
+
+    @property
     def is_hearsay(self) -> bool:
         """Whether somebody has only said that there is a peer: it was not dialed, and has never answered."""
         return not self.dialed and not self.way.has_answered

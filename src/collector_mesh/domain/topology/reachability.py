@@ -1,17 +1,17 @@
-"""Who can be reached through whom: what peers tell, and what this collector tells its peers."""
+"""Who can be reached through whom: what peers tell of it, and whom that is news for."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 
 from collector_mesh.domain.link.offense import ProtocolError
 from collector_mesh.domain.link.sieve import Sieve
-from collector_mesh.domain.link.sizes import MAX_REACHED_METHODS, REACH_MEMORY
+from collector_mesh.domain.link.sizes import MAX_REACHED_METHODS
 from collector_mesh.domain.link.way import Way
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.reach import Onward, Reach
-from collector_mesh.domain.model.snapshot import MethodInfo
 from collector_mesh.domain.policies.policy import Policies
 from collector_mesh.domain.policies.relaying import MAX_HOPS
+from collector_mesh.domain.topology.advertising import Advertising
 from collector_mesh.domain.topology.connection import Connection
 from collector_mesh.domain.topology.heard import Heard
 from collector_mesh.domain.topology.later import Later, at_once
@@ -24,15 +24,6 @@ MAX_KNOWN = 65_536
 
 _KnownAs = tuple[Way, bool, tuple[str, ...], bool]
 """The link to a peer, whether it can be used, which namespaces are shared, and whether it says what it has."""
-
-_Cut = tuple[tuple[MethodInfo, ...], Reach | None]
-"""Methods of a collector, and the news of those that are in some namespaces."""
-
-_CUTS_KEPT = 8
-"""Of a collector, for peers that share different namespaces."""
-
-_METHODS_OF_A_PAIR = 16
-"""So many methods are looked at in the time in which one peer is told of one collector."""
 
 CLEARED_AT_ONCE = 2048
 """So many methods that cannot be reached anymore are cleared away at a time."""
@@ -58,21 +49,13 @@ class Reachability:
     ) -> None:
         self._collector_id = collector_id
         self._topology = topology
-        self._policies = policies
-        self._relays = policies.default.relays or any(policy.relays for policy in policies.overrides.values())
         self._heard: dict[Way, Heard] = {}
         self._tellers: dict[str, dict[Way, Reach]] = {}
         """The same by collector: who tells of it, which is asked for every peer that is told of it."""
-        self._told: dict[Way, dict[str, Reach]] = {}
-        self._spreading = Spreading(topology, self._tell, later)
+        self._advertising = Advertising(collector_id, topology, policies, self._heard, self._tellers)
+        self._spreading = Spreading(topology, self._advertising.tell, later)
         self._known_as: dict[str, _KnownAs] = {}
         """How each peer was when all that depends on that was taken down."""
-        self._cuts: dict[str, dict[tuple[frozenset[str], tuple[str, ...]], _Cut]] = {}
-        """What was told of a collector, by namespaces and way: mostly all peers share the same."""
-        self._looked_at = 0
-        """Methods that were looked at for that, since it was asked last."""
-        self._passing: dict[Way, tuple[tuple[str, ...], frozenset[str]]] = {}
-        """The namespaces shared with a peer, and those of them in which calls are passed on."""
         self._later = later
         self._clearing: deque[Heard] = deque()
         """What peers have told that is not true anymore, at least in part."""
@@ -116,15 +99,14 @@ class Reachability:
         if known.count > MAX_REACHED_METHODS:
             raise ProtocolError(f"more than {MAX_REACHED_METHODS} methods that can be reached")
         self._clear_away(known)
-        if self._current(way) is not None:
+        if self._topology.connection_over(way) is not None:
             self._topology.passes_on(way.peer_id)
             self._spread(targets)
 
     def held_bytes(self, way: Way) -> int:
         """What is kept of what was told over a link, and of what the other side was told, about."""
-        heard, told = self._heard.get(way), self._told.get(way)
-        held = heard.held_bytes if heard is not None else 0
-        return held if told is None else held + REACH_MEMORY * len(told)
+        heard = self._heard.get(way)
+        return self._advertising.held_bytes(way) + (heard.held_bytes if heard is not None else 0)
 
     def changed(self, peer_id: str) -> None:
         """The connection to a peer has come, has gone, or is another one, or the peer is otherwise than before."""
@@ -138,7 +120,7 @@ class Reachability:
         known_as = None
         if connection is not None:
             is_told = connection.methods is not None
-            known_as = connection.way, _is_usable(connection), connection.shared_namespaces, is_told
+            known_as = connection.way, connection.is_usable, connection.shared_namespaces, is_told
         if self._known_as.get(peer_id) == known_as:
             # It has other methods, which is news of it alone.
             self._spread([peer_id])
@@ -149,11 +131,11 @@ class Reachability:
                 targets += known.reaches
         if connection is None or known_as is None:
             del self._known_as[peer_id]
-            self._forget_cuts(peer_id)
+            self._forget_told(peer_id)
         else:
             self._known_as[peer_id] = known_as
             self._topology.passes_on(peer_id)
-            if self._relays:
+            if self._advertising.relays:
                 self._spreading.to(peer_id, all_targets())
         self._spread(targets)
 
@@ -165,12 +147,11 @@ class Reachability:
 
     def ended(self, way: Way) -> None:
         """A link has ended."""
-        self._told.pop(way, None)
-        self._passing.pop(way, None)
+        self._advertising.ended(way)
         peer_id = way.peer_id
         heard = self._heard.get(way)
         self._spread([peer_id, *(heard.reaches if heard is not None else ())])
-        if heard is not None and self._current(way) is not None:
+        if heard is not None and self._topology.connection_over(way) is not None:
             self._ended[peer_id] = way
         else:
             self._let_go(way)
@@ -189,11 +170,11 @@ class Reachability:
         del tellers[way]
         if not tellers:
             del self._tellers[target]
-            self._forget_cuts(target)
+            self._forget_told(target)
 
-    def _forget_cuts(self, target: str) -> None:
+    def _forget_told(self, target: str) -> None:
         if target not in self._tellers and self._topology.get(target) is None:
-            self._cuts.pop(target, None)
+            self._advertising.forget(target)
 
     # ---- what peers tell -----------------------------------------------------------------------------
 
@@ -235,7 +216,7 @@ class Reachability:
                 self._clearing.popleft()
         self._go_on()
 
-    # ---- what this collector tells -------------------------------------------------------------------
+    # ---- whom it is news for -------------------------------------------------------------------------
 
     def _all_targets(self) -> list[str]:
         targets = dict.fromkeys(connection.peer_id for connection in self._topology)
@@ -244,99 +225,6 @@ class Reachability:
 
     def _spread(self, targets: Iterable[str]) -> None:
         """Tell every peer what is new of some collectors."""
-        if not self._relays:
+        if not self._advertising.relays:
             return
         self._spreading.of(targets)
-
-    def _tell(self, connection: Connection, targets: Sequence[str]) -> int:
-        """Tell a peer what is new of some collectors; give how much that was."""
-        # Whoever does not say what it has is not told what others have.
-        if not self._relays or connection.methods is None or not _is_usable(connection):
-            return 0
-        told = self._told.setdefault(connection.way, {})
-        news = []
-        self._looked_at = 0
-        for target in targets:
-            reach = self._way(target, connection)
-            if _are_same(reach, told.get(target)):
-                continue
-            if reach is None:
-                del told[target]
-                news.append(Reach(target, is_gone=True))
-            else:
-                told[target] = reach
-                news.append(reach)
-        if news:
-            connection.way.tell_reach(news)
-        return len(targets) + self._looked_at // _METHODS_OF_A_PAIR
-
-    def _way(self, target: str, listener: Connection) -> Reach | None:
-        """The best way to a collector that a peer may be told of, if there is one."""
-        if target in (listener.peer_id, self._collector_id):
-            return None
-        direct = self._topology.get(target)
-        ways: list[tuple[int, tuple[str, ...], tuple[MethodInfo, ...], Connection]] = []
-        if direct is not None and direct.methods is not None and _is_usable(direct):
-            ways.append((0, (), direct.methods, direct))
-        else:
-            for way, reach in self._tellers.get(target, {}).items():
-                connection = self._current(way)
-                if (
-                    connection is not None
-                    and way in self._heard
-                    and _is_usable(connection)
-                    and connection is not listener
-                    and listener.peer_id not in reach.path
-                    and len(reach.path) < MAX_HOPS
-                ):
-                    ways.append((len(reach.path), reach.path, reach.methods, connection))
-        for _, path, methods, through in sorted(ways, key=lambda way: way[:2]):
-            told = self._within(target, path, methods, self._both_pass_on(listener, through))
-            if told is not None:
-                return told
-        return None
-
-    def _within(
-        self, target: str, path: tuple[str, ...], methods: tuple[MethodInfo, ...], allowed: frozenset[str]
-    ) -> Reach | None:
-        """Those of the methods that a peer may be told of, None if none: found once, though each peer is told."""
-        cuts = self._cuts.setdefault(target, {})
-        known = cuts.get((allowed, path))
-        if known is not None and known[0] is methods:
-            return known[1]
-        self._looked_at += len(methods)
-        told = tuple(method for method in methods if method.key.namespace in allowed)
-        reach = Reach(target, (self._collector_id, *path), told) if told else None
-        if known is None and len(cuts) >= _CUTS_KEPT:
-            del cuts[next(iter(cuts))]
-        cuts[allowed, path] = methods, reach
-        return reach
-
-    def _both_pass_on(self, listener: Connection, through: Connection) -> frozenset[str]:
-        allowed, of_through = self._passes_on(listener), self._passes_on(through)
-        return allowed if allowed == of_through else allowed & of_through
-
-    def _passes_on(self, connection: Connection) -> frozenset[str]:
-        """The namespaces shared with a peer in which calls are passed on."""
-        shared = connection.shared_namespaces
-        known = self._passing.get(connection.way)
-        if known is None or known[0] is not shared:
-            of_namespace = self._policies.of_namespace
-            passing = frozenset(namespace for namespace in shared if of_namespace(namespace).relays)
-            known = self._passing[connection.way] = shared, passing
-        return known[1]
-
-    def _current(self, way: Way) -> Connection | None:
-        connection = self._topology.get(way.peer_id)
-        return connection if connection is not None and connection.way is way else None
-
-
-def _is_usable(connection: Connection) -> bool:
-    return connection.state in ("live", "suspect")
-
-
-def _are_same(one: Reach | None, other: Reach | None) -> bool:
-    """Whether two pieces of news say the same: nearly always they are the same, or of other lengths."""
-    if one is other:
-        return True
-    return one is not None and other is not None and len(one.methods) == len(other.methods) and one == other

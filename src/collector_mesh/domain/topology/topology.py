@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterator
 
+from collector_mesh.domain.link.way import Way
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.snapshot import MethodInfo, State
 from collector_mesh.domain.model.texts import visible
@@ -68,6 +69,11 @@ class Topology:
     def get(self, peer_id: str) -> Connection | None:
         """The connection to a peer."""
         return self._connections.get(peer_id)
+
+    def connection_over(self, way: Way) -> Connection | None:
+        """The connection whose calls go over a way, None where another one is used or the peer is not connected."""
+        connection = self._connections.get(way.peer_id)
+        return connection if connection is not None and connection.way is way else None
 
     def put(self, connection: Connection) -> Connection | None:
         """Add a connection; give the one to the same peer that it replaces."""
