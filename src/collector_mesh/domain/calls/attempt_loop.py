@@ -191,7 +191,7 @@ class AttemptLoop:
         """Whether there is another link to the peer than the one that a call was sent over in vain."""
         connection = candidate.connection
         current = self._topology.get(connection.peer_id)
-        return current is not None and current is not connection and current.state in ("live", "suspect")
+        return current is not None and current is not connection and current.is_usable
 
     def _goes_on(self, state: RetryState, place: Place, reply: Reply) -> bool:
         call = state.call

@@ -127,7 +127,7 @@ class Roster:
 
     def changed(self, engine: LinkEngine) -> bool:
         """Take down what the other side of a link says now; True if other namespaces are shared than before."""
-        connection = self._using(engine)
+        connection = self._topology.connection_over(engine)
         if connection is None:
             return False
         now = self._clock.now()
@@ -150,7 +150,7 @@ class Roster:
         link = peer.link_of(engine) if peer is not None else None
         if peer is not None and link is not None:
             peer.links.remove(link)
-            connection = self._using(engine)
+            connection = self._topology.connection_over(engine)
             self._settle(peer)
             if connection is not None and self._topology.get(peer.peer_id) is connection:
                 connection.has_left = engine.was_clean
@@ -167,11 +167,6 @@ class Roster:
         first, second = (mine, frozenset(theirs)) if engine.is_dialer else (theirs, frozenset(mine))
         return tuple(namespace for namespace in dict.fromkeys(first) if namespace in second)
 
-    def _using(self, engine: LinkEngine) -> Connection | None:
-        """The connection that uses a link, if there is one."""
-        connection = self._topology.get(engine.peer_id) if engine.peer_id else None
-        return connection if connection is not None and connection.way is engine else None
-
     # ---- peers without links -------------------------------------------------------------------------
 
     def way_over(self, link: UnaryLink, identity: Identity | None = None) -> UnaryWay:
@@ -187,8 +182,8 @@ class Roster:
 
     def _ask_for(self, way: UnaryWay, namespace: str) -> bool:
         """Find out whether a peer without links may serve a namespace; one that may not is no candidate there."""
-        connection = self._topology.get(way.peer_id)
-        if connection is None or connection.way is not way:
+        connection = self._topology.connection_over(way)
+        if connection is None:
             return True  # it is forgotten, and so is what was under way to it
         if self.may_serve(connection, namespace):
             return True
@@ -200,8 +195,8 @@ class Roster:
 
     def _has_failed(self, way: UnaryWay, reason: str) -> None:
         """A peer without links could not be reached; if it is wanted, it is dialed at once."""
-        connection = self._topology.get(way.peer_id)
-        if connection is None or connection.way is not way:
+        connection = self._topology.connection_over(way)
+        if connection is None:
             return
         if connection.dialed:
             self.lose(connection, reason)

@@ -310,7 +310,7 @@ class Router:
 
 def up_and_out(pool: Pool) -> tuple[int, int]:
     """How many candidates are up, and how many of them have open breakers."""
-    up = [member for member in pool.members if member.connection.state in ("live", "suspect")]
+    up = [member for member in pool.members if member.connection.is_usable]
     return len(up), sum(member.standing.breaker.is_open for member in up)
 
 

@@ -186,9 +186,7 @@ class Topology:
         for candidate in pool.members if pool is not None else ():
             onward = self._index.passing(candidate.connection, key)
             if onward is not None and target in onward.targets:
-                ways.append(
-                    (candidate.connection.state not in ("live", "suspect"), candidate.hops, candidate)
-                )
+                ways.append((not candidate.connection.is_usable, candidate.hops, candidate))
         return min(ways, key=lambda way: way[:2])[2] if ways else None
 
     def _has_changed(self, peer_id: str) -> None:
