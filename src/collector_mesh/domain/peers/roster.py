@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable
 from functools import partial
 
 from collector_mesh.domain.link.engine import LinkEngine
-from collector_mesh.domain.link.health import Vital
 from collector_mesh.domain.model.errors import quoted
 from collector_mesh.domain.model.events import (
     Event,
@@ -15,9 +14,9 @@ from collector_mesh.domain.model.events import (
     PeerRefused,
 )
 from collector_mesh.domain.model.identity import Identity
-from collector_mesh.domain.model.limits import fitting_labels
 from collector_mesh.domain.model.snapshot import State
 from collector_mesh.domain.peers.known import KnownPeers
+from collector_mesh.domain.peers.linked import connection_of, shared_over, state_of
 from collector_mesh.domain.peers.peer import OpenLink, Peer
 from collector_mesh.domain.peers.unary import UnaryWay
 from collector_mesh.domain.policies.access import ServingRule
@@ -101,28 +100,17 @@ class Roster:
 
     def _settle(self, peer: Peer) -> None:
         link = peer.choose()
-        if link is None or link.engine.peer is None:
+        if link is None or (introduction := link.engine.peer) is None:
             return
-        best, introduction = link.engine, link.engine.peer
+        best = link.engine
         current = self._topology.get(peer.peer_id)
         if current is not None and current.way is best and current.is_up:
             return
         earlier_dial = current.address if current is not None and current.dialed else ""
-        connection = Connection(
-            peer.peer_id,
-            link.leads_to or introduction.address or earlier_dial,
-            best.connection_id,
-            self.shared_with(best),
-            best,
-            dialed=best.is_dialer or bool(peer.wanted),
-            last_news=self._clock.now(),
-            methods=introduction.catalog.methods,
-            odd=best.odd_methods,
-            by_key=best.known_methods,
-            labels=fitting_labels(introduction.labels),
-            weight=max(1, introduction.weight),
-        )
-        self.adopt(connection)
+        address = link.leads_to or introduction.address or earlier_dial
+        is_wanted = best.is_dialer or bool(peer.wanted)
+        shared, now = self.shared_with(best), self._clock.now()
+        self.adopt(connection_of(best, introduction, address, shared, is_wanted=is_wanted, now=now))
         self.changed(best)
 
     def changed(self, engine: LinkEngine) -> bool:
@@ -130,13 +118,7 @@ class Roster:
         connection = self._topology.connection_over(engine)
         if connection is None:
             return False
-        now = self._clock.now()
-        if engine.peer_is_draining:
-            self._topology.set_state(connection, "draining", "it takes no new calls", now=now)
-        elif engine.vital is Vital.SUSPECT:
-            self._topology.set_state(connection, "suspect", "not heard of for a while", now=now)
-        else:
-            self._topology.set_state(connection, "live", "", now=now)
+        self._topology.set_state(connection, *state_of(engine), now=self._clock.now())
         methods = engine.peer.catalog.methods if engine.peer is not None else ()
         shared = self.shared_with(engine)
         has_moved = shared != connection.shared_namespaces
@@ -162,10 +144,7 @@ class Roster:
 
     def shared_with(self, engine: LinkEngine) -> tuple[str, ...]:
         """The namespaces of both ends of a link, in the order of the side that has dialed."""
-        theirs = engine.peer.catalog.namespaces if engine.peer is not None else ()
-        mine = self._handlers.namespaces
-        first, second = (mine, frozenset(theirs)) if engine.is_dialer else (theirs, frozenset(mine))
-        return tuple(namespace for namespace in dict.fromkeys(first) if namespace in second)
+        return shared_over(engine, self._handlers.namespaces)
 
     # ---- peers without links -------------------------------------------------------------------------
 
