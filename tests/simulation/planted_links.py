@@ -17,10 +17,10 @@ from collector_mesh.domain.link.page import Names
 from collector_mesh.domain.link.talk import LinkTalk
 from collector_mesh.domain.peers.admission import Admission
 from collector_mesh.domain.peers.dialing import BrokenError, Dial
-from collector_mesh.domain.peers.keeping import Keeping
 from collector_mesh.domain.peers.peer import OpenLink, Peer
 from collector_mesh.domain.peers.roster import Roster
 from collector_mesh.domain.peers.streams import Streams
+from collector_mesh.domain.peers.upkeep import Upkeep
 from collector_mesh.domain.topology.candidates import Candidate
 
 
@@ -61,25 +61,18 @@ def lost_advertisement(patch: pytest.MonkeyPatch) -> None:
 
 
 def reconnect_given_up(patch: pytest.MonkeyPatch) -> None:
-    original = Keeping._keep_up
+    original, failed = Upkeep.dial, set[tuple[Upkeep, str]]()
 
-    async def keep_up(keeping: Keeping, keeper: Any) -> None:
-        dial = keeping._dial
-        failed: list[str] = []
+    async def dial(upkeep: Upkeep, address: str, **options: Any) -> Any:
+        if (upkeep, address) in failed:
+            await upkeep._clock.alarm().wait(1e6)
+        try:
+            return await original(upkeep, address, **options)
+        except Exception:
+            failed.add((upkeep, address))
+            raise
 
-        async def once(address: str, *, timeout: float) -> Any:
-            if failed:
-                await keeping._clock.alarm().wait(1e6)
-            try:
-                return await dial(address, timeout=timeout)
-            except Exception:
-                failed.append(address)
-                raise
-
-        keeping.__dict__.setdefault("_dial", once)
-        await original(keeping, keeper)
-
-    patch.setattr(Keeping, "_keep_up", keep_up)
+    patch.setattr(Upkeep, "dial", dial)
 
 
 def end_of_a_link_not_told(patch: pytest.MonkeyPatch) -> None:
@@ -159,14 +152,14 @@ def chunks_earn_no_credit(patch: pytest.MonkeyPatch) -> None:
 
 
 def dials_that_raise_end_the_keeping(patch: pytest.MonkeyPatch) -> None:
-    original = Keeping._has_failed
+    original = Upkeep._has_failed
 
-    def has_failed(keeping: Keeping, keeper: Any, error: BaseException) -> None:
+    def has_failed(upkeep: Upkeep, keeper: Any, error: BaseException) -> None:
         if not isinstance(error, BrokenError):
             raise asyncio.CancelledError
-        original(keeping, keeper, error)
+        original(upkeep, keeper, error)
 
-    patch.setattr(Keeping, "_has_failed", has_failed)
+    patch.setattr(Upkeep, "_has_failed", has_failed)
 
 
 def dials_have_a_second(patch: pytest.MonkeyPatch) -> None:
@@ -187,25 +180,25 @@ def nobody_asks_who_holds_an_id(patch: pytest.MonkeyPatch) -> None:
 
 
 def nobody_is_dialed_again(patch: pytest.MonkeyPatch) -> None:
-    original = Keeping._redial
+    original = Upkeep._redial
 
-    async def redial(keeping: Keeping, keeper: Any) -> None:
+    async def redial(upkeep: Upkeep, keeper: Any) -> None:
         if keeper.peer_id:
             await asyncio.Event().wait()
-        await original(keeping, keeper)
+        await original(upkeep, keeper)
 
-    patch.setattr(Keeping, "_redial", redial)
+    patch.setattr(Upkeep, "_redial", redial)
 
 
 def hubs_are_not_dialed_again(patch: pytest.MonkeyPatch) -> None:
-    original = Keeping._redial
+    original = Upkeep._redial
 
-    async def redial(keeping: Keeping, keeper: Any) -> None:
+    async def redial(upkeep: Upkeep, keeper: Any) -> None:
         if keeper.peer_id.startswith("hub"):
             await asyncio.Event().wait()
-        await original(keeping, keeper)
+        await original(upkeep, keeper)
 
-    patch.setattr(Keeping, "_redial", redial)
+    patch.setattr(Upkeep, "_redial", redial)
 
 
 def goodbyes_are_at_the_expense_of_calls(patch: pytest.MonkeyPatch) -> None:

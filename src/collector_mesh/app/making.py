@@ -14,7 +14,7 @@ from collector_mesh.domain.link.rules import LinkRules
 from collector_mesh.domain.model.counts import Counts
 from collector_mesh.domain.model.errors import InvalidCallError
 from collector_mesh.domain.model.events import BalancerFailed, Shedding
-from collector_mesh.domain.peers.keeping import KeepingTimes
+from collector_mesh.domain.peers.times import KeepingTimes
 from collector_mesh.domain.policies.backoff import Backoff
 from collector_mesh.domain.policies.balancing import BALANCERS, Guarded
 from collector_mesh.domain.policies.concurrency import ConcurrencyLimit

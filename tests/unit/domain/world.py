@@ -27,9 +27,10 @@ from collector_mesh.domain.model.status import Reply
 from collector_mesh.domain.peers.admission import Admission
 from collector_mesh.domain.peers.greeter import Greeter
 from collector_mesh.domain.peers.introducer import Introducer
-from collector_mesh.domain.peers.keeping import Keeping, KeepingTimes
+from collector_mesh.domain.peers.keeping import Keeping
 from collector_mesh.domain.peers.roster import Roster
 from collector_mesh.domain.peers.streams import Streams
+from collector_mesh.domain.peers.times import KeepingTimes
 from collector_mesh.domain.policies.access import InspectionRule, ServingRule
 from collector_mesh.domain.policies.backoff import Backoff
 from collector_mesh.domain.policies.concurrency import ConcurrencyLimit
@@ -70,6 +71,7 @@ class World:
         *,
         authorizer: Authorizer | None = None,
         serving: ServingRule | None = None,
+        transport: FakeTransport | None = None,
     ) -> None:
         serving = serving or ServingRule()
         self.policies = policies or Policies()
@@ -78,7 +80,7 @@ class World:
         self.dice = FakeDice()
         self.tasks = FakeTasks()
         self.observer = FakeObserver()
-        self.transport = FakeTransport()
+        self.transport = transport or FakeTransport()
         self.handlers = HandlerRegistry(["users", "orders"])
         self.topology = Topology(self.policies)
         self.running = self.limit(2)

@@ -1,11 +1,10 @@
-from typing import Any
+"""Which peers are wanted, and so kept connected."""
 
 import pytest
+from tests.unit.domain.peers.linkless import HERE, connect, refuse, state
 from tests.unit.domain.world import THERE, World
 
-from collector_mesh.app.testing.fake_links import FakeLink
 from collector_mesh.app.testing.fakes import run
-from collector_mesh.domain.model.call import Call
 from collector_mesh.domain.model.errors import (
     ConflictError,
     InvalidCallError,
@@ -13,49 +12,10 @@ from collector_mesh.domain.model.errors import (
     UnavailableError,
 )
 from collector_mesh.domain.model.events import (
-    AttemptFailed,
-    DialFailed,
-    PeerConnected,
     PeerForgotten,
-    PeerLeft,
-    PeerLost,
 )
 from collector_mesh.domain.model.introduction import Offer, Welcome
-from collector_mesh.domain.model.status import OK, Reply, Status
-from collector_mesh.domain.peers.dialing import BrokenError
-from collector_mesh.domain.topology.connection import Connection
-
-THERE_STILL = Welcome(Status(400, "address is required"))
-"""The answer of the original to the question whether it is there."""
-
-HERE = Welcome(OK, "c-1", ("orders", "users"), "a")
-
-
-def refuse(_call: Call) -> Reply:
-    raise UnavailableError("connection refused")
-
-
-def connect(world: World, address: str = "a:1") -> str:
-    return run(world.keeping.connect(address, timeout=5.0)).peer_id
-
-
-def linkless(world: World, *, dialed: bool) -> FakeLink:
-    """A peer without links, connected, and asked from now on whether it is there."""
-    world.keeping.start()
-    if dialed:
-        world.transport.welcomes["a:1"] = HERE
-        connect(world)
-        link = world.transport.links[0]
-    else:
-        link = world.peer("a", "orders")
-        link.offers.append(Offer("self", "self:1"))
-    world.tasks.step()
-    return link
-
-
-def state(world: World, peer_id: str = "a") -> str:
-    connection = world.topology.get(peer_id)
-    return connection.state if connection else "unknown"
+from collector_mesh.domain.model.status import OK, Status
 
 
 def test_connecting_introduces_this_collector(world: World) -> None:
@@ -122,67 +82,6 @@ def test_only_who_listens_can_connect_and_not_to_itself(world: World) -> None:
         connect(world)
 
 
-def test_a_connection_is_refreshed_over_the_same_link(world: World) -> None:
-    world.transport.welcomes["a:1"] = HERE
-    connect(world)
-    world.tasks.step()
-
-    world.clock.time += world.keeping.times.refresh
-    world.tasks.step()
-
-    assert len(world.transport.links) == 1
-    assert len(world.transport.links[0].offers) == 2
-    assert len(world.observer.of(PeerConnected)) == 1
-
-
-def test_a_lost_peer_is_dialed_at_once_and_then_ever_more_rarely_until_it_is_back(world: World) -> None:
-    world.transport.welcomes["a:1"] = HERE
-    connect(world)
-    world.tasks.step()
-    del world.transport.welcomes["a:1"]
-    world.transport.links[0].answer = refuse
-
-    world.dice.share = 1.0
-    world.dispatch(THERE, target="a")
-    world.tasks.step()
-    assert (state(world), len(world.transport.links)) == ("reconnecting", 2)
-    world.tasks.step()
-    assert len(world.transport.links) == 2
-    for pause in (0.1, 0.16, 0.256):
-        world.clock.time += pause
-        world.tasks.step()
-    assert len(world.transport.links) == 5
-
-    world.transport.welcomes["a:1"] = HERE
-    world.clock.time += 2.0
-    world.tasks.step()
-    assert state(world) == "live"
-    kinds = [type(event) for event in world.observer.events]
-    assert kinds == [PeerConnected, PeerLost, AttemptFailed, DialFailed, PeerConnected]
-
-
-def test_a_peer_that_has_said_goodbye_is_missed_only_after_a_while(world: World) -> None:
-    world.transport.welcomes["a:1"] = HERE
-    connect(world)
-    world.tasks.step()
-    del world.transport.welcomes["a:1"]
-    world.transport.links[0].answer = refuse
-    connection = world.topology.get("a")
-    assert connection is not None
-
-    world.roster.lose(connection, "draining", has_left=True)
-    for _ in range(8):
-        world.tasks.step()
-        world.clock.time += 2.5
-    soon = [type(event) for event in world.observer.events]
-    for _ in range(8):
-        world.tasks.step()
-        world.clock.time += 2.5
-
-    assert soon == [PeerConnected, PeerLeft]
-    assert [type(event) for event in world.observer.events] == [PeerConnected, PeerLeft, DialFailed]
-
-
 def test_a_wanted_address_is_dialed_until_somebody_answers(world: World) -> None:
     world.keeping.want("a:1")
     world.keeping.want("a:1")
@@ -240,106 +139,6 @@ def test_a_disconnected_peer_is_not_dialed_anymore(world: World) -> None:
         run(world.keeping.disconnect("a"))
 
 
-def test_a_stranger_that_is_not_heard_of_is_forgotten(world: World) -> None:
-    world.keeping.start()
-    world.tasks.step()
-    stranger = world.peer("stranger", "orders")
-    wanted = world.peer("wanted", "orders", dialed=True)
-    alive = world.peer("alive", "orders")
-    stranger.welcome, alive.welcome = None, THERE_STILL
-
-    for _ in range(14):
-        world.clock.time += world.keeping.times.expiry / 12
-        world.tasks.step()
-        world.tasks.step()
-
-    assert [found.peer_id for found in world.topology] == ["alive", "wanted"]
-    assert (stranger.is_closed, wanted.is_closed, alive.is_closed) == (True, False, False)
-
-
-def test_nobody_is_forgotten_who_was_not_asked_because_this_process_stood_still(world: World) -> None:
-    world.keeping.start()
-    world.tasks.step()
-    world.peer("alive", "orders").welcome = THERE_STILL
-
-    world.clock.time += 10 * world.keeping.times.expiry
-    for _ in range(3):
-        world.tasks.step()
-
-    assert state(world, "alive") == "live"
-    assert world.observer.of(PeerForgotten) == []
-
-
-@pytest.mark.parametrize("dialed", [True, False])
-def test_one_answer_that_does_not_come_in_time_loses_nobody(world: World, dialed: bool) -> None:
-    link = linkless(world, dialed=dialed)
-    link.welcome = None
-    world.clock.time += world.keeping.times.refresh
-    world.tasks.step()
-    world.tasks.step()
-    assert state(world) == "suspect"
-
-    link.welcome = THERE_STILL
-    world.clock.time += world.keeping.times.refresh
-    for _ in range(3):
-        world.tasks.step()
-
-    assert state(world) == "live"
-    assert [world.observer.of(kind) for kind in (PeerLost, PeerForgotten, DialFailed)] == [[], [], []]
-    # No real Connect, which the original would record once more.
-    assert {offer.address for offer in link.offers[1:]} == {""}
-
-
-def test_a_wanted_peer_that_is_silent_for_long_is_lost_and_introduced_to_anew(world: World) -> None:
-    link = linkless(world, dialed=True)
-    link.welcome = None
-    del world.transport.welcomes["a:1"]
-
-    seconds = iter(range(200))
-    while state(world) != "reconnecting":
-        lost = next(seconds)
-        world.clock.time += 1.0
-        world.tasks.step()
-
-    assert world.keeping.times.expiry <= lost + 1 <= 1.5 * world.keeping.times.expiry
-    assert len(world.observer.of(PeerLost)) == 1
-    world.transport.welcomes["a:1"] = HERE
-    world.clock.time += 10.0
-    world.tasks.step()
-    world.tasks.step()
-    assert state(world) == "live"
-    assert world.transport.links[-1].offers[-1].address == "self:1"
-
-
-def test_a_wanted_peer_at_whose_address_nobody_listens_is_lost_at_once(world: World) -> None:
-    link = linkless(world, dialed=True)
-    link.welcome = None
-
-    async def refused(address: str, **_options: Any) -> Connection:
-        raise BrokenError(f"{address}: connection refused", nobody_listens=True)
-
-    world.streams.dial = refused  # type: ignore[method-assign]  # nobody is there
-    world.clock.time += world.keeping.times.refresh
-    world.tasks.step()
-    assert state(world) == "suspect"
-    world.clock.time += world.keeping.times.refresh
-    world.tasks.step()
-    world.tasks.step()
-
-    assert state(world) == "reconnecting"
-
-
-def test_a_wanted_peer_in_whose_place_another_one_answers_is_lost_at_once(world: World) -> None:
-    link = linkless(world, dialed=True)
-    link.welcome = world.transport.welcomes["a:1"] = Welcome(OK, "c-2", ("orders", "users"), "b")
-
-    world.clock.time += world.keeping.times.refresh
-    world.tasks.step()
-    world.tasks.step()
-
-    assert (state(world, "a"), state(world, "b")) == ("unknown", "live")
-
-
 def test_the_failure_of_a_stranger_is_not_the_end_of_it(world: World) -> None:
     world.peer("stranger", "orders", answer=refuse)
 
@@ -360,87 +159,3 @@ def test_closing_ends_every_connection(world: World) -> None:
     assert (len(world.topology), world.tasks.background) == (0, [])
     assert stranger.is_closed
     assert world.transport.links[0].is_closed
-
-
-class Flawed(World):
-    """A world whose transport raises what it is told to when it dials."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.flaw: BaseException | None = None
-        self.dials = 0
-        keeping, dial = self.keeping, self.keeping._dial
-
-        async def count(address: str, **options: Any) -> Connection:
-            self.dials += 1
-            if self.flaw is not None:
-                raise self.flaw
-            return await dial(address, **options)
-
-        keeping._dial = count  # type: ignore[method-assign]  # as a transport of a user's may be
-
-
-class Canceled(BaseException):
-    """As a carrier raises where somebody has closed it."""
-
-
-@pytest.mark.parametrize(
-    "flaw", [ValueError("cert.pem is half written"), KeyError("x"), RuntimeError(), Canceled()], ids=repr
-)
-def test_nothing_that_is_raised_ends_the_keeping_of_a_peer(flaw: BaseException) -> None:
-    world = Flawed()
-    world.transport.welcomes["a:1"] = HERE
-    world.flaw = flaw
-    world.keeping.want("a:1")
-    for _ in range(3):
-        world.tasks.step()
-        world.clock.time += 2.0
-    failed = world.dials
-
-    world.flaw = None
-    world.tasks.step()
-
-    assert failed >= 2
-    assert state(world) == "live"
-    assert len(world.observer.of(DialFailed)) == 1
-
-
-def test_connecting_again_keeps_a_peer_whose_keeping_was_ended() -> None:
-    world = Flawed()
-    world.transport.welcomes["a:1"] = HERE
-    connect(world)
-    world.flaw = SystemExit()
-    world.transport.links[0].answer = refuse
-    world.tasks.step()
-    world.dispatch(THERE, target="a")
-    with pytest.raises(SystemExit):
-        world.tasks.step()
-    world.tasks.background.clear()
-
-    world.flaw = None
-    connect(world)
-    world.tasks.step()
-    world.dispatch(THERE, target="a")
-    world.tasks.step()
-
-    assert state(world) == "live"
-
-
-def test_who_has_no_links_is_asked_again_after_a_while(world: World) -> None:
-    asked = []
-    dial = world.streams.dial
-
-    async def count(address: str, **options: Any) -> Connection:
-        asked.append(world.clock.time)
-        return await dial(address, **options)
-
-    world.streams.dial = count  # type: ignore[method-assign]  # only the number counts
-    world.transport.welcomes["a:1"] = HERE
-    connect(world)
-    for _ in range(9):
-        world.tasks.step()
-        world.clock.time += world.keeping.times.refresh
-    world.tasks.step()
-
-    assert [at - asked[0] for at in asked] == [0.0, 60.0, 120.0, 180.0]
-    assert len(world.transport.links) == 1
