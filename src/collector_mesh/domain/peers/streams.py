@@ -9,29 +9,24 @@ from collector_mesh.domain.link.engine import LinkEngine
 from collector_mesh.domain.link.entries import TakenCall
 from collector_mesh.domain.link.host import LinkHost
 from collector_mesh.domain.link.rules import LinkRules
-from collector_mesh.domain.model.address import host_of
 from collector_mesh.domain.model.errors import (
-    MeshError,
-    OverloadedError,
     UnavailableError,
     quoted,
 )
-from collector_mesh.domain.model.events import Defect, LinkFailed, NewsLeftOut, PeerRefused
+from collector_mesh.domain.model.events import Defect, LinkFailed, NewsLeftOut
 from collector_mesh.domain.model.frames import Catalog, Hello, Introduction, Limits, Role
 from collector_mesh.domain.model.identity import Identity
 from collector_mesh.domain.model.reach import Reach
 from collector_mesh.domain.model.snapshot import LinkEnd
-from collector_mesh.domain.model.status import status_of
-from collector_mesh.domain.peers.admission import Admission, Claim
-from collector_mesh.domain.peers.crowding import of_too_many
+from collector_mesh.domain.peers.admission import Admission
+from collector_mesh.domain.peers.arrivals import Arrivals
 from collector_mesh.domain.peers.dialing import Dial
 from collector_mesh.domain.peers.ended import EndedLinks
 from collector_mesh.domain.peers.holdings import Holdings
 from collector_mesh.domain.peers.offered import Offered
+from collector_mesh.domain.peers.open_links import OpenLinks
 from collector_mesh.domain.peers.peer import OpenLink
 from collector_mesh.domain.peers.roster import Roster
-from collector_mesh.domain.policies.callers import name_of
-from collector_mesh.domain.policies.waiting_room import WaitingRoom
 from collector_mesh.domain.ports.clock import Alarm, Clock
 from collector_mesh.domain.ports.frame_stream import FrameStream, Pump
 from collector_mesh.domain.ports.randomness import Randomness
@@ -90,11 +85,13 @@ class Streams:
         self._clock = clock
         self._dice = dice
         self._rules = rules
-        self._open: dict[LinkEngine, OpenLink] = {}
-        self._silent: WaitingRoom[LinkEngine] = WaitingRoom(rules.max_silent)
+        self._open = OpenLinks(rules)
         self._dials = 0
         self._ended = EndedLinks()
-        self._offered = Offered(handlers, roster, reachability, clock=clock, links=self._open.keys)
+        self._offered = Offered(handlers, roster, reachability, clock=clock, links=self._open.engines)
+        self._arrivals = Arrivals(
+            collector_id, roster, admission, self._open, tasks=tasks, dice=dice, admitted=self._has_come_in
+        )
 
     # ---- for a snapshot ------------------------------------------------------------------------------
 
@@ -115,15 +112,7 @@ class Streams:
     def accept(self, stream: FrameStream) -> None:
         """Take a stream that somebody has opened."""
         engine = self._engine(identity=stream.identity)
-        is_full = self._is_full()
-        if is_full and not self._silent and self._make_room(name_of(stream.identity, stream.address)):
-            is_full = False
-        if is_full and not self._silent:
-            engine.fail(f"there are {self._rules.max_links} links already, and no more are taken", code=429)
-        else:
-            gone = self._silent.enter(engine, host_of(stream.address), is_short=is_full)
-            if gone is not None:
-                gone.fail(f"{len(self._silent)} others have opened a link and said nothing yet", code=429)
+        self._open.make_room_for(engine, stream)
         self._start(OpenLink(engine, stream.address), stream)
 
     async def dial(self, address: str, *, timeout: float, is_patient: bool = False) -> Connection:
@@ -149,8 +138,7 @@ class Streams:
         return connection
 
     def _begin(self, address: str, opened: Alarm, *, is_patient: bool) -> OpenLink:
-        if self._is_full() and not self._make_room():
-            raise OverloadedError(f"there are {self._rules.max_links} links already")
+        self._open.check_room()
         stream = self._transport.dial(address, is_patient=is_patient)
         self._dials += 1
         link = OpenLink(self._engine(dial=self._dials), address, opened)
@@ -182,7 +170,7 @@ class Streams:
         link.stream = stream
         link.engine.comes_from(stream.address)
         self.holdings.add(link.engine)
-        self._open[link.engine] = link
+        self._open.add(link)
         self._tasks.start(self._run(link.engine, stream), f"link with {stream.address}")
 
     async def _run(self, engine: LinkEngine, stream: FrameStream) -> None:
@@ -190,25 +178,8 @@ class Streams:
             await self._pump.run(stream, engine)
         finally:
             engine.lost("the stream has ended")
-            self._silent.leave(engine)
             self.holdings.remove(engine)
-            del self._open[engine]
-
-    def _is_full(self) -> bool:
-        most = self._rules.max_links
-        # Those that have to go take a moment to do so.
-        return len(self._open) >= most and sum(not engine.has_failed for engine in self._open) >= most
-
-    def _make_room(self, caller: str = "") -> bool:
-        """Where somebody has more than its share of all links, end one of those; for this collector if for nobody else."""
-        most = self._rules.max_links
-        gone = of_too_many(self._open, most, caller)
-        if gone is not None:
-            gone.fail(
-                f"more than three quarters of {most} links are from {gone.source}, and others want some",
-                code=429,
-            )
-        return gone is not None
+            self._open.remove(engine)
 
     # ---- the end -------------------------------------------------------------------------------------
 
@@ -244,17 +215,8 @@ class Streams:
 
     def greeted(self, engine: LinkEngine, hello: Hello) -> None:
         """See `LinkHost`."""
-        self._silent.leave(engine)
-        try:
-            self._admission.check_hello(hello, engine.identity)
-        except MeshError as error:
-            self._turn_away(engine, error)
-            return
-        self._roster.sift(engine)
-        if hello.role == Role.CLIENT:
-            engine.welcome(self._dice.token(), self._roster.shared_with(engine))
-        else:
-            self._consider(engine)
+        self._open.spoke(engine)
+        self._arrivals.greeted(engine, hello)
 
     def opened(self, engine: LinkEngine) -> None:
         """See `LinkHost`."""
@@ -262,13 +224,7 @@ class Streams:
         if link is not None and link.stream is not None:
             # Some carriers show whom this side has dialed.
             engine.proved(link.stream.identity)
-        try:
-            self._admission.check(self._claim(engine))
-        except MeshError as error:
-            self._turn_away(engine, error)
-        else:
-            self._roster.sift(engine)
-            self._consider(engine)
+        self._arrivals.opened(engine)
 
     def confirmed(self, engine: LinkEngine) -> None:
         """See `LinkHost`."""
@@ -292,8 +248,8 @@ class Streams:
 
     def ended(self, engine: LinkEngine) -> None:
         """See `LinkHost`."""
-        self._silent.leave(engine)
-        link, address = self._open.get(engine), self._address_of(engine)
+        self._open.spoke(engine)
+        link, address = self._open.get(engine), self._open.address_of(engine)
         self._ended.note(self._clock.now(), engine.peer_id, address, engine.reason)
         was_waited_for = link is not None and link.opened is not None
         if link is not None:
@@ -309,57 +265,11 @@ class Streams:
 
     def failed(self, engine: LinkEngine, error: Exception) -> None:
         """See `LinkHost`."""
-        where = f"the link to {quoted(engine.peer_id) if engine.peer_id else self._address_of(engine)}"
+        where = f"the link to {quoted(engine.peer_id) if engine.peer_id else self._open.address_of(engine)}"
         self._roster.tell(Defect(self._collector_id, where, error))
 
-    # ---- who comes in --------------------------------------------------------------------------------
-
-    def _consider(self, engine: LinkEngine) -> None:
-        """Admit a peer, unless its id is held by somebody who is still there."""
-        claim = self._claim(engine)
-        if self._admission.is_contested(claim):
-            self._tasks.start(self._contest(engine, claim), f"who is {engine.peer_id}")
-        else:
-            self._admit(engine)
-
-    def _claim(self, engine: LinkEngine) -> Claim:
-        assert engine.peer is not None  # for the type checker: it has said who it is
-        dialed = self._address_of(engine) if engine.is_dialer else ""
-        return Claim(engine.peer, engine.identity, dialed)
-
-    async def _contest(self, engine: LinkEngine, claim: Claim) -> None:
-        try:
-            await self._admission.contest(claim)
-            # Much may have happened meanwhile.
-            self._admission.check(claim)
-        except MeshError as error:
-            if engine.phase is not Phase.ENDED:
-                self._turn_away(engine, error)
-            return
-        if engine.phase is not Phase.ENDED:
-            self._admit(engine)
-
-    def _turn_away(self, engine: LinkEngine, error: MeshError) -> None:
-        link = self._open.get(engine)
-        if engine.phase is Phase.GREETING:
-            engine.refuse(status_of(error))
-        else:
-            engine.refusal = status_of(error)
-            engine.fail(str(error), error.code)
-        if link is not None:
-            link.settle(error=error)
-        if link is None or link.opened is None:
-            address = self._address_of(engine)
-            self._roster.tell(PeerRefused(self._collector_id, engine.peer_id, address, str(error)))
-
-    def _admit(self, engine: LinkEngine) -> None:
-        link = self._open.get(engine) or OpenLink(engine, "")
-        self._roster.join(link)
-        if engine.phase is Phase.GREETING:
-            engine.welcome(self._dice.token(), self._roster.shared_with(engine))
-        self._roster.settle(engine.peer_id)
-        link.has_opened = True
-        self._tell_of_left_out(engine)
+    def _has_come_in(self, link: OpenLink) -> None:
+        self._tell_of_left_out(link.engine)
         self._tell_dialer(link)
 
     @staticmethod
@@ -371,12 +281,8 @@ class Streams:
     def _tell_of_left_out(self, engine: LinkEngine) -> None:
         number, reason = engine.sieve.take()
         if number:
-            address = self._address_of(engine)
+            address = self._open.address_of(engine)
             self._roster.tell(NewsLeftOut(self._collector_id, engine.peer_id, address, number, reason))
-
-    def _address_of(self, engine: LinkEngine) -> str:
-        link = self._open.get(engine)
-        return link.address if link is not None else ""
 
 
 def _knows_of_drain(engine: LinkEngine) -> bool:
