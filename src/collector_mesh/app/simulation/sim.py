@@ -1,25 +1,22 @@
 """What a scenario is given: its mesh, and what it can do to it."""
 
 import asyncio
-import contextvars
 import inspect
 import math
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from collector_mesh.adapters.simulated.host import Host
 from collector_mesh.adapters.simulated.loop import SimulatedLoop, SimulationError
 from collector_mesh.adapters.simulated.network import SimulatedNetwork
 from collector_mesh.adapters.simulated.trace import Trace
 from collector_mesh.app.client import MeshClient
 from collector_mesh.app.collector import Collector
-from collector_mesh.app.service import Service
 from collector_mesh.app.settings import Settings
 from collector_mesh.app.simulation.chaos import Chaos, drawn
-from collector_mesh.app.simulation.client import SimulatedClient
 from collector_mesh.app.simulation.collector import SimulatedCollector
 from collector_mesh.app.simulation.condition import leftovers, unreachable, unsettled
+from collector_mesh.app.simulation.fleet import Fleet, Services
 from collector_mesh.app.simulation.identity import codec
 from collector_mesh.app.simulation.watch import Watch
 from collector_mesh.domain.model.errors import UnavailableError
@@ -38,15 +35,12 @@ _SETTLE_SECONDS = 60.0
 _LOOK_SECONDS = 0.01
 _STILL_LOOKS = 5
 
-Services = Sequence[Service] | Callable[[], Iterable[Service]]
-
 
 class Sim:
     """What a scenario is given: its mesh."""
 
     def __init__(self, loop: SimulatedLoop, seed: int, *, checked: bool = True) -> None:
         self.seed = seed
-        self._checked = checked
         self._loop = loop
         self.trace = Trace(loop)
         self.trace.is_over = not checked
@@ -57,13 +51,7 @@ class Sim:
         )
         """Latency, loss, bandwidth, partitions."""
         self.watch = Watch(loop, self.trace)
-        self._collectors: dict[str, SimulatedCollector] = {}
-        self._made: dict[str, tuple[dict[str, Any], Services, Sequence[Service]]] = {}
-        self._clients: dict[str, SimulatedClient] = {}
-        self._impostors: dict[str, str] = {}
-        """Ids that hosts claim which are not theirs."""
-        self._hosts: list[Host] = []
-        self._starting: dict[asyncio.Task[Any], SimulatedCollector] = {}
+        self._fleet = Fleet(loop, seed, self.network, self.watch, checked=checked)
         self._is_over = False
         self.down_at_end: list[str] = []
         """Ids of the collectors that were down when the run ended."""
@@ -84,24 +72,9 @@ class Sim:
             ValueError: there is one of that id.
             TypeError: the services are not a list of services.
         """
-        self._check_is_new(collector_id)
-        if isinstance(services, Service):
-            raise TypeError(
-                "services must be a list of services, or a callable that gives one, got a service"
-            )
-        made = list(services() if callable(services) else services)
-        # Sets of texts are in another order in each process.
-        options = {
-            name: sorted(value) if isinstance(value, (set, frozenset)) else value
-            for name, value in options.items()
-        }
         if self._settings_dice is not None and "settings" not in options:
             options["settings"] = drawn(Settings(), self._settings_dice)
-        if claims:
-            options = {"listen": collector_id, **options}
-            self._impostors[collector_id] = claims
-        self._made[collector_id] = (options, services, made)
-        return self._start(collector_id, options, made)
+        return self._fleet.add(collector_id, services, options, claims)
 
     def client(self, client_id: str, address: str, *, settings: Settings | None = None) -> MeshClient:
         """A program outside the mesh that calls into it through a collector, as `MeshClient` is; to be entered.
@@ -111,19 +84,7 @@ class Sim:
         Raises:
             ValueError: there is a collector or a client of that id.
         """
-        self._check_is_new(client_id)
-        host = self._new_host(client_id)
-        client = self._clients[client_id] = SimulatedClient(
-            host,
-            self.network,
-            self._loop,
-            self.watch,
-            self._seed_of(client_id),
-            address,
-            checked=self._checked,
-            settings=settings,
-        )
-        return client
+        return self._fleet.add_client(client_id, address, settings)
 
     def find(self, collector_id: str) -> Collector:
         """The collector of an id, of its latest start.
@@ -131,7 +92,7 @@ class Sim:
         Raises:
             ValueError: there is none.
         """
-        return self._collector(collector_id)
+        return self._fleet.find(collector_id)
 
     async def sleep(self, seconds: float) -> None:
         """Let so many virtual seconds pass."""
@@ -168,7 +129,7 @@ class Sim:
         Raises:
             ValueError: there is none of that id, or it is down already.
         """
-        host = self._collector(collector_id).host
+        host = self._fleet.find(collector_id).host
         if host.is_down:
             raise ValueError(f"collector {collector_id!r} is down already")
         self.trace.fault("crash", collector_id)
@@ -190,11 +151,10 @@ class Sim:
         Raises:
             ValueError: there is none of that id, or it is down already.
         """
-        collector = self._collector(collector_id)
+        collector = self._fleet.find(collector_id)
         if collector.host.is_down:
             raise ValueError(f"collector {collector_id!r} is down already")
-        if starting := [task for task, started in self._starting.items() if started is collector]:
-            await asyncio.wait(starting)
+        await self._fleet.started(collector)
         self.trace.fault("stop", collector_id)
         await collector.on_host(collector.end)
         collector.host.is_down = True
@@ -209,24 +169,21 @@ class Sim:
         Raises:
             ValueError: it is running.
         """
-        if not self._collector(collector_id).host.is_down:
+        if not self._fleet.find(collector_id).host.is_down:
             raise ValueError(f"collector {collector_id!r} is running: crash it first")
-        options, services, made = self._made[collector_id]
-        if fresh and callable(services):
-            made = list(services())
-            self._made[collector_id] = (options, services, made)
+        self._fleet.make_again(collector_id, fresh=fresh)
         self.trace.fault("restart", collector_id, "fresh" if fresh else "same")
-        return self._start(collector_id, options, made)
+        return self._fleet.start(collector_id)
 
     def pause(self, collector_id: str) -> None:
         """Let everything of a host stand still, timers included."""
         self.trace.fault("pause", collector_id)
-        self._collector(collector_id).host.is_paused = True
+        self._fleet.find(collector_id).host.is_paused = True
 
     def resume(self, collector_id: str) -> None:
         """Let a host that was paused go on."""
         self.trace.fault("resume", collector_id)
-        self._loop.resume(self._collector(collector_id).host)
+        self._loop.resume(self._fleet.find(collector_id).host)
 
     def clock_skew(self, collector_id: str, seconds: float) -> None:
         """Let the time of day of a host jump.
@@ -237,7 +194,7 @@ class Sim:
         if not math.isfinite(seconds):
             raise ValueError(f"seconds must be finite, got {seconds:g}")
         self.trace.fault("clock_skew", collector_id, str(seconds))
-        self._collector(collector_id).host.skew += seconds
+        self._fleet.find(collector_id).host.skew += seconds
 
     def clock_rate(self, collector_id: str, factor: float) -> None:
         """Let the monotonic clock of a host go faster or slower.
@@ -248,7 +205,7 @@ class Sim:
         if not 0 < factor < math.inf:
             raise ValueError(f"factor must be over 0 and finite, got {factor:g}")
         self.trace.fault("clock_rate", collector_id, str(factor))
-        self._collector(collector_id).host.set_rate(factor, self._loop.time())
+        self._fleet.find(collector_id).host.set_rate(factor, self._loop.time())
 
     def slow(self, collector_id: str, seconds: float) -> None:
         """Let every handler of a collector that begins from now on take so much longer; 0 ends it.
@@ -259,19 +216,19 @@ class Sim:
         if not 0 <= seconds < math.inf:
             raise ValueError(f"seconds must be at least 0 and finite, got {seconds:g}")
         self.trace.fault("slow", collector_id, str(seconds))
-        self._collector(collector_id).host.slowness = seconds
+        self._fleet.find(collector_id).host.slowness = seconds
 
     @property
     def collectors(self) -> list[str]:
         """Ids of all collectors."""
-        return list(self._collectors)
+        return list(self._fleet.collectors)
 
     @property
     def up(self) -> list[str]:
         """Ids of the collectors that are up and not paused."""
         return [
             collector_id
-            for collector_id, collector in self._collectors.items()
+            for collector_id, collector in self._fleet.collectors.items()
             if not (collector.host.is_down or collector.host.is_paused)
         ]
 
@@ -303,7 +260,7 @@ class Sim:
             await chaos.stop()
         self.trace.fault("calm")
         self.network.calm()
-        up = [collector for collector in self._collectors.values() if not collector.host.is_down]
+        up = self._fleet.up()
         for collector in up:
             collector.host.slowness = 0.0
             collector.host.set_rate(1.0, self._loop.time())
@@ -343,7 +300,7 @@ class Sim:
     async def close(self) -> None:
         """The quiet phase: faults end, everything becomes reachable, and every collector drains and closes."""
         await self.calm()
-        up = [collector for collector in self._collectors.values() if not collector.host.is_down]
+        up = self._fleet.up()
         await asyncio.gather(*(collector.on_host(collector.end) for collector in up))
         until = self._loop.time() + _LEFT_SECONDS
         while (left := self._leftovers()) and self.now < until:
@@ -355,8 +312,8 @@ class Sim:
         self.watch.at_end()
 
     def _leftovers(self) -> list[str]:
-        clients = [client.host for client in self._clients.values()]
-        return leftovers(self._collectors.values(), clients, self.network.streams())
+        fleet = self._fleet
+        return leftovers(fleet.collectors.values(), fleet.client_hosts(), self.network.streams())
 
     def has_failed(self, told: dict[str, Any]) -> None:
         """Something that runs in the background has ended by an error."""
@@ -366,57 +323,9 @@ class Sim:
     def abandon(self) -> None:
         """From now on nothing of any host has any effect."""
         self._is_over = self.trace.is_over = True
-        self.down_at_end = [name for name, collector in self._collectors.items() if collector.host.is_down]
-        for host in self._hosts:
-            host.is_down = True
-
-    def _start(self, collector_id: str, options: dict[str, Any], services: Iterable[Service]) -> Collector:
-        host = self._new_host(collector_id)
-        collector = SimulatedCollector(
-            host,
-            self.network,
-            self._loop,
-            self.watch,
-            self._seed_of(collector_id),
-            self._checked,
-            {**options, "services": services},
-            self._impostors.get(collector_id, ""),
-        )
-        if collector_id in self._collectors:
-            self._collectors[collector_id].retire()
-        self._collectors[collector_id] = collector
-        nobody = contextvars.Context()  # of no host, also where a handler starts another collector
-        work = collector.on_host(collector.begin)
-        task = self._loop.create_task(work, name=f"collector {collector_id!r}", context=nobody)
-        self._starting[task] = collector
-        task.add_done_callback(self._has_started, context=nobody)
-        return collector
-
-    def _check_is_new(self, host_id: str) -> None:
-        for what, known in (("collector", self._collectors), ("client", self._clients)):
-            if host_id in known:
-                raise ValueError(f"there is a {what} {host_id!r} already")
-
-    def _new_host(self, host_id: str) -> Host:
-        host = Host(host_id)
-        self._hosts.append(host)
-        self.network.add_host(host)
-        return host
-
-    def _seed_of(self, host_id: str) -> str:
-        return f"{self.seed}/{host_id}/{len(self._hosts)}"
-
-    def _has_started(self, task: asyncio.Task[Any]) -> None:
-        host = self._starting.pop(task).host
-        if not task.cancelled() and (error := task.exception()) is not None and not host.is_down:
-            self.watch.has_broken(f"{task.get_name()} has not started: {error}")
+        self.down_at_end = self._fleet.strand()
 
     def _unsettled(self) -> str:
-        return "a collector has not started" if self._starting else unsettled(self._collectors.values())
-
-    def _collector(self, collector_id: str) -> SimulatedCollector:
-        try:
-            return self._collectors[collector_id]
-        except KeyError:
-            known = ", ".join(self._collectors) or "none"
-            raise ValueError(f"there is no collector {collector_id!r}: there are {known}") from None
+        if self._fleet.is_starting:
+            return "a collector has not started"
+        return unsettled(self._fleet.collectors.values())
