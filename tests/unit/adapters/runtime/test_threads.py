@@ -2,9 +2,11 @@
 
 import asyncio
 import threading
-from typing import NoReturn
+from collections.abc import Callable
+from typing import NoReturn, TypeVar
 
 import pytest
+from tests.limits import LIMIT_SECONDS
 
 from collector_mesh.adapters.runtime.clock import LoopClock
 from collector_mesh.adapters.runtime.tasks import LoopTasks
@@ -12,7 +14,16 @@ from collector_mesh.domain.model.errors import OverloadedError
 
 pytestmark = pytest.mark.asyncio
 
-LIMIT = 10.0
+T = TypeVar("T")
+
+
+async def in_free_thread(tasks: LoopTasks, function: Callable[[], T]) -> T:
+    """Run a function in a thread; each is free a little later than its answer is told."""
+    while True:
+        try:
+            return await tasks.in_thread(function)
+        except OverloadedError:
+            await asyncio.sleep(0.001)
 
 
 @pytest.mark.parametrize(
@@ -32,17 +43,11 @@ async def test_whatever_a_function_raises_is_told_and_its_thread_is_free_again(
     def fail() -> NoReturn:
         raise error
 
-    for _ in range(3):
-        async with asyncio.timeout(LIMIT):
+    async with asyncio.timeout(LIMIT_SECONDS):
+        for _ in range(3):
             with pytest.raises(told):
-                await tasks.in_thread(fail)
-            while True:  # the thread is a little later than its answer
-                try:
-                    assert await tasks.in_thread(lambda: 7) == 7
-                except OverloadedError:
-                    await asyncio.sleep(0.001)
-                else:
-                    break
+                await in_free_thread(tasks, fail)
+            assert await in_free_thread(tasks, lambda: 7) == 7
     await tasks.close()
 
 
@@ -60,7 +65,7 @@ async def test_where_the_system_gives_no_thread_the_function_is_not_run_and_late
         for _ in range(5):
             with pytest.raises(OverloadedError):
                 await tasks.in_thread(lambda: ran.append("refused"))
-    async with asyncio.timeout(LIMIT):
+    async with asyncio.timeout(LIMIT_SECONDS):
         await tasks.in_thread(lambda: ran.append("later"))
 
     assert ran == ["later"]
