@@ -646,8 +646,8 @@ async def test_the_callers_deadline_reaches_the_handler_and_ends_it(
     )
     await eventually((tmp_path / "cancelled").exists)
 
-    # gRPC rounds a deadline up on its way.
-    assert 3500 < DoubleValue.FromString(remaining.output.value).value < 3601
+    # gRPC rounds a deadline up on its way: one of more than 1,000 seconds to tens of seconds.
+    assert 3500 < DoubleValue.FromString(remaining.output.value).value <= 3610
     assert tells_of_the_deadline(outcome)
 
 
