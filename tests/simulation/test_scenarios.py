@@ -1,4 +1,4 @@
-"""The scenarios of `examples/scenarios` under a few seeds each; CI runs twenty, `make simulate` a thousand."""
+"""The scenarios of `examples/scenarios` under two seeds each; CI runs twenty of each beside this, `make simulate` a thousand."""
 
 from importlib import import_module
 from pathlib import Path
@@ -12,6 +12,6 @@ NAMES = sorted(path.stem for path in FOLDER.glob("*.py") if path.stem not in ("_
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.seeds(6)
+@pytest.mark.seeds(2)
 def test_no_seed_breaks_a_scenario(simulation: Simulation, name: str) -> None:
     simulation.run(import_module(f"examples.scenarios.{name}").scenario, until=600.0)
