@@ -324,7 +324,7 @@ class Collector(Caller):
 
         Raises:
             InvalidCallError: it is no address, or it is this collector's own.
-            UnavailableError: nobody has answered within so many seconds.
+            UnavailableError: nobody has answered in time.
             MeshError: the other one has refused.
             TypeError: an argument is of a type that cannot be meant; the text names it.
             RuntimeError: as for `dispatch`.

@@ -73,21 +73,20 @@ class Settings:
         failure_penalty: what a failure adds to a peer's latency, in seconds.
         failure_decay: seconds in which that falls to a third.
         max_attempts: collectors that are tried for one call.
-        retry_first: longest pause before the second retry, in seconds; the first goes to another peer at once.
+        retry_first: half of the longest pause before the second retry, in seconds; the first goes to another peer at once.
         retry_cap: longest pause before a retry, in seconds.
-        retry_share: retries that a peer's failures may cause in a namespace, for each of its recent calls,
-        retry_rate: and so many a second beside,
-        retry_window: over so many seconds.
-        attempt_floor: an attempt at an idempotent call that somebody else could take over gets at least so
-            many seconds,
-        attempt_share: at most this share of what the call has left,
-        attempt_p99s: and at most so many times what 99 of 100 calls to the peer take.
+        retry_share: retries that a peer's failures may cause in a namespace, for each of its recent calls.
+        retry_rate: further retries a second, whatever the calls.
+        retry_window: seconds within which calls are recent, and retries count.
+        attempt_floor: least time of an attempt at an idempotent call that somebody else could take over, in seconds.
+        attempt_share: largest share of what the call has left that such an attempt gets.
+        attempt_p99s: most that it gets, as a multiple of what 99 of 100 calls of the method take.
         breaker: whether peers that fail get no calls for a while.
-        breaker_failures: so many failures in a row open a breaker,
-        breaker_quiet: with no success for so many seconds.
-        breaker_success_share: fewer successes open it too,
-        breaker_min_calls: of at least so many calls,
-        breaker_window: in so many seconds.
+        breaker_failures: number of failures in a row that open a breaker.
+        breaker_quiet: least time without a success before they do, in seconds.
+        breaker_success_share: share of successes below which a breaker opens too.
+        breaker_min_calls: least number of calls for which that share counts.
+        breaker_window: seconds over which it is counted.
         breaker_first: seconds that it is open the first time; each next time doubles them.
         breaker_cap: longest time that it is open, in seconds.
         max_ejected: the share of candidates that breakers may keep out; beyond that they are ignored.

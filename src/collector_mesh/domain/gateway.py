@@ -29,7 +29,20 @@ from collector_mesh.domain.serving.executor import Executor
 
 
 class CollectorGateway:
-    """Takes what has arrived over a transport to the part that it is for."""
+    """Takes what has arrived over a transport to the part that it is for.
+
+    Args:
+        checks: whether a call may go on.
+        dispatcher: finds somebody who runs a call.
+        executor: runs calls here.
+        greeter: answers a unary Connect.
+        streams: takes links.
+        inspector: answers those that look at the collector.
+        collector_id: of this collector.
+        clock: tells the time.
+        policies: how much time a call has that says nothing about it.
+        observer: told of limits, and of a listener that is lost.
+    """
 
     def __init__(
         self,

@@ -37,6 +37,7 @@ class Inspection:
         rule: who may look from outside.
         counts: what has happened.
         rules: what the collector says of itself on its links.
+        resident_bytes: gives the memory of the whole process, 0 where that is not known.
     """
 
     def __init__(

@@ -26,7 +26,7 @@ from collector_mesh.domain.ports.transport import Listener, Transport
 _ADDRESS = re.compile(r"[A-Za-z0-9._:-]{1,255}")
 
 FRAMES_OF_A_TURN = 6
-"""So many frames are given and taken in one turn of the loop: a catalog or news of others may be very many."""
+"""Most frames that are given and taken in one turn of the loop: a catalog or news of others may be very many."""
 
 
 class LoopbackStream:

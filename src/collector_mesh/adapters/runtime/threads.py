@@ -9,7 +9,7 @@ from collector_mesh.domain.policies.concurrency import RETRY_AFTER
 
 
 class DaemonThreads:
-    """Runs plain functions, at most so many at once; it never queues.
+    """Runs plain functions, a limited number at once; it never queues.
 
     The threads are daemons, which `concurrent.futures` does not offer: a handler that never returns
     must not keep the process from ending.

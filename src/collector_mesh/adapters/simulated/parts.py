@@ -22,7 +22,7 @@ _LEAST_SECONDS = 2e-9
 
 
 def _lasting(seconds: float, host: Host) -> float:
-    """How long something takes that lasts so many seconds by the clock of a host."""
+    """How long something takes, in virtual seconds, that lasts `seconds` by the clock of a host."""
     return max(_LEAST_SECONDS, seconds / host.rate) if seconds > 0 else 0.0
 
 

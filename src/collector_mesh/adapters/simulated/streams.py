@@ -24,7 +24,7 @@ RETRANSMIT_SECONDS = 0.2
 """The first time-out of TCP; each next one is twice as long (Linux: TCP_RTO_MIN)."""
 
 GIVE_UP_SECONDS = 15.0
-"""So long nothing is acknowledged, and the connection breaks."""
+"""Seconds without an acknowledgement after which the connection breaks."""
 
 
 class Carrier(Protocol):

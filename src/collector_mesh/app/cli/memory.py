@@ -8,7 +8,7 @@ from collector_mesh.adapters.runtime.memory import resident_bytes
 
 _LOOK_SECONDS = 10.0
 _MARGIN_BYTES = 64 << 20
-"""So much more than there was once is worth the look: it keeps other threads from memory for some milliseconds."""
+"""Growth that is worth the look: it keeps other threads from memory for some milliseconds."""
 
 
 class Trimmer:

@@ -96,7 +96,7 @@ class Outlet(io.TextIOBase):
             self._put(len(self._part))
 
     def drain(self, seconds: float) -> bool:
-        """Wait until everything is written, for at most so many seconds; whether it was."""
+        """Wait until everything is written, for at most this number of seconds; gives whether it was."""
         self.flush()
         with self._changed:
             return self._changed.wait_for(lambda: not self._queue and not self._is_writing, seconds)

@@ -95,7 +95,7 @@ class Sim:
         return self._fleet.find(collector_id)
 
     async def sleep(self, seconds: float) -> None:
-        """Let so many virtual seconds pass."""
+        """Let some virtual seconds pass."""
         await asyncio.sleep(seconds)
 
     @property
@@ -208,7 +208,7 @@ class Sim:
         self._fleet.find(collector_id).host.set_rate(factor, self._loop.time())
 
     def slow(self, collector_id: str, seconds: float) -> None:
-        """Let every handler of a collector that begins from now on take so much longer; 0 ends it.
+        """Let every handler of a collector that begins from now on take `seconds` longer; 0 ends it.
 
         Raises:
             ValueError: the seconds are negative, or not finite.
@@ -233,7 +233,7 @@ class Sim:
         ]
 
     def chaos(self, *, rate: float) -> None:
-        """Have faults done, so many a virtual second, all of them drawn from the seed, until `calm`.
+        """Have `rate` faults done a virtual second, all of them drawn from the seed, until `calm`.
 
         Collectors that are started from now on without `settings` have some of these drawn too.
 

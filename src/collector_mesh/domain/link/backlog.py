@@ -1,4 +1,4 @@
-"""News that are too much to be taken in at once: so much at a time, the rest when others have had their turn.
+"""News that is too much to be taken in at once: a piece at a time, the rest when others have had their turn.
 
 Who speaks this version sends pieces that are small enough. Earlier versions tell a whole catalog in one frame, and of
 very many collectors, which would keep the loop busy for long.

@@ -26,11 +26,11 @@ from collector_mesh.domain.model.snapshot import MethodInfo
 T = TypeVar("T")
 
 _SHARED_KEPT = 64
-"""So many parts of a catalog are at hand, for those who share different namespaces."""
+"""Most parts of a catalog that are kept at hand, for peers that share different namespaces."""
 
 
 class Budget:
-    """How much goes into a piece: so many items, so many bytes."""
+    """How much goes into a piece: a number of items, and a number of bytes."""
 
     __slots__ = ("bytes", "items")
 
@@ -217,7 +217,7 @@ def _other_methods(
 
 
 def _same(old: tuple[MethodInfo, ...], new: tuple[MethodInfo, ...], most: int) -> int:
-    """How many are the same at the beginning, of so many at most."""
+    """How many are the same at the beginning, of the first `most`."""
     begin, step = 0, 64
     while begin < most:
         # To compare many at once is fast, so each time twice as many are.

@@ -27,7 +27,7 @@ MAX_KIND_BYTES = 64
 """Of the name of a kind that this version does not know; the rest is cut."""
 
 LOOKED_AT_ONCE = 8192
-"""So many methods are looked at in one go to find out which are other ones than before."""
+"""Methods that are looked at in one go to find out which are other ones than before."""
 
 
 class Hearing:
@@ -171,7 +171,7 @@ class _Replacement:
         self._others: list[MethodInfo] = []
 
     def go_on(self) -> Iterable[CatalogChange] | None:
-        """Look at so many methods; the changes when all of them are known."""
+        """Look at some methods; the changes when all of them are known."""
         if self._told:
             some = list(islice(self._told[-1], LOOKED_AT_ONCE))
             self._coming.update((info.key, info) for info in some)

@@ -82,7 +82,7 @@ class Notices:
     ) -> Control | None:
         """All of it, with a ping and a goodbye if there are any, or None if there is nothing.
 
-        Of catalogs and news of others so much as goes into a frame.
+        Of catalogs and news of others as much as goes into a frame.
         """
         if ping is None and goodbye is None and not self.wait(is_open=is_open):
             return None

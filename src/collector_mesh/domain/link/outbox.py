@@ -20,7 +20,7 @@ from collector_mesh.domain.model.status import Reply
 Entry = SentCall | TakenCall
 
 LATE_REPLY_SECONDS = 1.0
-"""So long after its deadline a reply that still waits is not sent anymore: its caller has gone."""
+"""Seconds after its deadline at which a reply that still waits is not sent anymore: its caller has gone."""
 
 HELD_STEP = 64 << 10
 """Bytes by which what is held has to change before that is told."""
@@ -75,7 +75,7 @@ class Outbox:
         self.last_number = 0
         self.queued_bytes = 0
         self.on_growth: Callable[[], None] = _nobody
-        """Called when so much more waits as is worth to be told."""
+        """Called when `HELD_STEP` more bytes wait than were told last."""
         self.tell_at = HELD_STEP
         self.reply_bytes = 0
 

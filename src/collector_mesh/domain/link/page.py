@@ -113,7 +113,7 @@ class Page:
         return not (self.methods or self.numbers)
 
     def add_call(self, sent: SentCall, left: float, value: bytes, size: int) -> None:
-        """Add a call with so many seconds left; `size` is that of a payload that comes in chunks.
+        """Add a call with `left` seconds left; `size` is that of a payload that comes in chunks.
 
         Raises:
             InvalidCallError: a name of it cannot be told.

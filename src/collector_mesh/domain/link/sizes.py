@@ -103,10 +103,10 @@ In a frame that is at most 50 bytes, in memory somewhat more: so that empty ones
 """
 
 CANCELS_OF_A_FRAME = 4096
-"""So many are written at once; the others go with the next frame."""
+"""Most cancels that are written at once; the others go with the next frame."""
 
 NAMES_KEPT_BYTES = 1 << 20
-"""When names that were told have so many bytes together, counted as for `MAX_NAME_BYTES`, they are forgotten."""
+"""Bytes of all names that were told, counted as for `MAX_NAME_BYTES`, at which they are forgotten."""
 
 MAX_FIRST_PIECE = 2048
 """Most namespaces and methods of a catalog in a hello or a welcome; the rest follows in pieces."""
@@ -264,7 +264,7 @@ def exact_info_bytes(info: MethodInfo) -> int:
 
 
 def _field(size: int) -> int:
-    """A field with so many bytes of content."""
+    """What a field costs, its content of `size` bytes included."""
     return size + 2 if size < 1 << 7 else size + 3 if size < 1 << 14 else size + 4
 
 

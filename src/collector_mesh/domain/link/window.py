@@ -48,14 +48,14 @@ class Window:
         self.chunk_bytes = min(self.chunk_bytes, self._most_bytes)
 
     def wrote(self, now: float, size: int, chunk_size: int) -> None:
-        """A frame that takes room has gone, of so many bytes, a piece of so many others among them."""
+        """A frame that takes room has gone: `size` bytes, of which `chunk_size` are a piece of a large payload."""
         if self.written > self._acknowledged:
             size = _QUEUED  # what it takes tells of others too
         self.written += 1
         self._on_the_way.append((now, size, chunk_size))
 
     def ponged(self, seconds: float) -> None:
-        """A sign of life was answered after so long."""
+        """A sign of life was answered after some seconds."""
         if self.written == self._acknowledged:
             self._alone = seconds
 

@@ -69,7 +69,7 @@ class CallContext:
 
     @property
     def identity(self) -> Identity | None:
-        """What the transport has proved about the caller (a SPIFFE id), or None."""
+        """What the transport has proved about the caller, or None."""
         return self._call.identity
 
     @property

@@ -86,7 +86,7 @@ def text_of(error: BaseException) -> str:
 
 
 def clipped(text: str, most: int = MAX_TEXT_BYTES) -> str:
-    """A text as it may travel: valid UTF-8 of at most so many bytes."""
+    """A text as it may travel: valid UTF-8 of at most `most` bytes."""
     # No character takes less than a byte: what is cut first need not be encoded.
     data = text[:most].encode("utf-8", "backslashreplace")
     return data[:most].decode("utf-8", "ignore")

@@ -104,7 +104,7 @@ class LinkFailed(Event):
 
 @attrs.frozen
 class NewsLeftOut(Event):
-    """Of what a peer has told of itself or of others so much is not used, for this reason and maybe others."""
+    """A number of items that a peer has told of itself or of others are not used, for this reason and maybe others."""
 
     peer: str
     address: str
@@ -122,7 +122,7 @@ class Defect(Event):
 
 @attrs.frozen
 class ListenerRestored(Event):
-    """For so many seconds nobody could connect: what listened had ended, and was made anew."""
+    """What listened had ended, and was made anew; nobody could connect for `seconds`."""
 
     address: str
     reason: str

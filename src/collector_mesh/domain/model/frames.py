@@ -18,7 +18,7 @@ from collector_mesh.domain.model.snapshot import NO_LABELS, MethodInfo
 from collector_mesh.domain.model.status import OK, Metadata, Status
 
 PROTOCOL_VERSION = 1
-"""Of the link; whoever knows a later one speaks this one with us."""
+"""Version of the link protocol; an end that knows a later one speaks this one with us."""
 
 NO_LIMIT = (1 << 32) - 1
 """Stands for a call without a deadline where its remaining milliseconds are told."""
@@ -122,7 +122,7 @@ class Hello:
     """The first thing that is said on a link, by the side that has dialed.
 
     Attributes:
-        introduction: who has dialed.
+        introduction: of the dialer.
         role: what it is; a role of a later version is a plain number.
         dial: counts the links that it has opened.
         version: of the protocol.
@@ -186,7 +186,7 @@ class Control:
     """What is said of the link itself; it needs no room in the window.
 
     Attributes:
-        hello: who has dialed.
+        hello: of the dialer.
         greeting: the answer to that.
         catalog: what the sender is a member of and serves now.
         ping: asks for a pong.

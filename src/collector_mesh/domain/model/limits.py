@@ -56,7 +56,7 @@ _REMARK_BYTES = 256
 
 
 def fitting_labels(labels: Mapping[str, str]) -> Mapping[str, str]:
-    """What somebody says of itself without what it may not say: names and texts as one's own must be, so many at most."""
+    """The labels of a peer that keep to the rules for one's own, `MAX_LABELS` at most."""
     if len(labels) <= MAX_LABELS and all(map(_is_label, labels.items())):
         return labels
     return dict(islice(filter(_is_label, labels.items()), MAX_LABELS))

@@ -58,7 +58,7 @@ class ConnectionInfo:
         in_flight: calls sent to it and not answered yet.
         carrier: `link`, or `unary` for a peer that has none and is called with one RPC each.
         reason: why it is in this state; empty while it is live.
-        age: since when there is this connection, in seconds.
+        age: how long this connection has existed, in seconds.
         round_trip: of the last heartbeat that was answered, in seconds; None if there was none.
         methods: how many methods it says that it serves; None where it does not say.
         labels: what it says of itself.

@@ -17,7 +17,7 @@ def escaped(text: str) -> str:
 
 
 def visible(text: str, most: int = MAX_VISIBLE) -> str:
-    """A foreign text as people may see it: escaped, and cut to so many characters."""
+    """A foreign text as people may see it: escaped, and cut to `most` characters."""
     if len(text) <= most and text.isprintable():
         return text
     # One more than fits tells whether something is cut.

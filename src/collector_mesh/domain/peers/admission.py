@@ -29,7 +29,7 @@ _ROUND_TRIPS = 3
 """How many of its round trips a holder gets to answer."""
 
 _LOOK_SECONDS = 0.01
-"""How often it is looked whether somebody has answered."""
+"""Seconds between two looks whether somebody has answered."""
 
 
 @attrs.frozen

@@ -30,7 +30,7 @@ from collector_mesh.domain.ports.tasks import Tasks
 from collector_mesh.domain.ports.transport import Transport
 
 ASK_AGAIN_SECONDS = 60.0
-"""After so long a collector that had no links is asked whether it has some now."""
+"""Seconds after which a collector that had no links is asked whether it has some now."""
 
 LET_GO_SECONDS = 60.0
 """How long requests that are under way may take to finish once there is a link."""

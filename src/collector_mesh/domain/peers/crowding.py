@@ -1,4 +1,4 @@
-"""Who has so many of all links that others do not get any."""
+"""Who has more than its share of all links, so that others get none."""
 
 from collections import Counter
 from collections.abc import Iterable

@@ -10,10 +10,10 @@ from collector_mesh.domain.ports.clock import Alarm, Clock
 from collector_mesh.domain.ports.frame_stream import NoLinkError
 
 BESIDE_SECONDS = 1.0
-"""After so long without a word a second stream is opened: the first packet may be lost, or the address have moved."""
+"""Seconds without a word after which a second stream is opened: the first packet may be lost, or the address have moved."""
 
 _TRIES = 3
-"""A stream may break while whoever takes it says why it does not; what it has said is lost then."""
+"""Streams that may break in a row: one may do so while whoever takes it says why it does not; what it has said is lost then."""
 
 
 class BrokenError(UnavailableError):
@@ -56,7 +56,7 @@ class Dial:
         Raises:
             NoLinkError: whoever is there does not know of links.
             BrokenError: the stream has broken, too often.
-            UnavailableError: nobody has answered within so many seconds.
+            UnavailableError: nobody has answered in time.
             MeshError: the other side, or this one, does not want the link.
             Exception: what the transport raises when it is to dial.
         """

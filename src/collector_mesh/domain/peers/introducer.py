@@ -79,7 +79,7 @@ class Introducer:
         A real Connect, which the Go original records each time, is only sent where this gives nothing.
 
         Raises:
-            UnavailableError: nobody has answered within so many seconds; the next dial finds out whether anybody
+            UnavailableError: nobody has answered in time; the next dial finds out whether anybody
                 listens there.
         """
         known = self._known.get(address)
@@ -112,7 +112,7 @@ class Introducer:
 
         Raises:
             InvalidCallError: this collector does not listen, or it is this very collector.
-            UnavailableError: nobody has answered within so many seconds, or with what is no id.
+            UnavailableError: nobody has answered in time, or with what is no id.
             MeshError: the other one has refused.
         """
         if not self._admission.address:

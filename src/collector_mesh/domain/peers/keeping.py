@@ -121,7 +121,7 @@ class Keeping:
         Raises:
             InvalidCallError: it is no address, or it is this collector itself; or the peer has no links,
                 and this collector does not listen.
-            UnavailableError: nobody has answered within so many seconds.
+            UnavailableError: nobody has answered in time.
             MeshError: the other one has refused.
         """
         self._transport.check_address(address)

@@ -9,7 +9,7 @@ _REMEMBERED_SECONDS = 600.0
 """How long it is remembered of a peer that is not known anymore which of its starts were superseded."""
 
 _MAX_IDS = 4096
-"""Of so many such peers."""
+"""Most peers that are not known anymore of which that is remembered."""
 
 
 class KnownPeers:

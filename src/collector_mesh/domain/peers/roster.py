@@ -283,7 +283,7 @@ class Roster:
             link.engine.retire(reason)
 
     def forget_silent(self, patience: float) -> None:
-        """Forget those who have connected by themselves and were not heard of for so many seconds."""
+        """Forget those who have connected by themselves and were not heard of for `patience` seconds."""
         now = self._clock.now()
         for connection in self._topology:
             way = connection.way

@@ -37,7 +37,7 @@ from collector_mesh.domain.topology.connection import Connection
 from collector_mesh.domain.topology.reachability import Reachability
 
 _LOOK_SECONDS = 0.01
-"""How often it is looked whether others have answered."""
+"""Seconds between two looks whether others have answered."""
 
 
 class Streams:
@@ -126,7 +126,7 @@ class Streams:
         Raises:
             NoLinkError: whoever is there does not know of links.
             BrokenError: the stream has broken before it was answered.
-            UnavailableError: nobody has answered within so many seconds.
+            UnavailableError: nobody has answered in time.
             MeshError: the other side, or this one, does not want the link.
             Exception: what the transport raises when it is to dial.
         """

@@ -16,7 +16,7 @@ class KeepingTimes:
         dial: for one dial in the background, answer included.
         expiry: after which a peer that was not heard of is forgotten, or, if it is wanted, lost.
         redial: at least between two dials that calls ask for, of each peer.
-        steady: a link that has lasted so long was a success; a shorter one counts as a dial that has failed.
+        steady: age from which on a link was a success; a younger one that ends counts as a dial that has failed.
     """
 
     refresh: float = attrs.field(default=20.0, validator=gt(0))

@@ -146,7 +146,7 @@ class UnaryWay:
             timeout: seconds for the answer.
 
         Raises:
-            UnavailableError: nobody has answered within so many seconds.
+            UnavailableError: nobody has answered in time.
         """
         began = self._now()
         welcome = await self.introduce(Offer(collector_id, ""), timeout=timeout)
@@ -167,7 +167,7 @@ class UnaryWay:
             self._silent_since = self._now()
 
     def has_gone(self, patience: float) -> bool:
-        """Whether the peer was not heard of for so many seconds, though it was asked for half of them.
+        """Whether the peer was not heard of for `patience` seconds, though it was asked for half of them.
 
         One answer that comes late proves nothing; nor does it that nobody has asked, as where this process stood still.
         """
@@ -179,7 +179,7 @@ class UnaryWay:
         """Send an introduction; the answer may be a refusal.
 
         Raises:
-            UnavailableError: nobody has answered within so many seconds.
+            UnavailableError: nobody has answered in time.
         """
         outcome = self._tasks.begin(self.link.connect(offer, timeout=timeout))
         if not isinstance(outcome, Welcome):

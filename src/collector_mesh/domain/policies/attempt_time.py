@@ -9,9 +9,9 @@ class AttemptTime:
     """The time of an attempt that another collector could take over.
 
     Attributes:
-        floor: at least so many seconds,
-        share: at most this share of what the call has left,
-        p99s: and at most so many times what 99 of 100 calls to that peer have taken.
+        floor: the least that it gets, in seconds.
+        share: the largest share of what the call has left.
+        p99s: the most that it gets, as a multiple of what 99 of 100 calls of the method take, at whichever peer.
     """
 
     floor: float = attrs.field(default=0.1, validator=gt(0))

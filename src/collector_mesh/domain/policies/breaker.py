@@ -19,11 +19,11 @@ class BreakerRules:
 
     Attributes:
         is_on: whether they open at all.
-        failures: so many in a row open it,
-        quiet: if there was no success for so many seconds: 5 in a row happen by chance at 10,000 calls/s.
-        success_share: a smaller share of successes opens it too,
-        min_calls: among at least so many calls,
-        window: of so many seconds, at most 30.
+        failures: number of failures in a row that open it.
+        quiet: least time without a success before they do, in seconds: 5 in a row happen by chance at 10,000 calls/s.
+        success_share: share of successes below which it opens too.
+        min_calls: least number of calls for which that share counts.
+        window: seconds over which it is counted, at most 30.
         first: for how long it is open the first time, in seconds, jittered by a fifth; each next time doubles it.
         cap: longest time that it is open, in seconds.
     """
@@ -38,7 +38,7 @@ class BreakerRules:
     cap: float = attrs.field(default=60.0, validator=gt(0))
 
     def are_too_many(self, failures: int, calls: int) -> bool:
-        """Whether so many failures of so many calls are more than chance may bring."""
+        """Whether this number of failures among the calls is more than chance may bring."""
         if calls < self.min_calls:
             return False
         allowed = 1.0 - self.success_share

@@ -11,7 +11,7 @@ RETRY_AFTER = 0.1
 """When a shed caller may come back, in seconds."""
 
 CONTENDED_SECONDS = 1.0
-"""So long after somebody was refused, shares bind."""
+"""How long shares bind after somebody was refused, in seconds."""
 
 _REMEMBERED_SECONDS = 60.0
 """How long after it has last asked a namespace has a place kept for it."""

@@ -9,7 +9,7 @@ from collector_mesh.domain.model.address import host_of
 from collector_mesh.domain.policies.open_streams import OpenStream
 
 _STRIKES = 2
-"""So often in a row there has to be too much, and no less than before: where this process has stood still, much is
+"""Looks in a row that must find too much, and no less than before: where this process has stood still, much is
 complete and only not taken yet."""
 
 
@@ -96,7 +96,7 @@ class Incomplete:
 
 
 def _largest(waiting: Counter[str], excess: int) -> list[str]:
-    """Those that have to go so that there is so much less."""
+    """Those that have to go so that at least `excess` less is waiting."""
     gone: list[str] = []
     of_host: Counter[str] = Counter()
     for connection, size in waiting.items():

@@ -28,7 +28,7 @@ class Histogram:
         self._counts[0 if bucket < 0 else bucket if bucket < _BUCKETS else _BUCKETS - 1] += 1
 
     def quantile(self, share: float) -> float:
-        """The duration that so large a share does not exceed, rounded up; `inf` where nothing is known."""
+        """The duration that this share of all does not exceed, rounded up; `inf` where nothing is known."""
         counts = self._counts
         # 1 - 0.9 is a little less than a tenth.
         beyond = sum(counts) * (1.0 - share) + 1e-9

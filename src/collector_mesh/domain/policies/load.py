@@ -11,8 +11,8 @@ _FORGET_PENALTY = 20.0
 """Seconds after which what is left of a penalty is less than any call takes."""
 
 _UNANSWERED = 4.0
-"""A call that was not answered would have taken about so many times as long as it was waited for: it hangs more likely
-than it is about to end."""
+"""How many times as long as it was waited for a call would have taken that was not answered: it hangs more likely than it is
+about to end."""
 
 
 @attrs.frozen
@@ -71,7 +71,7 @@ class Load:
         return (self.in_flight + 1) * latency
 
     def measured(self, took: float, now: float) -> None:
-        """A call has taken so many seconds."""
+        """A call has taken `took` seconds."""
         latency = self.latency
         if took < latency:
             took += (latency - took) * exp((self._latency_at - now) / self._rules.latency_decay)
@@ -79,13 +79,13 @@ class Load:
         self._latency_at = now
 
     def took_at_least(self, seconds: float, now: float) -> None:
-        """A call has gone on for so many seconds without an answer, and nobody knows for how much longer.
+        """A call has gone on for some seconds without an answer, and nobody knows for how much longer.
 
         It fades as fast as a failure does, so that a peer that is well again is asked again.
         """
         rules, cost = self._rules, seconds * _UNANSWERED
         if cost > 0 and rules.penalty > 0:
-            # As if a failure had happened so long ago that so much is left of its penalty.
+            # As if a failure had happened just long enough ago that this is left of its penalty.
             self._failed_at = max(
                 self._failed_at, now - rules.penalty_decay * max(0.0, log(rules.penalty / cost))
             )

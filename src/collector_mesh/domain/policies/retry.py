@@ -20,8 +20,9 @@ class Retry:
     Attributes:
         max_attempts: collectors that are tried for one call, at least 1; being told that a collector
             lacks the method is no attempt.
-        first: longest first pause, in seconds.
-        factor: how much longer each next one may be.
+        first: longest pause before the first retry if there were one; before the second it is `factor` times as long.
+            In seconds.
+        factor: how much longer each next pause may be.
         cap: longest pause, in seconds.
     """
 
@@ -31,7 +32,7 @@ class Retry:
     cap: float = attrs.field(default=1.0, validator=gt(0))
 
     def allows(self, reply: Reply, *, attempts: int, idempotent: bool) -> bool:
-        """Whether another collector may be tried after so many attempts, the last of which gave `reply`."""
+        """Whether another collector may be tried after this number of attempts, the last of which gave `reply`."""
         if attempts >= self.max_attempts or reply.executed is Executed.YES:
             return False
         code = reply.status.code
@@ -40,7 +41,7 @@ class Retry:
         return idempotent and code in _UNKNOWN
 
     def pause(self, attempts: int, *, dice: Randomness) -> float:
-        """Seconds to wait after so many attempts."""
+        """Seconds to wait before the next attempt, after this number of them."""
         if attempts < 2:
             return 0.0
         return dice.uniform(0.0, min(self.cap, self.first * self.factor ** min(attempts - 1, 64)))

@@ -7,7 +7,7 @@ T = TypeVar("T", bound=Hashable)
 
 
 class WaitingRoom(Generic[T]):
-    """Has so many places, and keeps nobody out: when it is full somebody else goes.
+    """Has a number of places, and keeps nobody out: when it is full somebody else goes.
 
     That is the one that has been silent longest of the address with most of them, the newcomer's included. So no
     address has more than its share while others want in, and whoever says hello soon is in before it is their turn.

@@ -32,7 +32,7 @@ class Link(Protocol):
     async def aclose(self, *, grace: float = 0.0) -> None:
         """Take no calls anymore, and let go of the peer. Idempotent.
 
-        Calls under way may finish for so many seconds; then their outcome is unknown.
+        Calls under way may finish for `grace` seconds; then their outcome is unknown.
         """
         ...
 
@@ -44,6 +44,6 @@ class UnaryLink(Link, Protocol):
         """Introduce oneself; the answer may be a refusal.
 
         Raises:
-            UnavailableError: nobody has answered within so many seconds.
+            UnavailableError: nobody has answered in time.
         """
         ...

@@ -37,7 +37,7 @@ class Explainer:
         Args:
             key: the method.
             now: the time.
-            most: tell of so many candidates at most, and only of those that could have the method.
+            most: tell of this number of candidates at most, and only of those that could have the method.
 
         Raises:
             InvalidCallError: one of the names is malformed.

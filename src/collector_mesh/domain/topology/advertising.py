@@ -19,7 +19,7 @@ _CUTS_KEPT = 8
 """Of a collector, for peers that share different namespaces."""
 
 _METHODS_OF_A_PAIR = 16
-"""So many methods are looked at in the time in which one peer is told of one collector."""
+"""Methods that are looked at in the time that it takes to tell one peer of one collector."""
 
 
 class Advertising:

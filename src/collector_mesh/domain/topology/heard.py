@@ -95,7 +95,7 @@ class Heard:
         return bool(self._over) or (self._is_over and bool(self.reaches))
 
     def clear(self, most: int) -> int:
-        """Clear away so much of what is not true anymore; give how much that was."""
+        """Clear away at most `most` pieces of what is not true anymore; give how many that were."""
         left = most
         while left > 0 and (self._over or self._next_to_clear()):
             target, word, infos = self._over[0]

@@ -26,7 +26,7 @@ _KnownAs = tuple[Way, bool, tuple[str, ...], bool]
 """The link to a peer, whether it can be used, which namespaces are shared, and whether it says what it has."""
 
 CLEARED_AT_ONCE = 2048
-"""So many methods that cannot be reached anymore are cleared away at a time."""
+"""Most methods that cannot be reached anymore and are cleared away at a time."""
 
 
 class Reachability:

@@ -1,4 +1,4 @@
-"""News of collectors on their way to all who are connected: so much at a time, as others want their turn."""
+"""News of collectors on their way to all who are connected: some at a time, as others want their turn."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
@@ -9,7 +9,7 @@ from collector_mesh.domain.topology.later import Later
 from collector_mesh.domain.topology.topology import Topology
 
 PAIRS_AT_ONCE = 2048
-"""How often it is asked at a time what one peer is to be told of one collector; each costs some microseconds."""
+"""Pairs of a peer and a collector that it is to be told of that are looked at in one go; each costs some microseconds."""
 
 
 class Spreading:

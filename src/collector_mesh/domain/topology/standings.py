@@ -10,7 +10,7 @@ FIRST_LATENCY = 0.001
 """What a call is thought to take, in seconds, where nothing is known of anybody."""
 
 _SAMPLE = 32
-"""Of how many others the median is taken: enough to begin with, and cheap where there are thousands."""
+"""Most peers of which the median is taken: enough to begin with, and cheap where there are thousands."""
 
 
 class Standings:

@@ -17,17 +17,16 @@ from collector_mesh.domain.topology.later import Later, at_once
 from collector_mesh.domain.topology.standings import Standings
 
 FLAP_SECONDS = 5.0
-"""A peer that is gone again within so many seconds has flapped;"""
+"""A peer that is gone again within this number of seconds has flapped."""
 
 _MAX_TIMES = 1024
 """Methods that no peer tells of, and whose times are remembered."""
 
 FLAPS = 2
-"""if it has done so this often in a row, it is not welcomed like one that was away."""
-
+"""A peer that has flapped this often in a row is not welcomed like one that was away."""
 
 _MAX_FLAPPED = 64
-"""In so many namespaces also where no call was routed to it before."""
+"""Most namespaces in which that holds also where no call was routed to it before."""
 
 
 class Topology:

@@ -24,7 +24,7 @@ def svg(high: float, body: str, about: str) -> str:
 
 
 def clipped(name: str, most: int) -> str:
-    """A name of at most so many characters; what is in its middle goes first."""
+    """A name cut to a number of characters; what is in its middle goes first."""
     if len(name) <= most:
         return name
     return f"{name[: most // 2]}…{name[len(name) - (most - 1) // 2 :]}"
@@ -40,7 +40,7 @@ def duration(seconds: float) -> str:
 
 
 def steps(most: float, count: int) -> tuple[float, int]:
-    """The smallest round step of which at most so many make a whole, and how many decimals it needs."""
+    """The smallest round step of which `count` reach `most`, and how many decimals it needs."""
     exponent = math.floor(math.log10(most / count))
     for factor in (1, 2, 5):
         if factor * 10.0**exponent * count >= most * (1 - 1e-9):
