@@ -9,13 +9,14 @@ from collector_mesh.domain.link.sizes import (
     MAX_CHUNKS,
     MAX_ENVELOPES,
     MAX_EXTRA_ITEMS,
-    MAX_LABELS,
     MAX_NEW_NAMES,
+    MAX_TOLD_LABELS,
     MAX_TOLD_METHODS,
     MAX_TOLD_NAMESPACES,
     MAX_TOLD_PATHS,
     MAX_TOLD_REACH,
 )
+from collector_mesh.domain.model.limits import MAX_ENTRIES
 from collector_mesh.domain.ports.frame_stream import MalformedFrameError
 
 
@@ -44,7 +45,7 @@ def check_numbers(frame: pb.Frame) -> None:
 def _check_control(control: pb.Control) -> None:
     _check_introduction(control.hello.introduction)
     _check_introduction(control.welcome.introduction)
-    _check("details", len(control.welcome.details), MAX_LABELS)
+    _check("details", len(control.welcome.details), MAX_ENTRIES)
     _check("shared namespaces", len(control.welcome.shared_namespaces), MAX_TOLD_NAMESPACES)
     _check_catalog(control.catalog)
     change = control.catalog_change
@@ -57,7 +58,7 @@ def _check_control(control: pb.Control) -> None:
 
 
 def _check_introduction(who: pb.Introduction) -> None:
-    _check("labels", len(who.labels), MAX_LABELS)
+    _check("labels", len(who.labels), MAX_TOLD_LABELS)
     _check_catalog(who.catalog)
 
 

@@ -10,8 +10,8 @@ from collector_mesh.domain.link.offense import ProtocolError
 from collector_mesh.domain.link.partials import Partial, Partials
 from collector_mesh.domain.link.sizes import (
     MAX_ENVELOPES,
-    MAX_NAME_BYTES,
     MAX_NAMES,
+    MAX_NAMES_BYTES,
     MAX_TRIED,
     NAME_BYTES,
 )
@@ -119,8 +119,8 @@ class Inbox:
             raise ProtocolError(f"more than {MAX_NAMES} names")
         self._name_bytes += sum(NAME_BYTES + len(text) for text in frame.texts)
         self._name_bytes += sum(NAME_BYTES + sum(map(len, key)) for key in frame.methods)
-        if self._name_bytes > MAX_NAME_BYTES:
-            raise ProtocolError(f"names of more than {MAX_NAME_BYTES} bytes")
+        if self._name_bytes > MAX_NAMES_BYTES:
+            raise ProtocolError(f"names of more than {MAX_NAMES_BYTES} bytes")
 
     def forget(self, number: int) -> None:
         """Let go of what has come of a call that was cancelled.

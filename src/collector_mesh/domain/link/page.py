@@ -12,7 +12,7 @@ from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.status import OK, Reply
 
 _IDEMPOTENT = (None, True, False)
-_MAX_HOPS = (1 << 32) - 1
+_MOST_THAT_FITS = (1 << 32) - 1
 
 
 class Names:
@@ -190,7 +190,7 @@ class Page:
 
 def _extra(sent: SentCall, index: int, size: int) -> CallExtra:
     call = sent.call
-    if call.idempotent not in _IDEMPOTENT or not 0 <= call.hops <= _MAX_HOPS:
+    if call.idempotent not in _IDEMPOTENT or not 0 <= call.hops <= _MOST_THAT_FITS:
         text = f"it cannot be sent: idempotent is {quoted(str(call.idempotent))}, hops is {call.hops}"
         raise InvalidCallError(text)
     extra = CallExtra(index, metadata=call.metadata, idempotent=call.idempotent, size=size)

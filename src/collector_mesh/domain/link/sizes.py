@@ -70,10 +70,10 @@ MAX_TOLD_METHODS = 8192
 MAX_TOLD_REACH = 1024
 """Most collectors that a frame tells of."""
 
-MAX_LABELS = 1024
-"""Most labels of a collector."""
+MAX_TOLD_LABELS = 1024
+"""Most labels that a collector tells of itself; of these `limits.MAX_LABELS` are kept."""
 
-MAX_LABELS_BYTES = 16 << 10
+MAX_TOLD_LABELS_BYTES = 16 << 10
 """Of all of them, keys and values."""
 
 MAX_ADDRESS_BYTES = 512
@@ -85,7 +85,7 @@ MAX_CHUNKS = 64
 MAX_NAMES = 1 << 16
 """Most names that are remembered of one end."""
 
-MAX_NAME_BYTES = 8 << 20
+MAX_NAMES_BYTES = 8 << 20
 """What all of them may have together; each counts `NAME_BYTES` beside its text."""
 
 NAME_BYTES = 64
@@ -106,7 +106,7 @@ CANCELS_OF_A_FRAME = 4096
 """Most cancels that are written at once; the others go with the next frame."""
 
 NAMES_KEPT_BYTES = 1 << 20
-"""Bytes of all names that were told, counted as for `MAX_NAME_BYTES`, at which they are forgotten."""
+"""Bytes of all names that were told, counted as for `MAX_NAMES_BYTES`, at which they are forgotten."""
 
 MAX_FIRST_PIECE = 2048
 """Most namespaces and methods of a catalog in a hello or a welcome; the rest follows in pieces."""
@@ -209,7 +209,7 @@ def cut_introduction(who: Introduction) -> Introduction:
     address = _cut(who.address, MAX_ADDRESS_BYTES)
     incarnation = _cut(who.incarnation, MAX_ID_BYTES)
     labels = who.labels
-    if labels and (len(labels) > MAX_LABELS or bytes_of_pairs(labels.items()) > MAX_LABELS_BYTES):
+    if labels and (len(labels) > MAX_TOLD_LABELS or bytes_of_pairs(labels.items()) > MAX_TOLD_LABELS_BYTES):
         labels = NO_LABELS
     if (
         collector_id is who.collector_id

@@ -8,9 +8,6 @@ from typing import TypeGuard
 MAX_QUOTED = 100
 """Longest quotation of a foreign value in a message, in characters."""
 
-MAX_NAME_BYTES = 128
-"""Longest id of a collector, in bytes (WIRE §1)."""
-
 MAX_TEXT_BYTES = 1024
 """Longest message of a status, in bytes of UTF-8."""
 

@@ -14,7 +14,7 @@ MAX_ID_BYTES = 128
 """Of a collector id or a namespace."""
 
 MAX_LABELS = 32
-"""What a collector may say of itself, for routing."""
+"""Most labels of a collector."""
 
 MAX_LABEL_CHARACTERS = 256
 """Of the text of a label."""

@@ -7,7 +7,6 @@ from typing import TypeVar
 import attrs
 
 from collector_mesh.domain.model.errors import (
-    MAX_NAME_BYTES,
     MAX_TEXT_BYTES,
     NO_DETAILS,
     Executed,
@@ -19,7 +18,7 @@ from collector_mesh.domain.model.errors import (
     shown,
     text_of,
 )
-from collector_mesh.domain.model.limits import DETAILS_CUT, MAX_DETAILS_BYTES, MAX_ENTRIES
+from collector_mesh.domain.model.limits import DETAILS_CUT, MAX_DETAILS_BYTES, MAX_ENTRIES, MAX_ID_BYTES
 from collector_mesh.domain.model.payload import Message, Payload
 
 Metadata = tuple[tuple[str, str | bytes], ...]
@@ -143,7 +142,7 @@ class Reply:
         handled_by = attribute_of(error, "handled_by")
         return cls(
             status_of(error),
-            handled_by=clipped(handled_by, MAX_NAME_BYTES) if type(handled_by) is str else "",
+            handled_by=clipped(handled_by, MAX_ID_BYTES) if type(handled_by) is str else "",
             # Whoever says something else does not know.
             executed=executed if isinstance(executed, Executed) else Executed.MAYBE,
             is_own=True,
