@@ -13,7 +13,6 @@ from collector_mesh.adapters.runtime.memory import resident_bytes
 from collector_mesh.adapters.runtime.pulled import PulledStream
 from collector_mesh.adapters.runtime.randomness import SystemRandomness
 from collector_mesh.adapters.runtime.tasks import LoopTasks
-from collector_mesh.adapters.telemetry.logs import LoggingObserver
 from collector_mesh.app.hooks.guards import HookFailures
 from collector_mesh.app.hooks.transport import GuardedTransport
 from collector_mesh.app.making import (
@@ -25,6 +24,7 @@ from collector_mesh.app.making import (
     make_guarded,
     make_incarnation,
     make_link_rules,
+    make_log,
     make_observer,
     make_refusals,
     make_strangers,
@@ -71,7 +71,7 @@ class CollectorContainer(containers.DynamicContainer):
 
         self.clock = clock = providers.Singleton(LoopClock)
         self.dice = dice = providers.Singleton(SystemRandomness)
-        self.observer = observer = providers.Singleton(make_observer, options)
+        self.observer = observer = providers.Singleton(make_observer, options, clock)
         # What is a user's is asked through a guard, wherever it comes from.
         self.guarded_observer = guarded_observer = providers.Singleton(
             make_guarded, observer, collector_id, clock
@@ -320,7 +320,7 @@ class ClientContainer(containers.DynamicContainer):
         self.failures = failures = providers.Singleton(
             HookFailures,
             "",
-            providers.Singleton(make_guarded, providers.Singleton(LoggingObserver), "", clock),
+            providers.Singleton(make_guarded, providers.Singleton(make_log, clock), "", clock),
         )
         self.guarded_transport = guarded_transport = providers.Singleton(
             GuardedTransport, transport, failures, clock

@@ -26,7 +26,7 @@ from collector_mesh.domain.ports.observer import Observer
 from collector_mesh.domain.ports.randomness import Randomness
 from collector_mesh.domain.ports.tasks import Tasks
 from collector_mesh.domain.ports.transport import Transport
-from collector_mesh.domain.reporting import Rationed
+from collector_mesh.domain.reporting import Rationed, for_people
 from collector_mesh.domain.routing.explainer import Explainer
 from collector_mesh.domain.routing.refusals import Refusals
 from collector_mesh.domain.serving.handlers import HandlerRegistry
@@ -108,14 +108,19 @@ def make_link_rules(options: Options | ClientOptions, settings: Settings) -> Lin
     )
 
 
-def make_observer(options: Options) -> Observer:
+def make_log(clock: Clock) -> Observer:
+    """The log, which nobody can flood."""
+    return for_people(LoggingObserver(), clock)
+
+
+def make_observer(options: Options, clock: Clock) -> Observer:
     """Who is told what happens: the one that was given, else the log."""
-    return options.observer or LoggingObserver()
+    return options.observer or make_log(clock)
 
 
 def make_guarded(observer: Observer, collector_id: str, clock: Clock) -> Observer:
     """The observer, behind a guard, and told of what repeats now and then."""
-    return Rationed(GuardedObserver(observer, collector_id, Rationed(LoggingObserver(), clock)), clock)
+    return Rationed(GuardedObserver(observer, collector_id, Rationed(make_log(clock), clock)), clock)
 
 
 def make_authorizer(options: Options, failures: HookFailures) -> GuardedAuthorizer | None:

@@ -1,17 +1,23 @@
 """Tells the observer what has been counted, every now and then, and what repeats not each time."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 import attrs
 
 from collector_mesh.domain.model.counts import Counts
-from collector_mesh.domain.model.events import REPEATING, BreakerOpened, BreakerShut, Counted, Event
+from collector_mesh.domain.model.events import CHANGING, REPEATING, BreakerOpened, BreakerShut, Counted, Event
 from collector_mesh.domain.policies.repeats import Repeats
 from collector_mesh.domain.policies.standing import Standing
 from collector_mesh.domain.ports.clock import Clock
 from collector_mesh.domain.ports.observer import Observer
 from collector_mesh.domain.ports.tasks import Task, Tasks
+
+_FREE = 16
+"""Changes of one kind of one peer, or failures of one kind of one method, that are told in each minute, however many there are."""
+
+_MOST_CHANGING = 1024
+"""Peers and methods that are kept apart, as many as there may be links."""
 
 
 class Reporting:
@@ -80,26 +86,40 @@ class Reporting:
 
 
 class Rationed:
-    """An observer before another one, who hears less of what strangers can repeat at will.
+    """An observer before another one, who hears less of what others can repeat at will.
 
     Args:
         observer: who is told.
         clock: the time.
+        kinds: what is not told each time.
+        repeats: decides which are told.
     """
 
-    def __init__(self, observer: Observer, clock: Clock) -> None:
+    def __init__(
+        self,
+        observer: Observer,
+        clock: Clock,
+        kinds: Collection[type[Event]] = REPEATING,
+        repeats: Repeats | None = None,
+    ) -> None:
         self._observer = observer
         self._clock = clock
-        self._repeats = Repeats()
+        self._kinds = kinds
+        self._repeats = repeats or Repeats()
 
     def tell(self, event: Event) -> None:
         """See the port; what repeats is told with its number."""
-        if type(event) in REPEATING:
+        if type(event) in self._kinds:
             times = self._repeats.heard(_kind(event), _source(event), self._clock.now())
             if not times:
                 return
             event = attrs.evolve(event, times=times)
         self._observer.tell(event)
+
+
+def for_people(observer: Observer, clock: Clock) -> Rationed:
+    """An observer whose words people read: of changes of state it hears as many as somebody reads."""
+    return Rationed(observer, clock, CHANGING, Repeats(free=_FREE, most=_MOST_CHANGING))
 
 
 def _kind(event: Event) -> str:
@@ -108,7 +128,11 @@ def _kind(event: Event) -> str:
 
 
 def _source(event: Event) -> str:
-    """The host alone: whoever connects again does so from another port."""
+    """The host alone: whoever connects again does so from another port. Of a change of state whose it is."""
+    if type(event) in CHANGING:
+        error = getattr(event, "error", None)
+        whose = (str(getattr(event, name, "")) for name in ("peer", "namespace", "key"))
+        return " ".join((*whose, "" if error is None else type(error).__name__))
     address: str = getattr(event, "address", "")
     return address.rpartition(":")[0]
 

@@ -1,6 +1,13 @@
 from collector_mesh.app.testing.fakes import FakeClock, FakeObserver
-from collector_mesh.domain.model.events import Event, LimitReached, PeerForgotten, PeerRefused
-from collector_mesh.domain.reporting import Rationed
+from collector_mesh.domain.model.events import (
+    Event,
+    HandlerFailed,
+    LimitReached,
+    PeerForgotten,
+    PeerRefused,
+)
+from collector_mesh.domain.model.names import MethodKey
+from collector_mesh.domain.reporting import Rationed, for_people
 
 
 def refused(port: int, host: str = "10.0.0.1") -> PeerRefused:
@@ -35,6 +42,40 @@ def test_each_limit_is_told_by_itself() -> None:
 
 
 def test_changes_of_state_are_told_each_time() -> None:
-    events = [PeerForgotten("self", "p-1", "why")] * 5
+    events = [PeerForgotten("self", "p-1", "why")] * 500
 
     assert told(*events) == events
+
+
+def shown(*events: Event) -> list[Event]:
+    observer = FakeObserver()
+    log = for_people(observer, FakeClock())
+    for event in events:
+        log.tell(event)
+    return observer.of(Event)
+
+
+def failed(method: str, error: Exception) -> HandlerFailed:
+    return HandlerFailed("self", MethodKey("n", "S", method), error, "c-1")
+
+
+def test_people_are_not_flooded_by_changes_of_state() -> None:
+    events = [PeerForgotten("self", "p-1", "why")] * 10_000
+
+    assert len(shown(*events)) < 32
+    assert shown(*events[:16]) == events[:16]
+
+
+def test_people_are_told_of_each_peer_and_of_each_kind_of_failure_by_itself() -> None:
+    peers = [PeerForgotten("self", f"p-{number}", "why") for number in range(500)]
+    often = [failed("A", ValueError("x"))] * 10_000
+    rare = [failed("A", KeyError("x")), failed("B", ValueError("x"))]
+
+    assert shown(*peers) == peers
+    assert shown(*often, *rare)[-2:] == rare
+
+
+def test_more_peers_than_there_can_be_are_told_as_one() -> None:
+    peers = [PeerForgotten("self", f"p-{number}", "why") for number in range(10_000)]
+
+    assert len(shown(*peers)) < 1100

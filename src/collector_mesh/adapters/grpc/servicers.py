@@ -1,5 +1,6 @@
 """The dispatcher service on a grpc server: bytes in, the gateway's answer out."""
 
+import attrs
 import grpc
 
 from collector_mesh.adapters.grpc.callers import connection_of, identity_of
@@ -16,7 +17,7 @@ from collector_mesh.adapters.wire.dispatcher_codec import (
 )
 from collector_mesh.domain.model.errors import InvalidCallError
 from collector_mesh.domain.model.identity import Identity
-from collector_mesh.domain.model.introduction import Offer, Welcome
+from collector_mesh.domain.model.introduction import Welcome
 from collector_mesh.domain.model.status import Reply, status_of
 from collector_mesh.domain.ports.gateway import Gateway
 
@@ -47,9 +48,7 @@ class DispatcherService:
             offer = decode_connect(data)
         except InvalidCallError as error:
             return encode_connected(Welcome(status_of(error)))
-        identity = self._identity(context)
-        if identity is not None:
-            offer = Offer(offer.collector_id, offer.address, offer.namespaces, identity)
+        offer = attrs.evolve(offer, identity=self._identity(context), source=connection_of(context))
         return encode_connected(await self._gateway.connect(offer))
 
     async def serve(self, data: bytes, context: Context) -> bytes:

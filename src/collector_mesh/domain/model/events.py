@@ -286,3 +286,17 @@ REPEATING: frozenset[type[Event]] = frozenset(
     }
 )
 """What others can make happen as often as they like; see `collector_mesh.domain.policies.repeats`."""
+
+CHANGING: frozenset[type[Event]] = frozenset(
+    {
+        PeerConnected,
+        PeerLost,
+        PeerLeft,
+        PeerForgotten,
+        BreakerOpened,
+        BreakerShut,
+        DispatchFailed,
+        HandlerFailed,
+    }
+)
+"""What a program is told each time, and people are not where it floods them: peers and callers can repeat it as well."""

@@ -15,12 +15,14 @@ class Offer:
         address: where it can be dialed.
         namespaces: the namespaces that it serves or calls.
         identity: what the transport has proved about it, or None.
+        source: the connection that it comes over, by its other end, where the transport tells.
     """
 
     collector_id: str
     address: str
     namespaces: tuple[str, ...] = ()
     identity: Identity | None = None
+    source: str = ""
 
 
 @attrs.frozen

@@ -1,5 +1,7 @@
 """What becomes of a unary Connect (WIRE §3)."""
 
+from collections import Counter
+
 from collector_mesh.domain.model.errors import MeshError, OverloadedError
 from collector_mesh.domain.model.events import PeerRefused
 from collector_mesh.domain.model.frames import Catalog, Introduction
@@ -8,6 +10,7 @@ from collector_mesh.domain.model.status import Status, status_of
 from collector_mesh.domain.peers.admission import Admission, Claim
 from collector_mesh.domain.peers.roster import Roster
 from collector_mesh.domain.peers.unary import UnaryWay
+from collector_mesh.domain.policies.callers import CALLER_SHARE, name_of
 from collector_mesh.domain.ports.clock import Clock
 from collector_mesh.domain.ports.randomness import Randomness
 from collector_mesh.domain.ports.transport import Transport
@@ -85,14 +88,16 @@ class Greeter:
 
     def _adopt(self, offer: Offer) -> Connection:
         earlier = self._topology.get(offer.collector_id)
-        if earlier is None and self._count_strangers() >= MAX_STRANGERS:
-            raise OverloadedError.after(self._retry_after)
+        caller = name_of(offer.identity, offer.source)
+        if earlier is None:
+            self._make_room(caller)
         is_same = earlier is not None and earlier.address == offer.address
         if is_same and earlier is not None and earlier.is_up and isinstance(earlier.way, UnaryWay):
             way = earlier.way
             way.identity = way.identity or offer.identity
         else:
             way = self._roster.way_over(self._transport.unary(offer.address), offer.identity)
+            way.caller = caller
         connection = Connection(
             offer.collector_id,
             offer.address,
@@ -109,7 +114,27 @@ class Greeter:
         self._roster.adopt(connection)
         return connection
 
-    def _count_strangers(self) -> int:
+    def _make_room(self, caller: str) -> None:
+        """See that there is room for one more who has connected by itself.
+
+        Where there is none, a caller that has named more than three quarters of them loses one to another caller: the
+        latest of those that have never answered, or the latest.
+
+        Raises:
+            OverloadedError: there is none.
+        """
         if len(self._topology) < MAX_STRANGERS:
-            return 0
-        return sum(not connection.dialed for connection in self._topology)
+            return
+        strangers = [
+            (connection, connection.way)
+            for connection in self._topology
+            if isinstance(connection.way, UnaryWay) and not connection.dialed
+        ]
+        if len(strangers) < MAX_STRANGERS:
+            return
+        ((largest, number),) = Counter(way.caller for _, way in strangers).most_common(1)
+        if largest == caller or number <= CALLER_SHARE * MAX_STRANGERS:
+            raise OverloadedError.after(self._retry_after)
+        theirs = [(connection, way) for connection, way in strangers if way.caller == largest]
+        going, _ = max(theirs, key=lambda one: (not one[1].has_answered, one[0].since))
+        self._roster.forget(going, "makes room for another caller")

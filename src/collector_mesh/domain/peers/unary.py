@@ -69,6 +69,8 @@ class UnaryWay:
         """When it has not answered for the first time since then."""
         self.has_answered = False
         """Whether somebody has ever answered there; else it is only said that somebody would."""
+        self.caller = ""
+        """Who has connected, as `collector_mesh.domain.policies.callers` names it."""
         self._tasks = tasks
         self._now = clock.now
         self._lost = lost

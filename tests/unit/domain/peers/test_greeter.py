@@ -2,7 +2,7 @@ import attrs
 import pytest
 from tests.unit.domain.world import World
 
-from collector_mesh.app.testing.fake_links import FakeLink
+from collector_mesh.app.testing.fake_links import FakeLink, FakeWay
 from collector_mesh.app.testing.fakes import run
 from collector_mesh.domain.model.events import PeerConnected, PeerRefused
 from collector_mesh.domain.model.identity import Identity
@@ -10,6 +10,7 @@ from collector_mesh.domain.model.introduction import Offer, Welcome
 from collector_mesh.domain.model.status import Status
 from collector_mesh.domain.peers.greeter import MAX_STRANGERS
 from collector_mesh.domain.peers.unary import UnaryWay
+from collector_mesh.domain.topology.connection import Connection
 
 OFFER = Offer("a", "a:1", ("orders", "stock", "users", "orders"))
 
@@ -157,3 +158,45 @@ def test_there_is_room_for_so_many_strangers_and_no_more(world: World) -> None:
     assert connect(world, Offer("peer-7", "peer-7:1")).status.code == 200
     world.topology.remove("peer-7")
     assert connect(world, Offer("one-more", "one-more:1")).status.code == 200
+
+
+def full(world: World, callers: list[tuple[str, int]]) -> None:
+    """Connect from hosts, from each so many, until there is no more room."""
+    for host, number in callers:
+        for index in range(number):
+            world.clock.time += 0.001
+            connect(
+                world,
+                Offer(f"{host}-{index}", f"{host}-{index}:1", ("orders",), source=f"{host}:{index + 1}"),
+            )
+    assert len(world.topology) == MAX_STRANGERS
+
+
+def test_a_host_that_has_named_most_of_them_loses_one_to_another_host(world: World) -> None:
+    full(world, [("evil", MAX_STRANGERS - 1), ("good", 1)])
+    alive = world.topology.get(f"evil-{MAX_STRANGERS - 2}")
+    assert alive is not None
+    assert isinstance(alive.way, UnaryWay)
+    alive.way.has_answered = True
+
+    taken = connect(world, Offer("new", "new:1", ("orders",), source="new:7"))
+    again = connect(world, Offer("evil-x", "evil-x:1", ("orders",), source="evil:9"))
+
+    assert (taken.status.code, again.status.code) == (200, 429)
+    assert world.topology.get(f"evil-{MAX_STRANGERS - 3}") is None
+    assert len(world.topology) == MAX_STRANGERS
+
+
+def test_where_nobody_has_too_many_the_newcomer_is_refused(world: World) -> None:
+    full(world, [("one", MAX_STRANGERS // 2), ("two", MAX_STRANGERS // 2)])
+
+    assert connect(world, Offer("new", "new:1", ("orders",), source="new:7")).status.code == 429
+
+
+def test_peers_with_links_take_no_room_from_those_without(world: World) -> None:
+    for number in range(MAX_STRANGERS):
+        world.topology.put(
+            Connection(f"p-{number}", "", "", ("orders",), FakeWay(), dialed=False, last_news=0.0, methods=())
+        )
+
+    assert connect(world).status.code == 200

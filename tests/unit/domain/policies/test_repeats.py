@@ -47,3 +47,25 @@ def test_a_source_that_was_quiet_for_long_makes_room_for_a_new_one() -> None:
     assert repeats.heard("k", "newer", 1000.0) == 1
     assert repeats.heard("k", "newest", 1000.0) == 2
     assert repeats.heard("k", "s", 1000.0) == 0
+
+
+def test_some_in_each_minute_are_told_in_any_case_and_bear_no_number() -> None:
+    repeats = Repeats(free=3)
+
+    assert [told(repeats, [minute] * 3) for minute in (0.0, 60.0, 120.0)] == [[1, 1, 1]] * 3
+
+
+def test_beyond_those_that_are_free_numbers_tell_how_many_there_were_until_all_are_told_again() -> None:
+    repeats = Repeats(free=3)
+
+    assert told(repeats, [0.0] * 20) == [1, 1, 1, 1, 8, 16]
+    assert told(repeats, [60.0] * 2) == [21, 22]
+    assert told(repeats, [120.0] * 2) == [1, 1]
+
+
+def test_a_flood_is_told_some_thirty_times_a_minute_at_most() -> None:
+    repeats = Repeats(free=16)
+
+    in_minutes = [told(repeats, [60.0 * minute + at / 200 for at in range(10_000)]) for minute in range(3)]
+
+    assert max(map(len, in_minutes)) <= 32
