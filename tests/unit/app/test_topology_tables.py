@@ -2,6 +2,7 @@
 
 import io
 
+import attrs
 import pytest
 from rich.console import Console, RenderableType
 
@@ -95,6 +96,20 @@ def test_links_that_have_ended_are_told_with_their_reason() -> None:
 
     assert "Ended lately" in shown
     assert "refused: the id is held by another collector" in shown
+
+
+def test_links_that_have_ended_alike_are_one_line_with_their_number_and_the_latest_time() -> None:
+    refused = [LinkEnd("", "127.0.0.1:9", "refused", age) for age in (1.0, 2.0, 4.0)]
+    ended = (refused[0], LinkEnd("c-2", "127.0.0.1:8", "goodbye", 1.5), *refused[1:])
+
+    shown = printed(*snapshot_lines(attrs.evolve(BUSY, ended=ended))).splitlines()
+
+    first = next(number for number, line in enumerate(shown) if line.startswith("Ended lately"))
+    assert [line.split() for line in shown[first + 1 : first + 5] if "─" not in line] == [
+        ["peer", "address", "reason", "times", "ago"],
+        ["unknown", "127.0.0.1:9", "refused", "3", "1s"],
+        ["c-2", "127.0.0.1:8", "goodbye", "1", "1s"],
+    ]
 
 
 def test_what_others_say_is_neither_markup_nor_steers_the_terminal() -> None:

@@ -1,6 +1,7 @@
 """Snapshots and explanations as people read them, within 80 columns."""
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from rich import box
@@ -167,12 +168,16 @@ def _standings(standings: Sequence[tuple[str, StandingInfo]]) -> Table:
 
 
 def _ended(ends: Sequence[LinkEnd]) -> Table:
+    """A line for each end, with the latest of those that are alike: a peer that is away is dialed again and again."""
     table = _table("Ended lately", "peer", "address", "reason")
+    table.add_column("times", justify="right", no_wrap=True)
     table.add_column("ago", justify="right", no_wrap=True)
-    for end in ends:
-        table.add_row(
-            plain(end.peer_id or "unknown"), plain(end.address or "-"), plain(end.reason), duration(end.age)
-        )
+    alike = Counter((end.peer_id, end.address, end.reason) for end in ends)
+    latest = {(end.peer_id, end.address, end.reason): end.age for end in reversed(ends)}
+    for key, times in alike.items():
+        peer_id, address, reason = key
+        row = plain(peer_id or "unknown"), plain(address or "-"), plain(reason)
+        table.add_row(*row, str(times), duration(latest[key]))
     return table
 
 
