@@ -19,7 +19,7 @@ from benchmarks.strangers.inputs import Inputs
 from benchmarks.strangers.processes import resident_mib
 from collector_mesh import Collector, LoopbackNetwork, Payload, Service
 from collector_mesh.adapters.grpc.headers import metadata_of
-from collector_mesh.adapters.grpc.validity import not_after
+from collector_mesh.adapters.grpc.validity import validity_of
 from collector_mesh.adapters.wire import dispatcher_codec, inspect_codec
 from collector_mesh.adapters.wire.generated import dispatcher_pb2 as calls
 from collector_mesh.adapters.wire.generated import inspect_pb2 as inspects
@@ -103,7 +103,7 @@ def _decoders(inputs: Inputs) -> dict[str, Callable[[], Any]]:
         "frame": of(links.Frame, decode_frame),
         "address": lambda: HostPort.parse(inputs.text()),
         "headers": headers,
-        "certificate": lambda: not_after(dice.randbytes(dice.randrange(300))),
+        "certificate": lambda: validity_of(dice.randbytes(dice.randrange(300))),
         "shown text": lambda: visible(inputs.text() * dice.randrange(60)),
     }
 

@@ -44,11 +44,12 @@ class Authority:
         host: str = "localhost",
         others: Sequence[str] = (),
         lasts: dt.timedelta = HOUR,
+        begins: dt.timedelta = -HOUR,
     ) -> Tls:
         """Write a certificate and its key, over earlier ones of the same name; mutual TLS with both.
 
         The name is the common name; the identity and others, and the host unless it is empty, are subject
-        alternative names: those with `://` are URIs. It ends after so long from now, and began an hour ago.
+        alternative names: those with `://` are URIs. It begins and ends after so long from now.
         """
         key = ec.generate_private_key(ec.SECP256R1())
         texts = [*((host,) if host else ()), *((identity,) if identity is not None else ()), *others]
@@ -58,7 +59,7 @@ class Authority:
         if host == "localhost":
             names.append(x509.IPAddress(ipaddress.ip_address("127.0.0.1")))
         subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        builder = self._builder(subject, key, lasts)
+        builder = self._builder(subject, key, lasts, begins)
         if names:
             builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
         certificate = builder.sign(self._key, hashes.SHA256())
@@ -88,7 +89,11 @@ class Authority:
         return attrs.evolve(self.issue(name), ca=None)
 
     def _builder(
-        self, subject: x509.Name, key: ec.EllipticCurvePrivateKey, lasts: dt.timedelta = HOUR
+        self,
+        subject: x509.Name,
+        key: ec.EllipticCurvePrivateKey,
+        lasts: dt.timedelta = HOUR,
+        begins: dt.timedelta = -HOUR,
     ) -> x509.CertificateBuilder:
         now = dt.datetime.now(dt.UTC)
         return (
@@ -97,7 +102,7 @@ class Authority:
             .issuer_name(self._name)
             .public_key(key.public_key())
             .serial_number(x509.random_serial_number())
-            .not_valid_before(now - HOUR)
+            .not_valid_before(now + begins)
             .not_valid_after(now + lasts)
         )
 

@@ -9,7 +9,7 @@ HANDSHAKE_SECONDS = 5.0
 """How long somebody may take to shake hands; grpc closes the connection then."""
 
 _MOST = 1024
-"""Connections that are remembered at once."""
+"""Connections that are waited for at once."""
 
 _SCAN_SECONDS = 0.1
 """Looking who is there takes time; in between some are missed."""
@@ -41,6 +41,7 @@ class Arrivals:
         self._is_own = is_own
         self._waiting: dict[str, float] = {}
         self._heard: set[str] = set()
+        """Those that were there at the last scan or have come since, and have shaken hands."""
         self._next_scan = 0.0
 
     def scan(self) -> list[str] | None:
@@ -63,8 +64,7 @@ class Arrivals:
 
     def heard(self, connection: str) -> None:
         """It has made a request."""
-        if len(self._heard) < _MOST:
-            self._heard.add(connection)
+        self._heard.add(connection)
         self._waiting.pop(connection, None)
 
     def look(self, now: float) -> None:
@@ -76,5 +76,7 @@ class Arrivals:
         present = set(self._connections.all())
         for connection in due:
             del self._waiting[connection]
-            if connection not in present and not self._is_own(connection):
+            if connection in present:
+                self._heard.add(connection)
+            elif not self._is_own(connection):
                 self._on_refused(connection, REASON)

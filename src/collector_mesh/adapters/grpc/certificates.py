@@ -1,17 +1,17 @@
 """What a listener shows: certificate files that are read again when they have changed."""
 
-import datetime as dt
 import stat
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from enum import Enum
 
 import attrs
 import grpc
 
 from collector_mesh.adapters.grpc.tls import Tls, TlsError, read
-from collector_mesh.adapters.grpc.validity import not_after
+from collector_mesh.adapters.grpc.validity import validity_of
 
 
 class Notice(Enum):
@@ -68,7 +68,9 @@ class ServerCertificates:
         self._lock = threading.Lock()
         self._refused: Files | None = None
         self._refusal = ""
-        self._take(_checked(tls))
+        self._is_exposed = False
+        self._shown = _checked(tls)
+        self._see_key()
 
     def credentials(self) -> grpc.ServerCredentials:
         """For one server: grpc's own cannot be used by a second one."""
@@ -96,9 +98,9 @@ class ServerCertificates:
                 self._look()
             except TlsError as error:
                 self._tell(Notice.UNUSABLE, str(error))
-            if self._until is not None and self._until < time.time():
-                until = dt.datetime.fromtimestamp(self._until, dt.UTC)
-                self._tell(Notice.EXPIRED, f"{self._tls.cert} has expired, at {until:%Y-%m-%d %H:%M:%S} UTC")
+            if problem := _problem(self._shown):
+                self._tell(Notice.EXPIRED, f"{self._tls.cert} {problem}")
+            self._see_key()
 
     def _look(self) -> None:
         found = Files.of(self._tls)
@@ -112,15 +114,24 @@ class ServerCertificates:
         except TlsError as error:
             self._refused, self._refusal = found, str(error)
             raise
-        self._take(checked)
+        if (problem := _problem(checked)) and not _problem(self._shown):
+            # It may become good: it is looked at again.
+            raise TlsError(f"{self._tls.cert} {problem}")
+        self._shown = checked
         self._tell(Notice.RENEWED, str(self._tls.cert))
 
-    def _take(self, files: Files) -> None:
-        self._shown = files
-        self._until = not_after(files.cert)
-        key = self._tls.key
-        if key is not None and key.stat().st_mode & stat.S_IROTH:
+    def _see_key(self) -> None:
+        was_exposed, key = self._is_exposed, self._tls.key
+        with suppress(OSError):  # it is just being replaced
+            self._is_exposed = key is not None and bool(key.stat().st_mode & stat.S_IROTH)
+        if self._is_exposed and not was_exposed:
             self._tell(Notice.EXPOSED, f"{key} can be read by everybody on this machine")
+
+
+def _problem(files: Files) -> str:
+    """What is wrong with the time of a certificate; empty if nothing is, or it cannot be told."""
+    validity = validity_of(files.cert)
+    return "" if validity is None else validity.problem(time.time())
 
 
 def _checked(tls: Tls) -> Files:

@@ -163,7 +163,7 @@ class CertificateUnusable(Event):
 
 @attrs.frozen
 class CertificateExpired(Event):
-    """The certificate that is shown is not good anymore; nobody who looks will connect."""
+    """The certificate that is shown is not good anymore, or not yet; nobody who looks will connect."""
 
     address: str
     reason: str

@@ -1,3 +1,4 @@
+import datetime as dt
 import os
 import threading
 from pathlib import Path
@@ -10,7 +11,7 @@ from tests.integration.services.certificates import HOUR, Authority
 
 from collector_mesh import Tls, TlsError
 from collector_mesh.adapters.grpc.certificates import Notice, ServerCertificates
-from collector_mesh.adapters.grpc.validity import not_after
+from collector_mesh.adapters.grpc.validity import validity_of
 
 
 class Told:
@@ -90,6 +91,72 @@ def test_a_certificate_that_has_expired_is_told(tmp_path: Path) -> None:
     assert f"{tls.cert} has expired, at " in told.notices[0][1]
 
 
+def test_a_certificate_that_is_not_good_yet_is_told(tmp_path: Path) -> None:
+    certificates, told = shown(closed(Authority(tmp_path).issue("a", begins=HOUR / 2)))
+
+    certificates.look()
+
+    assert told.kinds == [Notice.EXPIRED]
+    assert "a.crt is not good before " in told.notices[0][1]
+
+
+@pytest.mark.parametrize(
+    ("begins", "lasts"), [(-HOUR, -HOUR / 2), (HOUR / 2, HOUR)], ids=["expired", "not yet"]
+)
+def test_a_good_certificate_is_not_replaced_by_one_that_is_not_good_now(
+    tmp_path: Path, begins: dt.timedelta, lasts: dt.timedelta
+) -> None:
+    authority = Authority(tmp_path)
+    certificates, told = shown(closed(authority.issue("a")))
+
+    authority.issue("a", begins=begins, lasts=lasts)
+    certificates.look()
+    certificates.look()
+    authority.issue("a")
+    certificates.look()
+
+    assert told.kinds == [Notice.UNUSABLE, Notice.UNUSABLE, Notice.RENEWED]
+
+
+def test_a_certificate_that_has_expired_is_replaced_by_whatever_fits(tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    certificates, told = shown(closed(authority.issue("a", lasts=-HOUR / 2)))
+
+    authority.issue("a", lasts=-HOUR / 4)
+    certificates.look()
+
+    assert told.kinds == [Notice.RENEWED, Notice.EXPIRED]
+
+
+def test_files_behind_a_link_that_is_turned_are_taken_up_together(tmp_path: Path) -> None:
+    for version in ("1", "2"):
+        folder = tmp_path / version
+        folder.mkdir()
+        closed(Authority(folder).issue("a"))
+    now = tmp_path / "now"
+    now.symlink_to("1")
+    tls = Tls(cert=now / "a.crt", key=now / "a.key", ca=now / "authority.pem")
+    certificates, told = shown(tls)
+
+    (tmp_path / "next").symlink_to("2")
+    (tmp_path / "next").replace(now)
+    certificates.look()
+
+    assert told.notices == [(Notice.RENEWED, str(tls.cert))]
+
+
+def test_a_key_that_everybody_can_read_from_some_time_on_is_told_then(tmp_path: Path) -> None:
+    tls = closed(Authority(tmp_path).issue("a"))
+    assert tls.key is not None
+    certificates, told = shown(tls)
+
+    tls.key.chmod(0o644)
+    certificates.look()
+    certificates.look()
+
+    assert told.kinds == [Notice.EXPOSED]
+
+
 def test_a_key_that_everybody_can_read_is_told_once(tmp_path: Path) -> None:
     tls = Authority(tmp_path).issue("a")
     assert tls.key is not None
@@ -127,7 +194,10 @@ def test_the_end_of_a_certificate_is_read_from_its_file(tmp_path: Path) -> None:
     until = Authority.until(tls)
 
     assert tls.cert is not None
-    assert not_after(tls.cert.read_bytes()) == until
+    validity = validity_of(tls.cert.read_bytes())
+    assert validity is not None
+    assert validity.ends == until
+    assert validity.begins < until
 
 
 @given(st.binary(max_size=200), st.integers(0, 600))
@@ -137,5 +207,5 @@ def test_what_is_no_certificate_has_no_end(noise: bytes, at: int) -> None:
     body = base64.encodebytes(b"\x30\x82" + noise[: at % 50] + b"\x30\x82\x01" + noise)
     pem = b"-----BEGIN CERTIFICATE-----\n" + body + b"-----END CERTIFICATE-----\n"
 
-    assert not_after(noise) is None
-    assert not_after(pem) is None
+    assert validity_of(noise) is None
+    assert validity_of(pem) is None

@@ -242,6 +242,23 @@ def test_who_has_asked_before_is_not_taken_for_somebody_new(port: Port) -> None:
     assert refused == []
 
 
+def test_however_many_are_connected_nobody_who_has_shaken_hands_is_told(port: Port) -> None:
+    watch, refused = arrivals(port)
+    for number in range(2000):
+        watch.heard(f"10.0.0.1:{number}")
+    asked, one = port.connect()
+    idle, _ = port.connect()
+    watch.heard(one)
+    watch.seen(Connections(port.number).all(), 1.0)
+    watch.look(1.0 + LATER)
+    watch.seen(Connections(port.number).all(), 2.0 + LATER)
+    for end in (asked, idle, *port.sockets):
+        end.close()
+    watch.look(2.0 + 2 * LATER)
+
+    assert refused == []
+
+
 def test_the_own_looks_are_told_to_nobody(port: Port) -> None:
     here, connection = port.connect()
     watch, refused = arrivals(port, connection)

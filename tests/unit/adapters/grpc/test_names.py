@@ -7,7 +7,7 @@ from tests.integration.services.certificates import Authority
 
 from collector_mesh import Identity, Tls, TlsError
 from collector_mesh.adapters.grpc.names import names_in
-from collector_mesh.adapters.grpc.validity import not_after
+from collector_mesh.adapters.grpc.validity import validity_of
 
 
 def test_all_kinds_of_names_are_read_in_their_order(tmp_path: Path) -> None:
@@ -47,7 +47,7 @@ def test_half_a_file_is_an_error_that_names_it(tmp_path: Path, share: float) -> 
 
     with pytest.raises(TlsError, match=r"a-1\.crt cannot be read"):
         tls.identity()
-    assert not_after(tls.cert.read_bytes()) is None
+    assert validity_of(tls.cert.read_bytes()) is None
 
 
 def test_what_is_no_certificate_within_is_an_error() -> None:
@@ -55,7 +55,7 @@ def test_what_is_no_certificate_within_is_an_error() -> None:
 
     with pytest.raises(ValueError, match=r"no certificate|cut off"):
         names_in(nonsense)
-    assert not_after(nonsense) is None
+    assert validity_of(nonsense) is None
 
 
 def test_without_a_certificate_there_is_no_identity() -> None:
