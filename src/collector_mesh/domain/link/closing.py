@@ -16,8 +16,11 @@ class Phase(Enum):
     """How far a link has come."""
 
     GREETING = "greeting"
+    """It is not decided whether there is a link."""
     OPEN = "open"
+    """Calls go, or may still be answered."""
     ENDED = "ended"
+    """Nothing comes or goes anymore."""
 
 
 @attrs.frozen(kw_only=True, eq=False)

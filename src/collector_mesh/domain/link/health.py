@@ -11,7 +11,9 @@ class Vital(Enum):
 
     LIVE = "live"
     SUSPECT = "suspect"
+    """Not heard of for a while."""
     DEAD = "dead"
+    """Not heard of for so long that the link ends."""
 
 
 @attrs.frozen

@@ -29,8 +29,11 @@ class Origin(Enum):
     """Where a call comes from."""
 
     LOCAL = "local"
+    """From this process."""
     CLIENT = "client"
+    """From a caller that is no peer: a client's link, or a unary request."""
     PEER = "peer"
+    """From a peer, over its link."""
 
 
 _METADATA_KEY = re.compile(r"[a-z0-9_.-]{1,64}")
@@ -51,7 +54,7 @@ class Call:
         hints: for the router.
         metadata: pairs that travel with it to the handler.
         idempotent: whether it may run twice; None where the caller has not said.
-        origin: this process, a caller that is not known, or a peer over its link.
+        origin: where it comes from.
         caller: id of that peer, or empty.
         identity: what the transport has proved about whoever sent it, or None.
         hops: how many collectors have passed it on.

@@ -21,8 +21,11 @@ class Executed(Enum):
     """Whether a handler ran: a fact of its own, never read off a code."""
 
     NO = "no"
+    """None ran, and none will."""
     YES = "yes"
+    """It ran, whatever came of it."""
     MAYBE = "maybe"
+    """The call had left, and nothing was heard of it."""
 
 
 def quoted(value: str) -> str:

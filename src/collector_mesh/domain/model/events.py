@@ -12,6 +12,10 @@ from collector_mesh.domain.model.verdict import Verdict
 class Event:
     """Something that has happened in a collector.
 
+    What several kinds have means the same in each: `peer` is the id of a peer, empty where it has not said; `address` is
+    where the peer listens or has come from, or of a listener and its certificate, where the collector listens; `reason`
+    is for people; `error` is what was raised; `key` is a method.
+
     Attributes:
         collector_id: the collector.
         times: which one of its kind this is, where what repeats is not told each time.
@@ -23,7 +27,11 @@ class Event:
 
 @attrs.frozen
 class Started(Event):
-    """The collector takes calls."""
+    """The collector takes calls.
+
+    Attributes:
+        address: where others reach the collector, empty while it does not listen.
+    """
 
     address: str
 
@@ -35,14 +43,23 @@ class Draining(Event):
 
 @attrs.frozen
 class Stopped(Event):
-    """The collector has ended; `cancelled` calls had not finished in time."""
+    """The collector has ended.
+
+    Attributes:
+        cancelled: number of calls that had not finished in time.
+    """
 
     cancelled: int
 
 
 @attrs.frozen
 class PeerConnected(Event):
-    """There is a connection to a peer, or a new one instead of an old one."""
+    """There is a connection to a peer, or a new one instead of an old one.
+
+    Attributes:
+        shared_namespaces: the namespaces of both.
+        dialed: whether this side has dialed and keeps it up.
+    """
 
     peer: str
     address: str
@@ -104,7 +121,12 @@ class LinkFailed(Event):
 
 @attrs.frozen
 class NewsLeftOut(Event):
-    """A number of items that a peer has told of itself or of others are not used, for this reason and maybe others."""
+    """A number of items that a peer has told of itself or of others are not used, for this reason and maybe others.
+
+    Attributes:
+        number: how many items are not used.
+        reason: why the first of them is not.
+    """
 
     peer: str
     address: str
@@ -114,7 +136,11 @@ class NewsLeftOut(Event):
 
 @attrs.frozen
 class Defect(Event):
-    """Something of the mesh itself has raised where nothing may; one call or one link at most has suffered."""
+    """Something of the mesh itself has raised where nothing may; one call or one link at most has suffered.
+
+    Attributes:
+        where: which part has raised.
+    """
 
     where: str
     error: BaseException
@@ -122,7 +148,11 @@ class Defect(Event):
 
 @attrs.frozen
 class ListenerRestored(Event):
-    """What listened had ended, and was made anew; nobody could connect for `seconds`."""
+    """What listened had ended, and was made anew.
+
+    Attributes:
+        seconds: how long nobody could connect, at most.
+    """
 
     address: str
     reason: str
@@ -147,7 +177,11 @@ class HandshakeRefused(Event):
 
 @attrs.frozen
 class CertificateRenewed(Event):
-    """New certificate files are shown to whoever connects to an address."""
+    """New certificate files are shown to whoever connects to an address.
+
+    Attributes:
+        certificate: the file that it was read from.
+    """
 
     address: str
     certificate: str
@@ -179,7 +213,13 @@ class KeyExposed(Event):
 
 @attrs.frozen
 class LimitReached(Event):
-    """Somebody was turned away because of a limit that is there against strangers."""
+    """Somebody was turned away because of a limit that is there against strangers.
+
+    Attributes:
+        limit: name of the limit.
+        most: how much is allowed.
+        address: of whoever was turned away.
+    """
 
     limit: str
     most: float
@@ -188,7 +228,11 @@ class LimitReached(Event):
 
 @attrs.frozen
 class BreakerOpened(Event):
-    """A peer has failed too often, and is ejected: it gets no calls of a namespace before a probe may go."""
+    """A peer has failed too often, and is ejected: it gets no calls of a namespace before a probe may go.
+
+    Attributes:
+        seconds: how long until the probe may go.
+    """
 
     peer: str
     namespace: str
@@ -205,7 +249,11 @@ class BreakerShut(Event):
 
 @attrs.frozen
 class BalancerFailed(Event):
-    """A strategy of the user's has raised, and the default one has chosen in its place."""
+    """A strategy of the user's has raised, and the default one has chosen in its place.
+
+    Attributes:
+        balancer: name of the strategy.
+    """
 
     balancer: str
     error: BaseException
@@ -213,7 +261,11 @@ class BalancerFailed(Event):
 
 @attrs.frozen
 class HookFailed(Event):
-    """A hook of the user's has raised, or has given what means nothing; what it was asked for is refused or ended."""
+    """A hook of the user's has raised, or has given what means nothing; what it was asked for is refused or ended.
+
+    Attributes:
+        hook: what was asked: an observer, an authorizer or a transport.
+    """
 
     hook: str
     error: BaseException
@@ -229,7 +281,13 @@ class ValidatorRefused(Event):
 
 @attrs.frozen
 class Shedding(Event):
-    """The collector is at a limit and refuses calls with 429; told once for each time of that."""
+    """The collector is at a limit and refuses calls with 429; told once for each time of that.
+
+    Attributes:
+        limit: name of the setting.
+        most: how many calls it allows at once.
+        namespace: of the first call that was refused.
+    """
 
     limit: str
     most: int
@@ -261,7 +319,11 @@ class DispatchFailed(Event):
 
 @attrs.frozen
 class HandlerFailed(Event):
-    """A handler raised, or returned what cannot be sent."""
+    """A handler raised, or returned what cannot be sent.
+
+    Attributes:
+        correlation_id: names it in the log, and to the caller where that is not told the text of the error.
+    """
 
     key: MethodKey
     error: BaseException

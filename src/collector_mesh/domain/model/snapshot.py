@@ -104,7 +104,13 @@ class LinkEnd:
 
 @attrs.frozen
 class MethodInfo:
-    """A method that runs here."""
+    """A method of a collector, as others see it.
+
+    Attributes:
+        key: its names.
+        kind: `unary`; of a later version it may be another one.
+        idempotent: whether it may run twice for one call.
+    """
 
     key: MethodKey
     kind: str

@@ -22,6 +22,7 @@ from collector_mesh.domain.model.reach import Reach
 from collector_mesh.domain.model.status import Reply
 from collector_mesh.domain.peers.dialing import Dial
 from collector_mesh.domain.peers.peer import OpenLink
+from collector_mesh.domain.peers.times import LET_GO_SECONDS
 from collector_mesh.domain.ports.clock import Alarm, Clock
 from collector_mesh.domain.ports.frame_stream import FrameStream, NoLinkError, Pump
 from collector_mesh.domain.ports.link import Link
@@ -31,9 +32,6 @@ from collector_mesh.domain.ports.transport import Transport
 
 ASK_AGAIN_SECONDS = 60.0
 """Seconds after which a collector that had no links is asked whether it has some now."""
-
-LET_GO_SECONDS = 60.0
-"""How long requests that are under way may take to finish once there is a link."""
 
 _DIALS = 3
 """How often one call waits for a link: one may end as soon as it has opened."""

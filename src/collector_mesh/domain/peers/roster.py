@@ -18,6 +18,7 @@ from collector_mesh.domain.model.snapshot import State
 from collector_mesh.domain.peers.known import KnownPeers
 from collector_mesh.domain.peers.linked import connection_of, shared_over, state_of
 from collector_mesh.domain.peers.peer import OpenLink, Peer
+from collector_mesh.domain.peers.times import LET_GO_SECONDS
 from collector_mesh.domain.peers.unary import UnaryWay
 from collector_mesh.domain.policies.access import ServingRule
 from collector_mesh.domain.ports.clock import Clock
@@ -28,9 +29,6 @@ from collector_mesh.domain.serving.handlers import HandlerRegistry
 from collector_mesh.domain.topology.connection import Connection
 from collector_mesh.domain.topology.reachability import Reachability
 from collector_mesh.domain.topology.topology import Topology
-
-LET_GO_SECONDS = 60.0
-"""How long calls that are still under way on a link that was replaced may take to finish."""
 
 
 class Roster:

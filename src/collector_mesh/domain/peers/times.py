@@ -3,6 +3,9 @@
 import attrs
 from attrs.validators import gt
 
+LET_GO_SECONDS = 60.0
+"""How long calls that are still under way may take to finish where another link, or another way, has taken over."""
+
 _LEAST_PATIENCE = 1.0
 """Seconds that a peer has to say that it is there, at least."""
 
