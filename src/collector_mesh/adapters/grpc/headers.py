@@ -12,38 +12,39 @@ from collector_mesh.domain.model.errors import InvalidCallError
 from collector_mesh.domain.model.limits import MAX_ENTRIES, MAX_METADATA_BYTES
 from collector_mesh.domain.model.status import Metadata
 
-_OF_THE_WAY = frozenset(
-    {
-        "accept",
-        "accept-charset",
-        "accept-encoding",
-        "accept-language",
-        "cdn-loop",
-        "connection",
-        "content-encoding",
-        "content-length",
-        "content-type",
-        "expect",
-        "forwarded",
-        "host",
-        "http2-settings",
-        "keep-alive",
-        "max-forwards",
-        "proxy-authorization",
-        "proxy-connection",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-        "user-agent",
-        "via",
-        "x-real-ip",
-    }
-)
-"""Headers of HTTP itself, and those that proxies write about a request. Not among them is what an application
-may want to pass on, as `traceparent`, `baggage`, `x-request-id` and `authorization`."""
+_OF_HTTP = """
+    accept accept-charset accept-encoding accept-language accept-ranges alt-used cache-control connection
+    content-encoding content-language content-length content-type dnt early-data expect forwarded host http2-settings
+    keep-alive max-forwards pragma proxy-authorization proxy-connection referer save-data te trailer
+    transfer-encoding upgrade upgrade-insecure-requests user-agent via
+"""
 
-_PREFIXES_OF_THE_WAY = (":", "grpc-", "x-forwarded-", "x-envoy-")
+_OF_PROXIES = """
+    cdn-loop client-cert client-cert-chain front-end-https surrogate-capability true-client-ip x-client-ip
+    x-client-port x-cluster-client-ip x-forwarded x-grpc-web x-nginx-proxy x-proxyuser-ip x-real-ip x-real-port
+    x-scheme x-ssl-client-cert x-user-agent x-varnish
+"""
+
+_OF_THE_WAY = frozenset((_OF_HTTP + _OF_PROXIES).split())
+"""Headers of HTTP itself, and those that proxies write about a request. Not among them is what an application
+may want to pass on, as `traceparent`, `baggage`, `x-request-id`, `x-b3-*`, `x-amzn-trace-id` and `authorization`."""
+
+_PREFIXES_OF_THE_WAY = (
+    ":",
+    "grpc-",
+    "cf-",  # Cloudflare
+    "fastly-",
+    "if-",
+    "l5d-",  # Linkerd
+    "sec-",  # browsers, which speak grpc-web
+    "ssl-client-",  # nginx
+    "x-accel-",
+    "x-accept-",
+    "x-envoy-",
+    "x-forwarded-",
+    "x-original-",
+    "x-ssl-",
+)
 
 
 def metadata_of(headers: Iterable[tuple[str, str | bytes]] | None) -> Metadata:

@@ -1,3 +1,4 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,6 +13,35 @@ NAMES = st.sampled_from(
 
 def test_no_headers_are_no_metadata() -> None:
     assert metadata_of(None) == metadata_of(()) == ()
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        "x-envoy-attempt-count x-envoy-expected-rq-timeout-ms x-forwarded-proto x-forwarded-client-cert",
+        "x-real-ip x-forwarded-for x-original-uri x-scheme x-nginx-proxy ssl-client-verify ssl-client-subject-dn",
+        "l5d-dst-canonical l5d-client-id l5d-remote-ip",
+        "cf-ray cf-connecting-ip cf-ipcountry cf-visitor cdn-loop true-client-ip",
+        "x-grpc-web x-user-agent referer sec-fetch-mode sec-ch-ua accept-language x-accept-content-transfer-encoding",
+        "via forwarded te trailer accept-encoding client-cert if-none-match x-ssl-client-cert",
+    ],
+    ids=["envoy", "nginx", "linkerd", "cloudflare", "grpc-web", "http"],
+)
+def test_what_proxies_write_is_no_metadata(names: str) -> None:
+    assert metadata_of((name, "x") for name in names.split()) == ()
+
+
+def test_what_an_application_may_have_meant_is_metadata_as_often_as_it_is_there() -> None:
+    names = (
+        "traceparent tracestate baggage x-request-id x-b3-traceid authorization cookie x-tenant cfg secret"
+    )
+    headers: list[tuple[str, str | bytes]] = [
+        *((name, "x") for name in names.split()),
+        ("x-tenant", "y"),
+        ("blob-bin", b"\0\xff"),
+    ]
+
+    assert metadata_of(headers) == tuple(headers)
 
 
 def test_more_headers_than_metadata_may_have_are_left_out() -> None:
