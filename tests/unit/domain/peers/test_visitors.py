@@ -1,11 +1,14 @@
 """Peers that have connected by themselves: asked whether they are there, and forgotten."""
 
+from typing import Any
+
 from tests.unit.domain.peers.linkless import THERE_STILL, state
 from tests.unit.domain.world import World
 
-from collector_mesh.domain.model.events import (
-    PeerForgotten,
-)
+from collector_mesh.domain.model.events import PeerForgotten
+from collector_mesh.domain.peers.unary import UnaryWay
+from collector_mesh.domain.ports.frame_stream import NoLinkError
+from collector_mesh.domain.topology.connection import Connection
 
 
 def test_a_stranger_that_is_not_heard_of_is_forgotten(world: World) -> None:
@@ -36,3 +39,32 @@ def test_nobody_is_forgotten_who_was_not_asked_because_this_process_stood_still(
 
     assert state(world, "alive") == "live"
     assert world.observer.of(PeerForgotten) == []
+
+
+def test_a_visitor_whose_id_somebody_with_links_claims_is_asked_for_links_one_at_a_time_and_not_too_often(
+    world: World,
+) -> None:
+    world.peer("a", "orders")
+    connection = world.topology.get("a")
+    assert connection is not None
+    asked: list[str] = []
+
+    async def dial(address: str, **_options: Any) -> Connection:
+        asked.append(address)
+        raise NoLinkError(address)
+
+    world.streams.dial = dial  # type: ignore[method-assign]  # nobody has links
+
+    def claim() -> int:
+        assert isinstance(connection.way, UnaryWay)
+        world.admission.on_links_claimed(connection.way)
+        world.tasks.step()
+        return len(asked)
+
+    first = [claim(), claim()]
+    world.clock.time += world.keeping.times.refresh
+    world.tasks.step()
+    later = claim()
+
+    assert (first, later) == ([1, 1], 2)
+    assert set(asked) == {connection.address}
