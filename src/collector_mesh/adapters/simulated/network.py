@@ -2,7 +2,6 @@
 
 import asyncio
 import math
-import re
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
@@ -12,18 +11,16 @@ from collector_mesh.adapters.simulated.host import Host
 from collector_mesh.adapters.simulated.rules import NetworkRules
 from collector_mesh.adapters.simulated.streams import Carrier, Flow, SimulatedStream
 from collector_mesh.adapters.simulated.trace import Trace
-from collector_mesh.domain.model.errors import InvalidCallError, ListenError, UnavailableError, quoted
+from collector_mesh.domain.model.errors import ListenError, UnavailableError
 from collector_mesh.domain.model.frames import Frame
+from collector_mesh.domain.model.names import check_name
 from collector_mesh.domain.ports.frame_stream import FrameStream
 from collector_mesh.domain.ports.gateway import Gateway
 from collector_mesh.domain.ports.link import UnaryLink
 from collector_mesh.domain.ports.transport import Listener, Transport
 
-_ADDRESS = re.compile(r"[A-Za-z0-9._-]{1,128}")
-
-
 CONNECT_SECONDS = (1.0, 2.0, 2.0)
-"""After such pauses a connection is asked for again (RFC 6298: one second, then twice as long), and is given up at last."""
+"""Pauses after which a connection is asked for again (RFC 6298: one second, then twice as long), and is given up at last."""
 
 
 class SimulatedNetwork(NetworkRules):
@@ -203,10 +200,7 @@ class SimulatedTransport:
 
     def check_address(self, address: str) -> None:
         """See the port; an address here is the id of a collector."""
-        if not address:
-            raise InvalidCallError("address is required")
-        if not _ADDRESS.fullmatch(address):
-            raise InvalidCallError(f"address must match {_ADDRESS.pattern}, got {quoted(address)}")
+        check_name("address", address)
 
     def listen(self, address: str, gateway: Gateway) -> AbstractAsyncContextManager[Listener]:
         """See the port."""
