@@ -5,17 +5,14 @@ from functools import partial
 from types import TracebackType
 from typing import Self
 
-from dependency_injector import providers
-
 from collector_mesh.adapters.simulated.host import Host
 from collector_mesh.adapters.simulated.loop import SimulatedLoop
 from collector_mesh.adapters.simulated.network import SimulatedNetwork, SimulatedTransport
-from collector_mesh.adapters.simulated.parts import HostClock, HostTasks, SeededRandomness
-from collector_mesh.adapters.simulated.pump import HostPump
 from collector_mesh.app.calls import Metadata
 from collector_mesh.app.client import MeshClient
 from collector_mesh.app.settings import Settings
 from collector_mesh.app.simulation.errands import on_host
+from collector_mesh.app.simulation.hosting import put_on_host
 from collector_mesh.app.simulation.identity import WatchedClientLink
 from collector_mesh.app.simulation.watch import Watch
 from collector_mesh.domain.model.payload import Message, Payload
@@ -40,12 +37,8 @@ class SimulatedClient(MeshClient):
         super().__init__(address, transport=SimulatedTransport(network, host), settings=settings)
         self.host = host
         self._virtual = loop
-        clock, parts = HostClock(loop, host), self.container
-        parts.clock.override(providers.Object(clock))
-        parts.dice.override(providers.Object(SeededRandomness(seed)))
-        tasks = HostTasks(clock, host, max_threads=parts.settings().max_threads)
-        parts.tasks.override(providers.Object(tasks))
-        parts.pump.override(providers.Object(HostPump(clock, tasks, host)))
+        parts = self.container
+        put_on_host(parts, loop, host, seed, max_threads=parts.settings().max_threads)
         if checked:
             parts.link.set_provides(WatchedClientLink)
             parts.link.add_kwargs(host=host, watch=watch)

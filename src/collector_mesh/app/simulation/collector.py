@@ -9,8 +9,6 @@ from dependency_injector import providers
 from collector_mesh.adapters.simulated.host import HOST, Host
 from collector_mesh.adapters.simulated.loop import SimulatedLoop, SimulationError
 from collector_mesh.adapters.simulated.network import SimulatedNetwork, SimulatedTransport
-from collector_mesh.adapters.simulated.parts import HostClock, HostTasks, SeededRandomness
-from collector_mesh.adapters.simulated.pump import HostPump
 from collector_mesh.adapters.simulated.trace import Trace
 from collector_mesh.app.calls import Metadata
 from collector_mesh.app.collector import Collector
@@ -18,6 +16,7 @@ from collector_mesh.app.container import CollectorContainer
 from collector_mesh.app.options import Options
 from collector_mesh.app.settings import Settings
 from collector_mesh.app.simulation.errands import on_host
+from collector_mesh.app.simulation.hosting import put_on_host
 from collector_mesh.app.simulation.identity import WatchedDispatcher, WatchedHandlers, WatchedRouter
 from collector_mesh.app.simulation.watch import Watch
 from collector_mesh.domain.model.errors import OutcomeUnknownError, UnavailableError
@@ -103,12 +102,7 @@ class SimulatedCollector(Collector):
     def _build(self, options: Options, settings: Settings) -> CollectorContainer:
         parts = super()._build(options, settings)
         host = self.host
-        clock = HostClock(self._virtual, host)
-        parts.clock.override(providers.Object(clock))
-        parts.dice.override(providers.Object(SeededRandomness(self._seed)))
-        tasks = HostTasks(clock, host, max_threads=settings.max_threads)
-        parts.tasks.override(providers.Object(tasks))
-        parts.pump.override(providers.Object(HostPump(clock, tasks, host)))
+        put_on_host(parts, self._virtual, host, self._seed, max_threads=settings.max_threads)
         # What the process has of memory is not the seed's to decide.
         parts.resident_bytes.override(providers.Object(0))
         if self._checked:
