@@ -1,7 +1,7 @@
 """How many links there may be, and who gives way."""
 
 import pytest
-from tests.unit.domain.link.test_welcome import Host, introduction
+from tests.unit.domain.link.plain_host import Host, introduction
 
 from collector_mesh.app.testing.fake_links import FakeStream
 from collector_mesh.domain.link.engine import LinkEngine
