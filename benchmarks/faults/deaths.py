@@ -102,6 +102,7 @@ async def stop(seconds: float = 20.0, timeout: float = 2.0) -> list[Finding]:
                 "no call beyond its deadline + 100 ms",
                 f"at most {over * 1000:+.0f} ms",
                 over <= 0.1,
+                is_time=True,
             ),
             Finding(scenario, "otherwise: none is run twice", f"{twice}", twice == 0),
             Finding(scenario, "back within 10 s of going on", f"{back:.1f} s", back <= 10.0, is_time=True),
