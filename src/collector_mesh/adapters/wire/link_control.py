@@ -24,6 +24,9 @@ from collector_mesh.domain.model.status import Status
 _DEFAULT_LIMITS = Limits(4 << 20, 4)
 """Of an end that does not tell its own."""
 
+_DIAL_ANSWERS = {None: 0, True: 1, False: 2}
+_READ_DIAL_ANSWERS = {number: answer for answer, number in _DIAL_ANSWERS.items()}
+
 READ_AT_ONCE = 4096
 """Methods of a catalog."""
 
@@ -152,11 +155,17 @@ def _read_change(change: pb.CatalogChange) -> CatalogChange:
 
 
 def _heartbeat(heartbeat: Heartbeat) -> pb.Heartbeat:
-    return pb.Heartbeat(number=heartbeat.number, lag=min(round(heartbeat.lag * 1000), (1 << 32) - 1))
+    return pb.Heartbeat(
+        number=heartbeat.number,
+        lag=min(round(heartbeat.lag * 1000), (1 << 32) - 1),
+        dial=heartbeat.dial,
+        dial_answer=_DIAL_ANSWERS[heartbeat.is_own_dial],
+    )
 
 
 def _read_heartbeat(heartbeat: pb.Heartbeat) -> Heartbeat:
-    return Heartbeat(heartbeat.number, heartbeat.lag / 1000)
+    answer = _READ_DIAL_ANSWERS.get(heartbeat.dial_answer)
+    return Heartbeat(heartbeat.number, heartbeat.lag / 1000, heartbeat.dial, answer)
 
 
 def _introduction(who: Introduction) -> pb.Introduction:

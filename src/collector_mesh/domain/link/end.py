@@ -15,6 +15,7 @@ from collector_mesh.domain.link.hearing import Hearing
 from collector_mesh.domain.link.host import LinkHost
 from collector_mesh.domain.link.notices import Notices
 from collector_mesh.domain.link.outbox import HELD_STEP
+from collector_mesh.domain.link.questions import Question, Questions
 from collector_mesh.domain.link.sieve import Sieve
 from collector_mesh.domain.link.telling import Telling
 from collector_mesh.domain.link.way import Way
@@ -82,6 +83,7 @@ class LinkEnd:
         """When so many bytes have come, it is seen whether too much is held."""
         self._closing = Closing(is_dialer=dial > 0)
         self._health = Health(heartbeats or Heartbeats(), now)
+        self._questions = Questions()
         self.began = now
         self.time = now
         """When it was last told the time."""
@@ -239,6 +241,18 @@ class LinkEnd:
         """Have a ping sent; `pongs` counts the answers."""
         self._health.ask()
         self.on_work()
+
+    def ask_about(self, dial: int) -> Question:
+        """Ask the other side whether it has dialed with a number and waits for the answer; see `no_more_about`."""
+        question = self._questions.ask(dial)
+        self.ask()
+        return question
+
+    def no_more_about(self, question: Question) -> None:
+        """Wait for an answer no longer."""
+        self._questions.forget(question)
+        if self._questions.wait:
+            self.ask()
 
     def retire(self, reason: str) -> None:
         """Take no new calls, and say goodbye once all calls of both sides have been answered."""

@@ -139,7 +139,10 @@ class LinkEngine(LinkTalk):
 
     def _control(self, now: float) -> Control | None:
         is_open = self._closing.phase is Phase.OPEN
-        ping = Heartbeat(*self._health.ping(now)) if is_open and self._health.is_ping_due(now) else None
+        ping = None
+        if is_open and self._health.is_ping_due(now):
+            number, lag = self._health.ping(now)
+            ping = Heartbeat(number, lag, self._questions.take(number))
         goodbye = None
         if self._closing.state.leaves:
             calls = self._calls

@@ -20,6 +20,10 @@ class LinkHost(Protocol):
         """What this side is a member of and serves, now."""
         ...
 
+    def is_dialing(self, dial: int) -> bool:
+        """Whether this side has opened the link that counts as that number, and waits for the answer to its hello."""
+        ...
+
     def greeted(self, engine: "LinkEngine", hello: Hello) -> None:
         """Somebody has said hello: `welcome` it or `refuse` it, now or later."""
         ...

@@ -101,10 +101,10 @@ class LinkTalk(LinkEnd):
 
     def _read_control(self, control: Control, now: float) -> None:
         if control.ping is not None:
-            self._notices.pong = Heartbeat(control.ping.number)
+            self._notices.pong = self._pong(control.ping)
             self._health.peer_was_late(control.ping.lag)
-        if control.pong is not None and self._health.ponged(control.pong.number, now):
-            self._calls.outbox.window.ponged(self._health.round_trip or 0.0)
+        if control.pong is not None:
+            self._read_pong(control.pong, now)
         if control.catalog is not None or control.catalog_change is not None or control.reach:
             self._read_news(control)
         if control.draining and not self.peer_is_draining:
@@ -116,6 +116,22 @@ class LinkTalk(LinkEnd):
             self._tell_of_change()
         if control.goodbye is not None:
             self._end(control.goodbye.reason, clean=control.goodbye.is_clean)
+
+    def _pong(self, ping: Heartbeat) -> Heartbeat:
+        if not ping.dial:
+            return Heartbeat(ping.number)
+        try:
+            return Heartbeat(ping.number, dial=ping.dial, is_own_dial=self._host.is_dialing(ping.dial))
+        except Exception as error:  # noqa: BLE001  # a host may raise anything
+            self._telling.broken(error)
+            return Heartbeat(ping.number)
+
+    def _read_pong(self, pong: Heartbeat, now: float) -> None:
+        if self._health.ponged(pong.number, now):
+            self._calls.outbox.window.ponged(self._health.round_trip or 0.0)
+        self._questions.answered(pong)
+        if self._questions.wait:
+            self.ask()
 
     def _read_news(self, control: Control) -> None:
         """Take in what the other side serves and whom it reaches, or as much as does not take too long."""

@@ -160,10 +160,14 @@ class Heartbeat:
     Attributes:
         number: a pong has the number of its ping.
         lag: how late the sender's loop has been since its last one, in seconds.
+        dial: of a ping: whether the receiver has dialed with this number and waits for the answer; 0 asks nothing.
+        is_own_dial: of a pong, the answer to that; None if nothing was asked, or by an earlier version.
     """
 
     number: int
     lag: float = 0.0
+    dial: int = 0
+    is_own_dial: bool | None = None
 
 
 @attrs.frozen

@@ -40,12 +40,14 @@ class Claim:
         introduction: who it is.
         identity: what the transport has proved about it, or None.
         dialed: the address at which this side has dialed it, empty where it has come by itself.
+        dial: counts the links that it has opened, where it has come by itself.
         has_link: whether it has a link; else it has sent a unary Connect, and is dialed back at its address.
     """
 
     introduction: Introduction
     identity: Identity | None = None
     dialed: str = ""
+    dial: int = 0
     has_link: bool = True
 
     @property
@@ -178,7 +180,7 @@ class Admission:
 
     def is_contested(self, claim: Claim) -> bool:
         """Whether the id is held by somebody who may still be there, and has to be asked."""
-        return self._holder(claim) is not None
+        return self._holder(claim) is not None or self._same_start(claim) is not None
 
     async def contest(self, claim: Claim) -> None:
         """Find out whether whoever holds the id is still there.
@@ -187,7 +189,7 @@ class Admission:
             ConflictError: it is.
         """
         while (holder := self._holder(claim)) is not None:
-            patience = max(self._probe, _ROUND_TRIPS * (holder.round_trip or 0.0))
+            patience = self._patience(holder)
             if isinstance(holder, LinkEngine):
                 is_there = await self._answers(holder, patience)
                 address = holder.peer.address if holder.peer is not None else ""
@@ -200,8 +202,19 @@ class Admission:
                 return
             if isinstance(holder, UnaryWay) and claim.has_link:
                 self.on_links_claimed(holder)
-            where = f" at {address[:MAX_QUOTED]}" if address else ""
-            raise ConflictError(f"collector id {quoted(claim.peer_id)} is held by a live collector{where}")
+            raise self._conflict(claim, address)
+        while (link := self._same_start(claim)) is not None:
+            is_its_own = await self._is_its_own(link, claim.dial)
+            if self._same_start(claim) is not link:
+                continue
+            if is_its_own:
+                return
+            raise self._conflict(claim, link.peer.address if link.peer is not None else "")
+
+    @staticmethod
+    def _conflict(claim: Claim, address: str) -> ConflictError:
+        where = f" at {address[:MAX_QUOTED]}" if address else ""
+        return ConflictError(f"collector id {quoted(claim.peer_id)} is held by a live collector{where}")
 
     def _holder(self, claim: Claim) -> LinkEngine | UnaryWay | None:
         """Who holds an id against a newcomer, unless that has proved that the id is its own."""
@@ -218,6 +231,36 @@ class Admission:
         if claimed == connection.address or self._is_proved_against(claim, connection.way.identity):
             return None
         return connection.way
+
+    def _same_start(self, claim: Claim) -> LinkEngine | None:
+        """A link to the very start that a newcomer says to be, unless it was dialed here or has proved its id.
+
+        What tells a start from others is known to all of its peers, so it proves nothing.
+        """
+        if not claim.has_link or claim.dialed:
+            return None
+        peer = self._roster.get(claim.peer_id)
+        link = peer.link_to(claim.introduction.incarnation) if peer is not None else None
+        return None if link is None or self._is_proved_against(claim, link.identity) else link
+
+    async def _is_its_own(self, link: LinkEngine, dial: int) -> bool:
+        """Whether whoever has a link is opening another one; so it is where nobody is there to say no.
+
+        Earlier versions do not say, and are believed as before.
+        """
+        pongs, until, alarm = link.pongs, self._clock.now() + self._patience(link), self._clock.alarm()
+        question = link.ask_about(dial)
+        try:
+            while not question.is_answered and link.phase is Phase.OPEN and self._clock.now() < until:
+                await alarm.wait(_LOOK_SECONDS)
+        finally:
+            link.no_more_about(question)
+        if question.is_answered:
+            return question.is_own_dial is not False
+        return link.phase is not Phase.OPEN or link.pongs == pongs
+
+    def _patience(self, holder: LinkEngine | UnaryWay) -> float:
+        return max(self._probe, _ROUND_TRIPS * (holder.round_trip or 0.0))
 
     def _is_proved_against(self, claim: Claim, holder: Identity | None) -> bool:
         """Whether an id belongs to whoever claims it, as far as anything is proved."""

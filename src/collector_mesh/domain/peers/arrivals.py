@@ -82,7 +82,7 @@ class Arrivals:
     def _claim(self, engine: LinkEngine) -> Claim:
         assert engine.peer is not None  # for the type checker: it has said who it is
         dialed = self._links.address_of(engine) if engine.is_dialer else ""
-        return Claim(engine.peer, engine.identity, dialed)
+        return Claim(engine.peer, engine.identity, dialed, 0 if engine.is_dialer else engine.dial)
 
     async def _contest(self, engine: LinkEngine, claim: Claim) -> None:
         try:

@@ -240,6 +240,11 @@ class _ClientHost:
     def catalog(self) -> Catalog:
         return Catalog()
 
+    def is_dialing(self, dial: int) -> bool:
+        """A client is nobody's peer."""
+        _ = dial
+        return False
+
     def greeted(self, engine: LinkEngine, hello: Hello) -> None:
         """Nobody says hello to a client."""
 

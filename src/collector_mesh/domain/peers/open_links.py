@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterator
 
+from collector_mesh.domain.link.closing import Phase
 from collector_mesh.domain.link.engine import LinkEngine
 from collector_mesh.domain.link.rules import LinkRules
 from collector_mesh.domain.model.address import host_of
@@ -23,6 +24,7 @@ class OpenLinks:
     def __init__(self, rules: LinkRules) -> None:
         self._most = rules.max_links
         self._links: dict[LinkEngine, OpenLink] = {}
+        self._dialed: dict[int, LinkEngine] = {}
         self._silent: WaitingRoom[LinkEngine] = WaitingRoom(rules.max_silent)
 
     def __len__(self) -> int:
@@ -48,11 +50,20 @@ class OpenLinks:
     def add(self, link: OpenLink) -> None:
         """Take down that there is a link."""
         self._links[link.engine] = link
+        if link.engine.is_dialer:
+            self._dialed[link.engine.dial] = link.engine
+
+    def is_dialing(self, dial: int) -> bool:
+        """Whether a link that this side has dialed waits for the answer to its hello."""
+        engine = self._dialed.get(dial)
+        return engine is not None and engine.phase is Phase.GREETING and not engine.has_failed
 
     def remove(self, engine: LinkEngine) -> None:
         """Forget a link whose stream has ended."""
         self.spoke(engine)
         del self._links[engine]
+        if engine.is_dialer:
+            del self._dialed[engine.dial]
 
     def spoke(self, engine: LinkEngine) -> None:
         """Take down that the other side of a link has said hello, or that the link has ended."""

@@ -92,6 +92,15 @@ class Peer:
                 return engine
         return None
 
+    def link_to(self, incarnation: str) -> LinkEngine | None:
+        """A link that is up to a start; it can be asked what else that one does."""
+        for link in self.links:
+            engine, holder = link.engine, link.engine.peer
+            is_up = engine.phase is Phase.OPEN and not engine.has_failed
+            if is_up and holder is not None and holder.incarnation == incarnation:
+                return engine
+        return None
+
     def join(self, link: OpenLink) -> Iterable[LinkEngine]:
         """Take a link in; give the links to earlier starts, which are over now."""
         incarnation = link.engine.peer.incarnation if link.engine.peer is not None else ""

@@ -213,6 +213,10 @@ class Streams:
         """See `LinkHost`."""
         return self._offered.catalog()
 
+    def is_dialing(self, dial: int) -> bool:
+        """See `LinkHost`."""
+        return self._open.is_dialing(dial)
+
     def greeted(self, engine: LinkEngine, hello: Hello) -> None:
         """See `LinkHost`."""
         self._open.spoke(engine)

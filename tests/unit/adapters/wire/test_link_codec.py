@@ -63,7 +63,13 @@ _INTRODUCTIONS = st.builds(
     weight=_SMALL,
     limits=st.builds(Limits, st.integers(1, (1 << 64) - 1), st.integers(1, (1 << 32) - 1), st.booleans()),
 )
-_HEARTBEATS = st.builds(Heartbeat, _BIG, st.integers(0, 10_000).map(lambda lag: lag / 1000))
+_HEARTBEATS = st.builds(
+    Heartbeat,
+    _BIG,
+    st.integers(0, 10_000).map(lambda lag: lag / 1000),
+    _BIG,
+    st.sampled_from([None, True, False]),
+)
 _CONTROLS = st.builds(
     Control,
     hello=st.none() | st.builds(Hello, _INTRODUCTIONS, _SMALL, _BIG, _SMALL),

@@ -17,6 +17,9 @@ class Host:
     def catalog(self) -> Catalog:
         return Catalog()
 
+    def is_dialing(self, dial: int) -> bool:
+        return False
+
     def greeted(self, engine: LinkEngine, hello: Hello) -> None:
         engine.welcome("1", ())
         for sent in self.first:

@@ -82,6 +82,9 @@ class End:
         self.catalogs += 1
         return self.names
 
+    def is_dialing(self, dial: int) -> bool:
+        return False
+
     def greeted(self, engine: LinkEngine, hello: Hello) -> None:
         self.told.append("greeted")
         self.on_hello(engine, hello)

@@ -171,12 +171,16 @@ class Reach(_message.Message):
     def __init__(self, collector_id: _Optional[str] = ..., path: _Optional[_Iterable[str]] = ..., methods: _Optional[_Iterable[_Union[MethodFlags, _Mapping]]] = ..., gone: bool = ...) -> None: ...
 
 class Heartbeat(_message.Message):
-    __slots__ = ("number", "lag")
+    __slots__ = ("number", "lag", "dial", "dial_answer")
     NUMBER_FIELD_NUMBER: _ClassVar[int]
     LAG_FIELD_NUMBER: _ClassVar[int]
+    DIAL_FIELD_NUMBER: _ClassVar[int]
+    DIAL_ANSWER_FIELD_NUMBER: _ClassVar[int]
     number: int
     lag: int
-    def __init__(self, number: _Optional[int] = ..., lag: _Optional[int] = ...) -> None: ...
+    dial: int
+    dial_answer: int
+    def __init__(self, number: _Optional[int] = ..., lag: _Optional[int] = ..., dial: _Optional[int] = ..., dial_answer: _Optional[int] = ...) -> None: ...
 
 class Hello(_message.Message):
     __slots__ = ("version", "role", "introduction", "dial")
