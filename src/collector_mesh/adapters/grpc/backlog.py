@@ -7,8 +7,14 @@ from collector_mesh.adapters.runtime.memory import resident_bytes
 from collector_mesh.domain.policies.incomplete import Incomplete
 from collector_mesh.domain.policies.open_streams import OpenStreams
 
-LOOK_SECONDS = 0.1
+_LOOK_SECONDS = 0.1
 """How often it is looked at while requests begin."""
+
+_CLOSELY_SECONDS = 0.02
+"""The same where there is much of it: over a loopback 1 GiB may come in a second."""
+
+_MUCH = 4
+"""Much is a quarter of too much."""
 
 _GROWN_BYTES = 8 << 20
 """To look at every connection takes time: as long as the process has not grown by so much there is nothing to find."""
@@ -36,12 +42,21 @@ class Backlog:
         self._resident = 0
         self._looked = 0.0
 
+    @property
+    def is_much(self) -> bool:
+        """Whether it has to be looked at closely, also where no request begins."""
+        return self._incomplete.waiting_bytes >= self._streams.limits.most_incomplete_bytes // _MUCH
+
+    @property
+    def pause(self) -> float:
+        """Seconds until the next look, while requests begin or there is much of it."""
+        return _CLOSELY_SECONDS if self.is_much else _LOOK_SECONDS
+
     def look(self, now: float) -> None:
         """Some time has passed."""
         reading, resident = self._streams.reading, resident_bytes()
         has_grown = resident >= self._resident + _GROWN_BYTES
-        is_much = self._incomplete.waiting_bytes >= self._streams.limits.most_incomplete_bytes // 2
-        if now - self._looked < _RARELY_SECONDS and not (reading and (has_grown or is_much)):
+        if now - self._looked < _RARELY_SECONDS and not (reading and (has_grown or self.is_much)):
             return
         self._resident, self._looked = resident, now
         received = self._connections.received()

@@ -6,7 +6,7 @@ from contextlib import suppress
 from functools import partial
 
 from collector_mesh.adapters.grpc.arrivals import Arrivals
-from collector_mesh.adapters.grpc.backlog import LOOK_SECONDS, Backlog
+from collector_mesh.adapters.grpc.backlog import Backlog
 from collector_mesh.adapters.grpc.connections import Connections
 from collector_mesh.adapters.grpc.descriptors import RESERVE, Shortage
 from collector_mesh.adapters.grpc.door import Door
@@ -71,8 +71,9 @@ class Guard:
                     self.door.has_begun.clear()
                     with suppress(TimeoutError):
                         async with asyncio.timeout(left):
-                            await self.door.has_begun.wait()
-                            await asyncio.sleep(LOOK_SECONDS)
+                            if not self._backlog.is_much:
+                                await self.door.has_begun.wait()
+                            await asyncio.sleep(self._backlog.pause)
                     self._look(self._backlog.look)
                 for look in (self.door.look, self._arrivals.look, self._shortage.look):
                     self._look(look)

@@ -8,7 +8,7 @@ import attrs
 from collector_mesh.domain.model.address import host_of
 from collector_mesh.domain.policies.open_streams import OpenStream
 
-_STRIKES = 2
+STRIKES = 3
 """Looks in a row that must find too much, and no less than before: where this process has stood still, much is
 complete and only not taken yet."""
 
@@ -83,7 +83,7 @@ class Incomplete:
         total = waiting.total()
         has_shrunk, self.waiting_bytes = total < self.waiting_bytes, total
         self._strikes = 0 if has_shrunk or total <= self._most_bytes else self._strikes + 1
-        return _largest(waiting, total - self._most_bytes) if self._strikes >= _STRIKES else []
+        return _largest(waiting, total - self._most_bytes) if self._strikes >= STRIKES else []
 
     def _now(self, connection: str, found: Received, taken: int) -> _Seen:
         seen = self._seen.get(connection)
