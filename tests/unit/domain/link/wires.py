@@ -30,6 +30,7 @@ from collector_mesh.domain.model.reach import Reach
 from collector_mesh.domain.model.status import OK, Reply
 
 ECHO = MethodKey("users", "UserService", "Echo")
+PROVED = Identity(uris=("spiffe://example.org/left",))
 START = 1000.0
 MAX_PAYLOAD = 4 << 20
 
