@@ -80,7 +80,12 @@ class MeshClient(Caller):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Close; what is still under way ends with an unknown outcome."""
+        """Close; what is still under way ends with an unknown outcome.
+
+        Raises:
+            RuntimeError: this is another event loop than the one that it was entered in; it goes on there.
+        """
+        self._home.check_leaving()
         link, self._link = self._link, None
         async with self._exits:
             if link is not None:

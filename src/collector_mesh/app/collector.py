@@ -175,7 +175,12 @@ class Collector(Caller):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Refuse new calls, let the running ones finish for at most `drain_timeout`, close."""
+        """Refuse new calls, let the running ones finish for at most `drain_timeout`, close.
+
+        Raises:
+            RuntimeError: this is another event loop than the one that it was entered in; it goes on there.
+        """
+        self._home.check_leaving()
         try:
             await self._exits.__aexit__(kind, error, traceback)
         finally:
@@ -349,7 +354,11 @@ class Collector(Caller):
 
         A listener that ends by itself is made anew; this returns only where that cannot be done, as when
         somebody else has taken the address. Links that are there live on.
+
+        Raises:
+            RuntimeError: this is another event loop than the one that it was entered in.
         """
+        self._home.check_leaving()
         return await self._lifetime.wait_unreachable()
 
     def explain(self, namespace: str, service: str, method: str) -> Explanation:

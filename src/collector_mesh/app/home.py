@@ -45,6 +45,15 @@ class Home:
                 " is to be started with 'spawn'"
             )
 
+    def check_leaving(self) -> None:
+        """See that it is not left, or watched, from elsewhere: what ends in another loop is never heard of here.
+
+        Raises:
+            RuntimeError: see `check`.
+        """
+        if self.loop is not None:
+            self.check()
+
     def hand_over(self, work: Callable[[], None]) -> None:
         """Have something called in that loop: now, if it is the one that runs here, else soon.
 

@@ -76,6 +76,30 @@ async def test_in_another_loop_every_use_is_a_runtime_error_that_names_the_way(w
 
 
 @pytest.mark.asyncio
+@pytest.mark.parametrize(
+    ("what", "way"), [("collector", "__aexit__"), ("client", "__aexit__"), ("collector", "wait_unreachable")]
+)
+async def test_in_another_loop_it_cannot_be_left_and_goes_on(what: str, way: str) -> None:
+    async def elsewhere() -> None:
+        arguments = () if way == "wait_unreachable" else (None, None, None)
+        async with asyncio.timeout(LIMIT):
+            await getattr(used, way)(*arguments)
+
+    async with make("collector") as collector:
+        transport = collector.container.transport()
+        used = MeshClient("a", transport=transport) if what == "client" else collector
+        if what == "client":
+            await used.__aenter__()
+        with pytest.raises(RuntimeError, match="belongs to another event loop"):
+            await asyncio.to_thread(asyncio.run, elsewhere())
+        reply = await used.dispatch("n", "S", "Nothing")
+        if what == "client":
+            await used.__aexit__(None, None, None)
+
+    assert reply.status.code == 200
+
+
+@pytest.mark.asyncio
 async def test_the_way_that_is_named_works() -> None:
     loop = asyncio.get_running_loop()
     async with Collector("a", transport=LoopbackNetwork(), services=[service()]) as collector:

@@ -32,6 +32,7 @@ RAISED = [
     ValueError("odd"),
     OSError("no space left on device"),
     SystemExit(3),
+    GeneratorExit(),
     asyncio.CancelledError(),
     StopAsyncIteration(),
     KeyError("x"),

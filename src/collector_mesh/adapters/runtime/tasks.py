@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from collector_mesh.adapters.runtime.first_step import begin_task
 from collector_mesh.adapters.runtime.jobs import Begin, BeginTask, Jobs
 from collector_mesh.adapters.runtime.threads import DaemonThreads
-from collector_mesh.domain.model.errors import OutcomeUnknownError
+from collector_mesh.domain.model.errors import OutcomeUnknownError, is_a
 from collector_mesh.domain.ports.clock import Clock
 from collector_mesh.domain.ports.tasks import Task, Tasks
 
@@ -59,7 +59,7 @@ class LoopTasks:
     def is_cancellation(self, error: BaseException) -> bool:
         """See the port."""
         task = asyncio.current_task()
-        return isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling() > 0
+        return is_a(error, asyncio.CancelledError) and task is not None and task.cancelling() > 0
 
     async def in_thread(self, function: Callable[[], T]) -> T:
         """See the port."""

@@ -123,9 +123,17 @@ def dispose(found: object) -> None:
         found.close()
 
 
+def running_task() -> "asyncio.Task[Any] | None":
+    """The task that runs now, None outside of any."""
+    try:
+        return asyncio.current_task()
+    except RuntimeError:
+        return None
+
+
 def is_being_cancelled() -> bool:
     """Whether the running task was told to stop; else a cancellation is one that the code has made up."""
-    task = asyncio.current_task()
+    task = running_task()
     return task is not None and task.cancelling() > 0
 
 

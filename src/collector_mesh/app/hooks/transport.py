@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from math import inf
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from collector_mesh.app.hooks.guards import HookFailures, is_being_cancelled
+from collector_mesh.app.hooks.guards import HookFailures, is_being_cancelled, running_task
 from collector_mesh.domain.model.call import Call
 from collector_mesh.domain.model.errors import (
     DeadlineExceededError,
@@ -116,10 +116,16 @@ class _Door:
         allowed: tuple[type[Exception], ...] = (MeshError,),
     ) -> T:
         """Wait for the transport; see `ask`."""
+        waiting = running_task()
         try:
             return await work()
-        except (KeyboardInterrupt, GeneratorExit):
+        except KeyboardInterrupt:
             raise
+        except GeneratorExit as error:
+            # It is made up, unless nobody runs this anymore.
+            if waiting is None or running_task() is not waiting:
+                raise
+            raise self.failed(error, otherwise) from error
         except allowed:
             raise
         except asyncio.CancelledError as error:

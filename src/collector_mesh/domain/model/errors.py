@@ -33,9 +33,14 @@ def quoted(value: str) -> str:
     return repr(value[:MAX_QUOTED])
 
 
+def is_a(value: object, *kinds: type) -> bool:
+    """Whether something is of one of several types, whatever it says of its class: that may be a property that raises."""
+    return issubclass(type(value), kinds)
+
+
 def kind_of(value: object) -> str:
     """What something is, as an error says it."""
-    return f"the class {value.__name__}" if isinstance(value, type) else type(value).__qualname__
+    return f"the class {attribute_of(value, '__name__')}" if is_a(value, type) else type(value).__qualname__
 
 
 def is_unicode(text: str) -> bool:
@@ -82,7 +87,7 @@ def text_of(error: BaseException) -> str:
     if not text:
         return name
     # Its text is the key alone, which says nothing by itself.
-    return f"{name}: {text}" if isinstance(error, KeyError) and text != name else text
+    return f"{name}: {text}" if is_a(error, KeyError) and text != name else text
 
 
 def clipped(text: str, most: int = MAX_TEXT_BYTES) -> str:

@@ -14,6 +14,7 @@ from collector_mesh.domain.model.errors import (
     attribute_of,
     clipped,
     error_for,
+    is_a,
     is_code,
     shown,
     text_of,
@@ -65,7 +66,7 @@ def chosen_status(error: BaseException) -> Status | None:
 
     Its class may be a user's, and any of its attributes anything.
     """
-    code = attribute_of(error, "code") if isinstance(error, MeshError) else None
+    code = attribute_of(error, "code") if is_a(error, MeshError) else None
     if not is_code(code):
         return None
     # Not the number of a subclass, as those of `http` are.

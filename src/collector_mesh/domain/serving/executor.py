@@ -15,6 +15,7 @@ from collector_mesh.domain.model.errors import (
     OutcomeUnknownError,
     OverloadedError,
     clipped,
+    is_a,
     quoted,
     text_of,
 )
@@ -265,7 +266,7 @@ class Executor:
         return Reply(OK, result, self._collector_id, Executed.YES)
 
     def _failed(self, key: MethodKey, error: BaseException) -> Reply:
-        status = None if isinstance(error, HandlerError) else chosen_status(error)
+        status = None if is_a(error, HandlerError) else chosen_status(error)
         if status is None:
             correlation_id = self._dice.token()
             self._observer.tell(HandlerFailed(self._collector_id, key, error, correlation_id))

@@ -5,6 +5,8 @@ from collector_mesh.domain.model.errors import (
     MeshError,
     NotFoundError,
     UnavailableError,
+    attribute_of,
+    is_a,
     quoted,
     text_of,
 )
@@ -30,8 +32,8 @@ def refusal_of(error: BaseException, collector_id: str) -> MeshError:
 def _is_away(error: BaseException) -> bool:
     """Whether something that the validator needs is not there: its registry, its file, its time."""
     # One that the system has not raised is how a validator says no.
-    is_own = isinstance(error, PermissionError) and error.errno is None
-    return isinstance(error, OSError) and not is_own
+    is_own = is_a(error, PermissionError) and attribute_of(error, "errno") is None
+    return is_a(error, OSError) and not is_own
 
 
 def out_of_time(collector_id: str) -> MeshError:

@@ -22,7 +22,9 @@ from collector_mesh.domain.model.errors import (
     text_of,
 )
 from collector_mesh.domain.model.limits import DETAILS_CUT
+from collector_mesh.domain.model.names import text_argument
 from collector_mesh.domain.model.status import Reply, Status, chosen_status, status_of
+from collector_mesh.domain.serving.validation import refusal_of
 
 
 class Textless:
@@ -86,6 +88,29 @@ def test_an_error_whose_code_is_none_is_a_handler_error(code: object) -> None:
 
     assert chosen_status(error) is None
     assert status_of(error) == Status(500, "handler error: no such thing")
+
+
+class ClasslessError(Exception):
+    """Raises where it is asked of which class it is."""
+
+    @property  # type: ignore[misc]  # which is the point
+    def __class__(self) -> Any:
+        raise ZeroDivisionError
+
+
+def test_an_error_that_does_not_say_its_class_is_a_handler_error() -> None:
+    assert status_of(ClasslessError("gone")) == Status(500, "handler error: gone")
+
+
+def test_an_error_of_a_validator_that_does_not_say_its_class_refuses() -> None:
+    refusal = refusal_of(ClasslessError("not you"), "a")
+
+    assert (type(refusal), refusal.executed) == (NotFoundError, Executed.NO)
+
+
+def test_what_does_not_say_its_class_is_named_in_a_type_error() -> None:
+    with pytest.raises(TypeError, match="target must be a str, got ClasslessError"):
+        text_argument("target", ClasslessError())
 
 
 @pytest.mark.parametrize(
