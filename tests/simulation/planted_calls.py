@@ -18,6 +18,7 @@ from collector_mesh.domain.policies.breaker import Breaker
 from collector_mesh.domain.policies.concurrency import Share
 from collector_mesh.domain.policies.retry import Retry
 from collector_mesh.domain.policies.standing import Outcome, Standing
+from collector_mesh.domain.routing.fitness import Fitness
 from collector_mesh.domain.routing.router import Router
 from collector_mesh.domain.serving.executor import Executor
 
@@ -35,7 +36,7 @@ def no_retry_budget(patch: pytest.MonkeyPatch) -> None:
 
 
 def breaker_ejects_everybody(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Router, "ignores_breakers", lambda _router, _pool: False)
+    patch.setattr(Fitness, "ignores_breakers", lambda _fitness, _pool: False)
     patch.setattr(Breaker, "lets", lambda _breaker, _now: False)
 
 

@@ -7,7 +7,8 @@ import attrs
 from collector_mesh.domain.model.errors import Executed
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.snapshot import CandidateInfo, Explanation
-from collector_mesh.domain.routing.router import TIERS, Router, up_and_out
+from collector_mesh.domain.routing.fitness import TIERS, up_and_out
+from collector_mesh.domain.routing.router import Router
 from collector_mesh.domain.serving.handlers import HandlerRegistry
 from collector_mesh.domain.topology.candidates import Candidate, Pool
 from collector_mesh.domain.topology.topology import Topology
@@ -62,7 +63,7 @@ class Explainer:
                 found = [_not_needed(candidate) if candidate.fit else candidate for candidate in found]
             is_found = is_found or any(candidate.fit for candidate in found)
             candidates += found
-            if not note and self._router.ignores_breakers(pool) and (out := up_and_out(pool)[1]):
+            if not note and self._router.fitness.ignores_breakers(pool) and (out := up_and_out(pool)[1]):
                 note = f"breakers are ignored: {out} of {len(pool.members)} candidates are out"
         if most is None:
             told = {candidate.collector_id for candidate in candidates}
@@ -88,7 +89,7 @@ class Explainer:
         members = sorted(pool.members[:most], key=lambda member: member.peer_id)
         reasons: list[str | None] = []
         for tier in TIERS:
-            reasons = [self._router.unfit(member, pool, tier, (), lacking, now) for member in members]
+            reasons = [self._router.fitness.unfit(member, pool, tier, (), lacking, now) for member in members]
             if None in reasons:
                 break
         for member, reason in zip(members, reasons, strict=True):

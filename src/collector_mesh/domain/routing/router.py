@@ -1,7 +1,6 @@
 """Who gets a call, and why."""
 
-from collections.abc import Callable, Container, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Container, Iterator, Mapping
 
 from collector_mesh.domain.link.sieve import of_odd_kind
 from collector_mesh.domain.model.call import Call
@@ -10,79 +9,16 @@ from collector_mesh.domain.model.names import MethodKey, check_name
 from collector_mesh.domain.model.snapshot import NO_LABELS
 from collector_mesh.domain.policies.balancing import BALANCERS, DEFAULT_BALANCING
 from collector_mesh.domain.policies.relaying import MAX_HOPS
-from collector_mesh.domain.ports import balancer
 from collector_mesh.domain.ports.balancer import Balancer
 from collector_mesh.domain.ports.randomness import Randomness
+from collector_mesh.domain.routing.fitness import TIERS, Fitness
+from collector_mesh.domain.routing.selection import PoolSelection
 from collector_mesh.domain.serving.handlers import HandlerRegistry
 from collector_mesh.domain.topology.candidates import Candidate, Pool
 from collector_mesh.domain.topology.connection import Connection
 from collector_mesh.domain.topology.topology import Topology
 
-_WELL, _BUSY, _SUSPECT = range(3)
 _FEW = 16
-
-TIERS: tuple[int, ...] = (_WELL, _BUSY, _SUSPECT)
-"""Whom to take: those that are well; if there are none also those over their limits; else also those not heard of."""
-
-
-class _Selection:
-    """One choice among the candidates of a pool, as a strategy sees it."""
-
-    __slots__ = ("_lacking", "_pool", "_router", "_tier", "_tried", "dice", "hints", "labels", "now")
-
-    def __init__(
-        self,
-        router: "Router",
-        pool: Pool,
-        tier: int,
-        tried: Container[str],
-        lacking: Container[str],
-        now: float,
-        dice: Randomness,
-        hints: Mapping[str, str],
-        labels: Mapping[str, str],
-    ) -> None:
-        self._router = router
-        self._pool = pool
-        self._tier = tier
-        self._tried = tried
-        self._lacking = lacking
-        self.now = now
-        self.dice = dice
-        self.hints = hints
-        self.labels = labels
-
-    @property
-    def members(self) -> Sequence[balancer.Candidate]:
-        return self._pool.members
-
-    @property
-    def cache(self) -> dict[str, Any]:
-        return self._pool.cache
-
-    @property
-    def ignores_breakers(self) -> bool:
-        return self._router.ignores_breakers(self._pool)
-
-    def is_fit(self, candidate: balancer.Candidate) -> bool:
-        assert isinstance(candidate, Candidate)  # for the type checker: there are no others
-        router, tried, lacking = self._router, self._tried, self._lacking
-        return router.unfit(candidate, self._pool, self._tier, tried, lacking, self.now) is None
-
-    def fit(self) -> Sequence[balancer.Candidate]:
-        return [candidate for candidate in self._pool.members if self.is_fit(candidate)]
-
-    def draw(self, besides: balancer.Candidate | None = None) -> balancer.Candidate | None:
-        members = self._pool.members
-        count = len(members)
-        if not count:
-            return None
-        start = self.dice.below(count) if count > 1 else 0
-        for step in range(count):
-            candidate = members[(start + step) % count]
-            if candidate is not besides and self.is_fit(candidate):
-                return candidate
-        return None
 
 
 class Router:
@@ -107,6 +43,8 @@ class Router:
         labels: Mapping[str, str] = NO_LABELS,
         may_serve: Callable[[Connection, str], bool] = lambda _connection, _namespace: True,
     ) -> None:
+        self.fitness = Fitness(topology)
+        """Who may get a call, and why not."""
         self._collector_id = collector_id
         self._handlers = handlers
         self._topology = topology
@@ -235,17 +173,13 @@ class Router:
         dice: Randomness,
     ) -> Candidate | None:
         members = pool.members
-        tiers = TIERS
+        tiers, unfit = TIERS, self.fitness.unfit
         if len(members) <= _FEW:
             # Under overload or when nearly all are out, this is on the way of every call.
             if tried:
                 members = [member for member in members if member.peer_id not in tried]
             for tier in TIERS:
-                fit = [
-                    member
-                    for member in members
-                    if self.unfit(member, pool, tier, tried, lacking, now) is None
-                ]
+                fit = [member for member in members if unfit(member, pool, tier, tried, lacking, now) is None]
                 if fit:
                     tiers = (tier,)
                     break
@@ -255,64 +189,11 @@ class Router:
                 return fit[0]
         strategy = self._balancers[pool.policy.balancing]
         for tier in tiers:
-            selection = _Selection(self, pool, tier, tried, lacking, now, dice, call.hints, self._labels)
+            selection = PoolSelection(
+                self.fitness, pool, tier, tried, lacking, now, dice, call.hints, self._labels
+            )
             found = strategy.choose(selection)
             if found is not None:
                 assert isinstance(found, Candidate)  # for the type checker: there are no others
                 return found
         return None
-
-    def unfit(
-        self,
-        candidate: Candidate,
-        pool: Pool,
-        tier: int,
-        tried: Container[str],
-        lacking: Container[str],
-        now: float,
-    ) -> str | None:
-        """Why a peer that could have the method may not get the call, or None if it may."""
-        state = candidate.connection.state
-        if state != "live":
-            if state == "draining":
-                return "is draining"
-            if state != "suspect":
-                return "does not answer"
-            if tier < _SUSPECT:
-                return "is suspect: it has not been heard of for a while"
-        if candidate.peer_id in tried:
-            return "has been tried"
-        if candidate.peer_id in lacking:
-            return "lacks the method"
-        if candidate.standing.load.hold <= now:
-            return None
-        return self._held(candidate, pool, tier, now)
-
-    def _held(self, candidate: Candidate, pool: Pool, tier: int, now: float) -> str | None:
-        standing = candidate.standing
-        breaker = standing.breaker
-        if breaker.is_open:
-            if not breaker.lets(now) and not self.ignores_breakers(pool):
-                return f"breaker open for another {breaker.probes_at - now:.1f} s"
-        elif tier < _BUSY and (seconds := standing.busy_for(now)):
-            return f"over its limit for another {seconds:.1f} s"
-        return None
-
-    def ignores_breakers(self, pool: Pool) -> bool:
-        """Whether more candidates than allowed have open breakers, or all: then calls go to them all the same."""
-        changes = self._topology.changes
-        if pool.panic_at != changes:
-            up, out = up_and_out(pool)
-            pool.panic = out > up * pool.policy.max_ejected or out == up
-            pool.panic_at = changes
-        return pool.panic
-
-
-def up_and_out(pool: Pool) -> tuple[int, int]:
-    """How many candidates are up, and how many of them have open breakers."""
-    up = [member for member in pool.members if member.connection.is_usable]
-    return len(up), sum(member.standing.breaker.is_open for member in up)
-
-
-if TYPE_CHECKING:
-    _fits: type[balancer.Selection] = _Selection
