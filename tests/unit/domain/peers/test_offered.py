@@ -1,0 +1,82 @@
+"""What a collector serves, as its peers hear of it: calls go by it at once, and peers are told of several changes together."""
+
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+from tests.unit.domain.link.hosts import HandNetwork, Host
+
+from collector_mesh.domain.model.names import MethodKey
+from collector_mesh.domain.serving.handlers import Method
+
+
+@pytest.fixture
+def network() -> Iterator[HandNetwork]:
+    with closing(HandNetwork()) as network:
+        yield network
+
+
+def linked(network: HandNetwork) -> tuple[Host, Host]:
+    a, b = network.start("a", "a:1"), network.start("b", "b:1")
+    a.dial("b:1")
+    network.run(1.0)
+    return a, b
+
+
+def serve(host: Host, name: str) -> None:
+    host.handlers.register(Method(MethodKey("users", "UserService", name), lambda request, _context: request))
+
+
+def shared(host: Host, peer_id: str) -> tuple[str, ...]:
+    connection = host.connection(peer_id)
+    assert connection is not None
+    return connection.shared_namespaces
+
+
+def methods(host: Host, peer_id: str) -> int:
+    connection = host.connection(peer_id)
+    assert connection is not None
+    return len(connection.methods or ())
+
+
+def tell(network: HandNetwork) -> None:
+    network.clock.ring()
+    network.run(0.2)
+
+
+def test_methods_that_are_registered_in_a_row_are_told_together(network: HandNetwork) -> None:
+    a, b = linked(network)
+
+    serve(a, "One")
+    asked = len(network.clock.timers)
+    serve(a, "Two")
+    before = methods(b, "a")
+    tell(network)
+
+    assert (asked, len(network.clock.timers)) == (1, 0)
+    assert (before, methods(b, "a")) == (0, 2)
+
+
+def test_the_next_change_waits_a_moment_for_each_link(network: HandNetwork) -> None:
+    a, _b = linked(network)
+    serve(a, "One")
+    told_at = network.clock.time
+    network.clock.ring()
+
+    serve(a, "Two")
+
+    (timer,) = network.clock.timers
+    assert timer.when == pytest.approx(told_at + 0.00025)
+
+
+def test_a_namespace_is_shared_no_longer_as_soon_as_this_side_has_left_it(network: HandNetwork) -> None:
+    a, b = linked(network)
+    before = shared(a, "b"), shared(b, "a")
+
+    a.handlers.remove_namespace("users")
+    at_once = shared(a, "b"), shared(b, "a")
+    tell(network)
+
+    assert before == (("users",), ("users",))
+    assert at_once == ((), ("users",))
+    assert (shared(a, "b"), shared(b, "a")) == ((), ())
