@@ -168,6 +168,8 @@ class SimulatedStream:
         self._is_closed = False
         self._is_asking = False
         """Whether it asks for a frame, or is about to."""
+        self._is_woken = False
+        """Whether somebody has had something to write while a frame was given;"""
         self._context = out.source.context()
         """In which it asks; nothing else runs in it, so that it is never entered twice."""
 
@@ -193,6 +195,7 @@ class SimulatedStream:
 
     def wake(self) -> None:
         """See the port."""
+        self._is_woken = True
         if not self._is_asking:
             self._is_asking = True
             self._out.network.loop.call_soon(self._begin, context=self._context)
@@ -228,9 +231,13 @@ class SimulatedStream:
         if end is None or self._early:
             self._early.append(frame)
             return
-        was_asking, self._is_asking = self._is_asking, True
+        if self._is_asking:
+            end.received(frame)
+            return
+        self._is_asking, self._is_woken = True, False
         end.received(frame)
-        if not was_asking:  # else that is about to be done
+        self._is_asking = False
+        if self._is_woken:
             self._ask(end)
 
     def broken(self, reason: str) -> None:

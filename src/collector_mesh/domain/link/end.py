@@ -220,21 +220,20 @@ class LinkEnd:
         """What this side serves has changed: the other side is told once, however often this is called."""
         # A hello that is on its way has an old one; a welcome is made when it is sent.
         if self._closing.state.tells or (self.is_dialer and self.phase is Phase.GREETING):
-            self._notices.catalog = True
+            self._notices.add(catalog=True)
             self.on_work()
 
     def tell_reach(self, news: Iterable[Reach]) -> None:
         """Tell who can be reached through this side; of two things said of one collector the later counts."""
         if self._closing.state.tells and self.peer_role == Role.COLLECTOR:
-            for reach in news:
-                self._notices.reach[reach.collector_id] = reach
+            self._notices.add(reach=news)
             self.weigh()
             self.on_work()
 
     def tell_draining(self) -> None:
         """Announce that this side takes no new calls; see `draining_was_seen`."""
         if self._closing.state.tells:
-            self._notices.draining = True
+            self._notices.add(draining=True)
             self.on_work()
 
     def ask(self) -> None:

@@ -58,7 +58,7 @@ class LinkEngine(LinkTalk):
         self._deadlines = Deadlines(self._calls, self._closing, self._health, now)
         self._told_credit = 0
         if self.is_dialer:
-            self._notices.hello = Hello(self._introduced(me.catalog), role, dial)
+            self._notices.add(hello=Hello(self._introduced(me.catalog), role, dial))
 
     # ---- what comes in -------------------------------------------------------------------------------
 
@@ -94,7 +94,9 @@ class LinkEngine(LinkTalk):
         self._arrived += frame.size or _size(frame)
         if self._arrived >= self._weigh_at or frame.methods or frame.texts or frame.control is not None:
             self.weigh()
-        self.on_work()
+        # Nearly every frame only wakes callers here, or handlers, and these say themselves what there is to be written.
+        if frame.control is not None or not outbox.is_empty or self._closing.state.leaves:
+            self.on_work()
 
     # ---- what goes out -------------------------------------------------------------------------------
 
@@ -105,10 +107,15 @@ class LinkEngine(LinkTalk):
 
     def next_frame(self, now: float, *, with_credit: bool = False) -> Frame | None:
         """What to write now, or None; `with_credit` writes a frame only to tell of frames taken, if need be."""
-        closing, outbox = self._closing, self._outbox
+        closing, outbox, notices = self._closing, self._outbox, self._notices
         if closing.phase is Phase.ENDED:
             return None
-        has_control = self._has_control(now)
+        is_open = closing.phase is Phase.OPEN
+        has_control = (
+            closing.state.leaves
+            or (notices.may_wait and notices.wait(is_open=is_open))
+            or (is_open and now >= self._health.ping_at)
+        )
         credit = self._inbox.taken_frames
         with_credit = with_credit and credit > self._told_credit
         if not (has_control or with_credit) and outbox.is_empty:
@@ -129,18 +136,10 @@ class LinkEngine(LinkTalk):
             self._telling.tell()
         return frame
 
-    def _has_control(self, now: float) -> bool:
-        is_open = self._closing.phase is Phase.OPEN
-        return (
-            self._closing.state.leaves
-            or self._notices.wait(is_open=is_open)
-            or (is_open and self._health.is_ping_due(now))
-        )
-
     def _control(self, now: float) -> Control | None:
         is_open = self._closing.phase is Phase.OPEN
         ping = None
-        if is_open and self._health.is_ping_due(now):
+        if is_open and now >= self._health.ping_at:
             number, lag = self._health.ping(now)
             ping = Heartbeat(number, lag, self._questions.take(number))
         goodbye = None
@@ -191,7 +190,7 @@ class LinkEngine(LinkTalk):
         if vital is not self.vital:
             self.vital = vital
             self._tell_of_change()
-        if self._health.is_ping_due(now):
+        if now >= self._health.ping_at:
             self.on_work()
 
     # ---- the end -------------------------------------------------------------------------------------
@@ -214,5 +213,5 @@ class LinkEngine(LinkTalk):
 
 def _size(frame: Frame) -> int:
     """The payloads of a frame, whole and in pieces."""
-    size = sum(len(chunk.value) for chunk in frame.chunks)
+    size = sum(len(chunk.value) for chunk in frame.chunks) if frame.chunks else 0
     return size if frame.calls is None else size + sum(map(len, frame.calls.values))

@@ -33,6 +33,7 @@ class Heartbeats:
     probe: float = attrs.field(default=1.0, validator=gt(0))
 
 
+_NEVER = float("inf")
 _STALLS = 3
 """How many long stalls in a row are no fault of the other side."""
 
@@ -43,8 +44,9 @@ class Health:
     def __init__(self, times: Heartbeats, now: float) -> None:
         self._times = times
         self._heard = now
-        self._wrote = now
-        self._ping_due = False
+        self.ping_at = now + times.interval
+        """When a ping has to go: this side has been silent for long, or wants to know."""
+        self._is_asked = False
         self._ping_number = 0
         self._pinged = 0.0
         self._probed_until: float | None = None
@@ -69,7 +71,8 @@ class Health:
 
     def wrote(self, now: float) -> None:
         """A frame has gone."""
-        self._wrote = now
+        if not self._is_asked:
+            self.ping_at = now + self._times.interval
 
     def was_late(self, seconds: float) -> None:
         """This side's loop was late: what has come meanwhile could not be read, so be patient for longer.
@@ -88,23 +91,21 @@ class Health:
 
     def ask(self) -> None:
         """Have a ping sent."""
-        self._ping_due = True
+        self._is_asked = True
+        self.ping_at = -_NEVER
 
     def probe(self, now: float) -> None:
         """A call has timed out: find out now whether the other side is well."""
         if self._probed_until is None:
             self._probed_until = now + self._times.probe
-            self._ping_due = True
-
-    def is_ping_due(self, now: float) -> bool:
-        """Whether a ping has to go: this side has been silent for long, or wants to know."""
-        return self._ping_due or now >= self._wrote + self._times.interval
+            self.ask()
 
     def ping(self, now: float) -> tuple[int, float]:
         """Number and lag for a ping that goes now."""
-        self._ping_due = False
+        self._is_asked = False
         self._ping_number += 1
         self._pinged = now
+        self.ping_at = now + self._times.interval
         lag, self._lag = self._lag, 0.0
         return self._ping_number, lag
 
@@ -141,7 +142,7 @@ class Health:
         """When to look again, if nothing happens before."""
         times, heard = self._times, self._silent_since
         moments = [
-            self._wrote + times.interval,
+            self.ping_at,
             heard + times.suspect_after * times.interval,
             heard + times.dead_after * times.interval,
         ]

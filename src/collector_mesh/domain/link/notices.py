@@ -1,7 +1,7 @@
 """What one end of a link has to tell beside calls."""
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import attrs
 
@@ -30,10 +30,12 @@ class Notices:
     """Collects it until a frame is written; each thing is told once, however often it was asked for."""
 
     __slots__ = (
-        "_rests", "_told_reach", "catalog", "draining", "draining_seen", "greeting", "hello", "offering", "pong", "reach", "takes_pieces", "whole_bytes",
+        "_rests", "_told_reach", "catalog", "draining", "draining_seen", "greeting", "hello", "may_wait", "offering", "pong", "reach", "takes_pieces", "whole_bytes",
     )  # fmt: skip
 
     def __init__(self) -> None:
+        self.may_wait = False
+        """Whether to ask `wait` at all, which few frames need: what is added says so."""
         self.hello: Hello | None = None
         self.greeting: Greeting | None = None
         self.pong: Heartbeat | None = None
@@ -57,6 +59,28 @@ class Notices:
     def held_bytes(self) -> int:
         """What is kept of the news that wait, and of those that were told, about."""
         return REACH_MEMORY * (len(self.reach) + len(self._rests) + len(self._told_reach))
+
+    def add(
+        self,
+        *,
+        hello: Hello | None = None,
+        greeting: Greeting | None = None,
+        pong: Heartbeat | None = None,
+        catalog: bool = False,
+        draining: bool = False,
+        draining_seen: bool = False,
+        reach: Iterable[Reach] = (),
+    ) -> None:
+        """Have something told; the later of two greetings, answers to a ping, or news of one collector."""
+        self.may_wait = True
+        self.hello = hello or self.hello
+        self.greeting = greeting or self.greeting
+        self.pong = pong or self.pong
+        self.catalog = catalog or self.catalog
+        self.draining = draining or self.draining
+        self.draining_seen = draining_seen or self.draining_seen
+        for news in reach:
+            self.reach[news.collector_id] = news
 
     def wait(self, *, is_open: bool) -> bool:
         """Whether there is something to tell now; a catalog goes only over a link that is open."""
@@ -101,6 +125,7 @@ class Notices:
         )
         self.hello = self.greeting = self.pong = None
         self.draining = self.draining_seen = False
+        self.may_wait = self.wait(is_open=True)
         return control
 
     def _of_catalog(self, catalog: Callable[[], Catalog]) -> tuple[Catalog | None, CatalogChange | None]:

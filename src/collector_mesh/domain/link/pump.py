@@ -128,7 +128,12 @@ class _Link:
     def received(self, frame: Frame) -> None:
         """See `StreamEnd`."""
         try:
-            self._machine.receive(frame, self._now())
+            machine = self._machine
+            machine.receive(frame, self._now())
+            if (
+                not self._is_awake and machine.owes_credit
+            ):  # else the stream asks for what there is to be written
+                self._owe_credit()
         except Exception as error:  # noqa: BLE001  # a defect, of which this link alone dies
             self._failed(error)
 
@@ -175,14 +180,18 @@ class _Link:
             self._work()
         elif is_over:
             self._flushed.ring()
-        elif owes_credit and not self._owes_credit:
-            self._owes_credit = True
-            self._tasks.when_idle(self._give_credit)
+        elif owes_credit:
+            self._owe_credit()
         return None
 
     def unsendable(self, frame: Frame, error: Exception) -> None:
         """See `StreamEnd`."""
         self._failed(error, frame)
+
+    def _owe_credit(self) -> None:
+        if not self._owes_credit:
+            self._owes_credit = True
+            self._tasks.when_idle(self._give_credit)
 
     def _give_credit(self) -> None:
         self._owes_credit = False

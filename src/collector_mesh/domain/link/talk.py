@@ -101,7 +101,7 @@ class LinkTalk(LinkEnd):
 
     def _read_control(self, control: Control, now: float) -> None:
         if control.ping is not None:
-            self._notices.pong = self._pong(control.ping)
+            self._notices.add(pong=self._pong(control.ping))
             self._health.peer_was_late(control.ping.lag)
         if control.pong is not None:
             self._read_pong(control.pong, now)
@@ -109,7 +109,7 @@ class LinkTalk(LinkEnd):
             self._read_news(control)
         if control.draining and not self.peer_is_draining:
             self.peer_is_draining = True
-            self._notices.draining_seen = True
+            self._notices.add(draining_seen=True)
             self._tell_of_change()
         if control.draining_seen:
             self.draining_was_seen = True
@@ -180,14 +180,15 @@ class LinkTalk(LinkEnd):
         told = Budget(MAX_FIRST_PIECE, PIECE_BYTES).take(shared, 0, text_bytes)
         self._tells_to(self.peer)
         me = self._introduced(self._told_of(self._host.catalog()))
-        self._notices.greeting = Greeting(Status(200, text), me, connection_id, told)
+        self._notices.add(greeting=Greeting(Status(200, text), me, connection_id, told))
         self._open(self.peer)
         self.on_work()
 
     def refuse(self, status: Status) -> None:
         """Turn away who has said hello."""
         if self._closing.state.welcomes:
-            self._notices.greeting = Greeting(status, Introduction(collector_id=self._me.collector_id))
+            me = Introduction(collector_id=self._me.collector_id)
+            self._notices.add(greeting=Greeting(status, me))
             self.fail(status.message, status.code)
 
     def _catalog(self) -> Catalog:
@@ -222,7 +223,7 @@ class LinkTalk(LinkEnd):
         if not limits.takes_pieces:
             notices.whole_bytes = whole_catalog_bytes(self._me, limits.max_payload_bytes)
             # A hello had to be made before that was known.
-            notices.catalog = notices.catalog or notices.offering.has_more
+            notices.add(catalog=notices.offering.has_more)
 
     def _heard_of(self, peer: Introduction) -> Introduction:
         """What the other side says of itself, without what is malformed of its catalog or too long."""
