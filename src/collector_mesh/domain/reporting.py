@@ -123,18 +123,18 @@ def for_people(observer: Observer, clock: Clock) -> Rationed:
 
 
 def _kind(event: Event) -> str:
-    details = (str(getattr(event, name, "")) for name in ("limit", "hook", "where"))
+    details = (str(getattr(event, name, "")) for name in ("limit", "hook", "where", "balancer"))
     return f"{type(event).__name__} {''.join(details)}"
 
 
 def _source(event: Event) -> str:
-    """The host alone: whoever connects again does so from another port. Of a change of state whose it is."""
+    """Whose it is: of what strangers do the host alone, since whoever connects again comes from another port."""
+    about = (str(getattr(event, name, "")) for name in ("namespace", "key"))
     if type(event) in CHANGING:
         error = getattr(event, "error", None)
-        whose = (str(getattr(event, name, "")) for name in ("peer", "namespace", "key"))
-        return " ".join((*whose, "" if error is None else type(error).__name__))
+        return " ".join((getattr(event, "peer", ""), *about, "" if error is None else type(error).__name__))
     address: str = getattr(event, "address", "")
-    return address.rpartition(":")[0]
+    return " ".join((address.rpartition(":")[0], *about))
 
 
 if TYPE_CHECKING:

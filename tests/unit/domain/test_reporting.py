@@ -1,10 +1,13 @@
 from collector_mesh.app.testing.fakes import FakeClock, FakeObserver
 from collector_mesh.domain.model.events import (
+    BalancerFailed,
     Event,
     HandlerFailed,
     LimitReached,
     PeerForgotten,
     PeerRefused,
+    Shedding,
+    ValidatorRefused,
 )
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.reporting import Rationed, for_people
@@ -39,6 +42,17 @@ def test_each_limit_is_told_by_itself() -> None:
     bites = [LimitReached("self", limit, 8, "10.0.0.1:1") for limit in ("a", "a", "a", "b")]
 
     assert [event.times for event in told(*bites)] == [1, 2, 1]
+
+
+def test_each_method_namespace_and_strategy_is_told_by_itself() -> None:
+    refused = [
+        ValidatorRefused("self", MethodKey("n", "S", method), "why") for method in ("A", "B", "C", "A", "A")
+    ]
+    shed = [Shedding("self", "max_running", 8, namespace) for namespace in ("a", "b", "c")]
+    broken = [BalancerFailed("self", name, ValueError()) for name in ("one", "two", "three")]
+
+    assert [event.times for event in told(*refused)] == [1, 1, 1, 2]
+    assert told(*shed, *broken) == [*shed, *broken]
 
 
 def test_changes_of_state_are_told_each_time() -> None:
