@@ -26,9 +26,11 @@ from tests.integration.services.wire import (
 from tests.limits import LIMIT_SECONDS
 
 from collector_mesh import (
+    CallContext,
     Collector,
     Executed,
     ForbiddenError,
+    InvalidCallError,
     MeshClient,
     MeshError,
     Payload,
@@ -36,7 +38,9 @@ from collector_mesh import (
     Settings,
 )
 from collector_mesh.adapters.wire.generated import dispatcher_pb2 as pb
+from collector_mesh.domain.model.call import Call
 from collector_mesh.domain.model.identity import Identity
+from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.testing import FaultyProxy
 
 HEALTH_SERVICES = ("", SERVICE)
@@ -283,6 +287,36 @@ async def test_whoever_connects_is_dialed_when_a_call_goes_there_and_never_conne
     request = pb.ServeRequest.FromString(fake.requests[0])
     assert (request.namespace, request.service.service_name) == ("a", "Some.Service")
     assert request.method_name == "Some.Method"
+
+
+def calls_with(counts: list[int]) -> list[Call]:
+    """Calls with so many pairs of metadata, each of which counts 60 bytes as a header."""
+    key = MethodKey("a", "Some.Service", "Count")
+    return [
+        Call(key, metadata=tuple((f"key-{number:04}", 20 * "x") for number in range(count)))
+        for count in counts
+    ]
+
+
+@pytest.mark.asyncio
+async def test_metadata_goes_to_a_peer_without_links_whole_or_not_at_all(collector: Collector) -> None:
+    def count(_request: Payload, context: CallContext) -> DoubleValue:
+        return DoubleValue(value=len(context.metadata))
+
+    collector.register("a", "Some.Service", "Count", count)
+    most = 15 * 1024 // 60
+    link = collector.container.transport().unary(collector.address)
+
+    replies = [await link.serve(call) for call in calls_with([most] * 20)]
+    refused = []
+    for call in calls_with([most + 1, 280]):
+        with pytest.raises(InvalidCallError, match=r"pairs takes \d+ bytes of the headers") as raised:
+            await link.serve(call)
+        refused.append(raised.value.executed)
+    await link.aclose()
+
+    assert {reply.unpack(DoubleValue).value for reply in replies} == {most}
+    assert refused == [Executed.NO] * 2
 
 
 @pytest.mark.asyncio

@@ -19,6 +19,7 @@ from collector_mesh.adapters.wire.dispatcher_codec import (
     encode_dispatch,
     encode_serve,
 )
+from collector_mesh.domain.link.sizes import METADATA_HEADER_BYTES, header_bytes
 from collector_mesh.domain.model.call import Call
 from collector_mesh.domain.model.errors import (
     DeadlineExceededError,
@@ -111,6 +112,7 @@ class GrpcUnaryLink:
         decode: Callable[[bytes], Reply],
         call: Call,
     ) -> Reply:
+        _check_metadata(call.metadata)
         await self._take_slot(call.deadline)
         try:
             reply = await self._sent(method, data, decode, call)
@@ -199,6 +201,19 @@ class GrpcUnaryLink:
             self._in_flight -= 1
             if not self._in_flight:
                 self._idle.set()
+
+
+def _check_metadata(metadata: Metadata) -> None:
+    """See that metadata goes into the headers of a request: in large ones a peer's grpc refuses some at random.
+
+    Raises:
+        InvalidCallError: it does not.
+    """
+    if metadata and (size := header_bytes(metadata)) > METADATA_HEADER_BYTES:
+        raise InvalidCallError(
+            f"metadata of {len(metadata)} pairs takes {size} bytes of the headers of a request, 32 for each pair"
+            f" included: to a collector without links at most {METADATA_HEADER_BYTES} are allowed"
+        )
 
 
 if TYPE_CHECKING:

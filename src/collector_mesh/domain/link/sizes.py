@@ -24,7 +24,7 @@ from collector_mesh.domain.model.limits import (
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.reach import Reach
 from collector_mesh.domain.model.snapshot import NO_LABELS, MethodInfo
-from collector_mesh.domain.model.status import Reply, Status
+from collector_mesh.domain.model.status import Metadata, Reply, Status
 
 # ---- what the other side takes -----------------------------------------------------------------------
 
@@ -169,6 +169,12 @@ HEADER_BYTES = 16 << 10
 MAX_HEADER_BYTES = 32 << 10
 """Of the same, beyond which they are always refused."""
 
+METADATA_HEADER_BYTES = HEADER_BYTES - (1 << 10)
+"""What metadata may take of them; the rest is for the headers that every request has."""
+
+_PAIR_HEADER = 32
+"""What a header counts beside its key and value, whatever they are (RFC 9113, 6.5.2)."""
+
 
 def envelopes_bytes(limits: Limits) -> int:
     """How many bytes of calls and replies the other side takes in one frame."""
@@ -238,6 +244,11 @@ def pairs_bytes(pairs: Iterable[tuple[str, str | bytes]]) -> int:
         _ENTRY + bytes_of(key) + (len(value) if isinstance(value, bytes) else bytes_of(value))
         for key, value in pairs
     )
+
+
+def header_bytes(metadata: Metadata) -> int:
+    """What checked metadata counts as headers of a request."""
+    return sum(_PAIR_HEADER + len(key) + len(value) for key, value in metadata)
 
 
 def texts_bytes(texts: Iterable[str]) -> int:

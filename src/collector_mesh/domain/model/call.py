@@ -78,7 +78,7 @@ class Call:
 
 
 def checked_metadata(metadata: "Mapping[str, str | bytes] | Iterable[tuple[str, str | bytes]]") -> Metadata:
-    """Metadata that every transport can carry.
+    """Metadata that every link can carry; without one it is carried as headers, where pairs have a limit of their own.
 
     Keys are lower case; one that ends in `-bin` has bytes for a value, any other printable ASCII.
 
