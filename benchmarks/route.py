@@ -10,7 +10,6 @@ from collector_mesh.domain.model.call import Call
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.snapshot import MethodInfo
 from collector_mesh.domain.routing.router import Router
-from collector_mesh.domain.serving.handlers import HandlerRegistry
 from collector_mesh.domain.topology.connection import Connection
 from collector_mesh.domain.topology.topology import Topology
 
@@ -29,7 +28,7 @@ def router(peers: int) -> Router:
                 f"peer-{index}", "", "", shared, FakeWay(), dialed=False, last_news=0.0, methods=methods
             )
         )
-    return Router("self", HandlerRegistry(["orders"]), topology)
+    return Router(topology)
 
 
 def choices_per_second(chooser: Router, seconds: float) -> float:

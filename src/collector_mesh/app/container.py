@@ -166,8 +166,6 @@ class CollectorContainer(containers.DynamicContainer):
         )
         self.router = router = providers.Singleton(
             Router,
-            collector_id,
-            handlers,
             topology,
             balancers=balancers,
             labels=options.labels,

@@ -159,7 +159,7 @@ class World:
             times=KeepingTimes(),
         )
         self.admission.address = "self:1"
-        self.router = Router("self", self.handlers, self.topology, may_serve=self.roster.may_serve)
+        self.router = Router(self.topology, may_serve=self.roster.may_serve)
         self.explainer = Explainer("self", self.handlers, self.topology, self.router)
         self.refusals = Refusals(self.explainer, now=self.clock.now, exposes=True)
         self.checks = CallChecks(

@@ -83,7 +83,6 @@ class Streams:
         self._pump = pump
         self._tasks = tasks
         self._clock = clock
-        self._dice = dice
         self._rules = rules
         self._open = OpenLinks(rules)
         self._dials = 0

@@ -13,7 +13,6 @@ from collector_mesh.domain.ports.balancer import Balancer
 from collector_mesh.domain.ports.randomness import Randomness
 from collector_mesh.domain.routing.fitness import TIERS, Fitness
 from collector_mesh.domain.routing.selection import PoolSelection
-from collector_mesh.domain.serving.handlers import HandlerRegistry
 from collector_mesh.domain.topology.candidates import Candidate, Pool
 from collector_mesh.domain.topology.connection import Connection
 from collector_mesh.domain.topology.topology import Topology
@@ -22,11 +21,9 @@ _FEW = 16
 
 
 class Router:
-    """Chooses a collector for a call: a local handler first, else a peer, by the strategy of the method.
+    """Chooses a peer for a call that cannot run here, by the strategy of its method.
 
     Args:
-        collector_id: of this collector.
-        handlers: what runs here.
         topology: who is connected.
         balancers: the strategies, by name.
         labels: what this collector says of itself.
@@ -35,8 +32,6 @@ class Router:
 
     def __init__(
         self,
-        collector_id: str,
-        handlers: HandlerRegistry,
         topology: Topology,
         *,
         balancers: Mapping[str, Balancer] = BALANCERS,
@@ -45,8 +40,6 @@ class Router:
     ) -> None:
         self.fitness = Fitness(topology)
         """Who may get a call, and why not."""
-        self._collector_id = collector_id
-        self._handlers = handlers
         self._topology = topology
         self._balancers = balancers
         self._labels = labels

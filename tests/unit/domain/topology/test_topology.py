@@ -6,7 +6,6 @@ from collector_mesh.app.testing.fakes import FakeDice
 from collector_mesh.domain.model.call import Call
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.routing.router import Router
-from collector_mesh.domain.serving.handlers import HandlerRegistry
 from collector_mesh.domain.topology.connection import Connection
 from collector_mesh.domain.topology.lacks import LACKS_SECONDS
 from collector_mesh.domain.topology.topology import Topology
@@ -119,7 +118,7 @@ def test_a_route_is_chosen_without_looking_at_every_peer() -> None:
             looked_at.append(str(peer_id))
             return False
 
-    router = Router("self", HandlerRegistry(["orders"]), topology)
+    router = Router(topology)
     chosen = router.choose(Call(KEY), tried=Tried(), now=0.0, dice=FakeDice(share=0.5))
 
     assert chosen is not None
