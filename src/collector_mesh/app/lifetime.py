@@ -7,6 +7,7 @@ from typing import Literal
 
 from collector_mesh.app.container import CollectorContainer
 from collector_mesh.domain.model.events import Draining, Started, Stopped
+from collector_mesh.domain.peers.waiting import holds_within
 from collector_mesh.domain.ports.transport import Listener
 
 State = Literal["new", "serving", "draining", "closed"]
@@ -79,12 +80,13 @@ class Lifetime:
         if self.listener is not None:
             await self.listener.drain()
         await parts.streams().announce_drain()
-        until = clock.now() + settings.drain_timeout
-        alarm = clock.alarm()
-        while (running.taken or outgoing.taken) and clock.now() < until:
-            await alarm.wait(_LOOK_SECONDS)
+
+        def is_done() -> bool:
+            return not (running.taken or outgoing.taken)
+
+        await holds_within(clock, settings.drain_timeout, is_done, look=_LOOK_SECONDS)
         cancelled = parts.tasks().cancel_all()
-        await alarm.wait(0)
+        await clock.alarm().wait(0)
         await parts.reporting().close()
         parts.guarded_observer().tell(Stopped(options.collector_id, cancelled))
 

@@ -19,6 +19,7 @@ from collector_mesh.domain.model.limits import MAX_WEIGHT
 from collector_mesh.domain.model.names import check_name
 from collector_mesh.domain.peers.roster import Roster
 from collector_mesh.domain.peers.unary import UnaryWay
+from collector_mesh.domain.peers.waiting import holds_within
 from collector_mesh.domain.policies.access import ServingRule
 from collector_mesh.domain.policies.strangers import StrangerRule
 from collector_mesh.domain.policies.trust import TrustDomain
@@ -27,9 +28,6 @@ from collector_mesh.domain.ports.transport import Transport
 
 _ROUND_TRIPS = 3
 """How many of its round trips a holder gets to answer."""
-
-_LOOK_SECONDS = 0.01
-"""Seconds between two looks whether somebody has answered."""
 
 
 @attrs.frozen
@@ -248,11 +246,14 @@ class Admission:
 
         Earlier versions do not say, and are believed as before.
         """
-        pongs, until, alarm = link.pongs, self._clock.now() + self._patience(link), self._clock.alarm()
+        pongs, patience = link.pongs, self._patience(link)
         question = link.ask_about(dial)
+
+        def is_settled() -> bool:
+            return question.is_answered or link.phase is not Phase.OPEN
+
         try:
-            while not question.is_answered and link.phase is Phase.OPEN and self._clock.now() < until:
-                await alarm.wait(_LOOK_SECONDS)
+            await holds_within(self._clock, patience, is_settled)
         finally:
             link.no_more_about(question)
         if question.is_answered:
@@ -272,10 +273,11 @@ class Admission:
     async def _answers(self, holder: LinkEngine, patience: float) -> bool:
         before = holder.pongs
         holder.ask()
-        until = self._clock.now() + patience
-        alarm = self._clock.alarm()
-        while holder.phase is Phase.OPEN and holder.pongs == before and self._clock.now() < until:
-            await alarm.wait(_LOOK_SECONDS)
+
+        def is_settled() -> bool:
+            return holder.phase is not Phase.OPEN or holder.pongs > before
+
+        await holds_within(self._clock, patience, is_settled)
         return holder.phase is Phase.OPEN and holder.pongs > before
 
 

@@ -23,6 +23,7 @@ from collector_mesh.domain.model.status import Reply
 from collector_mesh.domain.peers.dialing import Dial
 from collector_mesh.domain.peers.peer import OpenLink
 from collector_mesh.domain.peers.times import LET_GO_SECONDS
+from collector_mesh.domain.peers.waiting import holds_within
 from collector_mesh.domain.ports.clock import Alarm, Clock
 from collector_mesh.domain.ports.frame_stream import FrameStream, NoLinkError, Pump
 from collector_mesh.domain.ports.link import Link
@@ -110,10 +111,7 @@ class ClientLink:
             if engine.phase is Phase.GREETING:
                 engine.lost("the client was closed")
             engine.close(200, "the client was closed")
-        until = self._clock.now() + self._rules.goodbye
-        alarm = self._clock.alarm()
-        while self._running and self._clock.now() < until:
-            await alarm.wait(_LOOK_SECONDS)
+        await holds_within(self._clock, self._rules.goodbye, lambda: not self._running, look=_LOOK_SECONDS)
 
     async def _ready(self, call: Call) -> Link:
         """What a call goes over.

@@ -27,6 +27,7 @@ from collector_mesh.domain.peers.offered import Offered
 from collector_mesh.domain.peers.open_links import OpenLinks
 from collector_mesh.domain.peers.peer import OpenLink
 from collector_mesh.domain.peers.roster import Roster
+from collector_mesh.domain.peers.waiting import holds_within
 from collector_mesh.domain.ports.clock import Alarm, Clock
 from collector_mesh.domain.ports.frame_stream import FrameStream, Pump
 from collector_mesh.domain.ports.randomness import Randomness
@@ -35,9 +36,6 @@ from collector_mesh.domain.ports.transport import Transport
 from collector_mesh.domain.serving.handlers import HandlerRegistry
 from collector_mesh.domain.topology.connection import Connection
 from collector_mesh.domain.topology.reachability import Reachability
-
-_LOOK_SECONDS = 0.01
-"""Seconds between two looks whether others have answered."""
 
 
 class Streams:
@@ -188,10 +186,7 @@ class Streams:
         told = [engine for engine in self._open if engine.phase is Phase.OPEN]
         for engine in told:
             engine.tell_draining()
-        until = self._clock.now() + self._rules.drain
-        alarm = self._clock.alarm()
-        while self._clock.now() < until and not all(_knows_of_drain(engine) for engine in told):
-            await alarm.wait(_LOOK_SECONDS)
+        await holds_within(self._clock, self._rules.drain, lambda: all(map(_knows_of_drain, told)))
 
     async def close(self) -> None:
         """Say goodbye on every link and wait until all have ended, but not for long."""
@@ -199,10 +194,7 @@ class Streams:
             if engine.phase is Phase.GREETING:
                 engine.lost("the collector has ended")
             engine.close(503, f"collector {quoted(self._collector_id)} has ended")
-        until = self._clock.now() + self._rules.goodbye
-        alarm = self._clock.alarm()
-        while self._open and self._clock.now() < until:
-            await alarm.wait(_LOOK_SECONDS)
+        await holds_within(self._clock, self._rules.goodbye, lambda: not self._open)
         for engine in list(self._open):
             engine.lost("the collector has ended")
 
