@@ -80,5 +80,10 @@ class MethodKey(NamedTuple):
         check_identifiers("service", self.service)
         check_identifiers("method_name", self.method)
 
+    @property
+    def short(self) -> str:
+        """`Service.Method`, as messages name it that name the namespace too."""
+        return f"{self.service}.{self.method}"
+
     def __str__(self) -> str:
         return f"{self.namespace}/{self.service}.{self.method}"

@@ -76,7 +76,7 @@ class Refusals:
             dialing: where nobody has answered yet: whoever that is may have it.
         """
         namespace = quoted(call.key.namespace)
-        method = quoted(f"{call.key.service}.{call.key.method}")
+        method = quoted(call.key.short)
         details = self.details(call)
         if not known and odd_kind is not None:
             return UnimplementedError(f"method {method} is {of_odd_kind(odd_kind)}", details=details)

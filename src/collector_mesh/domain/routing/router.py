@@ -132,19 +132,15 @@ class Router:
                 raise NotFoundError(f"no connection to collector {quoted(target)}")
             return way
         if not connection.shares(key.namespace):
-            raise NotFoundError(
-                f"no connection to collector {quoted(target)} in namespace {quoted(key.namespace)}"
-            )
+            raise _not_shared(target, key.namespace)
         times = topology.times_of(key)
         for pool in (topology.having(key), topology.silent(key.namespace)):
             if pool is not None and (candidate := pool.get(target)) is not None:
                 return candidate if connection.methods is not None else candidate.for_method(times)
         if not self._may_serve(connection, key.namespace):
-            raise NotFoundError(
-                f"no connection to collector {quoted(target)} in namespace {quoted(key.namespace)}"
-            )
+            raise _not_shared(target, key.namespace)
         if (kind := connection.odd.get(key)) is not None:
-            raise UnimplementedError(f"method {quoted(f'{key.service}.{key.method}')} is {of_odd_kind(kind)}")
+            raise UnimplementedError(f"method {quoted(key.short)} is {of_odd_kind(kind)}")
         # It does not say that it has the method, and is asked all the same.
         standing = topology.standings.of(target, key.namespace, connection.last_news)
         return Candidate(connection, standing, times)
@@ -190,3 +186,7 @@ class Router:
                 assert isinstance(found, Candidate)  # for the type checker: there are no others
                 return found
         return None
+
+
+def _not_shared(target: str, namespace: str) -> NotFoundError:
+    return NotFoundError(f"no connection to collector {quoted(target)} in namespace {quoted(namespace)}")

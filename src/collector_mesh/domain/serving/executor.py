@@ -170,9 +170,7 @@ class Executor:
     def _not_found(self, key: MethodKey) -> NotFoundError:
         if not self._handlers.has_namespace(key.namespace):
             return NotFoundError(f"namespace {quoted(key.namespace)} not found")
-        return NotFoundError(
-            f"method {quoted(f'{key.service}.{key.method}')} not found in namespace {quoted(key.namespace)}"
-        )
+        return NotFoundError(f"method {quoted(key.short)} not found in namespace {quoted(key.namespace)}")
 
     async def _work(self, call: Call, context: CallContext, method: Method | None) -> Reply:
         CURRENT.set(context)
