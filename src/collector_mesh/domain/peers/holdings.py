@@ -70,7 +70,7 @@ class Holdings:
 
         Args:
             caller: who has sent it.
-            size: of its payload.
+            size: what it holds, in bytes.
 
         Raises:
             OverloadedError: there is no room, or this caller has three quarters of all there is.

@@ -1,4 +1,4 @@
-"""Connects to collectors that have no links: unary Connect, said again and again."""
+"""Connects to collectors that have no links: a unary Connect, said again only when there is news or a loss."""
 
 import attrs
 
@@ -85,8 +85,8 @@ class Introducer:
         known = self._known.get(address)
         if known is None or known.offered != self._offer():
             return None
-        connection = self._topology.get(known.way.peer_id)
-        if connection is None or connection.way is not known.way or not connection.is_up:
+        connection = self._topology.connection_over(known.way)
+        if connection is None or not connection.is_up:
             return None
         try:
             who = await known.way.who_is_there(self._collector_id, timeout=timeout)
@@ -131,7 +131,7 @@ class Introducer:
             connection = self._connection(address, way, offer, welcome)
         except BaseException:
             self.forget(address)
-            if not any(connection.way is way for connection in self._topology):
+            if self._topology.connection_over(way) is None:
                 self._roster.close_way(way)
             raise
         self._roster.adopt(connection)
