@@ -1,6 +1,7 @@
 """A listener that grpc has ended listens again."""
 
 import asyncio
+import gc
 import logging
 import os
 import socket
@@ -21,7 +22,7 @@ from tests.integration.services.things import texts_service
 from tests.integration.services.wire import RawClient
 from tests.limits import LIMIT_SECONDS
 
-from collector_mesh import Collector, ListenError, MeshClient, Tls
+from collector_mesh import Collector, ListenError, MeshClient, Settings, Tls
 from collector_mesh.adapters.grpc.own_port import OwnPort
 from collector_mesh.adapters.grpc.server import LastingServer
 from collector_mesh.app.testing.fakes import FakeObserver
@@ -179,6 +180,46 @@ async def test_it_can_end_right_after_its_listener_has() -> None:
     for _ in range(5):
         async with texts_collector(FakeObserver()) as collector:
             await end_listener(collector.address)
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("turns", range(1, 25))
+async def test_it_gives_its_port_back_where_leaving_is_canceled(turns: int) -> None:
+    collector = texts_collector(FakeObserver(), settings=Settings(drain_timeout=0.2))
+    await collector.__aenter__()
+    leaving = asyncio.create_task(collector.__aexit__(None, None, None))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    leaving.cancel()
+    await asyncio.wait([leaving])
+
+    async with texts_collector(FakeObserver(), listen=collector.bound_address) as again:
+        assert again.bound_address == collector.bound_address
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("turns", range(1, 40))
+async def test_where_entering_is_canceled_nothing_is_left_behind(turns: int) -> None:
+    told: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: told.append(context))
+    address = f"127.0.0.1:{free_port()}"
+    collector = texts_collector(FakeObserver(), listen=address)
+    entering = asyncio.create_task(collector.__aenter__())
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    if entering.cancel():
+        await asyncio.wait([entering])
+    if not entering.cancelled():
+        await collector.__aexit__(None, None, None)
+
+    async with texts_collector(FakeObserver(), listen=address) as again:
+        bound = again.bound_address
+    del collector, entering
+    gc.collect()
+    await asyncio.sleep(0)
+
+    assert bound == address
+    assert told == []
 
 
 @pytest.mark.asyncio

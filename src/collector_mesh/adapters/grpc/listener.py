@@ -121,8 +121,10 @@ class Listening:
         finally:
             for task in watching:
                 task.cancel()
-            await asyncio.wait(watching)
-            await server.stop(_GRACE)
+            try:
+                await asyncio.wait(watching)
+            finally:
+                await server.stop(_GRACE)
 
     def _advertised(self, asked: HostPort) -> HostPort:
         if self._advertise is not None:

@@ -74,11 +74,15 @@ class LastingServer:
         """
         server = self._make()
         bound = HostPort(asked.host, await self._bind(server, asked))
-        await server.start()
+        self._own_port = own_port = OwnPort(bound)
+        try:
+            await _started(server)
+            await own_port.find()
+        except BaseException:
+            await _all_stopped([server], 0.0)
+            raise
         self._server = server
         self._log.attach()
-        self._own_port = own_port = OwnPort(bound)
-        await own_port.find()
         self._watching = asyncio.create_task(self._watch(server, bound, own_port), name=f"watch {bound}")
         return bound
 
@@ -87,13 +91,15 @@ class LastingServer:
         return self._own_port is not None and self._own_port.is_own(connection)
 
     async def stop(self, grace: float) -> None:
-        """End every server, with so many seconds for the answers that are on their way."""
-        if self._watching is not None:
-            self._watching.cancel()
-            await asyncio.wait([self._watching])
-        self._log.detach()
-        running = [] if self._server is None else [self._server]
-        await asyncio.gather(*(_stopped(server, grace) for server in [*self._ended, *running]))
+        """End every server, with so many seconds for the answers that are on their way; at once if this is canceled."""
+        try:
+            if self._watching is not None:
+                self._watching.cancel()
+                await asyncio.wait([self._watching])
+        finally:
+            self._log.detach()
+            running = [] if self._server is None else [self._server]
+            await _all_stopped([*self._ended, *running], grace)
         if self._ended:
             await asyncio.wait(self._ended.values())
 
@@ -151,6 +157,27 @@ class LastingServer:
     async def _outlive(self, server: grpc.aio.Server) -> None:
         await _stopped(server, _FOREVER)
         del self._ended[server]
+
+
+async def _started(server: grpc.aio.Server) -> None:
+    starting = asyncio.ensure_future(server.start())
+    try:
+        await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        # As for its stop; it takes a turn of the loop.
+        await asyncio.wait([starting])
+        raise
+
+
+async def _all_stopped(servers: list[grpc.aio.Server], grace: float) -> None:
+    stopping = asyncio.gather(*(_stopped(server, grace) for server in servers))
+    try:
+        await asyncio.shield(stopping)
+    except asyncio.CancelledError:
+        # What grpc has begun to stop must not be canceled itself: it would fail, and the port stay taken.
+        await asyncio.gather(*(server.stop(0) for server in servers), return_exceptions=True)
+        await asyncio.wait([stopping])
+        raise
 
 
 async def _stopped(server: grpc.aio.Server, grace: float) -> None:
