@@ -27,7 +27,7 @@ def unsettled(collectors: Iterable[SimulatedCollector]) -> str:
 def leftovers(
     collectors: Iterable[SimulatedCollector], clients: Iterable[Host], streams: Mapping[Host, int]
 ) -> list[str]:
-    """What collectors that have ended have not ended, and the hosts of clients; `streams` is how many each host has open."""
+    """What is left of collectors that have ended, and on the hosts of clients; `streams` is how many each host has open."""
     left = []
     for collector in collectors:
         snapshot, host = collector.snapshot(), collector.host

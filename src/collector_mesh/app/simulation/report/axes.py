@@ -9,7 +9,7 @@ import attrs
 from collector_mesh.app.simulation.report.spans import Shade
 
 WIDTH = 1040
-"""Of every picture; about pixels."""
+"""Width of every picture, in units of SVG: about pixels."""
 
 LEFT, PLOT = 222, 784
 """Where charts begin, and how wide they are."""

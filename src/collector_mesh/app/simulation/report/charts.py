@@ -217,5 +217,5 @@ def _percentiles(ordered: Sequence[float], decades: Decades, bottom: float) -> I
 
 
 def percentile(ordered: Sequence[float], percent: int) -> float:
-    """What so many percent of values, of which there is one at least, do not exceed."""
+    """The value that a percentage of all values do not exceed; there is one at least."""
     return ordered[min(len(ordered) - 1, len(ordered) * percent // 100)]
