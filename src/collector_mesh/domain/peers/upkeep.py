@@ -109,7 +109,7 @@ class Upkeep:
 
         Args:
             address: where to.
-            timeout: seconds for each of the two.
+            timeout: seconds for both of them together; in the background, where `is_kept`, for each.
             is_patient: whether somebody may begin to listen there meanwhile.
             is_kept: whether a peer without links that is connected already is asked only whether it is there.
 
@@ -117,6 +117,7 @@ class Upkeep:
             MeshError: nobody has answered in time, or one of the two does not want the other.
             Exception: what the transport raises.
         """
+        until = self._clock.now() + timeout
         if not self._introducer.has_none(address):
             try:
                 connection = await self._streams.dial(address, timeout=timeout, is_patient=is_patient)
@@ -129,7 +130,12 @@ class Upkeep:
             kept = await self._introducer.still_kept(address, timeout=self._times.patience)
             if kept is not None:
                 return kept
-        return await self._introducer.introduce(address, timeout=timeout)
+            return await self._introducer.introduce(address, timeout=timeout)
+        left = until - self._clock.now()
+        if left <= 0:
+            raise UnavailableError(f"nobody has answered at {address} within {timeout:g} s")
+        # To the tenth, since errors tell it to people.
+        return await self._introducer.introduce(address, timeout=round(left, 1) or left)
 
     async def keep_up(self, keeper: Keeper) -> None:
         """Have the peer connected until this is stopped: nothing else ends it."""

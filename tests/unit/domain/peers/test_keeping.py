@@ -1,5 +1,7 @@
 """Which peers are wanted, and so kept connected."""
 
+from typing import Any
+
 import pytest
 from tests.unit.domain.peers.linkless import HERE, connect, refuse, state
 from tests.unit.domain.world import THERE, World
@@ -11,11 +13,11 @@ from collector_mesh.domain.model.errors import (
     NotFoundError,
     UnavailableError,
 )
-from collector_mesh.domain.model.events import (
-    PeerForgotten,
-)
+from collector_mesh.domain.model.events import PeerForgotten
 from collector_mesh.domain.model.introduction import Offer, Welcome
 from collector_mesh.domain.model.status import OK, Status
+from collector_mesh.domain.ports.frame_stream import NoLinkError
+from collector_mesh.domain.topology.connection import Connection
 
 
 def test_connecting_introduces_this_collector(world: World) -> None:
@@ -70,6 +72,20 @@ def test_a_connect_that_fails_leaves_nothing(
     world.tasks.step()
     assert (len(world.topology), world.tasks.background) == (0, [])
     assert world.transport.links[0].is_closed
+
+
+@pytest.mark.parametrize(("seconds", "within"), [(3.0, "2 s"), (3.004, "2 s"), (5.5, "5 s")])
+def test_a_connect_takes_no_longer_than_was_asked_for_where_it_is_known_late_that_there_are_no_links(
+    world: World, seconds: float, within: str
+) -> None:
+    async def late(address: str, **_options: Any) -> Connection:
+        world.clock.time += seconds
+        raise NoLinkError(address)
+
+    world.streams.dial = late  # type: ignore[method-assign]  # who is there takes its time
+
+    with pytest.raises(UnavailableError, match=f"nobody has answered at a:1 within {within}"):
+        connect(world)
 
 
 def test_only_who_listens_can_connect_and_not_to_itself(world: World) -> None:
