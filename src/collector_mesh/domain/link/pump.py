@@ -51,7 +51,7 @@ class _Link:
     """A stream and a machine; whatever one of them raises ends both, and nobody waits for ever."""
 
     __slots__ = (
-        "_clock", "_flushed", "_gives_credit", "_has_failed", "_has_more", "_is_awake", "_is_over", "_machine",
+        "_flushed", "_gives_credit", "_has_failed", "_has_more", "_is_awake", "_is_over", "_machine",
         "_now", "_over", "_owes_credit", "_stream", "_sweep", "_tasks", "entry", "is_watched",
     )  # fmt: skip
 
@@ -61,7 +61,6 @@ class _Link:
         self._stream = stream
         self._machine = machine
         self._sweep = sweep
-        self._clock = clock
         self._tasks = tasks
         self._now = clock.now
         self._over: Promise[None] = tasks.promise()
