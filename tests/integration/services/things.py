@@ -1,6 +1,7 @@
 """What the collectors of the integration tests serve; with this folder as the current one it is `things`."""
 
 import asyncio
+import logging
 from pathlib import Path
 from typing import NoReturn
 
@@ -52,6 +53,10 @@ def texts_service() -> Service:
     @service.method("Print")
     async def print_it(request: StringValue) -> None:
         print(request.value)  # noqa: T201  # as handlers of users do
+
+    @service.method("Log")
+    async def log(request: StringValue) -> None:
+        logging.getLogger("users").warning("%s", request.value)
 
     @service.method("Hang")
     async def hang() -> None:
