@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from tests.simulation.shop import METHOD, orders, pair, state
 
-from collector_mesh import Payload, UnavailableError
+from collector_mesh import Collector, Payload, UnavailableError
 from collector_mesh.simulation import Sim, Simulation
 
 
@@ -220,6 +220,31 @@ def test_nobody_listens_where_a_collector_has_crashed() -> None:
 
     with pytest.raises(UnavailableError, match="nobody listens at shop"):
         Simulation(seed=3).run(scenario, until=600.0)
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_who_was_away_for_long_is_found_soon_though_it_goes_once_more_at_once(seed: int) -> None:
+    async def scenario(sim: Sim) -> float:
+        front = await pair(sim)
+        await sim.crash("shop")
+        await sim.sleep(20.0)
+        await sim.restart("shop")
+        await until_live(sim, front)
+        await sim.crash("shop")
+        await sim.sleep(0.6)
+        await sim.restart("shop")
+        begin = sim.now
+        await until_live(sim, front)
+        return sim.now - begin
+
+    async def until_live(sim: Sim, front: Collector) -> None:
+        while state(front) != "live":
+            await sim.sleep(0.01)
+
+    took = Simulation(seed=seed).run(scenario, until=120.0).value
+
+    assert isinstance(took, float)
+    assert took <= 0.5
 
 
 def test_what_makes_no_sense_is_named() -> None:

@@ -49,13 +49,20 @@ class Keeper:
     asked_for: float = 0.0
     is_dialing: bool = False
     failures: int = 0
-    """Dials in a row that have failed, or whose link has not lasted."""
+    """Dials in a row that have failed."""
+    short_links: int = 0
+    """Links in a row that have not lasted; each counts as a dial that has failed."""
     was_refused: bool = False
     """Whether the last one has failed because nobody listens there."""
     linked_since: float | None = None
     """When the peer was found to have a link."""
     told: str = ""
     """Why the last one has failed, as the observer knows it."""
+
+    @property
+    def failed(self) -> int:
+        """How many times in a row keeping the peer connected was in vain."""
+        return self.failures + self.short_links
 
 
 class Upkeep:
@@ -143,7 +150,7 @@ class Upkeep:
             while True:
                 try:
                     await self._watch(keeper)
-                    if not keeper.failures or await self._is_still_gone(keeper):
+                    if not keeper.failed or await self._is_still_gone(keeper):
                         await self._redial(keeper)
                 except Exception as error:  # noqa: BLE001  # files are written anew, a carrier comes back
                     self._has_failed(keeper, error)
@@ -163,11 +170,13 @@ class Upkeep:
             await keeper.alarm.wait(self._times.refresh)
         if keeper.linked_since is not None:
             lasted, keeper.linked_since = self._clock.now() - keeper.linked_since, None
-            keeper.failures = 0 if lasted >= self._times.steady else keeper.failures + 1
+            keeper.short_links = 0 if lasted >= self._times.steady else keeper.short_links + 1
+            # What was in vain before it says nothing of how long it will be away now.
+            keeper.failures = 0
 
     async def _is_still_gone(self, keeper: Keeper) -> bool:
         """Wait before the next dial; False if the peer has come by itself meanwhile."""
-        pause = self._backoff.pause(keeper.failures, dice=self._dice, is_refused=keeper.was_refused)
+        pause = self._backoff.pause(keeper.failed, dice=self._dice, is_refused=keeper.was_refused)
         await keeper.alarm.wait(pause)
         connection = self._topology.get(keeper.peer_id)
         return connection is None or not connection.is_up or connection.way.carrier == "unary"
@@ -189,7 +198,7 @@ class Upkeep:
         keeper.was_refused = False
         keeper.told = ""
         if connection.way.carrier == "unary":
-            keeper.failures = 0
+            keeper.failures = keeper.short_links = 0
 
     def _has_failed(self, keeper: Keeper, error: BaseException) -> None:
         reason = text_of(error)
