@@ -45,7 +45,11 @@ class Replica:
 
     async def __aenter__(self) -> Self:
         """Start it."""
-        await self.start()
+        try:
+            await self.start()
+        except BaseException:
+            await self.__aexit__()
+            raise
         return self
 
     async def __aexit__(self, *raised: object) -> None:

@@ -115,9 +115,12 @@ class LinkContract(Contract):
         await stopping
         reply = await running
 
+        async def is_dialed_again() -> bool:
+            return (await connection(a)).state == "reconnecting"
+
+        await eventually(is_dialed_again)
         assert refused.status.code == 503
         assert reply.status.code == 502
-        assert (await connection(a)).state == "reconnecting"
 
 
 async def _start(mesh: Network, collector_id: str, settings: Settings | None = None) -> Node:
