@@ -346,16 +346,65 @@ async def test_a_unary_link_that_raises_is_the_outcome_of_a_call(error: BaseExce
         await until_answered(made.odd)
 
 
+ODD: Any = None
+ODD_STATUSES: list[Any] = [
+    ODD,
+    Status(7),
+    Status(200_000),
+    Status("404"),  # type: ignore[arg-type]  # as are those below
+    Status(404, ODD),
+    Status(404, "\ud800"),
+    Status(404, "gone", ODD),
+    Status(429, "overloaded", {"retry_after_ms": 5}),  # type: ignore[dict-item]
+]
+ODD_REPLIES: list[Any] = [
+    None,
+    "text",
+    *map(Reply, ODD_STATUSES),
+    Reply(OK, ODD),
+    Reply(OK, Payload("", ODD)),
+    Reply(OK, handled_by=ODD),
+    Reply(OK, handled_by=200 * "a"),
+    Reply(OK, executed=ODD),
+    Reply(OK, metadata=ODD),
+    Reply(OK, metadata=(("n", ODD),)),
+    Reply(OK, tried=ODD),
+    Reply(OK, tried=(ODD,)),
+]
+
+
 @pytest.mark.asyncio
-@pytest.mark.parametrize("reply", [None, "text", Reply(Status(7)), Reply(Status(200_000))], ids=str)
-async def test_what_is_no_reply_is_an_unknown_outcome(reply: object) -> None:
+@pytest.mark.parametrize("reply", ODD_REPLIES, ids=range(len(ODD_REPLIES)))
+async def test_what_is_no_sound_reply_is_an_unknown_outcome_and_takes_no_room(reply: object) -> None:
     async with pair(has_links=False) as made:
         await in_time(made.odd.connect("plain"))
         made.faults.given["serve"] = reply
 
         found = await in_time(made.odd.dispatch("n", "S", "Quick"))
+        taken = made.odd.snapshot().outgoing
 
-    assert (found.status.code, found.executed.value) == (502, "maybe")
+    assert (found.status.code, found.executed.value, taken) == (502, "maybe", 0)
+
+
+ODD_WELCOMES: list[Any] = [
+    "text",
+    Welcome(ODD, "1", ("n",), "plain"),
+    Welcome(Status(200, ODD), "1", ("n",), "plain"),
+    Welcome(OK, ODD, ("n",), "plain"),
+    Welcome(OK, "1", ODD, "plain"),
+    Welcome(OK, "1", (ODD,), "plain"),
+    Welcome(OK, "1", ("n",), ODD),
+]
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("welcome", ODD_WELCOMES, ids=range(len(ODD_WELCOMES)))
+async def test_what_is_no_sound_answer_is_a_dial_that_has_failed(welcome: object) -> None:
+    async with pair(has_links=False) as made:
+        made.faults.given["connect"] = welcome
+
+        with pytest.raises(UnavailableError, match="plain cannot be dialed: the transport gives "):
+            await in_time(made.odd.connect("plain", timeout=1.0))
 
 
 @pytest.mark.asyncio

@@ -6,6 +6,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from math import inf
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from collector_mesh.app.hooks.given import is_sound_reply, is_sound_welcome
 from collector_mesh.app.hooks.guards import HookFailures, is_being_cancelled, running_task
 from collector_mesh.domain.model.call import Call
 from collector_mesh.domain.model.errors import (
@@ -15,14 +16,13 @@ from collector_mesh.domain.model.errors import (
     OutcomeUnknownError,
     UnavailableError,
     attribute_of,
-    is_code,
     kind_of,
     text_of,
 )
 from collector_mesh.domain.model.frames import Frame
 from collector_mesh.domain.model.identity import Identity
 from collector_mesh.domain.model.introduction import Offer, Welcome
-from collector_mesh.domain.model.status import OK, Reply
+from collector_mesh.domain.model.status import Reply
 from collector_mesh.domain.ports.clock import Clock
 from collector_mesh.domain.ports.frame_stream import FrameStream, MalformedFrameError, StreamBrokenError
 from collector_mesh.domain.ports.gateway import Gateway
@@ -212,9 +212,9 @@ class GuardedUnaryLink:
         welcome: object = await self._door.wait(
             lambda: self._in_time(lambda: self._link.connect(offer, timeout=timeout), timeout), otherwise
         )
-        if isinstance(welcome, Welcome):
+        if is_sound_welcome(welcome):
             return welcome
-        raise otherwise(f"the transport gives {kind_of(welcome)} for an answer")
+        raise otherwise(_odd(welcome, "an answer"))
 
     async def serve(self, call: Call) -> Reply:
         """See the port."""
@@ -235,9 +235,9 @@ class GuardedUnaryLink:
     async def _call(self, call: Call, send: Callable[[Call], Awaitable[Reply]]) -> Reply:
         left = call.deadline - self._clock.now()
         reply: object = await self._door.wait(lambda: self._in_time(lambda: send(call), left), self._unknown)
-        if isinstance(reply, Reply) and (reply.status.code == OK.code or is_code(reply.status.code)):
+        if is_sound_reply(reply):
             return reply
-        raise self._unknown(f"the transport gives {kind_of(reply)} for a reply")
+        raise self._unknown(_odd(reply, "a reply"))
 
     async def _in_time(self, work: Callable[[], Awaitable[T]], seconds: float) -> T:
         limit = asyncio.timeout(None if seconds == inf else max(0.0, seconds))
@@ -284,6 +284,11 @@ class _GuardedGateway:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._gateway, name)
+
+
+def _odd(found: object, wanted: str) -> str:
+    what = "one with odd parts" if isinstance(found, Welcome | Reply) else kind_of(found)
+    return f"the transport gives {what} for {wanted}"
 
 
 def _bad_address(address: str) -> Callable[[str], Exception]:
