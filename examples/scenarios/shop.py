@@ -49,6 +49,8 @@ class Customers:
         self.codes: Counter[int] = Counter()
         self.served: Counter[str] = Counter()
         """How many calls each collector has handled."""
+        self.tried: tuple[str, ...] = ()
+        """Ids of those that were tried for the call that has ended last."""
         self._sim = sim
         self._fronts = list(fronts)
         self._timeout = timeout
@@ -84,6 +86,7 @@ class Customers:
         )
         code = reply.status.code
         self.codes[code] += 1
+        self.tried = reply.attempts
         if code == 200:
             wanted = request + b" at " + reply.handled_by.encode()
             given = reply.payload.value
