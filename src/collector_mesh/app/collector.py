@@ -3,9 +3,7 @@
 import warnings
 from asyncio.events import _get_running_loop  # which does not raise where there is none
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import AsyncExitStack
 from threading import RLock
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from collector_mesh.app.arguments import key_argument, seconds_argument
@@ -137,7 +135,6 @@ class Collector(Caller):
             self._handlers.add(service.methods, namespaces=(service.namespace,))
         self._making = RLock()
         self._lifetime = Lifetime(self.container)
-        self._exits = AsyncExitStack()
         self._dispatcher: Dispatcher | None = None
         self._keeping: Keeping | None = None
         self._calls: CallFactory | None = None
@@ -163,18 +160,13 @@ class Collector(Caller):
             self._keeping = parts.keeping()
             self._dispatcher = parts.dispatcher()
         try:
-            await self._exits.enter_async_context(self._lifetime.run(self._options.listen, self._peers))
+            await self._lifetime.open(self._options.listen, self._peers)
         except BaseException:
             self._dispatcher = self._keeping = None
             raise
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_failure: object) -> None:
         """Refuse new calls, let the running ones finish for at most `drain_timeout`, close.
 
         Raises:
@@ -182,7 +174,7 @@ class Collector(Caller):
         """
         self._home.check_leaving()
         try:
-            await self._exits.__aexit__(kind, error, traceback)
+            await self._lifetime.close()
         finally:
             self._dispatcher = self._keeping = None
 

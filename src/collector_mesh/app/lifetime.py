@@ -1,8 +1,7 @@
 """How a collector begins and ends: what is opened is closed in reverse, after a drain."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 from typing import Literal
 
 from collector_mesh.app.container import CollectorContainer
@@ -23,6 +22,7 @@ class Lifetime:
         self._container = container
         self.state: State = "new"
         self.listener: Listener | None = None
+        self._opened = AsyncExitStack()
         self._unreachable = asyncio.Event()
         self._why_unreachable = ""
 
@@ -31,9 +31,8 @@ class Lifetime:
         await self._unreachable.wait()
         return self._why_unreachable
 
-    @asynccontextmanager
-    async def run(self, listen: str, peers: tuple[str, ...]) -> AsyncIterator[None]:
-        """Take calls and keep peers connected while the context is open; then drain.
+    async def open(self, listen: str, peers: tuple[str, ...]) -> None:
+        """Take calls and keep peers connected until `close`.
 
         Raises:
             InvalidCallError: an address is malformed, or plaintext would leave this machine.
@@ -63,7 +62,13 @@ class Lifetime:
             opened.push_async_callback(self._drain)
             self.state = inspection.state = "serving"
             observer.tell(Started(collector_id, admission.address))
-            yield
+            # No generator waits here for the end: asyncio would close it beside the transport's own, where the loop of a
+            # collector ends that was never left.
+            self._opened = opened.pop_all()
+
+    async def close(self) -> None:
+        """Drain, and close what was opened, in reverse."""
+        await self._opened.aclose()
 
     def _lost(self, reason: str) -> None:
         self._why_unreachable = reason

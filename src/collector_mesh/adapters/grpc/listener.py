@@ -1,8 +1,8 @@
 """The listening side: a grpc server that serves one collector."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING
 
 import grpc
@@ -74,9 +74,11 @@ class Listening:
         self._max_payload_bytes = max_payload_bytes
         self._keepalive_interval = keepalive_interval
 
-    @asynccontextmanager
-    async def listen(self, address: str, gateway: Gateway) -> AsyncIterator[GrpcListener]:
+    def listen(self, address: str, gateway: Gateway) -> AbstractAsyncContextManager[GrpcListener]:
         """Take calls while the context is open; see the port of transports."""
+        return _Listened(lambda: self._open(address, gateway))
+
+    async def _open(self, address: str, gateway: Gateway) -> tuple[GrpcListener, "_Opened"]:
         asked = HostPort.parse(address, field="listen")
         advertised = self._advertised(asked)
         check_plaintext(asked, self._tls, insecure=self._insecure)
@@ -114,17 +116,8 @@ class Listening:
         watching = [asyncio.create_task(guard.watch(bound.port), name=f"guard {bound}")]
         if certificates is not None:
             watching.append(asyncio.create_task(_look_now_and_then(certificates), name="watch certificates"))
-        try:
-            yield GrpcListener(
-                str(HostPort(advertised.host, advertised.port or bound.port)), str(bound), services.health
-            )
-        finally:
-            for task in watching:
-                task.cancel()
-            try:
-                await asyncio.wait(watching)
-            finally:
-                await server.stop(_GRACE)
+        told = str(HostPort(advertised.host, advertised.port or bound.port))
+        return GrpcListener(told, str(bound), services.health), _Opened(server, watching)
 
     def _advertised(self, asked: HostPort) -> HostPort:
         if self._advertise is not None:
@@ -140,6 +133,43 @@ class Listening:
                 " nobody can dial a wildcard"
             )
         return asked
+
+
+class _Opened:
+    """What a listener has opened."""
+
+    def __init__(self, server: LastingServer, watching: list[asyncio.Task[None]]) -> None:
+        self._server = server
+        self._watching = watching
+
+    async def close(self) -> None:
+        """Close it, also if this is canceled."""
+        for task in self._watching:
+            task.cancel()
+        try:
+            await asyncio.wait(self._watching)
+        finally:
+            await self._server.stop(_GRACE)
+
+
+class _Listened(AbstractAsyncContextManager[GrpcListener]):
+    """A listener while it is open.
+
+    It is no generator: asyncio closes those at the end of its loop, and what is left of a grpc server cannot be awaited
+    anymore then, as asyncio has ended the tasks that it is made of; Python 3.11 even crashed on it.
+    """
+
+    def __init__(self, open_it: Callable[[], Awaitable[tuple[GrpcListener, _Opened]]]) -> None:
+        self._open = open_it
+        self._opened: _Opened | None = None
+
+    async def __aenter__(self) -> GrpcListener:
+        listener, self._opened = await self._open()
+        return listener
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._opened is not None:
+            await self._opened.close()
 
 
 class Services:

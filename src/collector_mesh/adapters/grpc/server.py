@@ -57,6 +57,7 @@ class LastingServer:
         self._on_restored = on_restored
         self._on_lost = on_lost
         self._server: grpc.aio.Server | None = None
+        self._is_stopping = False
         self._ended: dict[grpc.aio.Server, asyncio.Task[None]] = {}
         self._watching: asyncio.Task[None] | None = None
         self._own_port: OwnPort | None = None
@@ -83,7 +84,8 @@ class LastingServer:
             raise
         self._server = server
         self._log.attach()
-        self._watching = asyncio.create_task(self._watch(server, bound, own_port), name=f"watch {bound}")
+        watching = self._watch_to_the_end(server, bound, own_port)
+        self._watching = asyncio.create_task(watching, name=f"watch {bound}")
         return bound
 
     def is_own(self, connection: str) -> bool:
@@ -92,6 +94,7 @@ class LastingServer:
 
     async def stop(self, grace: float) -> None:
         """End every server, with so many seconds for the answers that are on their way; at once if this is canceled."""
+        self._is_stopping = True
         try:
             if self._watching is not None:
                 self._watching.cancel()
@@ -102,6 +105,16 @@ class LastingServer:
             await _all_stopped([*self._ended, *running], grace)
         if self._ended:
             await asyncio.wait(self._ended.values())
+
+    async def _watch_to_the_end(self, server: grpc.aio.Server, bound: HostPort, own_port: OwnPort) -> None:
+        try:
+            await self._watch(server, bound, own_port)
+        except asyncio.CancelledError:
+            if not self._is_stopping and self._server is not None:
+                # The loop ends with all of its tasks, and the server was not stopped. One that is told so now says nothing
+                # when it is collected, in a process that ends.
+                await self._server.stop(0)
+            raise
 
     async def _watch(self, server: grpc.aio.Server, bound: HostPort, own_port: OwnPort) -> None:
         loop = asyncio.get_running_loop()

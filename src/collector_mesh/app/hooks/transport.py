@@ -1,8 +1,8 @@
 """A transport whose foreign exceptions are outcomes: of a dial, of a stream, of a call, or a log line at the end."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from math import inf
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -52,11 +52,9 @@ class GuardedTransport:
         self._clock = clock
         self._is_ours = type(transport).__module__.startswith(_OURS)
 
-    @asynccontextmanager
-    async def open(self) -> AsyncIterator[object]:
+    def open(self) -> AbstractAsyncContextManager[object]:
         """See the port; where it cannot be left, that is logged."""
-        async with self._door.left(self._transport.open()) as opened:
-            yield opened
+        return _Left(self._transport.open, self._door, _as_it_is)
 
     def is_local(self, address: str) -> bool:
         """See the port; anything but True is no."""
@@ -66,12 +64,16 @@ class GuardedTransport:
         """See the port."""
         self._door.ask(lambda: self._transport.check_address(address), _bad_address(address))
 
-    @asynccontextmanager
-    async def listen(self, address: str, gateway: Gateway) -> AsyncIterator[Listener]:
+    def listen(self, address: str, gateway: Gateway) -> AbstractAsyncContextManager[Listener]:
         """See the port; where it cannot be left, that is logged."""
-        taken: Any = gateway if self._is_ours else _GuardedGateway(gateway, self._door)
-        async with self._door.left(self._transport.listen(address, taken)) as listener:
-            yield listener if self._is_ours else _GuardedListener(listener, self._door)
+        if self._is_ours:
+            return _Left(lambda: self._transport.listen(address, gateway), self._door, _as_it_is)
+        guarded: Any = _GuardedGateway(gateway, self._door)
+        return _Left(
+            lambda: self._transport.listen(address, guarded),
+            self._door,
+            lambda listener: _GuardedListener(listener, self._door),
+        )
 
     def dial(self, address: str, *, is_patient: bool) -> FrameStream:
         """See the port."""
@@ -140,17 +142,34 @@ class _Door:
         self._failures.failed("transport", error)
         return otherwise(f"{type(error).__name__}: {text_of(error)}")
 
-    @asynccontextmanager
-    async def left(self, context: AbstractAsyncContextManager[A]) -> AsyncIterator[A]:
-        """Have a context of the transport entered as it is, and left whatever it raises then."""
-        entered = await context.__aenter__()
-        async with AsyncExitStack() as leaving:
-            leaving.push_async_callback(self._leave, context)
-            yield entered
 
-    async def _leave(self, context: AbstractAsyncContextManager[Any]) -> None:
+class _Left(AbstractAsyncContextManager[A]):
+    """A context of the transport that is entered as it is, and left whatever it raises then.
+
+    It is no generator: at the end of a loop in which it was never left, asyncio would close that one and the transport's own at
+    the same time, and tell of how they get into each other's way.
+    """
+
+    def __init__(
+        self, make: Callable[[], AbstractAsyncContextManager[T]], door: _Door, guarded: Callable[[T], A]
+    ) -> None:
+        self._make = make
+        self._door = door
+        self._guarded = guarded
+        self._context: AbstractAsyncContextManager[T] | None = None
+
+    async def __aenter__(self) -> A:
+        context = self._make()
+        entered = await context.__aenter__()
+        self._context = context
+        return self._guarded(entered)
+
+    async def __aexit__(self, *_: object) -> None:
+        context, self._context = self._context, None
+        if context is None:
+            return
         try:
-            await self.wait(lambda: context.__aexit__(None, None, None), UnavailableError, allowed=())
+            await self._door.wait(lambda: context.__aexit__(None, None, None), UnavailableError, allowed=())
         except UnavailableError:
             # It is told of, and nobody can do anything about it.
             return
@@ -289,6 +308,10 @@ class _GuardedGateway:
 def _odd(found: object, wanted: str) -> str:
     what = "one with odd parts" if isinstance(found, Welcome | Reply) else kind_of(found)
     return f"the transport gives {what} for {wanted}"
+
+
+def _as_it_is(value: T) -> T:
+    return value
 
 
 def _bad_address(address: str) -> Callable[[str], Exception]:

@@ -1,0 +1,43 @@
+"""Programs that end without closing what they have opened."""
+
+import subprocess
+import sys
+
+import pytest
+from tests.limits import LIMIT_SECONDS
+
+HEAD = """
+import asyncio
+from collector_mesh import Collector, MeshClient
+kept = []
+async def main():
+"""
+NEVER_CLOSED = {
+    "a collector": """
+    kept.append(Collector("b", listen="127.0.0.1:0", namespaces=["n"]))
+    await kept[0].__aenter__()
+""",
+    "a collector and its client, after a call": """
+    kept.append(Collector("b", listen="127.0.0.1:0", namespaces=["n"]))
+    await kept[0].__aenter__()
+    kept.append(MeshClient(kept[0].address))
+    await kept[1].__aenter__()
+    await kept[1].dispatch("n", "S", "M")
+""",
+    "a client of nobody": """
+    kept.append(MeshClient("127.0.0.1:1"))
+    await kept[0].__aenter__()
+    await kept[0].dispatch("n", "S", "M", timeout=0.1)
+""",
+}
+
+
+@pytest.mark.parametrize("what", NEVER_CLOSED)
+def test_a_program_that_closes_nothing_ends_and_prints_no_traceback(what: str) -> None:
+    program = f"{HEAD}{NEVER_CLOSED[what]}\nasyncio.run(main())\n"
+
+    ended = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=LIMIT_SECONDS
+    )
+
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
