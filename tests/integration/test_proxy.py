@@ -1,6 +1,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import pytest
 from tests.limits import LIMIT_SECONDS
@@ -192,3 +192,34 @@ async def test_leaving_it_ends_every_connection() -> None:
         await one.hear(1)
 
     assert await one.is_over()
+
+
+async def test_leaving_it_leaves_nothing_for_whoever_takes_nothing() -> None:
+    takes = asyncio.Event()
+    taken: list[int] = []
+
+    async def take_later(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await takes.wait()
+        with suppress(ConnectionError):
+            while data := await reader.read(1 << 16):
+                taken.append(len(data))
+        writer.close()
+        taken.append(0)
+
+    server = await asyncio.start_server(take_later, "127.0.0.1", 0)
+    async with FaultyProxy(f"127.0.0.1:{server.sockets[0].getsockname()[1]}") as proxy:
+        host, _, port = proxy.address.rpartition(":")
+        _, writer = await asyncio.open_connection(host, int(port))
+        writer.write(bytes(64 << 20))
+        # Until a hundred turns of the loop have moved nothing.
+        passed = [0]
+        while passed[-1] == 0 or len(passed) < 100 or passed[-100] != passed[-1]:
+            await asyncio.sleep(0)
+            passed.append(proxy.passed["to_target"])
+    takes.set()
+    writer.transport.abort()
+    await until(lambda: 0 in taken)
+    server.close()
+
+    # What the proxy had written, and the system had not taken yet.
+    assert sum(taken) < passed[-1]

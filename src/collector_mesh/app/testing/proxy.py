@@ -3,7 +3,9 @@
 import asyncio
 import math
 from collections import deque
+from collections.abc import Coroutine
 from contextlib import suppress
+from functools import partial
 from types import TracebackType
 from typing import Literal, Self
 
@@ -134,7 +136,8 @@ class FaultyProxy:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """End every connection."""
+        """End every connection; what it has not passed on is lost."""
+        self._refuses = True
         if self._server is not None:
             self._server.close()
         tasks = list(self._tasks)
@@ -180,11 +183,21 @@ class FaultyProxy:
             if pipe._direction == direction and pipe.writer.can_write_eof():  # noqa: SLF001  # of this module
                 pipe.writer.write_eof()
 
-    async def _take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def _take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.accepted.append(asyncio.get_running_loop().time())
         if self._refuses:
             writer.transport.abort()
             return
+        connecting = self._own(self._connect(reader, writer))
+        connecting.add_done_callback(lambda done: writer.transport.abort() if done.cancelled() else None)
+
+    def _own(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._tasks[task] = None
+        task.add_done_callback(lambda done: self._tasks.pop(done, None))
+        return task
+
+    async def _connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         host, _, port = self._target.rpartition(":")
         try:
             far_reader, far_writer = await asyncio.open_connection(
@@ -197,15 +210,21 @@ class FaultyProxy:
         back = _Pipe(self, "from_target", far_reader, writer)
         self._pipes.update({there: back, back: there})
         for pipe in (there, back):
-            task = asyncio.create_task(self._run(pipe))
-            self._tasks[task] = None
-            task.add_done_callback(lambda done: self._tasks.pop(done, None))
+            # Closed, it would wait for whoever takes nothing until what was written has been taken.
+            self._own(self._run(pipe)).add_done_callback(partial(_abort, pipe))
 
     async def _run(self, pipe: _Pipe) -> None:
         try:
             await pipe.run()
+            self._pipes.pop(pipe, None)
+            with suppress(OSError):
+                await pipe.writer.wait_closed()
         finally:
             self._pipes.pop(pipe, None)
+
+
+def _abort(pipe: _Pipe, _task: asyncio.Task[None]) -> None:
+    pipe.writer.transport.abort()
 
 
 def _reset(*pipes: _Pipe) -> None:
