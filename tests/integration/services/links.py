@@ -60,6 +60,9 @@ class RawLink:
         assert channel is not None
         opened: Any = channel.stream_stream(METHOD)
         self._call = opened()
+        # Read as it comes: of a stream that was reset grpc gives nothing that nobody was waiting for.
+        self._heard: asyncio.Queue[bytes | grpc.aio.AioRpcError | None] = asyncio.Queue()
+        self._reading = asyncio.create_task(self._read())
         self.said_goodbye = pb.Goodbye()
         """The last goodbye of the other side."""
         self._taken = 0
@@ -69,6 +72,7 @@ class RawLink:
 
     async def __aexit__(self, *raised: object) -> None:
         self._call.cancel()
+        await self._reading
         if self._own is not None:
             await self._own.close()
 
@@ -79,14 +83,29 @@ class RawLink:
 
     async def hear(self) -> pb.Frame | None:
         """The next frame; None when the other side has ended the stream."""
-        data = await self._call.read()
+        data = await self._heard.get()
         if not isinstance(data, bytes):
+            self._heard.put_nowait(data)
+            if data is not None:
+                raise data
             return None
         frame = pb.Frame.FromString(data)
         if frame.control.HasField("goodbye"):
             self.said_goodbye = frame.control.goodbye
         self._taken += bool(frame.call_method or frame.reply_to or frame.chunks)
         return frame
+
+    async def _read(self) -> None:
+        try:
+            while isinstance(data := await self._call.read(), bytes):
+                self._heard.put_nowait(data)
+        except grpc.aio.AioRpcError as error:
+            self._heard.put_nowait(error)
+        except asyncio.CancelledError:
+            # The call was cancelled, not this task: nobody does that.
+            self._heard.put_nowait(None)
+        else:
+            self._heard.put_nowait(None)
 
     async def welcome(self) -> pb.Welcome:
         """The answer to hello."""
