@@ -46,13 +46,16 @@ class Attempt(SentCall):
 
     def settle(self, reply: Reply) -> None:
         """Take what came of it."""
-        if reply.status is OK and not self._is_probe:
-            now, candidate = self._way.time, self.candidate
-            candidate.standing.succeeded(self.began, now)
-            candidate.times.took(now - self.began, now)
-        else:
-            self._judge.ended(self.candidate, reply, self.began, is_probe=self._is_probe)
-        self._answer(reply)
+        try:
+            if reply.status is OK and not self._is_probe:
+                now, candidate = self._way.time, self.candidate
+                candidate.standing.succeeded(self.began, now)
+                candidate.times.took(now - self.began, now)
+            else:
+                self._judge.ended(self.candidate, reply, self.began, is_probe=self._is_probe)
+        finally:
+            # Whatever is made of it, somebody waits for it.
+            self._answer(reply)
 
     def cancel(self) -> None:
         """Wait for it no longer."""

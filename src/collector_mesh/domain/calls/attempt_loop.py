@@ -83,8 +83,21 @@ class AttemptLoop:
         except MeshError as error:
             return state.told(Reply.refused(error))
         except Exception as error:  # noqa: BLE001  # a defect of ours must not hide that a handler may have run
-            self._observer.tell(DispatchFailed(self._collector_id, state.call.key, error))
-            return state.told(Reply.refused(UnavailableError("the call could not be routed")))
+            return self.failed(state, error)
+
+    def failed(self, state: RetryState, error: Exception, reply: Reply | None = None) -> Reply:
+        """What is told of a call at which something of this collector has raised: no less than is known of it.
+
+        Args:
+            state: of the call.
+            error: what was raised.
+            reply: what had come of a try, if there was one.
+        """
+        self._observer.tell(DispatchFailed(self._collector_id, state.call.key, error))
+        for known in (state.untaken, reply):
+            if known is not None:
+                state.weigh(known, is_reached=True)
+        return state.told(Reply.refused(UnavailableError("the call could not be routed")))
 
     def stopped(self, state: RetryState, error: BaseException | None) -> Reply:
         """What is told of a call whose `run` was stopped by somebody else."""
@@ -111,8 +124,9 @@ class AttemptLoop:
                 too_late = DeadlineExceededError("deadline exceeded", executed=state.executed)
                 return state.told(Reply.refused(too_late))
             deadline = self._sender.deadline(state, candidate, now)
-            reply = await self._sender.send(call, candidate, deadline)
+            state.untaken = reply = await self._sender.send(call, candidate, deadline)
             told = self.take(state, candidate, reply, now, deadline)
+            state.untaken = None
             if told is not None:
                 return told
 

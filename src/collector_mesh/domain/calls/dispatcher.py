@@ -4,14 +4,14 @@ from collections.abc import Callable
 
 from collector_mesh.domain.calls.attempt_loop import AttemptLoop
 from collector_mesh.domain.calls.checks import CallChecks
-from collector_mesh.domain.calls.pending import PendingCall
+from collector_mesh.domain.calls.pending import MISHAP, PendingCall
 from collector_mesh.domain.calls.place import HERE, Place, is_simple
 from collector_mesh.domain.calls.retry_state import RetryState
 from collector_mesh.domain.calls.sender import Sender
 from collector_mesh.domain.link.entries import Cancellable
 from collector_mesh.domain.model.call import Call, Origin
 from collector_mesh.domain.model.counts import Counts
-from collector_mesh.domain.model.errors import MeshError
+from collector_mesh.domain.model.errors import MeshError, OutcomeUnknownError
 from collector_mesh.domain.model.status import OK, Reply
 from collector_mesh.domain.policies.concurrency import ConcurrencyLimit, Slot
 from collector_mesh.domain.ports.clock import Clock
@@ -66,6 +66,7 @@ class Dispatcher:
             share = self._slots.take(call.key.namespace)
         except MeshError as error:
             return self._refused(error)
+        reply = attempt = None
         try:
             now = self._now()
             place = self._first(call, now, is_here=is_here)
@@ -97,6 +98,8 @@ class Dispatcher:
                     state = RetryState(call)
                     told = self._loop.take(state, place, reply, now, deadline)
                     reply = await self._loop.run(state) if told is None else told
+        except Exception as error:  # noqa: BLE001  # a defect of ours: whoever waits hears what is known
+            reply = self._failed(call, error, reply, is_tried=attempt is not None)
         finally:
             share.release()
         if reply.status is OK:
@@ -114,14 +117,17 @@ class Dispatcher:
             answer(self._refused(error))
             return None
         pending = PendingCall(call, answer, self._ended(share), self._loop, self._tasks)
-        now = self._now()
-        place = self._first(call, now, is_here=is_here)
-        if place is None or not is_simple(place):
-            pending.go_on(RetryState(call), place)
-        elif place is HERE:
-            pending.run_here(self._executor, now)
-        else:
-            pending.send(self._sender, place, now)
+        try:
+            now = self._now()
+            place = self._first(call, now, is_here=is_here)
+            if place is None or not is_simple(place):
+                pending.go_on(RetryState(call), place)
+            elif place is HERE:
+                pending.run_here(self._executor, now)
+            else:
+                pending.send(self._sender, place, now)
+        except Exception as error:  # noqa: BLE001  # a defect of ours: whoever waits hears of it, and has its slot back
+            pending.fail(error)
         return pending
 
     def _first(self, call: Call, now: float, *, is_here: bool) -> Place | None:
@@ -134,6 +140,11 @@ class Dispatcher:
         if target or call.deadline <= now:
             return None
         return self._router.choose(call, tried=call.visited, now=now, dice=self._dice)
+
+    def _failed(self, call: Call, error: Exception, reply: Reply | None, *, is_tried: bool) -> Reply:
+        if reply is None and is_tried:
+            reply = Reply.refused(OutcomeUnknownError(MISHAP))
+        return self._loop.failed(RetryState(call), error, reply)
 
     def _refused(self, error: MeshError) -> Reply:
         self._counts.count(error.code)

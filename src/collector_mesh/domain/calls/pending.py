@@ -8,9 +8,15 @@ from collector_mesh.domain.calls.retry_state import RetryState
 from collector_mesh.domain.calls.sender import Sender
 from collector_mesh.domain.link.entries import Cancellable
 from collector_mesh.domain.model.call import Call
+from collector_mesh.domain.model.errors import OutcomeUnknownError
 from collector_mesh.domain.model.status import OK, Reply
 from collector_mesh.domain.ports.tasks import Tasks
 from collector_mesh.domain.serving.executor import Executor
+
+MISHAP = "outcome unknown: internal error"
+"""What is told of a try that something of this collector has ended."""
+
+_NEVER = -1.0
 
 
 class PendingCall:
@@ -42,7 +48,7 @@ class PendingCall:
         self._loop = loop
         self._tasks = tasks
         self._place: Place = HERE
-        self._began = 0.0
+        self._began = _NEVER
         self._deadline = call.deadline
         self._work: Cancellable | None = None
         """What goes on with it: a handler, an attempt, or the loop."""
@@ -74,6 +80,11 @@ class PendingCall:
             # The deadline is that of each attempt: what has run may still be told.
             self._work = outcome.go_on(float("inf"), _nothing, self._loop_ended(state))
 
+    def fail(self, error: Exception) -> None:
+        """Something of this collector has raised: tell what is known of the call."""
+        reply = None if self._began == _NEVER else Reply.refused(OutcomeUnknownError(MISHAP))
+        self._finish(self._loop.failed(RetryState(self._call), error, reply))
+
     def cancel(self) -> None:
         """Stop it: nobody waits for the reply anymore."""
         if not self._is_over:
@@ -90,7 +101,10 @@ class PendingCall:
         if self._is_over:
             return
         state = RetryState(self._call)
-        told = self._loop.take(state, self._place, reply, self._began, self._deadline)
+        try:
+            told = self._loop.take(state, self._place, reply, self._began, self._deadline)
+        except Exception as error:  # noqa: BLE001  # a defect of ours: whoever waits hears of it in time
+            told = self._loop.failed(state, error, reply)
         if told is None:
             self.go_on(state)
         else:

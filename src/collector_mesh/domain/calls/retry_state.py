@@ -13,7 +13,18 @@ _RANK = {Executed.NO: 0, Executed.MAYBE: 1, Executed.YES: 2}
 class RetryState:
     """The tries of one call, and the most telling of their replies."""
 
-    __slots__ = ("_best", "_rank", "asked", "attempts", "call", "cut_short", "failed", "is_free", "verdicts")
+    __slots__ = (
+        "_best",
+        "_rank",
+        "asked",
+        "attempts",
+        "call",
+        "cut_short",
+        "failed",
+        "is_free",
+        "untaken",
+        "verdicts",
+    )
 
     def __init__(self, call: Call) -> None:
         self.call = call
@@ -31,6 +42,8 @@ class RetryState:
         """Who was given up before the time of the call, because somebody else could take it over then."""
         self.is_free = False
         """Whether the next attempt is at nobody's expense, and comes at once: the last try was none."""
+        self.untaken: Reply | None = None
+        """What has come of a try of which nobody has made anything yet."""
         self._best: Reply | None = None
         self._rank = (-1, False, False)
 
