@@ -85,7 +85,9 @@ class Streams:
         self._open = OpenLinks(rules)
         self._dials = 0
         self._ended = EndedLinks()
-        self._offered = Offered(handlers, roster, reachability, clock=clock, links=self._open.engines)
+        self._offered = Offered(
+            handlers, roster, reachability, clock=clock, later=tasks.when_idle, links=self._open.engines
+        )
         self._arrivals = Arrivals(
             collector_id, roster, admission, self._open, tasks=tasks, dice=dice, admitted=self._has_come_in
         )

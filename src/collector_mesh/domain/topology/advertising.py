@@ -21,6 +21,9 @@ _CUTS_KEPT = 8
 _METHODS_OF_A_PAIR = 16
 """Methods that are looked at in the time that it takes to tell one peer of one collector."""
 
+_TOLD_METHODS_OF_A_PAIR = 4
+"""Methods that are put into a frame, and encoded, in that time; the frame is written soon after."""
+
 
 class Advertising:
     """Tells each peer the best way to each collector that it may know of, and not the same twice.
@@ -76,7 +79,7 @@ class Advertising:
             return 0
         told = self._told.setdefault(connection.way, {})
         news = []
-        self._looked_at = 0
+        self._looked_at = told_methods = 0
         for target in targets:
             reach = self._way(target, connection)
             if _are_same(reach, told.get(target)):
@@ -87,9 +90,11 @@ class Advertising:
             else:
                 told[target] = reach
                 news.append(reach)
+                told_methods += len(reach.methods)
         if news:
             connection.way.tell_reach(news)
-        return len(targets) + self._looked_at // _METHODS_OF_A_PAIR
+        costs = self._looked_at // _METHODS_OF_A_PAIR + told_methods // _TOLD_METHODS_OF_A_PAIR
+        return len(targets) + costs
 
     def _way(self, target: str, listener: Connection) -> Reach | None:
         """The best way to a collector that a peer may be told of, if there is one."""

@@ -80,3 +80,27 @@ def test_a_namespace_is_shared_no_longer_as_soon_as_this_side_has_left_it(networ
     assert before == (("users",), ("users",))
     assert at_once == ((), ("users",))
     assert (shared(a, "b"), shared(b, "a")) == ((), ())
+
+
+def test_of_very_many_methods_a_few_peers_hear_at_a_time(
+    network: HandNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("collector_mesh.domain.peers.offered._METHODS_AT_ONCE", 1)
+    a = network.start("a", "a:1")
+    others = [network.start(name, f"{name}:1") for name in ("b", "c", "d")]
+    for other in others:
+        a.dial(other.address)
+    network.run(1.0)
+
+    serve(a, "One")
+    network.clock.ring()
+    left = [len(a.tasks.waiting)]
+    serve(a, "Two")
+    network.clock.ring()
+    left.append(len(a.tasks.waiting))
+    before = [methods(other, "a") for other in others]
+    tell(network)
+
+    assert left == [1, 1]
+    assert before == [0, 0, 0]
+    assert [methods(other, "a") for other in others] == [2, 2, 2]

@@ -90,3 +90,18 @@ def test_a_collector_that_cannot_be_reached_anymore_is_told_to_be_gone() -> None
     hub.topology.remove("a")
 
     assert hub.tell(b, "a") == [Reach("a", is_gone=True)]
+
+
+def test_what_a_peer_is_told_counts_by_its_methods_for_every_peer() -> None:
+    hub = Hub()
+    many = tuple(
+        MethodInfo(MethodKey("work", "Worker", f"Do{n}"), "unary", idempotent=True) for n in range(1000)
+    )
+    hub.peer("a", *many)
+    costs = []
+    for name in ("b", "c"):
+        connection = hub.topology.connection_over(hub.peer(name))
+        assert connection is not None
+        costs.append(hub.advertising.tell(connection, ("a",)))
+
+    assert costs == [1 + 1000 // 16 + 1000 // 4, 1 + 1000 // 4]
