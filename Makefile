@@ -65,7 +65,7 @@ test-domain: $(READY)
 
 # A third process, because many of these tests wait for others.
 test-rest: $(READY)
-	$(BIN)/pytest --numprocesses 3 --dist worksteal --ignore tests/unit/domain
+	$(BIN)/pytest --numprocesses 4 --dist worksteal --ignore tests/unit/domain
 
 bench: $(READY) ## the figures, each beside its yardstick
 	$(BIN)/python -m benchmarks
