@@ -538,7 +538,7 @@ async def test_a_validator_may_see_the_call(is_plain: bool) -> None:  # a parame
 
 INTERRUPTED = """
 import asyncio, signal
-from collector_mesh import Collector, LoopbackNetwork, MeshClient, Service
+from collector_mesh import Collector, LoopbackNetwork, MeshClient, Service, Settings
 
 def interrupt(*_arguments):
     # As a second Ctrl-C does: the first one is the loop's.
@@ -561,7 +561,8 @@ async def main():
     service = Service("n", "S")
     service.add("Quick", lambda: None)
     async with (
-        Collector("a", transport=network, services=[service], **{OPTIONS}),
+        # A call that kept its slot would have the program end after an hour.
+        Collector("a", transport=network, services=[service], settings=Settings(drain_timeout=3600), **{OPTIONS}),
         MeshClient("a", transport=network) as client,
     ):
         print((await client.dispatch("n", "S", "Quick")).status)

@@ -71,7 +71,7 @@ class CallChecks:
         # On the way of every call, twice where it crosses a link: what nearly none of them needs is elsewhere.
         is_here = self._handlers.find(call.key) is not None
         # Whoever is registered or in the topology has well-formed names.
-        if not is_here and self._topology.having(call.key) is None:
+        if not is_here and self.known_key(call.key) is None:
             call.key.check()
         payload = call.payload
         if (

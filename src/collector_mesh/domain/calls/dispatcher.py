@@ -128,6 +128,10 @@ class Dispatcher:
                 pending.send(self._sender, place, now)
         except Exception as error:  # noqa: BLE001  # a defect of ours: whoever waits hears of it, and has its slot back
             pending.fail(error)
+        except BaseException:
+            # The user's, at the terminal: nobody hears of this call anymore, and a drain must not wait for it.
+            share.release()
+            raise
         return pending
 
     def _first(self, call: Call, now: float, *, is_here: bool) -> Place | None:

@@ -1,7 +1,7 @@
 """Calls under way on a link, seen from the side that has sent them and from the side that runs them."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from collector_mesh.domain.model.call import Call
 from collector_mesh.domain.model.frames import Mode
@@ -31,7 +31,7 @@ class SentCall:
 
     # Plain slotted classes, here and below: one of each is made for every call.
     __slots__ = ("_answer", "call", "deadline", "is_done", "mode", "number", "reply", "size")
-    is_reply = False
+    is_reply: Literal[False] = False
 
     def __init__(
         self, call: Call, mode: Mode, answer: Callable[[Reply], None], deadline: float | None = None
@@ -57,7 +57,7 @@ class TakenCall:
     """A call of the other side; it is answered once, or cancelled."""
 
     __slots__ = ("_engine", "call", "is_done", "mode", "number", "reply", "size", "work")
-    is_reply = True
+    is_reply: Literal[True] = True
 
     def __init__(self, engine: "LinkEngine", number: int, call: Call, mode: int) -> None:
         self._engine = engine

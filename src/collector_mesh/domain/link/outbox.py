@@ -58,6 +58,7 @@ class Outbox:
     ) -> None:
         self._own_id = own_id
         self._batching = batching
+        self._large_bytes = batching.large_bytes
         self._taken = taken
         self._settle = settle
         self._names = Names(batching.max_names)
@@ -117,14 +118,14 @@ class Outbox:
     def put(self, entry: Entry, value: bytes, size: int) -> None:
         """Add a call or a reply with its payload; `size` is what both cost in a frame."""
         entry.size = size
-        self.queued_bytes += size
-        if isinstance(entry, TakenCall):
+        self.queued_bytes = queued = self.queued_bytes + size
+        if entry.is_reply:
             self.reply_bytes += size
         elif entry.deadline < self.earliest:
             self.earliest = entry.deadline
-        if self.queued_bytes >= self.tell_at:
+        if queued >= self.tell_at:
             self.on_growth()
-        if len(value) > self._batching.large_bytes:
+        if len(value) > self._large_bytes:
             self._large.append(_Large(entry, value))
         else:
             self._small.append(entry)
@@ -280,7 +281,7 @@ class Outbox:
             self.queued_bytes -= size
             entry.size = 0
             try:
-                if isinstance(entry, SentCall):
+                if not entry.is_reply:
                     left = entry.deadline - now
                     if left <= 0:
                         self._settle(entry, expired())

@@ -138,6 +138,10 @@ class Executor:
             outcome = self._tasks.begin(self._work(call, context, method))
         except Exception as error:  # noqa: BLE001  # whatever goes wrong is an outcome
             outcome = self.outcome(call, context, error)
+        except BaseException:
+            # The user's, at the terminal: the drain that follows must not wait for what will never end.
+            share.release()
+            raise
         if isinstance(outcome, Reply):
             share.release()
         return outcome
