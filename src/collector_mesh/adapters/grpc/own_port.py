@@ -4,11 +4,15 @@ import asyncio
 import socket
 import struct
 from collections import deque
+from math import inf
 
 from collector_mesh.adapters.grpc.connections import text_of
 from collector_mesh.domain.model.address import HostPort
 
 _CONNECT_SECONDS = 0.5
+
+_TAKEN_SECONDS = 0.05
+"""In which grpc takes a connection that was made: 1 ms on a quiet machine."""
 
 _RECENT = 128
 
@@ -32,7 +36,8 @@ class OwnPort:
     def __init__(self, bound: HostPort) -> None:
         self._host = _STAND_IN.get(bound.host, bound.host)
         self._port = bound.port
-        self._found: tuple[socket.AddressFamily, tuple[object, ...]] | None = None
+        self._addresses: list[tuple[socket.AddressFamily, tuple[object, ...]]] = []
+        self._knocked_at = -inf
         self._recent: deque[str] = deque(maxlen=_RECENT)
 
     def is_own(self, connection: str) -> bool:
@@ -46,19 +51,29 @@ class OwnPort:
             found = await loop.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
         except OSError:
             return
-        for family, _, _, _, address in found:
-            if await self._knock(family, address) is None:
-                self._found = family, address
-                return
+        self._addresses = [(family, address) for family, _, _, _, address in found]
 
     async def is_shut(self) -> bool:
         """Whether connections are refused; False also where that cannot be found out."""
-        if self._found is None:
-            return False
-        return isinstance(await self._knock(*self._found), ConnectionRefusedError)
+        is_refused = False
+        for family, address in self._addresses:
+            error = await self._knock(family, address)
+            if error is None:
+                # Of a name with several addresses only one may be listened on.
+                self._addresses = [(family, address)]
+                return False
+            is_refused = is_refused or isinstance(error, ConnectionRefusedError)
+        return is_refused
+
+    async def settled(self) -> None:
+        """Wait until the last connection was taken: grpcio 1.78 crashes where its server stops before that."""
+        left = self._knocked_at + _TAKEN_SECONDS - asyncio.get_running_loop().time()
+        if left > 0:
+            await asyncio.sleep(left)
 
     async def _knock(self, family: socket.AddressFamily, address: tuple[object, ...]) -> OSError | None:
         loop = asyncio.get_running_loop()
+        self._knocked_at = loop.time()
         try:
             with socket.socket(family, socket.SOCK_STREAM) as knocking:
                 knocking.setblocking(False)

@@ -99,6 +99,8 @@ class LastingServer:
             if self._watching is not None:
                 self._watching.cancel()
                 await asyncio.wait([self._watching])
+            if self._own_port is not None:
+                await self._own_port.settled()
         finally:
             self._log.detach()
             running = [] if self._server is None else [self._server]
