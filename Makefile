@@ -63,7 +63,7 @@ tests: $(READY) ## the test suite, with the coverage of the domain
 test-domain: $(READY)
 	$(BIN)/pytest --numprocesses 2 --dist worksteal tests/unit/domain --cov --cov-report=term
 
-# A third process, because many of these tests wait for others.
+# More processes than cores, because many of these tests wait for others.
 test-rest: $(READY)
 	$(BIN)/pytest --numprocesses 4 --dist worksteal --ignore tests/unit/domain
 

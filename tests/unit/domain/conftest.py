@@ -1,6 +1,8 @@
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
+from tests.unit.domain.link.hosts import HandNetwork
 from tests.unit.domain.world import World
 
 from collector_mesh.app.testing.fakes import run
@@ -11,3 +13,9 @@ def world() -> Iterator[World]:
     world = World()
     yield world
     run(world.tasks.close())
+
+
+@pytest.fixture
+def network() -> Iterator[HandNetwork]:
+    with closing(HandNetwork()) as network:
+        yield network

@@ -57,10 +57,15 @@ class Jobs:
 
     def begin(self, work: Coroutine[Any, Any, T]) -> "T | StartedJob[T]":
         """See `Tasks.begin`."""
-        loop = self._loop
-        if loop is None:
-            loop = self._loop = asyncio.get_running_loop()
-        task = self._begin_task(work, loop, contextvars.copy_context())
+        try:
+            loop = self._loop
+            if loop is None:
+                loop = self._loop = asyncio.get_running_loop()
+            task = self._begin_task(work, loop, contextvars.copy_context())
+        except BaseException:
+            # The loop has ended, and what a link leaves behind is answered all the same: it is nobody's, and is not waited for.
+            work.close()
+            raise
         if not task.done():
             job = StartedJob(self, task)
             self._begun[job] = None

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import inspect
 import weakref
 from collections.abc import Callable, Coroutine
 from contextvars import ContextVar
@@ -55,6 +56,18 @@ async def ended(job: StartedJob[Any]) -> Any:
 async def outcome_of(jobs: Jobs, work: Coroutine[Any, Any, Any]) -> Any:
     outcome = jobs.begin(work)
     return await ended(outcome) if isinstance(outcome, StartedJob) else outcome
+
+
+async def test_work_that_no_loop_runs_is_closed() -> None:
+    async def work() -> None:
+        """Do nothing."""
+
+    begun = work()
+
+    with pytest.raises(RuntimeError, match="no running event loop"):
+        await asyncio.to_thread(new_jobs().begin, begun)
+
+    assert inspect.getcoroutinestate(begun) == inspect.CORO_CLOSED
 
 
 async def test_work_that_never_waits_has_ended_when_begin_returns() -> None:

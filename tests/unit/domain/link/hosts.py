@@ -132,6 +132,17 @@ class HandNetwork:
         self.listening[address] = host
         return host
 
+    def pair(self, *, dialer: str = "a") -> "tuple[Host, Host]":
+        """Start `a` and `b`, of which one has dialed the other."""
+        a, b = self.start("a", "a:1"), self.start("b", "b:1")
+        if dialer == "a":
+            a.dial("b:1")
+        else:
+            b.dial("a:1")
+        self.run(1.0)
+        assert a.connection("b") is not None
+        return a, b
+
     def step(self) -> None:
         """Let every collector that is not frozen do a bit."""
         for host in list(self.hosts):

@@ -1,6 +1,5 @@
 """Two collectors have one link, and agree which, however often and from wherever they dial each other."""
 
-from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
 
@@ -144,20 +143,6 @@ def test_after_any_trouble_both_ends_agree(steps: list[tuple[Any, ...]]) -> None
         story.check()
 
 
-@pytest.fixture
-def network() -> Iterator[HandNetwork]:
-    with closing(HandNetwork()) as network:
-        yield network
-
-
-def _linked(network: HandNetwork) -> tuple[Host, Host]:
-    a, b = network.start("a", "a:1"), network.start("b", "b:1")
-    a.dial("b:1")
-    network.run(1.0)
-    assert a.connection("b") is not None
-    return a, b
-
-
 def test_of_two_links_the_one_that_the_lower_id_has_dialed_stays(network: HandNetwork) -> None:
     a, b = network.start("a", "a:1"), network.start("b", "b:1")
 
@@ -171,7 +156,7 @@ def test_of_two_links_the_one_that_the_lower_id_has_dialed_stays(network: HandNe
 
 
 def test_of_two_links_that_one_side_has_dialed_the_newer_stays(network: HandNetwork) -> None:
-    a, b = _linked(network)
+    a, b = network.pair()
 
     a.dial("b:1")
     network.run(1.0)
@@ -194,7 +179,7 @@ def _is_used_by(host: Host, again: Host) -> bool:
 def test_a_new_start_takes_over_at_once_where_the_link_to_the_one_before_has_ended(
     network: HandNetwork,
 ) -> None:
-    a, b = _linked(network)
+    a, b = network.pair()
     b.crash(silently=False)
 
     again = network.start("b", "b:1")
@@ -205,7 +190,7 @@ def test_a_new_start_takes_over_at_once_where_the_link_to_the_one_before_has_end
 
 
 def test_a_new_start_takes_over_when_the_one_before_has_not_answered(network: HandNetwork) -> None:
-    a, b = _linked(network)
+    a, b = network.pair()
     b.crash(silently=True)
 
     again = network.start("b", "b:1")
@@ -219,7 +204,7 @@ def test_a_new_start_takes_over_when_the_one_before_has_not_answered(network: Ha
 
 
 def test_whoever_claims_the_address_of_a_live_peer_too_is_refused(network: HandNetwork) -> None:
-    a, b = _linked(network)
+    a, b = network.pair()
     before = a.connection("b")
 
     impostor = network.start("b", "b:1")
@@ -263,7 +248,7 @@ def test_another_identity_does_not(network: HandNetwork, identity: Identity | No
 
 
 def test_a_peer_that_is_far_away_gets_three_round_trips_to_answer(network: HandNetwork) -> None:
-    a, b = _linked(network)
+    a, b = network.pair()
     (pair,) = network.open_streams()
     for end in pair:
         end.is_held = True
@@ -290,7 +275,7 @@ def test_a_peer_that_is_far_away_gets_three_round_trips_to_answer(network: HandN
 
 
 def test_a_new_start_elsewhere_takes_over_from_one_that_does_not_answer(network: HandNetwork) -> None:
-    a, b = _linked(network)
+    a, b = network.pair()
     b.crash(silently=True)
 
     again = network.start("b", "b:2")
@@ -304,7 +289,7 @@ def test_a_new_start_elsewhere_takes_over_from_one_that_does_not_answer(network:
 
 
 def test_a_second_one_with_the_same_id_is_refused_while_the_first_one_answers(network: HandNetwork) -> None:
-    a, b = _linked(network)
+    a, b = network.pair()
 
     twin = network.start("b", "b:2")
     twin.dial("a:1")
@@ -317,7 +302,7 @@ def test_a_second_one_with_the_same_id_is_refused_while_the_first_one_answers(ne
 
 
 def test_one_that_was_superseded_is_refused_when_it_comes_back(network: HandNetwork) -> None:
-    a, b = _linked(network)
+    a, b = network.pair()
     b.is_frozen = True
     again = network.start("b", "b:2")
     again.dial("a:1")
@@ -336,7 +321,7 @@ def test_one_that_was_superseded_is_refused_when_it_comes_back(network: HandNetw
 def test_a_start_that_was_superseded_is_refused_for_ten_minutes_after_its_peer_was_forgotten(
     network: HandNetwork,
 ) -> None:
-    a, b = _linked(network)
+    a, b = network.pair()
     b.is_frozen = True
     again = network.start("b", "b:2")
     again.dial("a:1")
@@ -362,7 +347,7 @@ def test_a_start_that_was_superseded_is_refused_for_ten_minutes_after_its_peer_w
 
 
 def test_one_that_was_superseded_is_refused_when_it_is_dialed(network: HandNetwork) -> None:
-    a, b = _linked(network)
+    a, b = network.pair()
     b.is_frozen = True
     again = network.start("b", "b:2")
     again.dial("a:1")
@@ -389,7 +374,7 @@ def test_nobody_links_to_itself(network: HandNetwork) -> None:
 
 
 def test_of_two_newcomers_the_second_one_is_refused_while_the_first_one_answers(network: HandNetwork) -> None:
-    _, b = _linked(network)
+    _, b = network.pair()
     b.is_frozen = True
     first, second = network.start("b", "b:2"), network.start("b", "b:3")
 

@@ -1,26 +1,10 @@
 """What a collector serves, as its peers hear of it: calls go by it at once, and peers are told of several changes together."""
 
-from collections.abc import Iterator
-from contextlib import closing
-
 import pytest
 from tests.unit.domain.link.hosts import HandNetwork, Host
 
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.serving.handlers import Method
-
-
-@pytest.fixture
-def network() -> Iterator[HandNetwork]:
-    with closing(HandNetwork()) as network:
-        yield network
-
-
-def linked(network: HandNetwork) -> tuple[Host, Host]:
-    a, b = network.start("a", "a:1"), network.start("b", "b:1")
-    a.dial("b:1")
-    network.run(1.0)
-    return a, b
 
 
 def serve(host: Host, name: str) -> None:
@@ -45,7 +29,7 @@ def tell(network: HandNetwork) -> None:
 
 
 def test_methods_that_are_registered_in_a_row_are_told_together(network: HandNetwork) -> None:
-    a, b = linked(network)
+    a, b = network.pair()
 
     serve(a, "One")
     asked = len(network.clock.timers)
@@ -58,7 +42,7 @@ def test_methods_that_are_registered_in_a_row_are_told_together(network: HandNet
 
 
 def test_the_next_change_waits_a_moment_for_each_link(network: HandNetwork) -> None:
-    a, _b = linked(network)
+    a, _b = network.pair()
     serve(a, "One")
     told_at = network.clock.time
     network.clock.ring()
@@ -70,7 +54,7 @@ def test_the_next_change_waits_a_moment_for_each_link(network: HandNetwork) -> N
 
 
 def test_a_namespace_is_shared_no_longer_as_soon_as_this_side_has_left_it(network: HandNetwork) -> None:
-    a, b = linked(network)
+    a, b = network.pair()
     before = shared(a, "b"), shared(b, "a")
 
     a.handlers.remove_namespace("users")

@@ -1,27 +1,11 @@
 """Another link to a start that has one already: whoever opens it has to be that start."""
 
-from collections.abc import Iterator
-from contextlib import closing
-
 import pytest
 from tests.unit.domain.link.hosts import RULES, HandNetwork, Host
 
 from collector_mesh.domain.link.questions import Questions
 from collector_mesh.domain.model.errors import ConflictError
 from collector_mesh.domain.model.frames import Heartbeat
-
-
-@pytest.fixture
-def network() -> Iterator[HandNetwork]:
-    with closing(HandNetwork()) as network:
-        yield network
-
-
-def _linked(network: HandNetwork) -> tuple[Host, Host]:
-    a, b = network.start("a", "a:1"), network.start("b", "b:1")
-    b.dial("a:1")
-    network.run(1.0)
-    return a, b
 
 
 def _double_of(start: Host, network: HandNetwork) -> Host:
@@ -33,7 +17,7 @@ def _double_of(start: Host, network: HandNetwork) -> Host:
 
 
 def test_whoever_says_to_be_a_start_that_knows_nothing_of_it_is_refused(network: HandNetwork) -> None:
-    a, b = _linked(network)
+    a, b = network.pair(dialer="b")
     before = a.connection("b")
     double = _double_of(b, network)
 
@@ -46,7 +30,7 @@ def test_whoever_says_to_be_a_start_that_knows_nothing_of_it_is_refused(network:
 
 
 def test_many_of_them_at_once_are_all_refused(network: HandNetwork) -> None:
-    a, b = _linked(network)
+    a, b = network.pair(dialer="b")
     before = a.connection("b")
     double = _double_of(b, network)
 
@@ -60,7 +44,7 @@ def test_many_of_them_at_once_are_all_refused(network: HandNetwork) -> None:
 
 
 def test_a_number_under_which_the_start_has_dialed_before_is_of_no_use(network: HandNetwork) -> None:
-    a, b = _linked(network)
+    a, b = network.pair(dialer="b")
     b.dial("a:1")
     network.run(1.0)
     double = _double_of(b, network)
@@ -73,7 +57,7 @@ def test_a_number_under_which_the_start_has_dialed_before_is_of_no_use(network: 
 
 
 def test_the_start_itself_has_another_link_when_it_wants_one(network: HandNetwork) -> None:
-    a, b = _linked(network)
+    a, b = network.pair(dialer="b")
 
     b.dial("a:1")
     network.run(1.0)
@@ -83,7 +67,7 @@ def test_the_start_itself_has_another_link_when_it_wants_one(network: HandNetwor
 
 
 def test_one_whose_link_is_dead_at_its_end_only_is_back_after_it_was_asked(network: HandNetwork) -> None:
-    a, b = _linked(network)
+    a, b = network.pair(dialer="b")
     old = next(stream for stream in b.ends if stream.engine is not None)
     old.is_lost_silently = True
     old.end()
@@ -100,7 +84,7 @@ def test_one_whose_link_is_dead_at_its_end_only_is_back_after_it_was_asked(netwo
 def test_one_of_an_earlier_version_is_believed_as_before(
     network: HandNetwork, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    a, b = _linked(network)
+    a, b = network.pair(dialer="b")
     monkeypatch.setattr(b.streams, "is_dialing", lambda _dial: None)
 
     b.dial("a:1")
