@@ -94,8 +94,14 @@ class LinkEngine(LinkTalk):
         self._arrived += frame.size or _size(frame)
         if self._arrived >= self._weigh_at or frame.methods or frame.texts or frame.control is not None:
             self.weigh()
-        # Nearly every frame only wakes callers here, or handlers, and these say themselves what there is to be written.
-        if frame.control is not None or not outbox.is_empty or self._closing.state.leaves:
+        # Nearly every frame only wakes callers here, or handlers, and these say themselves what there is to be written. A
+        # call of which something is to come has a time that is to be looked at.
+        if (
+            frame.control is not None
+            or not outbox.is_empty
+            or self._closing.state.leaves
+            or (frame.calls is not None and frame.calls.extras)
+        ):
             self.on_work()
 
     # ---- what goes out -------------------------------------------------------------------------------

@@ -44,8 +44,10 @@ class Health:
     def __init__(self, times: Heartbeats, now: float) -> None:
         self._times = times
         self._heard = now
-        self.ping_at = now + times.interval
-        """When a ping has to go: this side has been silent for long, or wants to know."""
+        self._silent_at = now + times.interval
+        """When this side has been silent for long;"""
+        self.ping_at = self._silent_at
+        """when a ping has to go: then, or at once where this side wants to know."""
         self._is_asked = False
         self._ping_number = 0
         self._pinged = 0.0
@@ -71,8 +73,9 @@ class Health:
 
     def wrote(self, now: float) -> None:
         """A frame has gone."""
+        self._silent_at = silent_at = now + self._times.interval
         if not self._is_asked:
-            self.ping_at = now + self._times.interval
+            self.ping_at = silent_at
 
     def was_late(self, seconds: float) -> None:
         """This side's loop was late: what has come meanwhile could not be read, so be patient for longer.
@@ -105,7 +108,7 @@ class Health:
         self._is_asked = False
         self._ping_number += 1
         self._pinged = now
-        self.ping_at = now + self._times.interval
+        self.ping_at = self._silent_at = now + self._times.interval
         lag, self._lag = self._lag, 0.0
         return self._ping_number, lag
 
@@ -142,7 +145,7 @@ class Health:
         """When to look again, if nothing happens before."""
         times, heard = self._times, self._silent_since
         moments = [
-            self.ping_at,
+            self._silent_at,
             heard + times.suspect_after * times.interval,
             heard + times.dead_after * times.interval,
         ]

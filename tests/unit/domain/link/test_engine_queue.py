@@ -209,3 +209,35 @@ def test_control_needs_no_room_in_the_window() -> None:
 
     assert [frame.takes_room for frame in frames] == [False]
     assert frames[0].control is not None
+
+
+def test_what_comes_whole_wakes_whoever_writes_only_where_there_is_something_to_write() -> None:
+    wire = opened()
+    wire.left.send()
+    outcome = wire.left.send()
+    (frame,) = wire.left.write()
+    woken: list[str] = []
+    wire.right.engine.on_work = lambda: woken.append("right")
+    wire.left.engine.on_work = lambda: woken.append("left")
+
+    wire.right.receive(frame)
+    before = list(woken)
+    answer(wire.right.taken[0])
+    answer(wire.right.taken[1])
+    (frame,) = wire.right.write()
+    wire.left.receive(frame)
+
+    assert before == []
+    assert woken == ["right", "right"]
+    assert outcome.code == 200
+
+
+def test_of_a_call_that_has_come_in_part_the_time_is_looked_at() -> None:
+    wire = opened()
+    woken: list[float] = []
+    wire.right.engine.on_work = lambda: woken.append(wire.right.engine.next_tick)
+    calls = Calls(1, (0,), (0,), (b"",), (1000,), (), (CallExtra(0, size=80_000),))
+
+    wire.right.receive(Frame(methods=(ECHO,), calls=calls))
+
+    assert woken == [wire.now + 1.0]

@@ -30,6 +30,15 @@ def test_a_sign_of_life_goes_when_this_side_was_silent() -> None:
     assert health.ping_at <= START + 8.0
 
 
+def test_whoever_asks_is_looked_at_no_later_for_it() -> None:
+    health = _health()
+    before = health.next_look(START)
+
+    health.ask()
+
+    assert health.next_look(START) == before == START + 5.0
+
+
 def test_a_ping_that_was_asked_for_goes_once() -> None:
     health = _health()
     health.ask()
