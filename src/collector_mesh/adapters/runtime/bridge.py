@@ -1,0 +1,241 @@
+"""The one way from threads into an event loop: a thread has work done there, and waits for it."""
+
+import asyncio
+import contextvars
+import os
+import threading
+import time
+from asyncio.events import _get_running_loop  # which does not raise where there is none
+from collections import deque
+from collections.abc import Callable, Coroutine
+from contextlib import AbstractContextManager, suppress
+from typing import Any, Generic, TypeVar, cast
+
+from collector_mesh.adapters.runtime.first_step import begin_task
+
+T = TypeVar("T")
+
+_LOOK_SECONDS = 0.5
+"""How often a thread that waits looks whether the loop still runs: nobody tells it that it does not."""
+
+_STUCK_SECONDS = 15.0
+"""Seconds without a turn after which a loop counts as blocked, as by waiting for the thread that waits for it."""
+
+
+class Bridge:
+    """Has async functions run in one event loop, for threads that wait for them.
+
+    It may be used by any number of threads at once, and in signal handlers. Work of several threads goes over
+    together: the loop is woken once.
+
+    Args:
+        what: what the loop belongs to, as errors name it.
+        loop: where the work is done.
+        awaited: what code in an event loop uses in place of this, as errors name it.
+        forked: what helps in a process that was forked from this one.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        awaited: str,
+        forked: str = "a forked process needs one of its own, and is to be started with 'spawn'",
+    ) -> None:
+        self._what = what
+        self._loop = loop
+        self._awaited = awaited
+        self._forked = forked
+        self._pid = os.getpid()
+        self._main = threading.main_thread().ident
+        self._errands: deque[_Errand[Any]] = deque()
+        self._is_woken = False
+        self._turns = 0
+
+    def check(self) -> None:
+        """See that a thread may wait here.
+
+        Raises:
+            RuntimeError: an event loop runs in this thread, which would stand still; or this is another process.
+        """
+        running = _get_running_loop()
+        if running is self._loop:
+            raise RuntimeError(
+                f"{self._what} would wait here for the event loop that it is called in: use {self._awaited}"
+            )
+        if running is not None:
+            raise RuntimeError(
+                f"{self._what} would block the event loop that runs in this thread: use {self._awaited},"
+                " or call it in a thread, as with asyncio.to_thread"
+            )
+        if os.getpid() != self._pid:
+            raise RuntimeError(
+                f"{self._what} belongs to the process that this one was forked from: {self._forked}"
+            )
+
+    def run(
+        self,
+        work: Callable[[], Coroutine[Any, Any, T]],
+        *,
+        waiting: AbstractContextManager[object] | None = None,
+    ) -> T:
+        """Run an async function in the loop, in a copy of this thread's context, and give what it returns.
+
+        Whatever ends the waiting of this thread early, as Ctrl-C does, cancels the work.
+
+        Args:
+            work: called in the loop.
+            waiting: is around the waiting.
+
+        Raises:
+            RuntimeError: see `check`; or the loop has stopped, was closed, stands still, or has cancelled the work.
+            BaseException: what the work raises.
+        """
+        self.check()
+        errand = _Errand(work)
+        try:
+            if waiting is None:
+                self._wait(errand)
+            else:
+                with waiting:
+                    self._wait(errand)
+        except BaseException:
+            if not errand.is_over:
+                errand.is_left = True
+                self._errands.append(errand)
+                with suppress(RuntimeError):
+                    self._wake()
+            raise
+        if errand.is_cancelled:
+            raise RuntimeError(f"{self._what}: the work was cancelled, as where its event loop ends")
+        error = errand.error
+        if error is None:
+            return cast("T", errand.result)
+        try:
+            raise error
+        finally:
+            # An error refers to its traceback, that to this frame.
+            del error, errand
+
+    def _wait(self, errand: "_Errand[Any]") -> None:
+        self._errands.append(errand)
+        try:
+            self._wake()
+        except RuntimeError:
+            raise self._closed() from None
+        if errand.ended.acquire(timeout=_LOOK_SECONDS):
+            return
+        loop, turns, turned, was_running = self._loop, self._turns, time.monotonic(), True
+        while True:
+            is_running = loop.is_running()
+            # One that does not run may do so again, as between two `run_until_complete`.
+            if loop.is_closed() or not (is_running or was_running):
+                raise self._closed()
+            was_running = is_running
+            if self._turns != turns:
+                turns, turned = self._turns, time.monotonic()
+            elif time.monotonic() - turned > _STUCK_SECONDS:
+                raise RuntimeError(
+                    f"{self._what}: its event loop has stood still for {_STUCK_SECONDS:g} s; something blocks it,"
+                    " as code does that waits there for this thread"
+                )
+            with suppress(RuntimeError):
+                self._wake()
+            if errand.ended.acquire(timeout=_LOOK_SECONDS):
+                return
+
+    def _wake(self) -> None:
+        # Nothing is locked: a signal handler may come at any point, and do all of this in between. Therefore the main
+        # thread, where handlers run, relies on nobody who is about to wake the loop: it may be what was interrupted.
+        if self._is_woken and threading.get_ident() != self._main:
+            return
+        try:
+            self._is_woken = True
+            self._loop.call_soon_threadsafe(self._take)
+        except BaseException:
+            # Others may have relied on this.
+            with suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._take)
+            raise
+
+    def _take(self) -> None:
+        # Before anything is taken: what comes later wakes again.
+        self._is_woken = False
+        self._turns += 1
+        errands = self._errands
+        try:
+            # No more than there are now, so that the loop does other things too.
+            for _ in range(len(errands)):
+                errands.popleft().go_on(self._loop)
+        finally:
+            if errands and not self._is_woken:
+                self._is_woken = True
+                self._loop.call_soon(self._take)
+
+    def _closed(self) -> RuntimeError:
+        return RuntimeError(f"{self._what}: its event loop does not run anymore")
+
+
+class _Errand(Generic[T]):
+    """Work of one thread."""
+
+    __slots__ = (
+        "_context",
+        "_task",
+        "_work",
+        "ended",
+        "error",
+        "is_cancelled",
+        "is_left",
+        "is_over",
+        "result",
+    )
+
+    def __init__(self, work: Callable[[], Coroutine[Any, Any, T]]) -> None:
+        self._work = work
+        self._context = contextvars.copy_context()
+        self._task: asyncio.Task[T] | None = None
+        self.ended = threading.Lock()
+        """Held until the work has ended."""
+        self.ended.acquire()
+        self.is_left = False
+        """Whether nobody waits for it anymore."""
+        self.is_over = False
+        self.is_cancelled = False
+        self.result: T | None = None
+        self.error: BaseException | None = None
+
+    def go_on(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Begin; or end, where nobody waits for it anymore."""
+        if self.is_left:
+            if self._task is not None:
+                self._task.cancel()
+            return
+        try:
+            task = begin_task(self._work(), loop, self._context)
+        except BaseException as error:
+            self.error = error
+            self._settle()
+            if not isinstance(error, Exception):
+                raise
+            return
+        if task.done():
+            self._has_ended(task)
+        else:
+            self._task = task
+            task.add_done_callback(self._has_ended, context=self._context)
+
+    def _has_ended(self, task: "asyncio.Task[T]") -> None:
+        self._task = None
+        if task.cancelled():
+            self.is_cancelled = True
+        elif (error := task.exception()) is not None:
+            self.error = error
+        else:
+            self.result = task.result()
+        self._settle()
+
+    def _settle(self) -> None:
+        self.is_over = True
+        self.ended.release()
