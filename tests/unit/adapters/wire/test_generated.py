@@ -141,6 +141,16 @@ def test_the_service_has_the_methods_that_the_wire_contract_says() -> None:
     } == METHODS
 
 
+def test_generated_code_of_other_languages_has_a_place() -> None:
+    options = dispatcher_pb2.DESCRIPTOR.GetOptions()
+
+    assert (options.go_package, options.java_package, options.csharp_namespace) == (
+        "collectormesh/collectorpb",
+        "collectormesh.collector",
+        "CollectorMesh.Collector",
+    )
+
+
 def test_no_method_streams() -> None:
     (service,) = dispatcher_pb2.DESCRIPTOR.services_by_name.values()
 
