@@ -1,6 +1,7 @@
 """What the README and the docs say is true."""
 
 import argparse
+import ast
 import re
 import subprocess
 import sys
@@ -94,6 +95,18 @@ def test_links_of_a_page_lead_somewhere(page: Path) -> None:
     ]
 
     assert missing == []
+
+
+def test_every_scenario_is_in_the_list_of_examples() -> None:
+    text = (ROOT / "examples" / "README.md").read_text(encoding="utf-8")
+    files = {path.stem: path for path in ROOT.glob("examples/scenarios/*.py")}
+    first_lines = {
+        name: (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "").splitlines()[0]
+        for name, path in files.items()
+        if name not in {"__init__", "shop"}
+    }
+
+    assert dict(re.findall(r"^\| `(\w+)` \| (.*) \|$", text, re.MULTILINE)) == first_lines
 
 
 @pytest.mark.parametrize(
