@@ -7,7 +7,7 @@ from math import inf
 
 from collector_mesh.domain.model.errors import InvalidCallError, MeshError, kind_of, text_of
 from collector_mesh.domain.model.names import MethodKey, text_argument
-from collector_mesh.domain.model.payload import Payload, is_message, payload_of
+from collector_mesh.domain.model.payload import Payload, payload_of
 
 
 def key_argument(namespace: object, service: object, method: object) -> MethodKey:
@@ -71,13 +71,3 @@ def idempotent_argument(value: object) -> bool | None:
     if value is None or value is True or value is False:
         return value
     raise TypeError(f"idempotent must be True, False or None, got {kind_of(value)}")
-
-
-def message_class_argument(name: str, value: object) -> None:
-    """See that something is a class of protobuf messages.
-
-    Raises:
-        TypeError: it is something else.
-    """
-    if not isinstance(value, type) or not is_message(value):
-        raise TypeError(f"{name} must be a class of protobuf messages or None, got {kind_of(value)}")

@@ -6,13 +6,14 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from collector_mesh.app.arguments import key_argument
-from collector_mesh.app.calls import Caller, CallFactory, Metadata
+from collector_mesh.app.calls import CallFactory
 from collector_mesh.app.container import ClientContainer
 from collector_mesh.app.home import Home
 from collector_mesh.app.options import ClientOptions
 from collector_mesh.app.overrides import policies_of
 from collector_mesh.app.settings import Settings
 from collector_mesh.domain.model.call import Call
+from collector_mesh.domain.model.caller import Caller, Metadata
 from collector_mesh.domain.model.errors import MeshError, PayloadTooLargeError
 from collector_mesh.domain.model.names import MethodKey, check_name, text_argument
 from collector_mesh.domain.model.payload import Message, Payload

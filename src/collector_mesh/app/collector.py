@@ -7,7 +7,7 @@ from threading import RLock
 from typing import TYPE_CHECKING, Any, Self
 
 from collector_mesh.app.arguments import key_argument, seconds_argument
-from collector_mesh.app.calls import Caller, CallFactory, Metadata
+from collector_mesh.app.calls import CallFactory
 from collector_mesh.app.container import CollectorContainer
 from collector_mesh.app.home import Home
 from collector_mesh.app.hooks.shape import check_transport
@@ -17,6 +17,7 @@ from collector_mesh.app.options import Options
 from collector_mesh.app.service import Service, method_from
 from collector_mesh.app.settings import Settings
 from collector_mesh.domain.calls.dispatcher import Dispatcher
+from collector_mesh.domain.model.caller import Caller, Metadata
 from collector_mesh.domain.model.errors import (
     MeshError,
 )

@@ -32,7 +32,7 @@ from collector_mesh import (
     Reply,
     Service,
 )
-from collector_mesh.app.calls import Caller
+from collector_mesh.domain.model.caller import Caller
 
 NAMES = ("n", "S", "Tell")
 WAYS = ["here", "over a link", "as a client"]

@@ -8,13 +8,13 @@ from typing import Self
 from collector_mesh.adapters.simulated.host import Host
 from collector_mesh.adapters.simulated.loop import SimulatedLoop
 from collector_mesh.adapters.simulated.network import SimulatedNetwork, SimulatedTransport
-from collector_mesh.app.calls import Metadata
 from collector_mesh.app.client import MeshClient
 from collector_mesh.app.settings import Settings
 from collector_mesh.app.simulation.errands import on_host
 from collector_mesh.app.simulation.hosting import put_on_host
 from collector_mesh.app.simulation.identity import WatchedClientLink
 from collector_mesh.app.simulation.watch import Watch
+from collector_mesh.domain.model.caller import Metadata
 from collector_mesh.domain.model.payload import Message, Payload
 from collector_mesh.domain.model.status import Reply
 

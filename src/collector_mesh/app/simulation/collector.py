@@ -10,7 +10,6 @@ from collector_mesh.adapters.simulated.host import HOST, Host
 from collector_mesh.adapters.simulated.loop import SimulatedLoop, SimulationError
 from collector_mesh.adapters.simulated.network import SimulatedNetwork, SimulatedTransport
 from collector_mesh.adapters.simulated.trace import Trace
-from collector_mesh.app.calls import Metadata
 from collector_mesh.app.collector import Collector
 from collector_mesh.app.container import CollectorContainer
 from collector_mesh.app.options import Options
@@ -19,6 +18,7 @@ from collector_mesh.app.simulation.errands import on_host
 from collector_mesh.app.simulation.hosting import put_on_host
 from collector_mesh.app.simulation.identity import WatchedDispatcher, WatchedHandlers, WatchedRouter
 from collector_mesh.app.simulation.watch import Watch
+from collector_mesh.domain.model.caller import Metadata
 from collector_mesh.domain.model.errors import OutcomeUnknownError, UnavailableError
 from collector_mesh.domain.model.events import Event
 from collector_mesh.domain.model.payload import Message, Payload

@@ -6,11 +6,11 @@ from typing import Protocol, Self, Unpack
 
 import attrs
 
-from collector_mesh.app.calls import CallOptions
 from collector_mesh.app.client import MeshClient
 from collector_mesh.app.collector import Collector
 from collector_mesh.app.settings import Settings
 from collector_mesh.app.testing.services import contract_service
+from collector_mesh.domain.model.caller import CallOptions
 from collector_mesh.domain.model.payload import Message, Payload
 from collector_mesh.domain.model.snapshot import ConnectionInfo, Explanation, Snapshot
 from collector_mesh.domain.model.status import Reply

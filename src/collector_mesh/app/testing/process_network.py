@@ -12,9 +12,9 @@ from typing import Any, Self, Unpack
 
 import attrs
 
-from collector_mesh.app.calls import CallOptions
 from collector_mesh.app.client import MeshClient
 from collector_mesh.app.testing.networks import NodeOptions
+from collector_mesh.domain.model.caller import CallOptions
 from collector_mesh.domain.model.payload import Message, Payload
 from collector_mesh.domain.model.snapshot import ConnectionInfo, Explanation, Snapshot
 from collector_mesh.domain.model.status import Reply

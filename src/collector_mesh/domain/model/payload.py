@@ -137,3 +137,13 @@ def _packed(name: str, message: Message) -> Payload:
     except Exception as error:
         raise InvalidCallError(f"{name} cannot be serialized: {text_of(error)}") from error
     return Payload(TYPE_PREFIX + name, value)
+
+
+def check_message_class(name: str, value: object) -> None:
+    """See that something is a class of protobuf messages.
+
+    Raises:
+        TypeError: it is something else.
+    """
+    if not isinstance(value, type) or not is_message(value):
+        raise TypeError(f"{name} must be a class of protobuf messages or None, got {kind_of(value)}")
