@@ -2,7 +2,9 @@
 
 import argparse
 import ast
+import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -10,52 +12,99 @@ from types import ModuleType
 
 import attrs
 import pytest
+from scripts.pages import Block, blocks_of, is_printed, save_file
 from tests.limits import LIMIT_SECONDS
 
 from collector_mesh import Settings
 from collector_mesh.app.cli import demo, dispatch, explain, serve, simulate, topology
 from collector_mesh.app.cli.config import ServeConfig
+from collector_mesh.app.cli.main import parser
 from collector_mesh.app.testing.contract import transport
 from collector_mesh.domain.model.errors import error_for
 from collector_mesh.domain.model.events import Event
 
 ROOT = Path(__file__).parents[2]
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("examples/**/*.md")])
-PYTHON = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.md")])
 LINK = re.compile(r"\]\((?!https?://)([^)#]+)")
-
 FLAG = re.compile(r"--[a-z][a-z-]*")
+LANGUAGES = {"python", "sh", "text", "toml", "yaml", "dockerfile", "js", "go", "html"}
+"""Code that is not whole stands in a `text` fence."""
 
-# Code that is not whole stands in a fence of another name, such as ```text.
-BLOCKS = [
-    pytest.param(code, id=f"{page.name}-{number}")
-    for page in PAGES
-    for number, code in enumerate(PYTHON.findall(page.read_text(encoding="utf-8")))
+BLOCKS = [block for page in PAGES for block in blocks_of(page)]
+RUN = [
+    block
+    for block in BLOCKS
+    if block.language == "python" and not block.notes.keys() & {"part of", "not run"}
 ]
 
 
-@pytest.mark.parametrize("code", BLOCKS)
-def test_code_on_a_page_runs(code: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=LIMIT_SECONDS
+def run_block(block: Block, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run a block in a folder that has the files that its page has told to save before it."""
+    for each in BLOCKS:
+        if each.page == block.page and each.line < block.line and "file" in each.notes:
+            save_file(each, folder)
+    name = block.notes.get("file", "block.py")
+    (folder / name).write_text(block.text, encoding="utf-8")
+    runner = (
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+        if "pytest" in block.notes
+        else [sys.executable]
+    )
+    return subprocess.run(
+        [*runner, name],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([os.environ.get("PYTHONPATH", ""), str(folder)])},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=LIMIT_SECONDS,
     )
 
-    assert done.returncode == 0, done.stderr
+
+@pytest.mark.parametrize("block", RUN, ids=str)
+def test_a_block_of_a_page_runs_and_comes_to_what_the_page_says(block: Block, tmp_path: Path) -> None:
+    done = run_block(block, tmp_path)
+    outcome = block.notes.get("pytest", "")
+
+    assert is_printed(f"…{outcome}…", done.stdout), done.stdout
+    assert "failed" in outcome or done.returncode == 0, done.stdout + done.stderr
+    assert block.printed is None or is_printed(block.printed, done.stdout), done.stdout
 
 
-def test_the_readme_says_what_its_example_prints() -> None:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    (code,) = PYTHON.findall(text)
+@pytest.mark.parametrize("block", [each for each in BLOCKS if "part of" in each.notes], ids=str)
+def test_a_block_that_is_part_of_a_file_stands_there(block: Block) -> None:
+    text = (ROOT / block.notes["part of"]).read_text(encoding="utf-8")
 
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=LIMIT_SECONDS
-    )
+    assert f"\n{block.text.strip()}\n" in f"\n{text}"
 
-    assert f"`{done.stdout.strip()}`" in text
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_commands_of_a_page_are_understood(page: Path) -> None:
+    commands = [
+        shlex.split(command.partition("|")[0].removesuffix("&"))
+        for block in blocks_of(page)
+        if block.language == "sh"
+        for command in block.commands()
+        if command.startswith("collector-mesh ") and "[" not in command
+    ]
+
+    for _, *arguments in commands:
+        assert parser().parse_args(arguments)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_commands_of_a_page_stand_in_fences(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+
+    assert re.findall(r"^    (?:collector-mesh|make|pip|python|pytest|git) .*", text, re.MULTILINE) == []
+    assert set(re.findall(r"^```(\w+)$", text, re.MULTILINE)) <= LANGUAGES
+    assert text.count("\n```") == 2 * len(blocks_of(page))
 
 
 def test_the_example_of_the_readme_runs_without_sockets_as_it_says() -> None:
-    (code,) = PYTHON.findall((ROOT / "README.md").read_text(encoding="utf-8"))
+    code = next(
+        block.text for block in RUN if block.page == ROOT / "README.md" and "MeshClient" in block.text
+    )
     loopback = (
         code.replace("import Collector", "import LoopbackNetwork, Collector")
         .replace('listen="127.0.0.1:0"', "transport=network")
@@ -69,23 +118,6 @@ def test_the_example_of_the_readme_runs_without_sockets_as_it_says() -> None:
 
     assert loopback.count("transport=network") == 3
     assert done.stdout == "200 Hello, mesh! said greeter\n", done.stderr
-
-
-def test_the_transport_of_its_page_keeps_the_contract(tmp_path: Path) -> None:
-    module, conftest = PYTHON.findall((ROOT / "docs" / "transports.md").read_text(encoding="utf-8"))
-    (tmp_path / "test_slow.py").write_text(module, encoding="utf-8")
-    (tmp_path / "conftest.py").write_text(conftest, encoding="utf-8")
-
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "."],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=LIMIT_SECONDS,
-    )
-
-    assert done.returncode == 0, done.stdout
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
