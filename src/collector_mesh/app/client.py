@@ -53,7 +53,9 @@ class MeshClient(Caller):
         )
         """The parts; a part is replaced by an `override` of its provider before the client is entered."""
         self._exits = AsyncExitStack()
-        self._home = Home(f"the client of {address}")
+        self._home = Home(
+            f"the client of {address}", awaited="await client.call(...)", blocking="a SyncMeshClient"
+        )
         self._link: Link | None = None
         self._calls: CallFactory | None = None
 

@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterable, Mapping
 from threading import RLock
 from typing import TYPE_CHECKING, Any, Self
 
+from collector_mesh.adapters.runtime.bridge import Bridge
 from collector_mesh.app.arguments import key_argument, seconds_argument
+from collector_mesh.app.blocking import BlockingCollector
 from collector_mesh.app.calls import CallFactory
 from collector_mesh.app.container import CollectorContainer
 from collector_mesh.app.home import Home
@@ -128,7 +130,11 @@ class Collector(Caller):
         self.container.policies()
         self._options = options
         self._peers = _texts("peers", peers)
-        self._home = Home(f"collector '{collector_id}'")
+        self._home = Home(
+            f"collector '{collector_id}'",
+            awaited="await collector.call(...)",
+            blocking="collector.blocking.call(...)",
+        )
         self._handlers = self.container.handlers()
         self._handlers.hand_over = self._home.hand_over
         self._handlers.add(namespaces=_texts("namespaces", namespaces))
@@ -198,6 +204,11 @@ class Collector(Caller):
     def namespaces(self) -> tuple[str, ...]:
         """The namespaces that it is a member of."""
         return self._handlers.namespaces
+
+    @property
+    def blocking(self) -> BlockingCollector:
+        """The same for code in other threads, which waits: `collector.blocking.call(...)`, and whatever else is awaited."""
+        return BlockingCollector(self, self._bridge)
 
     async def dispatch(
         self,
@@ -370,6 +381,11 @@ class Collector(Caller):
     def __repr__(self) -> str:
         where = f" on {self.address}" if self.address else ""
         return f"<Collector {self.collector_id}{where}, {self._lifetime.state}>"
+
+    def _bridge(self) -> Bridge:
+        if self._dispatcher is None:
+            raise self._home.closed(self._lifetime.state)
+        return self._home.bridge()
 
     def _open_keeping(self) -> Keeping:
         if self._keeping is None:

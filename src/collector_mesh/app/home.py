@@ -4,18 +4,25 @@ import asyncio
 from asyncio.events import _get_running_loop  # which does not raise where there is none
 from collections.abc import Callable
 
+from collector_mesh.adapters.runtime.bridge import Bridge
+
 
 class Home:
     """Where something is used, and what is said to whoever uses it elsewhere.
 
     Args:
         what: what belongs there, as an error names it.
+        awaited: how it is used there, as an error names it.
+        blocking: how other threads use it, as an error names it.
     """
 
-    __slots__ = ("_handed_over", "_what", "loop")
+    __slots__ = ("_awaited", "_blocking", "_bridge", "_handed_over", "_what", "loop")
 
-    def __init__(self, what: str) -> None:
+    def __init__(self, what: str, *, awaited: str, blocking: str) -> None:
         self._what = what
+        self._awaited = awaited
+        self._blocking = blocking
+        self._bridge: Bridge | None = None
         self._handed_over: dict[Callable[[], None], None] = {}
         self.loop: asyncio.AbstractEventLoop | None = None
         """The loop that it was entered in, None before that."""
@@ -40,10 +47,19 @@ class Home:
         if _get_running_loop() is not self.loop:
             raise RuntimeError(
                 f"{self._what} belongs to another event loop: it is used in the loop, and in the process, that it"
-                " was entered in. From another thread or loop have it called there, with"
-                " asyncio.run_coroutine_threadsafe(..., that_loop); a forked process needs one of its own, and"
+                f" was entered in. From another thread use {self._blocking}, from another loop have it called there,"
+                " with asyncio.run_coroutine_threadsafe(..., that_loop); a forked process needs one of its own, and"
                 " is to be started with 'spawn'"
             )
+
+    def bridge(self) -> Bridge:
+        """The way into that loop for other threads; it was entered."""
+        bridge = self._bridge
+        if bridge is None:
+            assert self.loop is not None  # for the type checker
+            # Of two threads that come here at once each may get one of its own, which is as good.
+            bridge = self._bridge = Bridge(self._what, self.loop, awaited=self._awaited)
+        return bridge
 
     def check_leaving(self) -> None:
         """See that it is not left, or watched, from elsewhere: what ends in another loop is never heard of here.

@@ -1,0 +1,111 @@
+"""The collector for code in other threads: everything that one awaits there, in plain functions that wait."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from collector_mesh.adapters.runtime.bridge import Bridge
+from collector_mesh.app.service import Service
+from collector_mesh.domain.model.blocking_caller import BlockingCaller
+from collector_mesh.domain.model.caller import Metadata
+from collector_mesh.domain.model.payload import Message, Payload
+from collector_mesh.domain.model.snapshot import ConnectionInfo, Explanation, Snapshot
+from collector_mesh.domain.model.status import Reply
+
+if TYPE_CHECKING:
+    from collector_mesh.app.collector import Collector
+
+
+class BlockingCollector(BlockingCaller):
+    """A collector, for other threads than that of its event loop: `collector.blocking`.
+
+    Where this thread runs for a call, as that of a plain handler does, what is called ends with that call too.
+
+    Args:
+        collector: the collector.
+        bridge: gives the way into its event loop.
+
+    Every method that waits raises RuntimeError where it is called in a thread that runs an event loop, where the
+    collector is not entered, and where its loop has ended; and what the collector's own method raises.
+    """
+
+    def __init__(self, collector: "Collector", bridge: Callable[[], Bridge]) -> None:
+        self._collector = collector
+        self._bridge = bridge
+
+    def dispatch(
+        self,
+        namespace: str,
+        service: str,
+        method: str,
+        request: Message | Payload | None = None,
+        *,
+        target: str = "",
+        timeout: float | None = None,
+        hints: Mapping[str, str] | None = None,
+        metadata: Metadata = (),
+        idempotent: bool | None = None,
+    ) -> Reply:
+        """See `BlockingCaller.dispatch`."""
+        return self._bridge().run(
+            partial(
+                self._collector.dispatch,
+                namespace,
+                service,
+                method,
+                request,
+                target=target,
+                timeout=timeout,
+                hints=hints,
+                metadata=metadata,
+                idempotent=idempotent,
+            )
+        )
+
+    def connect(self, address: str, *, timeout: float = 5.0) -> ConnectionInfo:
+        """Connect to a collector, and stay connected until `disconnect`; see `Collector.connect`."""
+        return self._bridge().run(partial(self._collector.connect, address, timeout=timeout))
+
+    def disconnect(self, peer_id: str) -> None:
+        """Forget a peer and do not dial it anymore; see `Collector.disconnect`."""
+        self._bridge().run(partial(self._collector.disconnect, peer_id))
+
+    def snapshot(self) -> Snapshot:
+        """What the collector is and knows, at one moment between two turns of its loop."""
+
+        async def look() -> Snapshot:
+            return self._collector.snapshot()
+
+        return self._bridge().run(look)
+
+    def explain(self, namespace: str, service: str, method: str) -> Explanation:
+        """Tell where a call would go now, and why; see `Collector.explain`."""
+
+        async def ask() -> Explanation:
+            return self._collector.explain(namespace, service, method)
+
+        return self._bridge().run(ask)
+
+    def register(
+        self,
+        namespace: str,
+        service: str,
+        method: str,
+        handler: Callable[..., Any],
+        *,
+        idempotent: bool = False,
+        replace: bool = False,
+    ) -> None:
+        """Make a function a method of the collector; see `Collector.register`, which any thread may call too."""
+        self._collector.register(namespace, service, method, handler, idempotent=idempotent, replace=replace)
+
+    def add_service(self, service: Service, *, replace: bool = False) -> None:
+        """Serve a service from now on; see `Collector.add_service`, which any thread may call too."""
+        self._collector.add_service(service, replace=replace)
+
+    def remove_service(self, service: Service) -> None:
+        """Serve the methods of a service no longer; see `Collector.remove_service`, which any thread may call too."""
+        self._collector.remove_service(service)
+
+    def __repr__(self) -> str:
+        return f"{self._collector!r}.blocking"
