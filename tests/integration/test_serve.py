@@ -166,13 +166,46 @@ async def test_everything_may_come_from_the_file(tmp_path: Path) -> None:
     assert reply.handled_by == "c-9"
 
 
+@pytest.mark.asyncio
+async def test_everything_may_come_from_the_environment_and_the_log_says_so() -> None:
+    environment = {
+        "COLLECTOR_MESH_SERVICE": "things:texts,things:numbers",
+        "COLLECTOR_MESH_LOG_LEVEL": "debug",
+    }
+
+    async with (
+        serving("c-1", environment=environment) as collector,
+        MeshClient(collector.address) as client,
+    ):
+        one = await client.serve("texts", "Texts", "Nothing")
+        other = await client.serve("numbers", "Numbers", "Pi")
+        await collector.logged("configured")
+
+    assert (one.status.code, other.status.code) == (200, 200)
+    assert 'service="env COLLECTOR_MESH_SERVICE"' in collector.stderr
+
+
+def test_the_name_of_the_command_alone_shows_help_with_three_examples() -> None:
+    ended = run()
+
+    assert (ended.status, ended.stderr) == (0, "")
+    assert len(re.findall("^  collector-mesh ", ended.stdout, re.MULTILINE)) == 3
+
+
+def test_the_configuration_is_shown_in_place_of_running() -> None:
+    ended = run("serve", "--show-config", environment={"COLLECTOR_MESH_SETTINGS__MAX_RUNNING": "7"})
+
+    assert (ended.status, ended.stderr) == (0, "")
+    assert "max_running = 7  # env COLLECTOR_MESH_SETTINGS__MAX_RUNNING\n" in ended.stdout
+    assert re.search(r'^id = "\S+-[0-9a-f]{6}"  # default: ', ended.stdout)
+
+
 BASE = ("--id", "c-1", "--listen", LOOPBACK)
 
 
 WRONG: list[tuple[tuple[str, ...], str]] = [
-    (("--listen", LOOPBACK), "--id is required"),
-    (("--id", "a b", "--listen", LOOPBACK), "collector_id must match [A-Za-z0-9._-]{1,128}, got 'a b'"),
-    (("--id", "c-1"), "--listen is required"),
+    (("--id", "a b", "--listen", LOOPBACK), "--id must match [A-Za-z0-9._-]{1,128}, got 'a b'"),
+    (("--id", "", "--listen", ""), "2 problems: --id is required; --listen is required"),
     (("--id", "c-1", "--listen", "nowhere"), "--listen must be HOST:PORT"),
     (("--id", "c-1", "--listen", "127.0.0.1:65536"), "--listen must be HOST:PORT"),
     ((*BASE, "--advertise", "nowhere"), "--advertise must be HOST:PORT"),
@@ -200,7 +233,11 @@ WRONG: list[tuple[tuple[str, ...], str]] = [
     ((*BASE, "--tls-cert", "missing.crt", "--tls-key", "missing.key"), "cannot read missing.crt"),
     ((*BASE, "--tls-cert", "things.py", "--tls-key", "things.py"), "not a certificate and its key"),
     ((*BASE, "--config", "missing.toml"), "--config missing.toml: cannot be read"),
-    ((*BASE, "--log-format", "xml"), "argument --log-format: invalid choice"),
+    ((*BASE, "--log-format", "xml"), "--log-format must be one of pretty, json, got 'xml'"),
+    (
+        (*BASE, "--service", "nowhere:thing", "--validator", "things:nothing", "--tls-ca", "missing.pem"),
+        "3 problems: --service nowhere:thing: cannot import nowhere: there is no such module; --validator things:nothing",
+    ),
     ((*BASE, "--colour"), "unrecognized arguments: --colour"),
 ]
 

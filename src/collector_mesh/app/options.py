@@ -25,7 +25,13 @@ def _is_name(_instance: object, attribute: "attrs.Attribute[str]", value: str) -
     check_name(attribute.name, value)
 
 
-def _are_labels(_instance: object, _attribute: object, value: Mapping[str, str]) -> None:
+def check_labels(_instance: object, _attribute: object, value: Mapping[str, str]) -> None:
+    """See that labels may be told to peers; an attrs validator.
+
+    Raises:
+        InvalidCallError: there are too many, or one is malformed.
+        TypeError: they are no texts.
+    """
     if not isinstance(value, Mapping):
         raise TypeError(f"labels must be a mapping of str to str, got {kind_of(value)}")
     if len(value) > MAX_LABELS:
@@ -40,7 +46,12 @@ def _are_labels(_instance: object, _attribute: object, value: Mapping[str, str])
             )
 
 
-def _is_weight(_instance: object, _attribute: object, value: object) -> None:
+def check_weight(_instance: object, _attribute: object, value: object) -> None:
+    """See that a weight is one; an attrs validator.
+
+    Raises:
+        InvalidCallError: it is no whole number, or out of range.
+    """
     if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= MAX_WEIGHT:
         raise InvalidCallError(f"weight must be a whole number from 1 to {MAX_WEIGHT}, got {value!r}")
 
@@ -79,8 +90,8 @@ class Options:
     insecure: bool = False
     accept_peers: bool = False
     reflection: bool = False
-    labels: Mapping[str, str] = attrs.field(factory=dict, validator=_are_labels)
-    weight: int = attrs.field(default=1, validator=_is_weight)
+    labels: Mapping[str, str] = attrs.field(factory=dict, validator=check_labels)
+    weight: int = attrs.field(default=1, validator=check_weight)
     observer: Observer | None = attrs.field(default=None, validator=_if_given(check_observer))
     balancers: Mapping[str, Balancer] = attrs.field(factory=dict, validator=_are_balancers)
 

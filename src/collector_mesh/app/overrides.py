@@ -1,6 +1,6 @@
 """Settings for some namespaces, services or methods, and the policies that come of all settings."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 
 import attrs
@@ -72,6 +72,21 @@ def policies_of(settings: Settings, *, balancers: Mapping[str, object]) -> Polic
             known = ", ".join(balancers)
             raise SettingsError(f"{where}balancing must be one of {known}, got {made.balancing!r}")
     return Policies(_policy(settings), {name: _policy(made) for name, made in whole.items()})
+
+
+def check_overrides(overrides: Mapping[str, object]) -> Iterator[str]:
+    """Everything that is wrong with overrides by itself, one text for each: `policies_of` stops at the first."""
+    for name, values in overrides.items():
+        try:
+            _overridden(Settings(), name, {} if isinstance(values, Mapping) else values)
+        except SettingsError as error:
+            yield str(error)
+            continue
+        for key, value in values.items():  # type: ignore[attr-defined]  # a mapping, or it was refused
+            try:
+                _overridden(Settings(), name, {key: value})
+            except SettingsError as error:
+                yield str(error)
 
 
 def namespace_limits(settings: Settings, key: str) -> Callable[[str], int | None]:

@@ -23,7 +23,7 @@ def _number(low: float, high: float, unit: str) -> _Check:
         wanted = (int, float) if attribute.type is float else (int,)
         if isinstance(value, bool) or not isinstance(value, wanted) or not low <= value <= high:
             kind = "a number" if attribute.type is float else "a whole number"
-            upper = "" if math.isinf(high) else f" to {high:g}"
+            upper = "" if math.isinf(high) else f" to {high:.15g}"
             raise SettingsError(
                 f"{attribute.name} must be {kind} of {unit} from {low:g}{upper}, got {value!r}"
             )

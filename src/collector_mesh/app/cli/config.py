@@ -1,35 +1,124 @@
-"""What `serve` is told: by flags, by a TOML file, by defaults, in this order."""
+"""What `serve` can be told, and what each of it may be."""
 
-import argparse
-import tomllib
-from pathlib import Path
+import re
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import attrs
 
-from collector_mesh.app.cli.errors import CommandError
 from collector_mesh.app.cli.logs import FORMATS, LEVELS
-from collector_mesh.app.settings import Settings, SettingsError
+from collector_mesh.app.cli.problems import got
+from collector_mesh.app.options import check_labels, check_weight
+from collector_mesh.app.settings import Settings
+from collector_mesh.domain.model.address import HostPort
+from collector_mesh.domain.model.errors import MeshError
+from collector_mesh.domain.model.names import NAME, check_name
 
-_TEXTS = frozenset({"namespace", "service", "peer", "label", "balancer"})
-_FLAGS = frozenset({"insecure", "accept_peers", "accept_unary_peers", "reflection", "no_uvloop"})
-_SETTINGS = "settings"
+DEFAULT_LISTEN = "127.0.0.1:0"
+"""Only this machine, at a free port: nothing is open to others that nobody has asked for."""
+
+_REFERENCE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
+_Check = Callable[[object, "attrs.Attribute[Any]", Any], None]
+
+
+class SeveralError(ValueError):
+    """Several items of a list are wrong.
+
+    Attributes:
+        texts: what is wrong with each.
+    """
+
+    def __init__(self, texts: list[str]) -> None:
+        super().__init__("; ".join(texts))
+        self.texts = texts
+
+
+def pairs(name: str, texts: Iterable[str]) -> dict[str, str]:
+    """What NAME=VALUE texts say.
+
+    Raises:
+        ValueError: one is in another form, or a name comes twice.
+    """
+    found: dict[str, str] = {}
+    for text in texts:
+        key, is_pair, value = text.partition("=")
+        if not is_pair or not key:
+            raise ValueError(f"{name} must be NAME=VALUE, got {got(text)}")
+        if key in found:
+            raise ValueError(f"{name} {key!r} is given twice")
+        found[key] = value
+    return found
+
+
+def default_id(host: str, suffix: str) -> str:
+    """An id for a collector that was given none: the host's name as an id may have it, and what tells two on it apart."""
+    allowed = re.sub(r"[^A-Za-z0-9._-]+", "-", host).strip("-.")
+    collector_id = f"{allowed[:100].rstrip('-.') or 'collector'}-{suffix}"
+    if not NAME.fullmatch(collector_id):
+        raise ValueError(f"no id: {collector_id!r}")
+    return collector_id
+
+
+def _name(_instance: object, attribute: "attrs.Attribute[Any]", value: str) -> None:
+    check_name(attribute.name, value)
+
+
+def _address(_instance: object, attribute: "attrs.Attribute[Any]", value: str) -> None:
+    HostPort.parse(value, field=attribute.name)
+
+
+def _pairs(_instance: object, attribute: "attrs.Attribute[Any]", value: tuple[str, ...]) -> None:
+    pairs(attribute.name, value)
+
+
+def _labels(_instance: object, attribute: "attrs.Attribute[Any]", value: tuple[str, ...]) -> None:
+    check_labels(None, None, pairs(attribute.name, value))
+
+
+def _reference(_instance: object, attribute: "attrs.Attribute[Any]", value: str) -> None:
+    if not _REFERENCE.fullmatch(value):
+        raise ValueError(f"{attribute.name} must be MODULE:OBJECT, got {got(value)}")
+
+
+def _one_of(allowed: tuple[str, ...]) -> _Check:
+    def check(_instance: object, attribute: "attrs.Attribute[Any]", value: str) -> None:
+        if value not in allowed:
+            raise ValueError(f"{attribute.name} must be one of {', '.join(allowed)}, got {got(value)}")
+
+    return check
+
+
+def _each(check: _Check) -> _Check:
+    def check_each(instance: object, attribute: "attrs.Attribute[Any]", value: Iterable[Any]) -> None:
+        texts = []
+        for item in value:
+            try:
+                check(instance, attribute, item)
+            except (ValueError, MeshError) as error:
+                texts.append(str(error))
+        if texts:
+            raise SeveralError(texts)
+
+    return check_each
+
+
+_maybe = attrs.validators.optional
 
 
 @attrs.frozen(kw_only=True)
 class ServeConfig:
-    """Everything that `serve` is told; the names are those of the flags, and of the keys of the file."""
+    """Everything that `serve` is told; the names are those of the flags, of the keys of the file, and of the environment."""
 
-    id: str = ""
-    listen: str = ""
-    advertise: str | None = None
-    namespace: tuple[str, ...] = ()
-    service: tuple[str, ...] = ()
-    validator: str | None = None
-    peer: tuple[str, ...] = ()
-    label: tuple[str, ...] = ()
-    weight: int = 1
-    balancer: tuple[str, ...] = ()
+    id: str = attrs.field(validator=_name)
+    listen: str = attrs.field(default=DEFAULT_LISTEN, validator=_address)
+    advertise: str | None = attrs.field(default=None, validator=_maybe(_address))
+    namespace: tuple[str, ...] = attrs.field(default=(), validator=_each(_name))
+    service: tuple[str, ...] = attrs.field(default=(), validator=_each(_reference))
+    validator: str | None = attrs.field(default=None, validator=_maybe(_reference))
+    peer: tuple[str, ...] = attrs.field(default=(), validator=_each(_address))
+    label: tuple[str, ...] = attrs.field(default=(), validator=_labels)
+    weight: int = attrs.field(default=1, validator=check_weight)
+    balancer: tuple[str, ...] = attrs.field(default=(), validator=_pairs)
     tls_cert: str | None = None
     tls_key: str | None = None
     tls_ca: str | None = None
@@ -38,76 +127,6 @@ class ServeConfig:
     accept_unary_peers: bool = False
     reflection: bool = False
     no_uvloop: bool = False
-    log_format: str = FORMATS[0]
-    log_level: str = "info"
+    log_format: str = attrs.field(default=FORMATS[0], validator=_one_of(FORMATS))
+    log_level: str = attrs.field(default="info", validator=_one_of(LEVELS))
     settings: Settings = attrs.field(factory=Settings)
-
-
-def read_config(arguments: argparse.Namespace) -> ServeConfig:
-    """Put together what the flags and the file say; a flag that is given wins over the file.
-
-    Raises:
-        CommandError: the file cannot be read, a key is unknown or has a wrong value, or something that
-            is needed is missing.
-    """
-    told: dict[str, Any] = {}
-    if arguments.config:
-        told.update(_from_file(Path(arguments.config)))
-    for field in attrs.fields(ServeConfig):
-        given = getattr(arguments, field.name, None)
-        if given not in (None, False, []):
-            told[field.name] = tuple(given) if field.name in _TEXTS else given
-    for needed in ("id", "listen"):
-        if not told.get(needed):
-            raise CommandError(f"--{needed} is required")
-    return ServeConfig(**told)
-
-
-def _from_file(path: Path) -> dict[str, Any]:
-    try:
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise CommandError(f"--config {path}: cannot be read: {error}") from error
-    except tomllib.TOMLDecodeError as error:
-        raise CommandError(f"--config {path}: {error}") from error
-    known = {field.name for field in attrs.fields(ServeConfig)}
-    for key, value in data.items():
-        if key not in known:
-            allowed = ", ".join(sorted(known))
-            raise CommandError(f"--config {path}: unknown key {key!r}, allowed are {allowed}")
-        data[key] = _checked(path, key, value)
-    return data
-
-
-def _checked(path: Path, key: str, value: Any) -> Any:
-    if key == _SETTINGS:
-        return _settings(path, value)
-    if key in _TEXTS:
-        if isinstance(value, list) and all(isinstance(item, str) for item in value):
-            return tuple(value)
-        raise CommandError(f"--config {path}: {key} must be a list of texts, got {value!r}")
-    if key in _FLAGS:
-        if isinstance(value, bool):
-            return value
-        raise CommandError(f"--config {path}: {key} must be true or false, got {value!r}")
-    kind, what = (int, "a whole number") if key == "weight" else (str, "a text")
-    if not isinstance(value, kind) or isinstance(value, bool):
-        raise CommandError(f"--config {path}: {key} must be {what}, got {value!r}")
-    for name, allowed in (("log_format", FORMATS), ("log_level", LEVELS)):
-        if key == name and value not in allowed:
-            raise CommandError(f"--config {path}: {key} must be one of {', '.join(allowed)}, got {value!r}")
-    return value
-
-
-def _settings(path: Path, value: Any) -> Settings:
-    if not isinstance(value, dict):
-        raise CommandError(f"--config {path}: {_SETTINGS} must be a table, got {value!r}")
-    known = {field.name for field in attrs.fields(Settings)}
-    for key in value:
-        if key not in known:
-            allowed = ", ".join(sorted(known))
-            raise CommandError(f"--config {path}: unknown setting {key!r}, allowed are {allowed}")
-    try:
-        return Settings(**value)
-    except SettingsError as error:
-        raise CommandError(f"--config {path}: {error}") from error

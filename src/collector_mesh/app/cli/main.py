@@ -13,6 +13,17 @@ from collector_mesh.app.cli.output import abandon_stdout, make_usable
 EXIT_INTERRUPTED = 130
 
 
+_EXAMPLES = """examples:
+  collector-mesh serve --id greeter --listen 127.0.0.1:50051 --service hello:greetings
+      run a collector that serves what hello.py has under the name greetings
+  collector-mesh dispatch 127.0.0.1:50051 greetings GreetingService Greet \\
+          --request google.protobuf.wrappers_pb2:StringValue --data '"mesh"'
+      call a method of it
+  collector-mesh topology 127.0.0.1:50051
+      see what it runs, and how it is connected
+"""
+
+
 class _Parser(argparse.ArgumentParser):
     """A parser whose errors are one line."""
 
@@ -35,10 +46,12 @@ def parser() -> argparse.ArgumentParser:
     root = _Parser(
         prog="collector-mesh",
         description="Processes that serve each other's methods over gRPC.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     root.add_argument("--version", action=_Version, nargs=0, help="show program's version number and exit")
-    verbs = root.add_subparsers(metavar="VERB", required=True, title="verbs")
+    verbs = root.add_subparsers(metavar="VERB", title="verbs")
     for verb in (serve, dispatch, topology, explain, simulate, demo):
         verb.add_parser(verbs)
     return root
@@ -49,8 +62,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     make_usable()
     # The core of grpc writes to stderr by itself, beside our own logs.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
-    parsed = parser().parse_args(_readable(sys.argv[1:]) if arguments is None else arguments)
+    root = parser()
+    parsed = root.parse_args(_readable(sys.argv[1:]) if arguments is None else arguments)
     try:
+        if "run" not in parsed:
+            # Whoever types the name alone wants to know what there is.
+            sys.stdout.write(root.format_help())
+            sys.stdout.flush()
+            return 0
         status: int = parsed.run(parsed)
         sys.stdout.flush()
     except CommandError as error:

@@ -9,15 +9,14 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from collector_mesh.app.cli import loops
-from collector_mesh.app.cli.config import ServeConfig, read_config
 from collector_mesh.app.cli.errors import EXIT_FAILED, CommandError, tell
 from collector_mesh.app.cli.logs import FORMATS, LEVELS, configure
 from collector_mesh.app.cli.memory import start_trimming
-from collector_mesh.app.cli.objects import load
 from collector_mesh.app.cli.output import Outlet, Outlets
+from collector_mesh.domain.model.texts import escaped
 
 if TYPE_CHECKING:
-    from collector_mesh.adapters.grpc.tls import Tls
+    from collector_mesh.app.cli.sources import Sourced
     from collector_mesh.app.collector import Collector
 
 EXIT_KILLED = 130
@@ -31,11 +30,20 @@ _LOG_SECONDS = 0.2
 def add_parser(verbs: Any) -> None:
     """Add the verb to the command line."""
     parser: argparse.ArgumentParser = verbs.add_parser(
-        "serve", help="run a collector", description="Run a collector until SIGTERM or SIGINT."
+        "serve",
+        help="run a collector",
+        description="Run a collector until SIGTERM or SIGINT. Each flag can be given as an environment variable too:"
+        " COLLECTOR_MESH_LISTEN for --listen, COLLECTOR_MESH_SETTINGS__MAX_RUNNING for the setting max_running.",
     )
     parser.set_defaults(run=run)
-    parser.add_argument("--id", help="id of the collector, unique in the mesh")
-    parser.add_argument("--listen", metavar="HOST:PORT", help="where to take calls; port 0 picks a free one")
+    parser.add_argument(
+        "--id", help="id of the collector, unique in the mesh (the name of the host and a random suffix)"
+    )
+    parser.add_argument(
+        "--listen",
+        metavar="HOST:PORT",
+        help="where to take calls; port 0 picks a free one (127.0.0.1:0)",
+    )
     parser.add_argument("--advertise", metavar="HOST:PORT", help="what others dial instead of --listen")
     parser.add_argument("--namespace", metavar="NS", action="append", help="a namespace to be a member of")
     parser.add_argument("--service", metavar="MODULE:OBJECT", action="append", help="a Service to serve")
@@ -47,14 +55,21 @@ def add_parser(verbs: Any) -> None:
         action="append",
         help="what the collector says of itself, as zone=eu-1",
     )
-    parser.add_argument("--weight", metavar="N", type=int, help="its share of calls beside others (1)")
+    parser.add_argument("--weight", metavar="N", help="its share of calls beside others (1)")
     parser.add_argument(
         "--balancer",
         metavar="NAME=MODULE:OBJECT",
         action="append",
         help="a strategy of your own, by the name that settings use",
     )
-    parser.add_argument("--config", metavar="FILE", help="TOML with the same names; flags win over it")
+    parser.add_argument(
+        "--config", metavar="FILE", help="TOML with the same names; flags and the environment win over it"
+    )
+    parser.add_argument(
+        "--show-config",
+        action="store_true",
+        help="print the configuration, and where each value comes from, instead of running",
+    )
     tls = parser.add_argument_group("TLS")
     tls.add_argument("--tls-cert", metavar="FILE", help="certificate chain, PEM")
     tls.add_argument("--tls-key", metavar="FILE", help="its private key, PEM")
@@ -68,17 +83,24 @@ def add_parser(verbs: Any) -> None:
     parser.add_argument("--accept-unary-peers", action="store_true", help="deprecated: --accept-peers")
     parser.add_argument("--reflection", action="store_true", help="offer gRPC server reflection")
     loops.add_loop_option(parser)
-    parser.add_argument("--log-format", choices=FORMATS, help="of the logs on stderr (pretty)")
-    parser.add_argument("--log-level", choices=LEVELS, help="of the logs on stderr (info)")
+    # What they may be is looked at with all the rest: argparse would stop at the first that is wrong.
+    parser.add_argument("--log-format", metavar="|".join(FORMATS), help="of the logs on stderr (pretty)")
+    parser.add_argument("--log-level", metavar="|".join(LEVELS), help="of the logs on stderr (info)")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the verb."""
-    config = read_config(arguments)
+    sourced = _read(arguments)
+    config = sourced.config
+    if arguments.show_config:
+        from collector_mesh.app.cli.sources import shown
+
+        sys.stdout.write("\n".join(map(escaped, shown(sourced))) + "\n")
+        return 0
     with Outlets(_output_lost):
         configure(config.log_format, config.log_level)
         try:
-            return loops.run(_serve(config), uvloop=not config.no_uvloop)
+            return loops.run(_serve(sourced), uvloop=not config.no_uvloop)
         except CommandError as error:
             # Told here, where it cannot block.
             return tell(error)
@@ -88,9 +110,17 @@ def run(arguments: argparse.Namespace) -> int:
                 signal.signal(number, signal.SIG_IGN)
 
 
-async def _serve(config: ServeConfig) -> int:
+def _read(arguments: argparse.Namespace) -> "Sourced":
+    # What reads it takes a fifth of the start of other verbs.
+    from collector_mesh.app.cli.sources import read_config
+
+    return read_config(arguments, os.environ)
+
+
+async def _serve(sourced: "Sourced") -> int:
     from collector_mesh.adapters.grpc.descriptors import raise_limit
     from collector_mesh.adapters.grpc.tls import TlsError
+    from collector_mesh.app.cli.serving import collector_of
     from collector_mesh.app.settings import SettingsError
     from collector_mesh.domain.model.errors import ListenError, MeshError
 
@@ -98,8 +128,9 @@ async def _serve(config: ServeConfig) -> int:
     _install_signals(stop)
     raise_limit()
     start_trimming()
+    _LOGGER.debug("configured", extra={"facts": sourced.given()})
     try:
-        collector = _collector(config)
+        collector = collector_of(sourced)
         async with collector:
             _announce(f"{collector.collector_id} ready on {collector.bound_address}")
             lost = await _stopped_or_lost(stop, collector)
@@ -127,94 +158,6 @@ async def _stopped_or_lost(stop: asyncio.Event, collector: "Collector") -> str:
     finally:
         stopping.cancel()
         losing.cancel()
-
-
-def _collector(config: ServeConfig) -> "Collector":
-    from collector_mesh.app.collector import Collector
-    from collector_mesh.app.service import Service
-
-    services = []
-    for reference in config.service:
-        service = load(reference, option="--service")
-        if not isinstance(service, Service):
-            raise CommandError(f"--service {reference}: is no Service but {_kind(service)}")
-        services.append(service)
-    validator = load(config.validator, option="--validator") if config.validator else None
-    if validator is not None and (
-        isinstance(validator, type) or not callable(getattr(validator, "validate_service_method", None))
-    ):
-        raise CommandError(
-            f"--validator {config.validator}: is no object with a method validate_service_method"
-            f" but {_kind(validator)}"
-        )
-    if config.accept_unary_peers:
-        facts = {"name": "--accept-unary-peers", "use": "--accept-peers"}
-        _LOGGER.warning("deprecated", extra={"facts": facts})
-    balancers = {}
-    for name, reference in _pairs("--balancer", config.balancer).items():
-        balancers[name] = load(reference, option="--balancer")
-    tls = _tls(config)
-    _check_addresses(config, tls)
-    return Collector(
-        config.id,
-        listen=config.listen,
-        advertise=config.advertise,
-        namespaces=config.namespace,
-        services=services,
-        peers=config.peer,
-        validator=validator,
-        tls=tls,
-        insecure=config.insecure,
-        accept_peers=config.accept_peers or config.accept_unary_peers,
-        reflection=config.reflection,
-        labels=_pairs("--label", config.label),
-        weight=config.weight,
-        balancers=balancers,
-        settings=config.settings,
-    )
-
-
-def _pairs(option: str, texts: tuple[str, ...]) -> dict[str, str]:
-    pairs = {}
-    for text in texts:
-        name, is_pair, value = text.partition("=")
-        if not is_pair or not name:
-            raise CommandError(f"{option} {text}: must be NAME=VALUE")
-        if name in pairs:
-            raise CommandError(f"{option} {text}: {name} is given twice")
-        pairs[name] = value
-    return pairs
-
-
-def _check_addresses(config: ServeConfig, tls: "Tls | None") -> None:
-    """See that every address is one before anything is opened, and name the option of one that is not.
-
-    A peer that may not be dialed is refused here too: the dialing in the background would only log it.
-    """
-    from collector_mesh.adapters.grpc.channels import check_plaintext
-    from collector_mesh.domain.model.address import HostPort
-
-    HostPort.parse(config.listen, field="--listen")
-    if config.advertise is not None:
-        HostPort.parse(config.advertise, field="--advertise")
-    for peer in config.peer:
-        check_plaintext(HostPort.parse(peer, field="--peer"), tls, insecure=config.insecure)
-
-
-def _tls(config: ServeConfig) -> "Tls | None":
-    from collector_mesh.adapters.grpc.tls import Tls, TlsError
-
-    if not (config.tls_cert or config.tls_key or config.tls_ca):
-        return None
-    if not (config.tls_cert and config.tls_key):
-        raise TlsError("serving with TLS needs both --tls-cert and --tls-key")
-    return Tls(cert=config.tls_cert, key=config.tls_key, ca=config.tls_ca)
-
-
-def _kind(found: object) -> str:
-    if isinstance(found, type):
-        return f"the class {found.__name__}; an instance is needed"
-    return f"a {type(found).__name__}"
 
 
 def _install_signals(stop: asyncio.Event) -> None:

@@ -1,0 +1,100 @@
+"""The collector that `serve` runs, made from its configuration."""
+
+import logging
+from typing import Any
+
+from collector_mesh.adapters.grpc.channels import check_plaintext
+from collector_mesh.adapters.grpc.tls import Tls, TlsError
+from collector_mesh.app.cli.config import pairs
+from collector_mesh.app.cli.errors import CommandError
+from collector_mesh.app.cli.objects import load
+from collector_mesh.app.cli.problems import Problems
+from collector_mesh.app.cli.sources import Sourced
+from collector_mesh.app.collector import Collector
+from collector_mesh.app.service import Service
+from collector_mesh.domain.model.address import HostPort
+from collector_mesh.domain.model.errors import MeshError
+
+_LOGGER = logging.getLogger("collector_mesh")
+
+
+def collector_of(sourced: Sourced) -> Collector:
+    """Make the collector; nothing is opened.
+
+    Raises:
+        CommandError: modules, objects, certificate files or addresses cannot be used; the text has every problem.
+        MeshError, TlsError, SettingsError, TypeError: what a collector itself refuses.
+    """
+    config = sourced.config
+    problems = Problems()
+    services = []
+    for reference in config.service:
+        with problems.gathered():
+            services.append(_service(reference, sourced.source("service")))
+    validator = None
+    if config.validator is not None:
+        with problems.gathered():
+            validator = _validator(config.validator, sourced.source("validator"))
+    balancers = {}
+    for name, reference in pairs("balancer", config.balancer).items():
+        with problems.gathered():
+            balancers[name] = load(reference, option=sourced.source("balancer"))
+    tls = None
+    with problems.gathered(TlsError):
+        tls = _tls(sourced)
+    for peer in config.peer:
+        with problems.gathered(MeshError):
+            # The dialing in the background would only log it.
+            check_plaintext(HostPort.parse(peer, field=sourced.source("peer")), tls, insecure=config.insecure)
+    problems.check()
+    if config.accept_unary_peers:
+        facts = {"name": sourced.source("accept_unary_peers"), "use": "--accept-peers"}
+        _LOGGER.warning("deprecated", extra={"facts": facts})
+    return Collector(
+        config.id,
+        listen=config.listen,
+        advertise=config.advertise,
+        namespaces=config.namespace,
+        services=services,
+        peers=config.peer,
+        validator=validator,
+        tls=tls,
+        insecure=config.insecure,
+        accept_peers=config.accept_peers or config.accept_unary_peers,
+        reflection=config.reflection,
+        labels=pairs("label", config.label),
+        weight=config.weight,
+        balancers=balancers,
+        settings=config.settings,
+    )
+
+
+def _service(reference: str, option: str) -> Service:
+    service = load(reference, option=option)
+    if not isinstance(service, Service):
+        raise CommandError(f"{option} {reference}: is no Service but {_kind(service)}")
+    return service
+
+
+def _validator(reference: str, option: str) -> Any:
+    validator = load(reference, option=option)
+    if isinstance(validator, type) or not callable(getattr(validator, "validate_service_method", None)):
+        raise CommandError(
+            f"{option} {reference}: is no object with a method validate_service_method but {_kind(validator)}"
+        )
+    return validator
+
+
+def _tls(sourced: Sourced) -> Tls | None:
+    config = sourced.config
+    if not (config.tls_cert or config.tls_key or config.tls_ca):
+        return None
+    if not (config.tls_cert and config.tls_key):
+        raise TlsError("serving with TLS needs both --tls-cert and --tls-key")
+    return Tls(cert=config.tls_cert, key=config.tls_key, ca=config.tls_ca)
+
+
+def _kind(found: object) -> str:
+    if isinstance(found, type):
+        return f"the class {found.__name__}; an instance is needed"
+    return f"a {type(found).__name__}"

@@ -1,0 +1,228 @@
+"""Where `serve` looks for its configuration: flags, the environment, a TOML file, defaults, in this order."""
+
+import argparse
+import difflib
+import re
+import secrets
+import socket
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path as FilePath
+from typing import Any
+
+import attrs
+
+from collector_mesh.app.cli.config import ServeConfig, default_id
+from collector_mesh.app.cli.problems import Problems, got, masked, named
+from collector_mesh.app.cli.structuring import Path, UnfitError, Words, structured
+from collector_mesh.app.overrides import check_overrides
+from collector_mesh.app.settings import Settings
+
+PREFIX = "COLLECTOR_MESH_"
+"""What the names of all environment variables of the command line begin with."""
+
+_SETTINGS = "settings"
+_CONFIG = f"{PREFIX}CONFIG"
+_MAX_FILE_BYTES = 1 << 20
+
+_Value = tuple[object, str]
+"""What is told, and where it comes from."""
+
+_Told = dict[Path, _Value]
+
+_TEXT_FIELDS = tuple(field.name for field in attrs.fields(ServeConfig) if field.name != _SETTINGS)
+_SETTING_FIELDS = tuple(field.name for field in attrs.fields(Settings))
+
+_OF_KUBERNETES = re.compile(
+    r"(SERVICE_(HOST|PORT(_[A-Z0-9_]+)?)|PORT(_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)"
+)
+"""What Kubernetes adds to the environment of every container, for a service whose name is `collector-mesh` or begins so."""
+
+
+@attrs.frozen
+class Sourced:
+    """A configuration, and where each of its values has come from.
+
+    Attributes:
+        config: the configuration.
+        sources: of what is not a default, by its path: `("settings", "max_running")`.
+    """
+
+    config: ServeConfig
+    sources: Mapping[Path, str]
+
+    def source(self, *path: str) -> str:
+        """Where a value has come from, as errors name it: `--peer`, `env COLLECTOR_MESH_PEER`, `default`."""
+        return self.sources.get(path, "default")
+
+    def given(self) -> dict[str, str]:
+        """Where everything that is no default has come from, by the names of keys of the file."""
+        return {".".join(path): source for path, source in self.sources.items()}
+
+
+def variable_of(path: Path) -> str:
+    """The environment variable for a value: `COLLECTOR_MESH_SETTINGS__MAX_RUNNING`."""
+    return PREFIX + "__".join(path).upper()
+
+
+def read_config(arguments: argparse.Namespace, environment: Mapping[str, str]) -> Sourced:
+    """Put together what flags, the environment and a file say.
+
+    Raises:
+        CommandError: the file cannot be read, a name is unknown, or values are wrong; the text has every problem,
+            each with its source.
+    """
+    problems = Problems()
+    layers = [dict(_from_environment(environment, problems)), dict(_from_flags(arguments))]
+    file, source = arguments.config, "--config"
+    if not file and environment.get(_CONFIG, "").strip():
+        file, source = environment[_CONFIG].strip(), f"env {_CONFIG}"
+    if file:
+        layers.insert(0, dict(_from_file(FilePath(file), f"{source} {file}", problems)))
+    own_id = default_id(socket.gethostname(), secrets.token_hex(3))
+    told: _Told = {("id",): (own_id, "default: the host's name and a random suffix")}
+    for layer in layers:
+        # Each by itself: a value that is wrong is wrong also where another one wins over it.
+        _check(layer, problems)
+        told.update(layer)
+    problems.check()
+    return Sourced(structured(_nested(told), ServeConfig), {path: where for path, (_, where) in told.items()})
+
+
+def _from_flags(arguments: argparse.Namespace) -> Iterator[tuple[Path, _Value]]:
+    for name in _TEXT_FIELDS:
+        given = getattr(arguments, name, None)
+        if given is None or given is False:
+            continue
+        value = Words(given) if isinstance(given, str) else given
+        yield (name,), (value, f"--{name.replace('_', '-')}")
+
+
+def _from_environment(environment: Mapping[str, str], problems: Problems) -> Iterator[tuple[Path, _Value]]:
+    known: dict[str, Path] = {variable_of((name,)): (name,) for name in _TEXT_FIELDS}
+    known |= {variable_of((_SETTINGS, name)): (_SETTINGS, name) for name in _SETTING_FIELDS}
+    for name in sorted(name for name in environment if name.startswith(PREFIX)):
+        if name in known:
+            # A variable that is set to nothing is how Compose and shells say that it is not set.
+            if text := environment[name].strip():
+                yield known[name], (Words(text), f"env {name}")
+        elif name != _CONFIG and not _is_of_kubernetes(name, environment[name]):
+            problems.add(f"env {name} is unknown{_variable_meant(name, [*known, _CONFIG])}")
+
+
+def _variable_meant(name: str, known: list[str]) -> str:
+    # Without what they begin with: that alone makes all of them alike.
+    ends = [variable.removeprefix(PREFIX) for variable in known]
+    if close := difflib.get_close_matches(name.removeprefix(PREFIX), ends, n=1):
+        return f", did you mean {PREFIX}{close[0]}?"
+    return (
+        f", allowed are the names of flags, as {variable_of(('tls_cert',))}, and of settings, as"
+        f" {variable_of((_SETTINGS, 'max_running'))}"
+    )
+
+
+def _is_of_kubernetes(name: str, value: str) -> bool:
+    """Whether a variable is one of those, by its name and, where that could be meant for a flag, its value."""
+    starts = (at for at in range(len(PREFIX), len(name)) if name[at - 1] == "_")
+    return any(_OF_KUBERNETES.fullmatch(name, at) for at in starts) and (
+        not name.endswith("_PORT") or name.endswith("SERVICE_PORT") or "://" in value
+    )
+
+
+def _from_file(path: FilePath, source: str, problems: Problems) -> Iterator[tuple[Path, _Value]]:
+    try:
+        with path.open("rb") as file:
+            data = file.read(_MAX_FILE_BYTES + 1)
+        if len(data) > _MAX_FILE_BYTES:
+            raise ValueError(f"has more than {_MAX_FILE_BYTES >> 20} MiB")
+        read = tomllib.loads(data.decode())
+    except tomllib.TOMLDecodeError as error:
+        problems.add(f"{source}: {error}")
+        return
+    except (OSError, ValueError, RecursionError) as error:
+        problems.add(f"{source}: cannot be read: {error}")
+        return
+    settings = read.pop(_SETTINGS, {})
+    yield from _known(read, (), "key", _TEXT_FIELDS, source, problems)
+    if isinstance(settings, dict):
+        yield from _known(settings, (_SETTINGS,), "setting", _SETTING_FIELDS, source, problems)
+    else:
+        problems.add(f"{source}: {_SETTINGS} must be a table, got {got(settings)}")
+
+
+def _known(
+    table: Mapping[str, object], path: Path, what: str, names: Iterable[str], source: str, problems: Problems
+) -> Iterator[tuple[Path, _Value]]:
+    known = set(names)
+    for name, value in table.items():
+        if name in known:
+            yield (*path, name), (value, f"{source}: {'.'.join((*path, name))}")
+        else:
+            close = difflib.get_close_matches(name, known, n=1)
+            meant = f"did you mean {close[0]}?" if close else f"allowed are {', '.join(sorted(known))}"
+            problems.add(f"{source}: unknown {what} {got(name)}, {meant}")
+
+
+def _nested(told: _Told) -> dict[str, Any]:
+    data: dict[str, Any] = {_SETTINGS: {}}
+    for path, (value, _) in told.items():
+        table = data[_SETTINGS] if len(path) > 1 else data
+        table[path[-1]] = value
+    return data
+
+
+def _check(told: _Told, problems: Problems) -> None:
+    try:
+        structured({"id": "any", **_nested(told)}, ServeConfig)
+    except UnfitError as error:
+        for path, text in error.problems:
+            problems.add(named(told[path][1], path[-1], text))
+    if (_SETTINGS, "overrides") in told:
+        _check_overrides(*told[_SETTINGS, "overrides"], problems)
+
+
+def _check_overrides(value: object, source: str, problems: Problems) -> None:
+    try:
+        settings = structured({"overrides": value}, Settings)
+    except UnfitError:
+        return  # that was told
+    for text in check_overrides(settings.overrides):
+        problems.add(f"{source}{text.removeprefix('overrides')}")
+
+
+def shown(sourced: Sourced) -> Iterator[str]:
+    """The configuration as lines of TOML that `--config` takes, each value with where it has come from."""
+    config = sourced.config
+    for name in _TEXT_FIELDS:
+        yield _line(name, getattr(config, name), sourced.source(name))
+    yield ""
+    yield f"[{_SETTINGS}]"
+    for name in _SETTING_FIELDS:
+        if name != "overrides":
+            yield _line(name, getattr(config.settings, name), sourced.source(_SETTINGS, name))
+    for name, values in config.settings.overrides.items():
+        yield ""
+        yield f"[{_SETTINGS}.overrides.{_toml(name)}]"
+        for key, value in values.items():
+            yield _line(key, value, sourced.source(_SETTINGS, "overrides"))
+
+
+def _line(name: str, value: object, source: str) -> str:
+    said = f"# {name} is left out" if value is None else f"{name} = {masked(_toml(value))}"
+    return f"{said}  # {source}"
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return f'"{"".join(map(_in_quotes, value))}"'
+    if isinstance(value, tuple | list):
+        return f"[{', '.join(map(_toml, value))}]"
+    return str(value)
+
+
+def _in_quotes(sign: str) -> str:
+    if sign in '"\\':
+        return f"\\{sign}"
+    return sign if sign.isprintable() else f"\\U{ord(sign):08X}"
