@@ -1,0 +1,48 @@
+"""Programs of other languages in the docs call a collector, where their runtime is at hand."""
+
+import asyncio
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from google.protobuf.wrappers_pb2 import StringValue
+from tests.limits import LIMIT_SECONDS
+
+from collector_mesh import CallContext, Collector, Service
+
+EXAMPLES = Path(__file__).parents[2] / "examples" / "other_languages"
+NODE = shutil.which("node")
+greetings = Service("greetings", "GreetingService")
+
+
+@greetings.method("Greet", idempotent=True)
+async def greet(request: StringValue, context: CallContext) -> StringValue:
+    metadata = dict(context.metadata)
+    return StringValue(
+        value=f"Hello, {request.value}! {metadata['trace-id']}, {context.time_remaining() < 6}"
+    )
+
+
+def node_has_grpc() -> bool:
+    """Whether Node finds its gRPC, by NODE_PATH or beside the example."""
+    if NODE is None:
+        return False
+    script = "require.resolve('@grpc/grpc-js'); require.resolve('@grpc/proto-loader')"
+    return not subprocess.run([NODE, "-e", script], cwd=EXAMPLES, capture_output=True, check=False).returncode
+
+
+@pytest.mark.skipif(not node_has_grpc(), reason="needs node, @grpc/grpc-js and @grpc/proto-loader")
+@pytest.mark.asyncio
+async def test_the_program_for_node_calls_a_collector() -> None:
+    async with Collector("greeter", listen="127.0.0.1:0", services=[greetings]) as collector:
+        process = await asyncio.create_subprocess_exec(
+            str(NODE), str(EXAMPLES / "client.js"), collector.address, stdout=subprocess.PIPE
+        )
+        async with asyncio.timeout(LIMIT_SECONDS):
+            output, _ = await process.communicate()
+
+    assert output.decode().splitlines() == [
+        "Hello, Node! 7, True said greeter",
+        "404 no collector found for namespace 'greetings': nobody there has 'GreetingService.Nothing'",
+    ]
