@@ -18,9 +18,9 @@ greetings = Service("greetings", "GreetingService")
 
 @greetings.method("Greet", idempotent=True)
 async def greet(request: StringValue, context: CallContext) -> StringValue:
-    metadata = dict(context.metadata)
+    trace = dict(context.metadata)["trace-id"]
     return StringValue(
-        value=f"Hello, {request.value}! {metadata['trace-id']}, {context.time_remaining() < 6}"
+        value=f"Hello, {request.value}! {trace!r}, {context.time_remaining() < 6}"
     )
 
 
@@ -43,6 +43,6 @@ async def test_the_program_for_node_calls_a_collector() -> None:
             output, _ = await process.communicate()
 
     assert output.decode().splitlines() == [
-        "Hello, Node! 7, True said greeter",
+        "Hello, Node! '7', True said greeter",
         "404 no collector found for namespace 'greetings': nobody there has 'GreetingService.Nothing'",
     ]
