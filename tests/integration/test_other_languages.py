@@ -19,9 +19,7 @@ greetings = Service("greetings", "GreetingService")
 @greetings.method("Greet", idempotent=True)
 async def greet(request: StringValue, context: CallContext) -> StringValue:
     trace = dict(context.metadata)["trace-id"]
-    return StringValue(
-        value=f"Hello, {request.value}! {trace!r}, {context.time_remaining() < 6}"
-    )
+    return StringValue(value=f"Hello, {request.value}! {trace!r}, {context.time_remaining() < 6}")
 
 
 def node_has_grpc() -> bool:
