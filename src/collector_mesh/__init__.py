@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collector_mesh.app.collector import Collector
     from collector_mesh.app.service import Service
     from collector_mesh.app.settings import Settings, SettingsError
+    from collector_mesh.app.sync_client import SyncMeshClient
     from collector_mesh.domain.model.context import CallContext
     from collector_mesh.domain.model.errors import (
         ConflictError,
@@ -80,6 +81,7 @@ _HOMES = {
     "Snapshot": "collector_mesh.domain.model.snapshot",
     "StandingInfo": "collector_mesh.domain.model.snapshot",
     "Status": "collector_mesh.domain.model.status",
+    "SyncMeshClient": "collector_mesh.app.sync_client",
     "Tls": "collector_mesh.adapters.grpc.tls",
     "TlsError": "collector_mesh.adapters.grpc.tls",
     "UnavailableError": "collector_mesh.domain.model.errors",
@@ -120,6 +122,7 @@ __all__ = [
     "Snapshot",
     "StandingInfo",
     "Status",
+    "SyncMeshClient",
     "Tls",
     "TlsError",
     "UnavailableError",

@@ -169,6 +169,12 @@ class LoopbackNetwork:
     def __init__(self, *, through_codec: bool = False) -> None:
         self._through_codec = through_codec
         self._listeners: dict[str, LoopbackListener] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop | None:
+        """The event loop in which collectors listen here, where any do: whoever dials belongs there too."""
+        return self._loop if self._listeners else None
 
     def open(self) -> AbstractAsyncContextManager[None]:
         """See the port; it needs nothing."""
@@ -196,6 +202,7 @@ class LoopbackNetwork:
         if address in self._listeners:
             raise ListenError(f"cannot listen on {address}: it is taken")
         listener = self._listeners[address] = LoopbackListener(address, gateway)
+        self._loop = asyncio.get_running_loop()
         try:
             yield listener
         finally:
@@ -205,6 +212,10 @@ class LoopbackNetwork:
         """See the port; nobody is waited for."""
         _ = is_patient
         self.check_address(address)
+        if self.loop is not None and self.loop is not asyncio.get_running_loop():
+            raise UnavailableError(
+                f"{address} is of a LoopbackNetwork whose collectors run in another event loop"
+            )
         stream = LoopbackStream(address, through_codec=self._through_codec)
         listener = self._listeners.get(address)
         if listener is not None:

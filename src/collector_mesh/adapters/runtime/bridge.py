@@ -22,6 +22,19 @@ _STUCK_SECONDS = 15.0
 """Seconds without a turn after which a loop counts as blocked, as by waiting for the thread that waits for it."""
 
 
+def check_no_loop(what: str, awaited: str) -> None:
+    """See that no event loop runs in this thread, which would stand still while the thread waits.
+
+    Raises:
+        RuntimeError: one does.
+    """
+    if _get_running_loop() is not None:
+        raise RuntimeError(
+            f"{what} would block the event loop that runs in this thread: use {awaited},"
+            " or call it in a thread, as with asyncio.to_thread"
+        )
+
+
 class Bridge:
     """Has async functions run in one event loop, for threads that wait for them.
 
@@ -59,16 +72,11 @@ class Bridge:
         Raises:
             RuntimeError: an event loop runs in this thread, which would stand still; or this is another process.
         """
-        running = _get_running_loop()
-        if running is self._loop:
+        if _get_running_loop() is self._loop:
             raise RuntimeError(
                 f"{self._what} would wait here for the event loop that it is called in: use {self._awaited}"
             )
-        if running is not None:
-            raise RuntimeError(
-                f"{self._what} would block the event loop that runs in this thread: use {self._awaited},"
-                " or call it in a thread, as with asyncio.to_thread"
-            )
+        check_no_loop(self._what, self._awaited)
         if os.getpid() != self._pid:
             raise RuntimeError(
                 f"{self._what} belongs to the process that this one was forked from: {self._forked}"

@@ -1,0 +1,295 @@
+"""A program outside the mesh that calls into it, in plain functions: threads wait, and nobody awaits."""
+
+import asyncio
+import atexit
+import os
+import threading
+import warnings
+from collections.abc import Mapping
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING, NoReturn, Self
+from weakref import WeakSet
+
+from collector_mesh.adapters.runtime.bridge import Bridge, check_no_loop
+from collector_mesh.adapters.runtime.loop_thread import LoopThread
+from collector_mesh.app.client import MeshClient
+from collector_mesh.app.settings import Settings
+from collector_mesh.domain.model.blocking_caller import BlockingCaller
+from collector_mesh.domain.model.caller import Metadata
+from collector_mesh.domain.model.payload import Message, Payload
+from collector_mesh.domain.model.status import Reply
+from collector_mesh.domain.ports.transport import Transport
+
+if TYPE_CHECKING:
+    from collector_mesh.adapters.grpc.tls import Tls
+
+_AWAITED = "a MeshClient, and await client.call(...)"
+_FORKED = (
+    "it was used before the fork. Use it first in the child, as where a worker starts, or start processes with"
+    " 'spawn': gRPC does not work in a process that was forked from one that has used it"
+)
+
+
+class SyncMeshClient(BlockingCaller):
+    """Calls into the mesh through one collector, from code that does not await: threads, Django, Flask, Celery.
+
+    Used as a context manager, or made once, as at import, and closed by `close` or by the end of the program.
+    Any number of threads may use it at once. Nothing is opened before the first call: until then there is no
+    thread, and grpc is not loaded, so that a process may be forked. It has an event loop in a thread of its own.
+
+    Args:
+        address: HOST:PORT of any collector, or what the transport takes.
+        tls: certificates for gRPC.
+        insecure: whether plaintext may be used to an address that is not of this machine.
+        transport: how the collector is reached; gRPC by default. Where it says that it belongs to an event loop
+            (`loop`), as a `LoopbackNetwork` does whose collectors are entered, the client runs in that loop.
+        settings: what can be tuned; a client heeds the times and the size of payloads.
+
+    Raises:
+        TypeError: an argument is of a type that cannot be meant; the text names it.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        *,
+        tls: "Tls | None" = None,
+        insecure: bool = False,
+        transport: Transport | None = None,
+        settings: Settings | None = None,
+    ) -> None:
+        self._opened: _Opened | None = None
+        self._make = partial(
+            MeshClient, address, tls=tls, insecure=insecure, transport=transport, settings=settings
+        )
+        self.address = self._make().address
+        self._transport = transport
+        self._what = f"the client of {self.address}"
+        self._is_closed = False
+        self._is_forked = False
+        self._is_opening = False
+        self._lock = threading.RLock()
+        """Held by whoever opens or closes it; a signal handler may come in between, in the same thread."""
+        _CLIENTS.add(self)
+
+    def __enter__(self) -> Self:
+        """Give this client; nothing is opened before the first call.
+
+        Raises:
+            RuntimeError: it is closed, or an event loop runs in this thread.
+        """
+        check_no_loop(self._what, _AWAITED)
+        if self._is_closed:
+            raise self._closed()
+        return self
+
+    def __exit__(self, *_failure: object) -> None:
+        """Close it; see `close`."""
+        self.close()
+
+    def close(self) -> None:
+        """Close; calls that are under way in other threads end with an unknown outcome. Idempotent.
+
+        Raises:
+            RuntimeError: an event loop runs in this thread, and would stand still meanwhile.
+        """
+        if self._opened is not None:
+            check_no_loop(self._what, "a MeshClient")
+        with self._lock:
+            self._is_closed = True
+            opened, self._opened = self._opened, None
+        if opened is not None:
+            opened.close()
+
+    def dispatch(
+        self,
+        namespace: str,
+        service: str,
+        method: str,
+        request: Message | Payload | None = None,
+        *,
+        target: str = "",
+        timeout: float | None = None,
+        hints: Mapping[str, str] | None = None,
+        metadata: Metadata = (),
+        idempotent: bool | None = None,
+    ) -> Reply:
+        """Have the collector find somebody who runs a method, and wait; see `BlockingCaller.dispatch`."""
+        opened = self._opened or self._open()
+        return opened.bridge.run(
+            partial(
+                opened.client.dispatch,
+                namespace,
+                service,
+                method,
+                request,
+                target=target,
+                timeout=timeout,
+                hints=hints,
+                metadata=metadata,
+                idempotent=idempotent,
+            )
+        )
+
+    def serve(
+        self,
+        namespace: str,
+        service: str,
+        method: str,
+        request: Message | Payload | None = None,
+        *,
+        timeout: float | None = None,
+        metadata: Metadata = (),
+    ) -> Reply:
+        """Have the collector run one of its own methods, and wait; it never passes the call on.
+
+        Arguments, reply and errors are those of `dispatch`.
+        """
+        opened = self._opened or self._open()
+        return opened.bridge.run(
+            partial(
+                opened.client.serve, namespace, service, method, request, timeout=timeout, metadata=metadata
+            )
+        )
+
+    def _open(self) -> "_Opened":
+        """Open it, once, whichever thread comes first.
+
+        Raises:
+            RuntimeError: it cannot be used; the text says why.
+            MeshError, TlsError: as where a `MeshClient` is entered.
+        """
+        check_no_loop(self._what, _AWAITED)
+        with self._lock:
+            if self._opened is not None:
+                return self._opened
+            if self._is_closed:
+                raise self._closed()
+            if self._is_forked:
+                raise RuntimeError(
+                    f"{self._what} belongs to the process that this one was forked from: {_FORKED}"
+                )
+            if self._is_opening:
+                # The lock is this thread's already.
+                raise RuntimeError(
+                    f"{self._what} is being opened by what this signal handler has interrupted: use it later"
+                )
+            self._is_opening = True
+            try:
+                opened = _Opened(self._what, self._make(), getattr(self._transport, "loop", None))
+            finally:
+                self._is_opening = False
+            if self._is_closed:  # by a signal handler
+                opened.close()
+                raise self._closed()
+            self._opened = opened
+        _close_at_exit()
+        return opened
+
+    def _after_fork(self) -> None:
+        """Be of this process. What was of the other one is kept, so that nothing is closed twice."""
+        self._is_forked = self._is_forked or self._opened is not None or self._is_opening
+        if self._opened is not None:
+            _LEFT.append(self._opened)
+            self._opened = None
+        # Whoever has held it is not here.
+        self._is_opening, self._lock = False, threading.RLock()
+
+    def _closed(self) -> RuntimeError:
+        return RuntimeError(f"{self._what} is closed; make a new one")
+
+    def __del__(self) -> None:
+        """Warn of a client that was used and never closed; its end is not waited for."""
+        opened = getattr(self, "_opened", None)
+        if opened is not None:
+            _warn(self)
+            opened.abandon()
+
+    def __reduce__(self) -> NoReturn:
+        """A client stays in its process.
+
+        Raises:
+            TypeError: always.
+        """
+        raise TypeError(f"{self._what} cannot be pickled or copied: make one in the process that uses it")
+
+    def __repr__(self) -> str:
+        state = "closed" if self._is_closed else "open" if self._opened is not None else "not used yet"
+        return f"<SyncMeshClient of {self.address}, {state}>"
+
+
+class _Opened:
+    """What a client has once it was used."""
+
+    def __init__(self, what: str, client: MeshClient, loop: object) -> None:
+        self.client = client
+        self._thread: LoopThread | None = None
+        if not isinstance(loop, asyncio.AbstractEventLoop):
+            self._thread = LoopThread("collector-mesh-client")
+            loop = self._thread.loop
+        self._loop = loop
+        self.bridge = Bridge(what, loop, awaited=_AWAITED, forked=_FORKED)
+        try:
+            self.bridge.run(client.__aenter__)
+        except BaseException:
+            if self._thread is not None:
+                self._thread.end_soon()
+            raise
+
+    def close(self) -> None:
+        """Close the client in its loop, and wait for that."""
+        try:
+            self.bridge.run(self._leave)
+        except RuntimeError:
+            # Its loop has ended, as that of a test's collectors may; nothing is left there.
+            if self._loop.is_running():
+                raise
+        finally:
+            if self._thread is not None:
+                self._thread.end()
+
+    def abandon(self) -> None:
+        """Have the client closed in its loop; nobody waits for it, and this may be the loop's own thread."""
+        if self._thread is not None:
+            self._thread.end_soon(self._leave)
+        else:
+            with suppress(RuntimeError):  # the loop is closed
+                asyncio.run_coroutine_threadsafe(self._leave(), self._loop)
+
+    async def _leave(self) -> None:
+        await self.client.__aexit__(None, None, None)
+
+
+_CLIENTS: "WeakSet[SyncMeshClient]" = WeakSet()
+"""Of the process, not of a mesh: a fork changes all of them, and its end closes all of them."""
+
+_LEFT: list[_Opened] = []
+"""What belongs to the process that this one was forked from; nobody may touch it here."""
+
+
+def _after_fork() -> None:
+    for client in list(_CLIENTS):
+        client._after_fork()  # noqa: SLF001  # of the same module
+
+
+if hasattr(os, "register_at_fork"):  # which Windows has not, as it has no forks
+    os.register_at_fork(after_in_child=_after_fork)
+
+
+def _close_at_exit() -> None:
+    """Have what is open closed before the interpreter ends, and before what was loaded until now is told of it."""
+    atexit.unregister(_close_all)
+    atexit.register(_close_all)
+
+
+def _close_all() -> None:
+    for client in list(_CLIENTS):
+        if client._opened is not None:  # noqa: SLF001  # of the same module
+            _warn(client)
+            with suppress(Exception):
+                client.close()
+
+
+def _warn(client: SyncMeshClient) -> None:
+    warnings.warn(f"{client!r} was never closed", ResourceWarning, stacklevel=2, source=client)
