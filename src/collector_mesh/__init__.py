@@ -10,6 +10,7 @@ from collector_mesh._door import door
 if TYPE_CHECKING:
     from collector_mesh.adapters.grpc.tls import Tls, TlsError
     from collector_mesh.adapters.loopback.network import LoopbackNetwork
+    from collector_mesh.adapters.telemetry.configuring import configure_logs
     from collector_mesh.app.allow_list import AllowList, AllowListError
     from collector_mesh.app.client import MeshClient
     from collector_mesh.app.collector import Collector
@@ -86,6 +87,7 @@ _HOMES = {
     "TlsError": "collector_mesh.adapters.grpc.tls",
     "UnavailableError": "collector_mesh.domain.model.errors",
     "UnimplementedError": "collector_mesh.domain.model.errors",
+    "configure_logs": "collector_mesh.adapters.telemetry.configuring",
 }
 
 __all__ = [
@@ -127,6 +129,7 @@ __all__ = [
     "TlsError",
     "UnavailableError",
     "UnimplementedError",
+    "configure_logs",
 ]
 
 __getattr__, __dir__ = door(__name__, _HOMES)

@@ -113,7 +113,9 @@ async def test_a_request_without_a_link_is_refused_over_the_budget_and_its_handl
     assert started == 2
     assert [answer.status.code for answer in (*done, after)] == [200] * 3
     assert held_after == 0
-    facts = [vars(record)["facts"] for record in caplog.records if record.getMessage() == "limit_reached"]
+    facts = [
+        vars(record)["facts"] for record in caplog.records if vars(record).get("event") == "limit_reached"
+    ]
     assert facts[0]["limit"] == "max_held_bytes"
 
 

@@ -41,7 +41,7 @@ async def _other_link(collector: Collector) -> AsyncIterator[None]:
 
 def logged(caplog: pytest.LogCaptureFixture, word: str) -> list[str]:
     """The reasons in the log records of one event."""
-    return [vars(record)["facts"]["reason"] for record in caplog.records if record.getMessage() == word]
+    return [vars(record)["facts"]["reason"] for record in caplog.records if vars(record).get("event") == word]
 
 
 def ended(collector: Collector) -> list[str]:

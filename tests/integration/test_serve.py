@@ -448,7 +448,8 @@ async def test_a_handlers_text_goes_to_the_caller_and_its_traceback_to_the_log()
 
     assert (reply.status.code, reply.status.message) == (500, "handler error: no such\nthing")
     line = json.loads(collector.stderr.splitlines()[-1])
-    assert line["key"] == "texts/Texts.Fail"
+    assert line["method"] == "texts/Texts.Fail"
+    assert line["error"] == r"ValueError: no such\nthing"
     assert line["traceback"].startswith("Traceback (most recent call last):")
     assert "in fail" in line["traceback"]
 

@@ -37,7 +37,7 @@ def test_uvloop_is_used_where_it_is_installed_and_the_log_says_so(caplog: pytest
         kind = loops.run(running_loop())
 
     assert kind is OtherLoop
-    assert [record.facts for record in caplog.records if record.message == "loop_chosen"] == [  # type: ignore[attr-defined]  # what our records carry
+    assert [record.facts for record in caplog.records if vars(record).get("event") == "loop_chosen"] == [  # type: ignore[attr-defined]  # what our records carry
         {"loop": "uvloop"}
     ]
 

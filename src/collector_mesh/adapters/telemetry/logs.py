@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from collector_mesh.adapters.telemetry.records import PACKAGE, log
 from collector_mesh.domain.model import events
-from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.ports.observer import Observer
 
-_LOGGER = logging.getLogger("collector_mesh")
+_LOGGER = logging.getLogger(PACKAGE)
 
 
 _WORDS: Mapping[type[events.Event], tuple[str, int]] = MappingProxyType(
@@ -51,19 +51,17 @@ _WORDS: Mapping[type[events.Event], tuple[str, int]] = MappingProxyType(
 
 
 class LoggingObserver:
-    """Logs each event as one record: a constant word, its facts as `facts` in the record."""
+    """Logs each event as one record: a constant word and its facts."""
 
     def tell(self, event: events.Event) -> None:
         """See the port."""
         word, level = _WORDS.get(type(event)) or (_word_of(type(event).__name__), logging.INFO)
         if not _LOGGER.isEnabledFor(level):
             return
-        facts = attrs.asdict(event, recurse=False)
+        facts = {_NAMES.get(name, name): value for name, value in attrs.asdict(event, recurse=False).items()}
         if event.times == 1:
             del facts["times"]
         error = facts.pop("error", None)
-        if isinstance(facts.get("key"), MethodKey):
-            facts["key"] = str(facts["key"])
         if isinstance(event, events.AttemptFailed):
             verdict = facts.pop("verdict")
             facts |= {
@@ -73,7 +71,11 @@ class LoggingObserver:
                 "executed": verdict.executed.value,
                 "seconds": round(verdict.ended - verdict.began, 6),
             }
-        _LOGGER.log(level, word, extra={"facts": facts}, exc_info=error)
+        log(level, word, facts, error if isinstance(error, BaseException) else None)
+
+
+_NAMES = MappingProxyType({"key": "method"})
+"""What facts are called in the log where it is not as in the event."""
 
 
 def _word_of(name: str) -> str:

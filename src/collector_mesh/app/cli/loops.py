@@ -7,11 +7,11 @@ from collections.abc import Callable, Coroutine
 from importlib import import_module
 from typing import Any, TypeVar
 
+from collector_mesh.adapters.telemetry.records import log
+
 T = TypeVar("T")
 
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]
-
-_LOGGER = logging.getLogger("collector_mesh")
 
 
 def add_loop_option(parser: argparse.ArgumentParser) -> None:
@@ -46,6 +46,6 @@ def run(main: Coroutine[Any, Any, T], *, uvloop: bool = True) -> T:
     """
     factory = loop_factory(uvloop=uvloop)
     loop = "asyncio" if factory is None else "uvloop"
-    _LOGGER.debug("loop_chosen", extra={"facts": {"loop": loop}})
+    log(logging.DEBUG, "loop_chosen", {"loop": loop})
     with asyncio.Runner(loop_factory=factory) as runner:
         return runner.run(main)

@@ -8,6 +8,7 @@ import signal
 import sys
 from typing import TYPE_CHECKING, Any
 
+from collector_mesh.adapters.telemetry.records import log
 from collector_mesh.app.cli import loops
 from collector_mesh.app.cli.errors import EXIT_FAILED, CommandError, tell
 from collector_mesh.app.cli.logs import FORMATS, LEVELS, configure
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
 EXIT_KILLED = 130
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
-_LOGGER = logging.getLogger("collector_mesh")
 
 _LOG_SECONDS = 0.2
 """How long the ready line waits at most for what was logged before it: it may be that nobody reads that."""
@@ -128,7 +128,7 @@ async def _serve(sourced: "Sourced") -> int:
     _install_signals(stop)
     raise_limit()
     start_trimming()
-    _LOGGER.debug("configured", extra={"facts": sourced.given()})
+    log(logging.DEBUG, "configured", sourced.given())
     try:
         collector = collector_of(sourced)
         async with collector:
@@ -141,7 +141,7 @@ async def _serve(sourced: "Sourced") -> int:
     except (MeshError, TlsError, SettingsError, TypeError) as error:
         raise CommandError(str(error)) from error
     except Exception as error:
-        _LOGGER.debug("failed", exc_info=error)
+        log(logging.DEBUG, "failed", error=error)
         raise CommandError(f"{type(error).__name__}: {error}", EXIT_FAILED) from error
     if lost:
         raise CommandError(f"nobody can connect anymore: {lost}", EXIT_FAILED)
@@ -182,4 +182,4 @@ def _announce(line: str) -> None:
 
 
 def _output_lost(stream: str, lines: int, reason: str) -> None:
-    _LOGGER.warning("output_lost", extra={"facts": {"stream": stream, "lines": lines, "reason": reason}})
+    log(logging.WARNING, "output_lost", {"stream": stream, "lines": lines, "reason": reason})

@@ -5,6 +5,7 @@ from typing import Any
 
 from collector_mesh.adapters.grpc.channels import check_plaintext
 from collector_mesh.adapters.grpc.tls import Tls, TlsError
+from collector_mesh.adapters.telemetry.records import log
 from collector_mesh.app.cli.config import pairs
 from collector_mesh.app.cli.errors import CommandError
 from collector_mesh.app.cli.objects import load
@@ -14,8 +15,6 @@ from collector_mesh.app.collector import Collector
 from collector_mesh.app.service import Service
 from collector_mesh.domain.model.address import HostPort
 from collector_mesh.domain.model.errors import MeshError
-
-_LOGGER = logging.getLogger("collector_mesh")
 
 
 def collector_of(sourced: Sourced) -> Collector:
@@ -48,8 +47,11 @@ def collector_of(sourced: Sourced) -> Collector:
             check_plaintext(HostPort.parse(peer, field=sourced.source("peer")), tls, insecure=config.insecure)
     problems.check()
     if config.accept_unary_peers:
-        facts = {"name": sourced.source("accept_unary_peers"), "use": "--accept-peers"}
-        _LOGGER.warning("deprecated", extra={"facts": facts})
+        log(
+            logging.WARNING,
+            "deprecated",
+            {"name": sourced.source("accept_unary_peers"), "use": "--accept-peers"},
+        )
     return Collector(
         config.id,
         listen=config.listen,
