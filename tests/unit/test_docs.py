@@ -16,7 +16,7 @@ from scripts.pages import Block, blocks_of, is_printed, save_file
 from tests.limits import LIMIT_SECONDS
 
 from collector_mesh import Settings
-from collector_mesh.app.cli import demo, dispatch, explain, serve, simulate, topology
+from collector_mesh.app.cli import certs, demo, dispatch, explain, serve, simulate, topology
 from collector_mesh.app.cli.config import ServeConfig
 from collector_mesh.app.cli.main import parser
 from collector_mesh.app.testing.contract import transport
@@ -143,7 +143,7 @@ def test_every_scenario_is_in_the_list_of_examples() -> None:
 
 @pytest.mark.parametrize(
     "verb",
-    [serve, dispatch, topology, explain, simulate, demo],
+    [serve, dispatch, topology, explain, certs, simulate, demo],
     ids=lambda verb: verb.__name__.rpartition(".")[2],
 )
 def test_every_flag_of_a_verb_is_explained(verb: ModuleType) -> None:

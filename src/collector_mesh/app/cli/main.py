@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from collector_mesh.app.cli import demo, dispatch, explain, serve, simulate, topology
+from collector_mesh.app.cli import certs, demo, dispatch, explain, serve, simulate, topology
 from collector_mesh.app.cli.errors import EXIT_FAILED, EXIT_USAGE, CommandError, tell
 from collector_mesh.app.cli.output import abandon_stdout, make_usable
 
@@ -52,7 +52,7 @@ def parser() -> argparse.ArgumentParser:
     )
     root.add_argument("--version", action=_Version, nargs=0, help="show program's version number and exit")
     verbs = root.add_subparsers(metavar="VERB", title="verbs")
-    for verb in (serve, dispatch, topology, explain, simulate, demo):
+    for verb in (serve, dispatch, topology, explain, certs, simulate, demo):
         verb.add_parser(verbs)
     return root
 
