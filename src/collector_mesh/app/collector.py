@@ -15,8 +15,9 @@ from collector_mesh.app.home import Home
 from collector_mesh.app.hooks.shape import check_transport
 from collector_mesh.app.hooks.validation import AnyValidator
 from collector_mesh.app.lifetime import Lifetime
+from collector_mesh.app.methods import method_from
 from collector_mesh.app.options import Options
-from collector_mesh.app.service import Service, method_from
+from collector_mesh.app.service import Service
 from collector_mesh.app.settings import Settings
 from collector_mesh.domain.calls.dispatcher import Dispatcher
 from collector_mesh.domain.model.caller import Caller, Metadata

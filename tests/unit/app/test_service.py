@@ -129,7 +129,7 @@ async def wrong_request(request: int) -> None: ...
 async def wrong_context(request: StringValue, context: int) -> None: ...
 
 
-async def keyword(*, request: StringValue) -> None: ...
+async def keyword(request: StringValue, *, other: StringValue) -> None: ...
 
 
 async def unresolvable(request: Nowhere) -> None: ...  # type: ignore[name-defined]  # noqa: F821
@@ -143,9 +143,9 @@ async def stream(request: StringValue) -> Any:
     ("handler", "said"),
     [
         (too_many, "takes too many arguments"),
-        (wrong_request, "request is <class 'int'>"),
+        (wrong_request, "request is annotated with int, which is no type of requests"),
         (wrong_context, "context is no context"),
-        (keyword, "takes too many arguments"),
+        (keyword, "other is no context"),
         (unresolvable, "'Nowhere' of request cannot be resolved"),
         (stream, "streaming methods are not supported yet"),
         (7, "is not callable"),

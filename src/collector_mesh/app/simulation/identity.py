@@ -200,7 +200,9 @@ class WatchedHandlers(HandlerRegistry):
 
     def _watched(self, method: Method) -> Method:
         wrap = self._plain if method.blocking else self._async
-        return attrs.evolve(method, function=wrap(method))
+        # What it gives is written here, where it is told, and not once more.
+        again = lambda unfit: _written(method, unfit.result)  # noqa: E731  # it raises what it has raised
+        return attrs.evolve(method, function=wrap(method), write=again, may_be_payload=True)
 
     def _async(self, method: Method) -> Callable[[Any, CallContext], Any]:
         host = self._host
@@ -210,7 +212,7 @@ class WatchedHandlers(HandlerRegistry):
             try:
                 if host.slowness:
                     await asyncio.sleep(host.slowness)
-                return self._ends(number, await method.function(_plain(request), context))
+                return self._ends(method, number, await method.function(_plain(request), context))
             except BaseException as error:
                 self._watch.escaped(error)
                 raise
@@ -221,12 +223,22 @@ class WatchedHandlers(HandlerRegistry):
         def watched(request: Any, context: CallContext) -> Any:
             number = self._begins(method, context)
             try:
-                return self._ends(number, method.function(_plain(request), context))
+                result = method.function(_plain(request), context)
+                if hasattr(type(result), "__await__"):
+                    return self._later(method, number, result)
+                return self._ends(method, number, result)
             except BaseException as error:
                 self._watch.escaped(error)
                 raise
 
         return watched
+
+    async def _later(self, method: Method, number: int | None, result: Awaitable[Any]) -> Any:
+        try:
+            return self._ends(method, number, await result)
+        except BaseException as error:
+            self._watch.escaped(error)
+            raise
 
     def _begins(self, method: Method, context: CallContext) -> int | None:
         call: Call = context._call  # noqa: SLF001  # a handler is not to see it
@@ -238,14 +250,28 @@ class WatchedHandlers(HandlerRegistry):
             self._watch.ran(number, self._host, method, call)
         return number
 
-    def _ends(self, number: int | None, result: Any) -> Any:
+    def _ends(self, method: Method, number: int | None, result: Any) -> Any:
         try:
-            result = payload_of(result)
+            payload = _written(method, result)
         except (MeshError, TypeError):
-            return result  # that it cannot be sent is said where it is always said
+            return _Unfit(result)  # that it cannot be sent is said where it is always said
         if number is not None:
-            self._watch.gave(number, result.value)
-        return result
+            self._watch.gave(number, payload.value)
+        return payload
+
+
+class _Unfit:
+    """What a handler has given that cannot be sent."""
+
+    __slots__ = ("result",)
+
+    def __init__(self, result: Any) -> None:
+        self.result = result
+
+
+def _written(method: Method, result: Any) -> Payload:
+    """What is sent of a result, as the executor makes it."""
+    return payload_of(result) if method.may_be_payload and type(result) is Payload else method.write(result)
 
 
 def _plain(request: Any) -> Any:

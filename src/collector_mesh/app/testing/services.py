@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from google.protobuf.wrappers_pb2 import BytesValue, DoubleValue, Int64Value, StringValue
 
@@ -53,8 +53,8 @@ def contract_service(namespace: str, name: str) -> Service:
         return None
 
     @service.method("Number")
-    async def number() -> int:
-        return 7
+    async def number() -> Any:
+        return object()
 
     @service.method("Who")
     async def who(_request: Payload, context: CallContext) -> StringValue:

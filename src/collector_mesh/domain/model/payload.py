@@ -1,6 +1,7 @@
 """What a call carries: bytes and the name of their type."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 import attrs
@@ -77,6 +78,11 @@ def reader_of(message: type[M]) -> Callable[[Payload], M]:
             raise InvalidCallError(f"payload cannot be read as {name}") from error
 
     return read
+
+
+def writer_of(message: type[Message]) -> Callable[[Any], Payload]:
+    """A function that makes payloads of messages of a class; it raises InvalidCallError for one that cannot be serialized."""
+    return partial(_packed, message.DESCRIPTOR.full_name)
 
 
 EMPTY = Payload(TYPE_PREFIX + "google.protobuf.Empty")

@@ -1,6 +1,6 @@
 """A call on its way in, once it has been checked: admitted, validated, looked up, run."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
@@ -22,7 +22,7 @@ from collector_mesh.domain.model.errors import (
 from collector_mesh.domain.model.events import HandlerFailed, ValidatorRefused
 from collector_mesh.domain.model.limits import SHORT_TYPE_URL, is_long, long_type_url
 from collector_mesh.domain.model.names import MethodKey
-from collector_mesh.domain.model.payload import Payload, flaw_of, payload_of
+from collector_mesh.domain.model.payload import Payload, flaw_of
 from collector_mesh.domain.model.status import OK, Reply, Status, chosen_status
 from collector_mesh.domain.policies.concurrency import ConcurrencyLimit, Slot
 from collector_mesh.domain.ports.clock import Clock
@@ -182,22 +182,23 @@ class Executor:
         try:
             if self.validator is not None:
                 await self._validate(self.validator, key, context)
-                if context.is_cancelled:
-                    # The time was up while the validator was asked, or it has kept a cancellation to itself. Whoever
-                    # waits has been told that no handler ran.
-                    raise DeadlineExceededError("deadline exceeded", executed=Executed.NO)
                 method = self._handlers.find(key)
             if method is None:
                 raise self._not_found(key)
             request = call.payload if method.read is None else method.read(call.payload)
+            pending: Any = None
             if method.blocking:
-                return await self._run_in_thread(method, request, context)
+                pending = await self._run_in_thread(method, request, context)
+                if isinstance(pending, Reply):
+                    return pending
         except MeshError as error:
             context.has_ended = True
             return Reply.refused(error)
         context.has_started = True
         try:
-            result = await method.function(request, context)
+            if pending is None:
+                pending = method.function(request, context)
+            result = await pending
         except Exception as error:  # noqa: BLE001  # whatever a handler raises is an outcome
             return self._failed(key, error)
         except BaseException as error:
@@ -207,7 +208,7 @@ class Executor:
             return self._failed(key, error)
         finally:
             context.has_ended = True
-        return self._succeeded(key, result)
+        return self._succeeded(method, result)
 
     async def _validate(self, validator: Validator, key: MethodKey, context: CallContext) -> None:
         context.is_validating = True
@@ -223,36 +224,51 @@ class Executor:
             self._observer.tell(ValidatorRefused(self._collector_id, key, str(refusal)))
             raise refusal from error
         context.is_validating = False
+        if context.is_cancelled:
+            # The time was up while the validator was asked, or it has kept a cancellation to itself. Whoever
+            # waits has been told that no handler ran.
+            raise DeadlineExceededError("deadline exceeded", executed=Executed.NO)
 
-    async def _run_in_thread(self, method: Method, request: object, context: CallContext) -> Reply:
+    async def _run_in_thread(
+        self, method: Method, request: object, context: CallContext
+    ) -> Reply | Awaitable[object]:
+        """Run a plain handler; gives what it has given where that is to be awaited."""
         context.has_started = True
         try:
-            return await self._tasks.in_thread(
-                partial(self._call_blocking, method.key, method.function, request, context)
-            )
+            return await self._tasks.in_thread(partial(self._call_blocking, method, request, context))
         except OverloadedError:
             context.has_started = False
             raise
 
     def _call_blocking(
-        self,
-        key: MethodKey,
-        function: Callable[[Any, CallContext], Any],
-        request: object,
-        context: CallContext,
-    ) -> Reply:
+        self, method: Method, request: object, context: CallContext
+    ) -> Reply | Awaitable[object]:
         try:
-            result = function(request, context)
+            result = method.function(request, context)
+            if hasattr(type(result), "__await__"):
+                return self._rest(result, context)
         except BaseException as error:  # noqa: BLE001  # nothing that a handler raises may end the thread
-            return self._failed(key, error)
-        finally:
             context.has_ended = True
-        return self._succeeded(key, result)
+            return self._failed(method.key, error)
+        context.has_ended = True
+        return self._succeeded(method, result)
 
-    def _succeeded(self, key: MethodKey, result: object) -> Reply:
-        if type(result) is not Payload:
+    def _rest(self, result: Any, context: CallContext) -> Reply | Awaitable[object]:
+        """What a plain function has given that is around an async one: the rest of it belongs into the loop."""
+        if not context.is_cancelled:
+            rest: Awaitable[object] = result
+            return rest
+        # Nobody is there anymore who would await it.
+        if hasattr(type(result), "close"):
+            result.close()
+        context.has_ended = True
+        return Reply.refused(DeadlineExceededError("deadline exceeded"))
+
+    def _succeeded(self, method: Method, result: Any) -> Reply:
+        key = method.key
+        if type(result) is not Payload or not method.may_be_payload:
             try:
-                result = payload_of(result)
+                result = method.write(result)
             except (MeshError, TypeError) as error:
                 return self._failed(key, HandlerError(f"cannot send the result: {error}"))
         elif (flaw := flaw_of(result)) is not None:

@@ -9,7 +9,7 @@ import attrs
 from collector_mesh.domain.model.context import CallContext
 from collector_mesh.domain.model.errors import DuplicateMethodError, NotFoundError, quoted
 from collector_mesh.domain.model.names import MethodKey, check_name, text_argument
-from collector_mesh.domain.model.payload import Payload
+from collector_mesh.domain.model.payload import Payload, payload_of
 from collector_mesh.domain.model.snapshot import MethodInfo
 
 Kind = Literal["unary"]
@@ -24,6 +24,8 @@ class Method:
         function: takes the request and the context and gives the result, or an awaitable of it.
         blocking: whether the function is a plain one, which runs in a thread.
         read: turns the payload into the request, or raises InvalidCallError; None gives the payload.
+        write: turns the result into a payload, or raises InvalidCallError or TypeError.
+        may_be_payload: whether a result that is a `Payload` is sent without being written.
         kind: unary for now.
         idempotent: whether it may run twice for one call.
     """
@@ -32,6 +34,8 @@ class Method:
     function: Callable[[Any, CallContext], Any]
     blocking: bool = False
     read: Callable[[Payload], Any] | None = None
+    write: Callable[[Any], Payload] = payload_of
+    may_be_payload: bool = True
     kind: Kind = "unary"
     idempotent: bool = False
     info: MethodInfo = attrs.field(init=False, eq=False, repr=False)

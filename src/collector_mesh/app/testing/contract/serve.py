@@ -208,7 +208,7 @@ class ServeContract(Contract):
         reply = await serve(mesh, a, "Number")
 
         assert reply.status.code == 500
-        assert "expected a protobuf message, a Payload or None, got int" in reply.status.message
+        assert "expected a protobuf message, a Payload or None, got object" in reply.status.message
         assert reply.executed is Executed.YES
 
     @pytest.mark.parametrize(
