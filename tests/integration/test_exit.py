@@ -41,3 +41,21 @@ def test_a_program_that_closes_nothing_ends_and_prints_no_traceback(what: str) -
     )
 
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize(
+    ("what", "name"), [("a collector", "collector 'b'"), ("a client of nobody", "the client of 127.0.0.1:1")]
+)
+def test_who_asks_for_warnings_learns_at_the_exit_what_was_never_closed(what: str, name: str) -> None:
+    program = f"{HEAD}{NEVER_CLOSED[what]}\nasyncio.run(main())\n"
+
+    ended = subprocess.run(
+        [sys.executable, "-W", "always::ResourceWarning", "-c", program],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=LIMIT_SECONDS,
+    )
+
+    assert f"ResourceWarning: {name} was started and never stopped" in ended.stderr
+    assert (ended.returncode, "Traceback" in ended.stderr) == (0, False)

@@ -12,6 +12,7 @@ from collector_mesh.app.home import Home
 from collector_mesh.app.options import ClientOptions
 from collector_mesh.app.overrides import policies_of
 from collector_mesh.app.settings import Settings
+from collector_mesh.app.unclosed import Unclosed
 from collector_mesh.domain.model.call import Call
 from collector_mesh.domain.model.caller import Caller, Metadata
 from collector_mesh.domain.model.errors import MeshError, PayloadTooLargeError
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 
 class MeshClient(Caller):
-    """Calls into the mesh through one collector. Used as an async context manager.
+    """Calls into the mesh through one collector. Used as an async context manager, or by `start` and `stop`.
 
     Args:
         address: HOST:PORT of any collector, or what the transport takes.
@@ -58,23 +59,33 @@ class MeshClient(Caller):
         )
         self._link: Link | None = None
         self._calls: CallFactory | None = None
+        self._unclosed: Unclosed | None = None
 
-    async def __aenter__(self) -> Self:
-        """Make ready; nothing is sent before the first call.
+    async def start(self) -> None:
+        """Make ready; nothing is sent before the first call. `async with` does it too, and stops it.
 
         Raises:
             InvalidCallError: the address is malformed, or plaintext would leave this machine.
             TlsError: the certificate files cannot be used.
-            RuntimeError: it was entered before.
+            RuntimeError: it was started before; a client is started once.
         """
-        parts = self.container
-        self._home.enter()
-        self._calls = CallFactory(parts.clock(), policies_of(parts.settings(), balancers=BALANCERS))
-        parts.guarded_transport().check_address(self.address)
-        if (tls := parts.options().tls) is not None:
-            tls.channel_credentials()
-        await self._exits.enter_async_context(parts.guarded_transport().open())
-        self._link = parts.link()
+        await self._begin()
+        self._unclosed = Unclosed(self, self._home.what)
+
+    async def stop(self) -> None:
+        """Close; what is still under way ends with an unknown outcome. Nothing happens where that was done before.
+
+        Raises:
+            RuntimeError: this is another event loop than the one that it was started in; it goes on there.
+        """
+        self._home.check_leaving()
+        if self._unclosed is not None:
+            self._unclosed.settle()
+        await self._end()
+
+    async def __aenter__(self) -> Self:
+        """As `start`."""
+        await self.start()
         return self
 
     async def __aexit__(
@@ -83,12 +94,20 @@ class MeshClient(Caller):
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Close; what is still under way ends with an unknown outcome.
+        """As `stop`."""
+        await self.stop()
 
-        Raises:
-            RuntimeError: this is another event loop than the one that it was entered in; it goes on there.
-        """
-        self._home.check_leaving()
+    async def _begin(self) -> None:
+        parts = self.container
+        self._home.enter()
+        self._calls = CallFactory(parts.clock(), policies_of(parts.settings(), balancers=BALANCERS))
+        parts.guarded_transport().check_address(self.address)
+        if (tls := parts.options().tls) is not None:
+            tls.channel_credentials()
+        await self._exits.enter_async_context(parts.guarded_transport().open())
+        self._link = parts.link()
+
+    async def _end(self) -> None:
         link, self._link = self._link, None
         async with self._exits:
             if link is not None:

@@ -19,6 +19,7 @@ from collector_mesh.app.methods import method_from
 from collector_mesh.app.options import Options
 from collector_mesh.app.service import Service
 from collector_mesh.app.settings import Settings
+from collector_mesh.app.unclosed import Unclosed
 from collector_mesh.domain.calls.dispatcher import Dispatcher
 from collector_mesh.domain.model.caller import Caller, Metadata
 from collector_mesh.domain.model.errors import (
@@ -43,7 +44,8 @@ class Collector(Caller):
     """Serves methods inside namespaces, and has others run what it does not have.
 
     Used as an async context manager: it takes calls inside; on leaving it refuses new calls, lets the
-    running ones finish, and closes. One event loop, the one it is entered in.
+    running ones finish, and closes. `start` and `stop` do the same. One event loop, the one it is entered in. One that is
+    never stopped warns with `ResourceWarning`.
 
     What it serves may be changed from any thread: `register`, `add_service`, `remove_service`, `add_namespace`,
     `remove_namespace` and `set_validator` take effect before they return, as a whole or not at all. Peers are told by the
@@ -146,20 +148,49 @@ class Collector(Caller):
         self._dispatcher: Dispatcher | None = None
         self._keeping: Keeping | None = None
         self._calls: CallFactory | None = None
+        self._unclosed: Unclosed | None = None
 
     def _build(self, options: Options, settings: Settings) -> CollectorContainer:
         """The container of the parts, of which none has been made yet."""
         return CollectorContainer(options, settings)
 
-    async def __aenter__(self) -> Self:
-        """Begin to take calls.
+    async def start(self) -> None:
+        """Begin to take calls; `async with` does it too, and stops it.
 
         Raises:
             InvalidCallError: an address is malformed, or plaintext would leave this machine.
             ListenError: the address is taken or not of this machine.
             TlsError: the certificate files cannot be used.
-            RuntimeError: it was entered before.
+            RuntimeError: it was started before; a collector is started once.
         """
+        await self._begin()
+        self._unclosed = Unclosed(self, self._home.what)
+
+    async def stop(self) -> None:
+        """Refuse new calls, let the running ones finish for at most `drain_timeout`, close.
+
+        Where it has been stopped before, or never started, nothing happens; while that is still under way, this waits for it.
+
+        Raises:
+            RuntimeError: this is another event loop than the one that it was started in; it goes on there. Or it is being
+                started: whoever does that is to be cancelled.
+        """
+        self._home.check_leaving()
+        self._lifetime.check_is_no_start()
+        if self._unclosed is not None:
+            self._unclosed.settle()
+        await self._end()
+
+    async def __aenter__(self) -> Self:
+        """As `start`."""
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_failure: object) -> None:
+        """As `stop`."""
+        await self.stop()
+
+    async def _begin(self) -> None:
         self._home.enter()
         parts = self.container
         # What a call needs is made before the first peer can send one, and by one thread.
@@ -172,15 +203,8 @@ class Collector(Caller):
         except BaseException:
             self._dispatcher = self._keeping = None
             raise
-        return self
 
-    async def __aexit__(self, *_failure: object) -> None:
-        """Refuse new calls, let the running ones finish for at most `drain_timeout`, close.
-
-        Raises:
-            RuntimeError: this is another event loop than the one that it was entered in; it goes on there.
-        """
-        self._home.check_leaving()
+    async def _end(self) -> None:
         try:
             await self._lifetime.close()
         finally:

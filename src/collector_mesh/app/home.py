@@ -27,6 +27,11 @@ class Home:
         self.loop: asyncio.AbstractEventLoop | None = None
         """The loop that it was entered in, None before that."""
 
+    @property
+    def what(self) -> str:
+        """What belongs there, as errors name it."""
+        return self._what
+
     def enter(self) -> None:
         """Take down the running loop.
 
@@ -34,7 +39,7 @@ class Home:
             RuntimeError: it was entered before.
         """
         if self.loop is not None:
-            raise RuntimeError(f"{self._what} can be entered once; make a new one")
+            raise RuntimeError(f"{self._what} can be started, or entered, once; make a new one")
         self.loop = asyncio.get_running_loop()
 
     def check(self) -> None:
@@ -94,4 +99,6 @@ class Home:
 
     def closed(self, state: str) -> RuntimeError:
         """What is said to whoever uses it before it is entered, or after it was left."""
-        return RuntimeError(f"{self._what} is {state}: it is used inside 'async with'")
+        return RuntimeError(
+            f"{self._what} is {state}: it is used inside 'async with', or between start() and stop()"
+        )

@@ -25,11 +25,26 @@ class Lifetime:
         self._opened = AsyncExitStack()
         self._unreachable = asyncio.Event()
         self._why_unreachable = ""
+        self._is_opening = False
+        self._end: asyncio.Future[None] | None = None
+        """Given when it has closed, from when it begins to."""
 
     async def wait_unreachable(self) -> str:
         """Wait until nobody can connect anymore, and give the reason."""
         await self._unreachable.wait()
         return self._why_unreachable
+
+    def check_is_no_start(self) -> None:
+        """See that it is not being opened.
+
+        Raises:
+            RuntimeError: it is.
+        """
+        if self._is_opening:
+            collector_id = self._container.options().collector_id
+            raise RuntimeError(
+                f"collector '{collector_id}' is being started: cancel that in place of stopping it"
+            )
 
     async def open(self, listen: str, peers: tuple[str, ...]) -> None:
         """Take calls and keep peers connected until `close`.
@@ -39,6 +54,13 @@ class Lifetime:
             ListenError: the address cannot be listened on.
             Exception: what the transport raises when it is opened.
         """
+        self._is_opening = True
+        try:
+            await self._open(listen, peers)
+        finally:
+            self._is_opening = False
+
+    async def _open(self, listen: str, peers: tuple[str, ...]) -> None:
         parts = self._container
         collector_id = parts.options().collector_id
         keeping, admission, observer = parts.keeping(), parts.admission(), parts.guarded_observer()
@@ -67,8 +89,15 @@ class Lifetime:
             self._opened = opened.pop_all()
 
     async def close(self) -> None:
-        """Drain, and close what was opened, in reverse."""
-        await self._opened.aclose()
+        """Drain, and close what was opened, in reverse; once. Whoever comes later waits until that is done."""
+        if self._end is not None:
+            await asyncio.shield(self._end)
+            return
+        end = self._end = asyncio.get_running_loop().create_future()
+        try:
+            await self._opened.aclose()
+        finally:
+            end.set_result(None)
 
     def _lost(self, reason: str) -> None:
         self._why_unreachable = reason

@@ -58,9 +58,9 @@ async def test_before_it_is_entered_and_after_it_was_left_every_use_is_a_runtime
 async def test_it_is_entered_once(what: str) -> None:
     used = make(what)
     async with used:
-        with pytest.raises(RuntimeError, match="can be entered once; make a new one"):
+        with pytest.raises(RuntimeError, match="can be started, or entered, once; make a new one"):
             await used.__aenter__()
-    with pytest.raises(RuntimeError, match="can be entered once; make a new one"):
+    with pytest.raises(RuntimeError, match="can be started, or entered, once; make a new one"):
         await used.__aenter__()
 
 

@@ -303,7 +303,7 @@ async def test_a_collector_that_is_not_entered_says_so() -> None:
     assert repr(collector) == "<Collector a, new>"
     async with collector:
         assert repr(collector) == "<Collector a on a, serving>"
-        with pytest.raises(RuntimeError, match="can be entered once"):
+        with pytest.raises(RuntimeError, match="can be started, or entered, once"):
             await collector.__aenter__()
         assert (await collector.dispatch("n", "Who", "Am")).status.code == 200
 

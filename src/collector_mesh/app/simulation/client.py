@@ -2,8 +2,6 @@
 
 from collections.abc import Mapping
 from functools import partial
-from types import TracebackType
-from typing import Self
 
 from collector_mesh.adapters.simulated.host import Host
 from collector_mesh.adapters.simulated.loop import SimulatedLoop
@@ -43,19 +41,14 @@ class SimulatedClient(MeshClient):
             parts.link.set_provides(WatchedClientLink)
             parts.link.add_kwargs(host=host, watch=watch)
 
-    async def __aenter__(self) -> Self:
-        """See `MeshClient`."""
-        await on_host(self._virtual, self.host, super().__aenter__)
-        return self
+    async def start(self) -> None:
+        """See `MeshClient`; a simulation ends whatever is left."""
+        await on_host(self._virtual, self.host, self._begin)
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def stop(self) -> None:
         """See `MeshClient`."""
-        await on_host(self._virtual, self.host, partial(super().__aexit__, kind, error, traceback))
+        self._home.check_leaving()
+        await on_host(self._virtual, self.host, self._end)
 
     async def dispatch(
         self,

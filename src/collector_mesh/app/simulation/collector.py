@@ -164,17 +164,17 @@ class SimulatedCollector(Collector):
 
     async def begin(self) -> None:
         """Start it, as `async with` does with a `Collector`."""
-        await super().__aenter__()
+        await self._begin()
 
     async def end(self) -> None:
         """End it, as `async with` does."""
-        await super().__aexit__(None, None, None)
+        await self._end()
 
-    async def __aenter__(self) -> NoReturn:
+    async def start(self) -> NoReturn:
         """Refuse: `sim.collector` has started it."""
         raise SimulationError(f"collector '{self.collector_id}' is started by its simulation")
 
-    async def __aexit__(self, *_failure: object) -> NoReturn:
+    async def stop(self) -> NoReturn:
         """Refuse: `stop` and `crash` end it, or the end of the run."""
         raise SimulationError(
             f"collector '{self.collector_id}' is ended by its simulation: use stop or crash"
