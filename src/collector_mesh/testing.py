@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         Node,
         NodeOptions,
     )
+    from collector_mesh.app.testing.plugin import Mesh
     from collector_mesh.app.testing.process_network import NodeProcesses, ProcessNetwork, ProcessNode
     from collector_mesh.app.testing.proxy import FaultyProxy
     from collector_mesh.app.testing.services import contract_service
@@ -32,6 +33,7 @@ _HOMES = {
     "LinkContract": "collector_mesh.app.testing.contract.link",
     "LocalNetwork": "collector_mesh.app.testing.networks",
     "LocalNode": "collector_mesh.app.testing.networks",
+    "Mesh": "collector_mesh.app.testing.plugin",
     "Network": "collector_mesh.app.testing.networks",
     "Node": "collector_mesh.app.testing.networks",
     "NodeOptions": "collector_mesh.app.testing.networks",
@@ -51,6 +53,7 @@ __all__ = [
     "LinkContract",
     "LocalNetwork",
     "LocalNode",
+    "Mesh",
     "Network",
     "Node",
     "NodeOptions",
