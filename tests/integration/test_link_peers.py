@@ -201,7 +201,7 @@ async def test_what_is_added_and_removed_is_routed_by_at_once() -> None:
     assert before.status.code == 404
     assert set(shared) == {"texts", "more"}
     assert after.status.message == "no collector found for namespace 'more': nobody there has 'Extra.Nothing'"
-    assert left.status.message == "no collector found for namespace 'texts'"
+    assert left.status.message == "no collector found for namespace 'texts': nobody there has 'Texts.Nothing'"
     assert methods == 0
 
 

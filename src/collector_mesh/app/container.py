@@ -32,6 +32,7 @@ from collector_mesh.app.making import (
     make_transport,
     make_trust,
     make_validator,
+    make_waiting_rules,
 )
 from collector_mesh.app.options import ClientOptions, Options
 from collector_mesh.app.overrides import policies_of
@@ -39,7 +40,9 @@ from collector_mesh.app.settings import Settings
 from collector_mesh.domain.calls.attempt_loop import AttemptLoop
 from collector_mesh.domain.calls.checks import CallChecks
 from collector_mesh.domain.calls.dispatcher import Dispatcher
+from collector_mesh.domain.calls.finding import Finder
 from collector_mesh.domain.calls.sender import Sender
+from collector_mesh.domain.calls.waiting import WaitingCalls
 from collector_mesh.domain.gateway import CollectorGateway
 from collector_mesh.domain.inspection import Inspection
 from collector_mesh.domain.link.pump import LinkPump
@@ -234,14 +237,24 @@ class CollectorContainer(containers.DynamicContainer):
             policies=policies,
             counts=counts,
         )
+        self.waiting = waiting = providers.Singleton(
+            WaitingCalls,
+            handlers,
+            router,
+            topology,
+            keeping,
+            clock=clock,
+            rules=providers.Factory(make_waiting_rules, settings),
+        )
+        finder = providers.Singleton(Finder, router, topology, keeping, refusals, waiting, dice)
         self.attempt_loop = attempt_loop = providers.Singleton(
             AttemptLoop,
             collector_id,
             checks,
             handlers,
-            router,
             topology,
-            keeping,
+            finder,
+            waiting,
             sender,
             clock=clock,
             dice=dice,

@@ -110,6 +110,7 @@ class Lifetime:
         running, outgoing = parts.running(), parts.outgoing()
         self.state = parts.inspection().state = "draining"
         parts.checks().is_draining = parts.admission().is_draining = True
+        parts.waiting().close()
         parts.guarded_observer().tell(Draining(options.collector_id))
         if self.listener is not None:
             await self.listener.drain()

@@ -8,6 +8,7 @@ from collector_mesh.app.hooks.validation import AnyValidator
 from collector_mesh.app.options import ClientOptions, Options
 from collector_mesh.app.overrides import namespace_limits
 from collector_mesh.app.settings import Settings
+from collector_mesh.domain.calls.waiting import WaitingRules
 from collector_mesh.domain.link.batching import Batching
 from collector_mesh.domain.link.health import Heartbeats
 from collector_mesh.domain.link.rules import LinkRules
@@ -183,6 +184,11 @@ def _is_local(options: Options, transport: Transport) -> bool:
         return transport.is_local(options.listen)
     except InvalidCallError:  # whoever listens there says what is wrong with it
         return False
+
+
+def make_waiting_rules(settings: Settings) -> WaitingRules:
+    """How long calls wait for a peer that is dialed; half of those that may be under way may wait."""
+    return WaitingRules(settings.wait_for_peer, max(1, settings.max_outgoing // 2))
 
 
 def make_backoff(settings: Settings) -> Backoff:

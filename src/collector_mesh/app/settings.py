@@ -106,6 +106,8 @@ class Settings:
         trust_domain: the domain in which names of certificates stand for collectors, `spiffe://DOMAIN/collector/ID` and
             `ID.DOMAIN`; left out, with mutual TLS that of the collector's own certificate.
         dial_timeout: seconds that one attempt to connect may take; the answer may take as long again.
+        wait_for_peer: seconds that a call waits, within its own time, for a peer that is being dialed and may have the
+            method; 0 if it is to fail at once.
         reconnect_first: longest pause before the first new dial of a lost peer, in seconds.
         reconnect_cap: longest pause between two dials, in seconds.
         keepalive_interval: seconds between two pings on an idle gRPC connection.
@@ -154,6 +156,7 @@ class Settings:
     peer_expiry: float = attrs.field(default=60.0, validator=_number(0.1, 86400, "seconds"))
     trust_domain: str = attrs.field(default="", validator=_trust_domain)
     dial_timeout: float = attrs.field(default=5.0, validator=_number(0.1, 3600, "seconds"))
+    wait_for_peer: float = attrs.field(default=5.0, validator=_number(0, 3600, "seconds"))
     reconnect_first: float = attrs.field(default=0.1, validator=_number(0.001, 60, "seconds"))
     reconnect_cap: float = attrs.field(default=2.0, validator=_number(0.001, 3600, "seconds"))
     keepalive_interval: float = attrs.field(default=10.0, validator=_number(2, 3600, "seconds"))

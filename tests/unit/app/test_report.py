@@ -102,8 +102,8 @@ def test_a_run_that_fails_tells_why_when_and_what_came_before() -> None:
     text = report(failing)
 
     *before, last = rows(text)
-    assert "The last events before the failure at 1." in section(text, "events")
-    assert re.fullmatch(r"1\.\d{6} failure  AssertionError: no <b>order</b> .*</table>", last)
+    assert "The last events before the failure at 2." in section(text, "events")
+    assert re.fullmatch(r"2\.\d{6} failure  AssertionError: no <b>order</b> .*</table>", last)
     assert any(re.fullmatch(r"1\.\d{6} crash  shop", row) for row in before)
     assert any(re.fullmatch(r"0\.\d{6} reply 0 200 from shop", row) for row in before)
     assert "collector-mesh simulate it" in text

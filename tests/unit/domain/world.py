@@ -10,7 +10,9 @@ from collector_mesh.app.testing.fakes import FakeClock, FakeDice, FakeObserver, 
 from collector_mesh.domain.calls.attempt_loop import AttemptLoop
 from collector_mesh.domain.calls.checks import CallChecks
 from collector_mesh.domain.calls.dispatcher import Dispatcher
+from collector_mesh.domain.calls.finding import Finder
 from collector_mesh.domain.calls.sender import Sender
+from collector_mesh.domain.calls.waiting import WaitingCalls, WaitingRules
 from collector_mesh.domain.gateway import CollectorGateway
 from collector_mesh.domain.inspection import Inspection
 from collector_mesh.domain.link.rules import LinkRules
@@ -72,6 +74,7 @@ class World:
         authorizer: Authorizer | None = None,
         serving: ServingRule | None = None,
         transport: FakeTransport | None = None,
+        wait_for_peer: float = 0.0,
     ) -> None:
         serving = serving or ServingRule()
         self.policies = policies or Policies()
@@ -180,13 +183,22 @@ class World:
             policies=self.policies,
             counts=self.counts,
         )
-        self.loop = AttemptLoop(
-            "self",
-            self.checks,
+        self.waiting = WaitingCalls(
             self.handlers,
             self.router,
             self.topology,
             self.keeping,
+            clock=self.clock,
+            rules=WaitingRules(wait_for_peer, most=4),
+        )
+        self.finder = Finder(self.router, self.topology, self.keeping, self.refusals, self.waiting, self.dice)
+        self.loop = AttemptLoop(
+            "self",
+            self.checks,
+            self.handlers,
+            self.topology,
+            self.finder,
+            self.waiting,
             self.sender,
             clock=self.clock,
             dice=self.dice,

@@ -92,7 +92,8 @@ async def test_a_defect_ends_one_link_with_news_and_it_comes_back(
     assert failed == [name]
     assert [reply.status.code for reply in replies[3:]] == [200] * 3
     codes = {reply.status.code for reply in replies[:3]}
-    assert codes <= {502, 503}
+    # What has not run waits until the link is back.
+    assert codes <= {200, 502, 503}
     if is_certain:
         assert {reply.executed for reply in replies[:3]} == {Executed.NO}
     assert again.status.code == 200

@@ -3,9 +3,11 @@
 import attrs
 
 from collector_mesh.domain.calls.checks import CallChecks
+from collector_mesh.domain.calls.finding import Finder
 from collector_mesh.domain.calls.place import HERE, Place
 from collector_mesh.domain.calls.retry_state import RetryState, may_repeat
 from collector_mesh.domain.calls.sender import Sender
+from collector_mesh.domain.calls.waiting import WaitingCalls
 from collector_mesh.domain.model.call import Origin
 from collector_mesh.domain.model.counts import Counts
 from collector_mesh.domain.model.errors import (
@@ -19,17 +21,18 @@ from collector_mesh.domain.model.events import AttemptFailed, DispatchFailed
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.status import OK, Reply
 from collector_mesh.domain.model.verdict import Reason, Verdict
-from collector_mesh.domain.peers.keeping import Keeping
 from collector_mesh.domain.policies.policy import Policies
 from collector_mesh.domain.policies.retry import is_discovery
 from collector_mesh.domain.ports.clock import Clock
 from collector_mesh.domain.ports.observer import Observer
 from collector_mesh.domain.ports.randomness import Randomness
 from collector_mesh.domain.routing.refusals import Refusals
-from collector_mesh.domain.routing.router import Router
 from collector_mesh.domain.serving.handlers import HandlerRegistry
 from collector_mesh.domain.topology.candidates import Candidate
 from collector_mesh.domain.topology.topology import Topology
+
+_MISSED = frozenset({Reason.LEAVING, Reason.UNREACHED})
+"""The call has not run, since whoever was to run it has left."""
 
 
 class AttemptLoop:
@@ -44,9 +47,9 @@ class AttemptLoop:
         collector_id: str,
         checks: CallChecks,
         handlers: HandlerRegistry,
-        router: Router,
         topology: Topology,
-        keeping: Keeping,
+        finder: Finder,
+        waiting: WaitingCalls,
         sender: Sender,
         *,
         clock: Clock,
@@ -59,9 +62,9 @@ class AttemptLoop:
         self._collector_id = collector_id
         self._checks = checks
         self._handlers = handlers
-        self._router = router
         self._topology = topology
-        self._keeping = keeping
+        self._finder = finder
+        self._waiting = waiting
         self._sender = sender
         self._clock = clock
         self._now = clock.now
@@ -108,11 +111,13 @@ class AttemptLoop:
         call = state.call
         while True:
             now = self._now()
-            candidate, first = first or self._next(state, now), None
+            candidate, first = first or self._finder.next(state, now), None
             if candidate is None:
+                if state.executed is Executed.NO and await self._waiting.wait(state, now):
+                    continue
                 if state.has_reply:
                     return self._told(state)
-                raise self._nobody(state)
+                raise self._finder.nobody(state, self._now())
             if state.executed is not Executed.NO and not state.may_repeat_at(candidate):
                 state.asked[candidate.peer_id] = None
                 continue
@@ -156,6 +161,8 @@ class AttemptLoop:
         if not tried:
             return None
         if place is not HERE:
+            if reason in _MISSED:
+                state.missed[peer_id] = place.connection
             state.cut_short = place if reason is Reason.CUT else None
             state.failed = place.standing
             if reply.status is not OK:
@@ -173,14 +180,16 @@ class AttemptLoop:
             # Whoever has said that somebody listens there may be anybody: it is no answer to anything.
             return self._without(state, reply)
         state.weigh(reply, is_reached=place is HERE or not reply.is_own)
-        return None if self._goes_on(state, place, reply) else self._told(state)
+        return None if self._goes_on(state, place, reply, reason) else self._told(state)
 
     def _without(self, state: RetryState, reply: Reply) -> Reply | None:
         """Go on as if somebody had not been tried; gives the answer if no more may be."""
         retry = self._policies.of(state.call.key).retry
         if retry.allows(reply, attempts=state.attempts, idempotent=False):
             return None
-        return self._told(state) if state.has_reply else state.told(Reply.refused(self._nobody(state)))
+        if state.has_reply:
+            return self._told(state)
+        return state.told(Reply.refused(self._finder.nobody(state, self._now())))
 
     def _reason(self, state: RetryState, place: Place, reply: Reply, deadline: float) -> Reason:
         code, executed = reply.status.code, reply.executed
@@ -207,10 +216,15 @@ class AttemptLoop:
         current = self._topology.get(connection.peer_id)
         return current is not None and current is not connection and current.is_usable
 
-    def _goes_on(self, state: RetryState, place: Place, reply: Reply) -> bool:
+    def _goes_on(self, state: RetryState, place: Place, reply: Reply, reason: Reason) -> bool:
         call = state.call
-        if reply.status.code == OK.code or call.target:
+        if reply.status.code == OK.code:
             return False
+        if call.target:
+            # Nobody else may run it: it waits for the target to be back, if it may.
+            return (
+                reason in _MISSED and reply.executed is Executed.NO and self._waiting.may(state, self._now())
+            )
         if place is HERE:
             if call.origin is Origin.PEER and not self._checks.relays(call.key.namespace):
                 return False
@@ -236,31 +250,6 @@ class AttemptLoop:
             details = {**self._refusals.details(state.call), **reply.status.details}
             reply.status = attrs.evolve(reply.status, details=details)
         return reply
-
-    def _next(self, state: RetryState, now: float) -> Candidate | None:
-        """Who is tried now; None if there is nobody."""
-        if state.call.target:
-            return self._router.target(state.call)
-        candidate = self._router.choose(state.call, tried=state.asked, now=now, dice=self._dice)
-        if candidate is None:
-            # Whoever could have taken the call over is not there anymore: the one that was given up gets the time
-            # that is left.
-            candidate, state.cut_short = state.cut_short, None
-        return candidate
-
-    def _nobody(self, state: RetryState) -> MeshError:
-        """Why nobody was tried; those who are wanted and gone are dialed."""
-        known = [
-            connection
-            for connection in self._router.known(state.call.key, self._now())
-            if not (connection.is_hearsay and connection.peer_id in state.asked)
-        ]
-        if known and not any(connection.is_up for connection in known):
-            self._keeping.dial_now(known)
-        if known:
-            return self._refusals.nobody(state.call, known)
-        kind = self._router.odd_kind(state.call.key)
-        return self._refusals.nobody(state.call, known, odd_kind=kind, dialing=self._keeping.dialing)
 
     async def _ready_again(self, state: RetryState, now: float) -> bool:
         """Wait until another attempt may begin; False if none may."""

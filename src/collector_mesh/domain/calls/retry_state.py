@@ -6,6 +6,8 @@ from collector_mesh.domain.model.status import OK, Reply
 from collector_mesh.domain.model.verdict import Reason, Verdict
 from collector_mesh.domain.policies.standing import Standing
 from collector_mesh.domain.topology.candidates import Candidate
+from collector_mesh.domain.topology.connection import Connection
+from collector_mesh.domain.topology.topology import Topology
 
 _RANK = {Executed.NO: 0, Executed.MAYBE: 1, Executed.YES: 2}
 
@@ -21,9 +23,12 @@ class RetryState:
         "call",
         "cut_short",
         "failed",
+        "has_waited",
         "is_free",
+        "missed",
         "untaken",
         "verdicts",
+        "wait_until",
     )
 
     def __init__(self, call: Call) -> None:
@@ -44,6 +49,12 @@ class RetryState:
         """Whether the next attempt is at nobody's expense, and comes at once: the last try was none."""
         self.untaken: Reply | None = None
         """What has come of a try of which nobody has made anything yet."""
+        self.wait_until: float | None = None
+        """Until when it may wait for somebody who is dialed, None if it has not yet."""
+        self.has_waited = False
+        """Whether it may not wait anymore."""
+        self.missed: dict[str, Connection] = {}
+        """Who has left before the call got there, and over which connection it went."""
         self._best: Reply | None = None
         self._rank = (-1, False, False)
 
@@ -69,6 +80,14 @@ class RetryState:
         if verdict.is_attempt:
             self.attempts += len(verdict.tried)
         self.is_free = not verdict.is_attempt
+
+    def ask_again(self, topology: Topology) -> None:
+        """Whoever was missed, and is back, may be tried again."""
+        for peer_id, missed in list(self.missed.items()):
+            current = topology.get(peer_id)
+            if current is not None and current is not missed and current.is_usable:
+                del self.missed[peer_id]
+                self.asked.pop(peer_id, None)
 
     def weigh(self, reply: Reply, *, is_reached: bool) -> None:
         """Keep a reply if it tells more than those before it.

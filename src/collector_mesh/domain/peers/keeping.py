@@ -1,8 +1,9 @@
 """Which peers are wanted, and so kept connected."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from collector_mesh.domain.model.errors import InvalidCallError, NotFoundError, quoted
+from collector_mesh.domain.peers.absence import Absence
 from collector_mesh.domain.peers.admission import Admission
 from collector_mesh.domain.peers.introducer import Introducer
 from collector_mesh.domain.peers.peer import Peer
@@ -93,6 +94,24 @@ class Keeping:
         answered = {connection.address for connection in self._topology if connection.is_up}
         return tuple(address for address in waiting if address not in answered)
 
+    @property
+    def unknown(self) -> Iterator[Absence]:
+        """Those who are wanted and of whom it is not known yet what they have."""
+        answered: set[str] | None = None
+        for keeper in self._keepers.values():
+            connection = self._topology.get(keeper.peer_id)
+            if connection is not None:
+                # What it has may come in pieces, after it has answered.
+                if connection.is_up and keeper.is_dialing and connection.way.carrier == "link":
+                    yield Absence(keeper.address, keeper.since, keeper.peer_id)
+                continue
+            if not keeper.is_dialing:
+                if answered is None:
+                    answered = {connection.address for connection in self._topology if connection.is_up}
+                if keeper.address in answered:
+                    continue
+            yield Absence(keeper.address, keeper.since)
+
     def start(self) -> None:
         """Begin to forget peers that have connected by themselves and are not heard of anymore."""
         self._visitors.start()
@@ -153,22 +172,33 @@ class Keeping:
 
     def dial_now(self, connections: Iterable[Connection]) -> None:
         """A call has found nobody: dial those who are wanted and gone, without waiting for their turn."""
-        now = self._clock.now()
         gone = {connection.peer_id for connection in connections if not connection.is_up}
-        for keeper in self._keepers.values():
-            if keeper.peer_id in gone and now - keeper.asked_for >= self.times.redial:
+        self._dial_now(keeper for keeper in self._keepers.values() if keeper.peer_id in gone)
+
+    def dial_absent(self, absent: Iterable[Absence]) -> None:
+        """A call waits for somebody: the same, for those."""
+        found = (self._keepers.get(absence.address) for absence in absent)
+        self._dial_now(keeper for keeper in found if keeper is not None)
+
+    def _dial_now(self, keepers: Iterable[Keeper]) -> None:
+        now = self._clock.now()
+        for keeper in keepers:
+            if now - keeper.asked_for >= self.times.redial:
                 keeper.asked_for = now
                 keeper.alarm.ring()
 
     def _has_gone(self, peer: Peer) -> None:
         self._introducer.forget(peer.wanted)
         keeper = self._keepers.get(peer.wanted)
+        if keeper is None:
+            return
+        keeper.since = self._clock.now()
         # Whoever dials looks afterwards how the peer is.
-        if keeper is not None and not keeper.is_dialing:
+        if not keeper.is_dialing:
             keeper.alarm.ring()
 
     def _keep(self, address: str, peer_id: str = "") -> Keeper:
-        keeper = Keeper(address, self._clock.alarm(), peer_id)
+        keeper = Keeper(address, self._clock.alarm(), self._clock.now(), peer_id)
         self._keepers[address] = keeper
         keeper.task = self._tasks.start(self._upkeep.keep_up(keeper), f"keep {address} connected")
         return keeper
@@ -180,6 +210,7 @@ class Keeping:
             self._roster.forget(gone, f"{peer_id} is there now")
         keeper.peer_id = peer_id
         self._roster.want(peer_id, keeper.address)
+        self._topology.news.tell()
         for other in list(self._keepers.values()):
             if other is not keeper and other.peer_id == peer_id:
                 await self._release(other.address)
@@ -187,5 +218,6 @@ class Keeping:
     async def _release(self, address: str) -> None:
         keeper = self._keepers.pop(address)
         self._introducer.forget(address)
+        self._topology.news.tell()
         if keeper.task is not None:
             await keeper.task.stop()

@@ -43,6 +43,8 @@ class Keeper:
 
     address: str
     alarm: Alarm
+    since: float
+    """Since when it is dialed, or its peer is away."""
     peer_id: str = ""
     task: Task | None = None
     is_running: bool = True
@@ -194,6 +196,7 @@ class Upkeep:
             return
         finally:
             keeper.is_dialing = False
+            self._topology.news.tell()
         await self._assign(keeper, connection.peer_id)
         keeper.was_refused = False
         keeper.told = ""

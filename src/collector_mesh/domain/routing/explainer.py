@@ -79,8 +79,12 @@ class Explainer:
         return Explanation(key, tuple(candidates), balancing, note)
 
     def has_members(self, namespace: str) -> bool:
-        """Whether a namespace has members: peers, or this collector where it has a method there."""
-        return self._handlers.serves(namespace) or self._topology.has_member(namespace)
+        """Whether a namespace has members: this collector, or peers."""
+        return self._handlers.has_namespace(namespace) or self._topology.has_member(namespace)
+
+    def is_member(self, namespace: str) -> bool:
+        """Whether this collector is a member of a namespace."""
+        return self._handlers.has_namespace(namespace)
 
     def _explain_pool(
         self, pool: Pool, key: MethodKey, now: float, most: int | None

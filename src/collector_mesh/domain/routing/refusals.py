@@ -78,24 +78,44 @@ class Refusals:
         namespace = quoted(call.key.namespace)
         method = quoted(call.key.short)
         details = self.details(call)
+        has_members = self._explainer.has_members(call.key.namespace)
         if not known and odd_kind is not None:
             return UnimplementedError(f"method {method} is {of_odd_kind(odd_kind)}", details=details)
         if not known and dialing:
-            tried = ", ".join(quoted(address) for address in dialing[:_MAX_CANDIDATES])
-            text = f"no collector for namespace {namespace} is known, and nobody has answered yet at {tried}"
+            who = f"nobody in namespace {namespace} is known to have {method}"
+            text = who if has_members else f"no collector for namespace {namespace} is known"
+            text = f"{text}, and nobody has answered yet at {_listed(dialing)}"
+            if not self._explainer.is_member(call.key.namespace):
+                text = f"{text}; this collector is not a member of that namespace"
             return UnavailableError(text, details=details)
         if not known:
             text = f"no collector found for namespace {namespace}"
-            if self._explainer.has_members(call.key.namespace):
+            if has_members:
                 text = f"{text}: nobody there has {method}"
             return NotFoundError(text, details=details)
-        if any(connection.is_up for connection in known):
+        if any(connection.is_usable for connection in known):
             return UnavailableError(
                 f"no collector for namespace {namespace} can take the call", details=details
             )
-        return UnavailableError(f"no collector for namespace {namespace} answers", details=details)
+        who = ", ".join(map(_placed, known[:_MAX_CANDIDATES]))
+        return UnavailableError(f"no collector for namespace {namespace} answers: {who}", details=details)
+
+    def no_target(self, call: Call, dialing: Sequence[str]) -> MeshError:
+        """Why a call was not sent to a target that nobody knows, while others are dialed who may be it."""
+        text = f"no connection to collector {quoted(call.target)}, and nobody has answered yet at {_listed(dialing)}"
+        return UnavailableError(text, details=self.details(call))
 
     def _explained(self, key: MethodKey, now: float) -> str:
         found = self._explainer.explain(key, now=now, most=_MAX_CANDIDATES)
         routes = "; ".join(f"{candidate.collector_id}: {candidate.reason}" for candidate in found.candidates)
         return clipped(f"{found.note}; {routes}" if found.note else routes, MAX_DETAIL_BYTES)
+
+
+def _listed(addresses: Sequence[str]) -> str:
+    more = f", and {len(addresses) - _MAX_CANDIDATES} more" if len(addresses) > _MAX_CANDIDATES else ""
+    return ", ".join(quoted(address) for address in addresses[:_MAX_CANDIDATES]) + more
+
+
+def _placed(connection: Connection) -> str:
+    where = f" at {quoted(connection.address)}" if connection.address else ""
+    return f"{quoted(connection.peer_id)}{where} is {connection.state}"

@@ -61,7 +61,6 @@ class HandlerRegistry:
         self, namespaces: Iterable[str] = (), *, lock: AbstractContextManager[object] | None = None
     ) -> None:
         self._namespaces: dict[str, None] = {}
-        self._served: dict[str, None] = {}
         self._methods: dict[MethodKey, Method]
         self.find: Callable[[tuple[str, str, str]], Method | None]
         """Gives the method of that name, or None; the names need not be well-formed.
@@ -132,7 +131,6 @@ class HandlerRegistry:
             has_changed = bool(added) or any(namespace not in self._namespaces for namespace in joined)
             self._namespaces.update(dict.fromkeys(joined))
             self._methods.update(added)
-            self._served.update(dict.fromkeys(key.namespace for key in added))
         if has_changed:
             self._changed()
 
@@ -154,10 +152,6 @@ class HandlerRegistry:
     def has_namespace(self, namespace: str) -> bool:
         """Whether this collector is a member of a namespace."""
         return namespace in self._namespaces
-
-    def serves(self, namespace: str) -> bool:
-        """Whether this collector has a method in a namespace."""
-        return namespace in self._served
 
     def unregister(self, *keys: MethodKey) -> None:
         """Make methods unavailable: all of them, or none. Calls that are running go on.
@@ -185,7 +179,6 @@ class HandlerRegistry:
 
     def _set_methods(self, methods: dict[MethodKey, Method]) -> None:
         self._methods = methods
-        self._served = dict.fromkeys(key.namespace for key in methods)
         self.find = methods.get  # type: ignore[assignment]  # a MethodKey is such a tuple
 
 

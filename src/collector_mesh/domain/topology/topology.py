@@ -14,6 +14,7 @@ from collector_mesh.domain.topology.connection import Connection
 from collector_mesh.domain.topology.index import Index, Passing
 from collector_mesh.domain.topology.lacks import Lacks
 from collector_mesh.domain.topology.later import Later, at_once
+from collector_mesh.domain.topology.news import News
 from collector_mesh.domain.topology.standings import Standings
 
 FLAP_SECONDS = 5.0
@@ -44,6 +45,8 @@ class Topology:
         self.policies = policies or Policies()
         self._connections: dict[str, Connection] = {}
         self._times: dict[MethodKey, MethodTimes] = {}
+        self.news = News(later)
+        """Tells whoever waits for a peer that something is new."""
         self._lacks = Lacks()
         self.standings = Standings(self.policies, self._has_turned, self._is_up)
         """What is known of each peer in each namespace in which calls were routed to it."""
@@ -123,6 +126,7 @@ class Topology:
         if connection.state != state:
             connection.state = state
             self.changes += 1
+            self.news.tell()
             for standing in self.standings.of_peer(connection.peer_id):
                 standing.peer_is(well=state == "live")
             if was_suspect and state == "live":
@@ -192,6 +196,7 @@ class Topology:
         self._index.changed(peer_id)
         self.has_news(peer_id)
         self.changes += 1
+        self.news.tell()
 
     def _is_up(self, peer_id: str) -> bool:
         connection = self._connections.get(peer_id)

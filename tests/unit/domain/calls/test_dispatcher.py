@@ -83,21 +83,22 @@ def test_what_cannot_be_found_is_named(world: World, key: MethodKey, target: str
     assert (reply.status.code, reply.status.message, reply.executed) == (404, message, Executed.NO)
 
 
-def test_a_namespace_has_no_members_where_this_collector_is_alone_and_runs_nothing_there(
-    world: World,
-) -> None:
+def test_a_collector_alone_in_its_namespace_names_the_method_that_it_lacks(world: World) -> None:
     alone = world.dispatch(THERE)
     world.method(THERE, echo)
     world.handlers.unregister(THERE)
     left = world.dispatch(THERE)
 
-    assert alone.status.message == left.status.message == "no collector found for namespace 'orders'"
+    lacking = "no collector found for namespace 'orders': nobody there has 'OrderService.CreateOrder'"
+    assert alone.status.message == left.status.message == lacking
 
 
 def test_a_peer_of_which_there_is_only_hearsay_is_no_member(world: World) -> None:
-    world.peer("a", "orders", answer=raises(UnavailableError("nobody listens")), has_answered=False)
+    world.peer("a", "stock", answer=raises(UnavailableError("nobody listens")), has_answered=False)
 
-    assert world.dispatch(THERE).status.message == "no collector found for namespace 'orders'"
+    reply = world.dispatch(MethodKey("stock", "S", "m"))
+
+    assert reply.status.message == "no collector found for namespace 'stock'"
 
 
 def test_a_malformed_target_is_refused(world: World) -> None:
@@ -199,7 +200,9 @@ def test_a_lost_peer_gets_no_calls(world: World) -> None:
     target = world.dispatch(THERE, target="a")
 
     assert [reply.status.code for reply in (first, second, target)] == [503, 503, 503]
-    assert second.status.message == "no collector for namespace 'orders' answers"
+    assert (
+        second.status.message == "no collector for namespace 'orders' answers: 'a' at 'a:1' is reconnecting"
+    )
     assert target.status.message == "collector 'a' does not answer: down"
     assert len(link.calls) == 1
 

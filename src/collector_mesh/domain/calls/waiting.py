@@ -1,0 +1,177 @@
+"""Calls that wait for a peer that is being dialed."""
+
+from collections import Counter
+
+import attrs
+
+from collector_mesh.domain.calls.retry_state import RetryState
+from collector_mesh.domain.model.call import Call
+from collector_mesh.domain.model.names import MethodKey
+from collector_mesh.domain.peers.absence import Absence, awaited, is_coming_back
+from collector_mesh.domain.peers.keeping import Keeping
+from collector_mesh.domain.policies.callers import CALLER_SHARE
+from collector_mesh.domain.ports.clock import Alarm, Clock
+from collector_mesh.domain.routing.router import Router
+from collector_mesh.domain.serving.handlers import HandlerRegistry
+from collector_mesh.domain.topology.topology import Topology
+
+_EARLY_SHARE, _EARLY_SECONDS = 0.1, 0.25
+"""A call is answered this much before its own time is up: as a share of what it has left, and at most."""
+
+_Place = tuple[MethodKey, str]
+
+
+@attrs.frozen
+class WaitingRules:
+    """How long calls wait, and how many may.
+
+    Attributes:
+        seconds: how long one waits at most; 0 if none does.
+        most: how many wait at once; those beyond are answered at once.
+    """
+
+    seconds: float = 0.0
+    most: int = 2048
+
+
+class WaitingCalls:
+    """Has calls wait that nobody can take, while somebody who may have the method is being dialed.
+
+    They are woken by news and look again then; nobody polls. How many wait is bounded, also for each caller from outside.
+
+    Args:
+        handlers: what runs here.
+        router: who could have a method.
+        topology: who is connected; tells of news.
+        keeping: who is dialed.
+        clock: tells the time.
+        rules: how long, and how many.
+    """
+
+    def __init__(
+        self,
+        handlers: HandlerRegistry,
+        router: Router,
+        topology: Topology,
+        keeping: Keeping,
+        *,
+        clock: Clock,
+        rules: WaitingRules,
+    ) -> None:
+        self._handlers = handlers
+        self._router = router
+        self._topology = topology
+        self._keeping = keeping
+        self._clock = clock
+        self._rules = rules
+        self._places: dict[_Place, dict[Alarm, None]] = {}
+        self._callers: Counter[str] = Counter()
+        self._is_closed = False
+
+    @property
+    def count(self) -> int:
+        """How many calls wait now."""
+        return self._callers.total()
+
+    def close(self) -> None:
+        """Have nobody wait anymore: the collector drains."""
+        self._is_closed = True
+        self._wake(list(self._places))
+
+    def may(self, state: RetryState, now: float) -> bool:
+        """Whether a call may wait: somebody is being dialed who may have what it asks for."""
+        return self._is_open(state) and bool(self._awaited(state.call, now))
+
+    async def wait(self, state: RetryState, now: float) -> bool:
+        """Wait until there is news; False if the call may not wait, or not anymore.
+
+        It is answered a little before its time is up, so that the caller hears why nobody took it.
+        """
+        call = state.call
+        found = self._awaited(call, now) if self._is_open(state) else ()
+        if not found:
+            return False
+        if state.wait_until is None:
+            early = min(_EARLY_SECONDS, _EARLY_SHARE * (call.deadline - now))
+            state.wait_until = min(now + self._rules.seconds, call.deadline - early)
+        if now >= state.wait_until or not self._has_room(call):
+            state.has_waited = True
+            return False
+        self._keeping.dial_absent(found)
+        alarm = self._enter(call)
+        try:
+            state.has_waited = not await alarm.wait(state.wait_until - now)
+        finally:
+            self._leave(call, alarm)
+        state.ask_again(self._topology)
+        return True
+
+    def _is_open(self, state: RetryState) -> bool:
+        return not state.has_waited and not self._is_closed and bool(self._rules.seconds)
+
+    def _awaited(self, call: Call, now: float) -> tuple[Absence, ...]:
+        key, target = call.key, call.target
+        if target:
+            connection = self._topology.get(target)
+            if connection is not None and not is_coming_back(connection, now):
+                return ()
+            known = [] if connection is None else [connection]
+        else:
+            known = self._router.known(key, now)
+            if (
+                self._handlers.find(key) is not None
+                or any(connection.is_usable for connection in known)
+                or self._router.odd_kind(key) is not None
+            ):
+                return ()
+        # Of a target that is known it is known where it is.
+        return awaited(known, () if target and known else self._keeping.unknown, now)
+
+    def _has_room(self, call: Call) -> bool:
+        most = self._rules.most
+        if self.count >= most:
+            return False
+        return not call.source or self._callers[call.source] < CALLER_SHARE * most
+
+    def _enter(self, call: Call) -> Alarm:
+        if not self._places:
+            self._topology.news.listen(self._look)
+        alarm = self._clock.alarm()
+        self._places.setdefault((call.key, call.target), {})[alarm] = None
+        self._callers[call.source] += 1
+        return alarm
+
+    def _leave(self, call: Call, alarm: Alarm) -> None:
+        place = (call.key, call.target)
+        alarms = self._places[place]
+        del alarms[alarm]
+        if not alarms:
+            del self._places[place]
+        self._callers[call.source] -= 1
+        if not self._callers[call.source]:
+            del self._callers[call.source]
+        if not self._places:
+            self._topology.news.leave(self._look)
+
+    def _look(self) -> None:
+        """There is news: wake those for whom something has changed."""
+        now = self._clock.now()
+        self._wake([place for place in self._places if self._is_for(place, now)])
+
+    def _wake(self, places: list[_Place]) -> None:
+        for place in places:
+            for alarm in list(self._places[place]):
+                alarm.ring()
+
+    def _is_for(self, place: _Place, now: float) -> bool:
+        key, target = place
+        if target:
+            connection = self._topology.get(target)
+            if connection is not None and connection.is_usable:
+                return True
+            way = self._topology.way_to(target, key)
+            if way is not None and way.connection.is_usable:
+                return True
+        elif any(connection.is_usable for connection in self._router.known(key, now)):
+            return True
+        return not self._awaited(Call(key, target=target), now)
