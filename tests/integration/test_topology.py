@@ -231,7 +231,6 @@ async def test_malformed_names_are_told_in_the_answer() -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("topology",), "arguments are required: HOST:PORT"),
         (("topology", "nowhere"), "address must be HOST:PORT"),
         (("topology", "127.0.0.1:0"), "must have a port from 1 to 65535"),
         (("topology", "192.0.2.1:1"), "plaintext is refused on 192.0.2.1:1"),

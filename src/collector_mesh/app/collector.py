@@ -68,6 +68,8 @@ class Collector(Caller):
         tls: certificates for gRPC.
         insecure: whether plaintext may be used on addresses that are not of this machine.
         accept_peers: whether collectors may connect to this one without mutual TLS where it listens beyond its machine.
+        inspect: whether everybody who can connect may look at what this collector is and knows, as `collector-mesh
+            topology` does; else from elsewhere only whom the authorizer allows.
         accept_unary_peers: the same, by a name that will go.
         reflection: whether the gRPC server tells which services it has.
         labels: what it says of itself to its peers, as `{"zone": "eu-1"}`; at most 32.
@@ -97,6 +99,7 @@ class Collector(Caller):
         tls: "Tls | None" = None,
         insecure: bool = False,
         accept_peers: bool = False,
+        inspect: bool = False,
         accept_unary_peers: bool | None = None,
         reflection: bool = False,
         labels: Mapping[str, str] | None = None,
@@ -121,6 +124,7 @@ class Collector(Caller):
             tls=tls,
             insecure=insecure,
             accept_peers=accept_peers,
+            inspect=inspect,
             reflection=reflection,
             labels=labels or {},
             weight=weight,

@@ -300,7 +300,7 @@ class CollectorContainer(containers.DynamicContainer):
             clock=clock,
             running=running,
             outgoing=outgoing,
-            rule=providers.Factory(InspectionRule, guarded_authorizer),
+            rule=providers.Factory(InspectionRule, guarded_authorizer, is_open=options.inspect),
             counts=counts,
             rules=link_rules,
             resident_bytes=self.resident_bytes.provider,

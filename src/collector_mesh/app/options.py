@@ -89,6 +89,7 @@ class Options:
     tls: "Tls | None" = None
     insecure: bool = False
     accept_peers: bool = False
+    inspect: bool = False
     reflection: bool = False
     labels: Mapping[str, str] = attrs.field(factory=dict, validator=check_labels)
     weight: int = attrs.field(default=1, validator=check_weight)

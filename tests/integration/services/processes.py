@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, closing, suppress
 from pathlib import Path
@@ -17,6 +18,9 @@ from tests.limits import LIMIT_SECONDS
 SERVICES = Path(__file__).parent
 COMMAND = (sys.executable, "-m", "collector_mesh")
 LOOPBACK = "127.0.0.1:0"
+_RUNTIME = tempfile.TemporaryDirectory(prefix="mesh-")
+"""Where the collectors of this process of tests have their sockets: others run collectors of the same ids."""
+
 _OUR_PORTS = (15_000, 32_000)
 """Under those that systems give out by themselves: 32,768 or 49,152 and more."""
 
@@ -35,13 +39,17 @@ def run(*arguments: str, environment: Mapping[str, str] | None = None, cwd: Path
     done = subprocess.run(
         [*COMMAND, *arguments],
         cwd=cwd,
-        env={**os.environ, **(environment or {})},
+        env=_environment(environment),
         capture_output=True,
         encoding="utf-8",
         timeout=LIMIT_SECONDS,
         check=False,
     )
     return Ended(done.returncode, done.stdout, done.stderr)
+
+
+def _environment(more: Mapping[str, str] | None) -> dict[str, str]:
+    return {**os.environ, "XDG_RUNTIME_DIR": _RUNTIME.name, **(more or {})}
 
 
 class Serving:
@@ -99,7 +107,7 @@ async def serving(
         *COMMAND,
         *("serve", "--id", collector_id, "--listen", listen, *arguments),
         cwd=SERVICES,
-        env={**os.environ, **(environment or {})},
+        env=_environment(environment),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )

@@ -33,6 +33,10 @@ def test_everybody_on_this_machine_may_look(authorizer: Denying | None, identity
     InspectionRule(authorizer).check(identity, ("users",), is_local=True)
 
 
+def test_where_it_is_open_everybody_may_look_who_can_connect() -> None:
+    InspectionRule(Denying(str(ALICE)), is_open=True).check(None, ("users",), is_local=False)
+
+
 def test_whom_the_authorizer_lets_use_the_namespaces_may_look_from_elsewhere() -> None:
     InspectionRule(Denying(str(ALICE))).check(ALICE, ("users", "orders"), is_local=False)
 
@@ -40,7 +44,7 @@ def test_whom_the_authorizer_lets_use_the_namespaces_may_look_from_elsewhere() -
 @pytest.mark.parametrize(
     ("rule", "identity", "namespaces", "said"),
     [
-        (InspectionRule(), ALICE, ("users",), "has no authorizer"),
+        (InspectionRule(), ALICE, ("users",), "has neither an authorizer"),
         (InspectionRule(OnlyOrders()), None, ("orders",), "needs an identity, proved with mutual TLS"),
         (
             InspectionRule(Denying(str(ALICE))),

@@ -1,6 +1,8 @@
 """Asks a collector what it is and knows."""
 
+import os
 from collections.abc import Callable
+from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -8,7 +10,9 @@ import grpc
 
 from collector_mesh.adapters.grpc.channels import channel_options, open_channel
 from collector_mesh.adapters.grpc.errors import mesh_error
+from collector_mesh.adapters.grpc.forks import has_used
 from collector_mesh.adapters.grpc.inspect_service import INSPECT_SERVICE
+from collector_mesh.adapters.grpc.local_inspection import MAX_PATH_BYTES, UNIX, target_of
 from collector_mesh.adapters.grpc.tls import Tls
 from collector_mesh.adapters.wire.dispatcher_codec import UNREADABLE
 from collector_mesh.adapters.wire.inspect_codec import (
@@ -18,7 +22,7 @@ from collector_mesh.adapters.wire.inspect_codec import (
     encode_snapshot_request,
 )
 from collector_mesh.domain.model.address import HostPort
-from collector_mesh.domain.model.errors import InvalidCallError, MeshError, UnavailableError
+from collector_mesh.domain.model.errors import InvalidCallError, MeshError, UnavailableError, quoted
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.snapshot import Explanation, Snapshot
 from collector_mesh.domain.model.texts import visible
@@ -35,8 +39,8 @@ class InspectClient:
     """A way to the inspect service of one collector; an async context manager.
 
     Args:
-        address: HOST:PORT with a port from 1.
-        tls: certificates.
+        address: HOST:PORT with a port from 1, or `unix:PATH`.
+        tls: certificates; none for a socket of the machine.
         insecure: whether plaintext may leave this machine.
 
     Raises:
@@ -45,9 +49,9 @@ class InspectClient:
 
     def __init__(self, address: str, *, tls: Tls | None, insecure: bool) -> None:
         self.address = address
-        self._parsed = HostPort.parse(address)
-        if self._parsed.port == 0:
-            raise InvalidCallError(f"address must have a port from 1 to 65535, got {address!r}")
+        self._parsed = _parsed(address)
+        if isinstance(self._parsed, str) and tls is not None:
+            raise InvalidCallError(f"{address} is a socket of this machine, which takes no certificates")
         self._tls = tls
         self._insecure = insecure
         self._channel: grpc.aio.Channel | None = None
@@ -62,7 +66,11 @@ class InspectClient:
         options = channel_options(
             max_payload_bytes=_MAX_ANSWER_BYTES, keepalive_interval=_KEEPALIVE_SECONDS, has_link=False
         )
-        self._channel = open_channel(self._parsed, self._tls, insecure=self._insecure, options=options)
+        if isinstance(self._parsed, str):
+            has_used()
+            self._channel = grpc.aio.insecure_channel(target_of(self._parsed), options=options)
+        else:
+            self._channel = open_channel(self._parsed, self._tls, insecure=self._insecure, options=options)
         return self
 
     async def __aexit__(
@@ -119,3 +127,18 @@ class InspectClient:
         failure = mesh_error(error, self.address)
         # To look changes nothing, so there is no outcome that could be unknown.
         return UnavailableError(str(failure).removeprefix("outcome unknown: "))
+
+
+def _parsed(address: str) -> HostPort | str:
+    """What an address means: a host and a port, or the path of a socket."""
+    if address.startswith(UNIX):
+        path = address.removeprefix(UNIX)
+        if not path or "\0" in path or len(os.fsencode(path)) > MAX_PATH_BYTES:
+            raise InvalidCallError(
+                f"address must be {UNIX}PATH with a path of 1 to {MAX_PATH_BYTES} bytes, got {quoted(address)}"
+            )
+        return str(Path(path).absolute())
+    parsed = HostPort.parse(address)
+    if parsed.port == 0:
+        raise InvalidCallError(f"address must have a port from 1 to 65535, got {address!r}")
+    return parsed

@@ -115,6 +115,7 @@ class ServeConfig:
     namespace: tuple[str, ...] = attrs.field(default=(), validator=_each(_name))
     service: tuple[str, ...] = attrs.field(default=(), validator=_each(_reference))
     validator: str | None = attrs.field(default=None, validator=_maybe(_reference))
+    authorizer: str | None = attrs.field(default=None, validator=_maybe(_reference))
     peer: tuple[str, ...] = attrs.field(default=(), validator=_each(_address))
     label: tuple[str, ...] = attrs.field(default=(), validator=_labels)
     weight: int = attrs.field(default=1, validator=check_weight)
@@ -125,6 +126,7 @@ class ServeConfig:
     insecure: bool = False
     accept_peers: bool = False
     accept_unary_peers: bool = False
+    inspect: bool = False
     reflection: bool = False
     no_uvloop: bool = False
     log_format: str = attrs.field(default=FORMATS[0], validator=_one_of(FORMATS))

@@ -1,6 +1,7 @@
 """The options of the verbs that dial a collector."""
 
 import argparse
+import os
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, TypeVar
 
@@ -42,6 +43,11 @@ def tls_of(arguments: argparse.Namespace) -> "Tls | None":
 
 def add_look_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of a verb that looks at a collector."""
+    parser.add_argument(
+        "--local",
+        metavar="ID",
+        help="look at the collector of this id that runs on this machine for this user, at its socket",
+    )
     parser.add_argument("--json", action="store_true", help="print it as JSON, for programs")
     parser.add_argument(
         "--timeout",
@@ -68,8 +74,9 @@ async def _look(arguments: argparse.Namespace, ask: "Callable[[InspectClient], A
     from collector_mesh.adapters.grpc.tls import TlsError
     from collector_mesh.domain.model.errors import MeshError
 
+    address = _address(arguments)
     try:
-        client = InspectClient(arguments.address, tls=tls_of(arguments), insecure=arguments.insecure)
+        client = InspectClient(address, tls=tls_of(arguments), insecure=arguments.insecure)
         await client.__aenter__()
     except (MeshError, TlsError) as error:
         raise CommandError(str(error)) from error
@@ -79,6 +86,35 @@ async def _look(arguments: argparse.Namespace, ask: "Callable[[InspectClient], A
         raise CommandError(str(error), EXIT_FAILED) from error
     finally:
         await client.__aexit__(None, None, None)
+
+
+def _address(arguments: argparse.Namespace) -> str:
+    """Where the collector is that the arguments name, which may be none: then it is the only one of this machine."""
+    if arguments.address is not None:
+        if arguments.local is not None:
+            raise CommandError("an address and --local ID name two collectors: give one of them")
+        return str(arguments.address)
+    from collector_mesh.adapters.grpc.local_inspection import UNIX
+    from collector_mesh.app.cli.local_sockets import LocalError, running, socket_of
+    from collector_mesh.domain.model.errors import InvalidCallError
+    from collector_mesh.domain.model.names import check_name
+
+    if arguments.local is not None:
+        try:
+            check_name("--local", arguments.local)
+            return f"{UNIX}{socket_of(arguments.local, os.environ)}"
+        except InvalidCallError as error:
+            raise CommandError(str(error)) from error
+        except LocalError as error:
+            raise CommandError(str(error), EXIT_FAILED) from error
+    found = running(os.environ)
+    if len(found) == 1:
+        return f"{UNIX}{next(iter(found.values()))}"
+    if not found:
+        raise CommandError("no collector runs here for this user: give HOST:PORT or unix:PATH", EXIT_FAILED)
+    raise CommandError(
+        f"several collectors run here for this user: give --local with one of {', '.join(found)}"
+    )
 
 
 def _seconds(text: str) -> float:

@@ -8,22 +8,31 @@ from typing import Any
 from collector_mesh.app.cli.dialing import add_look_options, look
 from collector_mesh.app.cli.errors import CommandError
 
+_USAGE = """collector-mesh explain [-h] [--local ID] [--json] [--timeout SECONDS] [--no-uvloop]
+                              [--tls-cert FILE] [--tls-key FILE] [--tls-ca FILE] [--insecure]
+                              [HOST:PORT|unix:PATH] NAMESPACE SERVICE METHOD"""
+
+_NAMES = ("namespace", "service", "method")
+
 
 def add_parser(verbs: Any) -> None:
     """Add the verb to the command line."""
     parser: argparse.ArgumentParser = verbs.add_parser(
         "explain",
+        usage=_USAGE,
         help="tell where a call would go, and why",
         description="Show which collectors a call through a collector could go to now, and why the others"
         " are left out; nothing is called. Exit status 1 when nobody answers or the collector refuses.",
     )
     parser.set_defaults(run=run)
+    # Words, because the first one may be left out: argparse would give the names of the method to the wrong ones.
     parser.add_argument(
-        "address", metavar="HOST:PORT", help="the collector that the call would be made through"
+        "words",
+        metavar="[HOST:PORT|unix:PATH] NAMESPACE SERVICE METHOD",
+        nargs="*",
+        help="the collector that the call would be made through, and the method; without an address it is the one"
+        " that runs on this machine, if there is one only",
     )
-    parser.add_argument("namespace")
-    parser.add_argument("service")
-    parser.add_argument("method")
     add_look_options(parser)
 
 
@@ -32,7 +41,15 @@ def run(arguments: argparse.Namespace) -> int:
     from collector_mesh.domain.model.errors import InvalidCallError
     from collector_mesh.domain.model.names import MethodKey
 
-    key = MethodKey(arguments.namespace, arguments.service, arguments.method)
+    words = list(arguments.words)
+    # No namespace has a colon, and every address has one.
+    has_address = len(words) > len(_NAMES) or any(":" in word for word in words[:1])
+    arguments.address = words.pop(0) if has_address else None
+    if missing := _NAMES[len(words) :]:
+        raise CommandError(f"the following arguments are required: {', '.join(missing)}")
+    if len(words) > len(_NAMES):
+        raise CommandError(f"unrecognized arguments: {' '.join(words[len(_NAMES) :])}")
+    key = MethodKey(*words)
     try:
         key.check()
     except InvalidCallError as error:

@@ -63,7 +63,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # The core of grpc writes to stderr by itself, beside our own logs.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     root = parser()
-    parsed = root.parse_args(_readable(sys.argv[1:]) if arguments is None else arguments)
+    parsed, left = root.parse_known_args(_readable(sys.argv[1:]) if arguments is None else arguments)
+    if "words" in parsed and not any(word.startswith("-") for word in left):
+        # argparse takes them at one place only, and there may be options between them.
+        parsed.words = [*parsed.words, *left]
+    elif left:
+        root.error(f"unrecognized arguments: {' '.join(left)}")
     try:
         if "run" not in parsed:
             # Whoever types the name alone wants to know what there is.

@@ -48,6 +48,9 @@ def add_parser(verbs: Any) -> None:
     parser.add_argument("--namespace", metavar="NS", action="append", help="a namespace to be a member of")
     parser.add_argument("--service", metavar="MODULE:OBJECT", action="append", help="a Service to serve")
     parser.add_argument("--validator", metavar="MODULE:OBJECT", help="is asked before each call")
+    parser.add_argument(
+        "--authorizer", metavar="MODULE:OBJECT", help="says who may call, look in and be called"
+    )
     parser.add_argument("--peer", metavar="HOST:PORT", action="append", help="a collector to connect to")
     parser.add_argument(
         "--label",
@@ -81,6 +84,11 @@ def add_parser(verbs: Any) -> None:
         help="let collectors of other machines connect without mutual TLS",
     )
     parser.add_argument("--accept-unary-peers", action="store_true", help="deprecated: --accept-peers")
+    parser.add_argument(
+        "--inspect",
+        action="store_true",
+        help="let everybody who can connect look in, as topology and explain do",
+    )
     parser.add_argument("--reflection", action="store_true", help="offer gRPC server reflection")
     loops.add_loop_option(parser)
     # What they may be is looked at with all the rest: argparse would stop at the first that is wrong.
@@ -120,6 +128,7 @@ def _read(arguments: argparse.Namespace) -> "Sourced":
 async def _serve(sourced: "Sourced") -> int:
     from collector_mesh.adapters.grpc.descriptors import raise_limit
     from collector_mesh.adapters.grpc.tls import TlsError
+    from collector_mesh.app.cli.inspecting import looked_at
     from collector_mesh.app.cli.serving import collector_of
     from collector_mesh.app.settings import SettingsError
     from collector_mesh.domain.model.errors import ListenError, MeshError
@@ -131,9 +140,10 @@ async def _serve(sourced: "Sourced") -> int:
     log(logging.DEBUG, "configured", sourced.given())
     try:
         collector = collector_of(sourced)
-        async with collector:
+        async with looked_at(collector) as draining, collector:
             _announce(f"{collector.collector_id} ready on {collector.bound_address}")
             lost = await _stopped_or_lost(stop, collector)
+            draining()
     except CommandError:
         raise
     except ListenError as error:

@@ -12,6 +12,7 @@ from collector_mesh.app.cli.objects import load
 from collector_mesh.app.cli.problems import Problems
 from collector_mesh.app.cli.sources import Sourced
 from collector_mesh.app.collector import Collector
+from collector_mesh.app.hooks.shape import check_authorizer
 from collector_mesh.app.service import Service
 from collector_mesh.domain.model.address import HostPort
 from collector_mesh.domain.model.errors import MeshError
@@ -34,6 +35,10 @@ def collector_of(sourced: Sourced) -> Collector:
     if config.validator is not None:
         with problems.gathered():
             validator = _validator(config.validator, sourced.source("validator"))
+    authorizer = None
+    if config.authorizer is not None:
+        with problems.gathered():
+            authorizer = _authorizer(config.authorizer, sourced.source("authorizer"))
     balancers = {}
     for name, reference in pairs("balancer", config.balancer).items():
         with problems.gathered():
@@ -60,9 +65,11 @@ def collector_of(sourced: Sourced) -> Collector:
         services=services,
         peers=config.peer,
         validator=validator,
+        authorizer=authorizer,
         tls=tls,
         insecure=config.insecure,
         accept_peers=config.accept_peers or config.accept_unary_peers,
+        inspect=config.inspect,
         reflection=config.reflection,
         labels=pairs("label", config.label),
         weight=config.weight,
@@ -85,6 +92,15 @@ def _validator(reference: str, option: str) -> Any:
             f"{option} {reference}: is no object with a method validate_service_method but {_kind(validator)}"
         )
     return validator
+
+
+def _authorizer(reference: str, option: str) -> Any:
+    authorizer = load(reference, option=option)
+    try:
+        check_authorizer(authorizer)
+    except TypeError as error:
+        raise CommandError(f"{option} {reference}: {error}") from error
+    return authorizer
 
 
 def _tls(sourced: Sourced) -> Tls | None:

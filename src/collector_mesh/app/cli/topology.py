@@ -16,11 +16,12 @@ def add_parser(verbs: Any) -> None:
     parser: argparse.ArgumentParser = verbs.add_parser(
         "topology",
         help="look at a collector and its peers",
-        description="Show what a collector runs, and how it is connected to its peers. Exit status 1 when"
-        " nobody answers or the collector refuses.",
+        description="Show what a collector runs, and how it is connected to its peers. Without an address it is the"
+        " one that runs on this machine, if there is one only. Exit status 1 when nobody answers or the collector"
+        " refuses.",
     )
     parser.set_defaults(run=run)
-    parser.add_argument("address", metavar="HOST:PORT", help="the collector")
+    parser.add_argument("address", metavar="HOST:PORT|unix:PATH", nargs="?", help="the collector")
     add_look_options(parser)
 
 

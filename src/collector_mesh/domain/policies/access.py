@@ -15,9 +15,11 @@ class InspectionRule:
 
     Attributes:
         authorizer: who may use which namespace; without one nobody looks in from elsewhere.
+        is_open: whether everybody may look who can connect, wherever they are.
     """
 
     authorizer: Authorizer | None = None
+    is_open: bool = False
 
     def check(self, identity: Identity | None, namespaces: Sequence[str], *, is_local: bool) -> None:
         """Check whether somebody may see what is in some namespaces.
@@ -25,11 +27,12 @@ class InspectionRule:
         Raises:
             ForbiddenError: they may not; the text says why.
         """
-        if is_local:
+        if is_local or self.is_open:
             return
         if self.authorizer is None:
             raise ForbiddenError(
-                "inspection is refused: this collector listens beyond its machine and has no authorizer"
+                "inspection is refused: this collector listens beyond its machine, and has neither an authorizer"
+                " (--authorizer) nor leave to show itself to everybody (--inspect)"
             )
         if identity is None:
             raise ForbiddenError("inspection is refused: it needs an identity, proved with mutual TLS")
