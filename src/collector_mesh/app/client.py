@@ -10,7 +10,6 @@ from collector_mesh.app.calls import CallFactory
 from collector_mesh.app.container import ClientContainer
 from collector_mesh.app.home import Home
 from collector_mesh.app.options import ClientOptions
-from collector_mesh.app.overrides import policies_of
 from collector_mesh.app.settings import Settings
 from collector_mesh.app.unclosed import Unclosed
 from collector_mesh.domain.model.call import Call
@@ -19,7 +18,6 @@ from collector_mesh.domain.model.errors import MeshError, PayloadTooLargeError
 from collector_mesh.domain.model.names import MethodKey, check_name, text_argument
 from collector_mesh.domain.model.payload import Message, Payload
 from collector_mesh.domain.model.status import Reply
-from collector_mesh.domain.policies.balancing import BALANCERS
 from collector_mesh.domain.ports.link import Link
 from collector_mesh.domain.ports.transport import Transport
 
@@ -28,10 +26,11 @@ if TYPE_CHECKING:
 
 
 class MeshClient(Caller):
-    """Calls into the mesh through one collector. Used as an async context manager, or by `start` and `stop`.
+    """Calls into the mesh through a collector. Used as an async context manager, or by `start` and `stop`.
 
     Args:
-        address: HOST:PORT of any collector, or what the transport takes.
+        address: HOST:PORT of any collector, or what the transport takes; or several, as `"a:1,b:2"`. Of several one at
+            random is dialed first, and the others when that one fails, is silent, is lost or drains.
         tls: certificates for gRPC.
         insecure: whether plaintext may be used to an address that is not of this machine.
         transport: how the collector is reached; gRPC by default.
@@ -53,6 +52,8 @@ class MeshClient(Caller):
             settings or Settings(),
         )
         """The parts; a part is replaced by an `override` of its provider before the client is entered."""
+        # What is wrong with a list of addresses is said now, not at the first call.
+        self.container.addresses()
         self._exits = AsyncExitStack()
         self._home = Home(
             f"the client of {address}", awaited="await client.call(...)", blocking="a SyncMeshClient"
@@ -65,7 +66,7 @@ class MeshClient(Caller):
         """Make ready; nothing is sent before the first call. `async with` does it too, and stops it.
 
         Raises:
-            InvalidCallError: the address is malformed, or plaintext would leave this machine.
+            InvalidCallError: an address is malformed, or plaintext would leave this machine.
             TlsError: the certificate files cannot be used.
             RuntimeError: it was started before; a client is started once.
         """
@@ -100,8 +101,9 @@ class MeshClient(Caller):
     async def _begin(self) -> None:
         parts = self.container
         self._home.enter()
-        self._calls = CallFactory(parts.clock(), policies_of(parts.settings(), balancers=BALANCERS))
-        parts.guarded_transport().check_address(self.address)
+        self._calls = CallFactory(parts.clock(), parts.policies())
+        for address in parts.addresses().known():
+            parts.guarded_transport().check_address(address)
         if (tls := parts.options().tls) is not None:
             tls.channel_credentials()
         await self._exits.enter_async_context(parts.guarded_transport().open())

@@ -46,6 +46,7 @@ from collector_mesh.domain.calls.waiting import WaitingCalls
 from collector_mesh.domain.gateway import CollectorGateway
 from collector_mesh.domain.inspection import Inspection
 from collector_mesh.domain.link.pump import LinkPump
+from collector_mesh.domain.model.addresses import FixedAddresses
 from collector_mesh.domain.model.counts import Counts
 from collector_mesh.domain.peers.admission import Admission
 from collector_mesh.domain.peers.client_link import ClientLink
@@ -55,6 +56,7 @@ from collector_mesh.domain.peers.keeping import Keeping
 from collector_mesh.domain.peers.roster import Roster
 from collector_mesh.domain.peers.streams import Streams
 from collector_mesh.domain.policies.access import InspectionRule, ServingRule
+from collector_mesh.domain.policies.balancing import BALANCERS
 from collector_mesh.domain.reporting import Reporting
 from collector_mesh.domain.routing.explainer import Explainer
 from collector_mesh.domain.routing.router import Router
@@ -339,14 +341,17 @@ class ClientContainer(containers.DynamicContainer):
         self.dice = dice = providers.Singleton(SystemRandomness)
         self.tasks = tasks = providers.Singleton(LoopTasks, clock, max_threads=settings.max_threads)
         self.pump = pump = providers.Singleton(LinkPump, clock, tasks, pushing=PulledStream)
+        self.policies = policies = providers.Singleton(policies_of, settings, balancers=BALANCERS)
+        self.addresses = addresses = providers.Singleton(FixedAddresses, options.address)
         self.link = providers.Singleton(
             ClientLink,
-            options.address,
+            addresses,
             transport=guarded_transport,
             pump=pump,
             tasks=tasks,
             clock=clock,
             dice=dice,
             rules=providers.Factory(make_link_rules, options, settings),
+            policies=policies,
             dial_timeout=providers.Factory(make_dial_seconds, settings),
         )

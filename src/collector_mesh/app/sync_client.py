@@ -39,7 +39,8 @@ class SyncMeshClient(BlockingCaller):
     thread, and grpc is not loaded, so that a process may be forked. It has an event loop in a thread of its own.
 
     Args:
-        address: HOST:PORT of any collector, or what the transport takes.
+        address: HOST:PORT of any collector, or what the transport takes; or several, as `"a:1,b:2"`. Of several one at
+            random is dialed first, and the others when that one fails, is silent, is lost or drains.
         tls: certificates for gRPC.
         insecure: whether plaintext may be used to an address that is not of this machine.
         transport: how the collector is reached; gRPC by default. Where it says that it belongs to an event loop

@@ -26,7 +26,9 @@ def add_parser(verbs: Any) -> None:
         " than 200 to stderr, with exit status 1.",
     )
     parser.set_defaults(run=run)
-    parser.add_argument("address", metavar="HOST:PORT", help="any collector of the mesh")
+    parser.add_argument(
+        "address", metavar="HOST:PORT[,HOST:PORT...]", help="any collector of the mesh, or several"
+    )
     parser.add_argument("namespace")
     parser.add_argument("service")
     parser.add_argument("method")

@@ -9,8 +9,7 @@ from collector_mesh.adapters.simulated.host import Host
 from collector_mesh.adapters.simulated.trace import Line, Trace
 from collector_mesh.app.simulation.entry import Entry
 from collector_mesh.app.simulation.identity import CallWatch
-from collector_mesh.domain.calls.retry_state import says_idempotent
-from collector_mesh.domain.model.call import Call
+from collector_mesh.domain.model.call import Call, says_idempotent
 from collector_mesh.domain.model.errors import Executed
 from collector_mesh.domain.model.status import Reply
 from collector_mesh.domain.serving.handlers import Method

@@ -226,6 +226,8 @@ class FakeTasks:
     def step(self) -> None:
         """Let everything in the background run until it waits."""
         for task in list(self.background):
+            if task not in self.background:  # another one has stopped it
+                continue
             try:
                 task.work.send(None)
             except StopIteration:

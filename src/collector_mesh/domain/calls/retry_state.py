@@ -1,6 +1,6 @@
 """What has become of a call so far."""
 
-from collector_mesh.domain.model.call import Call
+from collector_mesh.domain.model.call import Call, says_idempotent
 from collector_mesh.domain.model.errors import Executed
 from collector_mesh.domain.model.status import OK, Reply
 from collector_mesh.domain.model.verdict import Reason, Verdict
@@ -115,11 +115,3 @@ def may_repeat(call: Call, *, by_itself: bool) -> bool:
     """Whether a call may run twice: as the caller says, else as the method says by itself."""
     said = says_idempotent(call)
     return by_itself if said is None else said
-
-
-def says_idempotent(call: Call) -> bool | None:
-    """What the caller says on whether a call may run twice; None if nothing."""
-    if call.idempotent is not None:
-        return call.idempotent
-    # So it is said over unary (WIRE §1); a caller that says no is heard as well.
-    return {"true": True, "false": False}.get(call.hints.get("idempotent", ""))

@@ -77,6 +77,14 @@ class Call:
     source: str = ""
 
 
+def says_idempotent(call: Call) -> bool | None:
+    """What the caller says on whether a call may run twice; None if nothing."""
+    if call.idempotent is not None:
+        return call.idempotent
+    # So it is said over unary (WIRE §1); a caller that says no is heard as well.
+    return {"true": True, "false": False}.get(call.hints.get("idempotent", ""))
+
+
 def checked_metadata(metadata: "Mapping[str, str | bytes] | Iterable[tuple[str, str | bytes]]") -> Metadata:
     """Metadata that every link can carry; without one it is carried as headers, where pairs have a limit of their own.
 

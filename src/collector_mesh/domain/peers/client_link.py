@@ -1,65 +1,72 @@
-"""The link of a program outside the mesh: it dispatches, and takes no calls."""
+"""The link of a program outside the mesh to one of several collectors: it dispatches, and takes no calls."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
-from collector_mesh.domain.link.closing import Phase
-from collector_mesh.domain.link.engine import LinkEngine
-from collector_mesh.domain.link.entries import TakenCall
 from collector_mesh.domain.link.peer_link import PeerLink
 from collector_mesh.domain.link.rules import LinkRules
-from collector_mesh.domain.model.call import Call
+from collector_mesh.domain.model.call import Call, says_idempotent
 from collector_mesh.domain.model.errors import (
     DeadlineExceededError,
     Executed,
-    InvalidCallError,
     MeshError,
     UnavailableError,
+    clipped,
     error_for,
     text_of,
 )
-from collector_mesh.domain.model.frames import Catalog, Hello, Introduction, Limits, Role
-from collector_mesh.domain.model.reach import Reach
-from collector_mesh.domain.model.status import Reply
-from collector_mesh.domain.peers.dialing import Dial
-from collector_mesh.domain.peers.peer import OpenLink
-from collector_mesh.domain.peers.times import LET_GO_SECONDS
+from collector_mesh.domain.model.status import OK, Reply
+from collector_mesh.domain.peers.client_way import ClientSide, ClientWay
+from collector_mesh.domain.peers.searching import Search
 from collector_mesh.domain.peers.waiting import holds_within
+from collector_mesh.domain.policies.policy import Policies
+from collector_mesh.domain.ports.addresses import Addresses
 from collector_mesh.domain.ports.clock import Alarm, Clock
-from collector_mesh.domain.ports.frame_stream import FrameStream, NoLinkError, Pump
+from collector_mesh.domain.ports.frame_stream import Pump
 from collector_mesh.domain.ports.link import Link
 from collector_mesh.domain.ports.randomness import Randomness
 from collector_mesh.domain.ports.tasks import Tasks
 from collector_mesh.domain.ports.transport import Transport
 
-ASK_AGAIN_SECONDS = 60.0
-"""Seconds after which a collector that had no links is asked whether it has some now."""
+_SEARCHES = 3
+"""How often one try of a call waits for a link: one may end as soon as it has opened."""
 
-_DIALS = 3
-"""How often one call waits for a link: one may end as soon as it has opened."""
+_FREE_TRIES = 8
+"""How often a call goes on that was not sent, or was refused by a collector that is leaving: that is no attempt."""
+
+_CONTENT_SECONDS = 1.0
+"""How long a collector that is suspect is called all the same once nobody else was found."""
 
 _WAIT_SECONDS = 3600.0
 _LOOK_SECONDS = 0.005
 
+_RANK = {Executed.NO: 0, Executed.MAYBE: 1, Executed.YES: 2}
+
+_Send = Callable[[Link, Call], Awaitable[Reply]]
+
 
 class ClientLink:
-    """Dials when there is a call and no link. The dial is nobody's: each call waits for it with its own time.
+    """Looks for a collector when there is a call and no link, and stays there while it can be used.
+
+    The search is nobody's: each call waits for it with its own time. Where there are several addresses, a call that
+    was not sent goes on at the next; one that may have run does so only where it says that it may run twice.
 
     A collector without links is called with one request for each call.
 
     Args:
-        address: of the collector.
+        addresses: of collectors; any one will do.
         transport: dials.
         pump: moves frames.
         tasks: runs links.
         clock: tells the time.
-        dice: make up a name.
+        dice: make up a name, and choose which address is dialed first.
         rules: how links are kept.
+        policies: how often a call is repeated.
         dial_timeout: seconds that one dial may take, the answer included.
     """
 
     def __init__(
         self,
-        address: str,
+        addresses: Addresses,
         *,
         transport: Transport,
         pump: Pump,
@@ -67,208 +74,208 @@ class ClientLink:
         clock: Clock,
         dice: Randomness,
         rules: LinkRules,
+        policies: Policies | None = None,
         dial_timeout: float = 10.0,
     ) -> None:
-        self.address = address
-        self._transport = transport
-        self._pump = pump
+        self.address = addresses.text
+        self._addresses = addresses
         self._tasks = tasks
         self._clock = clock
-        self._name = f"client-{dice.token()[:12]}"
-        self._incarnation = dice.token()
-        self._rules = rules
-        self._dial_timeout = dial_timeout
-        self._link: PeerLink | None = None
-        self._unary: Link | None = None
-        self._ask_again_at = 0.0
-        self._dials = 0
-        self._is_dialing = False
+        self._dice = dice
+        self._policies = policies or Policies()
+        self._side = ClientSide(
+            name=f"client-{dice.token()[:12]}",
+            incarnation=dice.token(),
+            transport=transport,
+            pump=pump,
+            tasks=tasks,
+            clock=clock,
+            rules=rules,
+            dial_timeout=dial_timeout,
+        )
+        self._ways: dict[str, ClientWay] = {}
+        self._way: ClientWay | None = None
+        """Where calls go."""
+        self._is_searching = False
+        self._searching: Search | None = None
         self._failure: MeshError | None = None
-        """Why the last dial has failed."""
+        """Why the last search was in vain."""
+        self._content_until = 0.0
         self._waiting: dict[Alarm, None] = {}
-        self._running: dict[LinkEngine, None] = {}
-        self._is_closed = False
 
     async def serve(self, call: Call) -> Reply:
         """Have the collector run one of its own methods."""
-        link = await self._ready(call)
-        if isinstance(link, PeerLink):
-            # A client may dispatch only: to the collector itself, which then passes it on to nobody.
-            call.target = link.engine.peer_id
-            return await link.dispatch(call)
-        return await link.serve(call)
+        return await self._run(call, _serve)
 
     async def dispatch(self, call: Call) -> Reply:
         """See the port."""
-        return await (await self._ready(call)).dispatch(call)
+        return await self._run(call, _dispatch)
 
     async def aclose(self, *, grace: float = 0.0) -> None:
         """See the port."""
-        self._is_closed = True
-        if self._unary is not None:
-            await self._unary.aclose(grace=grace)
-        for engine in list(self._running):
-            if engine.phase is Phase.GREETING:
-                engine.lost("the client was closed")
-            engine.close(200, "the client was closed")
-        await holds_within(self._clock, self._rules.goodbye, lambda: not self._running, look=_LOOK_SECONDS)
+        self._side.is_closed = True
+        ways = list(self._ways.values())
+        for way in ways:
+            await way.aclose(grace=grace)
+        goodbye = self._side.rules.goodbye
+        await holds_within(
+            self._clock, goodbye, lambda: not any(way.is_open for way in ways), look=_LOOK_SECONDS
+        )
 
-    async def _ready(self, call: Call) -> Link:
+    @property
+    def _has_others(self) -> bool:
+        return self._addresses.may_change or len(self._addresses.known()) > 1
+
+    async def _run(self, call: Call, send: _Send) -> Reply:
+        best: Reply | None = None
+        attempts = tries = 0
+        while True:
+            try:
+                way, link = await self._ready(call)
+            except MeshError as error:
+                if best is None:
+                    raise
+                return _more_telling(best, Reply.refused(error))
+            try:
+                reply = await send(link, call)
+            except (UnavailableError, DeadlineExceededError) as error:
+                if not self._has_others:
+                    raise
+                reply = Reply.refused(error)
+                if isinstance(error, UnavailableError):
+                    way.drop_unary()
+            if reply.status is OK or reply.status.code == OK.code:
+                return reply
+            best = reply if best is None else _more_telling(best, reply)
+            tries += 1
+            if best.executed is Executed.MAYBE:
+                attempts += 1
+            if not self._goes_on(call, way, best, attempts, tries):
+                return best
+
+    def _goes_on(self, call: Call, way: ClientWay, reply: Reply, attempts: int, tries: int) -> bool:
+        """Whether a call goes on elsewhere: the collector where it was tried is gone or leaving, and it may run."""
+        if not self._has_others or self._side.is_closed or way.usable is not None or tries >= _FREE_TRIES:
+            return False
+        retry = self._policies.of(call.key).retry
+        return retry.allows(reply, attempts=attempts, idempotent=says_idempotent(call) is True)
+
+    async def _ready(self, call: Call) -> tuple[ClientWay, Link]:
         """What a call goes over.
 
         Raises:
             UnavailableError: the client is closed, or nobody has answered.
             DeadlineExceededError: the time of the call is up.
-            MeshError: the collector has refused.
+            MeshError: each collector has refused.
         """
-        for _ in range(_DIALS):
-            if (link := self._link) is not None and _is_fine(link):
-                return link
-            if self._is_closed:
+        for _ in range(_SEARCHES):
+            way = self._way
+            if way is not None and (link := way.usable) is not None and not self._leaves(way):
+                if way.is_to_be_asked:
+                    self._search()
+                return way, link
+            if self._side.is_closed:
                 raise UnavailableError(f"the link to {self.address} is closed")
-            if self._unary is not None:
-                if self._clock.now() >= self._ask_again_at:
-                    self._start_dial()
-                return self._unary
-            await self._wait_for_dial(call.deadline)
+            await self._wait_for_search(call.deadline)
             if (failure := self._failure) is not None:
                 raise error_for(failure.code, str(failure), failure.details)
         raise UnavailableError(f"{self.address} has ended each link as soon as it was open")
 
-    async def _wait_for_dial(self, deadline: float) -> None:
+    def _leaves(self, way: ClientWay) -> bool:
+        """Whether another collector is looked for, though this one could be called."""
+        return way.is_suspect and self._has_others and self._clock.now() >= self._content_until
+
+    async def _wait_for_search(self, deadline: float) -> None:
         alarm = self._clock.alarm()
         self._waiting[alarm] = None
         try:
             while (left := deadline - self._clock.now()) > 0:
-                self._start_dial()
+                self._search()
                 if await alarm.wait(min(left, _WAIT_SECONDS)):
                     return
         finally:
             del self._waiting[alarm]
-        raise DeadlineExceededError("deadline exceeded", executed=Executed.NO)
+        raise DeadlineExceededError(self._too_late(), executed=Executed.NO)
 
-    def _start_dial(self) -> None:
-        if not self._is_dialing:
-            self._is_dialing = True
+    def _too_late(self) -> str:
+        if self._searching is None:
+            return "deadline exceeded"
+        so_far = f" ({self._searching.so_far})" if self._searching.so_far else ""
+        return clipped(f"deadline exceeded before a collector has answered at {self.address}{so_far}")
+
+    def _search(self) -> None:
+        if not self._is_searching:
+            self._is_searching = True
             self._failure = None
-            self._tasks.start(self._dial(), f"dial {self.address}")
+            self._tasks.start(self._find(), f"dial {self.address}")
 
-    async def _dial(self) -> None:
+    async def _find(self) -> None:
         try:
-            # A refusal becomes a reply, which is the same over a link that is open already.
-            dial = Dial(self.address, self._begin, self._clock, names_address=False)
-            link = await dial.first(self._dial_timeout)
-        except NoLinkError:
-            self._has_no_link()
+            way = self._way
+            if way is not None and way.is_to_be_asked:
+                await way.dial()
+            else:
+                await self._move()
         except MeshError as error:
             self._failure = error
         except Exception as error:  # noqa: BLE001  # a transport of a user's may raise anything
             self._failure = UnavailableError(text_of(error))
-        else:
-            self._link = PeerLink(link.engine, self.address, self._tasks.promise)
-            unary, self._unary = self._unary, None
-            if unary is not None:
-                self._tasks.start(unary.aclose(grace=LET_GO_SECONDS), f"close the link to {self.address}")
         finally:
-            self._is_dialing = False
+            self._is_searching = False
             for alarm in self._waiting:
                 alarm.ring()
 
-    def _has_no_link(self) -> None:
-        self._ask_again_at = self._clock.now() + ASK_AGAIN_SECONDS
-        if self._unary is None:
-            try:
-                self._unary = self._transport.unary(self.address)
-            except MeshError as error:
-                self._failure = error
+    async def _move(self) -> None:
+        """Find a collector that can be called, and call nobody else.
 
-    def _begin(self, opened: Alarm) -> OpenLink:
-        if self._is_closed:
-            raise UnavailableError("the client was closed")
-        stream = self._transport.dial(self.address, is_patient=False)
-        self._dials += 1
-        rules = self._rules
-        me = Introduction(
-            collector_id=self._name,
-            incarnation=self._incarnation,
-            limits=Limits(rules.max_payload_bytes, rules.batching.window),
+        Raises:
+            MeshError: there is none.
+        """
+        before = self._way
+        search = self._searching = Search(
+            self._addresses,
+            self._dial,
+            tasks=self._tasks,
+            clock=self._clock,
+            dice=self._dice,
+            last=before.address if before is not None else "",
         )
-        host = _ClientHost(self._report)
-        engine = LinkEngine(
-            me,
-            host,
-            now=self._clock.now(),
-            dial=self._dials,
-            role=Role.CLIENT,
-            batching=rules.batching,
-            heartbeats=rules.heartbeats,
-        )
-        link = host.link = OpenLink(engine, self.address, opened)
-        self._running[engine] = None
-        self._tasks.start(self._run(engine, stream), f"link to {self.address}")
-        return link
-
-    def _report(self, error: Exception) -> None:
-        """Have whoever looks after tasks hear of an error that nobody waits for."""
-
-        async def fail() -> None:
-            raise error
-
-        self._tasks.start(fail(), f"link to {self.address}")
-
-    async def _run(self, engine: LinkEngine, stream: FrameStream) -> None:
         try:
-            await self._pump.run(stream, engine)
+            found = await search.first()
+        except MeshError:
+            if before is None or before.usable is None:
+                raise
+            self._content_until = self._clock.now() + _CONTENT_SECONDS
+            return
         finally:
-            engine.lost("the stream has ended")
-            self._running.pop(engine, None)
+            self._searching = None
+        way = self._way = self._ways[found]
+        for other in [each for each in self._ways.values() if each is not way]:
+            await other.let_go()
+        known = self._addresses.known()
+        self._ways = {
+            each.address: each for each in self._ways.values() if each.is_open or each.address in known
+        }
+
+    async def _dial(self, address: str) -> None:
+        way = self._ways.get(address)
+        if way is None:
+            way = self._ways[address] = ClientWay(address, self._side)
+        await way.dial()
 
 
-def _is_fine(link: PeerLink) -> bool:
-    return link.engine.is_usable and not link.engine.peer_is_draining
+async def _dispatch(link: Link, call: Call) -> Reply:
+    return await link.dispatch(call)
 
 
-class _ClientHost:
-    """What a client makes of what its engine tells."""
+async def _serve(link: Link, call: Call) -> Reply:
+    if isinstance(link, PeerLink):
+        # A client may dispatch only: to the collector itself, which then passes it on to nobody.
+        call.target = link.engine.peer_id
+        return await link.dispatch(call)
+    return await link.serve(call)
 
-    def __init__(self, report: Callable[[Exception], None]) -> None:
-        self.link: OpenLink | None = None
-        self._report = report
 
-    def catalog(self) -> Catalog:
-        return Catalog()
-
-    def is_dialing(self, dial: int) -> bool:
-        """A client is nobody's peer."""
-        _ = dial
-        return False
-
-    def greeted(self, engine: LinkEngine, hello: Hello) -> None:
-        """Nobody says hello to a client."""
-
-    def opened(self, engine: LinkEngine) -> None:
-        _ = engine
-        if self.link is not None:
-            self.link.settle(has_opened=True)
-
-    def confirmed(self, engine: LinkEngine) -> None:
-        """A client says hello itself."""
-
-    def take(self, taken: TakenCall, /) -> None:
-        """Nobody may call a client."""
-        taken.answer(Reply.refused(InvalidCallError("a client takes no calls")))
-
-    def changed(self, engine: LinkEngine) -> None:
-        """What the collector serves is its own business."""
-
-    def reached(self, engine: LinkEngine, news: tuple[Reach, ...]) -> None:
-        """Whom the collector passes calls on to is its own business."""
-
-    def ended(self, engine: LinkEngine) -> None:
-        _ = engine
-        if self.link is not None:
-            self.link.settle()
-
-    def failed(self, engine: LinkEngine, error: Exception) -> None:
-        _ = engine
-        self._report(error)
+def _more_telling(best: Reply, reply: Reply) -> Reply:
+    """Of two replies the one that tells more of whether a handler ran: that is never told as less than it was."""
+    return reply if _RANK[reply.executed] >= _RANK[best.executed] else best

@@ -5,10 +5,12 @@ import attrs
 from collector_mesh.app.testing.fake_links import FakePump, FakeTransport
 from collector_mesh.app.testing.fakes import FakeClock, FakeDice, FakeTasks
 from collector_mesh.domain.link.rules import LinkRules
+from collector_mesh.domain.model.addresses import FixedAddresses
 from collector_mesh.domain.model.call import Call
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.status import Reply
-from collector_mesh.domain.peers.client_link import ASK_AGAIN_SECONDS, ClientLink
+from collector_mesh.domain.peers.client_link import ClientLink
+from collector_mesh.domain.peers.client_way import ASK_AGAIN_SECONDS
 from collector_mesh.domain.ports.frame_stream import FrameStream
 
 
@@ -24,7 +26,7 @@ class CountingTransport(FakeTransport):
 def test_who_has_no_links_is_asked_again_after_a_while_and_called_meanwhile() -> None:
     clock, tasks, transport = FakeClock(), FakeTasks(), CountingTransport()
     link = ClientLink(
-        "a:1",
+        FixedAddresses("a:1"),
         transport=transport,
         pump=FakePump(),
         tasks=tasks,
