@@ -4,7 +4,6 @@ import asyncio
 import atexit
 import os
 import threading
-import warnings
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
@@ -15,6 +14,7 @@ from collector_mesh.adapters.runtime.bridge import Bridge, check_no_loop
 from collector_mesh.adapters.runtime.loop_thread import LoopThread
 from collector_mesh.app.client import MeshClient
 from collector_mesh.app.settings import Settings
+from collector_mesh.app.unclosed import Unclosed
 from collector_mesh.domain.model.blocking_caller import BlockingCaller
 from collector_mesh.domain.model.caller import Metadata
 from collector_mesh.domain.model.payload import Message, Payload
@@ -61,6 +61,7 @@ class SyncMeshClient(BlockingCaller):
         settings: Settings | None = None,
     ) -> None:
         self._opened: _Opened | None = None
+        self._unclosed: Unclosed | None = None
         self._make = partial(
             MeshClient, address, tls=tls, insecure=insecure, transport=transport, settings=settings
         )
@@ -100,6 +101,8 @@ class SyncMeshClient(BlockingCaller):
         with self._lock:
             self._is_closed = True
             opened, self._opened = self._opened, None
+            if self._unclosed is not None:
+                self._unclosed.settle()
         if opened is not None:
             opened.close()
 
@@ -184,7 +187,7 @@ class SyncMeshClient(BlockingCaller):
             if self._is_closed:  # by a signal handler
                 opened.close()
                 raise self._closed()
-            self._opened = opened
+            self._opened, self._unclosed = opened, Unclosed(self, self._what)
         _close_at_exit()
         return opened
 
@@ -201,10 +204,9 @@ class SyncMeshClient(BlockingCaller):
         return RuntimeError(f"{self._what} is closed; make a new one")
 
     def __del__(self) -> None:
-        """Warn of a client that was used and never closed; its end is not waited for."""
+        """End what a client has that was used and never closed, and do not wait for it."""
         opened = getattr(self, "_opened", None)
         if opened is not None:
-            _warn(self)
             opened.abandon()
 
     def __reduce__(self) -> NoReturn:
@@ -286,11 +288,7 @@ def _close_at_exit() -> None:
 
 def _close_all() -> None:
     for client in list(_CLIENTS):
-        if client._opened is not None:  # noqa: SLF001  # of the same module
-            _warn(client)
+        opened, client._opened = client._opened, None  # noqa: SLF001  # of the same module
+        if opened is not None:
             with suppress(Exception):
-                client.close()
-
-
-def _warn(client: SyncMeshClient) -> None:
-    warnings.warn(f"{client!r} was never closed", ResourceWarning, stacklevel=2, source=client)
+                opened.close()

@@ -271,7 +271,7 @@ def test_a_client_that_is_forgotten_warns_and_its_thread_ends() -> None:
     client.dispatch(*ECHO)
     (thread,) = (each for each in threading.enumerate() if each.name == "collector-mesh-client")
 
-    with pytest.warns(ResourceWarning, match="<SyncMeshClient of node, open> was never closed"):
+    with pytest.warns(ResourceWarning, match="the client of node was started and never stopped"):
         del client
 
     thread.join(LIMIT_SECONDS)
