@@ -140,20 +140,6 @@ async def test_before_it_is_entered_and_after_it_was_left_it_is_an_error(
         await asyncio.to_thread(WAITING[use], collector)
 
 
-async def test_where_the_loop_has_ended_with_the_collector_in_it_it_is_an_error() -> None:
-    made: list[Collector] = []
-
-    async def leave_it() -> None:
-        collector = Collector("left", transport=LoopbackNetwork())
-        await collector.__aenter__()
-        made.append(collector)
-
-    await asyncio.to_thread(asyncio.run, leave_it())
-
-    with pytest.raises(RuntimeError, match="its event loop does not run anymore"):
-        await asyncio.to_thread(lambda: made[0].blocking.call(*ECHO))
-
-
 async def test_a_thread_whose_collector_is_closed_meanwhile_hears_of_it(network: LoopbackNetwork) -> None:
     begun = threading.Event()
 
