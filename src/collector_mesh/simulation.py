@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from collector_mesh._door import door
 
 if TYPE_CHECKING:
-    from collector_mesh.adapters.simulated.loop import SimulationError
+    from collector_mesh.adapters.simulated.errors import SimulationError
     from collector_mesh.app.simulation.results import SimulationResult
     from collector_mesh.app.simulation.sim import Sim
     from collector_mesh.app.simulation.simulation import Simulation
@@ -15,7 +15,7 @@ _HOMES = {
     "InvariantError": "collector_mesh.app.simulation.watch",
     "Sim": "collector_mesh.app.simulation.sim",
     "Simulation": "collector_mesh.app.simulation.simulation",
-    "SimulationError": "collector_mesh.adapters.simulated.loop",
+    "SimulationError": "collector_mesh.adapters.simulated.errors",
     "SimulationResult": "collector_mesh.app.simulation.results",
 }
 

@@ -1,6 +1,6 @@
-"""What helps to test with the mesh: the contract that every transport keeps, networks of collectors.
+"""What helps to test with the mesh: contexts for handlers, the contract that every transport keeps, networks.
 
-Needs pytest and pytest-asyncio.
+Contracts and networks need pytest and pytest-asyncio.
 """
 
 from typing import TYPE_CHECKING
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from collector_mesh._door import door
 
 if TYPE_CHECKING:
+    from collector_mesh.app.testing.contexts import FakeCalls, MadeCall, call_context
     from collector_mesh.app.testing.contract.connection import ConnectionContract
     from collector_mesh.app.testing.contract.dispatch import DispatchContract
     from collector_mesh.app.testing.contract.link import LinkContract
@@ -29,10 +30,12 @@ if TYPE_CHECKING:
 _HOMES = {
     "ConnectionContract": "collector_mesh.app.testing.contract.connection",
     "DispatchContract": "collector_mesh.app.testing.contract.dispatch",
+    "FakeCalls": "collector_mesh.app.testing.contexts",
     "FaultyProxy": "collector_mesh.app.testing.proxy",
     "LinkContract": "collector_mesh.app.testing.contract.link",
     "LocalNetwork": "collector_mesh.app.testing.networks",
     "LocalNode": "collector_mesh.app.testing.networks",
+    "MadeCall": "collector_mesh.app.testing.contexts",
     "Mesh": "collector_mesh.app.testing.plugin",
     "Network": "collector_mesh.app.testing.networks",
     "Node": "collector_mesh.app.testing.networks",
@@ -43,16 +46,19 @@ _HOMES = {
     "ServeContract": "collector_mesh.app.testing.contract.serve",
     "TransportContract": "collector_mesh.app.testing.contract.transport",
     "ValidationContract": "collector_mesh.app.testing.contract.validation",
+    "call_context": "collector_mesh.app.testing.contexts",
     "contract_service": "collector_mesh.app.testing.services",
 }
 
 __all__ = [
     "ConnectionContract",
     "DispatchContract",
+    "FakeCalls",
     "FaultyProxy",
     "LinkContract",
     "LocalNetwork",
     "LocalNode",
+    "MadeCall",
     "Mesh",
     "Network",
     "Node",
@@ -63,6 +69,7 @@ __all__ = [
     "ServeContract",
     "TransportContract",
     "ValidationContract",
+    "call_context",
     "contract_service",
 ]
 

@@ -97,8 +97,10 @@ def cut_handlers_have_not_run(patch: pytest.MonkeyPatch) -> None:
 def refusals_of_handlers_have_not_run(patch: pytest.MonkeyPatch) -> None:
     original = Executor._failed
 
-    def failed(executor: Executor, key: Any, error: BaseException) -> Reply:
-        return Reply.refused(error) if isinstance(error, MeshError) else original(executor, key, error)
+    def failed(executor: Executor, key: Any, error: BaseException, *context: Any) -> Reply:
+        if isinstance(error, MeshError):
+            return Reply.refused(error)
+        return original(executor, key, error, *context)
 
     patch.setattr(Executor, "_failed", failed)
 

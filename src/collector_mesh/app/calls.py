@@ -1,6 +1,6 @@
 """A call made from what a user gives."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from collector_mesh.app.arguments import (
     idempotent_argument,
@@ -9,9 +9,10 @@ from collector_mesh.app.arguments import (
 )
 from collector_mesh.domain.model.call import NO_HINTS, Call, checked_hints, checked_metadata
 from collector_mesh.domain.model.caller import Metadata
-from collector_mesh.domain.model.context import current_call
+from collector_mesh.domain.model.context import CallContext, current_call
 from collector_mesh.domain.model.names import MethodKey, text_argument
 from collector_mesh.domain.model.payload import Message, Payload, flaw_of
+from collector_mesh.domain.model.status import Reply
 from collector_mesh.domain.policies.policy import Policies
 from collector_mesh.domain.ports.clock import Clock
 
@@ -20,17 +21,34 @@ _NO_TARGET = ""
 _NO_METADATA: tuple[()] = ()
 
 
+def made_in_handler(reply: Reply, key: MethodKey, here: str) -> Reply:
+    """Have a reply that is no success say of which call it is, where that was made in a handler; gives the reply.
+
+    What it raises is told from an error of the handler's own then.
+
+    Args:
+        reply: the reply.
+        key: the method called.
+        here: where the call was made.
+    """
+    if current_call() is not None:
+        reply.nested = (key, here)
+    return reply
+
+
 class CallFactory:
     """Makes calls from what a user gives.
 
     Args:
         clock: the time.
         policies: how much time a call has that says nothing about it.
+        forwarded: keys of the metadata that calls carry on which are made in a handler.
     """
 
-    def __init__(self, clock: Clock, policies: Policies) -> None:
+    def __init__(self, clock: Clock, policies: Policies, forwarded: Collection[str] = ()) -> None:
         self._now = clock.now
         self._policies = policies
+        self._forwarded = frozenset(forwarded)
 
     def make(
         self,
@@ -59,6 +77,8 @@ class CallFactory:
             deadline = self._now() + seconds_argument("timeout", timeout)
             if parent is not None and parent.deadline < deadline:
                 deadline = parent.deadline
+        if self._forwarded and parent is not None and parent.metadata:
+            metadata = self._with_forwarded(parent, metadata)
         if target is _NO_TARGET and metadata is _NO_METADATA and hints is None and idempotent is None:
             return Call(key, request, deadline)
         return Call(
@@ -70,3 +90,12 @@ class CallFactory:
             checked_metadata(metadata),
             idempotent_argument(idempotent),
         )
+
+    def _with_forwarded(self, parent: CallContext, metadata: Metadata) -> Metadata:
+        """Metadata of a call, and of the call that it is made in what is to travel on and has no key of those."""
+        own = checked_metadata(metadata)
+        keys = {key for key, _ in own}
+        carried = tuple(
+            pair for pair in parent.metadata if pair[0] in self._forwarded and pair[0] not in keys
+        )
+        return (*carried, *own) if carried else own or _NO_METADATA

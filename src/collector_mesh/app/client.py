@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from collector_mesh.app.arguments import key_argument
-from collector_mesh.app.calls import CallFactory
+from collector_mesh.app.calls import CallFactory, made_in_handler
 from collector_mesh.app.container import ClientContainer
 from collector_mesh.app.home import Home
 from collector_mesh.app.options import ClientOptions
@@ -17,7 +17,7 @@ from collector_mesh.domain.model.caller import Caller, Metadata
 from collector_mesh.domain.model.errors import MeshError, PayloadTooLargeError
 from collector_mesh.domain.model.names import MethodKey, check_name, text_argument
 from collector_mesh.domain.model.payload import Message, Payload
-from collector_mesh.domain.model.status import Reply
+from collector_mesh.domain.model.status import OK, Reply
 from collector_mesh.domain.ports.link import Link
 from collector_mesh.domain.ports.transport import Transport
 
@@ -101,7 +101,7 @@ class MeshClient(Caller):
     async def _begin(self) -> None:
         parts = self.container
         self._home.enter()
-        self._calls = CallFactory(parts.clock(), parts.policies())
+        self._calls = CallFactory(parts.clock(), parts.policies(), parts.settings().forward_metadata)
         for address in parts.addresses().known():
             parts.guarded_transport().check_address(address)
         if (tls := parts.options().tls) is not None:
@@ -195,6 +195,7 @@ class MeshClient(Caller):
             size, limit = len(call.payload.value), self.container.settings().max_payload_bytes
             if size > limit:
                 raise PayloadTooLargeError.of(size, limit)
-            return await send(call)
+            reply = await send(call)
         except MeshError as error:
-            return Reply.refused(error)
+            reply = Reply.refused(error)
+        return reply if reply.status is OK else made_in_handler(reply, key, self.address)

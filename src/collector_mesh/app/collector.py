@@ -5,11 +5,12 @@ from asyncio.events import _get_running_loop  # which does not raise where there
 from collections.abc import Callable, Iterable, Mapping
 from threading import RLock
 from typing import TYPE_CHECKING, Any, Self
+from weakref import ref
 
 from collector_mesh.adapters.runtime.bridge import Bridge
 from collector_mesh.app.arguments import key_argument, seconds_argument
 from collector_mesh.app.blocking import BlockingCollector
-from collector_mesh.app.calls import CallFactory
+from collector_mesh.app.calls import CallFactory, made_in_handler
 from collector_mesh.app.container import CollectorContainer
 from collector_mesh.app.home import Home
 from collector_mesh.app.hooks.shape import check_transport
@@ -28,7 +29,7 @@ from collector_mesh.domain.model.errors import (
 from collector_mesh.domain.model.names import text_argument
 from collector_mesh.domain.model.payload import Message, Payload
 from collector_mesh.domain.model.snapshot import ConnectionInfo, Explanation, Snapshot
-from collector_mesh.domain.model.status import Reply
+from collector_mesh.domain.model.status import OK, Reply
 from collector_mesh.domain.peers.keeping import Keeping
 from collector_mesh.domain.ports.authorizer import Authorizer
 from collector_mesh.domain.ports.balancer import Balancer
@@ -199,7 +200,8 @@ class Collector(Caller):
         parts = self.container
         # What a call needs is made before the first peer can send one, and by one thread.
         with self._making:
-            self._calls = CallFactory(parts.clock(), parts.policies())
+            self._calls = CallFactory(parts.clock(), parts.policies(), parts.settings().forward_metadata)
+            parts.nested().caller = ref(self)
             self._keeping = parts.keeping()
             self._dispatcher = parts.dispatcher()
         try:
@@ -281,8 +283,9 @@ class Collector(Caller):
                 idempotent,
             )
         except MeshError as error:
-            return Reply.refused(error)
-        return await dispatcher.dispatch(call)
+            return made_in_handler(Reply.refused(error), known, self.collector_id)
+        reply = await dispatcher.dispatch(call)
+        return reply if reply.status is OK else made_in_handler(reply, known, self.collector_id)
 
     def register(
         self,
@@ -348,7 +351,7 @@ class Collector(Caller):
         Raises:
             TypeError: it is no validator; see `collector_mesh.ports.Validator`.
         """
-        checked = None if validator is None else AnyValidator(validator, self.container.tasks)
+        checked = None if validator is None else AnyValidator(validator, self.container.plain)
         with self._making:
             self.container.executor().validator = checked
 

@@ -62,6 +62,8 @@ from collector_mesh.domain.routing.explainer import Explainer
 from collector_mesh.domain.routing.router import Router
 from collector_mesh.domain.serving.executor import Executor
 from collector_mesh.domain.serving.handlers import HandlerRegistry
+from collector_mesh.domain.serving.nested import NestedCalls
+from collector_mesh.domain.serving.plain import PlainFunctions
 from collector_mesh.domain.topology.reachability import Reachability
 from collector_mesh.domain.topology.topology import Topology
 
@@ -169,6 +171,22 @@ class CollectorContainer(containers.DynamicContainer):
             guarded_observer,
             handlers,
         )
+        self.plain = plain = providers.Singleton(
+            PlainFunctions,
+            settings.max_threads,
+            providers.Singleton(
+                make_concurrency_limit,
+                options,
+                settings,
+                "max_waiting",
+                clock,
+                counts,
+                guarded_observer,
+                handlers,
+            ),
+            tasks,
+        )
+        self.nested = nested = providers.Singleton(NestedCalls, tasks)
         self.router = router = providers.Singleton(
             Router,
             topology,
@@ -198,8 +216,10 @@ class CollectorContainer(containers.DynamicContainer):
             dice=dice,
             observer=guarded_observer,
             slots=running,
+            plain=plain,
+            nested=nested,
             max_payload_bytes=settings.max_payload_bytes,
-            validator=providers.Factory(make_validator, options, tasks.provider),
+            validator=providers.Factory(make_validator, options, plain.provider),
             expose_handler_errors=settings.expose_handler_errors,
         )
         self.introducer = introducer = providers.Singleton(

@@ -107,7 +107,7 @@ class Lifetime:
         """Refuse what is new, let finish what runs, cancel the rest."""
         parts = self._container
         options, settings, clock = parts.options(), parts.settings(), parts.clock()
-        running, outgoing = parts.running(), parts.outgoing()
+        running, outgoing, plain = parts.running(), parts.outgoing(), parts.plain()
         self.state = parts.inspection().state = "draining"
         parts.checks().is_draining = parts.admission().is_draining = True
         parts.waiting().close()
@@ -117,7 +117,7 @@ class Lifetime:
         await parts.streams().announce_drain()
 
         def is_done() -> bool:
-            return not (running.taken or outgoing.taken)
+            return not (running.taken or outgoing.taken or plain.waiting)
 
         await holds_within(clock, settings.drain_timeout, is_done, look=_LOOK_SECONDS)
         cancelled = parts.tasks().cancel_all()

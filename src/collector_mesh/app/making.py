@@ -25,12 +25,12 @@ from collector_mesh.domain.ports.balancer import Balancer
 from collector_mesh.domain.ports.clock import Clock
 from collector_mesh.domain.ports.observer import Observer
 from collector_mesh.domain.ports.randomness import Randomness
-from collector_mesh.domain.ports.tasks import Tasks
 from collector_mesh.domain.ports.transport import Transport
 from collector_mesh.domain.reporting import Rationed, for_people
 from collector_mesh.domain.routing.explainer import Explainer
 from collector_mesh.domain.routing.refusals import Refusals
 from collector_mesh.domain.serving.handlers import HandlerRegistry
+from collector_mesh.domain.serving.plain import PlainFunctions
 
 
 def make_transport(options: Options | ClientOptions, settings: Settings, clock: Clock) -> Transport:
@@ -129,9 +129,9 @@ def make_authorizer(options: Options, failures: HookFailures) -> GuardedAuthoriz
     return None if options.authorizer is None else GuardedAuthorizer(options.authorizer, failures)
 
 
-def make_validator(options: Options, tasks: Callable[[], Tasks]) -> AnyValidator | None:
+def make_validator(options: Options, plain: Callable[[], PlainFunctions]) -> AnyValidator | None:
     """Who is asked before each call that runs here, behind a guard."""
-    return None if options.validator is None else AnyValidator(options.validator, tasks)
+    return None if options.validator is None else AnyValidator(options.validator, plain)
 
 
 def make_balancers(options: Options, observer: Callable[[], Observer]) -> Mapping[str, Balancer]:

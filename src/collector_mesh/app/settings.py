@@ -6,6 +6,7 @@ from typing import Any
 
 import attrs
 
+from collector_mesh.domain.model.call import check_metadata_key
 from collector_mesh.domain.model.errors import InvalidCallError
 from collector_mesh.domain.policies.balancing import DEFAULT_BALANCING
 from collector_mesh.domain.policies.trust import TrustDomain
@@ -56,6 +57,20 @@ def _boolean(_instance: object, attribute: "attrs.Attribute[Any]", value: object
         raise SettingsError(f"{attribute.name} must be true or false, got {value!r}")
 
 
+def _as_tuple(value: object) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _metadata_keys(_instance: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
+    if not isinstance(value, tuple) or not all(isinstance(key, str) for key in value):
+        raise SettingsError(f"{attribute.name} must be a list of metadata keys, got {value!r}")
+    for key in value:
+        try:
+            check_metadata_key(key)
+        except InvalidCallError as error:
+            raise SettingsError(f"{attribute.name}: {error}") from error
+
+
 @attrs.frozen(kw_only=True)
 class Settings:
     """What can be tuned in a collector.
@@ -66,7 +81,10 @@ class Settings:
         max_running: handlers that run at once; more are shed with 429. In an override, those of a namespace.
         max_outgoing: calls under way out of a collector at once, local ones included. In an override, those of
             a namespace.
-        max_threads: plain handlers that run at once.
+        max_threads: plain handlers that run at once; those that wait for a call of their own are not counted.
+        max_waiting: calls of plain handlers that wait for one of these threads, within their time; more are shed with
+            429.
+        forward_metadata: keys of the metadata that calls made in a handler take over from the handler's own call.
         balancing: name of the strategy that chooses among peers: `peak-ewma`, `round-robin`, `random`,
             `least-in-flight`, `weighted`, `hash`, `zone`, or one of your own.
         latency_decay: seconds in which a peak of a peer's latency falls to a third.
@@ -123,6 +141,8 @@ class Settings:
     max_running: int = attrs.field(default=256, validator=_number(1, 1 << 20, "calls"))
     max_outgoing: int = attrs.field(default=4096, validator=_number(1, 1 << 20, "calls"))
     max_threads: int = attrs.field(default=32, validator=_number(1, 1024, "threads"))
+    max_waiting: int = attrs.field(default=256, validator=_number(0, 1 << 16, "calls"))
+    forward_metadata: tuple[str, ...] = attrs.field(default=(), converter=_as_tuple, validator=_metadata_keys)
     balancing: str = attrs.field(default=DEFAULT_BALANCING, validator=_balancing)
     latency_decay: float = attrs.field(default=10.0, validator=_number(0.01, 3600, "seconds"))
     failure_penalty: float = attrs.field(default=5.0, validator=_number(0, 3600, "seconds"))

@@ -46,6 +46,8 @@ from collector_mesh.domain.routing.refusals import Refusals
 from collector_mesh.domain.routing.router import Router
 from collector_mesh.domain.serving.executor import Executor
 from collector_mesh.domain.serving.handlers import HandlerRegistry, Method
+from collector_mesh.domain.serving.nested import NestedCalls
+from collector_mesh.domain.serving.plain import PlainFunctions
 from collector_mesh.domain.topology.connection import Connection
 from collector_mesh.domain.topology.reachability import Reachability
 from collector_mesh.domain.topology.topology import Topology
@@ -88,6 +90,7 @@ class World:
         self.topology = Topology(self.policies)
         self.running = self.limit(2)
         self.outgoing = self.limit(2)
+        self.plain = PlainFunctions(2, self.limit(2), self.tasks)
         self.executor = Executor(
             "self",
             self.handlers,
@@ -96,6 +99,8 @@ class World:
             dice=self.dice,
             observer=self.observer,
             slots=self.running,
+            plain=self.plain,
+            nested=NestedCalls(self.tasks),
             max_payload_bytes=MAX_PAYLOAD,
         )
         self.reachability = Reachability("self", self.topology, self.policies)

@@ -8,7 +8,7 @@ import time
 from asyncio.events import _get_running_loop  # which does not raise where there is none
 from collections import deque
 from collections.abc import Callable, Coroutine
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any, Generic, TypeVar, cast
 
 from collector_mesh.adapters.runtime.first_step import begin_task
@@ -33,6 +33,12 @@ def check_no_loop(what: str, awaited: str) -> None:
             f"{what} would block the event loop that runs in this thread: use {awaited},"
             " or call it in a thread, as with asyncio.to_thread"
         )
+
+
+WAITING: contextvars.ContextVar[AbstractContextManager[object] | None] = contextvars.ContextVar(
+    "collector_mesh_waiting", default=None
+)
+"""What is around the waiting of this thread, where nothing else is said: who counts threads that run is told so."""
 
 
 class Bridge:
@@ -94,14 +100,20 @@ class Bridge:
 
         Args:
             work: called in the loop.
-            waiting: is around the waiting.
+            waiting: is around the waiting; `WAITING` by default.
 
         Raises:
             RuntimeError: see `check`; or the loop has stopped, was closed, stands still, or has cancelled the work.
             BaseException: what the work raises.
         """
         self.check()
+        if (wait := getattr(self._loop, "wait_in_thread", None)) is not None:
+            # A simulated one has threads of its own, and runs only while they do not.
+            with waiting or WAITING.get() or nullcontext():
+                given: T = wait(work)
+            return given
         errand = _Errand(work)
+        waiting = waiting or WAITING.get()
         try:
             if waiting is None:
                 self._wait(errand)

@@ -42,7 +42,8 @@ class Jobs:
     """
 
     def __init__(self, clock: Clock, begin_task: BeginTask) -> None:
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self.loop: asyncio.AbstractEventLoop | None = None
+        """Where work is begun; None before the first was."""
         self._clock = clock
         self._begin_task = begin_task
         self._begun: dict[StartedJob[Any], None] = {}
@@ -58,9 +59,9 @@ class Jobs:
     def begin(self, work: Coroutine[Any, Any, T]) -> "T | StartedJob[T]":
         """See `Tasks.begin`."""
         try:
-            loop = self._loop
+            loop = self.loop
             if loop is None:
-                loop = self._loop = asyncio.get_running_loop()
+                loop = self.loop = asyncio.get_running_loop()
             task = self._begin_task(work, loop, contextvars.copy_context())
         except BaseException:
             # The loop has ended, and what a link leaves behind is answered all the same: it is nobody's, and is not waited for.

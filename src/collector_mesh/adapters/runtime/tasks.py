@@ -2,16 +2,18 @@
 
 import asyncio
 import contextvars
+from asyncio.events import _get_running_loop  # which does not raise where there is none
 from collections.abc import Callable, Coroutine
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from collector_mesh.adapters.runtime.bridge import WAITING, Bridge
 from collector_mesh.adapters.runtime.first_step import begin_task
 from collector_mesh.adapters.runtime.jobs import Begin, BeginTask, Jobs
 from collector_mesh.adapters.runtime.threads import DaemonThreads
 from collector_mesh.domain.model.errors import OutcomeUnknownError, is_a
 from collector_mesh.domain.ports.clock import Clock
-from collector_mesh.domain.ports.tasks import Task, Tasks
+from collector_mesh.domain.ports.tasks import Task, Tasks, ThreadUse
 
 T = TypeVar("T")
 
@@ -30,11 +32,37 @@ class _Background:
         await asyncio.wait([self._task])
 
 
+class _Waiting:
+    """Around the waiting of a thread: tells, in the loop, that it waits, whatever it waits for."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, use: ThreadUse) -> None:
+        self._loop = loop
+        self._use = use
+
+    def __enter__(self) -> None:
+        self._tell(self._use.waits)
+
+    def __exit__(self, *_failure: object) -> None:
+        self._tell(self._use.goes_on)
+
+    def _tell(self, what: Callable[[], None]) -> None:
+        with suppress(RuntimeError):  # the loop was closed, and counts nothing anymore
+            self._loop.call_soon_threadsafe(what)
+
+
+def waiting_context(loop: asyncio.AbstractEventLoop, use: ThreadUse) -> contextvars.Context:
+    """A copy of the current context, for a thread that is to tell when it waits."""
+    context = contextvars.copy_context()
+    context.run(WAITING.set, _Waiting(loop, use))
+    return context
+
+
 class LoopTasks:
     """Runs work in the event loop that it is first used in; `close` awaits all of it."""
 
     def __init__(self, clock: Clock, *, max_threads: int, begin_task: BeginTask = begin_task) -> None:
         self._threads = DaemonThreads(max_threads)
+        self._bridge: Bridge | None = None
         self._jobs = Jobs(clock, begin_task)
         self.begin: Begin = self._jobs.begin
         """See the port."""
@@ -58,26 +86,32 @@ class LoopTasks:
 
     def is_cancellation(self, error: BaseException) -> bool:
         """See the port."""
+        if not is_a(error, asyncio.CancelledError) or _get_running_loop() is None:
+            return False
         task = asyncio.current_task()
-        return is_a(error, asyncio.CancelledError) and task is not None and task.cancelling() > 0
+        return task is not None and task.cancelling() > 0
 
-    async def in_thread(self, function: Callable[[], T]) -> T:
+    async def in_thread(self, function: Callable[[], T], use: ThreadUse) -> T:
         """See the port."""
         loop = asyncio.get_running_loop()
         outcome: asyncio.Future[T] = loop.create_future()
-        context = contextvars.copy_context()
+        context = waiting_context(loop, use)
+        result: T | None = None
+        error: BaseException | None = None
 
-        def settle(result: T | None, error: BaseException | None) -> None:
+        def settle() -> None:
+            nonlocal error
+            use.end()
             if outcome.done():
                 return
             if error is not None:
                 outcome.set_exception(error)
+                error = None
             else:
                 outcome.set_result(result)  # type: ignore[arg-type]  # None only if T is None
 
         def work() -> None:
-            result: T | None = None
-            error: BaseException | None = None
+            nonlocal result, error
             try:
                 result = context.run(function)
             except StopIteration as raised:  # which no future takes
@@ -85,11 +119,33 @@ class LoopTasks:
                 error.__cause__ = raised
             except BaseException as raised:  # noqa: BLE001  # it goes to whoever waits, and must not end the thread
                 error = raised
-            with suppress(RuntimeError):  # the loop was closed, and nobody waits
-                loop.call_soon_threadsafe(settle, result, error)
 
-        self._threads.submit(work)
+        def tell() -> None:
+            with suppress(RuntimeError):  # the loop was closed, and nobody waits
+                loop.call_soon_threadsafe(settle)
+
+        try:
+            self._threads.submit(work, tell)
+        except BaseException:
+            use.end()
+            raise
         return await outcome
+
+    def wait_in_thread(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """See the port."""
+        loop = self._jobs.loop
+        assert loop is not None  # whoever makes calls was begun there
+        bridge = self._bridge
+        if bridge is None:
+            bridge = self._bridge = Bridge(
+                "context.blocking", loop, awaited="await context.call(...) or await context.dispatch(...)"
+            )
+        # Whoever makes the call tells that the thread waits.
+        return bridge.run(work, waiting=nullcontext())
+
+    def is_here(self) -> bool:
+        """See the port."""
+        return _get_running_loop() is self._jobs.loop
 
     def when_idle(self, callback: Callable[[], object]) -> None:
         """See the port; in the next turn of the loop, when what was ready before has run."""

@@ -5,12 +5,15 @@ import contextvars
 from collections import deque
 from collections.abc import Callable, Coroutine, Generator
 from concurrent.futures import Executor
+from functools import partial
 from heapq import heapify, heappop, heappush
 from itertools import count
 from typing import Any, NoReturn, TypeVar
 
+from collector_mesh.adapters.simulated.errors import SimulationError
 from collector_mesh.adapters.simulated.handles import Future, Handle, Task, Timer, begin_task
 from collector_mesh.adapters.simulated.host import HOST, Host
+from collector_mesh.adapters.simulated.threads import SimulatedThread, SimulatedThreads, Work
 
 T = TypeVar("T")
 
@@ -22,10 +25,6 @@ _MOST_TURNS = 1_000_000
 """Turns of the loop in which virtual time may stand still."""
 _MOST_WAITS = 100
 """How often something that is abandoned may wait for more."""
-
-
-class SimulationError(Exception):
-    """Something that a simulation cannot do, or that went wrong in it; the text says what was attempted."""
 
 
 class SimulatedLoop(asyncio.BaseEventLoop):
@@ -52,6 +51,8 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         self._is_collecting = False
         self._stranded: list[asyncio.Task[Any]] = []
         self._numbers = count()
+        self.threads = SimulatedThreads()
+        """Those of plain functions; the loop stands still while one of them runs."""
         self._cancelled = 0
 
     def time(self) -> float:
@@ -226,6 +227,7 @@ class SimulatedLoop(asyncio.BaseEventLoop):
 
     def abandon(self) -> None:
         """What has not ended will never go on: it is cancelled where it stands, and nobody is warned of it."""
+        self.threads.abandon()
         ended: dict[asyncio.Task[Any], None] = {}
         for _ in range(_MOST_WAITS):
             # What is cancelled may begin something else on its way out.
@@ -245,14 +247,63 @@ class SimulatedLoop(asyncio.BaseEventLoop):
     def run_in_executor(  # type: ignore[override]  # typeshed ties the arguments to the callback
         self, executor: Executor | None, func: Callable[..., Any], *args: Any
     ) -> asyncio.Future[Any]:
-        """Run it at once, in no virtual time."""
+        """Run it at once, in no virtual time but that in which it waits for calls."""
         _ = executor
         outcome: asyncio.Future[Any] = self.create_future()
-        try:
-            outcome.set_result(func(*args))
-        except Exception as error:  # noqa: BLE001  # it goes to whoever awaits it
-            outcome.set_exception(error)
+
+        def settle(thread: SimulatedThread) -> None:
+            if not outcome.done():
+                thread.tell(outcome)
+
+        self.begin_thread(partial(func, *args), contextvars.copy_context(), settle)
         return outcome
+
+    def begin_thread(
+        self,
+        function: Callable[[], Any],
+        context: contextvars.Context,
+        ended: Callable[[SimulatedThread], None],
+    ) -> SimulatedThread:
+        """Run a plain function in a thread, until it ends or waits for something; `ended` is called when it has ended."""
+        thread = self.threads.begin(function, context)
+        self._look_after(thread, ended)
+        return thread
+
+    def _look_after(self, thread: SimulatedThread, ended: Callable[[SimulatedThread], None]) -> None:
+        """Do what a thread waits for, until it has ended."""
+        while thread.wanted is not None:
+            work, context = thread.wanted
+            try:
+                task = begin_task(next(self._numbers), work(), self, context)
+            except Exception as error:  # noqa: BLE001  # it goes to whoever waits for it
+                self.threads.go_on(thread, None, error)
+                continue
+            if not task.done():
+                if (host := context.get(HOST)) is not None:
+                    host.tasks[task] = None
+                    task.add_done_callback(host.forget)
+                # It belongs to the host: if that is down the thread never goes on.
+                task.add_done_callback(partial(self._answer, thread, ended), context=context)
+                return
+            self.threads.go_on(thread, *_outcome(task))
+        ended(thread)
+
+    def _answer(
+        self, thread: SimulatedThread, ended: Callable[[SimulatedThread], None], task: asyncio.Task[Any]
+    ) -> None:
+        self.threads.go_on(thread, *_outcome(task))
+        self._look_after(thread, ended)
+
+    def wait_in_thread(self, work: Work) -> Any:
+        """Do something for the thread that this is called in, which waits for it.
+
+        Raises:
+            SimulationError: it is none of this simulation.
+        """
+        thread = self.threads.current
+        if thread is None:
+            raise SimulationError("a thread that is not of the simulation cannot wait for something in it")
+        return thread.wait(work)
 
     def _asyncgen_firstiter_hook(self, agen: Any) -> None:
         super()._asyncgen_firstiter_hook(agen)  # type: ignore[misc]  # typeshed does not know it
@@ -276,6 +327,13 @@ class SimulatedLoop(asyncio.BaseEventLoop):
 
     def _write_to_self(self) -> None:
         """Nobody has to be woken."""
+
+
+def _outcome(task: asyncio.Task[Any]) -> tuple[Any, BaseException | None]:
+    if task.cancelled():
+        return None, RuntimeError("what a thread has waited for was cancelled")
+    error = task.exception()
+    return (None, error) if error is not None else (task.result(), None)
 
 
 def _end(task: asyncio.Task[Any]) -> None:

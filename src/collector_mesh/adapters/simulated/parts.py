@@ -8,12 +8,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from collector_mesh.adapters.runtime.clock import LoopAlarm
-from collector_mesh.adapters.runtime.tasks import LoopTasks
+from collector_mesh.adapters.runtime.tasks import LoopTasks, waiting_context
 from collector_mesh.adapters.simulated.host import Host
 from collector_mesh.adapters.simulated.loop import SimulatedLoop
+from collector_mesh.adapters.simulated.threads import Gone, SimulatedThread
 from collector_mesh.domain.ports.clock import Alarm, Clock, Timer
 from collector_mesh.domain.ports.randomness import Randomness
-from collector_mesh.domain.ports.tasks import Tasks
+from collector_mesh.domain.ports.tasks import Tasks, ThreadUse
 
 T = TypeVar("T")
 
@@ -89,9 +90,25 @@ class HostTasks(LoopTasks):
         self._idle = host.context()
         """In which is called what has waited for rest; nothing else runs in it, so that it is never entered twice."""
 
-    async def in_thread(self, function: Callable[[], T]) -> T:
-        """See the port."""
-        return function()
+    async def in_thread(self, function: Callable[[], T], use: ThreadUse) -> T:
+        """See the port: it runs at once; virtual time goes on only while it waits for calls."""
+        loop = self._running_loop()
+        assert isinstance(loop, SimulatedLoop)  # there are no others in a simulation
+        outcome: asyncio.Future[T] | None = None
+
+        def settle(thread: SimulatedThread) -> None:
+            use.end()
+            if outcome is not None and not outcome.done():
+                thread.tell(outcome)
+
+        thread = loop.begin_thread(function, waiting_context(loop, use), settle)
+        if not thread.has_ended:
+            outcome = loop.create_future()
+            return await outcome
+        if thread.error is not None:
+            raise thread.error
+        result: T = thread.result
+        return result
 
     def when_idle(self, callback: Callable[[], object]) -> None:
         """See the port."""
@@ -102,9 +119,10 @@ class HostTasks(LoopTasks):
     def is_cancellation(self, error: BaseException) -> bool:
         """See the port; what is left of a run is cleared away without a loop that runs, and is to go."""
         try:
-            return super().is_cancellation(error)
+            asyncio.get_running_loop()
         except RuntimeError:
-            return isinstance(error, asyncio.CancelledError)
+            return isinstance(error, (asyncio.CancelledError, Gone))
+        return super().is_cancellation(error)
 
     def _context(self) -> contextvars.Context:
         return self._host.context()

@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from collector_mesh.adapters.simulated.errors import SimulationError
 from collector_mesh.adapters.simulated.host import Host
-from collector_mesh.adapters.simulated.loop import SimulationError
 from collector_mesh.domain.link.engine import LinkEngine
 from collector_mesh.domain.link.pump import LinkPump
 from collector_mesh.domain.ports.clock import Clock

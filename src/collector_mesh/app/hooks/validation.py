@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from collector_mesh.app.hooks.shape import is_async, method_of
 from collector_mesh.domain.model.context import CURRENT, CallContext
 from collector_mesh.domain.model.errors import OverloadedError, UnavailableError
-from collector_mesh.domain.ports.tasks import Tasks
 from collector_mesh.domain.ports.validator import Validator
+from collector_mesh.domain.serving.plain import PlainFunctions
 
 T = TypeVar("T")
 
@@ -30,18 +30,18 @@ class AnyValidator:
 
     Args:
         validator: the user's.
-        tasks: gives what runs a plain one in a thread, as it does plain handlers.
+        plain: gives what runs a plain one in a thread, as it does plain handlers.
 
     Raises:
         TypeError: it is no validator; the text says what one is.
     """
 
-    def __init__(self, validator: object, tasks: Callable[[], Tasks]) -> None:
+    def __init__(self, validator: object, plain: Callable[[], PlainFunctions]) -> None:
         found = method_of("validator", validator, _METHOD)
         self._validator = validator
         self._takes_context = _takes_context(found)
         self._is_async = is_async(found)
-        self._tasks = tasks
+        self._plain = plain
 
     async def validate_service_method(self, namespace: str, service_name: str, method_name: str, /) -> None:
         """See the port."""
@@ -57,7 +57,7 @@ class AnyValidator:
 
     async def _in_thread(self, ask: Callable[..., T], arguments: tuple[Any, ...]) -> T:
         try:
-            outcome = await self._tasks().in_thread(lambda: _outcome(ask, arguments))
+            outcome = await self._plain().in_thread(lambda: _outcome(ask, arguments))
         except OverloadedError as error:
             raise UnavailableError("every thread for plain functions is taken") from error
         return outcome()

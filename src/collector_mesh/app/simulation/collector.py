@@ -6,8 +6,9 @@ from typing import Any, NoReturn, TypeVar
 
 from dependency_injector import providers
 
+from collector_mesh.adapters.simulated.errors import SimulationError
 from collector_mesh.adapters.simulated.host import HOST, Host
-from collector_mesh.adapters.simulated.loop import SimulatedLoop, SimulationError
+from collector_mesh.adapters.simulated.loop import SimulatedLoop
 from collector_mesh.adapters.simulated.network import SimulatedNetwork, SimulatedTransport
 from collector_mesh.adapters.simulated.trace import Trace
 from collector_mesh.app.collector import Collector

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -40,10 +40,12 @@ def virtual_world(loop: SimulatedLoop, seed: str) -> Iterator[None]:
     `urandom`, `system`) also those that a module outside of the standard library has taken by name; not those that are
     kept elsewhere, as in a default of a parameter.
     """
-    state, here = random.getstate(), threading.get_ident()
-    clocks = {name: _only_here(clock, getattr(time, name)) for name, clock in _clocks(loop).items()}
+    state = random.getstate()
+    inside = loop.threads.idents
+    inside.add(threading.get_ident())
+    clocks = {name: _only_in(inside, clock, getattr(time, name)) for name, clock in _clocks(loop).items()}
     seams: list[Seam] = [
-        (owner, name, _only_here(value, getattr(owner, name)))
+        (owner, name, _only_in(inside, value, getattr(owner, name)))
         for owner, name, value in [*_chance(seed), *_ways_out(), *_sets_of_tasks()]
     ]
     seams += [(time, name, clock) for name, clock in clocks.items()]
@@ -60,7 +62,7 @@ def virtual_world(loop: SimulatedLoop, seed: str) -> Iterator[None]:
     travel = time_machine.travel(datetime.fromtimestamp(EPOCH, UTC), tick=False)
 
     def wall_ns() -> int:
-        if threading.get_ident() != here:
+        if threading.get_ident() not in inside:
             return time_machine.escape_hatch.time.time_ns()
         host = HOST.get()
         return round((EPOCH + loop.time() + (0.0 if host is None else host.skew)) * 1e9)
@@ -79,12 +81,14 @@ def virtual_world(loop: SimulatedLoop, seed: str) -> Iterator[None]:
             random.setstate(state)
 
 
-def _only_here(virtual: Callable[..., Any], real: Callable[..., Any]) -> Callable[..., Any]:
-    """What is virtual for this thread, and real for the others of the process: they are not simulated."""
-    here, this = threading.get_ident(), threading.get_ident
+def _only_in(
+    inside: Container[int], virtual: Callable[..., Any], real: Callable[..., Any]
+) -> Callable[..., Any]:
+    """What is virtual for the threads of the simulation, and real for the others of the process: they are not simulated."""
+    this = threading.get_ident
 
     def seam(*arguments: Any, **options: Any) -> Any:
-        return (virtual if this() == here else real)(*arguments, **options)
+        return (virtual if this() in inside else real)(*arguments, **options)
 
     return seam
 

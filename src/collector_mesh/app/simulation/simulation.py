@@ -7,7 +7,8 @@ import math
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from collector_mesh.adapters.simulated.loop import SimulatedLoop, SimulationError
+from collector_mesh.adapters.simulated.errors import SimulationError
+from collector_mesh.adapters.simulated.loop import SimulatedLoop
 from collector_mesh.app.simulation.results import SimulationResult
 from collector_mesh.app.simulation.seams import virtual_world
 from collector_mesh.app.simulation.sim import Sim

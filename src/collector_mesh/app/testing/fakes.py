@@ -10,7 +10,7 @@ from collector_mesh.domain.model.events import Event
 from collector_mesh.domain.ports.clock import Alarm, Clock, Timer
 from collector_mesh.domain.ports.observer import Observer
 from collector_mesh.domain.ports.randomness import Randomness
-from collector_mesh.domain.ports.tasks import Job, Promise, Started, Task, Tasks
+from collector_mesh.domain.ports.tasks import Job, Promise, Started, Task, Tasks, ThreadUse
 
 T = TypeVar("T")
 
@@ -206,11 +206,22 @@ class FakeTasks:
         """See the port; what ends the process is none."""
         return self.is_cancelling and not isinstance(error, (Exception, SystemExit, KeyboardInterrupt))
 
-    async def in_thread(self, function: Callable[[], T]) -> T:
+    async def in_thread(self, function: Callable[[], T], use: ThreadUse) -> T:
         """See the port; if `thread_error` is set, it is raised and the function is not called."""
-        if self.thread_error is not None:
-            raise self.thread_error
-        return function()
+        try:
+            if self.thread_error is not None:
+                raise self.thread_error
+            return function()
+        finally:
+            use.end()
+
+    def wait_in_thread(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """See the port; the work must not wait."""
+        return run(work())
+
+    def is_here(self) -> bool:
+        """See the port; there is one thread."""
+        return True
 
     def when_idle(self, callback: Callable[[], object]) -> None:
         """See the port; it is called by `step`."""

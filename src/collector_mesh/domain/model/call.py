@@ -85,6 +85,19 @@ def says_idempotent(call: Call) -> bool | None:
     return {"true": True, "false": False}.get(call.hints.get("idempotent", ""))
 
 
+def check_metadata_key(key: str) -> None:
+    """See that metadata can have a key.
+
+    Raises:
+        InvalidCallError: it cannot; the text says what is allowed.
+    """
+    if not _METADATA_KEY.fullmatch(key) or key.startswith(_RESERVED_PREFIX):
+        raise InvalidCallError(
+            f"metadata key must match {_METADATA_KEY.pattern} and not start with"
+            f" {_RESERVED_PREFIX}, got {quoted(key)}"
+        )
+
+
 def checked_metadata(metadata: "Mapping[str, str | bytes] | Iterable[tuple[str, str | bytes]]") -> Metadata:
     """Metadata that every link can carry; without one it is carried as headers, where pairs have a limit of their own.
 
@@ -101,11 +114,7 @@ def checked_metadata(metadata: "Mapping[str, str | bytes] | Iterable[tuple[str, 
     size = 0
     for pair in _read("metadata", metadata):
         key, value = _pair(pair)
-        if not _METADATA_KEY.fullmatch(key) or key.startswith(_RESERVED_PREFIX):
-            raise InvalidCallError(
-                f"metadata key must match {_METADATA_KEY.pattern} and not start with"
-                f" {_RESERVED_PREFIX}, got {quoted(key)}"
-            )
+        check_metadata_key(key)
         if key.endswith(_BINARY_SUFFIX):
             if not isinstance(value, bytes):
                 raise InvalidCallError(f"metadata {key!r} must be bytes: its key ends in {_BINARY_SUFFIX}")

@@ -1,30 +1,69 @@
 """What a handler may know of the call that it runs for."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
+from typing import Any, Protocol
 
+from collector_mesh.domain.model.blocking_caller import BlockingCaller
 from collector_mesh.domain.model.call import Call
+from collector_mesh.domain.model.caller import Caller
+from collector_mesh.domain.model.caller import Metadata as GivenMetadata
 from collector_mesh.domain.model.identity import Identity
-from collector_mesh.domain.model.status import Metadata
+from collector_mesh.domain.model.payload import Message, Payload
+from collector_mesh.domain.model.status import Metadata, Reply
 
 
-class CallContext:
-    """The call that a handler runs for."""
+class HandlerCalls(Protocol):
+    """Makes the calls of handlers: `dispatch` where they run in the event loop, `wait` from their threads."""
+
+    async def dispatch(self, context: "CallContext", *names_and_request: Any, **options: Any) -> Reply:
+        """Have a method run for a handler, as `Caller.dispatch` does.
+
+        Raises:
+            RuntimeError: the running code is not in the event loop of the collector.
+        """
+        ...
+
+    def wait(self, context: "CallContext", *names_and_request: Any, **options: Any) -> Reply:
+        """The same, while the thread waits.
+
+        Raises:
+            RuntimeError: the thread runs an event loop, or that of the collector has ended.
+        """
+        ...
+
+
+class CallContext(Caller):
+    """The call that a handler runs for; the handler makes calls of its own by `call`, `dispatch` and `blocking`.
+
+    Args:
+        call: the call.
+        collector_id: of the collector that runs the handler.
+        now: gives the time.
+        calls: makes the calls of the handler; without it there are none.
+    """
 
     # A plain slotted class: one is made for every call.
     __slots__ = (
         "__weakref__",
         "_call",
+        "_calls",
         "_is_cancelled",
         "_now",
         "collector_id",
         "has_ended",
         "has_started",
         "is_validating",
+        "place",
     )
 
-    def __init__(self, call: Call, collector_id: str, now: Callable[[], float]) -> None:
+    place: Any
+    """What a plain handler takes of the threads, see `serving.plain`; there is none for an async one."""
+
+    def __init__(
+        self, call: Call, collector_id: str, now: Callable[[], float], calls: HandlerCalls | None = None
+    ) -> None:
         self.collector_id = collector_id
         """Id of the collector that runs the handler."""
         self.has_started = False
@@ -34,6 +73,7 @@ class CallContext:
         self.is_validating = False
         """Whether the validator has been asked, and has not answered."""
         self._call = call
+        self._calls = calls
         self._now = now
         self._is_cancelled = False
 
@@ -91,11 +131,118 @@ class CallContext:
         """
         return self._is_cancelled or self.time_remaining() <= 0.0
 
+    async def dispatch(
+        self,
+        namespace: str,
+        service: str,
+        method: str,
+        request: Message | Payload | None = None,
+        *,
+        target: str = "",
+        timeout: float | None = None,
+        hints: Mapping[str, str] | None = None,
+        metadata: GivenMetadata = (),
+        idempotent: bool | None = None,
+    ) -> Reply:
+        """Have a method run by whoever in the mesh has it, this collector included; see `Caller.dispatch`.
+
+        The call never has more time than what the handler's own call has left, and is cancelled with the handler. Of the
+        handler's metadata it carries what the setting `forward_metadata` names. It is a call of this collector: who has
+        called the handler is not sent on.
+
+        Raises:
+            TypeError: an argument is of a type that cannot be meant; the text names it.
+            RuntimeError: the handler has ended; or this is not the event loop of the collector, as in a plain handler,
+                which uses `context.blocking`.
+        """
+        return await self._able().dispatch(
+            self,
+            namespace,
+            service,
+            method,
+            request,
+            target=target,
+            timeout=timeout,
+            hints=hints,
+            metadata=metadata,
+            idempotent=idempotent,
+        )
+
+    @property
+    def blocking(self) -> "BlockingCalls":
+        """The same for a plain handler, and threads that it has started: `context.blocking.call(...)` waits.
+
+        A thread that waits so does not count among the plain handlers that run (`max_threads`).
+        """
+        return BlockingCalls(self)
+
+    def _able(self) -> HandlerCalls:
+        """What makes calls.
+
+        Raises:
+            RuntimeError: nothing does, or not anymore.
+        """
+        if self._calls is None:
+            raise RuntimeError(
+                "this context makes no calls: no collector has made it. For a test of a handler make one with"
+                " collector_mesh.testing.call_context(calls=...)"
+            )
+        if self.has_ended:
+            raise RuntimeError(
+                f"the handler of {self._call.key} has ended, and its context makes no calls anymore: a handler waits"
+                " for what it has begun; what is to outlive it uses collector.call"
+            )
+        return self._calls
+
     def cancel(self) -> None:
         """Take down that nobody waits for the result anymore."""
         self._is_cancelled = True
         if not self.has_started:
             self.has_ended = True
+
+
+class BlockingCalls(BlockingCaller):
+    """Calls of a plain handler, whose thread waits for them: `context.blocking`."""
+
+    __slots__ = ("_context",)
+
+    def __init__(self, context: CallContext) -> None:
+        self._context = context
+
+    def dispatch(
+        self,
+        namespace: str,
+        service: str,
+        method: str,
+        request: Message | Payload | None = None,
+        *,
+        target: str = "",
+        timeout: float | None = None,
+        hints: Mapping[str, str] | None = None,
+        metadata: GivenMetadata = (),
+        idempotent: bool | None = None,
+    ) -> Reply:
+        """Have a method run, and wait for what comes of it; see `CallContext.dispatch`.
+
+        Once nobody waits for the handler anymore, what it waits for is cancelled: the reply is a 504 or a 502 then.
+
+        Raises:
+            TypeError: an argument is of a type that cannot be meant; the text names it.
+            RuntimeError: the handler has ended; or an event loop runs in this thread, as in an async handler, which
+                uses `await context.call(...)`.
+        """
+        return self._context._able().wait(  # noqa: SLF001  # a part of it
+            self._context,
+            namespace,
+            service,
+            method,
+            request,
+            target=target,
+            timeout=timeout,
+            hints=hints,
+            metadata=metadata,
+            idempotent=idempotent,
+        )
 
 
 CURRENT: ContextVar[CallContext | None] = ContextVar("collector_mesh_call", default=None)

@@ -114,6 +114,10 @@ class MeshError(Exception):
     executed: Executed = Executed.NO
     handled_by: str = ""
     details: Mapping[str, str] = NO_DETAILS
+    called: str = ""
+    """`NAMESPACE/SERVICE/METHOD` of the call that a handler has made and that has failed so; empty for any other error."""
+    raised_by: str = ""
+    """Who has said so to that handler: the collector whose handler ran, else the one that has refused the call."""
 
     def __init__(
         self,
@@ -272,6 +276,17 @@ _BY_CODE: Mapping[int, type[MeshError]] = MappingProxyType(
         )
     }
 )
+
+
+def nested_error(error: MeshError, called: str, raised_by: str) -> MeshError:
+    """The error of a call that a handler has made: it says which call that was, and who has failed.
+
+    So it is told from an error of the handler's own, also where the handler does not catch it.
+    """
+    text = f"call of {called} failed: {error.code} at {raised_by}: {error}"
+    named = error_for(error.code, text, error.details, error.executed, error.handled_by)
+    named.called, named.raised_by = called, raised_by
+    return named
 
 
 def error_for(

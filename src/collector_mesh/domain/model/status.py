@@ -7,6 +7,7 @@ from typing import TypeVar
 import attrs
 
 from collector_mesh.domain.model.errors import (
+    MAX_QUOTED,
     MAX_TEXT_BYTES,
     NO_DETAILS,
     Executed,
@@ -16,11 +17,13 @@ from collector_mesh.domain.model.errors import (
     error_for,
     is_a,
     is_code,
+    nested_error,
     shown,
     text_of,
 )
 from collector_mesh.domain.model.limits import DETAILS_CUT, MAX_DETAILS_BYTES, MAX_ENTRIES, MAX_ID_BYTES
 from collector_mesh.domain.model.payload import Message, Payload
+from collector_mesh.domain.model.texts import visible
 
 Metadata = tuple[tuple[str, str | bytes], ...]
 """Pairs of a key and a value; a key may occur more than once."""
@@ -130,6 +133,8 @@ class Reply:
     metadata: Metadata = ()
     tried: tuple[str, ...] = ()
     is_own: bool = attrs.field(default=False, eq=False, repr=False)
+    nested: tuple[tuple[str, str, str], str] | None = attrs.field(default=None, eq=False, repr=False)
+    """Of a call that was made in a handler: the names of the method, and where the call was made."""
 
     @property
     def attempts(self) -> tuple[str, ...]:
@@ -157,13 +162,21 @@ class Reply:
         """
         if self.status.code == OK.code:
             return self
-        raise error_for(
+        error = error_for(
             self.status.code,
             self.status.message,
             self.status.details,
             self.executed,
             self.handled_by,
         )
+        raise error if self.nested is None else self._named(error, self.nested)
+
+    def _named(self, error: MeshError, nested: tuple[tuple[str, str, str], str]) -> MeshError:
+        key, here = nested
+        # Also where the result is not what was asked for, which is seen here.
+        error.executed, error.handled_by = self.executed, self.handled_by
+        called = "/".join(visible(name, MAX_QUOTED) for name in key)
+        return nested_error(error, called, self.handled_by or (self.tried[-1] if self.tried else here))
 
     def unpack(self, returns: type[M]) -> M:
         """The result as a protobuf message.
@@ -171,4 +184,10 @@ class Reply:
         Raises:
             MeshError: the status is not 200; or the result is not such a message (400).
         """
-        return self.raise_for_status().payload.unpack(returns)
+        payload = self.raise_for_status().payload
+        try:
+            return payload.unpack(returns)
+        except MeshError as error:
+            if self.nested is None:
+                raise
+            raise self._named(error, self.nested) from error

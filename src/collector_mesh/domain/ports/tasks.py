@@ -65,6 +65,22 @@ class Started(Protocol[R_co]):
         ...
 
 
+class ThreadUse(Protocol):
+    """What is told of a function that has a thread, in the event loop."""
+
+    def waits(self) -> None:
+        """It waits for something that is done in an event loop, or for one more such thing."""
+        ...
+
+    def goes_on(self) -> None:
+        """One of those it has waited for has ended."""
+        ...
+
+    def end(self) -> None:
+        """The function has really ended, or is not run."""
+        ...
+
+
 class Tasks(Protocol):
     """Runs work beside other work, owns it, and awaits it."""
 
@@ -91,14 +107,33 @@ class Tasks(Protocol):
         """
         ...
 
-    async def in_thread(self, function: Callable[[], T]) -> T:
-        """Run a plain function in a bounded pool of threads, in a copy of the current context.
+    async def in_thread(self, function: Callable[[], T], use: ThreadUse) -> T:
+        """Run a plain function in a thread, in a copy of the current context.
 
         Cancelling this does not stop the function.
 
+        Args:
+            function: the function.
+            use: told what becomes of it: once that it has ended, and whenever it waits for what other than
+                `wait_in_thread` has it wait for.
+
         Raises:
-            OverloadedError: every thread is taken; the function was not run.
+            OverloadedError: there is no thread; the function was not run.
+            BaseException: what the function raises.
         """
+        ...
+
+    def wait_in_thread(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """Have an async function run where tasks run, in a copy of this thread's context, while this thread waits.
+
+        Raises:
+            RuntimeError: this thread runs an event loop, which would stand still; or there is none anymore for the work.
+            BaseException: what the work raises.
+        """
+        ...
+
+    def is_here(self) -> bool:
+        """Whether the running code is where tasks run: in that event loop, in that thread."""
         ...
 
     def when_idle(self, callback: Callable[[], object]) -> None:

@@ -14,24 +14,25 @@ from collector_mesh.domain.model.errors import (
     NotFoundError,
     OutcomeUnknownError,
     OverloadedError,
-    clipped,
-    is_a,
+    UnavailableError,
     quoted,
-    text_of,
 )
-from collector_mesh.domain.model.events import HandlerFailed, ValidatorRefused
+from collector_mesh.domain.model.events import ValidatorRefused
 from collector_mesh.domain.model.limits import SHORT_TYPE_URL, is_long, long_type_url
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.payload import Payload, flaw_of
-from collector_mesh.domain.model.status import OK, Reply, Status, chosen_status
+from collector_mesh.domain.model.status import OK, Reply
 from collector_mesh.domain.policies.concurrency import ConcurrencyLimit, Slot
 from collector_mesh.domain.ports.clock import Clock
 from collector_mesh.domain.ports.observer import Observer
 from collector_mesh.domain.ports.randomness import Randomness
 from collector_mesh.domain.ports.tasks import Started, Tasks
 from collector_mesh.domain.ports.validator import Validator
+from collector_mesh.domain.serving.failures import HandlerFailures
 from collector_mesh.domain.serving.handlers import HandlerRegistry, Method
+from collector_mesh.domain.serving.nested import NestedCalls
 from collector_mesh.domain.serving.outlived import Outlived
+from collector_mesh.domain.serving.plain import Lease, Place, PlainFunctions
 from collector_mesh.domain.serving.validation import out_of_time, refusal_of
 
 
@@ -79,6 +80,8 @@ class Executor:
         dice: Randomness,
         observer: Observer,
         slots: ConcurrencyLimit,
+        plain: PlainFunctions,
+        nested: NestedCalls,
         max_payload_bytes: int,
         validator: Validator | None = None,
         expose_handler_errors: bool = True,
@@ -87,11 +90,12 @@ class Executor:
         self._handlers = handlers
         self._tasks = tasks
         self._clock = clock
-        self._dice = dice
         self._observer = observer
         self._slots = slots
+        self._plain = plain
+        self._nested = nested
         self._max_payload_bytes = max_payload_bytes
-        self._expose = expose_handler_errors
+        self._failures = HandlerFailures(collector_id, dice, observer, expose=expose_handler_errors)
         self.validator = validator
         """Asked before each call that is run here, if there is one."""
         self.outlived = Outlived()
@@ -104,7 +108,7 @@ class Executor:
             method, share = self._admit(call)
         except MeshError as error:
             return Reply.refused(error)
-        context = CallContext(call, self._collector_id, self._clock.now)
+        context = CallContext(call, self._collector_id, self._clock.now, self._nested)
         outcome = self._begin(call, context, method, share)
         if isinstance(outcome, Reply):
             return outcome
@@ -123,7 +127,7 @@ class Executor:
         except MeshError as error:
             answer(Reply.refused(error))
             return None
-        context = CallContext(call, self._collector_id, self._clock.now)
+        context = CallContext(call, self._collector_id, self._clock.now, self._nested)
         outcome = self._begin(call, context, method, share)
         if isinstance(outcome, Reply):
             answer(outcome)
@@ -135,7 +139,7 @@ class Executor:
     ) -> Reply | Started[Reply]:
         """Run a call that has a slot; the slot is given back if it needs no more."""
         try:
-            outcome = self._tasks.begin(self._work(call, context, method))
+            outcome = self._tasks.begin(self._work(call, context, method, share))
         except Exception as error:  # noqa: BLE001  # whatever goes wrong is an outcome
             outcome = self.outcome(call, context, error)
         except BaseException:
@@ -153,6 +157,8 @@ class Executor:
             raise DeadlineExceededError("deadline exceeded", executed=Executed.NO)
         if method is None and self.validator is None:
             raise self._not_found(call.key)
+        if method is not None and method.blocking:
+            return method, Lease(self._slots, call.key.namespace, call.source)
         return method, self._slots.take(call.key.namespace, call.source)
 
     def outcome(self, call: Call, context: CallContext, error: BaseException | None) -> Reply:
@@ -168,6 +174,9 @@ class Executor:
         if context.is_validating and isinstance(error, DeadlineExceededError):
             error = out_of_time(self._collector_id)
         if not context.has_started:
+            if isinstance(error, OutcomeUnknownError):
+                # At the end of a drain, say, in which it has waited for a thread.
+                error = UnavailableError("the call was ended before its handler was run")
             error.executed = Executed.NO
         return Reply.refused(error)
 
@@ -176,8 +185,8 @@ class Executor:
             return NotFoundError(f"namespace {quoted(key.namespace)} not found")
         return NotFoundError(f"method {quoted(key.short)} not found in namespace {quoted(key.namespace)}")
 
-    async def _work(self, call: Call, context: CallContext, method: Method | None) -> Reply:
-        CURRENT.set(context)
+    async def _work(self, call: Call, context: CallContext, method: Method | None, share: Slot) -> Reply:
+        around = CURRENT.set(context)
         key = call.key
         try:
             if self.validator is not None:
@@ -188,7 +197,7 @@ class Executor:
             request = call.payload if method.read is None else method.read(call.payload)
             pending: Any = None
             if method.blocking:
-                pending = await self._run_in_thread(method, request, context)
+                pending = await self._run_in_thread(method, request, context, call, share, around.old_value)
                 if isinstance(pending, Reply):
                     return pending
         except MeshError as error:
@@ -200,12 +209,12 @@ class Executor:
                 pending = method.function(request, context)
             result = await pending
         except Exception as error:  # noqa: BLE001  # whatever a handler raises is an outcome
-            return self._failed(key, error)
+            return self._failed(key, error, context)
         except BaseException as error:
             # SystemExit, a cancellation of its own making, and the like end the call, not the process.
             if self._tasks.is_cancellation(error):
                 raise
-            return self._failed(key, error)
+            return self._failed(key, error, context)
         finally:
             context.has_ended = True
         return self._succeeded(method, result)
@@ -230,12 +239,26 @@ class Executor:
             raise DeadlineExceededError("deadline exceeded", executed=Executed.NO)
 
     async def _run_in_thread(
-        self, method: Method, request: object, context: CallContext
+        self, method: Method, request: object, context: CallContext, call: Call, share: Slot, around: object
     ) -> Reply | Awaitable[object]:
         """Run a plain handler; gives what it has given where that is to be awaited."""
-        context.has_started = True
+
+        def begins(place: Place) -> None:
+            context.has_started = True
+            context.place = place
+
+        # Whoever is waited for by a handler that has a thread here.
+        is_nested = type(around) is CallContext and around.collector_id == self._collector_id
         try:
-            return await self._tasks.in_thread(partial(self._call_blocking, method, request, context))
+            return await self._plain.run(
+                partial(self._call_blocking, method, request, context),
+                context,
+                begins=begins,
+                lease=share if type(share) is Lease else None,
+                namespace=call.key.namespace,
+                source=call.source,
+                comes_first=is_nested and hasattr(around, "place"),
+            )
         except OverloadedError:
             context.has_started = False
             raise
@@ -247,9 +270,12 @@ class Executor:
             result = method.function(request, context)
             if hasattr(type(result), "__await__"):
                 return self._rest(result, context)
-        except BaseException as error:  # noqa: BLE001  # nothing that a handler raises may end the thread
+        except BaseException as error:
             context.has_ended = True
-            return self._failed(method.key, error)
+            # Nothing else that a handler raises may end the thread.
+            if self._tasks.is_cancellation(error):
+                raise
+            return self._failed(method.key, error, context)
         context.has_ended = True
         return self._succeeded(method, result)
 
@@ -283,11 +309,5 @@ class Executor:
             return self._failed(key, HandlerError(text))
         return Reply(OK, result, self._collector_id, Executed.YES)
 
-    def _failed(self, key: MethodKey, error: BaseException) -> Reply:
-        status = None if is_a(error, HandlerError) else chosen_status(error)
-        if status is None:
-            correlation_id = self._dice.token()
-            self._observer.tell(HandlerFailed(self._collector_id, key, error, correlation_id))
-            shown = text_of(error) if self._expose else correlation_id
-            status = Status(500, clipped(f"handler error: {shown}"))
-        return Reply(status, handled_by=self._collector_id, executed=Executed.YES)
+    def _failed(self, key: MethodKey, error: BaseException, context: CallContext | None = None) -> Reply:
+        return self._failures.reply(key, error, context)

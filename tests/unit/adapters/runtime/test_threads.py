@@ -17,11 +17,24 @@ pytestmark = pytest.mark.asyncio
 T = TypeVar("T")
 
 
+class Uncounted:
+    """Nobody counts the threads."""
+
+    def waits(self) -> None:
+        """See the port."""
+
+    def goes_on(self) -> None:
+        """See the port."""
+
+    def end(self) -> None:
+        """See the port."""
+
+
 async def in_free_thread(tasks: LoopTasks, function: Callable[[], T]) -> T:
     """Run a function in a thread; each is free a little later than its answer is told."""
     while True:
         try:
-            return await tasks.in_thread(function)
+            return await tasks.in_thread(function, Uncounted())
         except OverloadedError:
             await asyncio.sleep(0.001)
 
@@ -64,9 +77,9 @@ async def test_where_the_system_gives_no_thread_the_function_is_not_run_and_late
         context.setattr(threading.Thread, "start", refuse)
         for _ in range(5):
             with pytest.raises(OverloadedError):
-                await tasks.in_thread(lambda: ran.append("refused"))
+                await tasks.in_thread(lambda: ran.append("refused"), Uncounted())
     async with asyncio.timeout(LIMIT_SECONDS):
-        await tasks.in_thread(lambda: ran.append("later"))
+        await tasks.in_thread(lambda: ran.append("later"), Uncounted())
 
     assert ran == ["later"]
     await tasks.close()

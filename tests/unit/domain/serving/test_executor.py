@@ -22,6 +22,7 @@ from collector_mesh.domain.model.status import Reply
 from collector_mesh.domain.serving.allow_list import AllowedMethods
 from collector_mesh.domain.serving.executor import Executor
 from collector_mesh.domain.serving.handlers import HandlerRegistry, Method
+from collector_mesh.domain.serving.nested import NestedCalls
 
 
 def outcome(reply: Reply) -> tuple[int, str, Executed, str]:
@@ -119,7 +120,7 @@ def test_a_call_whose_time_is_up_is_not_run(world: World) -> None:
     ("error", "code"),
     [
         (DeadlineExceededError("deadline exceeded"), 504),
-        (OutcomeUnknownError("outcome unknown: drained"), 502),
+        (OutcomeUnknownError("outcome unknown: drained"), 503),
     ],
 )
 def test_a_call_that_ends_before_its_handler_began_was_not_run(
@@ -202,6 +203,8 @@ def test_handler_errors_can_be_hidden_behind_an_id(world: World) -> None:
         dice=world.dice,
         observer=world.observer,
         slots=world.running,
+        plain=world.plain,
+        nested=NestedCalls(world.tasks),
         max_payload_bytes=MAX_PAYLOAD,
         expose_handler_errors=False,
     )

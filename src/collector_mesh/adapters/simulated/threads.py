@@ -1,0 +1,208 @@
+"""Threads of a simulation: of them and the loop exactly one runs at a time, so that a run stays what its seed makes it."""
+
+import asyncio
+import contextvars
+import threading
+from _thread import LockType
+from collections.abc import Callable, Coroutine
+from typing import Any, NoReturn
+
+from collector_mesh.adapters.simulated.errors import SimulationError
+
+Work = Callable[[], Coroutine[Any, Any, Any]]
+
+
+_MOST_WAITS = 100
+"""How often code of a thread that is to end may wait again."""
+
+_PATIENCE_SECONDS = 60.0
+
+_START = threading.Thread.start
+"""The real one, which a simulation refuses to everybody else."""
+
+
+class Gone(GeneratorExit):
+    """Ends a thread where it waits: its host is down, and the run is over."""
+
+
+class SimulatedThread:
+    """Runs a plain function that may wait for async ones.
+
+    It runs only while the loop waits in `go_on`, until it has ended or waits for something.
+
+    Args:
+        function: the function.
+        context: in which it runs.
+    """
+
+    def __init__(self, function: Callable[[], Any], context: contextvars.Context) -> None:
+        self.function: Callable[[], Any] | None = function
+        self.context = context
+        self.result: Any = None
+        self.error: BaseException | None = None
+        self.has_ended = False
+        self.wanted: tuple[Work, contextvars.Context] | None = None
+        """What it waits for, and the context to do it in."""
+        self.is_gone = False
+        self._waits_left = _MOST_WAITS
+        self._answer: tuple[Any, BaseException | None] = (None, None)
+        self._goes = _held()
+        self._stands = _held()
+
+    def go_on(self, result: Any, error: BaseException | None, *, patience: float) -> bool:
+        """Have it run, with what it has waited for, until it ends or waits again; called by the loop.
+
+        Args:
+            result: what it has waited for.
+            error: the error of that.
+            patience: most seconds, of real time, that it may take; -1 for no limit.
+
+        Returns:
+            Whether it took no longer.
+        """
+        self.wanted, self._answer = None, (result, error)
+        self._goes.release()
+        return self._stands.acquire(timeout=patience)
+
+    def wait(self, work: Work) -> Any:
+        """Have the loop do something, and give what comes of it; called by the function."""
+        if self.is_gone:
+            self._waits_left -= 1
+            if not self._waits_left:
+                self._rest()
+            raise Gone
+        self.wanted = work, contextvars.copy_context()
+        self._stands.release()
+        self._goes.acquire()
+        if self.is_gone:
+            raise Gone
+        (result, error), self._answer = self._answer, (None, None)
+        if error is None:
+            return result
+        try:
+            raise error
+        finally:
+            del error
+
+    def tell(self, outcome: "asyncio.Future[Any]") -> None:
+        """Have a future be what came of the function."""
+        if self.error is None:
+            outcome.set_result(self.result)
+        else:
+            outcome.set_exception(self.error)
+
+    def run(self) -> None:
+        """Run the function; called in its thread."""
+        self._goes.acquire()
+        function, self.function = self.function, None
+        assert function is not None  # it is run once
+        try:
+            self.result = self.context.run(function)
+        except StopIteration as raised:  # which no future takes
+            self.error = RuntimeError("a function has raised StopIteration")
+            self.error.__cause__ = raised
+        except BaseException as error:  # noqa: BLE001  # it goes to whoever waits for it
+            self.error = error
+        self.has_ended = True
+
+    def told(self) -> None:
+        """Let the loop go on: this has ended, and its thread is free."""
+        self._stands.release()
+
+    def _rest(self) -> NoReturn:
+        """Nothing ends this code: leave it where it stands, for ever."""
+        self._stands.release()
+        while True:
+            self._goes.acquire()
+
+
+class SimulatedThreads:
+    """The threads of one run."""
+
+    def __init__(self) -> None:
+        self.idents: set[int] = set()
+        """Of the threads for which the world is the simulated one, that of the loop among them."""
+        self._free: list[_Runner] = []
+        self._waiting: dict[SimulatedThread, None] = {}
+        self._running: SimulatedThread | None = None
+
+    @property
+    def current(self) -> SimulatedThread | None:
+        """The one that this code runs in."""
+        running = self._running
+        return running if running is not None and threading.get_ident() in self.idents else None
+
+    def begin(self, function: Callable[[], Any], context: contextvars.Context) -> SimulatedThread:
+        """Run a function until it ends or waits."""
+        thread = SimulatedThread(function, context)
+        runner = self._free.pop() if self._free else _Runner(self)
+        runner.take(thread)
+        self.go_on(thread)
+        return thread
+
+    def go_on(self, thread: SimulatedThread, result: Any = None, error: BaseException | None = None) -> None:
+        """Have one run that has waited, until it ends or waits again."""
+        self._waiting.pop(thread, None)
+        self._running = thread
+        patience = _PATIENCE_SECONDS if self._waiting else -1.0
+        if not thread.go_on(result, error, patience=patience):
+            raise SimulationError(
+                f"a plain function has run for {_PATIENCE_SECONDS:g} s of real time while others wait in calls: it waits,"
+                " it seems, for something that one of them holds, as a lock, and in a simulation one runs at a time"
+            )
+        self._running = None
+        if not thread.has_ended:
+            self._waiting[thread] = None
+
+    def free(self, runner: "_Runner") -> None:
+        """A thread has nothing to do; called in it, while nothing else runs."""
+        self._free.append(runner)
+
+    def abandon(self) -> None:
+        """End what waits where it stands, and the threads."""
+        for thread in list(self._waiting):
+            thread.is_gone = True
+            self.go_on(thread)
+        self._waiting.clear()
+        free, self._free = self._free, []
+        for runner in free:
+            runner.end()
+
+
+class _Runner:
+    """A thread of the system, which runs one function after the other."""
+
+    def __init__(self, threads: SimulatedThreads) -> None:
+        self._threads = threads
+        self._next: SimulatedThread | None = None
+        self._has_next = _held()
+        self._thread = threading.Thread(target=self._serve, name="collector-mesh-simulated", daemon=True)
+        _START(self._thread)
+
+    def take(self, thread: SimulatedThread) -> None:
+        self._next = thread
+        self._has_next.release()
+
+    def end(self) -> None:
+        self._has_next.release()
+        self._thread.join()
+
+    def _serve(self) -> None:
+        here = threading.get_ident()
+        self._threads.idents.add(here)
+        while True:
+            self._has_next.acquire()
+            thread, self._next = self._next, None
+            if thread is None:
+                break
+            thread.run()
+            self._threads.free(self)
+            thread.told()
+            del thread
+        self._threads.idents.discard(here)
+
+
+def _held() -> LockType:
+    lock = threading.Lock()
+    lock.acquire()
+    return lock

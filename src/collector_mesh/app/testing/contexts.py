@@ -1,0 +1,162 @@
+"""Contexts for tests of a handler alone: the calls that it makes go to a fake."""
+
+import math
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import attrs
+
+from collector_mesh.app.arguments import key_argument, payload_argument, seconds_argument
+from collector_mesh.app.testing.fakes import run
+from collector_mesh.domain.model.call import Call, checked_hints, checked_metadata
+from collector_mesh.domain.model.caller import Caller
+from collector_mesh.domain.model.caller import Metadata as GivenMetadata
+from collector_mesh.domain.model.context import CallContext, HandlerCalls
+from collector_mesh.domain.model.errors import Executed, MeshError, NotFoundError
+from collector_mesh.domain.model.identity import Identity
+from collector_mesh.domain.model.names import MethodKey
+from collector_mesh.domain.model.payload import Message, Payload, payload_of
+from collector_mesh.domain.model.status import OK, Reply, status_of
+
+Answer = Message | Payload | MeshError | None | Callable[[Payload], Any]
+"""What a fake method gives: a result, an error, or a function of the request that gives or raises one of them."""
+
+_WHO = "fake"
+
+
+@attrs.frozen
+class MadeCall:
+    """A call that was made at a fake.
+
+    Attributes:
+        method: `NAMESPACE/SERVICE/METHOD`.
+        request: the request.
+        options: the other arguments of `dispatch` that were not left out.
+    """
+
+    method: str
+    request: Payload
+    options: Mapping[str, Any] = attrs.field(factory=dict)
+
+
+class FakeCalls(Caller):
+    """Answers calls from a table, and keeps those that were made.
+
+    Args:
+        answers: what each method gives, by `NAMESPACE/SERVICE/METHOD`; any other call is a 404.
+    """
+
+    def __init__(self, answers: Mapping[str, Answer] | None = None) -> None:
+        self._answers = dict(answers or {})
+        self.made: list[MadeCall] = []
+        """The calls that were made, in order."""
+
+    async def dispatch(
+        self,
+        namespace: str,
+        service: str,
+        method: str,
+        request: Message | Payload | None = None,
+        *,
+        target: str = "",
+        timeout: float | None = None,
+        hints: Mapping[str, str] | None = None,
+        metadata: GivenMetadata = (),
+        idempotent: bool | None = None,
+    ) -> Reply:
+        """See `Caller.dispatch`."""
+        key = key_argument(namespace, service, method)
+        try:
+            key.check()
+            payload = payload_argument(request)
+            options = {
+                "target": target,
+                "timeout": None if timeout is None else seconds_argument("timeout", timeout),
+                "hints": dict(checked_hints(hints or {})),
+                "metadata": checked_metadata(metadata),
+                "idempotent": idempotent,
+            }
+        except MeshError as error:
+            return Reply.refused(error)
+        name = "/".join(key)
+        given = {option: value for option, value in options.items() if value not in ("", None, {}, ())}
+        self.made.append(MadeCall(name, payload, given))
+        if name not in self._answers:
+            return Reply.refused(NotFoundError(f"no answer for {name}: there are {', '.join(self._answers)}"))
+        answer: Any = self._answers[name]
+        try:
+            # A message class has a `__call__` too; a message has none.
+            if callable(answer):
+                answer = answer(payload)
+            if isinstance(answer, MeshError):
+                raise answer
+            return Reply(OK, payload_of(answer), _WHO, Executed.YES)
+        except Exception as error:  # as a handler's
+            return Reply(status_of(error), handled_by=_WHO, executed=Executed.YES)
+
+
+class _TestCalls:
+    """Makes the calls of a handler that a test calls."""
+
+    def __init__(self, caller: Caller) -> None:
+        self._caller = caller
+
+    async def dispatch(self, context: CallContext, *names_and_request: Any, **options: Any) -> Reply:
+        """See the port."""
+        reply = await self._caller.dispatch(*names_and_request, **options)
+        namespace, service, method = names_and_request[:3]
+        reply.nested = ((namespace, service, method), context.collector_id)
+        return reply
+
+    def wait(self, context: CallContext, *names_and_request: Any, **options: Any) -> Reply:
+        """See the port: a fake never waits."""
+        return run(self.dispatch(context, *names_and_request, **options))
+
+
+def call_context(
+    calls: Caller | Mapping[str, Answer] | None = None,
+    *,
+    method: str = "test/TestService/Test",
+    request: Message | Payload | None = None,
+    metadata: GivenMetadata = (),
+    timeout: float = math.inf,
+    caller: str = "",
+    identity: Identity | None = None,
+    collector_id: str = "test",
+) -> CallContext:
+    """Make a context, to test a handler as the function that it is.
+
+    Args:
+        calls: what the calls of the handler go to: a table as that of `FakeCalls`, or a `FakeCalls`, which keeps them.
+        method: `NAMESPACE/SERVICE/METHOD` of the handler.
+        request: what it is called with.
+        metadata: as the caller of the handler has given it.
+        timeout: seconds that the call has; they do not pass.
+        caller: id of the peer that the call has come from.
+        identity: of that peer.
+        collector_id: of the collector that the handler is to run on.
+
+    Raises:
+        ValueError: the method is not of that form.
+        InvalidCallError: metadata or timeout are not what they may be.
+        TypeError: an argument is of a type that cannot be meant.
+    """
+    parts = method.split("/")
+    if len(parts) != 3:
+        raise ValueError(f"method must be NAMESPACE/SERVICE/METHOD, got {method!r}")
+    call = Call(
+        MethodKey(*parts),
+        payload_argument(request),
+        seconds_argument("timeout", timeout),
+        metadata=checked_metadata(metadata),
+        caller=caller,
+        identity=identity,
+    )
+    made = calls if isinstance(calls, Caller) else FakeCalls(calls)
+    context = CallContext(call, collector_id, lambda: 0.0, _TestCalls(made))
+    context.has_started = True
+    return context
+
+
+if TYPE_CHECKING:
+    _fits: type[HandlerCalls] = _TestCalls

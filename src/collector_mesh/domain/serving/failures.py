@@ -1,0 +1,103 @@
+"""What is said of handlers that fail."""
+
+from collections.abc import Mapping
+
+from collector_mesh.domain.model.context import CallContext
+from collector_mesh.domain.model.errors import (
+    MAX_DETAIL_BYTES,
+    NO_DETAILS,
+    DeadlineExceededError,
+    Executed,
+    HandlerError,
+    MeshError,
+    attribute_of,
+    clipped,
+    is_a,
+    text_of,
+)
+from collector_mesh.domain.model.events import HandlerFailed
+from collector_mesh.domain.model.names import MethodKey
+from collector_mesh.domain.model.status import Reply, Status, chosen_status
+from collector_mesh.domain.ports.observer import Observer
+from collector_mesh.domain.ports.randomness import Randomness
+
+_LATE = "deadline exceeded"
+
+_SPENT_SECONDS = 0.05
+"""What a call may have left, on its own clock, when a call that was made in it has run out of the same time elsewhere."""
+
+
+class HandlerFailures:
+    """Makes the replies for handlers that have failed.
+
+    Args:
+        collector_id: of this collector.
+        dice: makes the ids by which errors are found in the log.
+        observer: told of them.
+        expose: whether callers see the text of an exception, or such an id.
+    """
+
+    def __init__(self, collector_id: str, dice: Randomness, observer: Observer, *, expose: bool) -> None:
+        self._collector_id = collector_id
+        self._dice = dice
+        self._observer = observer
+        self._expose = expose
+
+    def reply(self, key: MethodKey, error: BaseException, context: CallContext | None) -> Reply:
+        """The reply for a handler that has ended by an error, which the observer is told of.
+
+        A `MeshError` that it has raised itself is its answer, and is no news.
+
+        Args:
+            key: the method.
+            error: what it has raised.
+            context: of its call; None where it has raised nothing, and its result is at fault.
+        """
+        first = _first_of(error)
+        called = attribute_of(first, "called") if is_a(first, MeshError) else ""
+        # A call that the handler has made, and that it has not caught the failure of, is not the handler's own code.
+        is_nested = type(called) is str and called != ""
+        if is_nested and context is not None and _has_used_up(first, context):
+            late = clipped(f"{_LATE}: {text_of(first)}" if self._expose else _LATE)
+            return Reply(
+                Status(DeadlineExceededError.code, late),
+                handled_by=self._collector_id,
+                executed=Executed.YES,
+            )
+        status = None if is_nested or is_a(error, HandlerError) else chosen_status(error)
+        if status is None:
+            correlation_id = self._dice.token()
+            self._observer.tell(HandlerFailed(self._collector_id, key, error, correlation_id))
+            shown = correlation_id
+            details: Mapping[str, str] = NO_DETAILS
+            if self._expose:
+                shown = text_of(error) if first is error else f"{text_of(error)}: {text_of(first)}"
+                details = _of_nested(first) if is_nested else NO_DETAILS
+            status = Status(500, clipped(f"handler error: {shown}"), details)
+        return Reply(status, handled_by=self._collector_id, executed=Executed.YES)
+
+
+def _first_of(error: BaseException) -> BaseException:
+    """The first error of a group, as one that a task group raises; any other error itself."""
+    while is_a(error, BaseExceptionGroup):
+        within = attribute_of(error, "exceptions")
+        if not isinstance(within, tuple) or not within:
+            break
+        error = within[0]
+    return error
+
+
+def _has_used_up(error: BaseException, context: CallContext) -> bool:
+    """Whether a call that a handler has made has ended because the handler's own time is up."""
+    return attribute_of(error, "code") == DeadlineExceededError.code and (
+        context.time_remaining() <= _SPENT_SECONDS
+    )
+
+
+def _of_nested(error: BaseException) -> dict[str, str]:
+    """What programs are told of a call that has failed in a handler, which has not caught that."""
+    told = {"nested_code": "code", "nested_method": "called", "nested_handled_by": "handled_by"}
+    return {
+        name: clipped(str(attribute_of(error, attribute)), MAX_DETAIL_BYTES)
+        for name, attribute in told.items()
+    }
