@@ -18,14 +18,16 @@ anything. CONTRIBUTING.md tells which blocks are run, and when.
 import argparse
 import os
 import re
+import secrets
 import selectors
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -106,11 +108,39 @@ def is_printed(expected: str, output: str) -> bool:
     )
 
 
-def save_file(block: Block, folder: Path) -> None:
-    """Save a block that is a file, as a reader does."""
+def save_file(block: Block, folder: Path, text: str | None = None) -> None:
+    """Save a block that is a file, as a reader does; with another text where it is given."""
     target = folder / block.notes["file"]
     target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(block.text, encoding="utf-8")
+    target.write_text(block.text if text is None else text, encoding="utf-8")
+
+
+class Ports:
+    """The ports of a page, 50051 and the like, and free ones that take their place: others may have those of the page."""
+
+    _PORT = re.compile(r"\b50\d{3}\b")
+
+    def __init__(self) -> None:
+        self._free: dict[str, str] = {}
+
+    def there(self, text: str) -> str:
+        """A text of the page, as it is played."""
+        return self._PORT.sub(lambda match: self._free.setdefault(match[0], _free_port()), text)
+
+    def back(self, text: str) -> str:
+        """What was printed, as the page has it."""
+        for ours, free in self._free.items():
+            text = re.sub(rf"\b{free}\b", ours, text)
+        return text
+
+
+def _free_port() -> str:
+    """A port below those that the system gives out by itself, so that nobody else gets it meanwhile."""
+    while True:
+        port = 15_000 + secrets.randbelow(15_000)
+        with closing(socket.socket()) as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return str(port)
 
 
 class Reader:
@@ -120,6 +150,7 @@ class Reader:
     """
 
     def __init__(self, folder: Path) -> None:
+        self._ports = Ports()
         self._errors = (folder / ".stderr").open("w+b")
         programs = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
         self._shell = subprocess.Popen(
@@ -138,17 +169,18 @@ class Reader:
         Raises:
             PageError: it has failed, or takes too long.
         """
+        text = self._ports.there(command)
         if command.endswith("&"):
-            return self._until(command, b" ready on ", b"\n")
-        output = self._until(f"{command}\nprintf '\\0%s\\0' $?", b"\0", b"\0")
-        printed, status, _ = output.split("\0")
+            return self._ports.back(self._until(text, b" ready on ", b"\n"))
+        output = self._until(f"{text}\nprintf '\\0%s\\0' $?", b"\0", b"\0")
+        printed, status, _ = self._ports.back(output).split("\0")
         if status != "0":
             raise PageError(f"$ {command}\nexit status {status}\n{printed}{self._said()}")
         return printed
 
-    def folder(self) -> Path:
-        """Where the shell is."""
-        return Path(self.type("pwd").strip())
+    def save(self, block: Block) -> None:
+        """Save a block that is a file, where the shell is."""
+        save_file(block, Path(self.type("pwd").strip()), self._ports.there(block.text))
 
     def leave(self) -> None:
         """End what goes on beside, and the shell.
@@ -208,7 +240,7 @@ def play(page: Path, folder: Path, *, fresh: bool = False) -> Iterator[tuple[str
     try:
         for block in blocks_of(page):
             if "file" in block.notes:
-                save_file(block, reader.folder())
+                reader.save(block)
             if not wanted & block.notes.keys():
                 continue
             output = ""

@@ -108,3 +108,14 @@ def test_what_goes_on_beside_is_ready_before_the_next_command_and_ends_well(tmp_
 
     with pytest.raises(PageError, match="exit status 143"):
         list(play(served, tmp_path))
+
+
+def test_ports_of_a_page_are_free_ones_when_it_is_played(tmp_path: Path) -> None:
+    text = "<!-- play -->\n```sh\necho 50051 50052 50051 | tee ports\n```\n\nIt prints `50051 50052 50051`.\n"
+
+    (played,) = play(page(tmp_path, text), tmp_path)
+    first, second, third = (tmp_path / "ports").read_text(encoding="utf-8").split()
+
+    assert played == ("echo 50051 50052 50051 | tee ports", "50051 50052 50051\n")
+    assert first == third != second
+    assert not {first, second} & {"50051", "50052"}
