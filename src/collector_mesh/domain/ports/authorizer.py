@@ -6,20 +6,20 @@ from collector_mesh.domain.model.identity import Identity
 
 
 class Authorizer(Protocol):
-    """Says who may use which namespace, and who may serve it. Without one, everybody may.
+    """Says who may use which namespace, and who may serve it. Without an authorizer all callers and peers may.
 
-    Plain functions, which are asked in the event loop: they must be quick. Where one raises, or gives anything but True,
-    the answer is no.
+    Its methods are plain functions that run in the event loop, so they must be quick. If one raises, or returns anything
+    but True, the answer is no.
 
     An authorizer may have a second method, `may_serve(identity, collector_id, namespace)`: whether a peer may be called in
-    a namespace, or pass calls on there. It is asked for each namespace in which a peer says that it has methods, and for one
-    that does not say what it has when a call goes there for the first time. The identity is None where the transport does
-    not show whom this side has dialed, as gRPC; the id is then what the peer says. Where there is no such method,
-    `may_use` stands in, and peers that this side has dialed and that show no identity may serve.
+    a namespace, or pass calls on there. The mesh asks it for each namespace in which a peer announces methods, and for a peer
+    that announces none when a call first goes there. The identity is None where the transport does not show the other end
+    that this side has dialed, as with gRPC; the id is then the peer's own word. Without such a method,
+    `may_use` decides, and peers that this side has dialed and that show no identity may serve.
     """
 
     def may_use(self, identity: Identity | None, namespace: str, /) -> bool:
-        """Whether a caller may use a namespace; asked for every call that comes from outside.
+        """Whether a caller may use a namespace; asked for every call from outside.
 
         Args:
             identity: what the transport has proved about the caller, or None.
@@ -29,11 +29,11 @@ class Authorizer(Protocol):
 
 
 class ServingAuthorizer(Authorizer, Protocol):
-    """An authorizer that can always be asked who may serve, as the mesh sees one of a user's."""
+    """A user's authorizer as the mesh sees it: it always has an answer to who may serve."""
 
     @property
     def decides_serving(self) -> bool:
-        """Whether the user has said who may serve; else `may_use` stands in."""
+        """Whether the user's authorizer has `may_serve`; otherwise `may_use` decides."""
         ...
 
     def may_serve(self, identity: Identity | None, collector_id: str, namespace: str, /) -> bool:

@@ -1,4 +1,4 @@
-"""Port: who of several peers gets a call."""
+"""Port: the choice of one peer among several."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
@@ -16,35 +16,35 @@ class Candidate(Protocol):
 
     @property
     def labels(self) -> Mapping[str, str]:
-        """What it says of itself; its zone is under `zone`."""
+        """Its own labels; its zone is under `zone`."""
         ...
 
     @property
     def weight(self) -> int:
-        """Its share of calls beside others, as it says itself; at least 1."""
+        """Its share of calls beside others, by its own word; at least 1."""
         ...
 
     @property
     def in_flight(self) -> int:
-        """Calls of this namespace that were sent there and have no reply."""
+        """The number of calls in this namespace that were sent there and have no reply."""
         ...
 
     def score(self, now: float) -> float:
-        """What the next call there is thought to cost, in seconds; less is better."""
+        """The expected cost of the next call there, in seconds; less is better."""
         ...
 
 
 class Selection(Protocol):
-    """One choice: the candidates, and what may be asked while choosing."""
+    """One choice: the candidates, and the facts to choose by."""
 
     @property
     def members(self) -> Sequence[Candidate]:
-        """All candidates, in no particular order; who of them is fit has to be asked."""
+        """All candidates, in no particular order, fit or not."""
         ...
 
     @property
     def cache(self) -> dict[str, Any]:
-        """Whatever a strategy wants to keep; it is empty again when the members or what they say have changed."""
+        """For a strategy to keep things in; empty again when the members or their labels and weights have changed."""
         ...
 
     @property
@@ -64,33 +64,33 @@ class Selection(Protocol):
 
     @property
     def dice(self) -> Randomness:
-        """The dice; other ones cannot be replayed."""
+        """The dice; a run with other dice cannot be replayed."""
         ...
 
     @property
     def ignores_breakers(self) -> bool:
-        """Whether those with open breakers are fit too, because too many are out: most of the fit may hang."""
+        """Whether peers with open breakers are fit too, because too many are out: most of the fit ones may hang."""
         ...
 
     def is_fit(self, candidate: Candidate) -> bool:
-        """Whether the call may go there: it is well, has not failed this call, and its breaker lets it."""
+        """Whether the call may go there: the peer is well, has not failed this call, and its breaker allows it."""
         ...
 
     def fit(self) -> Sequence[Candidate]:
-        """All that are fit; the cost grows with the number of members."""
+        """All fit candidates; the cost grows with the number of members."""
         ...
 
     def draw(self, besides: Candidate | None = None) -> Candidate | None:
-        """One of the fit, at random, but not `besides`; None if there is no other.
+        """One of the fit candidates, at random, but not `besides`; None if there is no other.
 
-        The cost grows only with how many are unfit.
+        The cost grows only with the number of unfit ones.
         """
         ...
 
 
 class Balancer(Protocol):
-    """A strategy. One serves all methods of a collector; it must be quick. Where it raises, `peak-ewma` chooses."""
+    """A strategy. One object serves all methods of a collector, and must be quick. If it raises, `peak-ewma` chooses."""
 
     def choose(self, selection: Selection) -> Candidate | None:
-        """One of the fit candidates; None if nobody is fit."""
+        """Choose one of the fit candidates; None if none is fit."""
         ...

@@ -8,7 +8,7 @@ class Timer(Protocol):
     """A call that is made at its time."""
 
     def cancel(self) -> object:
-        """Do not make it; nothing happens if it was made."""
+        """Do not make it; has no effect if it was made."""
         ...
 
 
@@ -16,7 +16,7 @@ class Alarm(Protocol):
     """Wakes one sleeper, when its time has come or when it is rung."""
 
     async def wait(self, seconds: float) -> bool:
-        """Sleep, at most so long; at once if it was rung since the last wait.
+        """Sleep for at most this number of seconds; return at once if it was rung since the last wait.
 
         Returns:
             Whether it was rung.
@@ -24,12 +24,12 @@ class Alarm(Protocol):
         ...
 
     def ring(self) -> None:
-        """Wake the sleeper, or have the next one not sleep at all."""
+        """Wake the sleeper, or keep the next one from sleeping at all."""
         ...
 
 
 class Clock(Protocol):
-    """Tells the time, and calls and wakes at it. The time of day is no business of the domain."""
+    """Gives the time, and calls and wakes at it. The domain does not know the time of day."""
 
     def now(self) -> float:
         """Monotonic time, in seconds from an arbitrary point."""
@@ -38,7 +38,7 @@ class Clock(Protocol):
     def call_at(self, when: float, callback: Callable[[], object]) -> Timer:
         """Call something at a monotonic time, or soon if that has passed; never before this returns.
 
-        The last digits of the time may be lost. The context of whoever calls this is not kept.
+        The last digits of the time may be lost. The context of the caller is not kept.
         """
         ...
 

@@ -10,40 +10,40 @@ if TYPE_CHECKING:
 
 
 class StreamBrokenError(Exception):
-    """The stream cannot carry frames anymore; the text says why."""
+    """The stream can no longer carry frames; the text says why."""
 
 
 class NoLinkError(StreamBrokenError):
-    """Whoever is there has no links: it is called with one request for each call."""
+    """The other end has no links: it gets one request for each call."""
 
 
 class NobodyListensError(StreamBrokenError):
-    """The machine is there and says that nobody listens at the address."""
+    """The machine is there and says that no program listens at the address."""
 
 
 class MalformedFrameError(StreamBrokenError):
-    """What has come is no frame."""
+    """The received bytes are no frame."""
 
 
 class UnsendableFrameError(Exception):
-    """A frame cannot be put on a wire, because of something that it holds; the stream is well."""
+    """A frame cannot be encoded, because of its content; the stream is well."""
 
 
 class FrameStream(Protocol):
     """Carries frames to one other end and back, reliably and in order.
 
-    It is read and written. What needs no tasks for that is a `PushStream` too, and cheaper.
+    It is read and written. A stream that needs no tasks for that is a `PushStream` too, and cheaper.
 
     One task reads and one task writes; neither is cancelled while it does, nor put under a timeout.
     """
 
     address: str
-    """Where the other end is, for people."""
+    """The place of the other end, for people to read."""
 
     identity: Identity | None
     """What the transport has proved about the other end, or None.
 
-    Of an end that this side has dialed it is known once a frame has been read, if the transport can tell at all.
+    If this side has dialed, it is known once a frame has been read, if the transport can tell at all.
     """
 
     async def read(self) -> Frame | None:
@@ -52,13 +52,13 @@ class FrameStream(Protocol):
         Raises:
             NoLinkError: the other end does not know of links.
             NobodyListensError: there is no other end.
-            MalformedFrameError: what has come is no frame.
+            MalformedFrameError: the received bytes are no frame.
             StreamBrokenError: the stream is broken.
         """
         ...
 
     async def write(self, frame: Frame) -> None:
-        """Give a frame to the transport; it may be on its way for a while.
+        """Hand a frame to the transport; it may be on its way for a while.
 
         Raises:
             UnsendableFrameError: it cannot be encoded.
@@ -67,36 +67,36 @@ class FrameStream(Protocol):
         ...
 
     async def aclose(self) -> None:
-        """End the stream at both ends; what has been written before still arrives. Idempotent."""
+        """End the stream at both ends; everything written before still arrives. Idempotent."""
         ...
 
 
 class StreamEnd(Protocol):
-    """Who is at this end of a stream that pushes. None of it raises."""
+    """The object at this end of a stream that pushes. None of its methods raises."""
 
     def received(self, frame: Frame) -> None:
         """A frame has come."""
         ...
 
     def ended(self, error: Exception | None) -> None:
-        """Nothing comes anymore: what `FrameStream.read` raises, or None where it gives None."""
+        """No more frames come: the error that `FrameStream.read` would raise, or None where it would give None."""
         ...
 
     def unsendable(self, frame: Frame, error: Exception) -> None:
-        """A frame that was given cannot be written, and others can; what is given next is the last."""
+        """A frame from `next_frame` cannot be written, and others can; the next one is the last."""
         ...
 
     def next_frame(self) -> Frame | None:
-        """What to write now; to be asked again once that can be, until it gives None, and then after each `wake`."""
+        """The frame to write now; call it again when the next one can be written, until it gives None, and then after each `wake`."""
         ...
 
 
 @runtime_checkable
 class PushStream(Protocol):
-    """Carries frames as a `FrameStream` does, but calls whoever is at its end in place of being read and written."""
+    """Carries frames as a `FrameStream` does, but calls the object at its end instead of being read and written."""
 
     def open(self, end: StreamEnd) -> None:
-        """Begin: `end` is given what comes, and asked for what goes, from the next turn of the loop on."""
+        """Begin: from the next turn of the loop on, hand frames to `end` and ask it for frames."""
         ...
 
     def wake(self) -> None:
@@ -104,15 +104,15 @@ class PushStream(Protocol):
         ...
 
     async def aclose(self) -> None:
-        """As `FrameStream.aclose`, and soon; nothing is asked or given anymore."""
+        """As `FrameStream.aclose`, and soon; the end is no longer called."""
         ...
 
 
 class Machine(Protocol):
-    """What speaks over a stream: it decides, the pump moves."""
+    """The state machine that speaks over a stream: it decides, the pump moves frames."""
 
     on_work: "Callable[[], None]"
-    """Set by the pump: called when `next_frame` may have something to give."""
+    """Set by the pump: called when `next_frame` may have a frame."""
 
     on_over: "Callable[[], None]"
     """Set by the pump: called when `is_over` has become true."""
@@ -124,7 +124,7 @@ class Machine(Protocol):
 
     @property
     def owes_credit(self) -> bool:
-        """Whether a frame is due for the credit that it carries, if no other one goes soon."""
+        """Whether a frame is due just for the credit that it carries, if no other one goes soon."""
         ...
 
     @property
@@ -137,22 +137,22 @@ class Machine(Protocol):
         ...
 
     def lost(self, reason: str, *, has_no_link: bool = False, nobody_listens: bool = False) -> None:
-        """The stream has ended or is broken; whoever is there may not know of links, or nobody is there."""
+        """The stream has ended or is broken; the other end may know no links, or there may be none."""
         ...
 
     def fail(self, reason: str) -> None:
-        """What has come makes no sense."""
+        """A frame of the other end makes no sense."""
         ...
 
     def failed(self, error: Exception, unsent: Frame | None = None) -> None:
-        """Something has raised that must not, this machine or the stream: tell of it, and end.
+        """This machine or the stream has raised, which it must not: report it, and end.
 
-        `unsent` is a frame that was given and not written.
+        `unsent` is a frame that was handed out and not written.
         """
         ...
 
     def next_frame(self, now: float, *, with_credit: bool = False) -> Frame | None:
-        """What to write now."""
+        """The frame to write now, or None."""
         ...
 
     def tick(self, now: float) -> None:

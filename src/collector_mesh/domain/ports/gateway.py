@@ -1,4 +1,4 @@
-"""Port: where a transport hands in what has arrived."""
+"""Port: takes what has arrived over a transport."""
 
 from collections.abc import Iterable, Mapping
 from typing import Protocol
@@ -15,34 +15,34 @@ from collector_mesh.domain.ports.inspector import Inspector
 
 
 class Gateway(Protocol):
-    """The collector as a transport sees it. It always answers: nothing but a cancellation gets out.
+    """The collector as a transport sees it. It always answers: it raises nothing but a cancellation.
 
-    `timeout` is the time that the call has left, in seconds, `math.inf` for no limit, and None where
-    the caller has said nothing. Names come as they arrived, unchecked.
+    `timeout` is the time that the call has left, in seconds, `math.inf` for no limit, and None if
+    the caller has set none. Names come as they arrived, unchecked.
     """
 
     collector_id: str
-    """Whose it is."""
+    """The id of the collector."""
 
     def tell(self, event: Event) -> None:
-        """Something has happened where the transport listens that people should hear of."""
+        """Report an event at the place where the transport listens."""
         ...
 
     def unreachable(self, address: str, reason: str) -> None:
-        """Nobody can connect at an address anymore, and the transport cannot mend it; told once."""
+        """No program can connect at an address any more, and the transport cannot mend it; called once."""
         ...
 
     def accept(self, stream: FrameStream) -> None:
-        """Somebody has opened a stream; it is read and written until it is closed."""
+        """Take a stream that another program has opened; the collector reads and writes it until it is closed."""
         ...
 
     @property
     def inspector(self) -> Inspector:
-        """Who answers those that look at the collector."""
+        """Answers people and programs that look at the collector."""
         ...
 
     async def connect(self, offer: Offer) -> Welcome:
-        """Somebody who has no links introduces itself."""
+        """Answer a collector without links that introduces itself."""
         ...
 
     async def serve(
@@ -70,5 +70,5 @@ class Gateway(Protocol):
         identity: Identity | None = None,
         address: str = "",
     ) -> Reply:
-        """Find somebody who runs a call."""
+        """Find a collector that runs a call."""
         ...

@@ -1,4 +1,4 @@
-"""Port: what a collector shows of itself to whoever asks from outside."""
+"""Port: what a collector shows of itself to people and programs outside."""
 
 from typing import Protocol
 
@@ -14,8 +14,8 @@ class Inspector(Protocol):
         """What the collector is and knows, now.
 
         Args:
-            identity: what the transport has proved about who asks, or None.
-            is_local: whether only programs on this machine can ask where they have asked.
+            identity: what the transport has proved about the asking program, or None.
+            is_local: whether only programs on this machine can reach the address that was asked.
 
         Raises:
             MeshError: it is refused; nothing else gets out.

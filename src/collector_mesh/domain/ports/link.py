@@ -26,13 +26,13 @@ class Link(Protocol):
         ...
 
     async def dispatch(self, call: Call) -> Reply:
-        """Have the collector there find somebody who runs the call. Raises what `serve` does."""
+        """Have the collector there find a collector that runs the call. Raises what `serve` does."""
         ...
 
     async def aclose(self, *, grace: float = 0.0) -> None:
-        """Take no calls anymore, and let go of the peer. Idempotent.
+        """Take no more calls, and let go of the peer. Idempotent.
 
-        Calls under way may finish for `grace` seconds; then their outcome is unknown.
+        Running calls may finish for `grace` seconds; then their outcome is unknown.
         """
         ...
 
@@ -41,9 +41,9 @@ class UnaryLink(Link, Protocol):
     """The way to a collector that has no links: one request for each call."""
 
     async def connect(self, offer: Offer, *, timeout: float) -> Welcome:
-        """Introduce oneself; the answer may be a refusal.
+        """Introduce this collector; the answer may be a refusal.
 
         Raises:
-            UnavailableError: nobody has answered in time.
+            UnavailableError: no answer has come in time.
         """
         ...

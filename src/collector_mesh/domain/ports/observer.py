@@ -1,4 +1,4 @@
-"""Port: who is told what happens."""
+"""Port: hears what happens."""
 
 from typing import Protocol
 
@@ -6,8 +6,8 @@ from collector_mesh.domain.model.events import Event
 
 
 class Observer(Protocol):
-    """Learns of changes of state. It must be quick; what it raises is logged, and changes nothing else."""
+    """Receives changes of state. It must be quick. If it raises, the error is logged and has no other effect."""
 
     def tell(self, event: Event) -> None:
-        """Take notice of an event."""
+        """Receive an event."""
         ...

@@ -12,13 +12,13 @@ class Listener(Protocol):
     """A place where a collector takes calls."""
 
     address: str
-    """Where others reach it, with the real port."""
+    """The address that others dial, with the real port."""
 
     bound: str
-    """What it is listening on, with the real port."""
+    """The address that it is bound to, with the real port."""
 
     async def drain(self) -> None:
-        """Tell whoever asks for its health that it is about to end; calls are still taken."""
+        """Answer health checks with NOT_SERVING, because the end is near; calls are still taken."""
         ...
 
 
@@ -26,16 +26,16 @@ class Transport(Protocol):
     """A technology that carries calls between collectors."""
 
     def open(self) -> AbstractAsyncContextManager[object]:
-        """Have what dialing and listening need, while the context is open: a connection to a broker, say.
+        """Hold what dialing and listening need, while the context is open: a connection to a broker, for example.
 
-        Whoever uses the transport opens it first and closes it last. Several may have it open at once.
+        A collector or client opens the transport first and closes it last. Several may have it open at once.
         """
         ...
 
     def is_local(self, address: str) -> bool:
-        """Whether only programs of this machine, or of this process, are reached at an address.
+        """Whether an address reaches only programs of this machine, or of this process.
 
-        Whoever listens at such a one takes peers that it would not take from elsewhere, and tells more.
+        A collector that listens there takes peers that it would not take from elsewhere, and its answers say more.
 
         Raises:
             InvalidCallError: the address is malformed.
@@ -51,7 +51,7 @@ class Transport(Protocol):
         ...
 
     def listen(self, address: str, gateway: Gateway) -> AbstractAsyncContextManager[Listener]:
-        """Take calls while the context is open; on leaving, nobody is answered anymore.
+        """Take calls while the context is open; after it, no call is answered.
 
         Raises:
             InvalidCallError: the address is malformed, or plaintext would leave this machine.
@@ -60,12 +60,12 @@ class Transport(Protocol):
         ...
 
     def dial(self, address: str, *, is_patient: bool) -> FrameStream:
-        """Open a stream to whoever listens at an address; it comes up, or breaks, when it is read.
+        """Open a stream to an address; it comes up, or breaks, when it is read.
 
         Args:
-            address: where to.
-            is_patient: whether it goes on trying while nobody listens, if the transport can; else it
-                breaks at once.
+            address: the address.
+            is_patient: whether the stream goes on trying while no program listens there, if the transport can;
+                otherwise it breaks at once.
 
         Raises:
             InvalidCallError: the address is malformed, or plaintext would leave this machine.
@@ -73,9 +73,9 @@ class Transport(Protocol):
         ...
 
     def unary(self, address: str) -> UnaryLink:
-        """Make a link to somebody who has no streams; nothing is sent until it is used.
+        """Make a link to a peer that has no streams; nothing is sent until it is used.
 
-        A transport whose streams never end in `NoLinkError` need not have any.
+        A transport whose streams never end in `NoLinkError` needs none.
 
         Raises:
             InvalidCallError: the address is malformed, or plaintext would leave this machine.
