@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from enum import Enum
+from itertools import islice
 from types import MappingProxyType
 from typing import TypeGuard
 
@@ -13,6 +14,12 @@ MAX_TEXT_BYTES = 1024
 
 MAX_DETAIL_BYTES = 2048
 """Longest value of a detail that the mesh itself puts into a status, in bytes of UTF-8."""
+
+_MAX_NESTED = 3
+"""Exceptions of a group that are told, and how deep groups in groups are looked into."""
+
+_MAX_READ = 1 << 16
+"""Details that are read of a mapping of somebody's own: it may never end. More are not told to anybody."""
 
 NO_DETAILS: Mapping[str, str] = MappingProxyType({})
 
@@ -81,13 +88,30 @@ def attribute_of(value: object, name: str) -> object:
 
 
 def text_of(error: BaseException) -> str:
-    """The text of any exception, also of one without a text or whose text cannot be had."""
+    """The text of any exception, also of one without a text or whose text cannot be had.
+
+    That of a group says how many are in it, and nothing of them: the first ones are told behind it.
+    """
+    return _text_of(error, _MAX_NESTED)
+
+
+def _text_of(error: BaseException, depth: int) -> str:
     text = shown(error)
     name = type(error).__name__
-    if not text:
+    if not text.strip():
         return name
+    inner = attribute_of(error, "exceptions") if depth and is_a(error, BaseExceptionGroup) else None
+    if type(inner) is tuple:
+        first = inner[:_MAX_NESTED]
+        told = [_class_and_text(one, depth - 1) for one in first]
+        return "; ".join((f"{text[:MAX_TEXT_BYTES]}: {told[0]}", *told[1:])) if told else text
     # Its text is the key alone, which says nothing by itself.
     return f"{name}: {text}" if is_a(error, KeyError) and text != name else text
+
+
+def _class_and_text(error: BaseException, depth: int) -> str:
+    text, name = _text_of(error, depth)[:MAX_TEXT_BYTES], type(error).__name__
+    return text if text == name or is_a(error, KeyError) else f"{name}: {text}"
 
 
 def clipped(text: str, most: int = MAX_TEXT_BYTES) -> str:
@@ -95,6 +119,33 @@ def clipped(text: str, most: int = MAX_TEXT_BYTES) -> str:
     # No character takes less than a byte: what is cut first need not be encoded.
     data = text[:most].encode("utf-8", "backslashreplace")
     return data[:most].decode("utf-8", "ignore")
+
+
+def checked_details(details: object) -> dict[str, str]:
+    """The details of an error, if they are a mapping of texts.
+
+    Raises:
+        TypeError: they are not; the text names which one.
+    """
+    if not is_a(details, dict) and not isinstance(details, Mapping):
+        raise TypeError(f"details must be a mapping of str to str, got {kind_of(details)}")
+    try:
+        items = list(islice(details.items(), _MAX_READ))  # type: ignore[attr-defined]  # just looked
+    except Exception as error:
+        # A user's own, which may do anything.
+        raise TypeError(f"details cannot be read: {clipped(text_of(error))}") from error
+    checked = {}
+    for item in items:
+        if not is_a(item, tuple) or len(item) != 2:
+            raise TypeError(f"details must be a mapping of str to str, got {kind_of(item)} for an item")
+        key, value = item
+        if not is_a(key, str):
+            raise TypeError(f"details: each name must be a str, got {kind_of(key)} {quoted(shown(key))}")
+        if not is_a(value, str):
+            raise TypeError(f"details[{quoted(key)}] must be a str, got {kind_of(value)}")
+        # Not of a subclass, which may have ideas of its own.
+        checked[str.__str__(key)] = str.__str__(value)
+    return checked
 
 
 class MeshError(Exception):
@@ -105,9 +156,13 @@ class MeshError(Exception):
     Args:
         message: for people; it names the value that was wrong and what is allowed.
         code: HTTP-like, 400 to 599; the class has one of its own.
-        details: further facts for programs.
+        details: further facts for programs, texts by name; 64 KiB of them are told to others.
         executed: whether a handler ran.
         handled_by: the collector whose handler ran, empty if none did.
+
+    Raises:
+        TypeError: the code is no whole number, the details are no mapping of texts, or `executed` is no `Executed`.
+        ValueError: the code is none of an error.
     """
 
     code: int = 500
@@ -135,8 +190,8 @@ class MeshError(Exception):
             if not is_code(code):
                 raise ValueError(f"code must be between 400 and 599, got {code}")
             self.code = code
-        if details:
-            self.details = dict(details)
+        if details is not None and details is not NO_DETAILS and (checked := checked_details(details)):
+            self.details = checked
         if executed is not None:
             if not isinstance(executed, Executed):
                 raise TypeError(f"executed must be an Executed, got {executed!r}")
