@@ -4,6 +4,7 @@ import re
 
 import grpc
 
+from collector_mesh.adapters.grpc.failures import failure_of
 from collector_mesh.domain.model.errors import (
     DeadlineExceededError,
     ForbiddenError,
@@ -19,6 +20,7 @@ from collector_mesh.domain.policies.concurrency import RETRY_AFTER
 _NEVER_SENT = (
     "failed to connect to all addresses",
     "empty address list",
+    "errors resolving",
     "dns resolution failed",
     "domain name not found",
     "name resolution",
@@ -40,7 +42,8 @@ class RefusedStreamError(OverloadedError):
 def mesh_error(error: grpc.aio.AioRpcError, address: str) -> MeshError:
     """The mesh's error for a failed call to an address."""
     code = error.code()
-    details = visible(error.details() or code.name)
+    said = error.details() or code.name
+    details = visible(said)
     text = f"{address}: {details}"
     if code is grpc.StatusCode.DEADLINE_EXCEEDED:
         return DeadlineExceededError("deadline exceeded")
@@ -55,7 +58,7 @@ def mesh_error(error: grpc.aio.AioRpcError, address: str) -> MeshError:
         return PayloadTooLargeError(f"{address}: a request{numbers}")
     if code is grpc.StatusCode.UNAVAILABLE:
         if lowered.startswith(_NEVER_SENT):
-            return UnavailableError(text)
+            return UnavailableError(f"{address}: {failure_of(said).text}")
         if _REFUSED_STREAM in lowered:
             # The peer's limit of streams; the call never reached its handlers.
             return RefusedStreamError.after(RETRY_AFTER)

@@ -1,6 +1,7 @@
 """Asks a collector what it is and knows."""
 
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
@@ -13,6 +14,7 @@ from collector_mesh.adapters.grpc.errors import mesh_error
 from collector_mesh.adapters.grpc.forks import has_used
 from collector_mesh.adapters.grpc.inspect_service import INSPECT_SERVICE
 from collector_mesh.adapters.grpc.local_inspection import MAX_PATH_BYTES, UNIX, target_of
+from collector_mesh.adapters.grpc.probes import Probes
 from collector_mesh.adapters.grpc.tls import Tls
 from collector_mesh.adapters.wire.dispatcher_codec import UNREADABLE
 from collector_mesh.adapters.wire.inspect_codec import (
@@ -25,7 +27,6 @@ from collector_mesh.domain.model.address import HostPort
 from collector_mesh.domain.model.errors import InvalidCallError, MeshError, UnavailableError, quoted
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.snapshot import Explanation, Snapshot
-from collector_mesh.domain.model.texts import visible
 
 T = TypeVar("T")
 
@@ -54,6 +55,7 @@ class InspectClient:
             raise InvalidCallError(f"{address} is a socket of this machine, which takes no certificates")
         self._tls = tls
         self._insecure = insecure
+        self._probes = Probes(tls, time.monotonic)
         self._channel: grpc.aio.Channel | None = None
 
     async def __aenter__(self) -> Self:
@@ -108,11 +110,11 @@ class InspectClient:
         try:
             return decode(await ask(data, timeout=timeout))
         except grpc.aio.AioRpcError as error:
-            raise self._failure(error, timeout) from error
+            raise await self._failure(error, timeout) from error
         except UNREADABLE as error:
             raise UnavailableError(f"{self.address} has answered what cannot be read") from error
 
-    def _failure(self, error: grpc.aio.AioRpcError, timeout: float) -> MeshError:
+    async def _failure(self, error: grpc.aio.AioRpcError, timeout: float) -> MeshError:
         code = error.code()
         if code is grpc.StatusCode.UNIMPLEMENTED:
             return UnavailableError(
@@ -121,9 +123,8 @@ class InspectClient:
         if code is grpc.StatusCode.DEADLINE_EXCEEDED:
             return UnavailableError(f"nobody has answered at {self.address} within {timeout:g} s")
         if code is grpc.StatusCode.UNAVAILABLE:
-            return UnavailableError(
-                f"nobody answers at {self.address}: {visible(error.details() or code.name)}"
-            )
+            why = await self._probes.why(self.address, error.details() or code.name)
+            return UnavailableError(f"nobody answers at {self.address}: {why.text}")
         failure = mesh_error(error, self.address)
         # To look changes nothing, so there is no outcome that could be unknown.
         return UnavailableError(str(failure).removeprefix("outcome unknown: "))

@@ -9,6 +9,8 @@ import grpc
 
 from collector_mesh.adapters.grpc.callers import connection_of, identity_of
 from collector_mesh.adapters.grpc.door import Door
+from collector_mesh.adapters.grpc.failures import Failure, Kind, failure_of
+from collector_mesh.adapters.grpc.probes import Probes
 from collector_mesh.adapters.wire.link_codec import decode_frame, encode_frame
 from collector_mesh.domain.model.frames import Frame
 from collector_mesh.domain.model.identity import Identity
@@ -32,9 +34,6 @@ _CUT_SECONDS = 0.05
 _ASK_SECONDS = 2.0
 """How long it may take to find out whether somebody has links at all, where a stream has broken before any answer."""
 
-_REFUSED = "Connection refused"
-"""How the system's own words for it get into the details of a failure to connect."""
-
 _Context = grpc.aio.ServicerContext[Any, Any]
 _Call = grpc.aio.StreamStreamCall[bytes, bytes]
 
@@ -44,8 +43,9 @@ class DialedStream:
 
     identity: Identity | None = None
 
-    def __init__(self, address: str, channel: grpc.aio.Channel, *, is_patient: bool) -> None:
+    def __init__(self, address: str, channel: grpc.aio.Channel, probes: Probes, *, is_patient: bool) -> None:
         self.address = address
+        self._probes = probes
         self._channel = channel
         method: Any = channel.stream_stream(f"/{SERVICE}/Open")
         self._method = method
@@ -170,26 +170,52 @@ class DialedStream:
         text = f"{self.address}: {visible(details or code.name)}"
         if code is grpc.StatusCode.INTERNAL and not self._has_answered:
             # grpc has lost the race between what is written first and the trailers of somebody who has no links.
-            code = await self._answer_to_nothing() or code
+            code = (await self._answer_to_nothing(_ASK_SECONDS) or (code, None))[0]
         if code is grpc.StatusCode.UNIMPLEMENTED:
             return NoLinkError(text)
-        if code is grpc.StatusCode.UNAVAILABLE and details is not None and _REFUSED in details:
-            return NobodyListensError(text)
-        return StreamBrokenError(text)
+        if code is not grpc.StatusCode.UNAVAILABLE or not details:
+            return StreamBrokenError(text)
+        failure = failure_of(details) if self._has_answered else await self._why(details)
+        text = f"{self.address}: {failure.text}"
+        return NobodyListensError(text) if failure.kind is Kind.REFUSED else StreamBrokenError(text)
 
-    async def _answer_to_nothing(self) -> grpc.StatusCode | None:
+    async def trouble(self, seconds: float) -> str:
+        """See the port."""
+        state = self._channel.get_state()
+        if state is grpc.ChannelConnectivity.READY:
+            return Kind.SILENT.value
+        if state is grpc.ChannelConnectivity.TRANSIENT_FAILURE:
+            answer = await self._answer_to_nothing(seconds)
+            if answer is not None and answer[0] is grpc.StatusCode.UNAVAILABLE:
+                return (await self._why(answer[1] or answer[0].name)).text
+        return (await self._probes.silent(self.address, seconds)).text
+
+    async def _why(self, details: str) -> Failure:
+        """Why there is no connection; as much as grpc tells if the stream is closed meanwhile."""
+        looking = asyncio.ensure_future(self._probes.why(self.address, details))
+        try:
+            await asyncio.wait((looking, self._closed), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            if not looking.done():
+                looking.cancel()
+                await asyncio.wait((looking,))
+        return failure_of(details) if looking.cancelled() else looking.result()
+
+    async def _answer_to_nothing(self, seconds: float) -> tuple[grpc.StatusCode, str | None] | None:
         """How a stream ends on which nothing is written, so that no race can be lost; None if that is not known."""
         if self._is_closed:
             return None
         call: _Call = self._method()
         self._asking.append(call)
         try:
-            async with asyncio.timeout(_ASK_SECONDS):
-                await call.done_writing()
+            async with asyncio.timeout(seconds):
+                # One that has failed already cannot be ended anymore.
+                with suppress(grpc.aio.InternalError):
+                    await call.done_writing()
                 await call.read()
-                return await call.code()
+                return await call.code(), await call.details()
         except grpc.aio.AioRpcError as error:
-            return error.code()
+            return error.code(), error.details()
         except (TimeoutError, grpc.aio.UsageError, asyncio.InvalidStateError):
             return None
         except asyncio.CancelledError:

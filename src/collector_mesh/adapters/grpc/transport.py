@@ -9,6 +9,7 @@ from collector_mesh.adapters.grpc.channels import channel_options, check_plainte
 from collector_mesh.adapters.grpc.forks import check_not_forked
 from collector_mesh.adapters.grpc.link_stream import DialedStream
 from collector_mesh.adapters.grpc.listener import Listening
+from collector_mesh.adapters.grpc.probes import Probes
 from collector_mesh.adapters.grpc.tls import Tls
 from collector_mesh.adapters.grpc.unary_link import GrpcUnaryLink
 from collector_mesh.domain.model.address import HostPort
@@ -57,6 +58,7 @@ class GrpcTransport:
         self._max_payload_bytes = max_payload_bytes
         self._keepalive_interval = keepalive_interval
         self._dial_timeout = dial_timeout
+        self._probes = Probes(tls, clock.now)
         self._listening = Listening(
             tls=tls,
             insecure=insecure,
@@ -87,7 +89,8 @@ class GrpcTransport:
 
     def dial(self, address: str, *, is_patient: bool) -> FrameStream:
         """See the port."""
-        return DialedStream(address, self._channel(address, has_link=True), is_patient=is_patient)
+        channel = self._channel(address, has_link=True)
+        return DialedStream(address, channel, self._probes, is_patient=is_patient)
 
     def unary(self, address: str) -> UnaryLink:
         """See the port."""

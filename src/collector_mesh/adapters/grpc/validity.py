@@ -17,6 +17,11 @@ class Validity:
     begins: float
     ends: float
 
+    @property
+    def texts(self) -> tuple[str, str]:
+        """The same for people."""
+        return _text(self.begins), _text(self.ends)
+
     def problem(self, now: float) -> str:
         """What is wrong with it at a time; empty if nothing is."""
         if now < self.begins:

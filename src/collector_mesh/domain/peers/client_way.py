@@ -161,7 +161,7 @@ class ClientWay:
             batching=rules.batching,
             heartbeats=rules.heartbeats,
         )
-        link = host.link = OpenLink(engine, self.address, opened)
+        link = host.link = OpenLink(engine, self.address, opened, stream)
         self._running[engine] = None
         side.tasks.start(self._run(engine, stream), f"link to {self.address}")
         return link

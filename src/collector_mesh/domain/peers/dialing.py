@@ -2,15 +2,20 @@
 
 from collections.abc import Callable
 from contextlib import suppress
+from math import inf
 
 from collector_mesh.domain.model.errors import UnavailableError, error_for
 from collector_mesh.domain.model.texts import visible
 from collector_mesh.domain.peers.peer import OpenLink
 from collector_mesh.domain.ports.clock import Alarm, Clock
-from collector_mesh.domain.ports.frame_stream import NoLinkError
+from collector_mesh.domain.ports.frame_stream import NoLinkError, Telling
 
 BESIDE_SECONDS = 1.0
 """Seconds without a word after which a second stream is opened: the first packet may be lost, or the address have moved."""
+
+LOOK_SECONDS = 1.0
+LOOK_SHARE = 0.25
+"""How long before the time is up, at most, and as a share of it, it is looked why nobody has answered yet."""
 
 _TRIES = 3
 """Streams that may break in a row: one may do so while whoever takes it says why it does not; what it has said is lost then."""
@@ -77,6 +82,8 @@ class Dial:
         until, beside = began + timeout, began + BESIDE_SECONDS
         tries = 1
         self._links.append(self._begin(self._alarm))
+        look_at = until - min(LOOK_SECONDS, timeout * LOOK_SHARE) if self._can_tell else inf
+        why = ""
         while True:
             for link in [link for link in self._links if link.is_settled]:
                 error = failure_of(link, self._refuses)
@@ -93,14 +100,35 @@ class Dial:
                     raise error
             now = self._now()
             if now >= until:
-                raise UnavailableError(f"nobody has answered at {self._address} within {timeout:g} s")
-            if now >= beside and len(self._links) == 1:
-                beside = until
-                if self._links[0].engine.peer is None:
-                    # If there can be no second one, the first may still be answered.
-                    with suppress(Exception):
-                        self._links.append(self._begin(self._alarm))
-            await self._alarm.wait(max(0.0, min(until, beside) - self._now()))
+                raise UnavailableError(f"nobody has answered at {self._address} within {timeout:g} s{why}")
+            if now >= beside:
+                beside = inf
+                self._begin_beside()
+            if now >= look_at:
+                look_at = inf
+                why = await self._trouble(until - now)
+            else:
+                await self._alarm.wait(max(0.0, min(until, beside, look_at) - self._now()))
+
+    def _begin_beside(self) -> None:
+        """Open a second stream where nothing was heard on the only one."""
+        if len(self._links) == 1 and self._links[0].engine.peer is None:
+            # If there can be no second one, the first may still be answered.
+            with suppress(Exception):
+                self._links.append(self._begin(self._alarm))
+
+    @property
+    def _can_tell(self) -> bool:
+        return isinstance(self._links[-1].stream, Telling)
+
+    async def _trouble(self, seconds: float) -> str:
+        """Why nobody has answered so far, as the carrier knows it."""
+        stream = self._links[-1].stream
+        try:
+            text = await stream.trouble(seconds) if isinstance(stream, Telling) else ""
+        except Exception:  # noqa: BLE001  # it is only told to people, and the dial goes on
+            return ""
+        return f": {text}" if text else ""
 
 
 def failure_of(link: OpenLink, refuses: str) -> Exception | None:

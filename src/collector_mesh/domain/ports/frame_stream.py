@@ -71,6 +71,18 @@ class FrameStream(Protocol):
         ...
 
 
+@runtime_checkable
+class Telling(Protocol):
+    """A stream that can tell why nobody has answered, while it still waits."""
+
+    async def trouble(self, seconds: float) -> str:
+        """Why nobody has answered so far, in words that follow the address; empty where that is not known.
+
+        It changes nothing, and takes `seconds` at most.
+        """
+        ...
+
+
 class StreamEnd(Protocol):
     """The object at this end of a stream that pushes. None of its methods raises."""
 
