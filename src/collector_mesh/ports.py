@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         PushStream,
         StreamBrokenError,
         StreamEnd,
+        Telling,
         UnsendableFrameError,
     )
     from collector_mesh.domain.ports.gateway import Gateway
@@ -66,6 +67,7 @@ _HOMES = {
     "StreamEnd": "collector_mesh.domain.ports.frame_stream",
     "Task": "collector_mesh.domain.ports.tasks",
     "Tasks": "collector_mesh.domain.ports.tasks",
+    "Telling": "collector_mesh.domain.ports.frame_stream",
     "Timer": "collector_mesh.domain.ports.clock",
     "Transport": "collector_mesh.domain.ports.transport",
     "UnaryLink": "collector_mesh.domain.ports.link",
@@ -106,6 +108,7 @@ __all__ = [
     "StreamEnd",
     "Task",
     "Tasks",
+    "Telling",
     "Timer",
     "Transport",
     "UnaryLink",
