@@ -38,7 +38,8 @@ LIMIT_SECONDS = 300.0
 _FENCE = re.compile(
     r"(?P<notes>(?:^<!-- [^\n]* -->\n)*)"
     r"^```(?P<language>\w+)\n(?P<text>.*?)^```$"
-    r"(?P<after>\n+(?:[^\n`#]*[.;:] )?It prints(?: `(?P<inline>[^`\n]+)`|[^`\n]*:?\n+```text\n(?P<printed>.*?)^```$))?",
+    r"(?:(?=\n+(?:[^\n`#]*[.;:] )?It prints"
+    r"(?: `(?P<inline>[^`\n]+)`|[^`\n]*:?\n+```text\n(?P<printed>.*?)^```$))|)",
     re.DOTALL | re.MULTILINE,
 )
 _NOTE = re.compile(r"^<!-- (?P<name>[a-z ]+?)(?:: (?P<value>.*?))? -->$", re.MULTILINE)

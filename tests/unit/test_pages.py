@@ -43,15 +43,16 @@ def page(folder: Path, text: str) -> Path:
 
 
 def test_a_block_has_its_notes_and_what_it_prints(tmp_path: Path) -> None:
-    first, second, third = blocks_of(page(tmp_path, PAGE))
+    first, second, output, third = blocks_of(page(tmp_path, PAGE))
 
     assert (first.language, first.line, first.text) == ("python", 7, "print(1)\n")
     assert first.notes == {"file": "a.py", "pytest": "1 passed"}
     assert (first.printed, second.printed, third.printed) == ("1", "print(…\na b\n", None)
+    assert output.text == second.printed
 
 
 def test_lines_of_a_shell_block_that_go_on_are_one_command(tmp_path: Path) -> None:
-    _, second, _ = blocks_of(page(tmp_path, PAGE))
+    _, second, _, _ = blocks_of(page(tmp_path, PAGE))
 
     assert second.commands() == ["cat a.py", "echo a b"]
 
