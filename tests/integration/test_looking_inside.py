@@ -115,6 +115,31 @@ async def test_whoever_may_connect_looks_where_that_is_allowed() -> None:
     assert found.stdout.startswith("c-1 at ")
 
 
+@pytest.mark.asyncio
+async def test_who_would_refuse_is_told_by_the_collector_itself_and_by_those_that_call_it(
+    session: dict[str, str],
+) -> None:
+    async with (
+        serving("c-1", *TEXTS, "--validator", "things:only_echo", environment=session) as texts,
+        serving("c-2", "--namespace", "texts", "--peer", texts.address, environment=session) as caller,
+    ):
+        await caller.logged("peer_connected")
+        method = ("texts", "Texts", "Who", "--json")
+        itself = json.loads(run("explain", "--local", "c-1", *method, environment=session).stdout)
+        others = json.loads(run("explain", "--local", "c-2", *method, environment=session).stdout)
+        allowed = run("explain", "--local", "c-2", "texts", "Texts", "Echo", environment=session)
+
+    assert itself["note"] == "the call ends at c-1: what a validator refuses goes nowhere else"
+    assert (
+        "its validator refuses: service not registered in registry: only Echo"
+        in itself["candidates"][0]["reason"]
+    )
+    there = others["candidates"][1]
+    assert (there["collector_id"], there["fit"]) == ("c-1", False)
+    assert "; there: has the method, but its validator refuses: " in there["reason"]
+    assert allowed.stdout.startswith("texts/Texts.Echo goes to c-1\n\nCandidates")
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "said"),
     [

@@ -64,6 +64,7 @@ from collector_mesh.domain.serving.executor import Executor
 from collector_mesh.domain.serving.handlers import HandlerRegistry
 from collector_mesh.domain.serving.nested import NestedCalls
 from collector_mesh.domain.serving.plain import PlainFunctions
+from collector_mesh.domain.serving.question import ValidatorQuestion
 from collector_mesh.domain.topology.reachability import Reachability
 from collector_mesh.domain.topology.topology import Topology
 
@@ -311,6 +312,15 @@ class CollectorContainer(containers.DynamicContainer):
             dice=dice,
             retry_after=settings.peer_expiry,
         )
+        self.question = question = providers.Singleton(
+            ValidatorQuestion,
+            collector_id,
+            executor,
+            tasks=tasks,
+            clock=clock,
+            slots=running,
+            nested=nested,
+        )
         self.inspection = inspection = providers.Singleton(
             Inspection,
             collector_id,
@@ -323,6 +333,7 @@ class CollectorContainer(containers.DynamicContainer):
             running=running,
             outgoing=outgoing,
             rule=providers.Factory(InspectionRule, guarded_authorizer, is_open=options.inspect),
+            question=question,
             counts=counts,
             rules=link_rules,
             resident_bytes=self.resident_bytes.provider,

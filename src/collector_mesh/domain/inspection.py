@@ -16,6 +16,7 @@ from collector_mesh.domain.ports.clock import Clock
 from collector_mesh.domain.ports.inspector import Inspector
 from collector_mesh.domain.routing.explainer import Explainer
 from collector_mesh.domain.serving.handlers import HandlerRegistry
+from collector_mesh.domain.serving.question import ValidatorQuestion
 from collector_mesh.domain.topology.connection import Connection
 from collector_mesh.domain.topology.topology import Topology
 
@@ -35,6 +36,7 @@ class Inspection:
         running: handlers that run.
         outgoing: calls under way out of here.
         rule: who may look from outside.
+        question: asks the validator.
         counts: what has happened.
         rules: what the collector says of itself on its links.
         resident_bytes: gives the memory of the whole process, 0 where that is not known.
@@ -53,6 +55,7 @@ class Inspection:
         running: ConcurrencyLimit,
         outgoing: ConcurrencyLimit,
         rule: InspectionRule,
+        question: ValidatorQuestion,
         counts: Counts,
         rules: LinkRules,
         resident_bytes: Callable[[], int] = int,
@@ -67,6 +70,7 @@ class Inspection:
         self._running = running
         self._outgoing = outgoing
         self._rule = rule
+        self._question = question
         self._counts = counts
         self._rules = rules
         self._resident_bytes = resident_bytes
@@ -108,7 +112,7 @@ class Inspection:
         return connection.info(now, tuple(standing.info(now) for standing in standings), held)
 
     def explain(self, key: MethodKey) -> Explanation:
-        """Where a call would go now, and why.
+        """Where a call would go now, and why; no validator is asked, which takes time.
 
         Raises:
             InvalidCallError: a name is malformed.
@@ -120,11 +124,13 @@ class Inspection:
         self._rule.check(identity, self._handlers.namespaces, is_local=is_local)
         return self.snapshot()
 
-    def explanation_for(self, identity: Identity | None, key: MethodKey, *, is_local: bool) -> Explanation:
+    async def explanation_for(
+        self, identity: Identity | None, key: MethodKey, *, is_local: bool
+    ) -> Explanation:
         """See the port."""
         key.check()
         self._rule.check(identity, (key.namespace,), is_local=is_local)
-        return self.explain(key)
+        return await self._question.answered(self.explain(key), identity)
 
 
 if TYPE_CHECKING:

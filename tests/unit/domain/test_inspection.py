@@ -4,6 +4,7 @@ import attrs
 import pytest
 from tests.unit.domain.world import ECHO, THERE, Denying, World
 
+from collector_mesh.app.testing.fakes import run
 from collector_mesh.domain.model.errors import ForbiddenError, InvalidCallError
 from collector_mesh.domain.model.identity import Identity
 from collector_mesh.domain.model.names import MethodKey
@@ -90,13 +91,13 @@ def test_a_look_from_elsewhere_is_refused_and_one_from_here_is_not(world: World)
     gateway = world.gateway.inspector
 
     assert gateway.snapshot_for(None, is_local=True) == world.inspection.snapshot()
-    assert gateway.explanation_for(None, THERE, is_local=True) == world.inspection.explain(THERE)
+    assert run(gateway.explanation_for(None, THERE, is_local=True)) == world.inspection.explain(THERE)
     with pytest.raises(ForbiddenError, match="inspection is refused"):
         gateway.snapshot_for(None, is_local=False)
     with pytest.raises(ForbiddenError, match="inspection is refused"):
-        gateway.explanation_for(None, THERE, is_local=False)
+        run(gateway.explanation_for(None, THERE, is_local=False))
 
 
 def test_malformed_names_are_told_before_anybody_is_asked(world: World) -> None:
     with pytest.raises(InvalidCallError, match="namespace must match"):
-        world.inspection.explanation_for(None, MethodKey("a b", "C", "d"), is_local=False)
+        run(world.inspection.explanation_for(None, MethodKey("a b", "C", "d"), is_local=False))

@@ -48,6 +48,7 @@ from collector_mesh.domain.serving.executor import Executor
 from collector_mesh.domain.serving.handlers import HandlerRegistry, Method
 from collector_mesh.domain.serving.nested import NestedCalls
 from collector_mesh.domain.serving.plain import PlainFunctions
+from collector_mesh.domain.serving.question import ValidatorQuestion
 from collector_mesh.domain.topology.connection import Connection
 from collector_mesh.domain.topology.reachability import Reachability
 from collector_mesh.domain.topology.topology import Topology
@@ -247,6 +248,14 @@ class World:
             running=self.running,
             outgoing=self.outgoing,
             rule=InspectionRule(),
+            question=ValidatorQuestion(
+                "self",
+                self.executor,
+                tasks=self.tasks,
+                clock=self.clock,
+                slots=self.running,
+                nested=NestedCalls(self.tasks),
+            ),
             counts=self.counts,
             rules=LinkRules(),
         )

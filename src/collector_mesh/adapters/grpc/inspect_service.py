@@ -52,7 +52,9 @@ class InspectService:
         """Answer Explain."""
         try:
             key = decode_explain_request(data)
-            shown = self._inspector.explanation_for(self._identity(context), key, is_local=self._is_local)
+            shown = await self._inspector.explanation_for(
+                self._identity(context), key, is_local=self._is_local
+            )
         except MeshError as error:
             return encode_explanation(error)
         return encode_explanation(shown)

@@ -3,10 +3,15 @@
 import argparse
 import json
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from collector_mesh.app.cli.dialing import add_look_options, look
 from collector_mesh.app.cli.errors import CommandError
+
+if TYPE_CHECKING:
+    from collector_mesh.adapters.grpc.inspect_client import InspectClient
+    from collector_mesh.domain.model.names import MethodKey
+    from collector_mesh.domain.model.snapshot import Explanation
 
 _USAGE = """collector-mesh explain [-h] [--local ID] [--json] [--timeout SECONDS] [--no-uvloop]
                               [--tls-cert FILE] [--tls-key FILE] [--tls-ca FILE] [--insecure]
@@ -54,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
         key.check()
     except InvalidCallError as error:
         raise CommandError(str(error)) from error
-    explanation = look(arguments, lambda client: client.explain(key, timeout=arguments.timeout))
+    explanation = look(arguments, lambda client: _ask(client, key, arguments))
     if arguments.json:
         import attrs
 
@@ -74,3 +79,10 @@ def run(arguments: argparse.Namespace) -> int:
     for part in explanation_lines(explanation):
         console.print(part)
     return 0
+
+
+async def _ask(client: "InspectClient", key: "MethodKey", arguments: argparse.Namespace) -> "Explanation":
+    from collector_mesh.app.cli.asking import with_peers
+
+    explanation = await client.explain(key, timeout=arguments.timeout)
+    return await with_peers(client, explanation, arguments)

@@ -22,8 +22,10 @@ class Inspector(Protocol):
         """
         ...
 
-    def explanation_for(self, identity: Identity | None, key: MethodKey, *, is_local: bool) -> Explanation:
-        """Where a call would go now, and why; the names come as they arrived, unchecked.
+    async def explanation_for(
+        self, identity: Identity | None, key: MethodKey, *, is_local: bool
+    ) -> Explanation:
+        """Where a call would go now, and why, the validator's word included; the names come as they arrived, unchecked.
 
         Raises:
             MeshError: a name is malformed, or it is refused; nothing else gets out.

@@ -29,6 +29,11 @@ def refusal_of(error: BaseException, collector_id: str) -> MeshError:
     return NotFoundError(f"service not registered in registry: {where}")
 
 
+def is_final(refusal: MeshError) -> bool:
+    """Whether a refusal is one: whoever cannot decide leaves the call to others."""
+    return isinstance(refusal, NotFoundError)
+
+
 def _is_away(error: BaseException) -> bool:
     """Whether something that the validator needs is not there: its registry, its file, its time."""
     # One that the system has not raised is how a validator says no.
