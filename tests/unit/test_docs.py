@@ -25,7 +25,7 @@ from collector_mesh.domain.model.events import Event
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.md")])
-LINK = re.compile(r"\]\((?!https?://)([^)#]+)")
+LINK = re.compile(r"\]\((?!https?://)([^)#]*)(?:#([^)]*))?\)")
 FLAG = re.compile(r"--[a-z][a-z-]*")
 LANGUAGES = {"python", "sh", "text", "toml", "yaml", "dockerfile", "js", "go", "html"}
 """Code that is not whole stands in a `text` fence."""
@@ -120,13 +120,23 @@ def test_the_example_of_the_readme_runs_without_sockets_as_it_says() -> None:
     assert done.stdout == "200 Hello, mesh! said greeter\n", done.stderr
 
 
+def anchors_of(page: Path) -> set[str]:
+    """The headings of a page, as links name them."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_of_a_page_lead_somewhere(page: Path) -> None:
-    missing = [
-        link for link in LINK.findall(page.read_text(encoding="utf-8")) if not (page.parent / link).exists()
+    links = [
+        (page.parent / link if link else page, anchor)
+        for link, anchor in LINK.findall(page.read_text("utf-8"))
     ]
 
-    assert missing == []
+    assert [str(target) for target, _ in links if not target.exists()] == []
+    assert [
+        (target.name, anchor) for target, anchor in links if anchor and anchor not in anchors_of(target)
+    ] == []
 
 
 def test_every_scenario_is_in_the_list_of_examples() -> None:
