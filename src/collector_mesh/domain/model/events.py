@@ -1,4 +1,4 @@
-"""What an Observer is told: changes of state, and handlers that failed."""
+"""Events for an Observer: changes of state, and handlers that failed."""
 
 from collections.abc import Mapping
 
@@ -10,7 +10,7 @@ from collector_mesh.domain.model.verdict import Verdict
 
 @attrs.frozen
 class Event:
-    """Something that has happened in a collector.
+    """Something that happened in a collector.
 
     What several kinds have means the same in each: `peer` is the id of a peer, empty where it has not said; `address` is
     where the peer listens or has come from, or of a listener and its certificate, where the collector listens; `reason`
@@ -54,7 +54,7 @@ class Stopped(Event):
 
 @attrs.frozen
 class PeerConnected(Event):
-    """There is a connection to a peer, or a new one instead of an old one.
+    """A connection to a peer has come up, or a new one has replaced an old one.
 
     Attributes:
         shared_namespaces: the namespaces of both.
@@ -87,7 +87,7 @@ class PeerLeft(Event):
 
 @attrs.frozen
 class PeerForgotten(Event):
-    """A connection has ended and nobody brings it back."""
+    """A connection has ended, and the collector does not bring it back."""
 
     peer: str
     reason: str
@@ -95,7 +95,7 @@ class PeerForgotten(Event):
 
 @attrs.frozen
 class PeerRefused(Event):
-    """Somebody wanted to connect and may not."""
+    """A collector wanted to connect and may not."""
 
     peer: str
     address: str
@@ -104,7 +104,7 @@ class PeerRefused(Event):
 
 @attrs.frozen
 class DialFailed(Event):
-    """A peer cannot be reached or refuses; told once until it has changed."""
+    """A peer cannot be reached or refuses; reported once until the reason changes."""
 
     address: str
     reason: str
@@ -112,7 +112,7 @@ class DialFailed(Event):
 
 @attrs.frozen
 class LinkFailed(Event):
-    """A link was ended because of what the other side has done or has not done."""
+    """A link has ended because of something that the other side did, or failed to do."""
 
     peer: str
     address: str
@@ -121,7 +121,7 @@ class LinkFailed(Event):
 
 @attrs.frozen
 class NewsLeftOut(Event):
-    """A number of items that a peer has told of itself or of others are not used, for this reason and maybe others.
+    """A number of items in a peer's news, about itself or others, are not used, for this reason and maybe others.
 
     Attributes:
         number: how many items are not used.
@@ -136,7 +136,7 @@ class NewsLeftOut(Event):
 
 @attrs.frozen
 class Defect(Event):
-    """Something of the mesh itself has raised where nothing may; one call or one link at most has suffered.
+    """A part of the mesh itself has raised where nothing may; at most one call or one link has suffered.
 
     Attributes:
         where: which part has raised.
@@ -148,7 +148,7 @@ class Defect(Event):
 
 @attrs.frozen
 class ListenerRestored(Event):
-    """What listened had ended, and was made anew.
+    """The listener had ended, and was made anew.
 
     Attributes:
         seconds: how long nobody could connect, at most.
@@ -161,7 +161,7 @@ class ListenerRestored(Event):
 
 @attrs.frozen
 class ListenerLost(Event):
-    """Nobody can connect anymore, and it cannot be mended; the links that are there live on."""
+    """No program can connect any more, and the listener cannot be mended; existing links live on."""
 
     address: str
     reason: str
@@ -169,7 +169,7 @@ class ListenerLost(Event):
 
 @attrs.frozen
 class HandshakeRefused(Event):
-    """Somebody has connected, and has gone without having said anything that makes sense."""
+    """A program has connected, and has gone without a request that makes sense."""
 
     address: str
     reason: str
@@ -177,7 +177,7 @@ class HandshakeRefused(Event):
 
 @attrs.frozen
 class CertificateRenewed(Event):
-    """New certificate files are shown to whoever connects to an address.
+    """New certificate files are in use for connections to an address.
 
     Attributes:
         certificate: the file that it was read from.
@@ -189,7 +189,7 @@ class CertificateRenewed(Event):
 
 @attrs.frozen
 class CertificateUnusable(Event):
-    """Certificate files cannot be read, or do not fit together; those from before stay in use."""
+    """Certificate files cannot be read, or do not fit together; the earlier ones stay in use."""
 
     address: str
     reason: str
@@ -197,7 +197,7 @@ class CertificateUnusable(Event):
 
 @attrs.frozen
 class CertificateExpired(Event):
-    """The certificate that is shown is not good anymore, or not yet; nobody who looks will connect."""
+    """The certificate in use has expired, or is not good yet; programs that check it will not connect."""
 
     address: str
     reason: str
@@ -213,7 +213,7 @@ class KeyExposed(Event):
 
 @attrs.frozen
 class LimitReached(Event):
-    """Somebody was turned away because of a limit that is there against strangers.
+    """A program was turned away because of a limit against strangers.
 
     Attributes:
         limit: name of the limit.
@@ -249,7 +249,7 @@ class BreakerShut(Event):
 
 @attrs.frozen
 class BalancerFailed(Event):
-    """A strategy of the user's has raised, and the default one has chosen in its place.
+    """A strategy of the user's has raised, and the default one has chosen instead.
 
     Attributes:
         balancer: name of the strategy.
@@ -261,7 +261,7 @@ class BalancerFailed(Event):
 
 @attrs.frozen
 class HookFailed(Event):
-    """A hook of the user's has raised, or has given what means nothing; what it was asked for is refused or ended.
+    """A hook of the user's has raised, or has returned a value without meaning; the call or link that needed it has ended.
 
     Attributes:
         hook: what was asked: an observer, an authorizer or a transport.
@@ -281,7 +281,7 @@ class ValidatorRefused(Event):
 
 @attrs.frozen
 class Shedding(Event):
-    """The collector is at a limit and refuses calls with 429; told once for each time of that.
+    """The collector is at a limit and refuses calls with 429; reported once for each such time.
 
     Attributes:
         limit: name of the setting.
@@ -296,14 +296,14 @@ class Shedding(Event):
 
 @attrs.frozen
 class Counted(Event):
-    """What has happened since the start, as numbers; see `Counts`. Told every now and then."""
+    """The counts since the start; see `Counts`. Reported at intervals."""
 
     counts: Mapping[str, int]
 
 
 @attrs.frozen
 class AttemptFailed(Event):
-    """A try of a call at a peer has not succeeded; the call may go elsewhere."""
+    """An attempt of a call at a peer has failed; the call may go elsewhere."""
 
     key: MethodKey
     verdict: Verdict
@@ -347,7 +347,7 @@ REPEATING: frozenset[type[Event]] = frozenset(
         Shedding,
     }
 )
-"""What others can make happen as often as they like; see `collector_mesh.domain.policies.repeats`."""
+"""Events that others can cause as often as they like; see `collector_mesh.domain.policies.repeats`."""
 
 CHANGING: frozenset[type[Event]] = frozenset(
     {
@@ -361,4 +361,4 @@ CHANGING: frozenset[type[Event]] = frozenset(
         HandlerFailed,
     }
 )
-"""What a program is told each time, and people are not where it floods them: peers and callers can repeat it as well."""
+"""Events that programs receive each time, and people do not where they would flood them: peers and callers can repeat these as well."""
