@@ -44,7 +44,7 @@ BUGS: dict[str, tuple[Plant, str]] = {
         (calls.breaker_never_half_opens, "comeback"),
         (calls.failures_stay_in_flight, "comeback"),
         (calls.only_the_first_is_asked, "wary_customers"),
-        (calls.only_the_last_try_is_told, "what_ran"),
+        (calls.only_the_last_try_counts, "what_ran"),
         (calls.cut_handlers_have_not_run, "what_ran"),
         (calls.refusals_of_handlers_have_not_run, "what_ran"),
         (calls.answered_without_running, "halves"),

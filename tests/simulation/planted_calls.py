@@ -105,7 +105,7 @@ def refusals_of_handlers_have_not_run(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Executor, "_failed", failed)
 
 
-def only_the_last_try_is_told(patch: pytest.MonkeyPatch) -> None:
+def only_the_last_try_counts(patch: pytest.MonkeyPatch) -> None:
     original = RetryState.weigh
 
     def weigh(state: RetryState, reply: Reply, *, is_reached: bool) -> None:

@@ -27,6 +27,13 @@ ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.md")])
 LINK = re.compile(r"\]\((?!https?://)([^)#]*)(?:#([^)]*))?\)")
 FLAG = re.compile(r"--[a-z][a-z-]*")
+READ = sorted([ROOT / "README.md", *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.md")])
+UNCLEAR = re.compile(
+    r"\b(?:so many|who (?:has|have) dialed|whoever|whomever|(?:is|are|was|were|be|been) told|told of|anymore)\b",
+    re.IGNORECASE,
+)
+"""Phrases that say in a roundabout way what a noun or an active verb says: peer, caller, number of, the log has."""
+
 LANGUAGES = {"python", "sh", "text", "toml", "yaml", "dockerfile", "js", "go", "html"}
 """Code that is not whole stands in a `text` fence."""
 
@@ -118,6 +125,20 @@ def test_the_example_of_the_readme_runs_without_sockets_as_it_says() -> None:
 
     assert loopback.count("transport=network") == 3
     assert done.stdout == "200 Hello, mesh! said greeter\n", done.stderr
+
+
+@pytest.mark.parametrize("page", READ, ids=lambda page: page.name)
+def test_a_page_is_in_plain_english(page: Path) -> None:
+    text = re.sub(
+        r"^```.*?^```$|`[^`\n]*`", "", page.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE
+    )
+    found = [
+        f"{number}: {line.strip()}"
+        for number, line in enumerate(text.splitlines(), 1)
+        if UNCLEAR.search(line) and not line.startswith("|  ")
+    ]
+
+    assert found == []
 
 
 def anchors_of(page: Path) -> set[str]:
