@@ -103,15 +103,10 @@ def _text_of(error: BaseException, depth: int) -> str:
     inner = attribute_of(error, "exceptions") if depth and is_a(error, BaseExceptionGroup) else None
     if type(inner) is tuple:
         first = inner[:_MAX_NESTED]
-        told = [_class_and_text(one, depth - 1) for one in first]
+        told = [_text_of(one, depth - 1)[:MAX_TEXT_BYTES] for one in first]
         return "; ".join((f"{text[:MAX_TEXT_BYTES]}: {told[0]}", *told[1:])) if told else text
     # Its text is the key alone, which says nothing by itself.
     return f"{name}: {text}" if is_a(error, KeyError) and text != name else text
-
-
-def _class_and_text(error: BaseException, depth: int) -> str:
-    text, name = _text_of(error, depth)[:MAX_TEXT_BYTES], type(error).__name__
-    return text if text == name or is_a(error, KeyError) else f"{name}: {text}"
 
 
 def clipped(text: str, most: int = MAX_TEXT_BYTES) -> str:

@@ -71,7 +71,7 @@ class HandlerFailures:
             shown = correlation_id
             details: Mapping[str, str] = NO_DETAILS
             if self._expose:
-                shown = text_of(error) if first is error else f"{text_of(error)}: {text_of(first)}"
+                shown = text_of(error)
                 details = _of_nested(first) if is_nested else NO_DETAILS
             status = Status(500, clipped(f"handler error: {shown}"), details)
         return Reply(status, handled_by=self._collector_id, executed=Executed.YES)

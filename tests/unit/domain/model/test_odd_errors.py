@@ -228,7 +228,7 @@ def test_details_that_never_end_are_cut() -> None:
         (ExceptionGroup("both", [ValueError(), KeyError()]), "both (2 sub-exceptions): ValueError; KeyError"),
         (
             BaseExceptionGroup("a", [ExceptionGroup("b", [KeyError("x")]), ValueError("y")]),
-            "a (2 sub-exceptions): ExceptionGroup: b (1 sub-exception): KeyError: 'x'; ValueError: y",
+            "a (2 sub-exceptions): b (1 sub-exception): KeyError: 'x'; y",
         ),
         (ValueError(" \n"), "ValueError"),
         (KeyError("a", 7), "KeyError: ('a', 7)"),
