@@ -134,7 +134,7 @@ def open_channel(address: HostPort, tls: Tls | None, *, insecure: bool, options:
     has_used()
     RESERVE.make_room()
     if tls is None:
-        return grpc.aio.insecure_channel(str(address), options=options)
+        return grpc.aio.insecure_channel(str(address.plain), options=options)
     if tls.server_name is not None:
         options = [*options, ("grpc.ssl_target_name_override", tls.server_name)]
-    return grpc.aio.secure_channel(str(address), tls.channel_credentials(), options=options)
+    return grpc.aio.secure_channel(str(address.plain), tls.channel_credentials(), options=options)

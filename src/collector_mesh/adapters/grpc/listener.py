@@ -210,8 +210,8 @@ async def _look_now_and_then(certificates: ServerCertificates) -> None:
 async def _bind(server: grpc.aio.Server, where: HostPort, certificates: ServerCertificates | None) -> int:
     def bind() -> int:
         if certificates is None:
-            return server.add_insecure_port(str(where))
-        return server.add_secure_port(str(where), certificates.credentials())
+            return server.add_insecure_port(str(where.plain))
+        return server.add_secure_port(str(where.plain), certificates.credentials())
 
     try:
         # A name is looked up meanwhile, which can take long.

@@ -19,9 +19,6 @@ _RECENT = 128
 _AT_ONCE = struct.pack("ii", 1, 0)
 """Ends a connection by a reset, which leaves nothing behind: neither end waits for the other."""
 
-_STAND_IN = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # what is connected to, nothing is bound
-"""What reaches an address that nobody can connect to."""
-
 
 class OwnPort:
     """Connects to an address of this process.
@@ -34,7 +31,9 @@ class OwnPort:
     """
 
     def __init__(self, bound: HostPort) -> None:
-        self._host = _STAND_IN.get(bound.host, bound.host)
+        # A wildcard is no address that can be connected to.
+        stand_in = "::1" if bound.is_ipv6 else "127.0.0.1"
+        self._host = stand_in if bound.is_wildcard else bound.plain.host
         self._port = bound.port
         self._addresses: list[tuple[socket.AddressFamily, tuple[object, ...]]] = []
         self._knocked_at = -inf

@@ -11,6 +11,9 @@ from collector_mesh.domain.model.errors import InvalidCallError, quoted
 _HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9._-]{0,251}[A-Za-z0-9_.])?")
 _ADDRESS = re.compile(r"(?:\[(?P<six>[0-9A-Fa-f:.%a-z]{2,64})\]|(?P<host>[^:\[\]]+)):(?P<port>[0-9]{1,5})")
 
+_C_NUMBER = re.compile(r"0[xX][0-9a-fA-F]{1,8}|0[0-7]{0,11}|[1-9][0-9]{0,9}")
+"""A part of an IPv4 address as C reads it."""
+
 _UNIX = ("unix:", "unix-abstract:")
 """What addresses of sockets of one machine begin with."""
 
@@ -41,27 +44,35 @@ class HostPort:
 
     @property
     def is_loopback(self) -> bool:
-        """Whether it can only be this machine: 127.0.0.0/8, ::1 or `localhost`."""
-        if self.host == "localhost":
+        """Whether it can only be this machine: 127.0.0.0/8, ::1 or `localhost`, however it is spelled."""
+        if _is_localhost(self.host):
             return True
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return False
+        address = _ip(self.host)
+        return address is not None and address.is_loopback
 
     @property
     def is_wildcard(self) -> bool:
-        """Whether it stands for every address of this machine, so that nobody can dial it."""
-        return self.host in {"0.0.0.0", "::"}  # noqa: S104  # a comparison, nothing is bound
+        """Whether it stands for every address of this machine, so that nobody can dial it, however it is spelled."""
+        address = _ip(self.host)
+        return address is not None and address.is_unspecified
 
     @property
     def is_numeric(self) -> bool:
         """Whether it is an IP address, which nobody has to look up."""
-        try:
-            ipaddress.ip_address(self.host)
-        except ValueError:
-            return False
-        return True
+        return _ip(self.host) is not None
+
+    @property
+    def is_ipv6(self) -> bool:
+        """Whether it is an IPv6 address that is no IPv4 one."""
+        return isinstance(_ip(self.host), ipaddress.IPv6Address)
+
+    @property
+    def plain(self) -> "HostPort":
+        """The same as everybody spells it: an IPv4 address in a short form as four numbers, and `localhost`."""
+        if _is_localhost(self.host):
+            return HostPort("localhost", self.port)
+        address = None if ":" in self.host else _ip(self.host)
+        return self if address is None else HostPort(str(address), self.port)
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
@@ -82,6 +93,39 @@ def host_of(address: str) -> str:
             mapped = ipaddress.IPv6Address(host.strip("[]")).ipv4_mapped
             return host if mapped is None else str(mapped)
     return host
+
+
+def _is_localhost(host: str) -> bool:
+    # Names are the same in capital letters, and where it is said that they are whole.
+    return host.lower().removesuffix(".") == "localhost"
+
+
+def _ip(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """The IP address that a host is, in any spelling that systems take for one; None for a name."""
+    try:
+        if ":" not in host:
+            return ipaddress.IPv4Address(host)
+        address = ipaddress.IPv6Address(host)
+    except ValueError:
+        return _short_ipv4(host)
+    return address if address.ipv4_mapped is None else address.ipv4_mapped
+
+
+def _short_ipv4(host: str) -> ipaddress.IPv4Address | None:
+    """An IPv4 address as C reads it: one to four numbers, decimal, octal or hexadecimal; the last fills what is left."""
+    parts = host.split(".")
+    if len(parts) > 4 or not all(map(_C_NUMBER.fullmatch, parts)):
+        return None
+    # Python spells octal otherwise.
+    numbers = [int(part, 16 if part[:2] in {"0x", "0X"} else 8 if part[0] == "0" else 10) for part in parts]
+    *first, last = numbers
+    left = 8 * (4 - len(first))
+    if any(number > 255 for number in first) or last >= 1 << left:
+        return None
+    whole = last
+    for position, number in enumerate(first):
+        whole |= number << (24 - 8 * position)
+    return ipaddress.IPv4Address(whole)
 
 
 def _is_ipv6(text: str) -> bool:

@@ -160,11 +160,86 @@ def test_what_is_no_address_is_refused(text: str) -> None:
         HostPort.parse(text)
 
 
-def test_loopback_and_wildcard_addresses_are_known() -> None:
-    assert all(HostPort(host, 1).is_loopback for host in ("127.0.0.1", "127.9.9.9", "::1", "localhost"))
-    assert not any(HostPort(host, 1).is_loopback for host in ("10.0.0.1", "example.org", "0.0.0.0", "::"))
-    assert HostPort("0.0.0.0", 1).is_wildcard
-    assert not HostPort("10.0.0.1", 1).is_wildcard
+WILDCARDS = [
+    "0.0.0.0",
+    "0",
+    "0.0",
+    "0x0",
+    "00.0.0.0",
+    "0.0.0.0x0",
+    "::",
+    "::0",
+    "0:0:0:0:0:0:0:0",
+    "::ffff:0.0.0.0",
+    "::%lo",
+]
+LOOPBACKS = [
+    "127.0.0.1",
+    "127.9.9.9",
+    "127.1",
+    "0177.0.0.1",
+    "0x7f000001",
+    "2130706433",
+    "::1",
+    "0:0:0:0:0:0:0:1",
+    "::1%lo",
+    "::ffff:127.0.0.1",
+    "localhost",
+    "LocalHost",
+    "localhost.",
+]
+OTHERS = [
+    "10.0.0.1",
+    "10.1",
+    "0.1",
+    "1",
+    "::2",
+    "::ffff:10.0.0.1",
+    "example.org",
+    "0.org",
+    "08",
+    "0.0.0.0.0",
+    "256.1",
+    "0x",
+    "localhost.org",
+]
+
+
+@pytest.mark.parametrize("host", WILDCARDS)
+def test_every_spelling_of_the_wildcard_is_one(host: str) -> None:
+    address = HostPort.parse(f"[{host}]:1" if ":" in host else f"{host}:1")
+
+    assert (address.is_wildcard, address.is_loopback, address.is_numeric) == (True, False, True)
+    assert address.is_ipv6 == (":" in host and "." not in host)
+
+
+@pytest.mark.parametrize("host", LOOPBACKS)
+def test_every_spelling_of_this_machine_is_one(host: str) -> None:
+    address = HostPort.parse(f"[{host}]:1" if ":" in host else f"{host}:1")
+
+    assert (address.is_wildcard, address.is_loopback) == (False, True)
+
+
+@pytest.mark.parametrize("host", OTHERS)
+def test_other_hosts_are_neither_the_wildcard_nor_this_machine(host: str) -> None:
+    address = HostPort.parse(f"[{host}]:1" if ":" in host else f"{host}:1")
+
+    assert (address.is_wildcard, address.is_loopback) == (False, False)
+
+
+@pytest.mark.parametrize(
+    ("address", "plain"),
+    [
+        ("127.1:5", "127.0.0.1:5"),
+        ("0:5", "0.0.0.0:5"),
+        ("LocalHost.:5", "localhost:5"),
+        ("10.0.0.1:5", "10.0.0.1:5"),
+        ("a.example:5", "a.example:5"),
+        ("[::0]:5", "[::0]:5"),
+    ],
+)
+def test_a_short_ipv4_address_has_a_spelling_that_everybody_understands(address: str, plain: str) -> None:
+    assert str(HostPort.parse(address).plain) == plain
 
 
 @pytest.mark.parametrize(
