@@ -133,6 +133,35 @@ async def test_a_validator_is_asked() -> None:
 
 
 @pytest.mark.asyncio
+async def test_handlers_call_other_collectors_with_the_metadata_that_is_to_travel(tmp_path: Path) -> None:
+    config = tmp_path / "collector.toml"
+    config.write_text('[settings]\nforward_metadata = ["trace-id"]\nmax_waiting = 8\n')
+    async with (
+        serving("back", *NUMBERS, "--namespace", "texts") as back,
+        serving(
+            "front", *TEXTS, "--namespace", "numbers", "--peer", back.address, "--config", str(config)
+        ) as front,
+        MeshClient(front.address) as client,
+    ):
+        await front.logged("peer_connected")
+        told, failed = [], []
+        for ask in ("Ask", "PlainAsk"):
+            metadata = {"trace-id": "7", "secret": "8"}
+            reply = await client.dispatch(
+                "texts", "Texts", ask, text("texts Texts Metadata"), metadata=metadata
+            )
+            told.append(reply.unpack(StringValue).value)
+            failed.append(await client.dispatch("texts", "Texts", ask, text("numbers Numbers Pi")))
+
+    assert told == ["(('trace-id', '7'),)"] * 2
+    # It is a number, and no text.
+    assert [reply.status.details["nested_handled_by"] for reply in failed] == ["back"] * 2
+    assert failed[0].status.message.startswith(
+        "handler error: call of numbers/Numbers/Pi failed: 400 at back: payload is a"
+    )
+
+
+@pytest.mark.asyncio
 async def test_what_flags_say_wins_over_the_file(tmp_path: Path) -> None:
     config = tmp_path / "collector.toml"
     config.write_text(

@@ -34,6 +34,16 @@ def texts_service() -> Service:
     async def metadata(_request: Payload, context: CallContext) -> StringValue:
         return StringValue(value=repr(context.metadata))
 
+    @service.method("Ask")
+    async def ask(request: StringValue, context: CallContext) -> StringValue:
+        namespace, name, method = request.value.split()
+        return await context.call(namespace, name, method, request, returns=StringValue)
+
+    @service.method("PlainAsk")
+    def plain_ask(request: StringValue, context: CallContext) -> StringValue:
+        namespace, name, method = request.value.split()
+        return context.blocking.call(namespace, name, method, request, returns=StringValue)
+
     @service.method("Remaining")
     async def remaining(_request: Payload, context: CallContext) -> DoubleValue:
         return DoubleValue(value=context.time_remaining())

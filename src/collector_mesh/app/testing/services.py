@@ -130,4 +130,19 @@ def contract_service(namespace: str, name: str) -> Service:
     async def take_bytes(request: BytesValue) -> Int64Value:
         return Int64Value(value=len(request.value))
 
+    _add_asking(service)
     return service
+
+
+def _add_asking(service: Service) -> None:
+    """Handlers that call what they are told to."""
+
+    @service.method("Ask")
+    async def ask(request: StringValue, context: CallContext) -> StringValue:
+        namespace, name, method = request.value.split()
+        return await context.call(namespace, name, method, request, returns=StringValue)
+
+    @service.method("PlainAsk")
+    def plain_ask(request: StringValue, context: CallContext) -> StringValue:
+        namespace, name, method = request.value.split()
+        return context.blocking.call(namespace, name, method, request, returns=StringValue)

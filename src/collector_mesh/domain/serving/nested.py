@@ -28,7 +28,8 @@ class NestedCalls:
             raise RuntimeError(
                 f"'await context.call(...)' of the handler of {context.namespace}/{context.service}.{context.method}"
                 " is for the event loop of its collector, and this is another one, or another thread: a plain handler"
-                " calls by context.blocking.call(...)"
+                " calls by context.blocking.call(...), in an event loop of its own by await"
+                " asyncio.to_thread(context.blocking.call, ...)"
             )
         return await self._dispatch(context, names_and_request, options)
 

@@ -48,6 +48,29 @@ class DispatchContract(Contract):
         assert outcome(foreign) == (404, "namespace 'inventory' not found")
 
     @pytest.mark.asyncio
+    @pytest.mark.parametrize("ask", ["Ask", "PlainAsk"])
+    async def test_a_handler_calls_a_peer(self, mesh: Network, ask: str) -> None:
+        users, _orders = await users_and_orders(mesh)
+
+        reply = await users.dispatch(*USERS, ask, text("orders OrderService EchoText"))
+        lacking = await users.dispatch(*USERS, ask, text("orders OrderService Nope"))
+        raising = await users.dispatch(*USERS, ask, text("orders OrderService Raise"))
+
+        assert reply.unpack(StringValue).value == "orders OrderService EchoText"
+        assert reply.handled_by == "users-1"
+        assert lacking.status.code == raising.status.code == 500
+        assert lacking.status.message.startswith(
+            "handler error: call of orders/OrderService/Nope failed: 404 at "
+        )
+        assert lacking.status.details["nested_code"] == "404"
+        assert dict(raising.status.details) == {
+            "nested_code": "500",
+            "nested_method": "orders/OrderService/Raise",
+            "nested_handled_by": "orders-1",
+        }
+        assert (raising.handled_by, raising.executed) == ("users-1", Executed.YES)
+
+    @pytest.mark.asyncio
     async def test_an_unknown_target_is_not_found(self, mesh: Network) -> None:
         users, _orders = await users_and_orders(mesh)
 
