@@ -16,6 +16,7 @@ from benchmarks import (
     profiling,
     route,
     serve_unary,
+    sync,
     two_hops,
 )
 from benchmarks.conditions import Conditions, loop_factory
@@ -33,6 +34,7 @@ BENCHMARKS: dict[str, Callable[[Conditions], Coroutine[None, None, None]]] = {
     "large": large.main,
     "idle": idle.main,
     "policies": policies.main,
+    "sync": sync.main,
 }
 ON_DEMAND = {"profile": profiling.main}
 """What is run only when it is named."""

@@ -9,6 +9,7 @@ import os
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -25,6 +26,8 @@ LIMITS: list[tuple[str, int]] = [
     ("grpc.use_local_subchannel_pool", 1),  # else equal channels share a connection
 ]
 Told = asyncio.Queue[str]
+
+_THREADS = 16
 
 
 def echo_service() -> Service:
@@ -55,6 +58,24 @@ async def bare(_told: Told) -> None:
         ),
         Stream=grpc.stream_stream_rpc_method_handler(stream),
     )
+
+
+async def bare_sync(_told: Told) -> None:
+    """The same with grpc's threads in place of a loop."""
+
+    def serve(request: pb.ServeRequest, _context: object) -> pb.ServeResponse:
+        status = pb.Status(code=200, message="OK")
+        return pb.ServeResponse(status=status, output=request.input, executor_id="bench")
+
+    server = grpc.server(ThreadPoolExecutor(_THREADS), options=[("grpc.so_reuseport", 0), *LIMITS])
+    handler = grpc.unary_unary_rpc_method_handler(
+        serve, pb.ServeRequest.FromString, pb.ServeResponse.SerializeToString
+    )
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(DISPATCHER, {"Serve": handler}),))
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    _say(f"ready 127.0.0.1:{port}")
+    await asyncio.Event().wait()
 
 
 async def bare_forward(_told: Told, address: str) -> None:
@@ -145,6 +166,7 @@ ROLES: dict[str, Callable[..., Coroutine[None, None, None]]] = {
     "bare": bare,
     "bare-dialers": bare_dialers,
     "bare-forward": bare_forward,
+    "bare-sync": bare_sync,
     "collector": collector,
     "dialers": dialers,
     "hop": hop,

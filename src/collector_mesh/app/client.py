@@ -6,7 +6,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from collector_mesh.app.arguments import key_argument
-from collector_mesh.app.calls import CallFactory, made_in_handler
+from collector_mesh.app.calls import made_in_handler
+from collector_mesh.app.client_calls import ClientCalls
 from collector_mesh.app.container import ClientContainer
 from collector_mesh.app.home import Home
 from collector_mesh.app.options import ClientOptions
@@ -14,8 +15,8 @@ from collector_mesh.app.settings import Settings
 from collector_mesh.app.unclosed import Unclosed
 from collector_mesh.domain.model.call import Call
 from collector_mesh.domain.model.caller import Caller, Metadata
-from collector_mesh.domain.model.errors import MeshError, PayloadTooLargeError
-from collector_mesh.domain.model.names import MethodKey, check_name, text_argument
+from collector_mesh.domain.model.errors import MeshError
+from collector_mesh.domain.model.names import MethodKey, text_argument
 from collector_mesh.domain.model.payload import Message, Payload
 from collector_mesh.domain.model.status import OK, Reply
 from collector_mesh.domain.ports.link import Link
@@ -59,7 +60,7 @@ class MeshClient(Caller):
             f"the client of {address}", awaited="await client.call(...)", blocking="a SyncMeshClient"
         )
         self._link: Link | None = None
-        self._calls: CallFactory | None = None
+        self._calls: ClientCalls | None = None
         self._unclosed: Unclosed | None = None
 
     async def start(self) -> None:
@@ -101,7 +102,7 @@ class MeshClient(Caller):
     async def _begin(self) -> None:
         parts = self.container
         self._home.enter()
-        self._calls = CallFactory(parts.clock(), parts.policies(), parts.settings().forward_metadata)
+        self._calls = ClientCalls(parts)
         for address in parts.addresses().known():
             parts.guarded_transport().check_address(address)
         if (tls := parts.options().tls) is not None:
@@ -189,12 +190,6 @@ class MeshClient(Caller):
         assert self._calls is not None  # for the type checker: there is a link
         try:
             call = self._calls.make(key, request, target, timeout, hints, metadata, idempotent)
-            call.key.check()
-            if call.target:
-                check_name("target_collector_id", call.target)
-            size, limit = len(call.payload.value), self.container.settings().max_payload_bytes
-            if size > limit:
-                raise PayloadTooLargeError.of(size, limit)
             reply = await send(call)
         except MeshError as error:
             reply = Reply.refused(error)

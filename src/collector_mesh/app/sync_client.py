@@ -12,13 +12,18 @@ from weakref import WeakSet
 
 from collector_mesh.adapters.runtime.bridge import Bridge, check_no_loop
 from collector_mesh.adapters.runtime.loop_thread import LoopThread
+from collector_mesh.app.arguments import key_argument
+from collector_mesh.app.calls import made_in_handler
 from collector_mesh.app.client import MeshClient
+from collector_mesh.app.client_calls import ClientCalls
 from collector_mesh.app.settings import Settings
 from collector_mesh.app.unclosed import Unclosed
 from collector_mesh.domain.model.blocking_caller import BlockingCaller
 from collector_mesh.domain.model.caller import Metadata
+from collector_mesh.domain.model.errors import MeshError
 from collector_mesh.domain.model.payload import Message, Payload
-from collector_mesh.domain.model.status import Reply
+from collector_mesh.domain.model.status import OK, Reply
+from collector_mesh.domain.peers.client_link import ClientLink
 from collector_mesh.domain.ports.transport import Transport
 
 if TYPE_CHECKING:
@@ -121,20 +126,14 @@ class SyncMeshClient(BlockingCaller):
     ) -> Reply:
         """Have the collector find somebody who runs a method, and wait; see `BlockingCaller.dispatch`."""
         opened = self._opened or self._open()
-        return opened.bridge.run(
-            partial(
-                opened.client.dispatch,
-                namespace,
-                service,
-                method,
-                request,
-                target=target,
-                timeout=timeout,
-                hints=hints,
-                metadata=metadata,
-                idempotent=idempotent,
-            )
-        )
+        key = key_argument(namespace, service, method)
+        try:
+            call = opened.calls.make(key, request, target, timeout, hints, metadata, idempotent)
+        except MeshError as error:
+            reply = Reply.refused(error)
+        else:
+            reply = opened.bridge.have(partial(opened.link.submit, call))
+        return reply if reply.status is OK else made_in_handler(reply, key, self.address)
 
     def serve(
         self,
@@ -239,6 +238,8 @@ class _Opened:
             if self._thread is not None:
                 self._thread.end_soon()
             raise
+        self.link: ClientLink = client.container.link()
+        self.calls = ClientCalls(client.container)
 
     def close(self) -> None:
         """Close the client in its loop, and wait for that."""

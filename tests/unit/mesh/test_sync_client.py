@@ -191,6 +191,24 @@ def test_it_calls_collectors_of_the_loop_that_awaits_the_thread() -> None:
     assert asyncio.run(main()) == b"x"
 
 
+def test_of_two_collectors_the_other_one_is_called_once_one_is_closed() -> None:
+    async def main() -> list[str]:
+        network = LoopbackNetwork()
+        collectors = {name: Collector(name, services=[echo()], transport=network) for name in ("a", "b")}
+        for collector in collectors.values():
+            await collector.__aenter__()
+        client = SyncMeshClient("a,b", transport=network)
+        first = await asyncio.to_thread(lambda: client.dispatch(*ECHO).handled_by)
+        await collectors.pop(first).__aexit__(None, None, None)
+        second = await asyncio.to_thread(lambda: client.dispatch(*ECHO).handled_by)
+        await asyncio.to_thread(client.close)
+        for collector in collectors.values():
+            await collector.__aexit__(None, None, None)
+        return sorted([first, second])
+
+    assert asyncio.run(main()) == ["a", "b"]
+
+
 def test_a_client_of_another_loop_hears_of_collectors_that_are_not_of_its_own(
     network: LoopbackNetwork,
 ) -> None:

@@ -68,7 +68,7 @@ class Bridge:
         self._forked = forked
         self._pid = os.getpid()
         self._main = threading.main_thread().ident
-        self._errands: deque[_Errand[Any]] = deque()
+        self._errands: deque[_Errand[Any] | _ToldErrand[Any]] = deque()
         self._is_woken = False
         self._turns = 0
 
@@ -112,8 +112,24 @@ class Bridge:
             with waiting or WAITING.get() or nullcontext():
                 given: T = wait(work)
             return given
-        errand = _Errand(work)
-        waiting = waiting or WAITING.get()
+        return self._have(_Errand(work), waiting or WAITING.get())
+
+    def have(self, begin: Callable[[Callable[[T], None]], Callable[[], object]]) -> T:
+        """Have something done in the loop that takes no task there, and give what came of it.
+
+        Args:
+            begin: called in the loop with a function that is to be told once what came of it; gives what cancels it.
+
+        Raises:
+            RuntimeError: as for `run`.
+            BaseException: what `begin` raises.
+        """
+        self.check()
+        return self._have(_ToldErrand(begin), WAITING.get())
+
+    def _have(
+        self, errand: "_Errand[T] | _ToldErrand[T]", waiting: AbstractContextManager[object] | None
+    ) -> T:
         try:
             if waiting is None:
                 self._wait(errand)
@@ -138,7 +154,7 @@ class Bridge:
             # An error refers to its traceback, that to this frame.
             del error, errand
 
-    def _wait(self, errand: "_Errand[Any]") -> None:
+    def _wait(self, errand: "_Errand[Any] | _ToldErrand[Any]") -> None:
         self._errands.append(errand)
         try:
             self._wake()
@@ -259,3 +275,40 @@ class _Errand(Generic[T]):
     def _settle(self) -> None:
         self.is_over = True
         self.ended.release()
+
+
+class _ToldErrand(Generic[T]):
+    """Work of one thread that is told what comes of it."""
+
+    __slots__ = ("_begin", "_cancel", "ended", "error", "is_left", "is_over", "result")
+    is_cancelled = False
+
+    def __init__(self, begin: Callable[[Callable[[T], None]], Callable[[], object]]) -> None:
+        self._begin = begin
+        self._cancel: Callable[[], object] | None = None
+        self.ended = threading.Lock()
+        """Held until the work has ended."""
+        self.ended.acquire()
+        self.is_left = self.is_over = False
+        self.result: T | None = None
+        self.error: BaseException | None = None
+
+    def go_on(self, _loop: asyncio.AbstractEventLoop) -> None:
+        """Begin; or end, where nobody waits for it anymore."""
+        if self.is_left:
+            if self._cancel is not None:
+                self._cancel()
+            return
+        try:
+            self._cancel = self._begin(self._settle)
+        except BaseException as error:
+            if not self.is_over:
+                self.error, self.is_over = error, True
+                self.ended.release()
+            if not isinstance(error, Exception):
+                raise
+
+    def _settle(self, result: T) -> None:
+        if not self.is_over:
+            self.result, self.is_over = result, True
+            self.ended.release()

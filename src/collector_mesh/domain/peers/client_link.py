@@ -1,7 +1,9 @@
 """The link of a program outside the mesh to one of several collectors: it dispatches, and takes no calls."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
 
+from collector_mesh.domain.link.entries import SentCall
 from collector_mesh.domain.link.peer_link import PeerLink
 from collector_mesh.domain.link.rules import LinkRules
 from collector_mesh.domain.model.call import Call, says_idempotent
@@ -9,11 +11,13 @@ from collector_mesh.domain.model.errors import (
     DeadlineExceededError,
     Executed,
     MeshError,
+    OutcomeUnknownError,
     UnavailableError,
     clipped,
     error_for,
     text_of,
 )
+from collector_mesh.domain.model.frames import Mode
 from collector_mesh.domain.model.status import OK, Reply
 from collector_mesh.domain.peers.client_way import ClientSide, ClientWay
 from collector_mesh.domain.peers.searching import Search
@@ -111,6 +115,38 @@ class ClientLink:
         """See the port."""
         return await self._run(call, _dispatch)
 
+    def submit(self, call: Call, settle: Callable[[Reply], None]) -> Callable[[], object]:
+        """Dispatch a call that nobody awaits: `settle` is told once what comes of it, perhaps before this returns.
+
+        Where there is a link, this takes no task; nor does what comes back, unless the call goes on elsewhere.
+
+        Returns:
+            What cancels the call; its `settle` may be told all the same.
+        """
+        way = self._way
+        link = way.usable if way is not None else None
+        if way is None or not isinstance(link, PeerLink) or self._leaves(way):
+            return _Submitted(self._run(call, _dispatch), settle, self._tasks).cancel
+        submitted: _Submitted | None = None
+
+        def told(reply: Reply) -> None:
+            nonlocal submitted
+            if reply.status is OK or not self._has_others:
+                settle(reply)
+            else:
+                submitted = _Submitted(self._run(call, _dispatch, (way, reply)), settle, self._tasks)
+
+        sent = SentCall(call, Mode.DISPATCH, told)
+        link.engine.send(sent)
+
+        def cancel() -> None:
+            if submitted is not None:
+                submitted.cancel()
+            else:
+                link.engine.cancel(sent)
+
+        return cancel
+
     async def aclose(self, *, grace: float = 0.0) -> None:
         """See the port."""
         self._side.is_closed = True
@@ -126,24 +162,18 @@ class ClientLink:
     def _has_others(self) -> bool:
         return self._addresses.may_change or len(self._addresses.known()) > 1
 
-    async def _run(self, call: Call, send: _Send) -> Reply:
+    async def _run(self, call: Call, send: _Send, first: tuple[ClientWay, Reply] | None = None) -> Reply:
+        """Try collectors until the call has its answer; `first` is what has come of a first try, and where."""
         best: Reply | None = None
         attempts = tries = 0
         while True:
             try:
-                way, link = await self._ready(call)
+                way, reply = first or await self._try(call, send)
             except MeshError as error:
                 if best is None:
                     raise
                 return _more_telling(best, Reply.refused(error))
-            try:
-                reply = await send(link, call)
-            except (UnavailableError, DeadlineExceededError) as error:
-                if not self._has_others:
-                    raise
-                reply = Reply.refused(error)
-                if isinstance(error, UnavailableError):
-                    way.drop_unary()
+            first = None
             if reply.status is OK or reply.status.code == OK.code:
                 return reply
             best = reply if best is None else _more_telling(best, reply)
@@ -152,6 +182,22 @@ class ClientLink:
                 attempts += 1
             if not self._goes_on(call, way, best, attempts, tries):
                 return best
+
+    async def _try(self, call: Call, send: _Send) -> tuple[ClientWay, Reply]:
+        """Send a call to a collector that can be called; where that was, and what came of it.
+
+        Raises:
+            MeshError: there is none; or, of a single one, why it has failed.
+        """
+        way, link = await self._ready(call)
+        try:
+            return way, await send(link, call)
+        except (UnavailableError, OutcomeUnknownError, DeadlineExceededError) as error:
+            if not self._has_others:
+                raise
+            if not isinstance(error, DeadlineExceededError):
+                way.drop_unary()
+            return way, Reply.refused(error)
 
     def _goes_on(self, call: Call, way: ClientWay, reply: Reply, attempts: int, tries: int) -> bool:
         """Whether a call goes on elsewhere: the collector where it was tried is gone or leaving, and it may run."""
@@ -262,6 +308,31 @@ class ClientLink:
         if way is None:
             way = self._ways[address] = ClientWay(address, self._side)
         await way.dial()
+
+
+class _Submitted:
+    """A call that goes on in a task, whose end somebody is told of."""
+
+    def __init__(
+        self, work: Coroutine[Any, Any, Reply], settle: Callable[[Reply], None], tasks: Tasks
+    ) -> None:
+        self._work = work
+        self._settle = settle
+        self._tasks = tasks
+        self._task = tasks.start(self._run(), "a call")
+
+    async def _run(self) -> None:
+        try:
+            reply = await self._work
+        except MeshError as error:
+            reply = Reply.refused(error)
+        except BaseException:
+            self._settle(Reply.refused(OutcomeUnknownError("outcome unknown: it was stopped")))
+            raise
+        self._settle(reply)
+
+    def cancel(self) -> None:
+        self._tasks.start(self._task.stop(), "cancel a call")
 
 
 async def _dispatch(link: Link, call: Call) -> Reply:

@@ -361,6 +361,52 @@ def test_the_waiting_is_inside_what_is_put_around_it(bridge: Bridge) -> None:
     assert steps == ["before", "work", "after"]
 
 
+def test_what_is_told_of_its_end_is_waited_for_without_a_task(
+    bridge: Bridge, loop: asyncio.AbstractEventLoop
+) -> None:
+    tasks: list[int] = []
+
+    def begin(settle: Callable[[int], None]) -> Callable[[], object]:
+        def end() -> None:
+            tasks.append(len(asyncio.all_tasks(loop)))
+            settle(7)
+            settle(8)
+
+        return loop.call_soon(end).cancel
+
+    assert bridge.have(begin) == 7
+    assert tasks == [0]
+
+
+def test_what_is_told_before_it_has_begun_is_given_too(bridge: Bridge) -> None:
+    def begin(settle: Callable[[int], None]) -> Callable[[], object]:
+        settle(7)
+        return lambda: None
+
+    assert bridge.have(begin) == 7
+
+
+def test_what_raises_when_it_is_to_begin_is_raised_in_the_thread(bridge: Bridge) -> None:
+    def begin(_settle: Callable[[int], None]) -> NoReturn:
+        raise LookupError("not begun")
+
+    with pytest.raises(LookupError, match="not begun"):
+        bridge.have(begin)
+
+
+def test_ctrl_c_cancels_what_is_told_of_its_end_too(bridge: Bridge) -> None:
+    was_cancelled = threading.Event()
+
+    def begin(_settle: Callable[[int], None]) -> Callable[[], object]:
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+        return was_cancelled.set
+
+    with pytest.raises(KeyboardInterrupt):
+        bridge.have(begin)
+
+    assert was_cancelled.wait(LIMIT_SECONDS)
+
+
 def test_in_a_forked_process_it_is_an_error_that_says_so(bridge: Bridge) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # that there are threads

@@ -1,0 +1,49 @@
+"""The calls of a program outside the mesh, checked before anything of them is sent."""
+
+from collections.abc import Mapping
+
+from collector_mesh.app.calls import CallFactory
+from collector_mesh.app.container import ClientContainer
+from collector_mesh.domain.model.call import Call
+from collector_mesh.domain.model.caller import Metadata
+from collector_mesh.domain.model.errors import PayloadTooLargeError
+from collector_mesh.domain.model.names import MethodKey, check_name
+from collector_mesh.domain.model.payload import Message, Payload
+
+
+class ClientCalls:
+    """Makes calls from what a user gives; any thread may use it.
+
+    Args:
+        parts: of the client.
+    """
+
+    def __init__(self, parts: ClientContainer) -> None:
+        settings = parts.settings()
+        self._make = CallFactory(parts.clock(), parts.policies(), settings.forward_metadata).make
+        self._max_payload_bytes = settings.max_payload_bytes
+
+    def make(
+        self,
+        key: MethodKey,
+        request: Message | Payload | None,
+        target: str,
+        timeout: float | None,
+        hints: Mapping[str, str] | None,
+        metadata: Metadata,
+        idempotent: bool | None,  # noqa: FBT001  # as in every signature of a call
+    ) -> Call:
+        """Make a call.
+
+        Raises:
+            MeshError: a part of it is not what it may be, or the request is too large.
+            TypeError: something is of a type that cannot be meant; the text names the argument.
+        """
+        call = self._make(key, request, target, timeout, hints, metadata, idempotent)
+        call.key.check()
+        if call.target:
+            check_name("target_collector_id", call.target)
+        size = len(call.payload.value)
+        if size > self._max_payload_bytes:
+            raise PayloadTooLargeError.of(size, self._max_payload_bytes)
+        return call
