@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import re
 import signal
 import socket
@@ -229,6 +230,30 @@ def test_the_configuration_is_shown_in_place_of_running() -> None:
     assert re.search(r'^id = "\S+-[0-9a-f]{6}"  # default: ', ended.stdout)
 
 
+@pytest.mark.asyncio
+async def test_a_reply_is_printed_as_text_where_its_class_is_known_or_named(tmp_path: Path) -> None:
+    shop = Path(__file__).parents[2] / "examples" / "shop"
+    path = os.pathsep.join(filter(None, (str(shop), os.environ.get("PYTHONPATH"))))
+    environment = {"PYTHONPATH": path, "SHOP_DATA": str(tmp_path)}
+    async with serving(
+        "c-1", *NUMBERS, "--service", "orders_service:orders", environment=environment
+    ) as collector:
+        summary = ("dispatch", collector.address, "orders", "OrderService", "Summary")
+        unknown = run(*summary)
+        named = run(*summary, "--response", "shop_pb2:OrderSummary", environment=environment)
+        other = run(*summary, "--response", TEXT_CLASS)
+        known = run("dispatch", collector.address, "numbers", "Numbers", "Pi")
+
+    assert (unknown.status, json.loads(unknown.stdout)["base64"]) == (0, "")
+    assert (
+        unknown.stderr == "give --response MODULE:CLASS, the message class of the reply, to see it as text\n"
+    )
+    assert (named.status, named.stdout, named.stderr) == (0, "{}\n", "")
+    assert other.status == 1
+    assert "--response: the reply, shop.OrderSummary, is no google.protobuf.StringValue" in other.stderr
+    assert (known.status, known.stdout) == (0, "3.14\n")
+
+
 BASE = ("--id", "c-1", "--listen", LOOPBACK)
 
 
@@ -276,6 +301,10 @@ WRONG_CALLS: list[tuple[tuple[str, ...], str]] = [
     (("192.0.2.1:1", "a", "b", "c"), "plaintext is refused on 192.0.2.1:1"),
     (("127.0.0.1:1", "a", "b", "c", "--data", "1"), "--data needs --request"),
     (("127.0.0.1:1", "a", "b", "c", "--request", TEXT_CLASS, "--data", "{"), "--data is no google"),
+    (
+        ("127.0.0.1:1", "a", "b", "c", "--response", "json:loads"),
+        "--response json:loads: is no protobuf message class",
+    ),
     (("127.0.0.1:1", "a", "b", "c", "--hint", "zone"), "--hint must be KEY=VALUE, got 'zone'"),
     (("127.0.0.1:1", "a", "b", "c", "--tls-ca", "missing.pem"), "cannot read missing.pem"),
 ]

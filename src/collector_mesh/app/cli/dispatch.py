@@ -4,6 +4,7 @@ import argparse
 import base64
 import json
 import sys
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from collector_mesh.app.cli import loops
@@ -13,8 +14,14 @@ from collector_mesh.app.cli.objects import load
 from collector_mesh.domain.model.texts import visible
 
 if TYPE_CHECKING:
+    from google.protobuf.message import Message
+
     from collector_mesh.domain.model.payload import Payload
     from collector_mesh.domain.model.status import Reply
+
+
+_OF_PROTOBUF = "google.protobuf."
+_WELL_KNOWN = ("any", "duration", "empty", "field_mask", "struct", "timestamp", "wrappers")
 
 
 def add_parser(verbs: Any) -> None:
@@ -33,6 +40,11 @@ def add_parser(verbs: Any) -> None:
     parser.add_argument("service")
     parser.add_argument("method")
     parser.add_argument("--request", metavar="MODULE:CLASS", help="message class of the request")
+    parser.add_argument(
+        "--response",
+        metavar="MODULE:CLASS",
+        help="message class of the reply, which is printed as text then and not as base64",
+    )
     parser.add_argument("--data", metavar="JSON", default="{}", help="the request, as protobuf's JSON")
     parser.add_argument("--target", metavar="ID", default="", help="the only collector that may run it")
     parser.add_argument("--timeout", metavar="SECONDS", type=float, help="default 15")
@@ -56,6 +68,7 @@ async def _dispatch(arguments: argparse.Namespace) -> int:
     from collector_mesh.domain.model.errors import MeshError
 
     request = _request(arguments)
+    response = _message_class("--response", arguments.response) if arguments.response else None
     hints = dict(_pair("--hint", pair) for pair in arguments.hint)
     metadata = [_pair("--metadata", pair) for pair in arguments.metadata]
     try:
@@ -73,7 +86,7 @@ async def _dispatch(arguments: argparse.Namespace) -> int:
             )
     except (MeshError, TlsError) as error:
         raise CommandError(str(error)) from error
-    return _show(reply, verbose=arguments.verbose)
+    return _show(reply, response, verbose=arguments.verbose)
 
 
 def _request(arguments: argparse.Namespace) -> Any:
@@ -82,15 +95,21 @@ def _request(arguments: argparse.Namespace) -> Any:
             raise CommandError("--data needs --request MODULE:CLASS, the message class to read it as")
         return None
     from google.protobuf import json_format
-    from google.protobuf.message import Message
 
-    kind = load(arguments.request, option="--request")
-    if not (isinstance(kind, type) and issubclass(kind, Message)):
-        raise CommandError(f"--request {arguments.request}: is no protobuf message class")
+    kind = _message_class("--request", arguments.request)
     try:
         return json_format.Parse(arguments.data, kind())
     except json_format.ParseError as error:
         raise CommandError(f"--data is no {kind.DESCRIPTOR.full_name}: {error}") from error
+
+
+def _message_class(option: str, reference: str) -> "type[Message]":
+    from google.protobuf.message import Message
+
+    kind = load(reference, option=option)
+    if not (isinstance(kind, type) and issubclass(kind, Message)) or kind is Message:
+        raise CommandError(f"{option} {reference}: is no protobuf message class")
+    return kind
 
 
 def _pair(option: str, text: str) -> tuple[str, str]:
@@ -100,7 +119,7 @@ def _pair(option: str, text: str) -> tuple[str, str]:
     return key, value
 
 
-def _show(reply: "Reply", *, verbose: bool) -> int:
+def _show(reply: "Reply", response: "type[Message] | None", *, verbose: bool) -> int:
     if verbose:
         who = reply.handled_by or "nobody"
         sys.stderr.write(f"{reply.status.code} {visible(reply.status.message)}, run by {visible(who)}\n")
@@ -113,21 +132,52 @@ def _show(reply: "Reply", *, verbose: bool) -> int:
         if not verbose:
             sys.stderr.write(f"{reply.status.code} {visible(reply.status.message)}\n")
         return EXIT_FAILED
-    sys.stdout.write(_as_json(reply.payload) + "\n")
+    text = _as_json(reply.payload, response)
+    # It has run: what it has given is told in any case.
+    sys.stdout.write((_as_base64(reply.payload) if text is None else text) + "\n")
+    name = _type_name(reply.payload)
+    if response is not None and (text is None or response.DESCRIPTOR.full_name != name):
+        raise CommandError(
+            f"--response: the reply, {visible(name) or 'of no type'}, is no {response.DESCRIPTOR.full_name}",
+            EXIT_FAILED,
+        )
+    if text is None:
+        sys.stderr.write("give --response MODULE:CLASS, the message class of the reply, to see it as text\n")
     return 0
 
 
-def _as_json(payload: "Payload") -> str:
-    """The result as protobuf's JSON if its message class is at hand, else as type and base64."""
-    from google.protobuf import descriptor_pool, json_format, message_factory
+def _type_name(payload: "Payload") -> str:
+    return payload.type_url.rpartition("/")[2]
 
-    name = payload.type_url.rpartition("/")[2]
+
+def _as_json(payload: "Payload", response: "type[Message] | None") -> str | None:
+    """The result as protobuf's JSON, None if its message class is not at hand.
+
+    At hand are those of `--request` and `--response` with all that they are made of, and those that come with protobuf.
+    """
+    from google.protobuf import json_format
+
+    name = _type_name(payload)
     if name == "google.protobuf.Empty":
         return "{}"
     try:
-        descriptor = descriptor_pool.Default().FindMessageTypeByName(name)
-        message = message_factory.GetMessageClass(descriptor).FromString(payload.value)
-        return json_format.MessageToJson(message, preserving_proto_field_name=True)
+        # It need not be in the pool of all others.
+        if response is None or response.DESCRIPTOR.full_name != name:
+            response = _known_class(name)
+        return json_format.MessageToJson(response.FromString(payload.value), preserving_proto_field_name=True)
     except Exception:  # noqa: BLE001  # of another process, in a form that this one does not know
-        value = base64.b64encode(payload.value).decode()
-        return json.dumps({"type_url": payload.type_url, "base64": value})
+        return None
+
+
+def _known_class(name: str) -> "type[Message]":
+    from google.protobuf import descriptor_pool, message_factory
+
+    if name.startswith(_OF_PROTOBUF):
+        for module in _WELL_KNOWN:
+            import_module(f"google.protobuf.{module}_pb2")
+    return message_factory.GetMessageClass(descriptor_pool.Default().FindMessageTypeByName(name))
+
+
+def _as_base64(payload: "Payload") -> str:
+    value = base64.b64encode(payload.value).decode()
+    return json.dumps({"type_url": payload.type_url, "base64": value})
