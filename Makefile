@@ -5,16 +5,23 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
 
-# The newest Python that is at hand; PYTHON=... chooses another one.
-PYTHON ?= $(shell for name in python3.13 python3.12 python3.11 python3 python; do \
-	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { command -v $$name; break; }; done)
+VERSIONS := 3.14 3.13 3.12 3.11
+# The newest Python that is at hand, those of pyenv included; PYTHON=... chooses another one.
+PYTHON ?= $(shell scripts/find_python $(VERSIONS) python3 python)
 BIN := .venv/bin
 READY := .venv/ready
+DEMO_READY := .venv/demo-ready
 PIP_INSTALL := -m pip install --quiet --disable-pip-version-check
 
 # Some images tell Python not to keep what it has compiled: each of the hundreds of processes that the tests start would
 # compile all of the sources again, which is half of its start.
 export PYTHONDONTWRITEBYTECODE :=
+
+# Makes .venv with a Python.
+define venv
+[ -n $(1) ] || { echo "make: no Python of version 3.11 or newer on the PATH or under pyenv" >&2; exit 1; }; \
+	echo "Making .venv with $$($(1) --version) ..."; $(1) -m venv --clear .venv
+endef
 
 # Makes each of some targets, whatever becomes of the others, and says at the end which of them have failed.
 define each
@@ -28,13 +35,20 @@ endef
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 20
 
+# Whoever develops has what the demo needs as well.
 $(READY): pyproject.toml
-	@[ -n "$(PYTHON)" ] || { echo "make: no Python of version 3.11 or newer on the PATH" >&2; exit 1; }
-	"$(PYTHON)" -m venv --clear .venv
+	@python="$(PYTHON)"; $(call venv,"$$python")
+	@echo "Installing what the tests need (once; a minute or two) ..."
 	$(BIN)/python $(PIP_INSTALL) --editable '.[dev]'
+	@touch $(DEMO_READY) $@
+
+$(DEMO_READY): pyproject.toml
+	@python="$(PYTHON)"; $(call venv,"$$python")
+	@echo "Installing what the demo needs (once; some 20 packages) ..."
+	$(BIN)/python -m pip install --disable-pip-version-check --editable .
 	@touch $@
 
-demo: $(READY) ## run the shop example with real processes
+demo: $(DEMO_READY) ## run the shop example with real processes
 	$(BIN)/collector-mesh demo
 
 test: $(READY) ## everything that has to pass
@@ -102,13 +116,11 @@ test-oldest: $(READY) ## the suite under the oldest grpcio and protobuf that are
 	build/oldest/bin/pytest --numprocesses 2 --dist worksteal tests/unit tests/contract
 
 test-all-pythons: ## the suite under every supported Python that is at hand
-	@for name in python3.11 python3.12 python3.13; do \
-		for python in $$name "$${PYENV_ROOT:-$$HOME/.pyenv}/versions/$${name#python}".*/bin/$$name ''; do \
-			$$python -c '' 2>/dev/null && break; done; \
-		[ -n "$$python" ] || { echo "$$name: not at hand"; continue; }; \
-		echo "== $$name"; $$python -m venv --clear build/$$name; \
-		build/$$name/bin/python $(PIP_INSTALL) --editable '.[dev]'; \
-		build/$$name/bin/pytest -q; done
+	@for version in $(VERSIONS); do \
+		python=$$(scripts/find_python $$version) || { echo "$$version: not at hand"; continue; }; \
+		echo "== $$version"; "$$python" -m venv --clear build/python$$version; \
+		build/python$$version/bin/python $(PIP_INSTALL) --editable '.[dev]'; \
+		build/python$$version/bin/pytest -q; done
 
 clean: ## remove what was made
 	rm -rf .venv build dist .coverage .import_linter_cache .mypy_cache .pytest_cache .ruff_cache .hypothesis
