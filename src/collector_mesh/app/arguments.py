@@ -4,9 +4,10 @@ What is of the right type and malformed is an `InvalidCallError`, the reply of w
 """
 
 from math import inf
+from typing import Literal
 
-from collector_mesh.domain.model.errors import InvalidCallError, MeshError, kind_of, text_of
-from collector_mesh.domain.model.names import MethodKey, text_argument
+from collector_mesh.domain.model.errors import InvalidCallError, MeshError, kind_of, quoted, text_of
+from collector_mesh.domain.model.names import MethodKey, check_name, text_argument
 from collector_mesh.domain.model.payload import Payload, payload_of
 
 
@@ -23,6 +24,78 @@ def key_argument(namespace: object, service: object, method: object) -> MethodKe
         text_argument("service", service),
         text_argument("method", method),
     )
+
+
+def peers_argument(
+    peers: object, methods: object
+) -> tuple[int | Literal["all"] | tuple[str, ...], tuple[MethodKey, ...]]:
+    """Which peers and methods are to be waited for; all configured peers where neither is said.
+
+    Raises:
+        TypeError: they are of another type.
+        InvalidCallError: one of the names is malformed, or the number negative.
+    """
+    keys = tuple(map(_key_of, several("methods", methods)))
+    if peers is None:
+        return (0 if keys else "all"), keys
+    if peers == "all":
+        return "all", keys
+    if type(peers) is int:
+        if peers < 0:
+            raise InvalidCallError(f"peers must be at least 0, got {peers}")
+        return peers, keys
+    if isinstance(peers, bool | str):
+        raise TypeError(f"peers must be a number, several ids, or 'all', got {kind_of(peers)}")
+    ids = several("peers", peers)
+    for peer_id in ids:
+        check_name("peer", text_argument("each of peers", peer_id))
+    return tuple(text_argument("each of peers", peer_id) for peer_id in ids), keys
+
+
+def names_argument(name: str, values: object) -> tuple[str, ...]:
+    """Several texts, one at least.
+
+    Raises:
+        TypeError: it is a text itself, cannot be walked through, or has something else in it.
+        InvalidCallError: there are none.
+    """
+    texts = tuple(text_argument(f"each of {name}", value) for value in several(name, values))
+    if not texts:
+        raise InvalidCallError(f"{name} must have at least one; leave it out for all")
+    return texts
+
+
+def several(name: str, values: object) -> tuple[object, ...]:
+    """What an argument of several things has; a single text, which is several texts too, is a mistake.
+
+    Raises:
+        TypeError: it is a text, or cannot be walked through.
+    """
+    if isinstance(values, str | bytes):
+        raise TypeError(f"{name} must be several, got one: {values!r}")
+    try:
+        return tuple(values)  # type: ignore[arg-type]  # what cannot be iterated raises
+    except TypeError as error:
+        raise TypeError(f"{name} must be several, got {kind_of(values)}") from error
+
+
+def _key_of(method: object) -> MethodKey:
+    """The names of a method, given as a text or as three."""
+    if isinstance(method, str):
+        names: tuple[object, ...] = tuple(text_argument("methods", method).split("/"))
+        if len(names) == 2:
+            # As the mesh itself writes them.
+            service, _, name = str(names[1]).rpartition(".")
+            names = (names[0], service, name)
+    elif isinstance(method, tuple | list):
+        names = tuple(method)
+    else:
+        raise TypeError(f"methods must be texts or tuples, got {kind_of(method)}")
+    if len(names) != 3:
+        raise InvalidCallError(f"methods must be NAMESPACE/SERVICE/METHOD, got {quoted(str(method))}")
+    key = key_argument(*names)
+    key.check()
+    return key
 
 
 def payload_argument(request: object) -> Payload:

@@ -1,8 +1,8 @@
 """The collector for code in other threads: everything that one awaits there, in plain functions that wait."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from collector_mesh.adapters.runtime.bridge import Bridge
 from collector_mesh.app.service import Service
@@ -62,13 +62,27 @@ class BlockingCollector(BlockingCaller):
             )
         )
 
-    def connect(self, address: str, *, timeout: float = 5.0) -> ConnectionInfo:
+    def connect(
+        self, address: str, *, namespaces: Iterable[str] | None = None, timeout: float = 5.0
+    ) -> ConnectionInfo:
         """Connect to a collector, and stay connected until `disconnect`; see `Collector.connect`."""
-        return self._bridge().run(partial(self._collector.connect, address, timeout=timeout))
+        return self._bridge().run(
+            partial(self._collector.connect, address, namespaces=namespaces, timeout=timeout)
+        )
 
     def disconnect(self, peer_id: str) -> None:
         """Forget a peer and do not dial it anymore; see `Collector.disconnect`."""
         self._bridge().run(partial(self._collector.disconnect, peer_id))
+
+    def wait_for(
+        self,
+        *,
+        peers: int | Literal["all"] | Iterable[str] | None = None,
+        methods: Iterable[str | tuple[str, str, str]] = (),
+        timeout: float = 30.0,
+    ) -> None:
+        """Wait until peers are connected, and methods can be called; see `Collector.wait_for`."""
+        self._bridge().run(partial(self._collector.wait_for, peers=peers, methods=methods, timeout=timeout))
 
     def snapshot(self) -> Snapshot:
         """What the collector is and knows, at one moment between two turns of its loop."""

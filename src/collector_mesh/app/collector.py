@@ -4,11 +4,11 @@ import warnings
 from asyncio.events import _get_running_loop  # which does not raise where there is none
 from collections.abc import Callable, Iterable, Mapping
 from threading import RLock
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 from weakref import ref
 
 from collector_mesh.adapters.runtime.bridge import Bridge
-from collector_mesh.app.arguments import key_argument, seconds_argument
+from collector_mesh.app.arguments import key_argument, names_argument, peers_argument, seconds_argument
 from collector_mesh.app.blocking import BlockingCollector
 from collector_mesh.app.calls import CallFactory, made_in_handler
 from collector_mesh.app.container import CollectorContainer
@@ -25,6 +25,8 @@ from collector_mesh.domain.calls.dispatcher import Dispatcher
 from collector_mesh.domain.model.caller import Caller, Metadata
 from collector_mesh.domain.model.errors import (
     MeshError,
+    UnavailableError,
+    clipped,
 )
 from collector_mesh.domain.model.names import text_argument
 from collector_mesh.domain.model.payload import Message, Payload
@@ -73,6 +75,8 @@ class Collector(Caller):
             topology` does; else from elsewhere only whom the authorizer allows.
         accept_unary_peers: the same, by a name that will go.
         reflection: whether the gRPC server tells which services it has.
+        wait_for_peers: how many peers have to be connected before its health is good, or `all` of `peers`; None for no
+            wait. It takes calls meanwhile.
         labels: what it says of itself to its peers, as `{"zone": "eu-1"}`; at most 32.
         weight: its share of calls beside that of others, for the strategy `weighted`; 1 to 10,000.
         balancers: strategies of your own, by the names that settings use; see `collector_mesh.ports.Balancer`.
@@ -103,6 +107,7 @@ class Collector(Caller):
         inspect: bool = False,
         accept_unary_peers: bool | None = None,
         reflection: bool = False,
+        wait_for_peers: int | Literal["all"] | None = None,
         labels: Mapping[str, str] | None = None,
         weight: int = 1,
         balancers: Mapping[str, Balancer] | None = None,
@@ -127,6 +132,7 @@ class Collector(Caller):
             accept_peers=accept_peers,
             inspect=inspect,
             reflection=reflection,
+            wait_for_peers=wait_for_peers,
             labels=labels or {},
             weight=weight,
             balancers=balancers or {},
@@ -359,19 +365,30 @@ class Collector(Caller):
         self,
         address: str,
         *,
+        namespaces: Iterable[str] | None = None,
         timeout: float = 5.0,
     ) -> ConnectionInfo:
         """Connect to a collector, and stay connected until `disconnect`.
 
+        Args:
+            address: of that collector.
+            namespaces: those of this collector's that the other one is offered: it hears of no others, and calls of both
+                sides use no others, also after a reconnect. All without it. The last call for an address counts.
+            timeout: seconds.
+
         Raises:
-            InvalidCallError: it is no address, or it is this collector's own.
+            InvalidCallError: it is no address, or it is this collector's own, or there are no namespaces.
+            NotFoundError: one of the namespaces is none of this collector.
             UnavailableError: nobody has answered in time.
             MeshError: the other one has refused.
             TypeError: an argument is of a type that cannot be meant; the text names it.
             RuntimeError: as for `dispatch`.
         """
+        offered = None
+        if namespaces is not None:
+            offered = self._handlers.some_of(names_argument("namespaces", namespaces))
         connection = await self._open_keeping().connect(
-            text_argument("address", address), timeout=seconds_argument("timeout", timeout)
+            text_argument("address", address), timeout=seconds_argument("timeout", timeout), offered=offered
         )
         return connection.info(self.container.clock().now())
 
@@ -384,6 +401,37 @@ class Collector(Caller):
             RuntimeError: as for `dispatch`.
         """
         await self._open_keeping().disconnect(text_argument("peer_id", peer_id))
+
+    async def wait_for(
+        self,
+        *,
+        peers: int | Literal["all"] | Iterable[str] | None = None,
+        methods: Iterable[str | tuple[str, str, str]] = (),
+        timeout: float = 30.0,
+    ) -> None:
+        """Wait until peers are connected, and methods can be called; without either, until all of `peers` are.
+
+        Args:
+            peers: how many, or the ids of those, or `all` configured ones.
+            methods: as `NAMESPACE/SERVICE/METHOD`, or as tuples of the three. One counts that runs here, that a connected peer
+                says it has, or that a peer without links in that namespace may have.
+            timeout: seconds; `math.inf` for no limit.
+
+        Raises:
+            UnavailableError: the time is up; the text says what is missing, and where nobody answers.
+            InvalidCallError: a name is malformed, or a number negative.
+            TypeError: an argument is of a type that cannot be meant; the text names it.
+            RuntimeError: as for `dispatch`; also where the collector ends meanwhile.
+        """
+        wanted_peers, wanted_methods = peers_argument(peers, methods)
+        seconds = seconds_argument("timeout", timeout)
+        self._open_keeping()
+        readiness = self.container.readiness()
+        missing = await readiness.wait(wanted_peers, wanted_methods, timeout=seconds)
+        if missing and readiness.is_closed:
+            raise self._home.closed(self._lifetime.state)
+        if missing:
+            raise UnavailableError(clipped(f"not ready within {seconds:g} s: {missing}"))
 
     async def wait_unreachable(self) -> str:
         """Wait until nobody can connect to this collector anymore, and give the reason.

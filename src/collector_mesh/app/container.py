@@ -57,6 +57,7 @@ from collector_mesh.domain.peers.roster import Roster
 from collector_mesh.domain.peers.streams import Streams
 from collector_mesh.domain.policies.access import InspectionRule, ServingRule
 from collector_mesh.domain.policies.balancing import BALANCERS
+from collector_mesh.domain.readiness import Readiness
 from collector_mesh.domain.reporting import Reporting
 from collector_mesh.domain.routing.explainer import Explainer
 from collector_mesh.domain.routing.router import Router
@@ -338,6 +339,7 @@ class CollectorContainer(containers.DynamicContainer):
             rules=link_rules,
             resident_bytes=self.resident_bytes.provider,
         )
+        self.readiness = providers.Singleton(Readiness, handlers, topology, router, keeping, clock=clock)
         self.gateway = providers.Singleton(
             CollectorGateway,
             checks,

@@ -8,6 +8,7 @@ from collector_mesh.app.container import CollectorContainer
 from collector_mesh.domain.model.events import Draining, Started, Stopped
 from collector_mesh.domain.peers.waiting import holds_within
 from collector_mesh.domain.ports.transport import Listener
+from collector_mesh.domain.readiness import Peers
 
 State = Literal["new", "serving", "draining", "closed"]
 
@@ -62,7 +63,7 @@ class Lifetime:
 
     async def _open(self, listen: str, peers: tuple[str, ...]) -> None:
         parts = self._container
-        collector_id = parts.options().collector_id
+        options, collector_id = parts.options(), parts.options().collector_id
         keeping, admission, observer = parts.keeping(), parts.admission(), parts.guarded_observer()
         gateway, inspection = parts.gateway(), parts.inspection()
         gateway.on_unreachable = self._lost
@@ -72,6 +73,8 @@ class Lifetime:
             opened.push_async_callback(self._close)
             for address in peers:
                 parts.guarded_transport().check_address(address)
+            if options.wait_for_peers is not None:
+                gateway.is_ready = False
             if listen:
                 listening = parts.guarded_transport().listen(listen, gateway)
                 self.listener = await opened.enter_async_context(listening)
@@ -81,6 +84,8 @@ class Lifetime:
             parts.reporting().start()
             for address in peers:
                 keeping.want(address)
+            if options.wait_for_peers is not None:
+                parts.tasks().start(self._wait_for(options.wait_for_peers), "wait for peers")
             opened.push_async_callback(self._drain)
             self.state = inspection.state = "serving"
             observer.tell(Started(collector_id, admission.address))
@@ -99,6 +104,13 @@ class Lifetime:
         finally:
             end.set_result(None)
 
+    async def _wait_for(self, peers: Peers) -> None:
+        """Tell that calls are taken when those are connected that are needed for that."""
+        readiness = self._container.readiness()
+        await readiness.wait(peers, ())
+        if not readiness.is_closed:
+            self._container.gateway().ready()
+
     def _lost(self, reason: str) -> None:
         self._why_unreachable = reason
         self._unreachable.set()
@@ -111,6 +123,7 @@ class Lifetime:
         self.state = parts.inspection().state = "draining"
         parts.checks().is_draining = parts.admission().is_draining = True
         parts.waiting().close()
+        parts.readiness().close()
         parts.guarded_observer().tell(Draining(options.collector_id))
         if self.listener is not None:
             await self.listener.drain()

@@ -1,7 +1,7 @@
 """What a collector is made from, checked."""
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 
@@ -72,6 +72,28 @@ def _if_given(check: Callable[[object], None]) -> Callable[[object, object, Any]
     return checked
 
 
+def check_peer_count(name: str, value: object) -> None:
+    """Check a number of peers, or `all`.
+
+    Raises:
+        TypeError: it is neither.
+        InvalidCallError: it is less than 1, or another text.
+    """
+    if isinstance(value, str):
+        if value != "all":
+            raise InvalidCallError(f"{name} must be a number of peers or 'all', got {quoted(value)}")
+        return
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f"{name} must be a number of peers or 'all', got {kind_of(value)}")
+    if value < 1:
+        raise InvalidCallError(f"{name} must be at least 1, got {value}")
+
+
+def _are_peers(_instance: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
+    if value is not None:
+        check_peer_count(attribute.name, value)
+
+
 @attrs.frozen(kw_only=True)
 class Options:
     """What a collector is made from, beside its services and peers; see `Collector`.
@@ -94,6 +116,7 @@ class Options:
     labels: Mapping[str, str] = attrs.field(factory=dict, validator=check_labels)
     weight: int = attrs.field(default=1, validator=check_weight)
     observer: Observer | None = attrs.field(default=None, validator=_if_given(check_observer))
+    wait_for_peers: int | Literal["all"] | None = attrs.field(default=None, validator=_are_peers)
     balancers: Mapping[str, Balancer] = attrs.field(factory=dict, validator=_are_balancers)
 
 

@@ -61,6 +61,9 @@ class CollectorGateway:
         self.collector_id = collector_id
         self.on_unreachable: Callable[[str], None] = lambda _reason: None
         """Called when nobody can connect anymore, with the reason."""
+        self.is_ready = True
+        """Whether whoever asks for its health is told that it takes calls; see `ready`."""
+        self._on_ready: list[Callable[[], None]] = []
         self._observer = observer
         self._checks = checks
         self._dispatcher = dispatcher
@@ -73,6 +76,20 @@ class CollectorGateway:
         self._holdings = streams.holdings
         self._holdings.of_handlers = lambda: executor.outlived.held_bytes
         streams.take = self.take
+
+    def on_ready(self, callback: Callable[[], None]) -> None:
+        """See the port."""
+        if self.is_ready:
+            callback()
+        else:
+            self._on_ready.append(callback)
+
+    def ready(self) -> None:
+        """Whoever asks for its health is told from now on that it takes calls."""
+        self.is_ready = True
+        callbacks, self._on_ready = self._on_ready, []
+        for callback in callbacks:
+            callback()
 
     def tell(self, event: Event) -> None:
         """See the port."""

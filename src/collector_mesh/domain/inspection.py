@@ -1,6 +1,6 @@
 """What a collector shows of itself."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from collector_mesh.domain.link.rules import LinkRules
@@ -105,7 +105,17 @@ class Inspection:
             shares=self._outgoing.shares,
             held_bytes=self._streams().holdings.held_bytes if is_open else 0,
             resident_bytes=self._resident_bytes(),
+            members=self._members(),
         )
+
+    def _members(self) -> Mapping[str, tuple[str, ...]]:
+        found = {namespace: [self._collector_id] for namespace in self._handlers.namespaces}
+        for connection in self._topology:
+            if connection.is_up and not connection.is_hearsay:
+                for namespace in connection.shared_namespaces:
+                    if namespace in found:
+                        found[namespace].append(connection.peer_id)
+        return {namespace: tuple(sorted(ids)) for namespace, ids in found.items()}
 
     def _connection(self, connection: Connection, now: float, held: int) -> ConnectionInfo:
         standings = self._topology.standings.of_peer(connection.peer_id)

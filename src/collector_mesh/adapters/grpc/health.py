@@ -18,7 +18,7 @@ _UNKNOWN = health_pb2.HealthCheckResponse.SERVICE_UNKNOWN
 
 
 class Health:
-    """Tells whether calls are taken; good until the collector drains, and then never again.
+    """Tells whether calls are taken; good from when the collector is ready until it drains, and then never again.
 
     It takes bytes, so that what cannot be read is a clear refusal and no error of grpc's.
 
@@ -28,11 +28,18 @@ class Health:
 
     def __init__(self, *services: str) -> None:
         self._services = services
+        self._is_ready = asyncio.Event()
         self._is_draining = asyncio.Event()
+
+    def ready(self) -> None:
+        """From now on it is good."""
+        self._is_ready.set()
 
     def drain(self) -> None:
         """From now on it is not good."""
         self._is_draining.set()
+        # Nobody waits for the other anymore.
+        self._is_ready.set()
 
     def handler(self, door: Door) -> grpc.GenericRpcHandler:
         """What a server takes."""
@@ -66,6 +73,11 @@ class Health:
         if service not in self._services:
             await context.write(_response(_UNKNOWN))
             await asyncio.Event().wait()
+        if not self._is_ready.is_set():
+            await context.write(_response(_NOT_SERVING))
+            await self._is_ready.wait()
+            if self._is_draining.is_set():
+                await asyncio.Event().wait()
         if not self._is_draining.is_set():
             await context.write(_response(_SERVING))
             await self._is_draining.wait()
@@ -74,7 +86,8 @@ class Health:
 
     @property
     def _status(self) -> int:
-        status: int = _NOT_SERVING if self._is_draining.is_set() else _SERVING
+        is_good = self._is_ready.is_set() and not self._is_draining.is_set()
+        status: int = _SERVING if is_good else _NOT_SERVING
         return status
 
 

@@ -187,6 +187,7 @@ class Services:
         self, gateway: Gateway, door: Door, *, proves_identity: bool, is_local: bool, reflection: bool
     ) -> None:
         self.health = Health("", SERVICE)
+        gateway.on_ready(self.health.ready)
         inspect = InspectService(gateway.inspector, proves_identity=proves_identity, is_local=is_local)
         self.handlers = [
             DispatcherService(gateway, proves_identity=proves_identity).handler(door),

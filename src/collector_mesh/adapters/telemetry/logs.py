@@ -20,6 +20,7 @@ _WORDS: Mapping[type[events.Event], tuple[str, int]] = MappingProxyType(
         events.Draining: ("draining", logging.INFO),
         events.Stopped: ("stopped", logging.INFO),
         events.PeerConnected: ("peer_connected", logging.INFO),
+        events.NothingShared: ("nothing_shared", logging.WARNING),
         events.PeerLost: ("peer_lost", logging.WARNING),
         events.PeerLeft: ("peer_left", logging.INFO),
         events.PeerForgotten: ("peer_forgotten", logging.INFO),

@@ -70,6 +70,7 @@ def encode_snapshot(outcome: Snapshot | MeshError) -> bytes:
         shares=dict(outcome.shares),
         held_bytes=outcome.held_bytes,
         resident_bytes=outcome.resident_bytes,
+        members={name: pb.Members(collector_ids=ids) for name, ids in outcome.members.items()},
     ).SerializeToString()
 
 
@@ -113,6 +114,9 @@ def decode_snapshot(data: bytes) -> Snapshot:
         shares=tuple((visible(name), count) for name, count in sorted(response.shares.items())),
         held_bytes=response.held_bytes,
         resident_bytes=response.resident_bytes,
+        members={
+            visible(name): _shown(members.collector_ids) for name, members in sorted(response.members.items())
+        },
     )
 
 
@@ -220,6 +224,7 @@ def _connection(connection: ConnectionInfo) -> pb.ConnectionInfo:
         weight=connection.weight,
         standings=[_standing(standing) for standing in connection.standings],
         held_bytes=connection.held_bytes,
+        offered=connection.offered,
     )
 
 
@@ -270,6 +275,7 @@ def _read_connection(connection: pb.ConnectionInfo) -> ConnectionInfo:
         weight=connection.weight or 1,
         standings=tuple(_read_standing(standing) for standing in connection.standings),
         held_bytes=connection.held_bytes,
+        offered=_shown(connection.offered),
     )
 
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Literal
 
 import attrs
 
@@ -16,6 +16,8 @@ from collector_mesh.domain.model.names import NAME, check_name
 
 DEFAULT_LISTEN = "127.0.0.1:0"
 """Only this machine, at a free port: nothing is open to others that nobody has asked for."""
+
+_LONGEST_WAIT = 86_400
 
 _REFERENCE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
 _Check = Callable[[object, "attrs.Attribute[Any]", Any], None]
@@ -75,6 +77,30 @@ def _labels(_instance: object, attribute: "attrs.Attribute[Any]", value: tuple[s
     check_labels(None, None, pairs(attribute.name, value))
 
 
+def peer_count(name: str, value: str) -> int | Literal["all"]:
+    """What a text says of how many peers are waited for.
+
+    Raises:
+        ValueError: it is no number, and not `all`.
+    """
+    if value == "all":
+        return "all"
+    if not (value.isascii() and value.isdigit() and int(value[:9]) > 0 and len(value) < 9):
+        raise ValueError(f"{name} must be a number of peers from 1, or all, got {got(value)}")
+    return int(value)
+
+
+def _peer_count(_instance: object, attribute: "attrs.Attribute[Any]", value: str) -> None:
+    peer_count(attribute.name, value)
+
+
+def _seconds(_instance: object, attribute: "attrs.Attribute[Any]", value: float) -> None:
+    if not 0 < value <= _LONGEST_WAIT:
+        raise ValueError(
+            f"{attribute.name} must be a number of seconds over 0, at most {_LONGEST_WAIT}, got {value!r}"
+        )
+
+
 def _reference(_instance: object, attribute: "attrs.Attribute[Any]", value: str) -> None:
     if not _REFERENCE.fullmatch(value):
         raise ValueError(f"{attribute.name} must be MODULE:OBJECT, got {got(value)}")
@@ -117,6 +143,8 @@ class ServeConfig:
     validator: str | None = attrs.field(default=None, validator=_maybe(_reference))
     authorizer: str | None = attrs.field(default=None, validator=_maybe(_reference))
     peer: tuple[str, ...] = attrs.field(default=(), validator=_each(_address))
+    wait_for_peers: str | None = attrs.field(default=None, validator=_maybe(_peer_count))
+    wait_for_peers_timeout: float | None = attrs.field(default=None, validator=_maybe(_seconds))
     label: tuple[str, ...] = attrs.field(default=(), validator=_labels)
     weight: int = attrs.field(default=1, validator=check_weight)
     balancer: tuple[str, ...] = attrs.field(default=(), validator=_pairs)

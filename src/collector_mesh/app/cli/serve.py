@@ -3,9 +3,12 @@
 import argparse
 import asyncio
 import logging
+import math
 import os
 import signal
 import sys
+from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from collector_mesh.adapters.telemetry.records import log
@@ -17,6 +20,7 @@ from collector_mesh.app.cli.output import Outlet, Outlets
 from collector_mesh.domain.model.texts import escaped
 
 if TYPE_CHECKING:
+    from collector_mesh.app.cli.config import ServeConfig
     from collector_mesh.app.cli.sources import Sourced
     from collector_mesh.app.collector import Collector
 
@@ -52,6 +56,14 @@ def add_parser(verbs: Any) -> None:
         "--authorizer", metavar="MODULE:OBJECT", help="says who may call, look in and be called"
     )
     parser.add_argument("--peer", metavar="HOST:PORT", action="append", help="a collector to connect to")
+    parser.add_argument(
+        "--wait-for-peers",
+        metavar="N|all",
+        help="be ready, for health checks and the ready line, when so many peers are connected, or all",
+    )
+    parser.add_argument(
+        "--wait-for-peers-timeout", metavar="SECONDS", help="end with 1 where they are not by then (no limit)"
+    )
     parser.add_argument(
         "--label",
         metavar="NAME=VALUE",
@@ -141,8 +153,8 @@ async def _serve(sourced: "Sourced") -> int:
     try:
         collector = collector_of(sourced)
         async with looked_at(collector) as draining, collector:
-            _announce(f"{collector.collector_id} ready on {collector.bound_address}")
-            lost = await _stopped_or_lost(stop, collector)
+            ready = partial(_announce, f"{collector.collector_id} ready on {collector.bound_address}")
+            lost = await _stopped_or_lost(stop, collector, _ready(collector, sourced.config, ready))
             draining()
     except CommandError:
         raise
@@ -158,16 +170,45 @@ async def _serve(sourced: "Sourced") -> int:
     return 0
 
 
-async def _stopped_or_lost(stop: asyncio.Event, collector: "Collector") -> str:
-    """Wait for a signal, or until nobody can connect anymore; give why, or nothing."""
+async def _ready(collector: "Collector", config: "ServeConfig", announce: Callable[[], None]) -> None:
+    """Announce that the collector is ready, once it has the peers that it is to wait for.
+
+    Raises:
+        CommandError: they have not come in time.
+    """
+    from collector_mesh.app.cli.serving import needed_peers
+    from collector_mesh.domain.model.errors import UnavailableError
+
+    needed = needed_peers(config)
+    if needed is not None:
+        seconds = config.wait_for_peers_timeout
+        try:
+            await collector.wait_for(peers=needed, timeout=math.inf if seconds is None else seconds)
+        except UnavailableError as error:
+            raise CommandError(f"--wait-for-peers {needed}: {error}", EXIT_FAILED) from error
+    announce()
+
+
+async def _stopped_or_lost(
+    stop: asyncio.Event, collector: "Collector", starting: Coroutine[Any, Any, None]
+) -> str:
+    """Start, and wait for a signal, or until nobody can connect anymore; give why, or nothing.
+
+    Raises:
+        CommandError: the start has failed.
+    """
     stopping = asyncio.ensure_future(stop.wait())
     losing = asyncio.ensure_future(collector.wait_unreachable())
+    ready = asyncio.ensure_future(starting)
     try:
-        await asyncio.wait((stopping, losing), return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait((stopping, losing, ready), return_when=asyncio.FIRST_COMPLETED)
+        if ready.done():
+            await ready
+            await asyncio.wait((stopping, losing), return_when=asyncio.FIRST_COMPLETED)
         return losing.result() if losing.done() else ""
     finally:
-        stopping.cancel()
-        losing.cancel()
+        for task in (stopping, losing, ready):
+            task.cancel()
 
 
 def _install_signals(stop: asyncio.Event) -> None:

@@ -1,12 +1,12 @@
 """The collector that `serve` runs, made from its configuration."""
 
 import logging
-from typing import Any
+from typing import Any, Literal
 
 from collector_mesh.adapters.grpc.channels import check_plaintext
 from collector_mesh.adapters.grpc.tls import Tls, TlsError
 from collector_mesh.adapters.telemetry.records import log
-from collector_mesh.app.cli.config import pairs
+from collector_mesh.app.cli.config import ServeConfig, pairs, peer_count
 from collector_mesh.app.cli.errors import CommandError
 from collector_mesh.app.cli.objects import load
 from collector_mesh.app.cli.problems import Problems
@@ -71,11 +71,18 @@ def collector_of(sourced: Sourced) -> Collector:
         accept_peers=config.accept_peers or config.accept_unary_peers,
         inspect=config.inspect,
         reflection=config.reflection,
+        wait_for_peers=needed_peers(config),
         labels=pairs("label", config.label),
         weight=config.weight,
         balancers=balancers,
         settings=config.settings,
     )
+
+
+def needed_peers(config: ServeConfig) -> int | Literal["all"] | None:
+    """How many peers have to be connected before the collector is ready, None if it does not wait."""
+    needed = config.wait_for_peers
+    return None if needed is None else peer_count("wait_for_peers", needed)
 
 
 def _service(reference: str, option: str) -> Service:

@@ -22,6 +22,9 @@ from collector_mesh.domain.model.snapshot import (
 _ADDRESS_WIDTH = 21
 """Columns that every IPv4 address with its port fits in: one that is broken cannot be copied."""
 
+_MAX_MEMBERS = 20
+"""Collectors of a namespace that are named."""
+
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 _UNITS, _TEN = ("B", "KiB", "MiB", "GiB", "TiB"), 10
 
@@ -37,6 +40,10 @@ def snapshot_lines(snapshot: Snapshot) -> Iterator[RenderableType]:
     if snapshot.held_bytes or snapshot.resident_bytes:
         resident = f", {amount(snapshot.resident_bytes)} resident" if snapshot.resident_bytes else ""
         yield plain(f"memory: {amount(snapshot.held_bytes)} held for others{resident}")
+    if snapshot.connections:
+        for namespace, ids in snapshot.members.items():
+            more = f", and {len(ids) - _MAX_MEMBERS} more" if len(ids) > _MAX_MEMBERS else ""
+            yield plain(f"members of {namespace}: {_listed(ids[:_MAX_MEMBERS])}{more}")
     if snapshot.dialing:
         yield plain(f"dialing: {_listed(snapshot.dialing)}")
     yield Text()

@@ -1,8 +1,8 @@
 """A collector in a simulation: production's own, on a simulated host."""
 
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from functools import partial
-from typing import Any, NoReturn, TypeVar
+from typing import Any, Literal, NoReturn, TypeVar
 
 from dependency_injector import providers
 
@@ -93,8 +93,8 @@ class SimulatedCollector(Collector):
         self._seed = seed
         self._checked = checked
         self.is_impostor = bool(claims)
-        self.wanted: dict[str, None] = {}
-        """Ids of those that it keeps connected."""
+        self.wanted: dict[str, frozenset[str] | None] = {}
+        """Ids of those that it keeps connected, and the only namespaces that they are offered, None for all."""
         observer = TracingObserver(network.trace, options.pop("observer", None))
         transport = SimulatedTransport(network, host)
         super().__init__(claims or host.host_id, transport=transport, observer=observer, **options)
@@ -193,11 +193,24 @@ class SimulatedCollector(Collector):
             if not name.startswith("_") and callable(getattr(Collector, name)):
                 setattr(self, name, refuse)
 
-    async def connect(self, address: str, *, timeout: float = 5.0) -> ConnectionInfo:
+    async def connect(
+        self, address: str, *, namespaces: Iterable[str] | None = None, timeout: float = 5.0
+    ) -> ConnectionInfo:
         """See `Collector`."""
-        info = await self.on_host(partial(super().connect, address, timeout=timeout))
-        self.wanted[address] = None
+        only = None if namespaces is None else tuple(namespaces)
+        info = await self.on_host(partial(super().connect, address, namespaces=only, timeout=timeout))
+        self.wanted[address] = None if only is None else frozenset(only)
         return info
+
+    async def wait_for(
+        self,
+        *,
+        peers: int | Literal["all"] | Iterable[str] | None = None,
+        methods: Iterable[str | tuple[str, str, str]] = (),
+        timeout: float = 30.0,
+    ) -> None:
+        """See `Collector`."""
+        await self.on_host(partial(super().wait_for, peers=peers, methods=methods, timeout=timeout))
 
     async def disconnect(self, peer_id: str) -> None:
         """See `Collector`."""

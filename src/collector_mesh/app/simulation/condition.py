@@ -9,6 +9,9 @@ from collector_mesh.app.simulation.collector import SimulatedCollector
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.policies.relaying import MAX_HOPS
 
+_Only = frozenset[str] | None
+"""The only namespaces that are offered over a connection, None for all."""
+
 
 def unsettled(collectors: Iterable[SimulatedCollector]) -> str:
     """Who is not connected to whom, empty if all are."""
@@ -60,12 +63,14 @@ def unreachable(
     share it and pass calls on.
     """
     by_id = {collector.collector_id: collector for collector in collectors}
-    neighbours: dict[str, dict[str, None]] = {collector_id: {} for collector_id in by_id}
+    neighbours: dict[str, dict[str, _Only]] = {collector_id: {} for collector_id in by_id}
     for collector in collectors:
-        for peer_id in collector.wanted:
+        for peer_id, only in collector.wanted.items():
             if peer_id in by_id:
-                neighbours[collector.collector_id][peer_id] = None
-                neighbours[peer_id][collector.collector_id] = None
+                both = _both(neighbours[collector.collector_id].get(peer_id), only)
+                neighbours[collector.collector_id][peer_id] = neighbours[peer_id][collector.collector_id] = (
+                    both
+                )
     missing: dict[SimulatedCollector, list[str]] = {}
     for collector in sources:
         for namespace in collector.container.handlers().namespaces:
@@ -80,11 +85,17 @@ def unreachable(
     return missing
 
 
+def _both(one: _Only, other: _Only) -> _Only:
+    if one is None or other is None:
+        return one or other
+    return one & other
+
+
 def _methods(
     source: str,
     namespace: str,
     by_id: Mapping[str, SimulatedCollector],
-    neighbours: Mapping[str, Mapping[str, None]],
+    neighbours: Mapping[str, Mapping[str, _Only]],
 ) -> Iterator[MethodKey]:
     """The methods of a namespace that can be reached from a collector."""
     seen, edge = {source: None}, [source]
@@ -93,7 +104,9 @@ def _methods(
         for at in edge:
             if hops and not by_id[at].container.policies().of_namespace(namespace).relays:
                 continue
-            for other in neighbours[at]:
+            for other, only in neighbours[at].items():
+                if only is not None and namespace not in only:
+                    continue
                 handlers = by_id[other].container.handlers()
                 if other in seen or not handlers.has_namespace(namespace):
                     continue

@@ -106,6 +106,8 @@ class LinkEnd:
         self.peer_is_draining = False
         self.draining_was_seen = False
         self.vital = Vital.LIVE
+        self.offered: frozenset[str] | None = None
+        """The only namespaces that the other side is told of, None for all."""
 
     @property
     def knows_all(self) -> bool:

@@ -32,6 +32,7 @@ class LinkEngine(LinkTalk):
         batching: how calls are put into frames.
         heartbeats: when to send signs of life.
         identity: what the transport has proved about the other side.
+        offered: the only namespaces that the other side is told of; all without it.
     """
 
     def __init__(
@@ -45,8 +46,10 @@ class LinkEngine(LinkTalk):
         batching: Batching | None = None,
         heartbeats: Heartbeats | None = None,
         identity: Identity | None = None,
+        offered: frozenset[str] | None = None,
     ) -> None:
         super().__init__(me, host, now=now, dial=dial, heartbeats=heartbeats, identity=identity)
+        self.offered = offered
         self._telling = Telling(host, self)
         self._calls = LinkCalls(me, batching or Batching(), self._closing, self._telling, self)
         # Of the parts of these what is asked for every frame is at hand.
@@ -58,7 +61,7 @@ class LinkEngine(LinkTalk):
         self._deadlines = Deadlines(self._calls, self._closing, self._health, now)
         self._told_credit = 0
         if self.is_dialer:
-            self._notices.add(hello=Hello(self._introduced(me.catalog), role, dial))
+            self._notices.add(hello=Hello(self._introduced(self._told_of(me.catalog)), role, dial))
 
     # ---- what comes in -------------------------------------------------------------------------------
 

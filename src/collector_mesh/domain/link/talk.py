@@ -200,7 +200,9 @@ class LinkTalk(LinkEnd):
             return self._notices.offering.told
 
     def _told_of(self, catalog: Catalog) -> Catalog:
-        """What the other side is told of a catalog: whoever has come by itself hears of what it shares."""
+        """What the other side is told of a catalog: what it is offered; whoever has come by itself hears of what it shares."""
+        if self.offered is not None:
+            catalog = shared_part(catalog, tuple(self.offered))
         if self.is_dialer or self.peer is None:
             return catalog
         if self.peer_role != Role.COLLECTOR:

@@ -68,6 +68,21 @@ class PeerConnected(Event):
 
 
 @attrs.frozen
+class NothingShared(Event):
+    """A peer is connected that is in no namespace of this collector: neither can call the other.
+
+    Attributes:
+        own: namespaces of this collector, as far as the peer is offered them; some, where they are many.
+        theirs: those of the peer; empty also where it does not say.
+    """
+
+    peer: str
+    address: str
+    own: tuple[str, ...]
+    theirs: tuple[str, ...]
+
+
+@attrs.frozen
 class PeerLost(Event):
     """A peer that is wanted does not answer; it is dialed until it does."""
 
@@ -352,6 +367,7 @@ REPEATING: frozenset[type[Event]] = frozenset(
 CHANGING: frozenset[type[Event]] = frozenset(
     {
         PeerConnected,
+        NothingShared,
         PeerLost,
         PeerLeft,
         PeerForgotten,

@@ -65,6 +65,7 @@ class ConnectionInfo:
         weight: its share of calls beside others.
         standings: what is known of it in each namespace that calls were routed in.
         held_bytes: what its calls, queues, parts of payloads and tables hold here.
+        offered: the only namespaces that this collector offers it, empty where it offers all of its own.
     """
 
     peer_id: str
@@ -83,6 +84,7 @@ class ConnectionInfo:
     weight: int = 1
     standings: tuple[StandingInfo, ...] = ()
     held_bytes: int = 0
+    offered: tuple[str, ...] = ()
 
 
 @attrs.frozen
@@ -139,6 +141,8 @@ class Snapshot:
         shares: calls under way out of here by namespace, as far as there are any.
         held_bytes: what is held for others, of `max_held_bytes`: calls, queues, parts of payloads and tables of links,
             requests without a link, and what handlers keep whose callers have gone.
+        members: which collectors are members of each namespace of this one: itself and the connected peers that share it, in
+            order of their ids.
         resident_bytes: what the whole process has of the machine's memory, 0 where that is not known.
     """
 
@@ -159,6 +163,7 @@ class Snapshot:
     shares: tuple[tuple[str, int], ...] = ()
     held_bytes: int = 0
     resident_bytes: int = 0
+    members: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict)
 
 
 @attrs.frozen

@@ -112,6 +112,8 @@ class Arrivals:
     def _admit(self, engine: LinkEngine) -> None:
         link = self._links.get(engine) or OpenLink(engine, "")
         self._roster.join(link)
+        if engine.offered is None and not engine.is_dialer:
+            engine.offered = self._roster.offers(engine.peer_id)
         if engine.phase is Phase.GREETING:
             engine.welcome(self._dice.token(), self._roster.shared_with(engine))
         self._roster.settle(engine.peer_id)

@@ -98,6 +98,8 @@ class Greeter:
         else:
             way = self._roster.way_over(self._transport.unary(offer.address), offer.identity)
             way.caller = caller
+        only = self._roster.offers(offer.collector_id)
+        offered = frozenset(self._roster.offered(self._handlers.namespaces, only))
         connection = Connection(
             offer.collector_id,
             offer.address,
@@ -105,7 +107,7 @@ class Greeter:
             tuple(
                 namespace
                 for namespace in dict.fromkeys(offer.namespaces)
-                if self._handlers.has_namespace(namespace) and not way.is_refused(namespace)
+                if namespace in offered and not way.is_refused(namespace)
             ),
             way,
             dialed=is_same and earlier is not None and earlier.dialed,

@@ -1,5 +1,7 @@
 """Connects to collectors that have no links: a unary Connect, said again only when there is news or a loss."""
 
+from collections.abc import Callable
+
 import attrs
 
 from collector_mesh.domain.model.errors import InvalidCallError, UnavailableError, clipped, error_for, quoted
@@ -62,6 +64,8 @@ class Introducer:
         self._transport = transport
         self._clock = clock
         self._ask_again = ask_again
+        self.offered: Callable[[str], frozenset[str] | None] = lambda _address: None
+        """The only namespaces that are offered to whoever is at an address, None for all."""
         self._known: dict[str, _Known] = {}
 
     def has_none(self, address: str) -> bool:
@@ -83,7 +87,7 @@ class Introducer:
                 listens there.
         """
         known = self._known.get(address)
-        if known is None or known.offered != self._offer():
+        if known is None or known.offered != self._offer(address):
             return None
         connection = self._topology.connection_over(known.way)
         if connection is None or not connection.is_up:
@@ -104,8 +108,9 @@ class Introducer:
             known.ask_again_at = connection.last_news + self._ask_again
         return connection
 
-    def _offer(self) -> Offer:
-        return Offer(self._collector_id, self._admission.address, self._handlers.namespaces)
+    def _offer(self, address: str) -> Offer:
+        namespaces = self._roster.offered(self._handlers.namespaces, self.offered(address))
+        return Offer(self._collector_id, self._admission.address, namespaces)
 
     async def introduce(self, address: str, *, timeout: float) -> Connection:
         """Connect to somebody who has just been found to have no links, or is known to have none.
@@ -125,7 +130,7 @@ class Introducer:
             way = known.way if known is not None else self._roster.way_over(self._transport.unary(address))
             self._known[address] = _Known(way, self._clock.now() + self._ask_again)
         way = self._known[address].way
-        offer = self._offer()
+        offer = self._offer(address)
         try:
             welcome = await way.introduce(offer, timeout=timeout)
             connection = self._connection(address, way, offer, welcome)

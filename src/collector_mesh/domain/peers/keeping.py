@@ -65,6 +65,9 @@ class Keeping:
         self._tasks = tasks
         self._clock = clock
         self._keepers: dict[str, Keeper] = {}
+        self._offered: dict[str, frozenset[str]] = {}
+        """The only namespaces that are offered at an address, where that is not all of them."""
+        streams.offered = introducer.offered = self._offered.get
         self._upkeep = Upkeep(
             collector_id,
             topology,
@@ -93,6 +96,16 @@ class Keeping:
         # A link may be up before whoever has dialed it has been told.
         answered = {connection.address for connection in self._topology if connection.is_up}
         return tuple(address for address in waiting if address not in answered)
+
+    @property
+    def absent(self) -> tuple[str, ...]:
+        """Addresses that are wanted and where nobody is connected now."""
+        there = {connection.address for connection in self._topology if connection.is_usable}
+        return tuple(
+            keeper.address
+            for keeper in self._keepers.values()
+            if keeper.address not in there and not self._is_there(keeper)
+        )
 
     @property
     def unknown(self) -> Iterator[Absence]:
@@ -134,8 +147,15 @@ class Keeping:
         if address not in self._keepers:
             self._keep(address)
 
-    async def connect(self, address: str, *, timeout: float) -> Connection:
+    async def connect(
+        self, address: str, *, timeout: float, offered: frozenset[str] | None = None
+    ) -> Connection:
         """Connect to a collector and keep it connected.
+
+        Args:
+            address: of that collector.
+            timeout: seconds.
+            offered: the only namespaces that it is offered from now on; all without it.
 
         Raises:
             InvalidCallError: it is no address, or it is this collector itself; or the peer has no links,
@@ -148,13 +168,25 @@ class Keeping:
             raise InvalidCallError("cannot connect to itself")
         keeper = self._keepers.get(address)
         connection = self._topology.get(keeper.peer_id) if keeper is not None else None
+        before = self._offered.get(address)
+        self._set_offered(address, offered)
         if connection is None or not connection.is_up or connection.way.carrier != "link":
-            connection = await self._upkeep.dial(address, timeout=timeout, is_patient=True)
+            try:
+                connection = await self._upkeep.dial(address, timeout=timeout, is_patient=True)
+            except BaseException:
+                self._set_offered(address, before)
+                raise
         keeper = self._keepers.get(address)
         if keeper is None or not keeper.is_running:
             keeper = self._keep(address, connection.peer_id)
         await self._assign(keeper, connection.peer_id)
         return connection
+
+    def _set_offered(self, address: str, only: frozenset[str] | None) -> None:
+        if only is None:
+            self._offered.pop(address, None)
+        else:
+            self._offered[address] = only
 
     async def disconnect(self, peer_id: str) -> None:
         """Forget a peer and do not dial it anymore.
@@ -187,6 +219,10 @@ class Keeping:
                 keeper.asked_for = now
                 keeper.alarm.ring()
 
+    def _is_there(self, keeper: Keeper) -> bool:
+        connection = self._topology.get(keeper.peer_id)
+        return connection is not None and connection.is_usable
+
     def _has_gone(self, peer: Peer) -> None:
         self._introducer.forget(peer.wanted)
         keeper = self._keepers.get(peer.wanted)
@@ -210,6 +246,7 @@ class Keeping:
             self._roster.forget(gone, f"{peer_id} is there now")
         keeper.peer_id = peer_id
         self._roster.want(peer_id, keeper.address)
+        self._roster.offer(peer_id, self._offered.get(keeper.address))
         self._topology.news.tell()
         for other in list(self._keepers.values()):
             if other is not keeper and other.peer_id == peer_id:
@@ -217,6 +254,7 @@ class Keeping:
 
     async def _release(self, address: str) -> None:
         keeper = self._keepers.pop(address)
+        self._offered.pop(address, None)
         self._introducer.forget(address)
         self._topology.news.tell()
         if keeper.task is not None:

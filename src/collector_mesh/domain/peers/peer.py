@@ -67,6 +67,10 @@ class Peer:
         self.wanted = ""
         """The address at which it is kept connected, empty if nobody here wants it."""
         self.links: list[OpenLink] = []
+        self.offered: frozenset[str] | None = None
+        """The only namespaces that it is offered, None for all."""
+        self.shares_nothing = False
+        """Whether that was told of the connection that there is."""
         self.unknown_since: float | None = None
         """Since when it is neither connected nor wanted, on the monotonic clock."""
         self._own_id = own_id

@@ -7,6 +7,7 @@ from collector_mesh.domain.link.engine import LinkEngine
 from collector_mesh.domain.model.errors import quoted
 from collector_mesh.domain.model.events import (
     Event,
+    NothingShared,
     PeerConnected,
     PeerForgotten,
     PeerLeft,
@@ -15,6 +16,7 @@ from collector_mesh.domain.model.events import (
 )
 from collector_mesh.domain.model.identity import Identity
 from collector_mesh.domain.model.snapshot import State
+from collector_mesh.domain.model.texts import visible
 from collector_mesh.domain.peers.known import KnownPeers
 from collector_mesh.domain.peers.linked import connection_of, shared_over, state_of
 from collector_mesh.domain.peers.peer import OpenLink, Peer
@@ -29,6 +31,9 @@ from collector_mesh.domain.serving.handlers import HandlerRegistry
 from collector_mesh.domain.topology.connection import Connection
 from collector_mesh.domain.topology.reachability import Reachability
 from collector_mesh.domain.topology.topology import Topology
+
+_TOLD_NAMESPACES = 8
+"""Namespaces of each side that are told where nothing is shared."""
 
 
 class Roster:
@@ -122,6 +127,8 @@ class Roster:
         has_moved = shared != connection.shared_namespaces
         if has_moved or methods is not connection.methods:
             self._topology.update(connection, shared, methods)
+        if not shared and engine.knows_all and engine.peer is not None:
+            self._look_for_shared(connection, engine.peer.catalog.namespaces)
         return has_moved
 
     def left(self, engine: LinkEngine) -> None:
@@ -142,7 +149,34 @@ class Roster:
 
     def shared_with(self, engine: LinkEngine) -> tuple[str, ...]:
         """The namespaces of both ends of a link, in the order of the side that has dialed."""
-        return shared_over(engine, self._handlers.namespaces)
+        return shared_over(engine, self.offered(self._handlers.namespaces, engine.offered))
+
+    # ---- what a peer is offered ----------------------------------------------------------------------
+
+    @staticmethod
+    def offered(own: tuple[str, ...], only: frozenset[str] | None) -> tuple[str, ...]:
+        """Those of this collector's namespaces that are offered."""
+        return own if only is None else tuple(namespace for namespace in own if namespace in only)
+
+    def offers(self, peer_id: str) -> frozenset[str] | None:
+        """The only namespaces that a peer is offered, None for all."""
+        peer = self._peers.get(peer_id)
+        return None if peer is None else peer.offered
+
+    def offer(self, peer_id: str, only: frozenset[str] | None) -> None:
+        """Offer a peer these namespaces from now on, over whichever links there are."""
+        peer = self._peers.of(peer_id)
+        peer.offered = only
+        connection = self._topology.get(peer_id)
+        if connection is not None:
+            connection.offered = only
+        for link in peer.links:
+            engine = link.engine
+            if engine.offered != only:
+                engine.offered = only
+                engine.tell_catalog()
+                self.changed(engine)
+        self._reachability.changed(peer_id)
 
     # ---- peers without links -------------------------------------------------------------------------
 
@@ -224,6 +258,9 @@ class Roster:
         """Put a connection into the topology, in the place of an earlier one to the same peer."""
         connection.since = self._clock.now()
         peer = self._peers.of(connection.peer_id)
+        connection.offered = (
+            connection.way.offered if isinstance(connection.way, LinkEngine) else peer.offered
+        )
         if isinstance(connection.way, UnaryWay):
             connection.way.peer_id = connection.peer_id
             connection.way.has_spoken()
@@ -239,6 +276,7 @@ class Roster:
         if earlier is not None and earlier.way is not connection.way and isinstance(earlier.way, UnaryWay):
             self.close_way(earlier.way)
         if is_news:
+            peer.shares_nothing = False
             self.tell(
                 PeerConnected(
                     self._collector_id,
@@ -248,6 +286,18 @@ class Roster:
                     connection.dialed,
                 )
             )
+        if isinstance(connection.way, UnaryWay):
+            self._look_for_shared(connection, ())
+
+    def _look_for_shared(self, connection: Connection, theirs: tuple[str, ...]) -> None:
+        """Tell, once, that nothing is shared with a peer: nearly always that is a mistake."""
+        peer = self._peers.of(connection.peer_id)
+        if connection.shared_namespaces or peer.shares_nothing:
+            return
+        peer.shares_nothing = True
+        own = self.offered(self._handlers.namespaces, peer.offered)
+        some = [tuple(map(visible, names[:_TOLD_NAMESPACES])) for names in (own, theirs)]
+        self.tell(NothingShared(self._collector_id, connection.peer_id, connection.address, *some))
 
     def lose(self, connection: Connection, reason: str, *, has_left: bool = False) -> None:
         """Take down that a peer has gone, or has said goodbye; it is dialed again if it is wanted."""

@@ -72,6 +72,8 @@ class Streams:
     ) -> None:
         self.take: Callable[[TakenCall], None] = _not_ready
         """Runs what comes over a link."""
+        self.offered: Callable[[str], frozenset[str] | None] = lambda _address: None
+        """The only namespaces that are offered to whoever is at an address, None for all."""
         self.holdings = Holdings(rules.max_held_bytes, tasks, reachability.held_bytes)
         self._collector_id = collector_id
         self._roster = roster
@@ -140,11 +142,13 @@ class Streams:
         self._open.check_room()
         stream = self._transport.dial(address, is_patient=is_patient)
         self._dials += 1
-        link = OpenLink(self._engine(dial=self._dials), address, opened)
+        link = OpenLink(self._engine(dial=self._dials, offered=self.offered(address)), address, opened)
         self._start(link, stream)
         return link
 
-    def _engine(self, *, dial: int = 0, identity: Identity | None = None) -> LinkEngine:
+    def _engine(
+        self, *, dial: int = 0, identity: Identity | None = None, offered: frozenset[str] | None = None
+    ) -> LinkEngine:
         rules = self._rules
         me = Introduction(
             collector_id=self._collector_id,
@@ -163,6 +167,7 @@ class Streams:
             batching=rules.batching,
             heartbeats=rules.heartbeats,
             identity=identity,
+            offered=offered,
         )
 
     def _start(self, link: OpenLink, stream: FrameStream) -> None:

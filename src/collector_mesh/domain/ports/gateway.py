@@ -1,6 +1,6 @@
 """Port: takes what has arrived over a transport."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
 from collector_mesh.domain.model.call import NO_HINTS
@@ -23,6 +23,10 @@ class Gateway(Protocol):
 
     collector_id: str
     """The id of the collector."""
+
+    def on_ready(self, callback: Callable[[], None]) -> None:
+        """Call something once, when whoever asks for the health may hear that calls are taken; at once if that is so."""
+        ...
 
     def tell(self, event: Event) -> None:
         """Report an event at the place where the transport listens."""

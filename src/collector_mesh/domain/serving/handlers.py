@@ -153,6 +153,18 @@ class HandlerRegistry:
         """Whether this collector is a member of a namespace."""
         return namespace in self._namespaces
 
+    def some_of(self, namespaces: Iterable[str]) -> frozenset[str]:
+        """Some of the namespaces.
+
+        Raises:
+            NotFoundError: one of them is none of this collector.
+        """
+        some = frozenset(namespaces)
+        for namespace in sorted(some):
+            if namespace not in self._namespaces:
+                raise self._no_namespace(namespace)
+        return some
+
     def unregister(self, *keys: MethodKey) -> None:
         """Make methods unavailable: all of them, or none. Calls that are running go on.
 

@@ -50,6 +50,7 @@ connections = st.builds(
     round_trip=st.none() | seconds,
     methods=st.none() | counts,
     held_bytes=counts,
+    offered=st.lists(texts, max_size=3).map(tuple),
 )
 snapshots = st.builds(
     Snapshot,
@@ -64,6 +65,7 @@ snapshots = st.builds(
     outgoing=counts,
     clients=counts,
     ended=st.lists(st.builds(LinkEnd, texts, texts, texts, seconds), max_size=3).map(tuple),
+    members=st.dictionaries(texts, st.lists(texts, max_size=3).map(tuple), max_size=3),
 )
 
 

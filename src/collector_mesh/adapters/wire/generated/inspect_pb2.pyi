@@ -11,7 +11,7 @@ class SnapshotRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class SnapshotResponse(_message.Message):
-    __slots__ = ("error", "collector_id", "address", "state", "namespaces", "methods", "connections", "dialing", "running", "outgoing", "clients", "ended", "counts", "labels", "weight", "shares", "held_bytes", "resident_bytes")
+    __slots__ = ("error", "collector_id", "address", "state", "namespaces", "methods", "connections", "dialing", "running", "outgoing", "clients", "ended", "counts", "labels", "weight", "shares", "held_bytes", "resident_bytes", "members")
     class CountsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -33,6 +33,13 @@ class SnapshotResponse(_message.Message):
         key: str
         value: int
         def __init__(self, key: _Optional[str] = ..., value: _Optional[int] = ...) -> None: ...
+    class MembersEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: Members
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[Members, _Mapping]] = ...) -> None: ...
     ERROR_FIELD_NUMBER: _ClassVar[int]
     COLLECTOR_ID_FIELD_NUMBER: _ClassVar[int]
     ADDRESS_FIELD_NUMBER: _ClassVar[int]
@@ -51,6 +58,7 @@ class SnapshotResponse(_message.Message):
     SHARES_FIELD_NUMBER: _ClassVar[int]
     HELD_BYTES_FIELD_NUMBER: _ClassVar[int]
     RESIDENT_BYTES_FIELD_NUMBER: _ClassVar[int]
+    MEMBERS_FIELD_NUMBER: _ClassVar[int]
     error: Error
     collector_id: str
     address: str
@@ -69,7 +77,14 @@ class SnapshotResponse(_message.Message):
     shares: _containers.ScalarMap[str, int]
     held_bytes: int
     resident_bytes: int
-    def __init__(self, error: _Optional[_Union[Error, _Mapping]] = ..., collector_id: _Optional[str] = ..., address: _Optional[str] = ..., state: _Optional[str] = ..., namespaces: _Optional[_Iterable[str]] = ..., methods: _Optional[_Iterable[_Union[MethodInfo, _Mapping]]] = ..., connections: _Optional[_Iterable[_Union[ConnectionInfo, _Mapping]]] = ..., dialing: _Optional[_Iterable[str]] = ..., running: _Optional[int] = ..., outgoing: _Optional[int] = ..., clients: _Optional[int] = ..., ended: _Optional[_Iterable[_Union[LinkEnd, _Mapping]]] = ..., counts: _Optional[_Mapping[str, int]] = ..., labels: _Optional[_Mapping[str, str]] = ..., weight: _Optional[int] = ..., shares: _Optional[_Mapping[str, int]] = ..., held_bytes: _Optional[int] = ..., resident_bytes: _Optional[int] = ...) -> None: ...
+    members: _containers.MessageMap[str, Members]
+    def __init__(self, error: _Optional[_Union[Error, _Mapping]] = ..., collector_id: _Optional[str] = ..., address: _Optional[str] = ..., state: _Optional[str] = ..., namespaces: _Optional[_Iterable[str]] = ..., methods: _Optional[_Iterable[_Union[MethodInfo, _Mapping]]] = ..., connections: _Optional[_Iterable[_Union[ConnectionInfo, _Mapping]]] = ..., dialing: _Optional[_Iterable[str]] = ..., running: _Optional[int] = ..., outgoing: _Optional[int] = ..., clients: _Optional[int] = ..., ended: _Optional[_Iterable[_Union[LinkEnd, _Mapping]]] = ..., counts: _Optional[_Mapping[str, int]] = ..., labels: _Optional[_Mapping[str, str]] = ..., weight: _Optional[int] = ..., shares: _Optional[_Mapping[str, int]] = ..., held_bytes: _Optional[int] = ..., resident_bytes: _Optional[int] = ..., members: _Optional[_Mapping[str, Members]] = ...) -> None: ...
+
+class Members(_message.Message):
+    __slots__ = ("collector_ids",)
+    COLLECTOR_IDS_FIELD_NUMBER: _ClassVar[int]
+    collector_ids: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, collector_ids: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class MethodInfo(_message.Message):
     __slots__ = ("namespace", "service", "method", "kind", "idempotent")
@@ -86,7 +101,7 @@ class MethodInfo(_message.Message):
     def __init__(self, namespace: _Optional[str] = ..., service: _Optional[str] = ..., method: _Optional[str] = ..., kind: _Optional[str] = ..., idempotent: bool = ...) -> None: ...
 
 class ConnectionInfo(_message.Message):
-    __slots__ = ("peer_id", "address", "connection_id", "shared_namespaces", "state", "dialed", "in_flight", "carrier", "reason", "age", "round_trip", "methods", "labels", "weight", "standings", "held_bytes")
+    __slots__ = ("peer_id", "address", "connection_id", "shared_namespaces", "state", "dialed", "in_flight", "carrier", "reason", "age", "round_trip", "methods", "labels", "weight", "standings", "held_bytes", "offered")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -110,6 +125,7 @@ class ConnectionInfo(_message.Message):
     WEIGHT_FIELD_NUMBER: _ClassVar[int]
     STANDINGS_FIELD_NUMBER: _ClassVar[int]
     HELD_BYTES_FIELD_NUMBER: _ClassVar[int]
+    OFFERED_FIELD_NUMBER: _ClassVar[int]
     peer_id: str
     address: str
     connection_id: str
@@ -126,7 +142,8 @@ class ConnectionInfo(_message.Message):
     weight: int
     standings: _containers.RepeatedCompositeFieldContainer[Standing]
     held_bytes: int
-    def __init__(self, peer_id: _Optional[str] = ..., address: _Optional[str] = ..., connection_id: _Optional[str] = ..., shared_namespaces: _Optional[_Iterable[str]] = ..., state: _Optional[str] = ..., dialed: bool = ..., in_flight: _Optional[int] = ..., carrier: _Optional[str] = ..., reason: _Optional[str] = ..., age: _Optional[float] = ..., round_trip: _Optional[float] = ..., methods: _Optional[int] = ..., labels: _Optional[_Mapping[str, str]] = ..., weight: _Optional[int] = ..., standings: _Optional[_Iterable[_Union[Standing, _Mapping]]] = ..., held_bytes: _Optional[int] = ...) -> None: ...
+    offered: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, peer_id: _Optional[str] = ..., address: _Optional[str] = ..., connection_id: _Optional[str] = ..., shared_namespaces: _Optional[_Iterable[str]] = ..., state: _Optional[str] = ..., dialed: bool = ..., in_flight: _Optional[int] = ..., carrier: _Optional[str] = ..., reason: _Optional[str] = ..., age: _Optional[float] = ..., round_trip: _Optional[float] = ..., methods: _Optional[int] = ..., labels: _Optional[_Mapping[str, str]] = ..., weight: _Optional[int] = ..., standings: _Optional[_Iterable[_Union[Standing, _Mapping]]] = ..., held_bytes: _Optional[int] = ..., offered: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class Standing(_message.Message):
     __slots__ = ("namespace", "in_flight", "latency", "p99", "score", "success_share", "breaker", "open_for", "retries_left")
