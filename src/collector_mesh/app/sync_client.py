@@ -68,7 +68,7 @@ class SyncMeshClient(BlockingCaller):
         self._opened: _Opened | None = None
         self._unclosed: Unclosed | None = None
         self._make = partial(
-            MeshClient, address, tls=tls, insecure=insecure, transport=transport, settings=settings
+            _Client, address, tls=tls, insecure=insecure, transport=transport, settings=settings
         )
         self.address = self._make().address
         self._transport = transport
@@ -187,8 +187,15 @@ class SyncMeshClient(BlockingCaller):
                 opened.close()
                 raise self._closed()
             self._opened, self._unclosed = opened, Unclosed(self, self._what)
-        _close_at_exit()
         return opened
+
+    def _end(self) -> None:
+        """Close it as the interpreter ends: whatever is called later is refused, as there can be no more threads."""
+        self._is_closed = True
+        opened, self._opened = self._opened, None
+        if opened is not None:
+            with suppress(Exception):
+                opened.close()
 
     def _after_fork(self) -> None:
         """Be of this process. What was of the other one is kept, so that nothing is closed twice."""
@@ -219,6 +226,17 @@ class SyncMeshClient(BlockingCaller):
     def __repr__(self) -> str:
         state = "closed" if self._is_closed else "open" if self._opened is not None else "not used yet"
         return f"<SyncMeshClient of {self.address}, {state}>"
+
+
+class _Client(MeshClient):
+    """The client that another one has; that one warns where it is never closed."""
+
+    async def __aenter__(self) -> Self:
+        await self._begin()
+        return self
+
+    async def __aexit__(self, *_failure: object) -> None:
+        await self._end()
 
 
 class _Opened:
@@ -281,15 +299,10 @@ if hasattr(os, "register_at_fork"):  # which Windows has not, as it has no forks
     os.register_at_fork(after_in_child=_after_fork)
 
 
-def _close_at_exit() -> None:
-    """Have what is open closed before the interpreter ends, and before what was loaded until now is told of it."""
-    atexit.unregister(_close_all)
-    atexit.register(_close_all)
-
-
 def _close_all() -> None:
     for client in list(_CLIENTS):
-        opened, client._opened = client._opened, None  # noqa: SLF001  # of the same module
-        if opened is not None:
-            with suppress(Exception):
-                opened.close()
+        client._end()  # noqa: SLF001  # of the same module
+
+
+# Now, and not when one is used: what a program has done at its end, it asks for later, and that may call.
+atexit.register(_close_all)
