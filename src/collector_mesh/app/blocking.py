@@ -121,5 +121,13 @@ class BlockingCollector(BlockingCaller):
         """Serve the methods of a service no longer; see `Collector.remove_service`, which any thread may call too."""
         self._collector.remove_service(service)
 
+    def add_namespace(self, namespace: str) -> None:
+        """Become a member of a namespace; see `Collector.add_namespace`, which any thread may call too."""
+        self._collector.add_namespace(namespace)
+
+    def remove_namespace(self, namespace: str) -> None:
+        """Leave a namespace; see `Collector.remove_namespace`, which any thread may call too."""
+        self._collector.remove_namespace(namespace)
+
     def __repr__(self) -> str:
         return f"{self._collector!r}.blocking"

@@ -56,6 +56,7 @@ async def test_other_threads_connect_call_and_look(collector: Collector, peer: C
     def work() -> list[object]:
         blocking = collector.blocking
         connection = blocking.connect(peer.address, timeout=LIMIT_SECONDS)
+        blocking.wait_for(peers=["peer"], methods=["tests/Echo/Echo"], timeout=LIMIT_SECONDS)
         reply = blocking.dispatch(*ECHO, Payload("t", b"x"))
         return [
             connection.peer_id,
@@ -89,6 +90,8 @@ async def test_other_threads_change_what_is_served(collector: Collector) -> None
 
     def work() -> list[int]:
         blocking = collector.blocking
+        blocking.remove_namespace("tests")
+        blocking.add_namespace("tests")
         blocking.register("tests", "Made", "Up", lambda: None)
         blocking.add_service(service)
         found = [blocking.dispatch("tests", "Made", "Up").status.code]
@@ -103,6 +106,7 @@ WAITING: dict[str, Callable[[Collector], object]] = {
     "dispatch": lambda collector: collector.blocking.dispatch(*ECHO),
     "call": lambda collector: collector.blocking.call(*ECHO),
     "connect": lambda collector: collector.blocking.connect("peer"),
+    "wait_for": lambda collector: collector.blocking.wait_for(peers=1),
     "disconnect": lambda collector: collector.blocking.disconnect("peer"),
     "snapshot": lambda collector: collector.blocking.snapshot(),
     "explain": lambda collector: collector.blocking.explain(*ECHO),
