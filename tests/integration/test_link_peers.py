@@ -52,7 +52,7 @@ def peer_of(collector: Collector, peer_id: str = "texts-1") -> ConnectionInfo:
 async def until_answered(caller: Collector, code: int, *names: str) -> Reply:
     """Call until the answer has a code."""
     async with asyncio.timeout(LIMIT_SECONDS):
-        while (reply := await caller.dispatch(*names)).status.code != code:  # type: ignore[arg-type]
+        while (reply := await caller.dispatch(*names)).status.code != code:
             await asyncio.sleep(0.001)
     return reply
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import attrs
 
-from collector_mesh.app.hints import is_union, plain, says_nothing, shown_hint
+from collector_mesh.app.hints import is_union, says_nothing, shown_hint
 from collector_mesh.domain.model.errors import InvalidCallError, is_a, kind_of, quoted
 from collector_mesh.domain.model.payload import (
     EMPTY,
@@ -19,12 +19,16 @@ from collector_mesh.domain.model.payload import (
     Payload,
     is_message,
     payload_of,
+    plain_reader,
     reader_of,
+    takes_plain,
     writer_of,
 )
+from collector_mesh.domain.model.shapes import MismatchError, plain_hint, shape_of
 
 Read = Callable[[Payload], Any]
-Write = Callable[[Any], Payload]
+Write = Callable[[Any, int], Payload]
+"""Takes how many bytes there may be, too: what is written bit by bit is written no further."""
 
 _EMPTY_NAME = EMPTY.type_url.removeprefix(TYPE_PREFIX)
 
@@ -67,7 +71,7 @@ class Result:
 
 def form_of(hint: Any) -> Form | None:
     """The form of an annotated type, None where there is none."""
-    hint = plain(hint)
+    hint = plain_hint(hint)
     return next((form for make in FORMS if (form := make(hint)) is not None), None)
 
 
@@ -83,7 +87,7 @@ def reader_for(hint: Any) -> Read | None:
     Raises:
         TypeError: requests cannot be of that type.
     """
-    if says_nothing(hint) or plain(hint) is Payload:
+    if says_nothing(hint) or plain_hint(hint) is Payload:
         return None
     form = form_of(hint)
     if form is None or form.read is None:
@@ -104,11 +108,11 @@ def result_for(hint: Any) -> Result:
         raise TypeError(f"{shown_hint(hint)}, which is no type of results")
     fits, write, name = form.fits, form.write, form.name
 
-    def checked(value: object) -> Payload:
+    def checked(value: object, most: int) -> Payload:
         if not fits(value):
             got = "None" if value is None else kind_of(value)
             raise TypeError(f"the handler is annotated to return {name}, and has returned {got}")
-        return write(value)
+        return write(value, most)
 
     return Result(checked, may_be_payload=fits(EMPTY))
 
@@ -132,7 +136,7 @@ def _nothing(hint: Any) -> Form | None:
         if not takes(payload.type_url):
             raise InvalidCallError(f"payload is a {quoted(payload.type_url)}, expected none")
 
-    return Form("None", lambda value: value is None, lambda _value: EMPTY, read, takes)
+    return Form("None", lambda value: value is None, lambda _value, _most: EMPTY, read, takes)
 
 
 def _raw(hint: Any) -> Form | None:
@@ -166,6 +170,23 @@ def _of_any_message(hint: Any) -> Form | None:
     return Form("Message", _is_instance, payload_of)
 
 
+def _plain_data(hint: Any) -> Form | None:
+    """What JSON has, and unions of that."""
+    shape = shape_of(hint)
+    if shape is None:
+        return None
+
+    def write(value: object, most: int) -> Payload:
+        try:
+            return payload_of(shape.checked(value), most)
+        except MismatchError as error:
+            raise TypeError(f"the handler is annotated to return {shape.name}: {error}") from None
+
+    return Form(
+        shape.name, shape.fits, write, plain_reader(shape), lambda type_url: takes_plain(shape, type_url)
+    )
+
+
 def _one_of_several(hint: Any) -> Form | None:
     if not is_union(hint):
         return None
@@ -183,8 +204,8 @@ def _one_of_several(hint: Any) -> Form | None:
         found = f"is a {quoted(payload.type_url)}" if payload.type_url else "is missing"
         raise InvalidCallError(f"payload {found}, expected {name}")
 
-    def write(value: object) -> Payload:
-        return next(form for form in forms if form.fits(value)).write(value)
+    def write(value: object, most: int) -> Payload:
+        return next(form for form in forms if form.fits(value)).write(value, most)
 
     return Form(
         name,
@@ -200,6 +221,7 @@ FORMS: tuple[Callable[[Any], Form | None], ...] = (
     _raw,
     _of_messages,
     _of_any_message,
+    _plain_data,
     _one_of_several,
 )
 """Each makes the form of the annotations that it knows; the first that knows one counts. In an annotation that names several

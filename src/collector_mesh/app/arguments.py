@@ -8,7 +8,7 @@ from typing import Literal
 
 from collector_mesh.domain.model.errors import InvalidCallError, MeshError, kind_of, quoted, text_of
 from collector_mesh.domain.model.names import MethodKey, check_name, text_argument
-from collector_mesh.domain.model.payload import Payload, payload_of
+from collector_mesh.domain.model.payload import MAX_PAYLOAD_BYTES, Payload, payload_of
 
 
 def key_argument(namespace: object, service: object, method: object) -> MethodKey:
@@ -98,15 +98,16 @@ def _key_of(method: object) -> MethodKey:
     return key
 
 
-def payload_argument(request: object) -> Payload:
+def payload_argument(request: object, most: int = MAX_PAYLOAD_BYTES) -> Payload:
     """The payload for a request.
 
     Raises:
-        TypeError: it is no protobuf message, no sound payload, and not None.
-        InvalidCallError: it is a message that cannot be serialized.
+        TypeError: it is no protobuf message, no plain data, no sound payload, and not None.
+        InvalidCallError: it is a message that cannot be serialized, or plain data that holds what cannot travel.
+        PayloadTooLargeError: it is plain data that takes more than `most` bytes.
     """
     try:
-        return payload_of(request)
+        return payload_of(request, most)
     except MeshError:
         raise
     except Exception as error:

@@ -8,7 +8,7 @@ from collector_mesh.adapters.runtime.bridge import Bridge
 from collector_mesh.app.service import Service
 from collector_mesh.domain.model.blocking_caller import BlockingCaller
 from collector_mesh.domain.model.caller import Metadata
-from collector_mesh.domain.model.payload import Message, Payload
+from collector_mesh.domain.model.payload import Message, Payload, Plain
 from collector_mesh.domain.model.snapshot import ConnectionInfo, Explanation, Snapshot
 from collector_mesh.domain.model.status import Reply
 
@@ -38,7 +38,7 @@ class BlockingCollector(BlockingCaller):
         namespace: str,
         service: str,
         method: str,
-        request: Message | Payload | None = None,
+        request: Message | Payload | Plain | None = None,
         *,
         target: str = "",
         timeout: float | None = None,

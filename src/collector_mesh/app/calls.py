@@ -11,7 +11,7 @@ from collector_mesh.domain.model.call import NO_HINTS, Call, checked_hints, chec
 from collector_mesh.domain.model.caller import Metadata
 from collector_mesh.domain.model.context import CallContext, current_call
 from collector_mesh.domain.model.names import MethodKey, text_argument
-from collector_mesh.domain.model.payload import Message, Payload, flaw_of
+from collector_mesh.domain.model.payload import MAX_PAYLOAD_BYTES, Message, Payload, Plain, flaw_of
 from collector_mesh.domain.model.status import Reply
 from collector_mesh.domain.policies.policy import Policies
 from collector_mesh.domain.ports.clock import Clock
@@ -43,17 +43,26 @@ class CallFactory:
         clock: the time.
         policies: how much time a call has that says nothing about it.
         forwarded: keys of the metadata that calls carry on which are made in a handler.
+        max_payload_bytes: bytes of the largest request; plain data is written no further than that.
     """
 
-    def __init__(self, clock: Clock, policies: Policies, forwarded: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        policies: Policies,
+        forwarded: Collection[str] = (),
+        *,
+        max_payload_bytes: int = MAX_PAYLOAD_BYTES,
+    ) -> None:
         self._now = clock.now
         self._policies = policies
         self._forwarded = frozenset(forwarded)
+        self._max_payload_bytes = max_payload_bytes
 
     def make(
         self,
         key: MethodKey,
-        request: "Message | Payload | None",
+        request: "Message | Payload | Plain | None",
         target: str,
         timeout: float | None,
         hints: Mapping[str, str] | None,
@@ -65,11 +74,12 @@ class CallFactory:
         Raises:
             InvalidCallError: metadata, hints or timeout are not what they may be, or the request cannot be
                 serialized.
+            PayloadTooLargeError: the request is plain data that takes too many bytes.
             TypeError: something is of a type that cannot be meant; the text names the argument.
         """
         # On the way of every call: what is of the usual type is not looked at any further.
         if type(request) is not Payload or flaw_of(request) is not None:
-            request = payload_argument(request)
+            request = payload_argument(request, self._max_payload_bytes)
         parent = current_call()
         if timeout is None:
             deadline = self._now() + self._policies.of(key).timeout if parent is None else parent.deadline

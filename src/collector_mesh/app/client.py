@@ -17,7 +17,7 @@ from collector_mesh.domain.model.call import Call
 from collector_mesh.domain.model.caller import Caller, Metadata
 from collector_mesh.domain.model.errors import MeshError
 from collector_mesh.domain.model.names import MethodKey, text_argument
-from collector_mesh.domain.model.payload import Message, Payload
+from collector_mesh.domain.model.payload import Message, Payload, Plain
 from collector_mesh.domain.model.status import OK, Reply
 from collector_mesh.domain.ports.link import Link
 from collector_mesh.domain.ports.transport import Transport
@@ -124,7 +124,7 @@ class MeshClient(Caller):
         namespace: str,
         service: str,
         method: str,
-        request: Message | Payload | None = None,
+        request: Message | Payload | Plain | None = None,
         *,
         target: str = "",
         timeout: float | None = None,
@@ -149,7 +149,7 @@ class MeshClient(Caller):
         namespace: str,
         service: str,
         method: str,
-        request: Message | Payload | None = None,
+        request: Message | Payload | Plain | None = None,
         *,
         timeout: float | None = None,
         metadata: Metadata = (),
@@ -180,7 +180,7 @@ class MeshClient(Caller):
         self,
         send: Callable[[Call], Awaitable[Reply]],
         key: MethodKey,
-        request: Message | Payload | None,
+        request: Message | Payload | Plain | None,
         target: str,
         timeout: float | None,
         hints: Mapping[str, str] | None,

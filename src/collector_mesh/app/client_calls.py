@@ -8,7 +8,7 @@ from collector_mesh.domain.model.call import Call
 from collector_mesh.domain.model.caller import Metadata
 from collector_mesh.domain.model.errors import PayloadTooLargeError
 from collector_mesh.domain.model.names import MethodKey, check_name
-from collector_mesh.domain.model.payload import Message, Payload
+from collector_mesh.domain.model.payload import Message, Payload, Plain
 
 
 class ClientCalls:
@@ -20,13 +20,18 @@ class ClientCalls:
 
     def __init__(self, parts: ClientContainer) -> None:
         settings = parts.settings()
-        self._make = CallFactory(parts.clock(), parts.policies(), settings.forward_metadata).make
         self._max_payload_bytes = settings.max_payload_bytes
+        self._make = CallFactory(
+            parts.clock(),
+            parts.policies(),
+            settings.forward_metadata,
+            max_payload_bytes=settings.max_payload_bytes,
+        ).make
 
     def make(
         self,
         key: MethodKey,
-        request: Message | Payload | None,
+        request: Message | Payload | Plain | None,
         target: str,
         timeout: float | None,
         hints: Mapping[str, str] | None,

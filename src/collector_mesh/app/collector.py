@@ -29,7 +29,7 @@ from collector_mesh.domain.model.errors import (
     clipped,
 )
 from collector_mesh.domain.model.names import text_argument
-from collector_mesh.domain.model.payload import Message, Payload
+from collector_mesh.domain.model.payload import Message, Payload, Plain
 from collector_mesh.domain.model.snapshot import ConnectionInfo, Explanation, Snapshot
 from collector_mesh.domain.model.status import OK, Reply
 from collector_mesh.domain.peers.keeping import Keeping
@@ -206,7 +206,12 @@ class Collector(Caller):
         parts = self.container
         # What a call needs is made before the first peer can send one, and by one thread.
         with self._making:
-            self._calls = CallFactory(parts.clock(), parts.policies(), parts.settings().forward_metadata)
+            self._calls = CallFactory(
+                parts.clock(),
+                parts.policies(),
+                parts.settings().forward_metadata,
+                max_payload_bytes=parts.settings().max_payload_bytes,
+            )
             parts.nested().caller = ref(self)
             self._keeping = parts.keeping()
             self._dispatcher = parts.dispatcher()
@@ -252,7 +257,7 @@ class Collector(Caller):
         namespace: str,
         service: str,
         method: str,
-        request: Message | Payload | None = None,
+        request: Message | Payload | Plain | None = None,
         *,
         target: str = "",
         timeout: float | None = None,

@@ -9,12 +9,10 @@ from typing import Any
 
 from collector_mesh.domain.model.context import CallContext
 from collector_mesh.domain.model.errors import attribute_of, is_a, text_of
+from collector_mesh.domain.model.shapes import plain_hint
 
 NO_HINT: Any = inspect.Parameter.empty
 """In place of an annotation that was left out."""
-
-_MOST_NAMES = 32
-"""How many names an annotation may have for the same type, one for the other."""
 
 _MOST_SHOWN = 200
 """Longest text of an annotation in an error."""
@@ -65,23 +63,9 @@ def names_of(code: Callable[..., Any]) -> dict[str, Any]:
     return names
 
 
-def plain(hint: Any) -> Any:
-    """An annotation without what says nothing of the type: remarks, and names that stand for it."""
-    for _ in range(_MOST_NAMES):
-        if typing.get_origin(hint) is typing.Annotated:
-            hint = typing.get_args(hint)[0]
-        elif type(hint).__name__ == "TypeAliasType":  # from Python 3.12 on
-            hint = hint.__value__
-        elif isinstance(hint, typing.NewType):
-            hint = hint.__supertype__
-        else:
-            break
-    return hint
-
-
 def says_nothing(hint: Any) -> bool:
     """Whether an annotation leaves the type open."""
-    hint = plain(hint)
+    hint = plain_hint(hint)
     return hint is NO_HINT or hint is Any or hint is object
 
 
@@ -92,7 +76,7 @@ def is_union(hint: Any) -> bool:
 
 def is_context(hint: Any) -> bool:
     """Whether an annotation stands for the context of a call."""
-    hint = plain(hint)
+    hint = plain_hint(hint)
     return hint is CallContext or (
         is_union(hint) and any(each is CallContext for each in typing.get_args(hint))
     )
@@ -100,9 +84,9 @@ def is_context(hint: Any) -> bool:
 
 def awaited(hint: Any) -> Any:
     """The annotation of what comes of a result, where that is annotated as something to await."""
-    origin = typing.get_origin(plain(hint))
+    origin = typing.get_origin(plain_hint(hint))
     if origin is Awaitable or origin is Coroutine:
-        return typing.get_args(plain(hint))[-1]
+        return typing.get_args(plain_hint(hint))[-1]
     return NO_HINT if hint is Awaitable or hint is Coroutine else hint
 
 

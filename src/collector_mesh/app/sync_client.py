@@ -21,7 +21,7 @@ from collector_mesh.app.unclosed import Unclosed
 from collector_mesh.domain.model.blocking_caller import BlockingCaller
 from collector_mesh.domain.model.caller import Metadata
 from collector_mesh.domain.model.errors import MeshError
-from collector_mesh.domain.model.payload import Message, Payload
+from collector_mesh.domain.model.payload import Message, Payload, Plain
 from collector_mesh.domain.model.status import OK, Reply
 from collector_mesh.domain.peers.client_link import ClientLink
 from collector_mesh.domain.ports.transport import Transport
@@ -116,7 +116,7 @@ class SyncMeshClient(BlockingCaller):
         namespace: str,
         service: str,
         method: str,
-        request: Message | Payload | None = None,
+        request: Message | Payload | Plain | None = None,
         *,
         target: str = "",
         timeout: float | None = None,
@@ -140,7 +140,7 @@ class SyncMeshClient(BlockingCaller):
         namespace: str,
         service: str,
         method: str,
-        request: Message | Payload | None = None,
+        request: Message | Payload | Plain | None = None,
         *,
         timeout: float | None = None,
         metadata: Metadata = (),

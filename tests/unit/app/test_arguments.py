@@ -183,13 +183,16 @@ TYPE_ERRORS: list[tuple[str, object, str]] = [
         )
     ),
     *(
-        ("request", value, "request: expected a protobuf message, a Payload or None, got ")
+        (
+            "request",
+            value,
+            "request: expected a protobuf message, a Payload, plain data (dict, list, str, int, float, bool) or None, got ",
+        )
         for value in (
-            "text",
+            ("text",),
             b"bytes",
-            7,
-            {"value": "x"},
-            ["x"],
+            {7},
+            7j,
             StringValue,
             Payload,
             object(),
@@ -464,10 +467,12 @@ async def test_an_interrupt_of_the_user_gets_through() -> None:
 
 @pytest.mark.asyncio
 @pytest.mark.parametrize("way", ["here", "as a client"])
-@pytest.mark.parametrize("returns", [StringValue(), "StringValue", Payload, int, 7, Mock()])
-async def test_a_result_can_only_be_of_a_class_of_messages(way: str, returns: Any) -> None:
+@pytest.mark.parametrize("returns", [StringValue(), "StringValue", Payload, bytes, 7, Mock()])
+async def test_a_result_can_only_be_of_a_class_of_messages_or_plain_data(way: str, returns: Any) -> None:
     async with callers() as found:
-        with pytest.raises(TypeError, match="returns must be a class of protobuf messages or None, got "):
+        with pytest.raises(
+            TypeError, match="returns must be a class of protobuf messages, a type of plain data"
+        ):
             await found[way].call(*NAMES, returns=returns)
         assert isinstance(await found[way].call(*NAMES, returns=StringValue), StringValue)
         assert isinstance(await found[way].call(*NAMES), Payload)

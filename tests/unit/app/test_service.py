@@ -123,7 +123,7 @@ async def test_a_handler_without_parameters_is_called_whatever_is_sent() -> None
 async def too_many(a: StringValue, b: CallContext, c: int) -> None: ...
 
 
-async def wrong_request(request: int) -> None: ...
+async def wrong_request(request: bytes) -> None: ...
 
 
 async def wrong_context(request: StringValue, context: int) -> None: ...
@@ -143,7 +143,7 @@ async def stream(request: StringValue) -> Any:
     ("handler", "said"),
     [
         (too_many, "takes too many arguments"),
-        (wrong_request, "request is annotated with int, which is no type of requests"),
+        (wrong_request, "request is annotated with bytes, which is no type of requests"),
         (wrong_context, "context is no context"),
         (keyword, "other is no context"),
         (unresolvable, "'Nowhere' of request cannot be resolved"),

@@ -67,7 +67,7 @@ async def until(condition: Callable[[], Any]) -> None:
 
 async def answered(collector: Collector, code: int, *names: str) -> None:
     async def has_code() -> bool:
-        return (await collector.dispatch(*names)).status.code == code  # type: ignore[arg-type]  # three names
+        return (await collector.dispatch(*names)).status.code == code
 
     await until(has_code)
 

@@ -13,7 +13,7 @@ from collector_mesh.app.simulation.hosting import put_on_host
 from collector_mesh.app.simulation.identity import WatchedClientLink
 from collector_mesh.app.simulation.watch import Watch
 from collector_mesh.domain.model.caller import Metadata
-from collector_mesh.domain.model.payload import Message, Payload
+from collector_mesh.domain.model.payload import Message, Payload, Plain
 from collector_mesh.domain.model.status import Reply
 
 
@@ -55,7 +55,7 @@ class SimulatedClient(MeshClient):
         namespace: str,
         service: str,
         method: str,
-        request: Message | Payload | None = None,
+        request: Message | Payload | Plain | None = None,
         *,
         target: str = "",
         timeout: float | None = None,
@@ -83,7 +83,7 @@ class SimulatedClient(MeshClient):
         namespace: str,
         service: str,
         method: str,
-        request: Message | Payload | None = None,
+        request: Message | Payload | Plain | None = None,
         *,
         timeout: float | None = None,
         metadata: Metadata = (),

@@ -22,7 +22,7 @@ from collector_mesh.app.simulation.watch import Watch
 from collector_mesh.domain.model.caller import Metadata
 from collector_mesh.domain.model.errors import OutcomeUnknownError, UnavailableError
 from collector_mesh.domain.model.events import Event
-from collector_mesh.domain.model.payload import Message, Payload
+from collector_mesh.domain.model.payload import Message, Payload, Plain
 from collector_mesh.domain.model.snapshot import ConnectionInfo, State
 from collector_mesh.domain.model.status import Reply
 from collector_mesh.domain.policies.policy import Policies
@@ -129,7 +129,7 @@ class SimulatedCollector(Collector):
         namespace: str,
         service: str,
         method: str,
-        request: Message | Payload | None = None,
+        request: Message | Payload | Plain | None = None,
         *,
         target: str = "",
         timeout: float | None = None,

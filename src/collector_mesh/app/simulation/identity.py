@@ -14,7 +14,7 @@ from collector_mesh.domain.model.call import Call
 from collector_mesh.domain.model.context import CallContext
 from collector_mesh.domain.model.errors import MeshError
 from collector_mesh.domain.model.frames import Frame
-from collector_mesh.domain.model.payload import Payload, payload_of
+from collector_mesh.domain.model.payload import MAX_PAYLOAD_BYTES, Payload, payload_of
 from collector_mesh.domain.model.status import Reply
 from collector_mesh.domain.peers.client_link import ClientLink
 from collector_mesh.domain.ports.randomness import Randomness
@@ -201,7 +201,7 @@ class WatchedHandlers(HandlerRegistry):
     def _watched(self, method: Method) -> Method:
         wrap = self._plain if method.blocking else self._async
         # What it gives is written here, where it is told, and not once more.
-        again = lambda unfit: _written(method, unfit.result)  # noqa: E731  # it raises what it has raised
+        again = lambda unfit, most: _written(method, unfit.result, most)  # noqa: E731  # it raises what it has raised
         return attrs.evolve(method, function=wrap(method), write=again, may_be_payload=True)
 
     def _async(self, method: Method) -> Callable[[Any, CallContext], Any]:
@@ -252,7 +252,7 @@ class WatchedHandlers(HandlerRegistry):
 
     def _ends(self, method: Method, number: int | None, result: Any) -> Any:
         try:
-            payload = _written(method, result)
+            payload = _written(method, result, MAX_PAYLOAD_BYTES)
         except (MeshError, TypeError):
             return _Unfit(result)  # that it cannot be sent is said where it is always said
         if number is not None:
@@ -269,9 +269,13 @@ class _Unfit:
         self.result = result
 
 
-def _written(method: Method, result: Any) -> Payload:
+def _written(method: Method, result: Any, most: int) -> Payload:
     """What is sent of a result, as the executor makes it."""
-    return payload_of(result) if method.may_be_payload and type(result) is Payload else method.write(result)
+    return (
+        payload_of(result)
+        if method.may_be_payload and type(result) is Payload
+        else method.write(result, most)
+    )
 
 
 def _plain(request: Any) -> Any:

@@ -15,7 +15,7 @@ from collector_mesh.domain.model.context import CallContext, HandlerCalls
 from collector_mesh.domain.model.errors import Executed, MeshError, NotFoundError
 from collector_mesh.domain.model.identity import Identity
 from collector_mesh.domain.model.names import MethodKey
-from collector_mesh.domain.model.payload import Message, Payload, payload_of
+from collector_mesh.domain.model.payload import Message, Payload, Plain, payload_of
 from collector_mesh.domain.model.status import OK, Reply, status_of
 
 Answer = Message | Payload | MeshError | None | Callable[[Payload], Any]
@@ -56,7 +56,7 @@ class FakeCalls(Caller):
         namespace: str,
         service: str,
         method: str,
-        request: Message | Payload | None = None,
+        request: Message | Payload | Plain | None = None,
         *,
         target: str = "",
         timeout: float | None = None,
@@ -117,7 +117,7 @@ def call_context(
     calls: Caller | Mapping[str, Answer] | None = None,
     *,
     method: str = "test/TestService/Test",
-    request: Message | Payload | None = None,
+    request: Message | Payload | Plain | None = None,
     metadata: GivenMetadata = (),
     timeout: float = math.inf,
     caller: str = "",

@@ -11,7 +11,7 @@ from collector_mesh.app.collector import Collector
 from collector_mesh.app.settings import Settings
 from collector_mesh.app.testing.services import contract_service
 from collector_mesh.domain.model.caller import CallOptions
-from collector_mesh.domain.model.payload import Message, Payload
+from collector_mesh.domain.model.payload import Message, Payload, Plain
 from collector_mesh.domain.model.snapshot import ConnectionInfo, Explanation, Snapshot
 from collector_mesh.domain.model.status import Reply
 from collector_mesh.domain.ports.transport import Transport
@@ -60,7 +60,7 @@ class Node(Protocol):
         namespace: str,
         service: str,
         method: str,
-        request: Message | Payload | None = None,
+        request: Message | Payload | Plain | None = None,
         **options: Unpack[CallOptions],
     ) -> Reply: ...
 
@@ -122,7 +122,7 @@ class LocalNode:
         namespace: str,
         service: str,
         method: str,
-        request: Message | Payload | None = None,
+        request: Message | Payload | Plain | None = None,
         **options: Unpack[CallOptions],
     ) -> Reply:
         """See `Collector`."""

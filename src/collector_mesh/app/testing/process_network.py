@@ -15,7 +15,7 @@ import attrs
 from collector_mesh.app.client import MeshClient
 from collector_mesh.app.testing.networks import NodeOptions
 from collector_mesh.domain.model.caller import CallOptions
-from collector_mesh.domain.model.payload import Message, Payload
+from collector_mesh.domain.model.payload import Message, Payload, Plain
 from collector_mesh.domain.model.snapshot import ConnectionInfo, Explanation, Snapshot
 from collector_mesh.domain.model.status import Reply
 from collector_mesh.domain.ports.validator import Validator
@@ -106,7 +106,7 @@ class ProcessNode:
         namespace: str,
         service: str,
         method: str,
-        request: Message | Payload | None = None,
+        request: Message | Payload | Plain | None = None,
         **options: Unpack[CallOptions],
     ) -> Reply:
         """See `Collector`."""

@@ -4,8 +4,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Unpack, overload
 
-from collector_mesh.domain.model.caller import CallOptions, M, Metadata
-from collector_mesh.domain.model.payload import Message, Payload, check_message_class
+from collector_mesh.domain.model.caller import CallOptions, Metadata
+from collector_mesh.domain.model.payload import M, Message, Payload, Plain, check_readable
 from collector_mesh.domain.model.status import Reply
 
 
@@ -23,7 +23,7 @@ class BlockingCaller(ABC):
         namespace: str,
         service: str,
         method: str,
-        request: Message | Payload | None = None,
+        request: Message | Payload | Plain | None = None,
         *,
         target: str = "",
         timeout: float | None = None,
@@ -48,7 +48,7 @@ class BlockingCaller(ABC):
         namespace: str,
         service: str,
         method: str,
-        request: Message | Payload | None = None,
+        request: Message | Payload | Plain | None = None,
         *,
         returns: type[M],
         **options: Unpack[CallOptions],
@@ -60,7 +60,7 @@ class BlockingCaller(ABC):
         namespace: str,
         service: str,
         method: str,
-        request: Message | Payload | None = None,
+        request: Message | Payload | Plain | None = None,
         *,
         returns: None = None,
         **options: Unpack[CallOptions],
@@ -71,7 +71,7 @@ class BlockingCaller(ABC):
         namespace: str,
         service: str,
         method: str,
-        request: Message | Payload | None = None,
+        request: Message | Payload | Plain | None = None,
         *,
         returns: type[M] | None = None,
         **options: Unpack[CallOptions],
@@ -84,7 +84,7 @@ class BlockingCaller(ABC):
             RuntimeError: as for `dispatch`.
         """
         if returns is not None:
-            check_message_class("returns", returns)
+            check_readable("returns", returns)
         reply = self.dispatch(namespace, service, method, request, **options)
         if returns is None:
             return reply.raise_for_status().payload

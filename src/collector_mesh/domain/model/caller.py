@@ -2,12 +2,10 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
-from typing import TypedDict, TypeVar, Unpack, overload
+from typing import TypedDict, Unpack, overload
 
-from collector_mesh.domain.model.payload import Message, Payload, check_message_class
+from collector_mesh.domain.model.payload import M, Message, Payload, Plain, check_readable
 from collector_mesh.domain.model.status import Reply
-
-M = TypeVar("M", bound=Message)
 
 Metadata = Mapping[str, str | bytes] | Iterable[tuple[str, str | bytes]]
 
@@ -33,7 +31,7 @@ class Caller(ABC):
         namespace: str,
         service: str,
         method: str,
-        request: Message | Payload | None = None,
+        request: Message | Payload | Plain | None = None,
         *,
         target: str = "",
         timeout: float | None = None,
@@ -49,7 +47,7 @@ class Caller(ABC):
             namespace: the namespace.
             service: the service.
             method: the method.
-            request: a protobuf message, a payload, or None.
+            request: a protobuf message, plain data (what JSON has), a payload, or None.
             target: id of the only collector that may run it.
             timeout: seconds; None for the default, or for what the call has left that this is made
                 in (while its handler runs); `math.inf` for no limit.
@@ -73,7 +71,7 @@ class Caller(ABC):
         namespace: str,
         service: str,
         method: str,
-        request: Message | Payload | None = None,
+        request: Message | Payload | Plain | None = None,
         *,
         returns: type[M],
         **options: Unpack[CallOptions],
@@ -85,7 +83,7 @@ class Caller(ABC):
         namespace: str,
         service: str,
         method: str,
-        request: Message | Payload | None = None,
+        request: Message | Payload | Plain | None = None,
         *,
         returns: None = None,
         **options: Unpack[CallOptions],
@@ -96,7 +94,7 @@ class Caller(ABC):
         namespace: str,
         service: str,
         method: str,
-        request: Message | Payload | None = None,
+        request: Message | Payload | Plain | None = None,
         *,
         returns: type[M] | None = None,
         **options: Unpack[CallOptions],
@@ -107,8 +105,9 @@ class Caller(ABC):
             namespace: the namespace.
             service: the service.
             method: the method.
-            request: a protobuf message, a payload, or None.
-            returns: the message class of the result; without it the raw payload is given.
+            request: a protobuf message, plain data (what JSON has), a payload, or None.
+            returns: the message class of the result, or a type of plain data (`dict`, `list[int]`, `str`); without it the
+                raw payload is given.
             options: as for `dispatch`.
 
         Raises:
@@ -117,7 +116,7 @@ class Caller(ABC):
             RuntimeError: as for `dispatch`.
         """
         if returns is not None:
-            check_message_class("returns", returns)
+            check_readable("returns", returns)
         reply = await self.dispatch(namespace, service, method, request, **options)
         if returns is None:
             return reply.raise_for_status().payload

@@ -10,7 +10,7 @@ from collector_mesh.domain.model.call import Call
 from collector_mesh.domain.model.caller import Caller
 from collector_mesh.domain.model.caller import Metadata as GivenMetadata
 from collector_mesh.domain.model.identity import Identity
-from collector_mesh.domain.model.payload import Message, Payload
+from collector_mesh.domain.model.payload import Message, Payload, Plain
 from collector_mesh.domain.model.status import Metadata, Reply
 
 
@@ -136,7 +136,7 @@ class CallContext(Caller):
         namespace: str,
         service: str,
         method: str,
-        request: Message | Payload | None = None,
+        request: Message | Payload | Plain | None = None,
         *,
         target: str = "",
         timeout: float | None = None,
@@ -214,7 +214,7 @@ class BlockingCalls(BlockingCaller):
         namespace: str,
         service: str,
         method: str,
-        request: Message | Payload | None = None,
+        request: Message | Payload | Plain | None = None,
         *,
         target: str = "",
         timeout: float | None = None,

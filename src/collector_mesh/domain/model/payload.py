@@ -1,12 +1,21 @@
 """What a call carries: bytes and the name of their type."""
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any, Protocol, TypeVar
 
 import attrs
 
-from collector_mesh.domain.model.errors import InvalidCallError, is_unicode, kind_of, quoted, text_of
+from collector_mesh.domain.model.errors import (
+    InvalidCallError,
+    PayloadTooLargeError,
+    is_a,
+    is_unicode,
+    kind_of,
+    quoted,
+    text_of,
+)
+from collector_mesh.domain.model.plain import LIST, PLAIN, STRUCT, VALUE, decoded, encoded
+from collector_mesh.domain.model.shapes import MismatchError, Shape, shape_of
 
 TYPE_PREFIX = "type.googleapis.com/"
 """What `google.protobuf.Any` puts before the full name of a message."""
@@ -22,7 +31,11 @@ class Message(Protocol):
         ...
 
 
-M = TypeVar("M", bound=Message)
+Plain = dict[str, Any] | list[Any] | str | int | float
+"""Plain data; what dicts and lists hold is plain data or None. True and False are ints to a type checker."""
+
+M = TypeVar("M", bound=Message | dict[Any, Any] | list[Any] | str | int | float)
+"""What results may be read as: a message, or plain data."""
 
 
 @attrs.frozen
@@ -39,32 +52,44 @@ class Payload:
     value: bytes = b""
 
     @classmethod
-    def pack(cls, message: Message) -> "Payload":
-        """Wrap a protobuf message.
+    def pack(cls, message: "Message | Plain") -> "Payload":
+        """Wrap a protobuf message, or plain data.
 
         Raises:
-            InvalidCallError: the message lacks required fields or cannot be serialized.
-            TypeError: it is no message.
+            InvalidCallError: the message lacks required fields or cannot be serialized, or plain data holds something
+                that cannot travel; the text says where.
+            TypeError: it is neither.
         """
         name = None if isinstance(message, type) else _name_of(message)
-        if name is None:
-            raise TypeError(f"expected a protobuf message, got {kind_of(message)}")
-        return _packed(name, message)
+        if name is not None:
+            return _packed(name, message)  # type: ignore[arg-type]  # just looked
+        if is_plain(message):
+            return plain_payload(message)
+        raise TypeError(f"expected a protobuf message or plain data, got {kind_of(message)}")
 
-    def unpack(self, message: type[M]) -> M:
-        """Read the payload as a message of a class.
+    def unpack(self, returns: type[M]) -> M:
+        """Read the payload as a message of a class, or as plain data: `dict`, `list[int]`, `str` and the like.
 
         Raises:
             InvalidCallError: it is of another type, or its bytes are not such a message.
+            TypeError: `returns` is no such type.
         """
-        return reader_of(message)(self)
+        return reader_of(returns)(self)
 
 
-def reader_of(message: type[M]) -> Callable[[Payload], M]:
-    """A function that reads payloads as messages of a class; see `Payload.unpack`."""
+def reader_of(returns: type[M]) -> Callable[[Payload], M]:
+    """A function that reads payloads as messages of a class, or as plain data; see `Payload.unpack`.
+
+    Raises:
+        TypeError: it is neither such a class nor a type of plain data.
+    """
+    if (shape := shape_of(returns)) is not None:
+        return plain_reader(shape)
+    check_readable("returns", returns)
+    message: Any = returns
     name: str = message.DESCRIPTOR.full_name
     expected = TYPE_PREFIX + name
-    parse: Callable[[bytes], M] = message.FromString  # type: ignore[attr-defined]  # classmethod of protobuf
+    parse: Callable[[bytes], M] = message.FromString
     fits_nothing = name == "google.protobuf.Empty"
 
     def read(payload: Payload) -> M:
@@ -80,31 +105,51 @@ def reader_of(message: type[M]) -> Callable[[Payload], M]:
     return read
 
 
-def writer_of(message: type[Message]) -> Callable[[Any], Payload]:
-    """A function that makes payloads of messages of a class; it raises InvalidCallError for one that cannot be serialized."""
-    return partial(_packed, message.DESCRIPTOR.full_name)
+def writer_of(message: type[Message]) -> Callable[[Any, int], Payload]:
+    """A function that makes payloads of messages of a class; it raises InvalidCallError for one that cannot be serialized.
+
+    How large one may be is looked at by whoever sends it.
+    """
+    name = message.DESCRIPTOR.full_name
+    return lambda value, _most: _packed(name, value)
 
 
 EMPTY = Payload(TYPE_PREFIX + "google.protobuf.Empty")
 """What stands for nothing: no request, no result."""
 
 
-def payload_of(value: object) -> Payload:
-    """The payload for a request or a result: a protobuf message, a payload, or None.
+MAX_PAYLOAD_BYTES = 1 << 30
+"""Bytes of the largest payload that any setting allows."""
+
+
+def payload_of(value: object, most: int = MAX_PAYLOAD_BYTES) -> Payload:
+    """The payload for a request or a result: a protobuf message, a payload, plain data, or None.
+
+    Args:
+        value: the request or result.
+        most: bytes that plain data may take: it is written no further than that.
 
     Raises:
-        TypeError: it is none of these, or what it holds is not what it should be.
-        InvalidCallError: the message cannot be serialized.
+        TypeError: it is none of these, or what a payload holds is not what it should be.
+        InvalidCallError: the message cannot be serialized, or plain data holds something that cannot travel.
+        PayloadTooLargeError: plain data takes more bytes than it may.
     """
     if value is None:
         return EMPTY
+    if type(value) in PLAIN:
+        return plain_payload(value, most)
     # Not `isinstance`, which believes what an object says of its class.
     if issubclass(type(value), Payload):
         payload: Payload = value  # type: ignore[assignment]  # just looked
     elif not isinstance(value, type) and (name := _name_of(value)) is not None:
         payload = _packed(name, value)  # type: ignore[arg-type]  # just looked
+    elif is_plain(value):
+        return plain_payload(value, most)
     else:
-        raise TypeError(f"expected a protobuf message, a Payload or None, got {kind_of(value)}")
+        raise TypeError(
+            "expected a protobuf message, a Payload, plain data (dict, list, str, int, float, bool) or None,"
+            f" got {kind_of(value)}"
+        )
     if (flaw := flaw_of(payload)) is not None:
         raise TypeError(flaw)
     return payload if type(payload) is Payload else Payload(payload.type_url, payload.value)
@@ -145,11 +190,64 @@ def _packed(name: str, message: Message) -> Payload:
     return Payload(TYPE_PREFIX + name, value)
 
 
-def check_message_class(name: str, value: object) -> None:
-    """See that something is a class of protobuf messages.
+def is_plain(value: object) -> bool:
+    """Whether something is plain data, whatever it holds."""
+    return is_a(value, *PLAIN)
+
+
+def plain_payload(value: object, most: int = MAX_PAYLOAD_BYTES) -> Payload:
+    """The payload for plain data; see `payload_of`."""
+    try:
+        name, data = encoded(value, most)
+    except OverflowError as error:
+        raise PayloadTooLargeError(f"payload of {error} is over the limit of {most} bytes") from None
+    return Payload(TYPE_PREFIX + name, data)
+
+
+def takes_plain(shape: Shape, type_url: str) -> bool:
+    """Whether payloads of a type URL may be plain data of a shape."""
+    name = type_url.rpartition("/")[2]
+    if name == STRUCT:
+        return dict in shape.kinds
+    if name == LIST:
+        return list in shape.kinds
+    if not type_url or name == _EMPTY_NAME:
+        return type(None) in shape.kinds
+    return name == VALUE
+
+
+def plain_reader(shape: Shape) -> Callable[[Payload], Any]:
+    """A function that reads payloads as plain data of a shape, or raises InvalidCallError."""
+    checked = shape.checked
+
+    def read(payload: Payload) -> Any:
+        name = payload.type_url.rpartition("/")[2]
+        value: object = None
+        if name in _PLAIN_NAMES:
+            value = decoded(name, payload.value)
+        elif not takes_plain(shape, payload.type_url):
+            found = f"is a {quoted(payload.type_url)}" if payload.type_url else "is missing"
+            raise InvalidCallError(f"payload {found}, expected {shape.name} as plain data")
+        try:
+            return checked(value)
+        except MismatchError as error:
+            raise InvalidCallError(f"payload: {error}" if error.path else f"payload {error}") from None
+
+    return read
+
+
+_PLAIN_NAMES = frozenset({STRUCT, LIST, VALUE})
+_EMPTY_NAME = EMPTY.type_url.removeprefix(TYPE_PREFIX)
+
+
+def check_readable(name: str, value: object) -> None:
+    """See that something is a class of protobuf messages, or a type of plain data.
 
     Raises:
         TypeError: it is something else.
     """
-    if not isinstance(value, type) or not is_message(value):
-        raise TypeError(f"{name} must be a class of protobuf messages or None, got {kind_of(value)}")
+    if (not isinstance(value, type) or not is_message(value)) and shape_of(value) is None:
+        raise TypeError(
+            f"{name} must be a class of protobuf messages, a type of plain data (dict, list[int], str, ...) or None,"
+            f" got {kind_of(value)}"
+        )

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from itertools import islice
-from typing import TypeVar
 
 import attrs
 
@@ -22,13 +21,11 @@ from collector_mesh.domain.model.errors import (
     text_of,
 )
 from collector_mesh.domain.model.limits import DETAILS_CUT, MAX_DETAILS_BYTES, MAX_ENTRIES, MAX_ID_BYTES
-from collector_mesh.domain.model.payload import Message, Payload
+from collector_mesh.domain.model.payload import M, Payload
 from collector_mesh.domain.model.texts import visible
 
 Metadata = tuple[tuple[str, str | bytes], ...]
 """Pairs of a key and a value; a key may occur more than once."""
-
-M = TypeVar("M", bound=Message)
 
 
 @attrs.frozen
@@ -179,7 +176,7 @@ class Reply:
         return nested_error(error, called, self.handled_by or (self.tried[-1] if self.tried else here))
 
     def unpack(self, returns: type[M]) -> M:
-        """The result as a protobuf message.
+        """The result as a protobuf message, or as plain data; see `Payload.unpack`.
 
         Raises:
             MeshError: the status is not 200; or the result is not such a message (400).

@@ -294,7 +294,7 @@ class Executor:
         key = method.key
         if type(result) is not Payload or not method.may_be_payload:
             try:
-                result = method.write(result)
+                result = method.write(result, self._max_payload_bytes)
             except (MeshError, TypeError) as error:
                 return self._failed(key, HandlerError(f"cannot send the result: {error}"))
         elif (flaw := flaw_of(result)) is not None:

@@ -24,7 +24,7 @@ class Method:
         function: takes the request and the context and gives the result, or an awaitable of it.
         blocking: whether the function is a plain one, which runs in a thread.
         read: turns the payload into the request, or raises InvalidCallError; None gives the payload.
-        write: turns the result into a payload, or raises InvalidCallError or TypeError.
+        write: turns the result into a payload of so many bytes at most, or raises a MeshError or TypeError.
         may_be_payload: whether a result that is a `Payload` is sent without being written.
         kind: unary for now.
         idempotent: whether it may run twice for one call.
@@ -34,7 +34,7 @@ class Method:
     function: Callable[[Any, CallContext], Any]
     blocking: bool = False
     read: Callable[[Payload], Any] | None = None
-    write: Callable[[Any], Payload] = payload_of
+    write: Callable[[Any, int], Payload] = payload_of
     may_be_payload: bool = True
     kind: Kind = "unary"
     idempotent: bool = False

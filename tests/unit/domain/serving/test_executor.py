@@ -226,13 +226,13 @@ def test_a_mesh_error_of_a_handler_keeps_its_code_and_is_no_news(world: World) -
 
 
 def test_a_result_that_cannot_be_sent_is_a_500(world: World) -> None:
-    async def number(_request: object, _context: CallContext) -> int:
-        return 7
+    async def several(_request: object, _context: CallContext) -> tuple[int, ...]:
+        return 7, 8
 
-    world.method(ECHO, number)
+    world.method(ECHO, several)
 
     assert world.serve(ECHO).status.message.endswith(
-        "expected a protobuf message, a Payload or None, got int"
+        "expected a protobuf message, a Payload, plain data (dict, list, str, int, float, bool) or None, got tuple"
     )
 
 
