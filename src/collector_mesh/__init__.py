@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collector_mesh.app.allow_list import AllowList, AllowListError
     from collector_mesh.app.client import MeshClient
     from collector_mesh.app.collector import Collector
+    from collector_mesh.app.lifespan import LifespanError
+    from collector_mesh.app.marks import method
     from collector_mesh.app.service import Service
     from collector_mesh.app.settings import Settings, SettingsError
     from collector_mesh.app.sync_client import SyncMeshClient
@@ -64,6 +66,7 @@ _HOMES = {
     "HandlerError": "collector_mesh.domain.model.errors",
     "Identity": "collector_mesh.domain.model.identity",
     "InvalidCallError": "collector_mesh.domain.model.errors",
+    "LifespanError": "collector_mesh.app.lifespan",
     "ListenError": "collector_mesh.domain.model.errors",
     "LoopbackNetwork": "collector_mesh.adapters.loopback.network",
     "MeshClient": "collector_mesh.app.client",
@@ -87,6 +90,7 @@ _HOMES = {
     "TlsError": "collector_mesh.adapters.grpc.tls",
     "UnavailableError": "collector_mesh.domain.model.errors",
     "UnimplementedError": "collector_mesh.domain.model.errors",
+    "method": "collector_mesh.app.marks",
     "configure_logs": "collector_mesh.adapters.telemetry.configuring",
 }
 
@@ -106,6 +110,7 @@ __all__ = [
     "HandlerError",
     "Identity",
     "InvalidCallError",
+    "LifespanError",
     "ListenError",
     "LoopbackNetwork",
     "MeshClient",
@@ -130,6 +135,7 @@ __all__ = [
     "UnavailableError",
     "UnimplementedError",
     "configure_logs",
+    "method",
 ]
 
 __getattr__, __dir__ = door(__name__, _HOMES)

@@ -16,7 +16,9 @@ from collector_mesh.app.home import Home
 from collector_mesh.app.hooks.shape import check_transport
 from collector_mesh.app.hooks.validation import AnyValidator
 from collector_mesh.app.lifetime import Lifetime
+from collector_mesh.app.lives import Added, Lives
 from collector_mesh.app.methods import method_from
+from collector_mesh.app.offered import Offered, keys_of, service_of
 from collector_mesh.app.options import Options
 from collector_mesh.app.service import Service
 from collector_mesh.app.settings import Settings
@@ -63,7 +65,8 @@ class Collector(Caller):
             an empty text stands for nowhere.
         advertise: HOST:PORT that others dial instead; needed where `listen` is a wildcard.
         namespaces: namespaces to be a member of, beside those of the services.
-        services: services to serve.
+        services: services to serve: each is a `Service`, a class that marks methods with `method`, an instance of one, or a
+            callable without arguments that makes one of these.
         peers: addresses to keep connected, whenever somebody answers there.
         validator: asked before each call that runs here.
         authorizer: asked for each call that comes from outside; without one everybody may call.
@@ -96,7 +99,7 @@ class Collector(Caller):
         listen: str | None = None,
         advertise: str | None = None,
         namespaces: Iterable[str] = (),
-        services: Iterable[Service] = (),
+        services: Iterable[Offered] = (),
         peers: Iterable[str] = (),
         validator: Validator | None = None,
         authorizer: Authorizer | None = None,
@@ -152,10 +155,11 @@ class Collector(Caller):
         self._handlers = self.container.handlers()
         self._handlers.hand_over = self._home.hand_over
         self._handlers.add(namespaces=_texts("namespaces", namespaces))
+        self._lives = Lives(self.container, self._home.hand_over)
         for service in services:
-            self._handlers.add(service.methods, namespaces=(service.namespace,))
+            self._lives.add(service_of(service))
         self._making = RLock()
-        self._lifetime = Lifetime(self.container)
+        self._lifetime = Lifetime(self.container, self._lives)
         self._dispatcher: Dispatcher | None = None
         self._keeping: Keeping | None = None
         self._calls: CallFactory | None = None
@@ -172,6 +176,7 @@ class Collector(Caller):
             InvalidCallError: an address is malformed, or plaintext would leave this machine.
             ListenError: the address is taken or not of this machine.
             TlsError: the certificate files cannot be used.
+            LifespanError: the lifespan of a service could not be opened; what was opened before it is closed.
             RuntimeError: it was started before; a collector is started once.
         """
         await self._begin()
@@ -213,10 +218,13 @@ class Collector(Caller):
                 max_payload_bytes=parts.settings().max_payload_bytes,
             )
             parts.nested().caller = ref(self)
-            self._keeping = parts.keeping()
-            self._dispatcher = parts.dispatcher()
+            keeping, dispatcher = parts.keeping(), parts.dispatcher()
+
+        def ready() -> None:
+            self._keeping, self._dispatcher = keeping, dispatcher
+
         try:
-            await self._lifetime.open(self._options.listen, self._peers)
+            await self._lifetime.open(self._options.listen, self._peers, ready=ready)
         except BaseException:
             self._dispatcher = self._keeping = None
             raise
@@ -319,26 +327,35 @@ class Collector(Caller):
         key = key_argument(namespace, service, method)
         key.check()
         self._handlers.register(method_from(key, handler, idempotent=idempotent), replace=replace)
+        self._lives.look()
 
-    def add_service(self, service: Service, *, replace: bool = False) -> None:
-        """Serve a service from now on; its namespace becomes one of this collector.
+    def add_service(self, service: Offered, *, replace: bool = False) -> Added:
+        """Serve a service from now on; its namespace becomes one of this collector. See `services` for what it may be.
 
         Peers are told in the next turn of the loop, and route by it within a round trip; where there are very many
         links and changes follow each other, after 0.25 ms for each link.
 
+        A service with a lifespan is served once that is open; what this gives can be awaited for that. One that fails to
+        open is logged, raises there, and is not served. A service that is served already and is given again keeps its
+        lifespan; with `replace` the methods that it has now take the place of those that it had.
+
         Raises:
             DuplicateMethodError: one of its methods is registered already, and is not to be replaced; then
                 none is added.
+            TypeError: it is no service.
         """
-        self._handlers.add(service.methods, namespaces=(service.namespace,), replace=replace)
+        return self._lives.add(service_of(service), replace=replace)
 
-    def remove_service(self, service: Service) -> None:
+    def remove_service(self, service: Offered) -> None:
         """Serve the methods of a service no longer. Calls that are running go on; the namespace stays.
+
+        Its lifespan is closed in the background when those calls have ended; at the latest with the collector.
 
         Raises:
             NotFoundError: one of its methods is not registered; then none is removed.
+            TypeError: it is neither a service nor a class of one.
         """
-        self._handlers.unregister(*(method.key for method in service.methods))
+        self._lives.remove(service if isinstance(service, Service) else None, keys_of(service))
 
     def add_namespace(self, namespace: str) -> None:
         """Become a member of a namespace. Idempotent.
@@ -355,6 +372,7 @@ class Collector(Caller):
             NotFoundError: it is not one of this collector.
         """
         self._handlers.remove_namespace(text_argument("namespace", namespace))
+        self._lives.look()
 
     def set_validator(self, validator: Validator | None) -> None:
         """Set, replace or (with None) remove the validator; calls that it has allowed go on.

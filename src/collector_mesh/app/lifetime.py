@@ -1,10 +1,12 @@
 """How a collector begins and ends: what is opened is closed in reverse, after a drain."""
 
 import asyncio
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from typing import Literal
 
 from collector_mesh.app.container import CollectorContainer
+from collector_mesh.app.lives import Lives
 from collector_mesh.domain.model.events import Draining, Started, Stopped
 from collector_mesh.domain.peers.waiting import holds_within
 from collector_mesh.domain.ports.transport import Listener
@@ -19,8 +21,9 @@ _LOOK_SECONDS = 0.02
 class Lifetime:
     """The life of one collector."""
 
-    def __init__(self, container: CollectorContainer) -> None:
+    def __init__(self, container: CollectorContainer, lives: Lives) -> None:
         self._container = container
+        self._lives = lives
         self.state: State = "new"
         self.listener: Listener | None = None
         self._opened = AsyncExitStack()
@@ -47,21 +50,27 @@ class Lifetime:
                 f"collector '{collector_id}' is being started: cancel that in place of stopping it"
             )
 
-    async def open(self, listen: str, peers: tuple[str, ...]) -> None:
+    async def open(self, listen: str, peers: tuple[str, ...], *, ready: Callable[[], None]) -> None:
         """Take calls and keep peers connected until `close`.
 
+        Args:
+            listen: the address to listen at, empty for none.
+            peers: addresses.
+            ready: called when the first call may come.
+
         Raises:
+            LifespanError: the lifespan of a service could not be opened.
             InvalidCallError: an address is malformed, or plaintext would leave this machine.
             ListenError: the address cannot be listened on.
             Exception: what the transport raises when it is opened.
         """
         self._is_opening = True
         try:
-            await self._open(listen, peers)
+            await self._open(listen, peers, ready)
         finally:
             self._is_opening = False
 
-    async def _open(self, listen: str, peers: tuple[str, ...]) -> None:
+    async def _open(self, listen: str, peers: tuple[str, ...], ready: Callable[[], None]) -> None:
         parts = self._container
         options, collector_id = parts.options(), parts.options().collector_id
         keeping, admission, observer = parts.keeping(), parts.admission(), parts.guarded_observer()
@@ -73,6 +82,9 @@ class Lifetime:
             opened.push_async_callback(self._close)
             for address in peers:
                 parts.guarded_transport().check_address(address)
+            opened.push_async_callback(self._lives.close)
+            await self._lives.open()
+            ready()
             if options.wait_for_peers is not None:
                 gateway.is_ready = False
             if listen:

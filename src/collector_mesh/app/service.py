@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar, overload
 
 from collector_mesh.app.arguments import key_argument
+from collector_mesh.app.lifespan import MakeLifespan, check_lifespan
 from collector_mesh.app.methods import method_from
 from collector_mesh.domain.model.errors import DuplicateMethodError, attribute_of, is_a, kind_of
 from collector_mesh.domain.serving.handlers import Method
@@ -17,14 +18,21 @@ class Service:
     Args:
         namespace: the namespace; a collector that is given the service becomes a member of it.
         name: the name of the service, identifiers joined by dots.
+        lifespan: a callable without arguments that makes an async context manager, as a function under
+            `contextlib.asynccontextmanager` does. Each collector opens one before the first call and closes it after the
+            drain; what it yields is the `state` of the context of each call there.
 
     Raises:
         InvalidCallError: a name is malformed.
+        TypeError: the lifespan is no such callable.
     """
 
-    def __init__(self, namespace: str, name: str) -> None:
+    def __init__(self, namespace: str, name: str, *, lifespan: MakeLifespan | None = None) -> None:
         key = key_argument(namespace, name, "method")
         key.check()
+        if lifespan is not None:
+            check_lifespan(f"{key.namespace}/{key.service}", lifespan)
+        self.lifespan = lifespan
         self.namespace = key.namespace
         self.name = key.service
         self._methods: dict[str, Method] = {}

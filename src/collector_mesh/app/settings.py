@@ -112,6 +112,10 @@ class Settings:
         expose_routes: whether a 404 or a 503 tells callers from outside why nobody could take the call; left
             out, on loopback listeners only.
         drain_timeout: seconds that running calls get to finish when the collector ends.
+        lifespan_open_timeout: seconds that the lifespan of a service may take to open. The default is that of hypercorn, a server
+            for the same kind of lifespans.
+        lifespan_close_timeout: seconds that the lifespan of a service may take to close. With `drain_timeout` the default
+            makes the 30 s that Kubernetes gives.
         max_links: links of a collector, those of clients included.
         max_held_bytes: what links, and requests without a link, hold for others together; over it the link that holds
             most ends, and such requests get 429.
@@ -168,6 +172,8 @@ class Settings:
     relay: bool = attrs.field(default=False, validator=_boolean)
     expose_routes: bool | None = attrs.field(default=None, validator=_maybe_boolean)
     drain_timeout: float = attrs.field(default=25.0, validator=_number(0, 3600, "seconds"))
+    lifespan_open_timeout: float = attrs.field(default=60.0, validator=_number(0.001, 3600, "seconds"))
+    lifespan_close_timeout: float = attrs.field(default=5.0, validator=_number(0, 3600, "seconds"))
     max_links: int = attrs.field(default=1024, validator=_number(1, 1 << 16, "links"))
     max_held_bytes: int = attrs.field(default=256 << 20, validator=_number(1 << 20, 1 << 40, "bytes"))
     heartbeat_interval: float = attrs.field(default=5.0, validator=_number(0.05, 600, "seconds"))

@@ -122,7 +122,7 @@ class Refusing:
         raise LookupError("not today")
 
 
-CHANGES: dict[str, Callable[[Collector], None]] = {
+CHANGES: dict[str, Callable[[Collector], object]] = {
     "register": lambda a: a.register("n", "New", "Echo", echo),
     "add_service": lambda a: a.add_service(service("n", "New")),
     "remove_service": lambda a: a.remove_service(service()),
@@ -135,7 +135,7 @@ CHANGES: dict[str, Callable[[Collector], None]] = {
 @pytest.mark.asyncio
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 async def test_a_change_does_not_wait_for_a_loop_that_waits_for_its_thread(
-    change: Callable[[Collector], None],
+    change: Callable[[Collector], object],
 ) -> None:
     async with pair() as (_, b):
         b.add_service(service())
@@ -269,7 +269,7 @@ async def test_of_two_threads_that_register_a_method_one_is_told_that_there_is_o
 def test_changes_before_it_is_entered_and_after_it_was_left_are_no_error() -> None:
     a = Collector("a", transport=LoopbackNetwork(), namespaces=["n"])
 
-    def in_a_thread(change: Callable[[], None]) -> None:
+    def in_a_thread(change: Callable[[], object]) -> None:
         thread = threading.Thread(target=change)
         thread.start()
         thread.join(LIMIT)

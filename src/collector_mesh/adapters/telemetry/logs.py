@@ -39,6 +39,7 @@ _WORDS: Mapping[type[events.Event], tuple[str, int]] = MappingProxyType(
         events.KeyExposed: ("key_exposed", logging.WARNING),
         events.LimitReached: ("limit_reached", logging.WARNING),
         events.HookFailed: ("hook_failed", logging.ERROR),
+        events.LifespanFailed: ("lifespan_failed", logging.ERROR),
         events.ValidatorRefused: ("validator_refused", logging.WARNING),
         events.BreakerOpened: ("breaker_opened", logging.WARNING),
         events.BreakerShut: ("breaker_shut", logging.INFO),

@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine
 from importlib import import_module
 from typing import Any, TypeVar
 
+from collector_mesh.adapters.runtime.tasks import PATIENCE_SECONDS
 from collector_mesh.adapters.telemetry.records import log
 
 T = TypeVar("T")
@@ -48,4 +49,21 @@ def run(main: Coroutine[Any, Any, T], *, uvloop: bool = True) -> T:
     loop = "asyncio" if factory is None else "uvloop"
     log(logging.DEBUG, "loop_chosen", {"loop": loop})
     with asyncio.Runner(loop_factory=factory) as runner:
-        return runner.run(main)
+        return runner.run(_to_its_end(main))
+
+
+async def _to_its_end(main: Coroutine[Any, Any, T]) -> T:
+    """Run it, and then see that nothing keeps the runner from ending: that waits for all tasks, for as long as they like."""
+    try:
+        return await main
+    finally:
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in left:
+            task.cancel()
+        if left:
+            await asyncio.wait(left, timeout=PATIENCE_SECONDS)
+        for task in left:
+            if not task.done():
+                log(logging.WARNING, "left_behind", {"task": task.get_name()})
+                asyncio._unregister_task(task)  # noqa: SLF001  # in asyncio's documentation
+                task._log_destroy_pending = False  # type: ignore[attr-defined]  # noqa: SLF001  # it is known of

@@ -50,7 +50,12 @@ def add_parser(verbs: Any) -> None:
     )
     parser.add_argument("--advertise", metavar="HOST:PORT", help="what others dial instead of --listen")
     parser.add_argument("--namespace", metavar="NS", action="append", help="a namespace to be a member of")
-    parser.add_argument("--service", metavar="MODULE:OBJECT", action="append", help="a Service to serve")
+    parser.add_argument(
+        "--service",
+        metavar="MODULE:OBJECT",
+        action="append",
+        help="a Service to serve, a class of one, or what makes one",
+    )
     parser.add_argument("--validator", metavar="MODULE:OBJECT", help="is asked before each call")
     parser.add_argument(
         "--authorizer", metavar="MODULE:OBJECT", help="says who may call, look in and be called"
@@ -142,23 +147,30 @@ async def _serve(sourced: "Sourced") -> int:
     from collector_mesh.adapters.grpc.tls import TlsError
     from collector_mesh.app.cli.inspecting import looked_at
     from collector_mesh.app.cli.serving import collector_of
+    from collector_mesh.app.lifespan import LifespanError
     from collector_mesh.app.settings import SettingsError
     from collector_mesh.domain.model.errors import ListenError, MeshError
 
-    stop = asyncio.Event()
-    _install_signals(stop)
     raise_limit()
     start_trimming()
     log(logging.DEBUG, "configured", sourced.given())
     try:
         collector = collector_of(sourced)
-        async with looked_at(collector) as draining, collector:
-            ready = partial(_announce, f"{collector.collector_id} ready on {collector.bound_address}")
-            lost = await _stopped_or_lost(stop, collector, _ready(collector, sourced.config, ready))
-            draining()
+        # A module that is being imported can only be ended, so signals do that until now.
+        stop = asyncio.Event()
+        _install_signals(stop)
+        async with looked_at(collector) as draining:
+            if not await _has_started(stop, collector):
+                return 0
+            try:
+                ready = partial(_announce, f"{collector.collector_id} ready on {collector.bound_address}")
+                lost = await _stopped_or_lost(stop, collector, _ready(collector, sourced.config, ready))
+                draining()
+            finally:
+                await collector.stop()
     except CommandError:
         raise
-    except ListenError as error:
+    except (ListenError, LifespanError) as error:
         raise CommandError(str(error), EXIT_FAILED) from error
     except (MeshError, TlsError, SettingsError, TypeError) as error:
         raise CommandError(str(error)) from error
@@ -168,6 +180,23 @@ async def _serve(sourced: "Sourced") -> int:
     if lost:
         raise CommandError(f"nobody can connect anymore: {lost}", EXIT_FAILED)
     return 0
+
+
+async def _has_started(stop: asyncio.Event, collector: "Collector") -> bool:
+    """Start it; a signal that comes before it has started ends that."""
+    starting = asyncio.ensure_future(collector.start())
+    stopping = asyncio.ensure_future(stop.wait())
+    try:
+        await asyncio.wait((starting, stopping), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        stopping.cancel()
+        if not starting.done():
+            starting.cancel()
+            await asyncio.wait((starting,))
+    if starting.cancelled():
+        return False
+    starting.result()
+    return True
 
 
 async def _ready(collector: "Collector", config: "ServeConfig", announce: Callable[[], None]) -> None:

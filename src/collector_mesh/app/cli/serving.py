@@ -10,10 +10,10 @@ from collector_mesh.app.cli.config import ServeConfig, pairs, peer_count
 from collector_mesh.app.cli.errors import CommandError
 from collector_mesh.app.cli.objects import load
 from collector_mesh.app.cli.problems import Problems
+from collector_mesh.app.cli.services import load_service
 from collector_mesh.app.cli.sources import Sourced
 from collector_mesh.app.collector import Collector
 from collector_mesh.app.hooks.shape import check_authorizer
-from collector_mesh.app.service import Service
 from collector_mesh.domain.model.address import HostPort
 from collector_mesh.domain.model.errors import MeshError
 
@@ -30,7 +30,7 @@ def collector_of(sourced: Sourced) -> Collector:
     services = []
     for reference in config.service:
         with problems.gathered():
-            services.append(_service(reference, sourced.source("service")))
+            services.append(load_service(reference, sourced.source("service")))
     validator = None
     if config.validator is not None:
         with problems.gathered():
@@ -83,13 +83,6 @@ def needed_peers(config: ServeConfig) -> int | Literal["all"] | None:
     """How many peers have to be connected before the collector is ready, None if it does not wait."""
     needed = config.wait_for_peers
     return None if needed is None else peer_count("wait_for_peers", needed)
-
-
-def _service(reference: str, option: str) -> Service:
-    service = load(reference, option=option)
-    if not isinstance(service, Service):
-        raise CommandError(f"{option} {reference}: is no Service but {_kind(service)}")
-    return service
 
 
 def _validator(reference: str, option: str) -> Any:

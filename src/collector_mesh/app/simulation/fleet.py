@@ -8,14 +8,16 @@ from typing import Any
 from collector_mesh.adapters.simulated.host import Host
 from collector_mesh.adapters.simulated.loop import SimulatedLoop
 from collector_mesh.adapters.simulated.network import SimulatedNetwork
+from collector_mesh.app.marks import marks_of
+from collector_mesh.app.offered import Offered, service_of
 from collector_mesh.app.service import Service
 from collector_mesh.app.settings import Settings
 from collector_mesh.app.simulation.client import SimulatedClient
 from collector_mesh.app.simulation.collector import SimulatedCollector
 from collector_mesh.app.simulation.watch import Watch
 
-Services = Sequence[Service] | Callable[[], Iterable[Service]]
-"""Those of a collector; a callable makes them anew."""
+Services = Sequence[Offered] | Callable[[], Iterable[Offered]]
+"""Those of a collector; a callable, and a class among them, makes them anew."""
 
 
 class Fleet:
@@ -82,11 +84,11 @@ class Fleet:
     ) -> SimulatedCollector:
         """Make a collector, and start it; see `Sim.collector`."""
         self._check_is_new(collector_id)
-        if isinstance(services, Service):
+        if isinstance(services, Service) or (isinstance(services, type) and marks_of(services)):
             raise TypeError(
                 "services must be a list of services, or a callable that gives one, got a service"
             )
-        made = list(services() if callable(services) else services)
+        made = _made(services)
         # Sets of texts are in another order in each process.
         options = {
             name: sorted(value) if isinstance(value, (set, frozenset)) else value
@@ -116,8 +118,8 @@ class Fleet:
     def make_again(self, collector_id: str, *, fresh: bool) -> None:
         """Have the next start of a collector be with new services, where it is to be fresh and they can be made."""
         options, services, _ = self._made[collector_id]
-        if fresh and callable(services):
-            self._made[collector_id] = (options, services, list(services()))
+        if fresh:
+            self._made[collector_id] = (options, services, _made(services))
 
     def start(self, collector_id: str) -> SimulatedCollector:
         """Start a collector that was made, on a new host."""
@@ -173,3 +175,7 @@ class Fleet:
         host = self._starting.pop(task).host
         if not task.cancelled() and (error := task.exception()) is not None and not host.is_down:
             self._watch.has_broken(f"{task.get_name()} has not started: {error}")
+
+
+def _made(services: Services) -> list[Service]:
+    return [service_of(each) for each in (services() if callable(services) else services)]

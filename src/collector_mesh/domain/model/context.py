@@ -56,6 +56,7 @@ class CallContext(Caller):
         "has_started",
         "is_validating",
         "place",
+        "state",
     )
 
     place: Any
@@ -72,6 +73,8 @@ class CallContext(Caller):
         """Whether the handler has ended, or never starts; what was left behind has no part in the call anymore."""
         self.is_validating = False
         """Whether the validator has been asked, and has not answered."""
+        self.state: Any = None
+        """What the lifespan of the service has yielded in this collector; None where it has none."""
         self._call = call
         self._calls = calls
         self._now = now

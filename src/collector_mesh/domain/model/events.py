@@ -287,6 +287,21 @@ class HookFailed(Event):
 
 
 @attrs.frozen
+class LifespanFailed(Event):
+    """The lifespan of a service has raised, or has not ended in time.
+
+    Attributes:
+        service: the service, as `namespace/Service`.
+        phase: `opening`, where a collector that is running was given the service, which it does not serve then; `running`,
+            where the lifespan has ended by itself; or `closing`.
+    """
+
+    service: str
+    phase: str
+    error: BaseException
+
+
+@attrs.frozen
 class ValidatorRefused(Event):
     """The validator has refused a call, or could not decide."""
 

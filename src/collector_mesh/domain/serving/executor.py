@@ -15,6 +15,7 @@ from collector_mesh.domain.model.errors import (
     OutcomeUnknownError,
     OverloadedError,
     UnavailableError,
+    is_a,
     quoted,
 )
 from collector_mesh.domain.model.events import ValidatorRefused
@@ -30,6 +31,7 @@ from collector_mesh.domain.ports.tasks import Started, Tasks
 from collector_mesh.domain.ports.validator import Validator
 from collector_mesh.domain.serving.failures import HandlerFailures
 from collector_mesh.domain.serving.handlers import HandlerRegistry, Method
+from collector_mesh.domain.serving.life import NotServedError
 from collector_mesh.domain.serving.nested import NestedCalls
 from collector_mesh.domain.serving.outlived import Outlived
 from collector_mesh.domain.serving.plain import Lease, Place, PlainFunctions
@@ -310,4 +312,7 @@ class Executor:
         return Reply(OK, result, self._collector_id, Executed.YES)
 
     def _failed(self, key: MethodKey, error: BaseException, context: CallContext | None = None) -> Reply:
+        if is_a(error, NotServedError):
+            # Its method was removed while it waited for a thread.
+            return Reply.refused(self._not_found(key))
         return self._failures.reply(key, error, context)

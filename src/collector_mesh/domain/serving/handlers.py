@@ -28,6 +28,7 @@ class Method:
         may_be_payload: whether a result that is a `Payload` is sent without being written.
         kind: unary for now.
         idempotent: whether it may run twice for one call.
+        life: what the lifespan of its service has opened in this collector, None where it has none.
     """
 
     key: MethodKey
@@ -38,6 +39,7 @@ class Method:
     may_be_payload: bool = True
     kind: Kind = "unary"
     idempotent: bool = False
+    life: object = attrs.field(default=None, eq=False, repr=False)
     info: MethodInfo = attrs.field(init=False, eq=False, repr=False)
     """The method as others see it: one and the same object each time, so that they can tell what is new."""
 

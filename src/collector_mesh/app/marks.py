@@ -1,0 +1,109 @@
+"""Methods of classes, marked to be served."""
+
+import functools
+from collections.abc import Callable
+from typing import Any, TypeVar, overload
+
+import attrs
+
+from collector_mesh.app.service import name_of
+from collector_mesh.domain.model.errors import attribute_of, is_a, kind_of
+from collector_mesh.domain.model.names import check_identifiers
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_ATTRIBUTE = "__collector_mesh_method__"
+
+
+@attrs.frozen
+class Mark:
+    """What was said of a method of a class.
+
+    Attributes:
+        name: of the method in the mesh.
+        idempotent: whether it may run twice for one call.
+    """
+
+    name: str
+    idempotent: bool
+
+
+@overload
+def method(name: F, /) -> F: ...
+
+
+@overload
+def method(name: str | None = None, *, idempotent: bool = False) -> Callable[[F], F]: ...
+
+
+def method(name: F | str | None = None, *, idempotent: bool = False) -> F | Callable[[F], F]:
+    """Mark a method of a class to be served; a decorator, with or without arguments.
+
+    The class names its `namespace` and its `service`, and is given to a collector in the place of a `Service`: then it is
+    instantiated without arguments, once for each collector. An instance may be given too. What the method takes, and what it
+    gives, is as for `Service.method`, behind `self`.
+
+    A subclass serves what its bases mark. A method that overrides one is served in its place, by the name that the base has
+    given it unless it is marked itself; where it is no callable, it is not served.
+
+    Args:
+        name: identifiers joined by dots; by default the name of the function.
+        idempotent: whether it may run twice for one call.
+
+    Raises:
+        InvalidCallError: the name is malformed.
+        TypeError: what is marked is no function, or has no name and is given none.
+    """
+    if name is not None and not is_a(name, str):
+        if not _is_function(name):
+            raise TypeError(f"the name of a method must be a str, got {kind_of(name)}")
+        function: F = name  # type: ignore[assignment]  # no str, as was looked
+        return _marked(function, None, idempotent=False)
+
+    if name is not None:
+        check_identifiers("method_name", name)  # type: ignore[arg-type]  # a str, see above
+
+    def mark(function: F) -> F:
+        return _marked(function, name, idempotent=idempotent)  # type: ignore[arg-type]  # a str, see above
+
+    return mark
+
+
+def marks_of(kind: type) -> dict[str, Mark]:
+    """What a class marks, by the names of its attributes, in the order in which they stand; those of its bases come first."""
+    found: dict[str, Mark] = {}
+    for each in reversed(kind.__mro__):
+        for name, value in vars(each).items():
+            mark = _mark_of(value)
+            if mark is not None:
+                found[name] = mark
+    return found
+
+
+def _mark_of(value: object) -> Mark | None:
+    mark = attribute_of(value, _ATTRIBUTE) or attribute_of(attribute_of(value, "__func__"), _ATTRIBUTE)
+    return mark if is_a(mark, Mark) else None  # type: ignore[return-value]  # just looked
+
+
+def _marked(function: F, name: str | None, *, idempotent: bool) -> F:
+    if is_a(function, type, property) or not _is_function(function):
+        raise TypeError(f"@collector_mesh.method marks functions of a class, got {kind_of(function)}")
+    mark = Mark(name_of(_within(function)) if name is None else name, idempotent)
+    check_identifiers("method_name", mark.name)
+    try:
+        setattr(function, _ATTRIBUTE, mark)
+    except Exception as error:
+        raise TypeError(f"@collector_mesh.method cannot mark {kind_of(function)}: {error}") from error
+    return function
+
+
+def _is_function(value: object) -> bool:
+    """Whether something can be called, or can be once it belongs to an instance."""
+    return callable(value) or hasattr(type(value), "__get__")
+
+
+def _within(function: Any) -> Any:
+    """The function of a static method, a class method, or a partial one."""
+    if is_a(function, functools.partialmethod):
+        return function.func
+    return function.__func__ if is_a(function, staticmethod, classmethod) else function

@@ -1,0 +1,124 @@
+"""What may be given for a service: the one rule of collectors and of the command line."""
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from collector_mesh.app.marks import marks_of
+from collector_mesh.app.service import Service
+from collector_mesh.domain.model.errors import attribute_of, is_a, kind_of
+from collector_mesh.domain.model.names import MethodKey
+
+Offered = Service | type | Callable[[], Any] | Any
+"""A service, a class that marks methods, an instance of one, or a callable without arguments that makes one of these.
+
+A collector cannot say more of it in a type: instances may be of any class.
+"""
+
+_ALLOWED = (
+    "a Service, a class that marks methods with @collector_mesh.method, an instance of one, or a callable without"
+    " arguments that makes one of these"
+)
+
+
+def service_of(offered: object) -> Service:
+    """The service that something is, or makes.
+
+    Raises:
+        TypeError: it is none and makes none; the text says what it is and what is allowed.
+        Exception: what a class or another callable raises that is to make one.
+    """
+    if (service := _service(offered)) is not None:
+        return service
+    if is_a(offered, type):
+        if not issubclass(offered, Service):  # type: ignore[arg-type]  # just looked
+            raise TypeError(f"{kind_of(offered)} marks no method with @collector_mesh.method")
+    elif not callable(offered):
+        raise TypeError(f"a service must be {_ALLOWED}; got {_described(offered)}")
+    elif inspect.iscoroutinefunction(offered):
+        raise TypeError(
+            "what makes a service must be a plain callable, got an async one: what has to be awaited belongs into a lifespan"
+        )
+    _check_takes_nothing(offered)
+    made = offered()  # type: ignore[operator]  # just looked
+    if (service := _service(made)) is not None:
+        return service
+    if inspect.iscoroutine(made):
+        made.close()
+    raise TypeError(
+        f"{_name(offered)} must make a Service, or an instance of a class that marks methods, and has made {_described(made)}"
+    )
+
+
+def keys_of(offered: object) -> tuple[MethodKey, ...]:
+    """The names of the methods of a service; a class is not instantiated for that.
+
+    Raises:
+        TypeError: it is no service, no class that marks methods and no instance of one.
+    """
+    if is_a(offered, Service):
+        return tuple(method.key for method in offered.methods)  # type: ignore[attr-defined]  # just looked
+    kind = offered if is_a(offered, type) else type(offered)
+    marks = marks_of(kind)  # type: ignore[arg-type]  # a class in either case
+    if not marks:
+        raise TypeError(f"a service to remove is one that was added, or its class; got {_described(offered)}")
+    namespace, name = _names(offered)
+    served = (mark for attribute, mark in marks.items() if callable(getattr(offered, attribute)))
+    return tuple(MethodKey(namespace, name, mark.name) for mark in served)
+
+
+def _service(offered: object) -> Service | None:
+    """What something is without that it is called; a class that marks methods is instantiated."""
+    if is_a(offered, Service):
+        if marks_of(type(offered)):
+            raise TypeError(
+                f"{type(offered).__qualname__} is a Service and marks methods: leave out one of them"
+            )
+        return offered  # type: ignore[return-value]  # just looked
+    kind = offered if is_a(offered, type) else type(offered)
+    if not marks_of(kind):  # type: ignore[arg-type]  # a class in either case
+        return None
+    if kind is offered:
+        _check_takes_nothing(offered)
+        offered = kind()  # type: ignore[operator]  # a class
+    return _of_instance(offered)
+
+
+def _check_takes_nothing(maker: Any) -> None:
+    try:
+        signature = inspect.signature(maker)
+    except Exception:  # noqa: BLE001  # what it takes shows when it is called
+        return
+    try:
+        signature.bind()
+    except TypeError as error:
+        raise TypeError(f"{_name(maker)} has to be callable without arguments: {error}") from error
+
+
+def _of_instance(instance: object) -> Service:
+    namespace, name = _names(instance)
+    service = Service(namespace, name, lifespan=attribute_of(instance, "lifespan"))  # type: ignore[arg-type]  # looked at there
+    for attribute, mark in marks_of(type(instance)).items():
+        handler = getattr(instance, attribute)
+        if callable(handler):
+            service.add(mark.name, handler, idempotent=mark.idempotent)
+    return service
+
+
+def _names(offered: object) -> tuple[str, str]:
+    """The namespace and the name that a class or an instance gives its service."""
+    kind = kind_of(offered if is_a(offered, type) else type(offered))
+    names = {each: attribute_of(offered, each) for each in ("namespace", "service")}
+    if missing := [each for each, value in names.items() if not is_a(value, str)]:
+        example = "; ".join(f'{each} = "..."' for each in missing)
+        raise TypeError(f"{kind} has to say its {' and its '.join(missing)}, as in {example}")
+    return str(names["namespace"]), str(names["service"])
+
+
+def _name(offered: object) -> str:
+    name = attribute_of(offered, "__qualname__")
+    return str(name) if is_a(name, str) else _described(offered)
+
+
+def _described(value: object) -> str:
+    return "None" if value is None else kind_of(value)
