@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collector_mesh.domain.ports.link import Link, UnaryLink
     from collector_mesh.domain.ports.observer import Observer
     from collector_mesh.domain.ports.randomness import Randomness
-    from collector_mesh.domain.ports.tasks import Job, Promise, Task, Tasks
+    from collector_mesh.domain.ports.tasks import Job, Promise, Task, Tasks, ThreadUse
     from collector_mesh.domain.ports.transport import Listener, Transport
     from collector_mesh.domain.ports.validator import Validator
 
@@ -67,6 +67,7 @@ _HOMES = {
     "StreamEnd": "collector_mesh.domain.ports.frame_stream",
     "Task": "collector_mesh.domain.ports.tasks",
     "Tasks": "collector_mesh.domain.ports.tasks",
+    "ThreadUse": "collector_mesh.domain.ports.tasks",
     "Telling": "collector_mesh.domain.ports.frame_stream",
     "Timer": "collector_mesh.domain.ports.clock",
     "Transport": "collector_mesh.domain.ports.transport",
@@ -109,6 +110,7 @@ __all__ = [
     "Task",
     "Tasks",
     "Telling",
+    "ThreadUse",
     "Timer",
     "Transport",
     "UnaryLink",

@@ -246,6 +246,31 @@ async def test_what_a_handler_waits_for_comes_before_others_that_wait() -> None:
 
 
 @pytest.mark.asyncio
+async def test_that_holds_where_an_async_handler_is_in_between() -> None:
+    service = Service(NS, "S")
+
+    @service.method("Leaf")
+    def leaf(request: Payload) -> Payload:
+        return request
+
+    @service.method("Between")
+    async def between(request: Payload, context: CallContext) -> Payload:
+        await asyncio.sleep(0)
+        return await context.call(NS, "S", "Leaf", request)
+
+    @service.method("Outer")
+    def outer(request: Payload, context: CallContext) -> Payload:
+        return context.blocking.call(NS, "S", "Between", request)
+
+    async with one(service, max_threads=4, max_running=1000) as a:
+        replies = await asyncio.gather(
+            *(a.dispatch(NS, "S", "Outer", a_call("x"), timeout=LIMIT_SECONDS) for _ in range(250))
+        )
+
+    assert Counter(reply.status.code for reply in replies) == {200: 250}
+
+
+@pytest.mark.asyncio
 async def test_where_every_thread_waits_in_a_call_the_next_one_is_told_at_once_that_there_is_none() -> None:
     async with one(chain("Chain"), max_running=1000, max_waiting=10) as a:
         deep = a_call(",".join("a" * 300))

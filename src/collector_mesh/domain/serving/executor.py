@@ -188,7 +188,7 @@ class Executor:
         return NotFoundError(f"method {quoted(key.short)} not found in namespace {quoted(key.namespace)}")
 
     async def _work(self, call: Call, context: CallContext, method: Method | None, share: Slot) -> Reply:
-        around = CURRENT.set(context)
+        CURRENT.set(context)
         key = call.key
         try:
             if self.validator is not None:
@@ -199,7 +199,7 @@ class Executor:
             request = call.payload if method.read is None else method.read(call.payload)
             pending: Any = None
             if method.blocking:
-                pending = await self._run_in_thread(method, request, context, call, share, around.old_value)
+                pending = await self._run_in_thread(method, request, context, call, share)
                 if isinstance(pending, Reply):
                     return pending
         except MeshError as error:
@@ -241,7 +241,7 @@ class Executor:
             raise DeadlineExceededError("deadline exceeded", executed=Executed.NO)
 
     async def _run_in_thread(
-        self, method: Method, request: object, context: CallContext, call: Call, share: Slot, around: object
+        self, method: Method, request: object, context: CallContext, call: Call, share: Slot
     ) -> Reply | Awaitable[object]:
         """Run a plain handler; gives what it has given where that is to be awaited."""
 
@@ -249,8 +249,6 @@ class Executor:
             context.has_started = True
             context.place = place
 
-        # Whoever is waited for by a handler that has a thread here.
-        is_nested = type(around) is CallContext and around.collector_id == self._collector_id
         try:
             return await self._plain.run(
                 partial(self._call_blocking, method, request, context),
@@ -259,7 +257,6 @@ class Executor:
                 lease=share if type(share) is Lease else None,
                 namespace=call.key.namespace,
                 source=call.source,
-                comes_first=is_nested and hasattr(around, "place"),
             )
         except OverloadedError:
             context.has_started = False

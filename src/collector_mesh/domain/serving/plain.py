@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine
+from contextvars import ContextVar
 from typing import Any, TypeVar
 
 from collector_mesh.domain.model.context import CURRENT, CallContext
@@ -68,6 +69,8 @@ class Place:
             BaseException: what the call raises.
         """
         self.waits()
+        # Threads that a handler has started do not have its context.
+        _RUNS_FOR.set(self._plain)
         try:
             if self._is_left:
                 call.close()
@@ -189,17 +192,20 @@ class PlainFunctions:
             lease: given back while it waits for one.
             namespace: of its call.
             source: who has sent that.
-            comes_first: whether another plain function here waits for it, or what holds a slot.
+            comes_first: whether it comes before others, as what another plain function here waits for always does.
 
         Raises:
             OverloadedError: it was not run; there is no thread, and no room to wait for one.
         """
+        comes_first = comes_first or _RUNS_FOR.get() is self
         before = self._first if comes_first else self._first or self._others
         if self.running < self._limit and self.threads < self._most and not before:
             place = self._enter()
         else:
             place = await self._wait(lease, namespace, source, comes_first=comes_first)
         begins(place)
+        # In the task of this call, whose context the thread has a copy of.
+        _RUNS_FOR.set(self)
         try:
             return await self._tasks.in_thread(function, place)
         except BaseException:
@@ -279,6 +285,10 @@ class PlainFunctions:
             if place is None and waiting.place is not None:
                 waiting.place.end()
         return place
+
+
+_RUNS_FOR: ContextVar[PlainFunctions | None] = ContextVar("collector_mesh_runs_for", default=None)
+"""Whose thread is waiting for what the running code does, or is that code; also where async handlers are in between."""
 
 
 def _left(context: CallContext) -> Reply:
