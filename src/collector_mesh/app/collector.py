@@ -18,7 +18,7 @@ from collector_mesh.app.hooks.validation import AnyValidator
 from collector_mesh.app.lifetime import Lifetime
 from collector_mesh.app.lives import Added, Lives
 from collector_mesh.app.methods import method_from
-from collector_mesh.app.offered import Offered, keys_of, service_of
+from collector_mesh.app.offered import Offered, keys_of, service_of, services_of
 from collector_mesh.app.options import Options
 from collector_mesh.app.service import Service
 from collector_mesh.app.settings import Settings
@@ -156,8 +156,8 @@ class Collector(Caller):
         self._handlers.hand_over = self._home.hand_over
         self._handlers.add(namespaces=_texts("namespaces", namespaces))
         self._lives = Lives(self.container, self._home.hand_over)
-        for service in services:
-            self._lives.add(service_of(service))
+        for service in services_of(services):
+            self._lives.add(service)
         self._making = RLock()
         self._lifetime = Lifetime(self.container, self._lives)
         self._dispatcher: Dispatcher | None = None

@@ -70,10 +70,16 @@ def method(name: F | str | None = None, *, idempotent: bool = False) -> F | Call
 
 
 def marks_of(kind: type) -> dict[str, Mark]:
-    """What a class marks, by the names of its attributes, in the order in which they stand; those of its bases come first."""
+    """What a class marks, by the names of its attributes, in the order in which they stand; those of its bases come first.
+
+    Raises:
+        TypeError: it marks a property.
+    """
     found: dict[str, Mark] = {}
     for each in reversed(kind.__mro__):
         for name, value in vars(each).items():
+            if is_a(value, property) and _mark_of(value.fget) is not None:
+                raise TypeError(f"{each.__qualname__}.{name} is a property, and cannot be served")
             mark = _mark_of(value)
             if mark is not None:
                 found[name] = mark

@@ -1,7 +1,7 @@
 """What may be given for a service: the one rule of collectors and of the command line."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from collector_mesh.app.marks import marks_of
@@ -48,6 +48,20 @@ def service_of(offered: object) -> Service:
     raise TypeError(
         f"{_name(offered)} must make a Service, or an instance of a class that marks methods, and has made {_described(made)}"
     )
+
+
+def services_of(offered: Iterable[object]) -> list[Service]:
+    """The services that several things are, or make.
+
+    Raises:
+        TypeError: as `service_of`, or it is one thing only.
+        Exception: as `service_of`.
+    """
+    if is_a(offered, str, bytes) or not hasattr(type(offered), "__iter__"):
+        raise TypeError(
+            f"services must be a list of services, as services=[users]; got {_described(offered)}"
+        )
+    return [service_of(each) for each in offered]
 
 
 def keys_of(offered: object) -> tuple[MethodKey, ...]:

@@ -16,6 +16,7 @@ from collector_mesh.app.hints import (
     names_of,
     resolved,
     says_nothing,
+    shown_hint,
 )
 from collector_mesh.domain.model.context import CallContext
 from collector_mesh.domain.model.errors import is_a
@@ -113,8 +114,11 @@ class _Roles:
         needed = [each for each in named if each.default is each.empty]
         if len(needed) > 1:
             if len(needed) == 2 and self.context is None:
+                second = next((each for each in needed if each.name.strip("_") in _CONTEXT_NAMES), needed[1])
+                hint = shown_hint(self._hints[second.name])
                 raise TypeError(
-                    f"{self._what}: {needed[1].name} is no context, and there is a request already: {ALLOWED}"
+                    f"{self._what}: {second.name} is no context, but annotated with {hint}, and there is a request"
+                    f" already: {ALLOWED}"
                 )
             raise TypeError(f"{self._what} takes too many arguments: {ALLOWED}")
         if needed:

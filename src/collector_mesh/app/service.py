@@ -99,7 +99,7 @@ class Service:
         key = key_argument(self.namespace, self.name, name)
         key.check()
         if key.method in self._methods and not replace:
-            raise DuplicateMethodError(f"method {key} is registered already")
+            raise DuplicateMethodError(f"method {key} is registered already; replace=True replaces it")
         self._methods[key.method] = method_from(key, function, idempotent=idempotent)
 
     def __repr__(self) -> str:

@@ -130,11 +130,16 @@ def test_a_request_that_is_wrongly_annotated_is_refused_at_once(annotation: Any,
 def test_a_context_is_taken_once_and_is_no_other_type() -> None:
     async def twice(one: CallContext, other: CallContext) -> None: ...
     async def other(request: StringValue, context: Int64Value) -> None: ...
+    async def first(context: int, request: StringValue) -> None: ...
 
     with pytest.raises(TypeError, match="takes the context twice"):
         Service("n", "S").add("M", twice)
-    with pytest.raises(TypeError, match="context is no context, and there is a request already"):
+    with pytest.raises(
+        TypeError, match="context is no context, but annotated with Int64Value, and there is a request"
+    ):
         Service("n", "S").add("M", other)
+    with pytest.raises(TypeError, match="context is no context, but annotated with int"):
+        Service("n", "S").add("M", first)
 
 
 @pytest.mark.parametrize(

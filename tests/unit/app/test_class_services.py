@@ -254,6 +254,24 @@ def test_what_is_no_service_and_makes_none_is_refused_and_what_it_is_is_told(off
         Collector("a", transport=LoopbackNetwork(), services=[offered])
 
 
+class WithProperty(Users):
+    @property
+    @method
+    def size(self) -> StringValue:
+        return text("0")
+
+
+def test_a_property_cannot_be_served() -> None:
+    with pytest.raises(TypeError, match=r"WithProperty\.size is a property, and cannot be served"):
+        Collector("a", transport=LoopbackNetwork(), services=[WithProperty])
+
+
+@pytest.mark.parametrize("services", [Users, Users(), make(), "users", None, 7])
+def test_services_are_a_list(services: Any) -> None:
+    with pytest.raises(TypeError, match=r"services must be a list of services, as services=\[users\]; got "):
+        Collector("a", transport=LoopbackNetwork(), services=services)
+
+
 @pytest.mark.parametrize("offered", [make, 7, Nothing])
 def test_what_was_never_added_cannot_be_removed(offered: Any) -> None:
     collector = Collector("a", transport=LoopbackNetwork())

@@ -9,7 +9,7 @@ from collector_mesh.adapters.simulated.host import Host
 from collector_mesh.adapters.simulated.loop import SimulatedLoop
 from collector_mesh.adapters.simulated.network import SimulatedNetwork
 from collector_mesh.app.marks import marks_of
-from collector_mesh.app.offered import Offered, service_of
+from collector_mesh.app.offered import Offered, services_of
 from collector_mesh.app.service import Service
 from collector_mesh.app.settings import Settings
 from collector_mesh.app.simulation.client import SimulatedClient
@@ -178,4 +178,4 @@ class Fleet:
 
 
 def _made(services: Services) -> list[Service]:
-    return [service_of(each) for each in (services() if callable(services) else services)]
+    return services_of(services() if callable(services) else services)
