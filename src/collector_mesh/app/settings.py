@@ -68,7 +68,7 @@ def _metadata_keys(_instance: object, attribute: "attrs.Attribute[Any]", value: 
         try:
             check_metadata_key(key)
         except InvalidCallError as error:
-            raise SettingsError(f"{attribute.name}: {error}") from error
+            raise SettingsError(f"{attribute.name} must be metadata keys: {error}") from error
 
 
 @attrs.frozen(kw_only=True)

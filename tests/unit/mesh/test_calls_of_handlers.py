@@ -118,8 +118,11 @@ async def test_metadata_that_is_too_much_together_is_refused_in_the_handler() ->
 @pytest.mark.parametrize(
     ("keys", "text"),
     [
-        (["Trace"], r"forward_metadata: metadata key must match .*, got 'Trace'"),
-        (["grpc-x"], "forward_metadata: metadata key must match .* not start with grpc-"),
+        (["Trace"], r"forward_metadata must be metadata keys: metadata key must match .*, got 'Trace'"),
+        (
+            ["grpc-x"],
+            "forward_metadata must be metadata keys: metadata key must match .* not start with grpc-",
+        ),
         ("trace-id", "forward_metadata must be a list of metadata keys, got 'trace-id'"),
         ([7], r"forward_metadata must be a list of metadata keys, got \(7,\)"),
     ],

@@ -355,6 +355,56 @@ async def test_a_handler_that_waits_by_other_means_does_not_count_either(way: st
     assert [reply.payload.value for reply in replies] == [b"0", b"1", b"2", b"3", b"4"]
 
 
+class Asking:
+    """A plain validator that asks a plain handler."""
+
+    def validate_service_method(
+        self, namespace: str, service: str, method: str, context: CallContext
+    ) -> None:
+        if method == "Stand":
+            context.blocking.call(namespace, service, "Leaf", a_call(method))
+
+
+@pytest.mark.asyncio
+async def test_a_plain_validator_that_waits_in_a_call_does_not_count_either() -> None:
+    held = Held()
+    held.go.set()
+    held.service.add("Leaf", lambda request: request)
+    async with Collector(
+        "a",
+        transport=LoopbackNetwork(),
+        services=[held.service],
+        validator=Asking(),  # type: ignore[arg-type]  # a plain one
+        settings=Settings(max_threads=1),
+    ) as a:
+        replies = await asyncio.gather(
+            *(a.dispatch(NS, "Held", "Stand", a_call("x"), timeout=LIMIT_SECONDS) for _ in range(5))
+        )
+        await until(lambda: is_idle(a))
+
+    assert [reply.status.code for reply in replies] == [200] * 5
+
+
+@pytest.mark.asyncio
+async def test_what_waits_is_counted_with_what_is_held_for_others() -> None:
+    held, network = Held(), LoopbackNetwork()
+    async with (
+        Collector("a", transport=network, services=[held.service], settings=Settings(max_threads=1)) as a,
+        MeshClient("a", transport=network) as client,
+    ):
+        calls = [
+            asyncio.create_task(client.dispatch(NS, "Held", "Stand", Payload("t", b"7" * 100_000)))
+            for _ in range(20)
+        ]
+        await until(lambda: a.container.plain().waiting == 19)
+        assert a.snapshot().held_bytes > 20 * 100_000
+        for call in calls[1:]:
+            call.cancel()
+        await until(lambda: a.container.plain().waiting == 0 and a.snapshot().held_bytes < 200_000)
+        held.go.set()
+        await asyncio.wait(calls)
+
+
 @pytest.mark.asyncio
 async def test_threads_beyond_those_that_may_run_end_when_they_have_nothing_to_do() -> None:
     def count() -> int:

@@ -221,8 +221,13 @@ class PlainFunctions:
             OverloadedError: see `run`.
         """
         context = CURRENT.get()
-        namespace = "" if context is None else context.namespace
-        return await self.run(function, None, begins=_nothing, namespace=namespace, comes_first=True)
+        if context is None:
+            return await self.run(function, None, begins=_nothing, comes_first=True)
+
+        def begins(place: Place) -> None:
+            context.place = place
+
+        return await self.run(function, context, begins=begins, namespace=context.namespace, comes_first=True)
 
     def pauses(self) -> None:
         """A function waits in a call: another one may run, but first of all the one that it waits for."""
