@@ -12,6 +12,7 @@ from benchmarks import (
     large,
     link,
     open_loop,
+    plain,
     policies,
     profiling,
     route,
@@ -34,6 +35,7 @@ BENCHMARKS: dict[str, Callable[[Conditions], Coroutine[None, None, None]]] = {
     "large": large.main,
     "idle": idle.main,
     "policies": policies.main,
+    "plain": plain.main,
     "sync": sync.main,
 }
 ON_DEMAND = {"profile": profiling.main}

@@ -38,6 +38,10 @@ def echo_service() -> Service:
     async def echo(request: Payload) -> Payload:
         return request
 
+    @service.method("Plain")
+    async def plain(request: dict[str, Any]) -> dict[str, Any]:
+        return request
+
     return service
 
 

@@ -4,6 +4,7 @@ Written by hand: through protobuf's own classes a dict costs five times as much.
 """
 
 from collections.abc import Callable
+from functools import lru_cache
 from struct import Struct as Layout
 from types import MappingProxyType
 from typing import Any
@@ -31,9 +32,22 @@ _ITEM_TAG, _KEY_TAG, _VALUE_TAG = 0x0A, 0x0A, 0x12
 _SHORT = tuple(bytes((number,)) for number in range(128))
 """Lengths of one byte: nearly all are."""
 
+_ITEM = tuple(b"\x0a" + length for length in _SHORT)
+"""What stands before an item of such a length."""
+
+_TEXT = tuple(bytes((length + 2, 0x1A, length)) for length in range(126))
+"""What stands before a text of such a length that is the value of an entry."""
+
+_LONGEST_KEPT = 100
+"""Bytes of the longest key that is kept."""
+
 
 class _FlawError(Exception):
     """There is something that cannot travel; where it is, is found out afterwards."""
+
+
+class _LongError(Exception):
+    """A key is long."""
 
 
 class _FullError(Exception):
@@ -76,7 +90,21 @@ def _varint(number: int) -> bytes:
     return bytes(out)
 
 
-def _struct(value: dict[object, object], most: int, depth: int) -> bytes:
+@lru_cache(1024)
+def _short_key(key: str) -> bytes:
+    """What stands in an entry before its value: programs use the same few keys again and again.
+
+    Raises:
+        _LongError: it is not to be kept.
+    """
+    name = key.encode()
+    if len(name) > _LONGEST_KEPT:
+        raise _LongError
+    return b"\x0a" + _SHORT[len(name)] + name + b"\x12"
+
+
+def _struct(value: dict[object, object], most: int, depth: int) -> bytes:  # noqa: C901, PLR0912  # see below
+    # Written out for what is most usual: a function more for each field is seen in the benchmark.
     if not depth:
         raise _FlawError
     parts = []
@@ -86,16 +114,33 @@ def _struct(value: dict[object, object], most: int, depth: int) -> bytes:
             if not is_a(key, str):
                 raise _FlawError
             key = str.__str__(key)  # noqa: PLW2901  # not of a subclass
-        name = key.encode()
-        data = _value(inner, most, depth - 1)
-        before, length = len(name), len(data)
-        if before < 128 and length < 120:
-            # Key and value are short: so is what holds both, but for one byte more.
-            entry = b"\x0a" + _SHORT[before] + name + b"\x12" + _SHORT[length] + data
+        try:
+            before = _short_key(key)
+        except _LongError:
+            name = key.encode()
+            before = b"\x0a" + _varint(len(name)) + name + b"\x12"
+        kind = type(inner)
+        if kind is str:
+            data = inner.encode()  # type: ignore[attr-defined]  # just looked
+            length = len(data)
+            if length < 126:
+                data = _TEXT[length] + data
+            else:
+                data = b"\x1a" + _varint(length) + data
+                data = _varint(len(data)) + data
+        elif kind is int:
+            if not -LARGEST <= inner <= LARGEST:  # type: ignore[operator]  # just looked
+                raise _FlawError
+            data = b"\x09\x11" + _pack(inner)
         else:
-            entry = b"\x0a" + _varint(before) + name + b"\x12" + _varint(length) + data
-        length = len(entry)
-        parts.append(b"\x0a" + (_SHORT[length] if length < 128 else _varint(length)) + entry)
+            data = _value(inner, most, depth - 1)
+            length = len(data)
+            data = (_SHORT[length] if length < 128 else _varint(length)) + data
+        length = len(before) + len(data)
+        if length < 128:
+            parts.append(_ITEM[length] + before + data)
+        else:
+            parts.append(b"\x0a" + _varint(length) + before + data)
         size += length + 2
         if size > most:
             raise _FullError
@@ -110,7 +155,7 @@ def _list(value: list[object], most: int, depth: int) -> bytes:
     for inner in list.__iter__(value):
         data = _value(inner, most, depth - 1)
         length = len(data)
-        parts.append(b"\x0a" + (_SHORT[length] if length < 128 else _varint(length)) + data)
+        parts.append((_ITEM[length] if length < 128 else b"\x0a" + _varint(length)) + data)
         size += length + 2
         if size > most:
             raise _FullError
@@ -232,18 +277,31 @@ def _read_struct(data: bytes, at: int, end: int, depth: int) -> dict[str, object
         # As nearly everybody writes it: a short key, and its value behind it.
         if length > 3 and data[at] == _KEY_TAG and (size := data[at + 1]) < 128:
             begin = at + 2
-            at = begin + size
-            if at < stop and data[at] == _VALUE_TAG and (size := data[at + 1]) < 128:
-                first = at + 2
-                if first + size == stop:
-                    found[data[begin:at].decode()] = _read_value(data, first, stop, depth - 1)
+            middle = begin + size
+            first = middle + 2
+            if middle < stop and data[middle] == _VALUE_TAG:
+                size = data[middle + 1]
+                if 0 < size < 128 and first + size == stop:
+                    found[data[begin:middle].decode()] = _read_short(data, first, stop, depth - 1)
                     at = stop
                     continue
-            at = begin - 2
         key, inner = _read_entry(data, at, stop)
         found[key] = _read_value(inner, 0, len(inner), depth - 1)
         at = stop
     return found
+
+
+def _read_short(data: bytes, at: int, end: int, depth: int) -> object:
+    """A Value of less than 128 bytes; most are a text or a number and nothing else."""
+    tag = data[at]
+    if tag == _TEXT_TAG and data[at + 1] == end - at - 2:
+        return data[at + 2 : end].decode()
+    if tag == _NUMBER_TAG and end - at == 9:
+        number = _unpack(data, at + 1)[0]
+        if number.is_integer() and -LARGEST <= number <= LARGEST:
+            return int(number)
+        return _number(number)
+    return _read_value(data, at, end, depth)
 
 
 def _read_entry(data: bytes, at: int, end: int) -> tuple[str, bytes]:
@@ -273,7 +331,8 @@ def _read_list(data: bytes, at: int, end: int, depth: int) -> list[object]:
             at = _skip(data, at, end)
             continue
         at, stop = _length(data, at + 1, end)
-        found.append(_read_value(data, at, stop, depth - 1))
+        read = _read_short if 0 < stop - at < 128 else _read_value
+        found.append(read(data, at, stop, depth - 1))
         at = stop
     return found
 
