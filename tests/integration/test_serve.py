@@ -308,7 +308,8 @@ WRONG: list[tuple[tuple[str, ...], str]] = [
 WRONG_CALLS: list[tuple[tuple[str, ...], str]] = [
     (("nowhere", "a", "b", "c"), "address must be HOST:PORT"),
     (("192.0.2.1:1", "a", "b", "c"), "plaintext is refused on 192.0.2.1:1"),
-    (("127.0.0.1:1", "a", "b", "c", "--data", "1"), "--data needs --request"),
+    (("127.0.0.1:1", "a", "b", "c", "--data", "{"), "--data is no JSON: "),
+    (("127.0.0.1:1", "a", "b", "c", "--data", "[NaN]"), "--data is no JSON: NaN is no number that JSON has"),
     (("127.0.0.1:1", "a", "b", "c", "--request", TEXT_CLASS, "--data", "{"), "--data is no google"),
     (
         ("127.0.0.1:1", "a", "b", "c", "--response", "json:loads"),
@@ -548,6 +549,22 @@ async def test_a_call_is_made_by_hand() -> None:
 
     assert (done.status, done.stdout) == (0, '"hello"\n')
     assert done.stderr == "200 OK, run by c-1\n"
+
+
+@pytest.mark.asyncio
+async def test_json_is_sent_and_shown_by_hand_without_any_message_class() -> None:
+    async with serving("c-1", *TEXTS) as collector:
+        call = ("dispatch", collector.address, "texts", "Texts", "Echo", "--data")
+        several, one, large = await asyncio.gather(
+            asyncio.to_thread(run, *call, '{"a": [1, 2.5, null, "\u00fc"]}'),
+            asyncio.to_thread(run, *call, "7"),
+            asyncio.to_thread(run, *call, '{"a": {"b": 9007199254740993}}'),
+        )
+
+    assert json.loads(several.stdout) == {"a": [1, 2.5, None, "\u00fc"]}
+    assert one == Ended(0, "7\n", "")
+    assert (large.status, large.stdout) == (1, "")
+    assert large.stderr.startswith("400 a.b: the int is beyond 2^53")
 
 
 @pytest.mark.asyncio

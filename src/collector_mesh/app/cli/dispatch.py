@@ -11,6 +11,7 @@ from collector_mesh.app.cli import loops
 from collector_mesh.app.cli.dialing import add_tls_options, tls_of
 from collector_mesh.app.cli.errors import EXIT_FAILED, CommandError
 from collector_mesh.app.cli.objects import load
+from collector_mesh.domain.model.plain import LIST, STRUCT, VALUE, decoded
 from collector_mesh.domain.model.texts import visible
 
 if TYPE_CHECKING:
@@ -39,13 +40,17 @@ def add_parser(verbs: Any) -> None:
     parser.add_argument("namespace")
     parser.add_argument("service")
     parser.add_argument("method")
-    parser.add_argument("--request", metavar="MODULE:CLASS", help="message class of the request")
+    parser.add_argument(
+        "--request",
+        metavar="MODULE:CLASS",
+        help="message class of the request; without it --data is sent as plain data",
+    )
     parser.add_argument(
         "--response",
         metavar="MODULE:CLASS",
         help="message class of the reply, which is printed as text then and not as base64",
     )
-    parser.add_argument("--data", metavar="JSON", default="{}", help="the request, as protobuf's JSON")
+    parser.add_argument("--data", metavar="JSON", help="the request, as JSON")
     parser.add_argument("--target", metavar="ID", default="", help="the only collector that may run it")
     parser.add_argument("--timeout", metavar="SECONDS", type=float, help="default 15")
     parser.add_argument("--hint", metavar="KEY=VALUE", action="append", default=[], help="for the router")
@@ -91,16 +96,26 @@ async def _dispatch(arguments: argparse.Namespace) -> int:
 
 def _request(arguments: argparse.Namespace) -> Any:
     if not arguments.request:
-        if arguments.data != "{}":
-            raise CommandError("--data needs --request MODULE:CLASS, the message class to read it as")
-        return None
+        return None if arguments.data is None else _plain(arguments.data)
     from google.protobuf import json_format
 
     kind = _message_class("--request", arguments.request)
     try:
-        return json_format.Parse(arguments.data, kind())
+        return json_format.Parse("{}" if arguments.data is None else arguments.data, kind())
     except json_format.ParseError as error:
         raise CommandError(f"--data is no {kind.DESCRIPTOR.full_name}: {error}") from error
+
+
+def _plain(text: str) -> Any:
+    """Plain data, as JSON has it."""
+    try:
+        return json.loads(text, parse_constant=_refused)
+    except (ValueError, RecursionError) as error:
+        raise CommandError(f"--data is no JSON: {visible(str(error))}") from error
+
+
+def _refused(name: str) -> Any:
+    raise ValueError(f"{name} is no number that JSON has")
 
 
 def _message_class(option: str, reference: str) -> "type[Message]":
@@ -161,6 +176,8 @@ def _as_json(payload: "Payload", response: "type[Message] | None") -> str | None
     if name == "google.protobuf.Empty":
         return "{}"
     try:
+        if response is None and name in {STRUCT, LIST, VALUE}:
+            return json.dumps(decoded(name, payload.value), indent=2)
         # It need not be in the pool of all others.
         if response is None or response.DESCRIPTOR.full_name != name:
             response = _known_class(name)
