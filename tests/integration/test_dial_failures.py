@@ -154,6 +154,23 @@ async def test_observers_and_snapshots_are_told_why_a_peer_is_not_connected(tmp_
     assert [reason[: len(want)] for (_, reason), want in zip(told, wanted, strict=True)] == wanted
 
 
+async def test_whoever_waits_for_a_peer_is_told_why_it_is_not_there(tmp_path: Path) -> None:
+    async with places(tmp_path) as failing:
+        address, tls, text = failing.found["wrong name"]
+        observer = FakeObserver()
+        async with Collector(
+            "front", namespaces=["texts"], peers=[address], tls=tls, observer=observer
+        ) as front:
+            await eventually(lambda: observer.of(DialFailed) != [])
+            with pytest.raises(UnavailableError) as raised:
+                await front.wait_for(peers="all", timeout=0.01)
+            reply = await front.dispatch(*CALL, timeout=0.5)
+
+    assert str(raised.value).endswith(f"nobody answers at '{address}' ({text})")
+    assert reply.status.code == 503
+    assert f"nobody has answered yet at '{address}' ({text})" in reply.status.message
+
+
 async def test_connect_waits_for_somebody_and_tells_why_nobody_came(tmp_path: Path) -> None:
     async def connects(address: str, tls: Tls | None) -> str:
         async with Collector("front", namespaces=["texts"], tls=tls) as front:

@@ -80,7 +80,7 @@ class Readiness:
             if there < peers:
                 yield f"{there} of {peers} peers are connected"
         elif absent := self._keeping.absent:
-            yield f"nobody answers at {_listed(absent)}"
+            yield f"nobody answers at {self._listed(absent)}"
         for key in methods:
             if self._handlers.find(key) is None and not self._could_call(key):
                 yield f"nobody is known to have {quoted(str(key))}"
@@ -98,10 +98,9 @@ class Readiness:
     def _told(self, missing: list[str]) -> str:
         absent = self._keeping.absent
         if absent and not any(text.startswith("nobody answers at") for text in missing):
-            missing = [*missing[:_TOLD], f"nobody answers at {_listed(absent)}"]
+            missing = [*missing[:_TOLD], f"nobody answers at {self._listed(absent)}"]
         return "; ".join(dict.fromkeys(missing))
 
-
-def _listed(addresses: tuple[str, ...]) -> str:
-    more = f", and {len(addresses) - _TOLD} more" if len(addresses) > _TOLD else ""
-    return ", ".join(map(quoted, addresses[:_TOLD])) + more
+    def _listed(self, addresses: tuple[str, ...]) -> str:
+        more = f", and {len(addresses) - _TOLD} more" if len(addresses) > _TOLD else ""
+        return ", ".join(map(self._keeping.placed, addresses[:_TOLD])) + more

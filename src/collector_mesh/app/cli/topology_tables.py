@@ -46,6 +46,7 @@ def snapshot_lines(snapshot: Snapshot) -> Iterator[RenderableType]:
             yield plain(f"members of {namespace}: {_listed(ids[:_MAX_MEMBERS])}{more}")
     if snapshot.dialing:
         yield plain(f"dialing: {_listed(snapshot.dialing)}")
+        yield from (plain(f"  {line}") for line in _failures(snapshot))
     yield Text()
     yield _methods(snapshot.methods) if snapshot.methods else Text("No methods run here.")
     yield Text()
@@ -122,6 +123,14 @@ def amount(size: int) -> str:
     power = min((max(size, 1).bit_length() - 1) // 10, len(_UNITS) - 1)
     shown = size / (1 << 10 * power)
     return f"{shown:.1f} {_UNITS[power]}" if power and shown < _TEN else f"{shown:.0f} {_UNITS[power]}"
+
+
+def _failures(snapshot: Snapshot) -> Iterator[str]:
+    """Why nobody has answered at the addresses that are dialed, where that is known."""
+    last = {end.address: end.reason for end in reversed(snapshot.ended)}
+    for address in snapshot.dialing:
+        if reason := last.get(address, "").removeprefix(f"{address}: "):
+            yield f"{address}: {reason}"
 
 
 def _methods(methods: Sequence[MethodInfo]) -> Table:

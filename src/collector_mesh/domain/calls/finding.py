@@ -85,6 +85,7 @@ class Finder:
         return self._refusals.nobody(state.call, known, odd_kind=kind, dialing=self._dialing())
 
     def _dialing(self) -> tuple[str, ...]:
-        """Where somebody is dialed who has not told yet what it has."""
+        """Where somebody is dialed who has not told yet what it has, and why nobody has answered there."""
         unknown = (absence.address for absence in self._keeping.unknown)
-        return tuple(dict.fromkeys((*unknown, *self._keeping.dialing)))
+        addresses = dict.fromkeys((*unknown, *self._keeping.dialing))
+        return tuple(map(self._keeping.placed, addresses))

@@ -97,6 +97,12 @@ class Keeping:
         answered = {connection.address for connection in self._topology if connection.is_up}
         return tuple(address for address in waiting if address not in answered)
 
+    def placed(self, address: str) -> str:
+        """A wanted address where nobody answers, for people, with the reason as far as it is known."""
+        keeper = self._keepers.get(address)
+        why = keeper.told.removeprefix(f"{address}: ") if keeper is not None else ""
+        return f"{quoted(address)} ({why})" if why else quoted(address)
+
     @property
     def absent(self) -> tuple[str, ...]:
         """Addresses that are wanted and where nobody is connected now."""

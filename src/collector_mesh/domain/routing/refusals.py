@@ -73,7 +73,7 @@ class Refusals:
             call: the call.
             known: who could have the method.
             odd_kind: of the method, where somebody has it and this version cannot call it.
-            dialing: where nobody has answered yet: whoever that is may have it.
+            dialing: where nobody has answered yet, for people: whoever that is may have it.
         """
         namespace = quoted(call.key.namespace)
         method = quoted(call.key.short)
@@ -113,7 +113,7 @@ class Refusals:
 
 def _listed(addresses: Sequence[str]) -> str:
     more = f", and {len(addresses) - _MAX_CANDIDATES} more" if len(addresses) > _MAX_CANDIDATES else ""
-    return ", ".join(quoted(address) for address in addresses[:_MAX_CANDIDATES]) + more
+    return ", ".join(addresses[:_MAX_CANDIDATES]) + more
 
 
 def _placed(connection: Connection) -> str:

@@ -181,7 +181,9 @@ def test_a_target_may_be_one_that_has_not_answered_yet(starting: World) -> None:
     assert reply.handled_by == "a"
     assert missed is not None
     assert missed.status.code == 503
-    assert missed.status.message == "no connection to collector 'c', and nobody has answered yet at 'a:1'"
+    assert missed.status.message == (
+        "no connection to collector 'c', and nobody has answered yet at 'a:1' (nobody has answered at a:1 within 10 s)"
+    )
 
 
 def test_a_target_that_is_away_is_waited_for_and_then_named(starting: World) -> None:
