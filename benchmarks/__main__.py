@@ -17,6 +17,7 @@ from benchmarks import (
     profiling,
     route,
     serve_unary,
+    start,
     sync,
     two_hops,
 )
@@ -36,6 +37,7 @@ BENCHMARKS: dict[str, Callable[[Conditions], Coroutine[None, None, None]]] = {
     "idle": idle.main,
     "policies": policies.main,
     "plain": plain.main,
+    "start": start.main,
     "sync": sync.main,
 }
 ON_DEMAND = {"profile": profiling.main}

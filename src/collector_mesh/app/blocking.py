@@ -9,11 +9,11 @@ from collector_mesh.app.service import Service
 from collector_mesh.domain.model.blocking_caller import BlockingCaller
 from collector_mesh.domain.model.caller import Metadata
 from collector_mesh.domain.model.payload import Message, Payload, Plain
-from collector_mesh.domain.model.snapshot import ConnectionInfo, Explanation, Snapshot
 from collector_mesh.domain.model.status import Reply
 
 if TYPE_CHECKING:
     from collector_mesh.app.collector import Collector
+    from collector_mesh.domain.model.snapshot import ConnectionInfo, Explanation, Snapshot
 
 
 class BlockingCollector(BlockingCaller):
@@ -64,7 +64,7 @@ class BlockingCollector(BlockingCaller):
 
     def connect(
         self, address: str, *, namespaces: Iterable[str] | None = None, timeout: float = 5.0
-    ) -> ConnectionInfo:
+    ) -> "ConnectionInfo":
         """Connect to a collector, and stay connected until `disconnect`; see `Collector.connect`."""
         return self._bridge().run(
             partial(self._collector.connect, address, namespaces=namespaces, timeout=timeout)
@@ -84,18 +84,18 @@ class BlockingCollector(BlockingCaller):
         """Wait until peers are connected, and methods can be called; see `Collector.wait_for`."""
         self._bridge().run(partial(self._collector.wait_for, peers=peers, methods=methods, timeout=timeout))
 
-    def snapshot(self) -> Snapshot:
+    def snapshot(self) -> "Snapshot":
         """What the collector is and knows, at one moment between two turns of its loop."""
 
-        async def look() -> Snapshot:
+        async def look() -> "Snapshot":
             return self._collector.snapshot()
 
         return self._bridge().run(look)
 
-    def explain(self, namespace: str, service: str, method: str) -> Explanation:
+    def explain(self, namespace: str, service: str, method: str) -> "Explanation":
         """Tell where a call would go now, and why; see `Collector.explain`."""
 
-        async def ask() -> Explanation:
+        async def ask() -> "Explanation":
             return self._collector.explain(namespace, service, method)
 
         return self._bridge().run(ask)

@@ -1,6 +1,7 @@
 """A call made from what a user gives."""
 
 from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING
 
 from collector_mesh.app.arguments import (
     idempotent_argument,
@@ -13,8 +14,10 @@ from collector_mesh.domain.model.context import CallContext, current_call
 from collector_mesh.domain.model.names import MethodKey, text_argument
 from collector_mesh.domain.model.payload import MAX_PAYLOAD_BYTES, Message, Payload, Plain, flaw_of
 from collector_mesh.domain.model.status import Reply
-from collector_mesh.domain.policies.policy import Policies
 from collector_mesh.domain.ports.clock import Clock
+
+if TYPE_CHECKING:
+    from collector_mesh.domain.policies.policy import Policies
 
 # What the arguments are that are left out; an equal one from elsewhere is only looked at.
 _NO_TARGET = ""
@@ -49,7 +52,7 @@ class CallFactory:
     def __init__(
         self,
         clock: Clock,
-        policies: Policies,
+        policies: "Policies",
         forwarded: Collection[str] = (),
         *,
         max_payload_bytes: int = MAX_PAYLOAD_BYTES,

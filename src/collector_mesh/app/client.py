@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Self
 from collector_mesh.app.arguments import key_argument
 from collector_mesh.app.calls import made_in_handler
 from collector_mesh.app.client_calls import ClientCalls
-from collector_mesh.app.container import ClientContainer
 from collector_mesh.app.home import Home
 from collector_mesh.app.options import ClientOptions
 from collector_mesh.app.settings import Settings
@@ -20,10 +19,10 @@ from collector_mesh.domain.model.names import MethodKey, text_argument
 from collector_mesh.domain.model.payload import Message, Payload, Plain
 from collector_mesh.domain.model.status import OK, Reply
 from collector_mesh.domain.ports.link import Link
-from collector_mesh.domain.ports.transport import Transport
 
 if TYPE_CHECKING:
     from collector_mesh.adapters.grpc.tls import Tls
+    from collector_mesh.domain.ports.transport import Transport
 
 
 class MeshClient(Caller):
@@ -44,10 +43,13 @@ class MeshClient(Caller):
         *,
         tls: "Tls | None" = None,
         insecure: bool = False,
-        transport: Transport | None = None,
+        transport: "Transport | None" = None,
         settings: Settings | None = None,
     ) -> None:
         self.address = address = text_argument("address", address)
+        # All of the mesh is behind it: whoever imports the class need not make one.
+        from collector_mesh.app.container import ClientContainer
+
         self.container = ClientContainer(
             ClientOptions(address=address, tls=tls, insecure=insecure, transport=transport),
             settings or Settings(),

@@ -1,14 +1,17 @@
 """The calls of a program outside the mesh, checked before anything of them is sent."""
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from collector_mesh.app.calls import CallFactory
-from collector_mesh.app.container import ClientContainer
 from collector_mesh.domain.model.call import Call
 from collector_mesh.domain.model.caller import Metadata
 from collector_mesh.domain.model.errors import PayloadTooLargeError
 from collector_mesh.domain.model.names import MethodKey, check_name
 from collector_mesh.domain.model.payload import Message, Payload, Plain
+
+if TYPE_CHECKING:
+    from collector_mesh.app.container import ClientContainer
 
 
 class ClientCalls:
@@ -18,7 +21,7 @@ class ClientCalls:
         parts: of the client.
     """
 
-    def __init__(self, parts: ClientContainer) -> None:
+    def __init__(self, parts: "ClientContainer") -> None:
         settings = parts.settings()
         self._max_payload_bytes = settings.max_payload_bytes
         self._make = CallFactory(

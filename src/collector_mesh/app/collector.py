@@ -11,19 +11,14 @@ from collector_mesh.adapters.runtime.bridge import Bridge
 from collector_mesh.app.arguments import key_argument, names_argument, peers_argument, seconds_argument
 from collector_mesh.app.blocking import BlockingCollector
 from collector_mesh.app.calls import CallFactory, made_in_handler
-from collector_mesh.app.container import CollectorContainer
 from collector_mesh.app.home import Home
 from collector_mesh.app.hooks.shape import check_transport
-from collector_mesh.app.hooks.validation import AnyValidator
-from collector_mesh.app.lifetime import Lifetime
-from collector_mesh.app.lives import Added, Lives
 from collector_mesh.app.methods import method_from
 from collector_mesh.app.offered import Offered, keys_of, service_of, services_of
 from collector_mesh.app.options import Options
 from collector_mesh.app.service import Service
 from collector_mesh.app.settings import Settings
 from collector_mesh.app.unclosed import Unclosed
-from collector_mesh.domain.calls.dispatcher import Dispatcher
 from collector_mesh.domain.model.caller import Caller, Metadata
 from collector_mesh.domain.model.errors import (
     MeshError,
@@ -32,17 +27,22 @@ from collector_mesh.domain.model.errors import (
 )
 from collector_mesh.domain.model.names import text_argument
 from collector_mesh.domain.model.payload import Message, Payload, Plain
-from collector_mesh.domain.model.snapshot import ConnectionInfo, Explanation, Snapshot
 from collector_mesh.domain.model.status import OK, Reply
-from collector_mesh.domain.peers.keeping import Keeping
-from collector_mesh.domain.ports.authorizer import Authorizer
-from collector_mesh.domain.ports.balancer import Balancer
-from collector_mesh.domain.ports.observer import Observer
-from collector_mesh.domain.ports.transport import Transport
-from collector_mesh.domain.ports.validator import Validator
 
 if TYPE_CHECKING:
+    # All of the mesh is behind these: whoever imports the class need not make one.
     from collector_mesh.adapters.grpc.tls import Tls
+    from collector_mesh.app.container import CollectorContainer
+    from collector_mesh.app.lifetime import Lifetime
+    from collector_mesh.app.lives import Added, Lives
+    from collector_mesh.domain.calls.dispatcher import Dispatcher
+    from collector_mesh.domain.model.snapshot import ConnectionInfo, Explanation, Snapshot
+    from collector_mesh.domain.peers.keeping import Keeping
+    from collector_mesh.domain.ports.authorizer import Authorizer
+    from collector_mesh.domain.ports.balancer import Balancer
+    from collector_mesh.domain.ports.observer import Observer
+    from collector_mesh.domain.ports.transport import Transport
+    from collector_mesh.domain.ports.validator import Validator
 
 
 class Collector(Caller):
@@ -101,9 +101,9 @@ class Collector(Caller):
         namespaces: Iterable[str] = (),
         services: Iterable[Offered] = (),
         peers: Iterable[str] = (),
-        validator: Validator | None = None,
-        authorizer: Authorizer | None = None,
-        transport: Transport | None = None,
+        validator: "Validator | None" = None,
+        authorizer: "Authorizer | None" = None,
+        transport: "Transport | None" = None,
         tls: "Tls | None" = None,
         insecure: bool = False,
         accept_peers: bool = False,
@@ -113,8 +113,8 @@ class Collector(Caller):
         wait_for_peers: int | Literal["all"] | None = None,
         labels: Mapping[str, str] | None = None,
         weight: int = 1,
-        balancers: Mapping[str, Balancer] | None = None,
-        observer: Observer | None = None,
+        balancers: "Mapping[str, Balancer] | None" = None,
+        observer: "Observer | None" = None,
         settings: Settings | None = None,
     ) -> None:
         if listen is None:
@@ -155,19 +155,31 @@ class Collector(Caller):
         self._handlers = self.container.handlers()
         self._handlers.hand_over = self._home.hand_over
         self._handlers.add(namespaces=_texts("namespaces", namespaces))
-        self._lives = Lives(self.container, self._home.hand_over)
+        self._lives = self._made_lives()
         for service in services_of(services):
             self._lives.add(service)
         self._making = RLock()
-        self._lifetime = Lifetime(self.container, self._lives)
+        self._lifetime = self._made_lifetime()
         self._dispatcher: Dispatcher | None = None
         self._keeping: Keeping | None = None
         self._calls: CallFactory | None = None
         self._unclosed: Unclosed | None = None
 
-    def _build(self, options: Options, settings: Settings) -> CollectorContainer:
+    def _build(self, options: Options, settings: Settings) -> "CollectorContainer":
         """The container of the parts, of which none has been made yet."""
+        from collector_mesh.app.container import CollectorContainer
+
         return CollectorContainer(options, settings)
+
+    def _made_lives(self) -> "Lives":
+        from collector_mesh.app.lives import Lives
+
+        return Lives(self.container, self._home.hand_over)
+
+    def _made_lifetime(self) -> "Lifetime":
+        from collector_mesh.app.lifetime import Lifetime
+
+        return Lifetime(self.container, self._lives)
 
     async def start(self) -> None:
         """Begin to take calls; `async with` does it too, and stops it.
@@ -329,7 +341,7 @@ class Collector(Caller):
         self._handlers.register(method_from(key, handler, idempotent=idempotent), replace=replace)
         self._lives.look()
 
-    def add_service(self, service: Offered, *, replace: bool = False) -> Added:
+    def add_service(self, service: Offered, *, replace: bool = False) -> "Added":
         """Serve a service from now on; its namespace becomes one of this collector. See `services` for what it may be.
 
         Peers are told in the next turn of the loop, and route by it within a round trip; where there are very many
@@ -374,12 +386,14 @@ class Collector(Caller):
         self._handlers.remove_namespace(text_argument("namespace", namespace))
         self._lives.look()
 
-    def set_validator(self, validator: Validator | None) -> None:
+    def set_validator(self, validator: "Validator | None") -> None:
         """Set, replace or (with None) remove the validator; calls that it has allowed go on.
 
         Raises:
             TypeError: it is no validator; see `collector_mesh.ports.Validator`.
         """
+        from collector_mesh.app.hooks.validation import AnyValidator
+
         checked = None if validator is None else AnyValidator(validator, self.container.plain)
         with self._making:
             self.container.executor().validator = checked
@@ -390,7 +404,7 @@ class Collector(Caller):
         *,
         namespaces: Iterable[str] | None = None,
         timeout: float = 5.0,
-    ) -> ConnectionInfo:
+    ) -> "ConnectionInfo":
         """Connect to a collector, and stay connected until `disconnect`.
 
         Args:
@@ -468,7 +482,7 @@ class Collector(Caller):
         self._home.check_leaving()
         return await self._lifetime.wait_unreachable()
 
-    def explain(self, namespace: str, service: str, method: str) -> Explanation:
+    def explain(self, namespace: str, service: str, method: str) -> "Explanation":
         """Tell where a call would go now, and why.
 
         Raises:
@@ -477,7 +491,7 @@ class Collector(Caller):
         """
         return self.container.inspection().explain(key_argument(namespace, service, method))
 
-    def snapshot(self) -> Snapshot:
+    def snapshot(self) -> "Snapshot":
         """What this collector is and knows, now."""
         return self.container.inspection().snapshot()
 
@@ -490,14 +504,14 @@ class Collector(Caller):
             raise self._home.closed(self._lifetime.state)
         return self._home.bridge()
 
-    def _open_keeping(self) -> Keeping:
+    def _open_keeping(self) -> "Keeping":
         if self._keeping is None:
             raise self._home.closed(self._lifetime.state)
         self._home.check()
         return self._keeping
 
 
-def _own_address(collector_id: str, transport: Transport | None) -> str:
+def _own_address(collector_id: str, transport: "Transport | None") -> str:
     """Where a collector listens that was not told where: at its id, if its transport has such addresses."""
     if transport is None:
         return ""

@@ -10,15 +10,14 @@ from collector_mesh.app.hooks.validation import check_validator
 from collector_mesh.domain.model.errors import InvalidCallError, kind_of, quoted
 from collector_mesh.domain.model.limits import MAX_LABEL_CHARACTERS, MAX_LABELS, MAX_WEIGHT
 from collector_mesh.domain.model.names import check_name
-from collector_mesh.domain.policies.balancing import BALANCERS
-from collector_mesh.domain.ports.authorizer import Authorizer
-from collector_mesh.domain.ports.balancer import Balancer
-from collector_mesh.domain.ports.observer import Observer
-from collector_mesh.domain.ports.transport import Transport
-from collector_mesh.domain.ports.validator import Validator
 
 if TYPE_CHECKING:
     from collector_mesh.adapters.grpc.tls import Tls
+    from collector_mesh.domain.ports.authorizer import Authorizer
+    from collector_mesh.domain.ports.balancer import Balancer
+    from collector_mesh.domain.ports.observer import Observer
+    from collector_mesh.domain.ports.transport import Transport
+    from collector_mesh.domain.ports.validator import Validator
 
 
 def _is_name(_instance: object, attribute: "attrs.Attribute[str]", value: str) -> None:
@@ -56,7 +55,11 @@ def check_weight(_instance: object, _attribute: object, value: object) -> None:
         raise InvalidCallError(f"weight must be a whole number from 1 to {MAX_WEIGHT}, got {value!r}")
 
 
-def _are_balancers(_instance: object, _attribute: object, value: Mapping[str, Balancer]) -> None:
+def _are_balancers(_instance: object, _attribute: object, value: "Mapping[str, Balancer]") -> None:
+    if not value:
+        return
+    from collector_mesh.domain.policies.balancing import BALANCERS
+
     for name, balancer in value.items():
         check_name("balancer", name)
         if name in BALANCERS:
@@ -105,9 +108,9 @@ class Options:
     collector_id: str = attrs.field(validator=_is_name)
     listen: str = ""
     advertise: str | None = None
-    validator: Validator | None = attrs.field(default=None, validator=_if_given(check_validator))
-    authorizer: Authorizer | None = attrs.field(default=None, validator=_if_given(check_authorizer))
-    transport: Transport | None = attrs.field(default=None, validator=_if_given(check_transport))
+    validator: "Validator | None" = attrs.field(default=None, validator=_if_given(check_validator))
+    authorizer: "Authorizer | None" = attrs.field(default=None, validator=_if_given(check_authorizer))
+    transport: "Transport | None" = attrs.field(default=None, validator=_if_given(check_transport))
     tls: "Tls | None" = None
     insecure: bool = False
     accept_peers: bool = False
@@ -115,9 +118,9 @@ class Options:
     reflection: bool = False
     labels: Mapping[str, str] = attrs.field(factory=dict, validator=check_labels)
     weight: int = attrs.field(default=1, validator=check_weight)
-    observer: Observer | None = attrs.field(default=None, validator=_if_given(check_observer))
+    observer: "Observer | None" = attrs.field(default=None, validator=_if_given(check_observer))
     wait_for_peers: int | Literal["all"] | None = attrs.field(default=None, validator=_are_peers)
-    balancers: Mapping[str, Balancer] = attrs.field(factory=dict, validator=_are_balancers)
+    balancers: "Mapping[str, Balancer]" = attrs.field(factory=dict, validator=_are_balancers)
 
 
 @attrs.frozen(kw_only=True)
@@ -125,6 +128,6 @@ class ClientOptions:
     """What a client is made from; see `MeshClient`."""
 
     address: str
-    transport: Transport | None = attrs.field(default=None, validator=_if_given(check_transport))
+    transport: "Transport | None" = attrs.field(default=None, validator=_if_given(check_transport))
     tls: "Tls | None" = None
     insecure: bool = False

@@ -23,11 +23,11 @@ from collector_mesh.domain.model.caller import Metadata
 from collector_mesh.domain.model.errors import MeshError
 from collector_mesh.domain.model.payload import Message, Payload, Plain
 from collector_mesh.domain.model.status import OK, Reply
-from collector_mesh.domain.peers.client_link import ClientLink
-from collector_mesh.domain.ports.transport import Transport
 
 if TYPE_CHECKING:
     from collector_mesh.adapters.grpc.tls import Tls
+    from collector_mesh.domain.peers.client_link import ClientLink
+    from collector_mesh.domain.ports.transport import Transport
 
 _AWAITED = "a MeshClient, and await client.call(...)"
 _FORKED = (
@@ -62,7 +62,7 @@ class SyncMeshClient(BlockingCaller):
         *,
         tls: "Tls | None" = None,
         insecure: bool = False,
-        transport: Transport | None = None,
+        transport: "Transport | None" = None,
         settings: Settings | None = None,
     ) -> None:
         self._opened: _Opened | None = None

@@ -1,12 +1,16 @@
 """Gives memory back to the system: after a flood the C library keeps what it has freed."""
 
 import ctypes
+import linecache
 import threading
 from collections.abc import Callable
 
 from collector_mesh.adapters.runtime.memory import resident_bytes
 
 _LOOK_SECONDS = 10.0
+_STARTED_SECONDS = 1.0
+"""After which what a command needs only for its start is not in use anymore."""
+
 _MARGIN_BYTES = 64 << 20
 """Growth that is worth the look: it keeps other threads from memory for some milliseconds."""
 
@@ -46,6 +50,10 @@ def start_trimming() -> threading.Event | None:
     ended = threading.Event()
 
     def run() -> None:
+        if not ended.wait(_STARTED_SECONDS):
+            # The sources of what attrs has generated, for debuggers; and what reading the configuration took.
+            linecache.clearcache()
+            trim(0)
         while not ended.wait(_LOOK_SECONDS):
             trimmer.look()
 

@@ -1,11 +1,9 @@
 """Where `serve` looks for its configuration: flags, the environment, a TOML file, defaults, in this order."""
 
 import argparse
-import difflib
 import re
 import secrets
 import socket
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path as FilePath
 from typing import Any
@@ -111,6 +109,8 @@ def _from_environment(environment: Mapping[str, str], problems: Problems) -> Ite
 
 
 def _variable_meant(name: str, known: list[str]) -> str:
+    import difflib
+
     # Without what they begin with: that alone makes all of them alike.
     ends = [variable.removeprefix(PREFIX) for variable in known]
     if close := difflib.get_close_matches(name.removeprefix(PREFIX), ends, n=1):
@@ -130,6 +130,8 @@ def _is_of_kubernetes(name: str, value: str) -> bool:
 
 
 def _from_file(path: FilePath, source: str, problems: Problems) -> Iterator[tuple[Path, _Value]]:
+    import tomllib
+
     try:
         with path.open("rb") as file:
             data = file.read(_MAX_FILE_BYTES + 1)
@@ -153,6 +155,8 @@ def _from_file(path: FilePath, source: str, problems: Problems) -> Iterator[tupl
 def _known(
     table: Mapping[str, object], path: Path, what: str, names: Iterable[str], source: str, problems: Problems
 ) -> Iterator[tuple[Path, _Value]]:
+    import difflib
+
     known = set(names)
     for name, value in table.items():
         if name in known:

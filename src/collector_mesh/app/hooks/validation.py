@@ -8,7 +8,9 @@ from collector_mesh.app.hooks.shape import is_async, method_of
 from collector_mesh.domain.model.context import CURRENT, CallContext
 from collector_mesh.domain.model.errors import OverloadedError, UnavailableError
 from collector_mesh.domain.ports.validator import Validator
-from collector_mesh.domain.serving.plain import PlainFunctions
+
+if TYPE_CHECKING:
+    from collector_mesh.domain.serving.plain import PlainFunctions
 
 T = TypeVar("T")
 
@@ -36,7 +38,7 @@ class AnyValidator:
         TypeError: it is no validator; the text says what one is.
     """
 
-    def __init__(self, validator: object, plain: Callable[[], PlainFunctions]) -> None:
+    def __init__(self, validator: object, plain: "Callable[[], PlainFunctions]") -> None:
         found = method_of("validator", validator, _METHOD)
         self._validator = validator
         self._takes_context = _takes_context(found)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 
@@ -10,7 +10,9 @@ from collector_mesh.domain.model.context import CallContext
 from collector_mesh.domain.model.errors import DuplicateMethodError, NotFoundError, quoted
 from collector_mesh.domain.model.names import MethodKey, check_name, text_argument
 from collector_mesh.domain.model.payload import Payload, payload_of
-from collector_mesh.domain.model.snapshot import MethodInfo
+
+if TYPE_CHECKING:
+    from collector_mesh.domain.model.snapshot import MethodInfo
 
 Kind = Literal["unary"]
 
@@ -40,11 +42,14 @@ class Method:
     kind: Kind = "unary"
     idempotent: bool = False
     life: object = attrs.field(default=None, eq=False, repr=False)
-    info: MethodInfo = attrs.field(init=False, eq=False, repr=False)
+    info: "MethodInfo" = attrs.field(init=False, eq=False, repr=False)
     """The method as others see it: one and the same object each time, so that they can tell what is new."""
 
     @info.default
-    def _its_info(self) -> MethodInfo:
+    def _its_info(self) -> "MethodInfo":
+        # Whoever imports a service does not look at a collector.
+        from collector_mesh.domain.model.snapshot import MethodInfo
+
         return MethodInfo(self.key, self.kind, self.idempotent)
 
 
@@ -90,7 +95,7 @@ class HandlerRegistry:
         return tuple(methods[key] for key in sorted(methods))
 
     @property
-    def infos(self) -> tuple[MethodInfo, ...]:
+    def infos(self) -> "tuple[MethodInfo, ...]":
         """What can run here, as others see it, in the order in which it was added."""
         # A list of them is made at once, whatever another thread does.
         return tuple([method.info for method in list(self._methods.values())])
