@@ -4,13 +4,14 @@ import asyncio
 import inspect
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from collector_mesh.adapters.runtime.tasks import PATIENCE_SECONDS
 from collector_mesh.app.callables import BY_POSITION, unwrapped
 from collector_mesh.domain.model.errors import is_a, kind_of, text_of
-from collector_mesh.domain.ports.tasks import Tasks
 from collector_mesh.domain.serving.life import Life
+
+if TYPE_CHECKING:
+    from collector_mesh.domain.ports.tasks import Tasks
 
 MakeLifespan = Callable[[], AbstractAsyncContextManager[Any]]
 
@@ -79,7 +80,7 @@ class Lifespan:
         make: MakeLifespan,
         life: Life,
         *,
-        tasks: Callable[[], Tasks],
+        tasks: "Callable[[], Tasks]",
         failed: Callable[[str, BaseException], None],
     ) -> None:
         self._name = name
@@ -142,6 +143,9 @@ class Lifespan:
         if self._task is not None:
             self._task.cancel()
         if self._ended is not None:
+            # Whoever imports a service need not run anything.
+            from collector_mesh.adapters.runtime.tasks import PATIENCE_SECONDS
+
             await asyncio.wait((self._ended,), timeout=PATIENCE_SECONDS)
 
     async def _run(
