@@ -25,6 +25,7 @@ from collector_mesh.app.making import (
     make_incarnation,
     make_link_rules,
     make_log,
+    make_names,
     make_observer,
     make_refusals,
     make_strangers,
@@ -46,13 +47,13 @@ from collector_mesh.domain.calls.waiting import WaitingCalls
 from collector_mesh.domain.gateway import CollectorGateway
 from collector_mesh.domain.inspection import Inspection
 from collector_mesh.domain.link.pump import LinkPump
-from collector_mesh.domain.model.addresses import FixedAddresses
 from collector_mesh.domain.model.counts import Counts
 from collector_mesh.domain.peers.admission import Admission
 from collector_mesh.domain.peers.client_link import ClientLink
 from collector_mesh.domain.peers.greeter import Greeter
 from collector_mesh.domain.peers.introducer import Introducer
 from collector_mesh.domain.peers.keeping import Keeping
+from collector_mesh.domain.peers.named_addresses import addresses_in
 from collector_mesh.domain.peers.roster import Roster
 from collector_mesh.domain.peers.streams import Streams
 from collector_mesh.domain.policies.access import InspectionRule, ServingRule
@@ -87,7 +88,8 @@ class CollectorContainer:
         self.failures = failures = providers.Singleton(HookFailures, collector_id, guarded_observer)
         self.guarded_authorizer = guarded_authorizer = providers.Singleton(make_authorizer, options, failures)
         self.tasks = tasks = providers.Singleton(LoopTasks, clock, max_threads=settings.max_threads)
-        self.transport = transport = providers.Singleton(make_transport, options, settings, clock)
+        self.names = names = providers.Singleton(make_names, settings)
+        self.transport = transport = providers.Singleton(make_transport, options, settings, clock, names)
         self.guarded_transport = guarded_transport = providers.Singleton(
             GuardedTransport, transport, failures, clock
         )
@@ -248,6 +250,7 @@ class CollectorContainer:
             dice=dice,
             backoff=providers.Factory(make_backoff, settings),
             times=providers.Factory(make_times, settings),
+            names=names,
         )
         self.sender = sender = providers.Singleton(
             Sender,
@@ -360,7 +363,8 @@ class ClientContainer:
     def __init__(self, options: ClientOptions, settings: Settings) -> None:
         self.options, self.settings = providers.Object(options), providers.Object(settings)
         self.clock = clock = providers.Singleton(LoopClock)
-        self.transport = transport = providers.Singleton(make_transport, options, settings, clock)
+        self.names = names = providers.Singleton(make_names, settings)
+        self.transport = transport = providers.Singleton(make_transport, options, settings, clock, names)
         self.failures = failures = providers.Singleton(
             HookFailures,
             "",
@@ -373,7 +377,9 @@ class ClientContainer:
         self.tasks = tasks = providers.Singleton(LoopTasks, clock, max_threads=settings.max_threads)
         self.pump = pump = providers.Singleton(LinkPump, clock, tasks, pushing=PulledStream)
         self.policies = policies = providers.Singleton(policies_of, settings, balancers=BALANCERS)
-        self.addresses = addresses = providers.Singleton(FixedAddresses, options.address)
+        self.addresses = addresses = providers.Singleton(
+            addresses_in, options.address, names, now=clock.provided.now
+        )
         self.link = providers.Singleton(
             ClientLink,
             addresses,

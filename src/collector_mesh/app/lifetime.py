@@ -81,7 +81,7 @@ class Lifetime:
             await opened.enter_async_context(parts.guarded_transport().open())
             opened.push_async_callback(self._close)
             for address in peers:
-                parts.guarded_transport().check_address(address)
+                keeping.check(address)
             opened.push_async_callback(self._lives.close)
             await self._lives.open()
             ready()

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
+from collector_mesh.adapters.dns.names import DnsNames
 from collector_mesh.adapters.telemetry.logs import LoggingObserver
 from collector_mesh.app.hooks.guards import GuardedAuthorizer, GuardedObserver, HookFailures
 from collector_mesh.app.hooks.validation import AnyValidator
@@ -33,7 +34,14 @@ from collector_mesh.domain.serving.handlers import HandlerRegistry
 from collector_mesh.domain.serving.plain import PlainFunctions
 
 
-def make_transport(options: Options | ClientOptions, settings: Settings, clock: Clock) -> Transport:
+def make_names(settings: Settings) -> DnsNames:
+    """Where names lead, as the DNS says."""
+    return DnsNames(settings.dns_servers)
+
+
+def make_transport(
+    options: Options | ClientOptions, settings: Settings, clock: Clock, names: object
+) -> Transport:
     """The way to other collectors: the one that was given, else gRPC."""
     if options.transport is not None:
         return options.transport
@@ -50,6 +58,8 @@ def make_transport(options: Options | ClientOptions, settings: Settings, clock: 
         max_payload_bytes=settings.max_payload_bytes,
         keepalive_interval=settings.keepalive_interval,
         dial_timeout=settings.dial_timeout,
+        # Another one may take its place, which knows of no names of hosts.
+        host_name=names.origin if isinstance(names, DnsNames) else None,
     )
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import attrs
 
+from collector_mesh.adapters.dns.target import server_of
 from collector_mesh.domain.model.call import check_metadata_key
 from collector_mesh.domain.model.errors import InvalidCallError
 from collector_mesh.domain.policies.balancing import DEFAULT_BALANCING
@@ -71,6 +72,18 @@ def _metadata_keys(_instance: object, attribute: "attrs.Attribute[Any]", value: 
             raise SettingsError(f"{attribute.name} must be metadata keys: {error}") from error
 
 
+def _servers(_instance: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
+    if not isinstance(value, tuple) or not all(isinstance(server, str) for server in value):
+        raise SettingsError(f"{attribute.name} must be a list of IP or IP:PORT, got {value!r}")
+    for server in value:
+        try:
+            server_of(server)
+        except ValueError as error:
+            raise SettingsError(
+                f"{attribute.name} must be a list of IP or IP:PORT, got {server!r}"
+            ) from error
+
+
 @attrs.frozen(kw_only=True)
 class Settings:
     """What can be tuned in a collector.
@@ -128,6 +141,8 @@ class Settings:
         trust_domain: the domain in which names of certificates stand for collectors, `spiffe://DOMAIN/collector/ID` and
             `ID.DOMAIN`; left out, with mutual TLS that of the collector's own certificate.
         dial_timeout: seconds that one attempt to connect may take; the answer may take as long again.
+        dns_servers: addresses of the name servers that are asked for `dns:` names, `IP` or `IP:PORT`; those of the system
+            where there are none.
         wait_for_peer: seconds that a call waits, within its own time, for a peer that is being dialed and may have the
             method; 0 if it is to fail at once.
         reconnect_first: longest pause before the first new dial of a lost peer, in seconds.
@@ -182,6 +197,7 @@ class Settings:
     peer_expiry: float = attrs.field(default=60.0, validator=_number(0.1, 86400, "seconds"))
     trust_domain: str = attrs.field(default="", validator=_trust_domain)
     dial_timeout: float = attrs.field(default=5.0, validator=_number(0.1, 3600, "seconds"))
+    dns_servers: tuple[str, ...] = attrs.field(default=(), converter=_as_tuple, validator=_servers)
     wait_for_peer: float = attrs.field(default=5.0, validator=_number(0, 3600, "seconds"))
     reconnect_first: float = attrs.field(default=0.1, validator=_number(0.001, 60, "seconds"))
     reconnect_cap: float = attrs.field(default=2.0, validator=_number(0.001, 3600, "seconds"))

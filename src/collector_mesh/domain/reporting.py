@@ -129,7 +129,7 @@ def _kind(event: Event) -> str:
 
 def _source(event: Event) -> str:
     """Whose it is: of what strangers do the host alone, since whoever connects again comes from another port."""
-    about = (str(getattr(event, name, "")) for name in ("namespace", "key"))
+    about = (str(getattr(event, name, "")) for name in ("namespace", "name", "key"))
     if type(event) in CHANGING:
         error = getattr(event, "error", None)
         return " ".join((getattr(event, "peer", ""), *about, "" if error is None else type(error).__name__))

@@ -80,8 +80,13 @@ def test_every_flag_has_its_variable(name: str) -> None:
 
 @pytest.mark.parametrize("field", attrs.fields(Settings), ids=lambda field: field.name)
 def test_every_setting_has_its_variable(field: "attrs.Attribute[object]") -> None:
-    texts = {"overrides": '{"a": {"max_running": 5}}', "balancing": "zone", "trust_domain": "mesh.test"}
-    texts |= {"forward_metadata": "trace-id"}
+    texts = {
+        "overrides": '{"a": {"max_running": 5}}',
+        "balancing": "zone",
+        "trust_domain": "mesh.test",
+        "dns_servers": "10.0.0.2:53,10.0.0.3",
+    }
+    texts |= {"forward_metadata": "trace-id", "dns_servers": "10.0.0.2:53,10.0.0.3"}
     default = field.default if isinstance(field.default, int | float) else True
     text = texts.get(field.name, str(default))
 

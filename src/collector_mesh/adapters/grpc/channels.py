@@ -123,8 +123,17 @@ def check_plaintext(address: HostPort, tls: Tls | None, *, insecure: bool) -> No
         )
 
 
-def open_channel(address: HostPort, tls: Tls | None, *, insecure: bool, options: Options) -> grpc.aio.Channel:
+def open_channel(
+    address: HostPort, tls: Tls | None, *, insecure: bool, options: Options, host_name: str | None = None
+) -> grpc.aio.Channel:
     """Make a channel, inside the loop that will use it.
+
+    Args:
+        address: where to.
+        tls: certificates, None for plaintext.
+        insecure: whether plaintext may leave this machine.
+        options: of the channel.
+        host_name: the name that the address was found by, which the certificate has to have.
 
     Raises:
         InvalidCallError: plaintext would leave this machine.
@@ -135,6 +144,7 @@ def open_channel(address: HostPort, tls: Tls | None, *, insecure: bool, options:
     RESERVE.make_room()
     if tls is None:
         return grpc.aio.insecure_channel(str(address.plain), options=options)
-    if tls.server_name is not None:
-        options = [*options, ("grpc.ssl_target_name_override", tls.server_name)]
+    name = tls.server_name or host_name
+    if name is not None:
+        options = [*options, ("grpc.ssl_target_name_override", name)]
     return grpc.aio.secure_channel(str(address.plain), tls.channel_credentials(), options=options)

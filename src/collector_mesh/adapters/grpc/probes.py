@@ -49,9 +49,16 @@ class Probes:
     Args:
         tls: what dials show and believe; None for plaintext.
         now: tells the time, in seconds.
+        host_name: the name that an address was found by, which the certificate has to have.
     """
 
-    def __init__(self, tls: Tls | None, now: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        tls: Tls | None,
+        now: Callable[[], float],
+        host_name: Callable[[str], str | None] = lambda _address: None,
+    ) -> None:
+        self._host_name = host_name
         self._tls = tls
         self._now = now
         self._looks: dict[str, _Look] = {}
@@ -70,7 +77,7 @@ class Probes:
         # Whoever reads and whoever writes may ask at the same time.
         async with look.lock:
             if look.seen != seen or look.found is None or self._now() >= look.until:
-                look.found = await self._found(parsed, seen)
+                look.found = await self._found(parsed, seen, self._host_name(address))
                 look.seen, look.until = seen, self._now() + _AGAIN_SECONDS
             return look.found
 
@@ -92,12 +99,12 @@ class Probes:
         self._looks[address] = look
         return look
 
-    async def _found(self, address: HostPort, seen: Failure) -> Failure:
+    async def _found(self, address: HostPort, seen: Failure, name: str | None) -> Failure:
         try:
             async with asyncio.timeout(_SECONDS):
                 if self._tls is None:
                     return await _over_plaintext(address, seen)
-                return await _over_tls(address, self._tls, seen)
+                return await _over_tls(address, self._tls, seen, self._tls.server_name or name)
         except (OSError, ValueError) as error:
             # Which one of them says it in words of the system.
             found = failure_of(str(error))
@@ -114,15 +121,15 @@ async def _over_plaintext(address: HostPort, seen: Failure) -> Failure:
         return Failure(Kind.PLAINTEXT_TO_TLS) if "ALERT" in (error.reason or "") else seen
 
 
-async def _over_tls(address: HostPort, tls: Tls, seen: Failure) -> Failure:
+async def _over_tls(address: HostPort, tls: Tls, seen: Failure, name: str | None) -> Failure:
     """What is wrong with the certificate of the other side, or what it says of the one of this side."""
     try:
-        async with _connection(address, _context(tls), tls.server_name) as (reader, certificate):
+        async with _connection(address, _context(tls), name) as (reader, certificate):
             if seen.kind is Kind.CLOSED:
                 return await _of_farewell(reader, tls) or seen
     except ssl.SSLError as error:
         return _of_alert(error, tls) or seen
-    return _of_certificate(certificate, tls.server_name or address.host, seen)
+    return _of_certificate(certificate, name or address.host, seen)
 
 
 async def _of_farewell(reader: asyncio.StreamReader, tls: Tls) -> Failure | None:

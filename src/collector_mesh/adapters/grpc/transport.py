@@ -1,5 +1,6 @@
 """The transport that carries calls over gRPC."""
 
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import TYPE_CHECKING
 
@@ -34,6 +35,7 @@ class GrpcTransport:
         max_payload_bytes: largest payload of a call.
         keepalive_interval: seconds between two pings.
         dial_timeout: seconds that one attempt to connect may take.
+        host_name: the name that an address was found by, if it was: certificates are checked against that.
 
     Raises:
         RuntimeError: this process was forked from one that has used grpc.
@@ -50,6 +52,7 @@ class GrpcTransport:
         max_payload_bytes: int,
         keepalive_interval: float,
         dial_timeout: float = 5.0,
+        host_name: Callable[[str], str | None] | None = None,
     ) -> None:
         check_not_forked()
         self._clock = clock
@@ -58,7 +61,8 @@ class GrpcTransport:
         self._max_payload_bytes = max_payload_bytes
         self._keepalive_interval = keepalive_interval
         self._dial_timeout = dial_timeout
-        self._probes = Probes(tls, clock.now)
+        self._host_name = host_name or _nameless
+        self._probes = Probes(tls, clock.now, self._host_name)
         self._listening = Listening(
             tls=tls,
             insecure=insecure,
@@ -104,7 +108,17 @@ class GrpcTransport:
             dial_timeout=self._dial_timeout,
             has_link=has_link,
         )
-        return open_channel(HostPort.parse(address), self._tls, insecure=self._insecure, options=options)
+        return open_channel(
+            HostPort.parse(address),
+            self._tls,
+            insecure=self._insecure,
+            options=options,
+            host_name=self._host_name(address),
+        )
+
+
+def _nameless(_address: str) -> str | None:
+    return None
 
 
 if TYPE_CHECKING:

@@ -26,6 +26,8 @@ _WORDS: Mapping[type[events.Event], tuple[str, int]] = MappingProxyType(
         events.PeerForgotten: ("peer_forgotten", logging.INFO),
         events.PeerRefused: ("peer_refused", logging.WARNING),
         events.DialFailed: ("dial_failed", logging.WARNING),
+        events.NameChanged: ("name_changed", logging.INFO),
+        events.NameFailed: ("name_failed", logging.WARNING),
         events.LinkFailed: ("link_failed", logging.WARNING),
         events.NewsLeftOut: ("news_left_out", logging.WARNING),
         events.Defect: ("defect", logging.ERROR),

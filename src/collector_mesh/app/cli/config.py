@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import attrs
 
+from collector_mesh.adapters.dns.target import PREFIX, Target
 from collector_mesh.app.cli.logs import FORMATS, LEVELS
 from collector_mesh.app.cli.problems import got
 from collector_mesh.app.options import check_labels, check_weight
@@ -67,6 +68,13 @@ def _name(_instance: object, attribute: "attrs.Attribute[Any]", value: str) -> N
 
 def _address(_instance: object, attribute: "attrs.Attribute[Any]", value: str) -> None:
     HostPort.parse(value, field=attribute.name)
+
+
+def _peer(instance: object, attribute: "attrs.Attribute[Any]", value: str) -> None:
+    if value.startswith(PREFIX):
+        Target.parse(value)
+    else:
+        _address(instance, attribute, value)
 
 
 def _pairs(_instance: object, attribute: "attrs.Attribute[Any]", value: tuple[str, ...]) -> None:
@@ -142,7 +150,7 @@ class ServeConfig:
     service: tuple[str, ...] = attrs.field(default=(), validator=_each(_reference))
     validator: str | None = attrs.field(default=None, validator=_maybe(_reference))
     authorizer: str | None = attrs.field(default=None, validator=_maybe(_reference))
-    peer: tuple[str, ...] = attrs.field(default=(), validator=_each(_address))
+    peer: tuple[str, ...] = attrs.field(default=(), validator=_each(_peer))
     wait_for_peers: str | None = attrs.field(default=None, validator=_maybe(_peer_count))
     wait_for_peers_timeout: float | None = attrs.field(default=None, validator=_maybe(_seconds))
     label: tuple[str, ...] = attrs.field(default=(), validator=_labels)

@@ -60,7 +60,12 @@ def add_parser(verbs: Any) -> None:
     parser.add_argument(
         "--authorizer", metavar="MODULE:OBJECT", help="says who may call, look in and be called"
     )
-    parser.add_argument("--peer", metavar="HOST:PORT", action="append", help="a collector to connect to")
+    parser.add_argument(
+        "--peer",
+        metavar="HOST:PORT",
+        action="append",
+        help="a collector to connect to, or dns:NAME:PORT for all there",
+    )
     parser.add_argument(
         "--wait-for-peers",
         metavar="N|all",

@@ -3,6 +3,7 @@
 import logging
 from typing import Any, Literal
 
+from collector_mesh.adapters.dns.names import DnsNames
 from collector_mesh.adapters.grpc.channels import check_plaintext
 from collector_mesh.adapters.grpc.tls import Tls, TlsError
 from collector_mesh.adapters.telemetry.records import log
@@ -46,8 +47,12 @@ def collector_of(sourced: Sourced) -> Collector:
     tls = None
     with problems.gathered(TlsError):
         tls = _tls(sourced)
+    names = DnsNames()
     for peer in config.peer:
         with problems.gathered(MeshError):
+            if names.is_name(peer):
+                names.check(peer)
+                continue
             # The dialing in the background would only log it.
             check_plaintext(HostPort.parse(peer, field=sourced.source("peer")), tls, insecure=config.insecure)
     problems.check()

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 
+from collector_mesh.domain.model.errors import UnavailableError
 from collector_mesh.domain.model.events import Event
 from collector_mesh.domain.ports.clock import Alarm, Clock, Timer
+from collector_mesh.domain.ports.names import Found, Names
 from collector_mesh.domain.ports.observer import Observer
 from collector_mesh.domain.ports.randomness import Randomness
 from collector_mesh.domain.ports.tasks import Job, Promise, Started, Task, Tasks, ThreadUse
@@ -258,6 +260,38 @@ class FakeTasks:
 
 
 @attrs.define
+class FakeNames:
+    """Names that lead where a test says.
+
+    Attributes:
+        found: the addresses of each name, as `dns:orders:1`.
+        seconds: how long they hold.
+        is_partial: whether more may belong to them.
+        asked: the names that were looked up, in order.
+    """
+
+    found: dict[str, tuple[str, ...]] = attrs.field(factory=dict)
+    seconds: float = 10.0
+    is_partial: bool = False
+    asked: list[str] = attrs.field(factory=list)
+
+    def is_name(self, address: str) -> bool:
+        """See the port."""
+        return address.startswith("dns:")
+
+    def check(self, address: str) -> None:
+        """See the port; every name will do."""
+
+    async def find(self, address: str) -> Found:
+        """See the port."""
+        self.asked.append(address)
+        addresses = self.found.get(address, ())
+        if not addresses:
+            raise UnavailableError(f"{address} leads nowhere")
+        return Found(addresses, self.seconds, self.is_partial)
+
+
+@attrs.define
 class FakeObserver:
     """Keeps the events that it is told."""
 
@@ -278,4 +312,5 @@ if TYPE_CHECKING:
     _clock_fits: type[Clock] = FakeClock
     _dice_fits: type[Randomness] = FakeDice
     _tasks_fits: type[Tasks] = FakeTasks
+    _names_fit: type[Names] = FakeNames
     _observer_fits: type[Observer] = FakeObserver

@@ -17,6 +17,7 @@ class FixedAddresses:
     """
 
     may_change = False
+    is_due = False
 
     def __init__(self, text: str) -> None:
         self.text = text

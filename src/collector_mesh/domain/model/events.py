@@ -126,6 +126,31 @@ class DialFailed(Event):
 
 
 @attrs.frozen
+class NameChanged(Event):
+    """A name that stands for peers leads elsewhere than before.
+
+    Attributes:
+        name: the name.
+        members: number of its addresses that are used now.
+        added: how many of them are new.
+        removed: how many are not of it anymore.
+    """
+
+    name: str
+    members: int
+    added: int
+    removed: int
+
+
+@attrs.frozen
+class NameFailed(Event):
+    """It cannot be found out where a name leads; what was known stays. Told once until the reason is another one."""
+
+    name: str
+    reason: str
+
+
+@attrs.frozen
 class LinkFailed(Event):
     """A link has ended because of something that the other side did, or failed to do."""
 
@@ -386,6 +411,8 @@ CHANGING: frozenset[type[Event]] = frozenset(
         PeerLost,
         PeerLeft,
         PeerForgotten,
+        NameChanged,
+        NameFailed,
         BreakerOpened,
         BreakerShut,
         DispatchFailed,

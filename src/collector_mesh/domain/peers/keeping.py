@@ -2,9 +2,16 @@
 
 from collections.abc import Iterable, Iterator
 
-from collector_mesh.domain.model.errors import InvalidCallError, NotFoundError, quoted
+from collector_mesh.domain.model.errors import (
+    InvalidCallError,
+    NotFoundError,
+    UnavailableError,
+    clipped,
+    quoted,
+)
 from collector_mesh.domain.peers.absence import Absence
 from collector_mesh.domain.peers.admission import Admission
+from collector_mesh.domain.peers.following import Following
 from collector_mesh.domain.peers.introducer import Introducer
 from collector_mesh.domain.peers.peer import Peer
 from collector_mesh.domain.peers.roster import Roster
@@ -14,11 +21,15 @@ from collector_mesh.domain.peers.upkeep import Keeper, Upkeep
 from collector_mesh.domain.peers.visitors import Visitors
 from collector_mesh.domain.policies.backoff import Backoff
 from collector_mesh.domain.ports.clock import Clock
+from collector_mesh.domain.ports.names import Names, NoNames
 from collector_mesh.domain.ports.randomness import Randomness
 from collector_mesh.domain.ports.tasks import Tasks
 from collector_mesh.domain.ports.transport import Transport
 from collector_mesh.domain.topology.connection import Connection
 from collector_mesh.domain.topology.topology import Topology
+
+_TOLD = 5
+"""Addresses that are named where nobody has answered at any."""
 
 
 class Keeping:
@@ -37,6 +48,7 @@ class Keeping:
         dice: spread dials.
         backoff: how long to wait between two dials.
         times: how long everything else may take.
+        names: finds out where names lead; without it no address is one.
     """
 
     def __init__(
@@ -54,6 +66,7 @@ class Keeping:
         dice: Randomness,
         backoff: Backoff,
         times: KeepingTimes,
+        names: Names | None = None,
     ) -> None:
         self.times = times
         self._topology = topology
@@ -68,6 +81,19 @@ class Keeping:
         self._offered: dict[str, frozenset[str]] = {}
         """The only namespaces that are offered at an address, where that is not all of them."""
         streams.offered = introducer.offered = self._offered.get
+        self._explicit: dict[str, None] = {}
+        """Addresses that are wanted whatever names lead to."""
+        self._following = Following(
+            collector_id,
+            names or NoNames(),
+            begin=self._keep_for,
+            end=self._let_go,
+            is_up=self._is_up,
+            tasks=tasks,
+            clock=clock,
+            dice=dice,
+            observer=roster,
+        )
         self._upkeep = Upkeep(
             collector_id,
             topology,
@@ -80,6 +106,7 @@ class Keeping:
             backoff=backoff,
             times=times,
             assign=self._assign,
+            failed=self._has_failed,
         )
         self._visitors = Visitors(
             collector_id, topology, roster, streams, tasks=tasks, clock=clock, times=times
@@ -91,6 +118,7 @@ class Keeping:
     def dialing(self) -> tuple[str, ...]:
         """Addresses that are wanted and where nobody has answered yet."""
         waiting = [keeper.address for keeper in self._keepers.values() if not keeper.peer_id]
+        waiting += [absence.address for absence in self._following.unfound]
         if not waiting:
             return ()
         # A link may be up before whoever has dialed it has been told.
@@ -107,11 +135,12 @@ class Keeping:
     def absent(self) -> tuple[str, ...]:
         """Addresses that are wanted and where nobody is connected now."""
         there = {connection.address for connection in self._topology if connection.is_usable}
-        return tuple(
+        absent = [
             keeper.address
             for keeper in self._keepers.values()
             if keeper.address not in there and not self._is_there(keeper)
-        )
+        ]
+        return (*absent, *(absence.address for absence in self._following.unfound))
 
     @property
     def unknown(self) -> Iterator[Absence]:
@@ -130,6 +159,7 @@ class Keeping:
                 if keeper.address in answered:
                     continue
             yield Absence(keeper.address, keeper.since)
+        yield from self._following.unfound
 
     def start(self) -> None:
         """Begin to forget peers that have connected by themselves and are not heard of anymore."""
@@ -138,18 +168,35 @@ class Keeping:
     async def close(self) -> None:
         """End every connection."""
         await self._visitors.close()
+        await self._following.close()
         for address in list(self._keepers):
             await self._release(address)
         await self._roster.close()
         await self._streams.close()
 
+    def check(self, address: str) -> None:
+        """See that something is an address that can be dialed, or a name.
+
+        Raises:
+            InvalidCallError: it is neither.
+        """
+        names = self._following.names
+        if names.is_name(address):
+            names.check(address)
+        else:
+            self._transport.check_address(address)
+
     def want(self, address: str) -> None:
-        """Dial an address until somebody answers, and keep whoever does connected.
+        """Dial an address until somebody answers, and keep whoever does connected; or all to whom a name leads.
 
         Raises:
             InvalidCallError: it is no address.
         """
-        self._transport.check_address(address)
+        self.check(address)
+        if self._following.names.is_name(address):
+            self._follow(address)
+            return
+        self._explicit[address] = None
         if address not in self._keepers:
             self._keep(address)
 
@@ -163,13 +210,17 @@ class Keeping:
             timeout: seconds.
             offered: the only namespaces that it is offered from now on; all without it.
 
+        Of a name everybody whom it leads to is kept connected; the connection is to the first that answers.
+
         Raises:
             InvalidCallError: it is no address, or it is this collector itself; or the peer has no links,
                 and this collector does not listen.
             UnavailableError: nobody has answered in time.
             MeshError: the other one has refused.
         """
-        self._transport.check_address(address)
+        self.check(address)
+        if self._following.names.is_name(address):
+            return await self._connect_by_name(address, timeout=timeout, offered=offered)
         if address == self._admission.address:
             raise InvalidCallError("cannot connect to itself")
         keeper = self._keepers.get(address)
@@ -185,8 +236,103 @@ class Keeping:
         keeper = self._keepers.get(address)
         if keeper is None or not keeper.is_running:
             keeper = self._keep(address, connection.peer_id)
+        self._explicit[address] = None
         await self._assign(keeper, connection.peer_id)
         return connection
+
+    async def _connect_by_name(
+        self, name: str, *, timeout: float, offered: frozenset[str] | None
+    ) -> Connection:
+        following, alarm = self._following, self._clock.alarm()
+        was_followed, before = following.follows(name), self._offered.get(name)
+        self._set_offered(name, offered)
+        for address in following.members(name):
+            self._offer_as(address, name)
+        self._follow(name)
+        until, is_there = self._clock.now() + timeout, False
+        self._topology.news.listen(alarm.ring)
+        try:
+            while (connection := self._first_of(name)) is None:
+                left = until - self._clock.now()
+                if left <= 0:
+                    raise UnavailableError(
+                        f"nobody has answered at {name} within {timeout:g} s{self._why(name)}"
+                    )
+                await alarm.wait(left)
+            is_there = True
+            return connection
+        finally:
+            self._topology.news.leave(alarm.ring)
+            if not is_there:
+                self._set_offered(name, before)
+                if not was_followed:
+                    await following.leave(name)
+
+    def _first_of(self, name: str) -> Connection | None:
+        for address in self._following.members(name):
+            keeper = self._keepers.get(address)
+            peer_id = self._following.same(address) if keeper is None else keeper.peer_id
+            connection = self._topology.get(peer_id)
+            # Until the dial has ended it is not known all that the peer has.
+            if connection is not None and connection.is_usable and not (keeper and keeper.is_dialing):
+                return connection
+        return None
+
+    def _why(self, name: str) -> str:
+        """Why nobody was reached, as far as that is known, for the end of a sentence."""
+        if why := self._following.why_none(name):
+            return f": {why}"
+        tried = [
+            f"{quoted(address)} ({keeper.told or 'no answer'})"
+            for address in self._following.members(name)
+            if (keeper := self._keepers.get(address)) is not None
+        ]
+        return clipped(f": {', '.join(tried[:_TOLD])}") if tried else ""
+
+    def _follow(self, name: str) -> None:
+        self._following.own_address = self._admission.address
+        self._following.follow(name)
+
+    def _keep_for(self, address: str, name: str) -> None:
+        """A name leads to an address."""
+        if address not in self._keepers:
+            self._offer_as(address, name)
+            self._keep(address)
+
+    def _offer_as(self, address: str, name: str) -> None:
+        """Offer whoever is at an address what those of a name are offered."""
+        if address in self._explicit:
+            return
+        self._set_offered(address, self._offered.get(name))
+        keeper = self._keepers.get(address)
+        if keeper is not None and keeper.peer_id:
+            self._roster.offer(keeper.peer_id, self._offered.get(name))
+
+    async def _let_go(self, address: str) -> None:
+        """No name leads to an address anymore: who is connected there stays until it goes."""
+        keeper = self._keepers.get(address)
+        if keeper is None or address in self._explicit or self._following.has(address):
+            return
+        connection = self._topology.get(keeper.peer_id)
+        if connection is not None and connection.is_up and connection.state != "draining":
+            return
+        await self._release(address)
+        if connection is not None and connection.address == address and not connection.is_up:
+            self._roster.forget(connection, "its name does not lead there anymore")
+
+    def _has_failed(self, keeper: Keeper, error: BaseException) -> bool:
+        address = keeper.address
+        if self._following.has(address) and address not in self._explicit and _is_itself(error):
+            self._following.skip(address)
+            # Not here: this is a task of its keeper.
+            self._tasks.start(self._release_if_kept(address), f"leave {address} alone")
+            return True
+        self._following.look((address,))
+        return False
+
+    async def _release_if_kept(self, address: str) -> None:
+        if address in self._keepers:
+            await self._release(address)
 
     def _set_offered(self, address: str, only: frozenset[str] | None) -> None:
         if only is None:
@@ -197,16 +343,36 @@ class Keeping:
     async def disconnect(self, peer_id: str) -> None:
         """Forget a peer and do not dial it anymore.
 
+        A name is followed no longer; those that were kept because of it are let go.
+
         Raises:
             NotFoundError: there is no connection to it.
         """
+        if self._following.follows(peer_id):
+            await self._disconnect_name(peer_id)
+            return
         connection = self._topology.get(peer_id)
         if connection is None:
             raise NotFoundError(f"no connection to collector {quoted(peer_id)}")
         self._roster.forget(connection, "disconnected")
         for keeper in list(self._keepers.values()):
             if keeper.peer_id == peer_id:
+                self._explicit.pop(keeper.address, None)
+                self._following.skip(keeper.address)
                 await self._release(keeper.address)
+
+    async def _disconnect_name(self, name: str) -> None:
+        members = self._following.members(name)
+        self._offered.pop(name, None)
+        await self._following.leave(name)
+        for address in members:
+            keeper = self._keepers.get(address)
+            if keeper is None or address in self._explicit or self._following.has(address):
+                continue
+            connection = self._topology.get(keeper.peer_id)
+            if connection is not None:
+                self._roster.forget(connection, "disconnected")
+            await self._release(address)
 
     def dial_now(self, connections: Iterable[Connection]) -> None:
         """A call has found nobody: dial those who are wanted and gone, without waiting for their turn."""
@@ -215,7 +381,9 @@ class Keeping:
 
     def dial_absent(self, absent: Iterable[Absence]) -> None:
         """A call waits for somebody: the same, for those."""
-        found = (self._keepers.get(absence.address) for absence in absent)
+        addresses = [absence.address for absence in absent]
+        self._following.look(addresses)
+        found = (self._keepers.get(address) for address in addresses)
         self._dial_now(keeper for keeper in found if keeper is not None)
 
     def _dial_now(self, keepers: Iterable[Keeper]) -> None:
@@ -225,14 +393,24 @@ class Keeping:
                 keeper.asked_for = now
                 keeper.alarm.ring()
 
+    def _is_up(self, peer_id: str) -> bool:
+        connection = self._topology.get(peer_id)
+        return connection is not None and connection.is_up
+
     def _is_there(self, keeper: Keeper) -> bool:
         connection = self._topology.get(keeper.peer_id)
         return connection is not None and connection.is_usable
 
     def _has_gone(self, peer: Peer) -> None:
-        self._introducer.forget(peer.wanted)
-        keeper = self._keepers.get(peer.wanted)
+        address = peer.wanted
+        self._introducer.forget(address)
+        keeper = self._keepers.get(address)
+        self._following.has_gone(peer.peer_id)
+        self._following.look((address,))
         if keeper is None:
+            return
+        if address not in self._explicit and not self._following.has(address):
+            self._tasks.start(self._let_go(address), f"let {address} go")
             return
         keeper.since = self._clock.now()
         # Whoever dials looks afterwards how the peer is.
@@ -256,12 +434,19 @@ class Keeping:
         self._topology.news.tell()
         for other in list(self._keepers.values()):
             if other is not keeper and other.peer_id == peer_id:
+                self._following.is_same(other.address, peer_id)
                 await self._release(other.address)
 
     async def _release(self, address: str) -> None:
         keeper = self._keepers.pop(address)
         self._offered.pop(address, None)
+        self._explicit.pop(address, None)
         self._introducer.forget(address)
         self._topology.news.tell()
         if keeper.task is not None:
             await keeper.task.stop()
+
+
+def _is_itself(error: BaseException) -> bool:
+    """Whether this collector was dialed by itself: whoever is there says so too, in these words (WIRE §2)."""
+    return isinstance(error, InvalidCallError) and str(error).endswith("cannot connect to itself")

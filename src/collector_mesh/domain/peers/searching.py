@@ -72,6 +72,8 @@ class Search:
     async def _first(self) -> str:
         if self._addresses.may_change and not self._addresses.known():
             self._why_none = await self._addresses.refresh()
+        elif self._addresses.is_due:
+            self._begin_to_ask()
         waiting: list[str] = []
         latest, next_at = "", self._now()
         while not self._found:
@@ -107,12 +109,15 @@ class Search:
         except Exception as error:  # noqa: BLE001  # a transport of a user's may raise anything
             self._failures[address] = error
             if self._addresses.may_change and self._asking is None:
-                self._is_asking = True
-                self._asking = self._tasks.start(self._ask(), f"ask where {self._addresses.text} is")
+                self._begin_to_ask()
         else:
             self._found = self._found or address
         finally:
             self._alarm.ring()
+
+    def _begin_to_ask(self) -> None:
+        self._is_asking = True
+        self._asking = self._tasks.start(self._ask(), f"ask where {self._addresses.text} is")
 
     async def _ask(self) -> None:
         try:

@@ -82,6 +82,7 @@ class Upkeep:
         backoff: how long to wait between two dials.
         times: how long everything else may take.
         assign: takes down that the peer of an id is the one that a keeper keeps.
+        failed: told of each dial that has failed; says whether that is to be kept quiet, since nobody dials it again.
     """
 
     def __init__(
@@ -98,6 +99,7 @@ class Upkeep:
         backoff: Backoff,
         times: KeepingTimes,
         assign: Callable[[Keeper, str], Awaitable[None]],
+        failed: Callable[[Keeper, BaseException], bool],
     ) -> None:
         self._collector_id = collector_id
         self._topology = topology
@@ -110,6 +112,7 @@ class Upkeep:
         self._backoff = backoff
         self._times = times
         self._assign = assign
+        self._failed = failed
 
     async def dial(
         self, address: str, *, timeout: float, is_patient: bool = False, is_kept: bool = False
@@ -206,6 +209,8 @@ class Upkeep:
     def _has_failed(self, keeper: Keeper, error: BaseException) -> None:
         reason = text_of(error)
         keeper.failures += 1
+        if self._failed(keeper, error):
+            return
         keeper.was_refused = isinstance(error, BrokenError) and error.nobody_listens
         gone = self._topology.get(keeper.peer_id)
         if gone is not None and gone.address == keeper.address and isinstance(gone.way, UnaryWay):

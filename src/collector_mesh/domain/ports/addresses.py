@@ -12,6 +12,11 @@ class Addresses(Protocol):
     may_change: bool
     """Whether asking again may find others."""
 
+    @property
+    def is_due(self) -> bool:
+        """Whether what is known has not been asked for lately."""
+        ...
+
     def known(self) -> tuple[str, ...]:
         """Those that are known now, each once; may be empty where they may change."""
         ...

@@ -27,6 +27,7 @@ class ChangingAddresses:
     why: str = ""
     text: str = "dns:replicas:1"
     may_change: bool = True
+    is_due: bool = False
     asked: int = 0
 
     def known(self) -> tuple[str, ...]:
