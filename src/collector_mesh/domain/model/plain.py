@@ -306,7 +306,7 @@ def _read_short(data: bytes, at: int, end: int, depth: int) -> object:
 
 def _read_entry(data: bytes, at: int, end: int) -> tuple[str, bytes]:
     """One entry of a map in any form: parts may be missing, come twice or in another order."""
-    key, inner = b"", b""
+    key, halves = b"", []
     while at < end:
         tag = data[at]
         if tag == _KEY_TAG:
@@ -314,12 +314,11 @@ def _read_entry(data: bytes, at: int, end: int) -> tuple[str, bytes]:
             key = data[at:stop]
         elif tag == _VALUE_TAG:
             at, stop = _length(data, at + 1, end)
-            # Two halves of a message are one, as if they were written behind each other.
-            inner += data[at:stop]
+            halves.append(data[at:stop])
         else:
             stop = _skip(data, at, end)
         at = stop
-    return key.decode(), inner
+    return key.decode(), b"".join(halves)
 
 
 def _read_list(data: bytes, at: int, end: int, depth: int) -> list[object]:
@@ -330,19 +329,37 @@ def _read_list(data: bytes, at: int, end: int, depth: int) -> list[object]:
         if data[at] != _ITEM_TAG:
             at = _skip(data, at, end)
             continue
-        at, stop = _length(data, at + 1, end)
-        read = _read_short if 0 < stop - at < 128 else _read_value
-        found.append(read(data, at, stop, depth - 1))
+        length = data[at + 1]
+        at += 2
+        if length > 127:
+            length, at = _read_varint(data, at - 1)
+        stop = at + length
+        if stop > end:
+            raise _MalformedError
+        if 0 < length < 128:
+            found.append(_read_short(data, at, stop, depth - 1))
+        else:
+            found.append(_read_value(data, at, stop, depth - 1))
         at = stop
     return found
 
 
-def _read_value(data: bytes, at: int, end: int, depth: int) -> object:
+def _read_value(data: bytes, at: int, end: int, depth: int) -> object:  # noqa: C901  # a branch for each kind
     """A Value; of several kinds in it the last one counts, and one that says nothing is None."""
     found: object = None
-    last: tuple[int, bytes] = (0, b"")
+    last = 0
+    halves: list[bytes] = []
     while at < end:
         tag = data[at]
+        if tag in _READERS:
+            at, stop = _length(data, at + 1, end)
+            if stop == end and last != tag:
+                return _READERS[tag](data, at, end, depth)
+            if last != tag:
+                last, halves = tag, []
+            halves.append(data[at:stop])
+            at = stop
+            continue
         if tag == _TEXT_TAG:
             at, stop = _length(data, at + 1, end)
             found = data[at:stop].decode()
@@ -351,23 +368,19 @@ def _read_value(data: bytes, at: int, end: int, depth: int) -> object:
             if stop > end:
                 raise _MalformedError
             found = _number(_unpack(data, at + 1)[0])
-        elif tag in {_STRUCT_TAG, _LIST_TAG}:
-            at, stop = _length(data, at + 1, end)
-            # Two halves of a message are one, as if they were written behind each other.
-            whole = last[1] + data[at:stop] if last[0] == tag else data[at:stop]
-            last = (tag, whole)
-            found = _READERS[tag](whole, 0, len(whole), depth)
         elif tag in {_BOOL_TAG, _NULL_TAG}:
             number, stop = _read_varint(data, at + 1)
             found = number != 0 if tag == _BOOL_TAG else None
         else:
             at = _skip(data, at, end)
             continue
-        if tag != last[0]:
-            last = (0, b"")
-        at = stop
+        last, at = 0, stop
     if at > end:
         raise _MalformedError
+    if last:
+        # Parts of a message are one, as if they were written behind each other.
+        whole = b"".join(halves)
+        return _READERS[last](whole, 0, len(whole), depth)
     return found
 
 

@@ -230,6 +230,16 @@ def length_of(data: bytes) -> bytes:
     return bytes((*out, number))
 
 
+@pytest.mark.parametrize(
+    "part", [b"\x2a\x04\x0a\x02\x0a\x00", b"\x32\x02\x0a\x00", b"\x2a\x00\x32\x00", b"\x20\x01", b"\x18\x00"]
+)
+def test_what_a_stranger_sends_in_many_parts_takes_no_longer_than_it_is_long(part: bytes) -> None:
+    # Read again with each part it would take days.
+    data = part * (1_000_000 // len(part))
+
+    assert decoded("google.protobuf.Value", data) in ({"": None}, [None] * (len(data) // 4), [], True, None)
+
+
 def laughs() -> list[Any]:
     """One list that would take up more than there is."""
     inner: list[Any] = []
