@@ -124,13 +124,13 @@ class SimulatedThreads:
         """Of the threads for which the world is the simulated one, that of the loop among them."""
         self._free: list[_Runner] = []
         self._waiting: dict[SimulatedThread, None] = {}
-        self._running: SimulatedThread | None = None
+        self.running: dict[int, SimulatedThread] = {}
+        """What each thread of the system runs."""
 
     @property
     def current(self) -> SimulatedThread | None:
         """The one that this code runs in."""
-        running = self._running
-        return running if running is not None and threading.get_ident() in self.idents else None
+        return self.running.get(threading.get_ident())
 
     def begin(self, function: Callable[[], Any], context: contextvars.Context) -> SimulatedThread:
         """Run a function until it ends or waits."""
@@ -143,14 +143,12 @@ class SimulatedThreads:
     def go_on(self, thread: SimulatedThread, result: Any = None, error: BaseException | None = None) -> None:
         """Have one run that has waited, until it ends or waits again."""
         self._waiting.pop(thread, None)
-        self._running = thread
         patience = _PATIENCE_SECONDS if self._waiting else -1.0
         if not thread.go_on(result, error, patience=patience):
             raise SimulationError(
                 f"a plain function has run for {_PATIENCE_SECONDS:g} s of real time while others wait in calls: it waits,"
                 " it seems, for something that one of them holds, as a lock, and in a simulation one runs at a time"
             )
-        self._running = None
         if not thread.has_ended:
             self._waiting[thread] = None
 
@@ -195,7 +193,9 @@ class _Runner:
             thread, self._next = self._next, None
             if thread is None:
                 break
+            self._threads.running[here] = thread
             thread.run()
+            del self._threads.running[here]
             self._threads.free(self)
             thread.told()
             del thread

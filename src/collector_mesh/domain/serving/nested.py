@@ -42,8 +42,12 @@ class NestedCalls:
     ) -> Reply:
         call = self._dispatch(context, names_and_request, options)
         place = getattr(context, "place", None)
-        # A thread of an async handler has none.
-        return await (call if place is None else place.wait_for(context, self._tasks, call))
+        if place is None:  # in a thread of an async handler
+            return await call
+        reply: Reply = await place.wait_for(context, self._tasks, call)
+        # Also where it was cancelled.
+        reply.nested = (names_and_request[:3], context.collector_id)
+        return reply
 
     async def _dispatch(
         self, context: CallContext, names_and_request: tuple[Any, ...], options: Mapping[str, Any]

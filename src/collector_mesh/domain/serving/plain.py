@@ -6,7 +6,12 @@ from contextvars import ContextVar
 from typing import Any, TypeVar
 
 from collector_mesh.domain.model.context import CURRENT, CallContext
-from collector_mesh.domain.model.errors import DeadlineExceededError, OutcomeUnknownError, OverloadedError
+from collector_mesh.domain.model.errors import (
+    DeadlineExceededError,
+    MeshError,
+    OutcomeUnknownError,
+    OverloadedError,
+)
 from collector_mesh.domain.model.status import Reply
 from collector_mesh.domain.policies.concurrency import RETRY_AFTER, ConcurrencyLimit, Slot
 from collector_mesh.domain.ports.tasks import Job, Promise, Tasks
@@ -75,7 +80,10 @@ class Place:
             if self._is_left:
                 call.close()
                 return _left(context)
-            started = tasks.begin(call)
+            try:
+                started = tasks.begin(call)
+            except MeshError as stopped:
+                return Reply.refused(stopped)
             if isinstance(started, Reply):
                 return started
             outcome = tasks.promise()
@@ -93,7 +101,10 @@ class Place:
                 raise
             finally:
                 del self._nested[job]
-            if reply is None:
+            if isinstance(error, MeshError):
+                # It was cancelled, as at the end of a drain.
+                return Reply.refused(error)
+            if error is not None:
                 raise error
             given: Reply = reply
             return given
