@@ -29,7 +29,7 @@ define each
 	[ -z "$$failed" ] || { echo "failed:$$failed" >&2; exit 1; }
 endef
 
-.PHONY: help demo test lint types imports tests test-domain test-rest bench against protos protos-check reliability strangers scale simulate test-oldest \
+.PHONY: help demo test lint types imports tests test-domain test-rest first-hour bench against protos protos-check reliability strangers scale simulate test-oldest \
 	test-all-pythons clean
 
 help: ## show this list
@@ -80,6 +80,9 @@ test-domain: $(READY)
 # More processes than cores, because many of these tests wait for others.
 test-rest: $(READY)
 	$(BIN)/pytest --numprocesses 4 --dist worksteal --ignore tests/unit/domain
+
+first-hour: $(READY) ## play the README in a fresh clone, from the installation to the first test
+	$(BIN)/python scripts/pages.py README.md
 
 bench: $(READY) ## the figures, each beside its yardstick
 	$(BIN)/python -m benchmarks

@@ -190,7 +190,7 @@ class Reader:
             PageError: something that went on beside has ended otherwise than well.
         """
         try:
-            jobs = self.type("jobs -p").split()
+            jobs = self.type("jobs -pr").split()
             for job in jobs:
                 self.type(f"kill {job} && wait {job}")
         finally:
