@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextvars import ContextVar
 from typing import Any
@@ -472,8 +473,55 @@ async def test_a_service_that_is_given_again_has_its_new_methods_and_keeps_its_l
 
 
 @pytest.mark.asyncio
-async def test_a_call_that_has_waited_for_a_thread_until_its_service_was_closed_does_not_run() -> None:
-    """The threads are taken; the service goes, as no call of it runs; then a thread is free."""
+async def test_calls_that_wait_for_a_thread_run_before_their_service_is_closed() -> None:
+    told, may_end, began, loop = Told(), threading.Event(), asyncio.Event(), asyncio.get_running_loop()
+    service = told.service()
+
+    @service.method
+    def work() -> None:
+        loop.call_soon_threadsafe(began.set)
+        may_end.wait(LIMIT)
+        told.words.append("worked")
+
+    async with collector_of(service, settings=Settings(max_threads=1)) as collector:
+        calls = [asyncio.create_task(collector.dispatch("n", "A", "work")) for _ in range(3)]
+        await began.wait()
+        collector.remove_service(service)
+        may_end.set()
+        async with asyncio.timeout(LIMIT):
+            replies = await asyncio.gather(*calls)
+
+    assert [reply.status.code for reply in replies] == [200, 200, 200]
+    assert told.words == ["open A", "worked", "worked", "worked", "closed A"]
+
+
+@pytest.mark.asyncio
+async def test_a_handler_that_is_cancelled_by_a_drain_cleans_up_before_its_service_is_closed() -> None:
+    told, is_running = Told(), asyncio.Event()
+    service = told.service()
+
+    @service.method
+    async def wait() -> None:
+        is_running.set()
+        try:
+            await hang()
+        finally:
+            for _ in range(3):
+                await asyncio.sleep(0)
+            told.words.append("cleaned up")
+
+    collector = collector_of(service, settings=Settings(drain_timeout=0.0))
+    await collector.start()
+    call = asyncio.create_task(collector.dispatch("n", "A", "wait"))
+    await is_running.wait()
+    await collector.stop()
+
+    assert told.words == ["open A", "cleaned up", "closed A"]
+    assert (await call).status.code == 502
+
+
+@pytest.mark.asyncio
+async def test_a_call_that_comes_to_its_handler_after_its_service_was_closed_does_not_run() -> None:
     told, is_closed, ran = Told(), asyncio.Event(), list[str]()
 
     async def closing() -> None:
@@ -487,7 +535,7 @@ async def test_a_call_that_has_waited_for_a_thread_until_its_service_was_closed_
         collector.remove_service(service)
         async with asyncio.timeout(LIMIT):
             await is_closed.wait()
-        # What was looked up before is served now, as by the thread that comes late.
+        # As it is found by a call that has looked it up before.
         collector.container.handlers().add((method,), replace=True)
         reply = await collector.dispatch("n", "A", "Run")
 

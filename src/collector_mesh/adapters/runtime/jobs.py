@@ -163,7 +163,9 @@ class StartedJob(Generic[T]):
         try:
             return await outcome
         except BaseException:
-            self.cancel()
+            # Work that was stopped has been cancelled once, and may be cleaning up.
+            if outcome.cancelled() or not outcome.done():
+                self.cancel()
             raise
 
     def cancel(self) -> None:

@@ -249,6 +249,8 @@ class Executor:
             context.has_started = True
             context.place = place
 
+        if method.life is not None:
+            method.life.enter()
         try:
             return await self._plain.run(
                 partial(self._call_blocking, method, request, context),
@@ -261,6 +263,9 @@ class Executor:
         except OverloadedError:
             context.has_started = False
             raise
+        finally:
+            if method.life is not None:
+                method.life.leave()
 
     def _call_blocking(
         self, method: Method, request: object, context: CallContext
@@ -310,6 +315,6 @@ class Executor:
 
     def _failed(self, key: MethodKey, error: BaseException, context: CallContext | None = None) -> Reply:
         if is_a(error, NotServedError):
-            # Its method was removed while it waited for a thread.
+            # It was closed before the handler was run.
             return Reply.refused(self._not_found(key))
         return self._failures.reply(key, error, context)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import attrs
 
@@ -15,6 +15,18 @@ if TYPE_CHECKING:
     from collector_mesh.domain.model.snapshot import MethodInfo
 
 Kind = Literal["unary"]
+
+
+class Uses(Protocol):
+    """Counts the calls that use something; see `serving.life`."""
+
+    def enter(self) -> None:
+        """A call waits to use it."""
+        ...
+
+    def leave(self) -> None:
+        """It does not anymore."""
+        ...
 
 
 @attrs.frozen
@@ -41,7 +53,7 @@ class Method:
     may_be_payload: bool = True
     kind: Kind = "unary"
     idempotent: bool = False
-    life: object = attrs.field(default=None, eq=False, repr=False)
+    life: Uses | None = attrs.field(default=None, eq=False, repr=False)
     info: "MethodInfo" = attrs.field(init=False, eq=False, repr=False)
     """The method as others see it: one and the same object each time, so that they can tell what is new."""
 

@@ -38,7 +38,7 @@ class Life:
         return attrs.evolve(method, function=function, life=self)
 
     def end(self) -> None:
-        """Let no more calls begin; those that wait for a thread do not run."""
+        """Let no more calls begin."""
         with self._lock:
             self._is_over = True
 
@@ -66,6 +66,11 @@ class Life:
             return result
 
         return run
+
+    def enter(self) -> None:
+        """A call waits for a thread; until it has one, or is given up, it counts as one that runs."""
+        with self._lock:
+            self.running += 1
 
     def _begin(self, method: Method, context: CallContext) -> None:
         with self._lock:

@@ -459,6 +459,25 @@ async def test_work_is_stopped_at_its_deadline_and_told_apart_from_other_work() 
     await until(lambda: not list(jobs))
 
 
+async def test_work_that_is_stopped_is_cancelled_once_so_that_it_can_clean_up() -> None:
+    clock = LoopClock()
+    jobs = new_jobs(clock)
+    words: list[str] = []
+
+    async def work() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0)
+            words.append("cleaned up")
+
+    with pytest.raises(DeadlineExceededError):
+        await started(jobs, work()).result(clock.now(), lambda: words.append("ended"))
+    await until(lambda: not list(jobs))
+
+    assert words == ["cleaned up", "ended"]
+
+
 async def test_many_deadlines_take_few_timers() -> None:
     clock = CountingClock()
     jobs = new_jobs(clock)
