@@ -47,10 +47,17 @@ class SimulatedNetwork(NetworkRules):
         self._dial_errors: dict[str, Callable[[], Exception]] = {}
         """What the transport of a host raises where it is asked to dial."""
         self._streams: dict[SimulatedStream, Flow] = {}
+        self.names: dict[str, tuple[str, ...]] = {}
+        """Where each name leads; see `name`."""
 
     def _go_on(self) -> None:
         for flow in list(self._streams.values()):
             flow.heal()
+
+    def name(self, name: str, *host_ids: str) -> None:
+        """Have a name, as `dns:orders:1`, lead to hosts from now on; to none, it is not found. They need not exist yet."""
+        self.trace.fault("name", name, ",".join(host_ids))
+        self.names[name] = host_ids
 
     def reset(self, one: str, other: str) -> None:
         """End every connection between two hosts, as something between them does that has lost its memory.

@@ -3,8 +3,11 @@
 from collections.abc import Mapping
 from functools import partial
 
+from dependency_injector import providers
+
 from collector_mesh.adapters.simulated.host import Host
 from collector_mesh.adapters.simulated.loop import SimulatedLoop
+from collector_mesh.adapters.simulated.names import SimulatedNames
 from collector_mesh.adapters.simulated.network import SimulatedNetwork, SimulatedTransport
 from collector_mesh.app.client import MeshClient
 from collector_mesh.app.settings import Settings
@@ -37,6 +40,8 @@ class SimulatedClient(MeshClient):
         self._virtual = loop
         parts = self.container
         put_on_host(parts, loop, host, seed, max_threads=parts.settings().max_threads)
+        parts.names.override(providers.Object(SimulatedNames(network)))
+        parts.addresses.reset()
         if checked:
             parts.link.set_provides(WatchedClientLink)
             parts.link.add_kwargs(host=host, watch=watch)

@@ -9,6 +9,7 @@ from dependency_injector import providers
 from collector_mesh.adapters.simulated.errors import SimulationError
 from collector_mesh.adapters.simulated.host import HOST, Host
 from collector_mesh.adapters.simulated.loop import SimulatedLoop
+from collector_mesh.adapters.simulated.names import SimulatedNames
 from collector_mesh.adapters.simulated.network import SimulatedNetwork, SimulatedTransport
 from collector_mesh.adapters.simulated.trace import Trace
 from collector_mesh.app.collector import Collector
@@ -95,6 +96,7 @@ class SimulatedCollector(Collector):
         self.is_impostor = bool(claims)
         self.wanted: dict[str, frozenset[str] | None] = {}
         """Ids of those that it keeps connected, and the only namespaces that they are offered, None for all."""
+        self._names = SimulatedNames(network)
         observer = TracingObserver(network.trace, options.pop("observer", None))
         transport = SimulatedTransport(network, host)
         super().__init__(claims or host.host_id, transport=transport, observer=observer, **options)
@@ -104,6 +106,7 @@ class SimulatedCollector(Collector):
         parts = super()._build(options, settings)
         host = self.host
         put_on_host(parts, self._virtual, host, self._seed, max_threads=settings.max_threads)
+        parts.names.override(providers.Object(self._names))
         # What the process has of memory is not the seed's to decide.
         parts.resident_bytes.override(providers.Object(0))
         if self._checked:
