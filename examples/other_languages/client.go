@@ -13,7 +13,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/types/known/anypb"
-	"google.golang.org/protobuf/types/known/wrapperspb"
+	"google.golang.org/protobuf/types/known/structpb"
 
 	"example.org/yours/collectorpb"
 )
@@ -26,7 +26,7 @@ func main() {
 	defer connection.Close()
 	client := collectorpb.NewCollectiveDispatcherClient(connection)
 
-	input, err := anypb.New(wrapperspb.String("Go"))
+	input, err := anypb.New(structpb.NewStringValue("Go")) // for a handler that takes a text
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -46,9 +46,9 @@ func main() {
 	if status := response.GetStatus(); status.GetCode() != 200 { // what the mesh has to say
 		log.Fatalf("%d %s %v", status.GetCode(), status.GetMessage(), status.GetDetails())
 	}
-	greeting := &wrapperspb.StringValue{}
+	greeting := &structpb.Value{}
 	if err := response.GetOutput().UnmarshalTo(greeting); err != nil {
 		log.Fatal(err)
 	}
-	fmt.Println(greeting.GetValue(), "said", response.GetHandledByCollectorId())
+	fmt.Println(greeting.GetStringValue(), "said", response.GetHandledByCollectorId())
 }

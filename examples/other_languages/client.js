@@ -5,7 +5,7 @@ const grpc = require("@grpc/grpc-js");
 const loader = require("@grpc/proto-loader");
 
 const PROTO = path.join(__dirname, "../../proto/collector/dispatcher.proto"); // in your project: a copy beside your own
-const types = loader.loadSync([PROTO, "google/protobuf/wrappers.proto"], { keepCase: true, defaults: true });
+const types = loader.loadSync([PROTO, "google/protobuf/struct.proto"], { keepCase: true });
 const { CollectiveDispatcher } = grpc.loadPackageDefinition(types).collector;
 
 // An Any is the name of a type and the bytes of a message of that type.
@@ -35,11 +35,11 @@ async function main(address) {
     namespace: "greetings",
     service: { service_name: "GreetingService" },
     method_name: "Greet",
-    input: pack("google.protobuf.StringValue", { value: "Node" }),
+    input: pack("google.protobuf.Value", { stringValue: "Node" }), // for a handler that takes a text
   };
   try {
     const response = await call(client, greet, { timeout: 5, metadata: { "trace-id": "7" } });
-    console.log(unpack(response.output).value, "said", response.handled_by_collector_id);
+    console.log(unpack(response.output).stringValue, "said", response.handled_by_collector_id);
     await call(client, { ...greet, method_name: "Nothing" });
   } catch (error) {
     console.log(error.code, error.message);

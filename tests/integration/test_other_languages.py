@@ -6,7 +6,6 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from google.protobuf.wrappers_pb2 import StringValue
 from tests.limits import LIMIT_SECONDS
 
 from collector_mesh import CallContext, Collector, Service
@@ -17,9 +16,9 @@ greetings = Service("greetings", "GreetingService")
 
 
 @greetings.method("Greet", idempotent=True)
-async def greet(request: StringValue, context: CallContext) -> StringValue:
+async def greet(name: str, context: CallContext) -> str:
     trace = dict(context.metadata)["trace-id"]
-    return StringValue(value=f"Hello, {request.value}! {trace!r}, {context.time_remaining() < 6}")
+    return f"Hello, {name}! {trace!r}, {context.time_remaining() < 6}"
 
 
 def node_has_grpc() -> bool:
