@@ -181,12 +181,13 @@ class SyncMeshClient(BlockingCaller):
             self._is_opening = True
             try:
                 opened = _Opened(self._what, self._make(), getattr(self._transport, "loop", None))
+                if self._is_closed:  # by a signal handler
+                    opened.close()
+                    raise self._closed()
+                # While it counts as being opened: a signal handler would open it once more.
+                self._opened, self._unclosed = opened, Unclosed(self, self._what)
             finally:
                 self._is_opening = False
-            if self._is_closed:  # by a signal handler
-                opened.close()
-                raise self._closed()
-            self._opened, self._unclosed = opened, Unclosed(self, self._what)
         return opened
 
     def _end(self) -> None:
