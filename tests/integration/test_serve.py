@@ -259,7 +259,7 @@ BASE = ("--id", "c-1", "--listen", LOOPBACK)
 
 WRONG: list[tuple[tuple[str, ...], str]] = [
     (("--id", "a b", "--listen", LOOPBACK), "--id must match [A-Za-z0-9._-]{1,128}, got 'a b'"),
-    (("--id", "", "--listen", ""), "2 problems: --id is required; --listen is required"),
+    (("--id", "", "--listen", ""), "2 problems: --id is required; --listen must be HOST:PORT, got ''"),
     (("--id", "c-1", "--listen", "nowhere"), "--listen must be HOST:PORT"),
     (("--id", "c-1", "--listen", "127.0.0.1:65536"), "--listen must be HOST:PORT"),
     ((*BASE, "--advertise", "nowhere"), "--advertise must be HOST:PORT"),

@@ -49,7 +49,8 @@ def run(*arguments: str, environment: Mapping[str, str] | None = None, cwd: Path
 
 
 def _environment(more: Mapping[str, str] | None) -> dict[str, str]:
-    return {**os.environ, "XDG_RUNTIME_DIR": _RUNTIME.name, **(more or {})}
+    own = {name: value for name, value in os.environ.items() if not name.startswith("COLLECTOR_MESH_")}
+    return {**own, "XDG_RUNTIME_DIR": _RUNTIME.name, **(more or {})}
 
 
 class Serving:

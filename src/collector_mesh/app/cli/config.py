@@ -15,6 +15,9 @@ from collector_mesh.domain.model.address import HostPort
 from collector_mesh.domain.model.errors import MeshError
 from collector_mesh.domain.model.names import NAME, check_name
 
+VARIABLES = "COLLECTOR_MESH_"
+"""What the names of all environment variables of the command line begin with."""
+
 DEFAULT_LISTEN = "127.0.0.1:0"
 """Only this machine, at a free port: nothing is open to others that nobody has asked for."""
 
@@ -67,6 +70,9 @@ def _name(_instance: object, attribute: "attrs.Attribute[Any]", value: str) -> N
 
 
 def _address(_instance: object, attribute: "attrs.Attribute[Any]", value: str) -> None:
+    if not value:
+        # Required it is not: it can be left out.
+        raise ValueError(f"{attribute.name} must be HOST:PORT, got {value!r}")
     HostPort.parse(value, field=attribute.name)
 
 

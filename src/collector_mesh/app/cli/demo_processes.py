@@ -2,8 +2,10 @@
 
 import asyncio
 import os
+import shutil
 import signal
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -11,6 +13,8 @@ from types import TracebackType
 from typing import Self
 
 import attrs
+
+from collector_mesh.app.cli.config import VARIABLES
 
 READY_SECONDS = 20.0
 DRAIN_SECONDS = 28.0
@@ -87,12 +91,17 @@ class Collectors:
     def __init__(self, code: Path, logs: Path, environment: Mapping[str, str]) -> None:
         self._code = code
         self._logs = logs
-        # The demo leaves nothing behind, not even the cache of the example's modules.
-        self._environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **environment}
+        # What is meant for a collector of the user's is not for those of the demo.
+        own = {name: value for name, value in os.environ.items() if not name.startswith(VARIABLES)}
+        # The demo leaves nothing behind, not even the cache of the example's modules, or the folder for sockets.
+        self._environment = {**own, "PYTHONDONTWRITEBYTECODE": "1", **environment}
+        self._sockets = ""
         self._started: list[asyncio.subprocess.Process] = []
 
     async def __aenter__(self) -> Self:
         """Nothing is running yet."""
+        self._sockets = tempfile.mkdtemp(prefix="mesh-demo-")
+        self._environment["XDG_RUNTIME_DIR"] = self._sockets
         return self
 
     async def __aexit__(
@@ -102,6 +111,12 @@ class Collectors:
         traceback: TracebackType | None,
     ) -> None:
         """End whatever is still running: with SIGTERM, and those that do not heed it with SIGKILL."""
+        try:
+            await self._end()
+        finally:
+            shutil.rmtree(self._sockets, ignore_errors=True)
+
+    async def _end(self) -> None:
         running = [process for process in self._started if process.returncode is None]
         if not running:
             return

@@ -113,7 +113,9 @@ def _tls(sourced: Sourced) -> Tls | None:
     if not (config.tls_cert or config.tls_key or config.tls_ca):
         return None
     if not (config.tls_cert and config.tls_key):
-        raise TlsError("serving with TLS needs both --tls-cert and --tls-key")
+        given = [name for name in ("tls_cert", "tls_key", "tls_ca") if getattr(config, name)]
+        what = ", ".join(map(sourced.source, given))
+        raise TlsError(f"serving with TLS needs both --tls-cert and --tls-key, and there is only {what}")
     return Tls(cert=config.tls_cert, key=config.tls_key, ca=config.tls_ca)
 
 

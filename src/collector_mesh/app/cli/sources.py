@@ -10,17 +10,14 @@ from typing import Any
 
 import attrs
 
-from collector_mesh.app.cli.config import ServeConfig, default_id
+from collector_mesh.app.cli.config import VARIABLES, ServeConfig, default_id
 from collector_mesh.app.cli.problems import Problems, got, masked, named
 from collector_mesh.app.cli.structuring import Path, UnfitError, Words, structured
 from collector_mesh.app.overrides import check_overrides
 from collector_mesh.app.settings import Settings
 
-PREFIX = "COLLECTOR_MESH_"
-"""What the names of all environment variables of the command line begin with."""
-
 _SETTINGS = "settings"
-_CONFIG = f"{PREFIX}CONFIG"
+_CONFIG = f"{VARIABLES}CONFIG"
 _MAX_FILE_BYTES = 1 << 20
 
 _Value = tuple[object, str]
@@ -60,7 +57,7 @@ class Sourced:
 
 def variable_of(path: Path) -> str:
     """The environment variable for a value: `COLLECTOR_MESH_SETTINGS__MAX_RUNNING`."""
-    return PREFIX + "__".join(path).upper()
+    return VARIABLES + "__".join(path).upper()
 
 
 def read_config(arguments: argparse.Namespace, environment: Mapping[str, str]) -> Sourced:
@@ -99,7 +96,7 @@ def _from_flags(arguments: argparse.Namespace) -> Iterator[tuple[Path, _Value]]:
 def _from_environment(environment: Mapping[str, str], problems: Problems) -> Iterator[tuple[Path, _Value]]:
     known: dict[str, Path] = {variable_of((name,)): (name,) for name in _TEXT_FIELDS}
     known |= {variable_of((_SETTINGS, name)): (_SETTINGS, name) for name in _SETTING_FIELDS}
-    for name in sorted(name for name in environment if name.startswith(PREFIX)):
+    for name in sorted(name for name in environment if name.startswith(VARIABLES)):
         if name in known:
             # A variable that is set to nothing is how Compose and shells say that it is not set.
             if text := environment[name].strip():
@@ -112,9 +109,9 @@ def _variable_meant(name: str, known: list[str]) -> str:
     import difflib
 
     # Without what they begin with: that alone makes all of them alike.
-    ends = [variable.removeprefix(PREFIX) for variable in known]
-    if close := difflib.get_close_matches(name.removeprefix(PREFIX), ends, n=1):
-        return f", did you mean {PREFIX}{close[0]}?"
+    ends = [variable.removeprefix(VARIABLES) for variable in known]
+    if close := difflib.get_close_matches(name.removeprefix(VARIABLES), ends, n=1):
+        return f", did you mean {VARIABLES}{close[0]}?"
     return (
         f", allowed are the names of flags, as {variable_of(('tls_cert',))}, and of settings, as"
         f" {variable_of((_SETTINGS, 'max_running'))}"
@@ -123,7 +120,7 @@ def _variable_meant(name: str, known: list[str]) -> str:
 
 def _is_of_kubernetes(name: str, value: str) -> bool:
     """Whether a variable is one of those, by its name and, where that could be meant for a flag, its value."""
-    starts = (at for at in range(len(PREFIX), len(name)) if name[at - 1] == "_")
+    starts = (at for at in range(len(VARIABLES), len(name)) if name[at - 1] == "_")
     return any(_OF_KUBERNETES.fullmatch(name, at) for at in starts) and (
         not name.endswith("_PORT") or name.endswith("SERVICE_PORT") or "://" in value
     )
