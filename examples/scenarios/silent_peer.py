@@ -1,4 +1,4 @@
-"""A replica falls silent: what it says is lost on the way for half a minute, and nobody is told of it."""
+"""A replica falls silent: for half a minute all its messages are lost on the way, and no side notices."""
 
 import asyncio
 import random
