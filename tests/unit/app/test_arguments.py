@@ -186,7 +186,7 @@ TYPE_ERRORS: list[tuple[str, object, str]] = [
         (
             "request",
             value,
-            "request: expected a protobuf message, a Payload, plain data (dict, list, str, int, float, bool) or None, got ",
+            "request: expected a protobuf message, a Payload or None, got ",
         )
         for value in (
             ("text",),

@@ -332,8 +332,8 @@ async def test_call_gives_the_result_or_raises() -> None:
 async def test_arguments_of_the_wrong_type_are_type_errors() -> None:
     async with Collector("a", transport=LoopbackNetwork(), services=[who_service("n")]) as collector:
         wrong: Any = 7
-        with pytest.raises(TypeError, match="expected a protobuf message, a Payload or None, got int"):
-            await collector.dispatch("n", "Who", "Am", wrong)
+        with pytest.raises(TypeError, match="expected a protobuf message, a Payload or None, got tuple"):
+            await collector.dispatch("n", "Who", "Am", (wrong,))  # type: ignore[arg-type]  # the point
         with pytest.raises(TypeError, match="hints: each key and value must be a str, got int"):
             await collector.dispatch("n", "Who", "Am", hints={"a": wrong})
         with pytest.raises(TypeError):

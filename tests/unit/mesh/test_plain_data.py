@@ -191,7 +191,10 @@ async def test_too_large_a_request_is_a_413_and_too_large_a_result_a_500() -> No
 @pytest.mark.parametrize("value", [(1,), {1}, b"x", object(), dict])
 async def test_what_is_no_request_at_all_is_a_type_error(value: Any) -> None:
     async with mesh() as (_, client):
-        with pytest.raises(TypeError, match="request: expected a protobuf message, a Payload, plain data"):
+        with pytest.raises(
+            TypeError,
+            match=r"request: expected a protobuf message, a Payload or None, got .*; plain data is dict, list",
+        ):
             await client.call(*CALL, "Wrap", value)
 
 

@@ -147,8 +147,8 @@ def payload_of(value: object, most: int = MAX_PAYLOAD_BYTES) -> Payload:
         return plain_payload(value, most)
     else:
         raise TypeError(
-            "expected a protobuf message, a Payload, plain data (dict, list, str, int, float, bool) or None,"
-            f" got {kind_of(value)}"
+            f"expected a protobuf message, a Payload or None, got {kind_of(value)}; plain data is dict, list, str, int,"
+            " float or bool"
         )
     if (flaw := flaw_of(payload)) is not None:
         raise TypeError(flaw)

@@ -74,8 +74,8 @@ def test_a_payload_of_another_kind_is_refused(payload: Payload, said: str) -> No
 def test_nothing_is_an_empty_message_and_foreign_things_are_a_type_error() -> None:
     assert payload_of(None) == EMPTY
     assert payload_of(Payload("x", b"y")) == Payload("x", b"y")
-    with pytest.raises(TypeError, match="expected a protobuf message, a Payload or None, got dict"):
-        payload_of({})
+    with pytest.raises(TypeError, match="expected a protobuf message, a Payload or None, got set"):
+        payload_of({1})
     with pytest.raises(TypeError, match="got the class Greeting"):
         payload_of(Greeting)
     with pytest.raises(InvalidCallError, match=r"test\.Greeting cannot be serialized: lacks a field"):

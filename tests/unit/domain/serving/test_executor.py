@@ -231,9 +231,7 @@ def test_a_result_that_cannot_be_sent_is_a_500(world: World) -> None:
 
     world.method(ECHO, several)
 
-    assert world.serve(ECHO).status.message.endswith(
-        "expected a protobuf message, a Payload, plain data (dict, list, str, int, float, bool) or None, got tuple"
-    )
+    assert "expected a protobuf message, a Payload or None, got tuple" in world.serve(ECHO).status.message
 
 
 def test_a_payload_that_cannot_be_read_keeps_the_handler_from_running(world: World) -> None:
