@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import inspect
 import os
 import socket
 import sys
@@ -69,7 +70,7 @@ class _Process:
             # A service does not survive pickling; its name is enough.
             arguments = (contract_service(*arguments),)
         outcome = getattr(self._collector, verb)(*arguments, **options)
-        return await outcome if asyncio.iscoroutine(outcome) else outcome
+        return await outcome if inspect.isawaitable(outcome) else outcome
 
     async def _start(self, options: NodeOptions) -> str:
         collector = options.collector(None)
