@@ -97,6 +97,24 @@ def test_a_lifespan_that_does_not_open_in_virtual_time_keeps_its_collector_from_
         Simulation(1).run(scenario, until=600.0)
 
 
+def test_a_run_that_ends_while_a_lifespan_is_opening_closes_it() -> None:
+    words: list[str] = []
+
+    @contextlib.asynccontextmanager
+    async def life() -> AsyncIterator[None]:
+        await asyncio.sleep(1.0)
+        words.append("opened")
+        yield
+        words.append("closed")
+
+    async def scenario(sim: Sim) -> None:
+        sim.collector("shop", services=[Service("n", "S", lifespan=life)])
+
+    Simulation(1).run(scenario, until=60.0)
+
+    assert words == ["opened", "closed"]
+
+
 class Counter:
     namespace, service = "n", "Counter"
 

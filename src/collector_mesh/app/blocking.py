@@ -5,7 +5,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from collector_mesh.adapters.runtime.bridge import Bridge
-from collector_mesh.app.service import Service
+from collector_mesh.app.lives import Added
+from collector_mesh.app.offered import Offered
 from collector_mesh.domain.model.blocking_caller import BlockingCaller
 from collector_mesh.domain.model.caller import Metadata
 from collector_mesh.domain.model.payload import Message, Payload, Plain
@@ -113,11 +114,14 @@ class BlockingCollector(BlockingCaller):
         """Make a function a method of the collector; see `Collector.register`, which any thread may call too."""
         self._collector.register(namespace, service, method, handler, idempotent=idempotent, replace=replace)
 
-    def add_service(self, service: Service, *, replace: bool = False) -> None:
-        """Serve a service from now on; see `Collector.add_service`, which any thread may call too."""
-        self._collector.add_service(service, replace=replace)
+    def add_service(self, service: Offered, *, replace: bool = False) -> Added:
+        """Serve a service from now on; see `Collector.add_service`, which any thread may call too.
 
-    def remove_service(self, service: Service) -> None:
+        It waits for nothing: `result()` of what it gives waits until a lifespan is open.
+        """
+        return self._collector.add_service(service, replace=replace)
+
+    def remove_service(self, service: Offered) -> None:
         """Serve the methods of a service no longer; see `Collector.remove_service`, which any thread may call too."""
         self._collector.remove_service(service)
 

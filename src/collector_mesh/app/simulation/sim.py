@@ -302,6 +302,9 @@ class Sim:
         """The quiet phase: faults end, everything becomes reachable, and every collector drains and closes."""
         await self.calm()
         up = self._fleet.up()
+        for collector in up:
+            # One whose lifespans are opening has nothing yet that could be closed.
+            await self._fleet.started(collector)
         await asyncio.gather(*(collector.on_host(collector.end) for collector in up))
         until = self._loop.time() + _LEFT_SECONDS
         while (left := self._leftovers()) and self.now < until:
