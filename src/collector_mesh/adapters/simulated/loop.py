@@ -51,7 +51,7 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         self._is_collecting = False
         self._stranded: list[asyncio.Task[Any]] = []
         self._numbers = count()
-        self.threads = SimulatedThreads()
+        self.threads = SimulatedThreads(self._begin_for_thread)
         """Those of plain functions; the loop stands still while one of them runs."""
         self._cancelled = 0
 
@@ -255,44 +255,8 @@ class SimulatedLoop(asyncio.BaseEventLoop):
             if not outcome.done():
                 thread.tell(outcome)
 
-        self.begin_thread(partial(func, *args), contextvars.copy_context(), settle)
+        self.threads.run(partial(func, *args), contextvars.copy_context(), settle)
         return outcome
-
-    def begin_thread(
-        self,
-        function: Callable[[], Any],
-        context: contextvars.Context,
-        ended: Callable[[SimulatedThread], None],
-    ) -> SimulatedThread:
-        """Run a plain function in a thread, until it ends or waits for something; `ended` is called when it has ended."""
-        thread = self.threads.begin(function, context)
-        self._look_after(thread, ended)
-        return thread
-
-    def _look_after(self, thread: SimulatedThread, ended: Callable[[SimulatedThread], None]) -> None:
-        """Do what a thread waits for, until it has ended."""
-        while thread.wanted is not None:
-            work, context = thread.wanted
-            try:
-                task = begin_task(next(self._numbers), work(), self, context)
-            except Exception as error:  # noqa: BLE001  # it goes to whoever waits for it
-                self.threads.go_on(thread, None, error)
-                continue
-            if not task.done():
-                if (host := context.get(HOST)) is not None:
-                    host.tasks[task] = None
-                    task.add_done_callback(host.forget)
-                # It belongs to the host: if that is down the thread never goes on.
-                task.add_done_callback(partial(self._answer, thread, ended), context=context)
-                return
-            self.threads.go_on(thread, *_outcome(task))
-        ended(thread)
-
-    def _answer(
-        self, thread: SimulatedThread, ended: Callable[[SimulatedThread], None], task: asyncio.Task[Any]
-    ) -> None:
-        self.threads.go_on(thread, *_outcome(task))
-        self._look_after(thread, ended)
 
     def wait_in_thread(self, work: Work) -> Any:
         """Do something for the thread that this is called in, which waits for it.
@@ -300,10 +264,14 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         Raises:
             SimulationError: it is none of this simulation.
         """
-        thread = self.threads.current
-        if thread is None:
-            raise SimulationError("a thread that is not of the simulation cannot wait for something in it")
-        return thread.wait(work)
+        return self.threads.wait(work)
+
+    def _begin_for_thread(self, work: Work, context: contextvars.Context) -> asyncio.Task[Any]:
+        task = begin_task(next(self._numbers), work(), self, context)
+        if not task.done() and (host := context.get(HOST)) is not None:
+            host.tasks[task] = None
+            task.add_done_callback(host.forget)
+        return task
 
     def _asyncgen_firstiter_hook(self, agen: Any) -> None:
         super()._asyncgen_firstiter_hook(agen)  # type: ignore[misc]  # typeshed does not know it
@@ -327,13 +295,6 @@ class SimulatedLoop(asyncio.BaseEventLoop):
 
     def _write_to_self(self) -> None:
         """Nobody has to be woken."""
-
-
-def _outcome(task: asyncio.Task[Any]) -> tuple[Any, BaseException | None]:
-    if task.cancelled():
-        return None, RuntimeError("what a thread has waited for was cancelled")
-    error = task.exception()
-    return (None, error) if error is not None else (task.result(), None)
 
 
 def _end(task: asyncio.Task[Any]) -> None:

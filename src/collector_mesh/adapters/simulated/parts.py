@@ -101,7 +101,7 @@ class HostTasks(LoopTasks):
             if outcome is not None and not outcome.done():
                 thread.tell(outcome)
 
-        thread = loop.begin_thread(function, waiting_context(loop, use), settle)
+        thread = loop.threads.run(function, waiting_context(loop, use), settle)
         if not thread.has_ended:
             outcome = loop.create_future()
             return await outcome

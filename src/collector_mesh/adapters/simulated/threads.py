@@ -5,6 +5,7 @@ import contextvars
 import threading
 from _thread import LockType
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any, NoReturn
 
 from collector_mesh.adapters.simulated.errors import SimulationError
@@ -116,10 +117,18 @@ class SimulatedThread:
             self._goes.acquire()
 
 
-class SimulatedThreads:
-    """The threads of one run."""
+_Ended = Callable[[SimulatedThread], None]
 
-    def __init__(self) -> None:
+
+class SimulatedThreads:
+    """The threads of one run.
+
+    Args:
+        begin: begins in the loop what a thread waits for, and takes its first step.
+    """
+
+    def __init__(self, begin: Callable[[Work, contextvars.Context], "asyncio.Task[Any]"]) -> None:
+        self._begin = begin
         self.idents: set[int] = set()
         """Of the threads for which the world is the simulated one, that of the loop among them."""
         self._free: list[_Runner] = []
@@ -127,20 +136,49 @@ class SimulatedThreads:
         self.running: dict[int, SimulatedThread] = {}
         """What each thread of the system runs."""
 
-    @property
-    def current(self) -> SimulatedThread | None:
-        """The one that this code runs in."""
-        return self.running.get(threading.get_ident())
-
-    def begin(self, function: Callable[[], Any], context: contextvars.Context) -> SimulatedThread:
-        """Run a function until it ends or waits."""
+    def run(
+        self, function: Callable[[], Any], context: contextvars.Context, ended: _Ended
+    ) -> SimulatedThread:
+        """Run a function until it ends or waits for something; `ended` is called when it has ended."""
         thread = SimulatedThread(function, context)
         runner = self._free.pop() if self._free else _Runner(self)
         runner.take(thread)
-        self.go_on(thread)
+        self._go_on(thread)
+        self._look_after(thread, ended)
         return thread
 
-    def go_on(self, thread: SimulatedThread, result: Any = None, error: BaseException | None = None) -> None:
+    def wait(self, work: Work) -> Any:
+        """Have the loop do something for the thread that this is called in.
+
+        Raises:
+            SimulationError: it is none of these.
+        """
+        thread = self.running.get(threading.get_ident())
+        if thread is None:
+            raise SimulationError("a thread that is not of the simulation cannot wait for something in it")
+        return thread.wait(work)
+
+    def _look_after(self, thread: SimulatedThread, ended: _Ended) -> None:
+        """Do what a thread waits for, until it has ended."""
+        while thread.wanted is not None:
+            work, context = thread.wanted
+            try:
+                task = self._begin(work, context)
+            except Exception as error:  # noqa: BLE001  # it goes to whoever waits for it
+                self._go_on(thread, None, error)
+                continue
+            if not task.done():
+                # It belongs to the host: if that is down the thread never goes on.
+                task.add_done_callback(partial(self._answer, thread, ended), context=context)
+                return
+            self._go_on(thread, *_outcome(task))
+        ended(thread)
+
+    def _answer(self, thread: SimulatedThread, ended: _Ended, task: "asyncio.Task[Any]") -> None:
+        self._go_on(thread, *_outcome(task))
+        self._look_after(thread, ended)
+
+    def _go_on(self, thread: SimulatedThread, result: Any = None, error: BaseException | None = None) -> None:
         """Have one run that has waited, until it ends or waits again."""
         self._waiting.pop(thread, None)
         patience = _PATIENCE_SECONDS if self._waiting else -1.0
@@ -160,7 +198,7 @@ class SimulatedThreads:
         """End what waits where it stands, and the threads."""
         for thread in list(self._waiting):
             thread.is_gone = True
-            self.go_on(thread)
+            self._go_on(thread)
         self._waiting.clear()
         free, self._free = self._free, []
         for runner in free:
@@ -206,3 +244,10 @@ def _held() -> LockType:
     lock = threading.Lock()
     lock.acquire()
     return lock
+
+
+def _outcome(task: "asyncio.Task[Any]") -> tuple[Any, BaseException | None]:
+    if task.cancelled():
+        return None, RuntimeError("what a thread has waited for was cancelled")
+    error = task.exception()
+    return (None, error) if error is not None else (task.result(), None)

@@ -24,6 +24,7 @@ from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.payload import Payload, flaw_of
 from collector_mesh.domain.model.status import OK, Reply
 from collector_mesh.domain.policies.concurrency import ConcurrencyLimit, Slot
+from collector_mesh.domain.policies.lease import Lease
 from collector_mesh.domain.ports.clock import Clock
 from collector_mesh.domain.ports.observer import Observer
 from collector_mesh.domain.ports.randomness import Randomness
@@ -34,7 +35,7 @@ from collector_mesh.domain.serving.handlers import HandlerRegistry, Method
 from collector_mesh.domain.serving.life import NotServedError
 from collector_mesh.domain.serving.nested import NestedCalls
 from collector_mesh.domain.serving.outlived import Outlived
-from collector_mesh.domain.serving.plain import Lease, Place, PlainFunctions
+from collector_mesh.domain.serving.plain import Place, PlainFunctions
 from collector_mesh.domain.serving.validation import out_of_time, refusal_of
 
 
