@@ -9,10 +9,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from tests.limits import LIMIT_SECONDS
 
 from collector_mesh import CallContext, Payload, Service, Settings
 from collector_mesh.app.simulation.simulation import Scenario
-from collector_mesh.simulation import Sim, Simulation
+from collector_mesh.simulation import Sim, Simulation, SimulationError
 
 SHOP, STOCK = ("shop", "Shop"), ("stock", "Stock")
 
@@ -241,6 +242,62 @@ def test_code_that_does_not_let_itself_be_ended_is_left_where_it_stands() -> Non
     before = simulated_threads()
     Simulation(seed=1).run(scenario, until=60.0)
     assert simulated_threads() - before <= 1
+
+
+def test_what_a_handler_clears_away_in_a_thread_when_the_run_is_over_is_cleared_away() -> None:
+    marks: list[str] = []
+
+    async def scenario(sim: Sim) -> None:
+        service = Service(*SHOP)
+
+        @service.method("Waits")
+        async def waits() -> None:
+            loop = asyncio.get_running_loop()
+            try:
+                await asyncio.sleep(1e6)
+            finally:
+                await loop.run_in_executor(None, marks.append, "cleared away")
+
+        collector = sim.collector("shop", services=[service])
+        await sim.settled()
+        call = asyncio.create_task(collector.dispatch(*SHOP, "Waits"))
+        await sim.sleep(1.0)
+        await sim.crash("shop")
+        await call
+        assert marks == []
+
+    Simulation(seed=1).run(scenario, until=60.0)
+    assert marks == ["cleared away"]
+
+
+def test_a_lock_that_is_held_through_a_call_ends_the_run_with_an_error_that_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("collector_mesh.adapters.simulated.threads._PATIENCE_SECONDS", 0.5)
+    before = simulated_threads()
+
+    async def scenario(sim: Sim) -> None:
+        service, lock = Service(*SHOP), threading.Lock()
+
+        @service.method("Locked")
+        def locked(context: CallContext) -> None:
+            with lock:
+                context.blocking.dispatch(*STOCK, "Reserve")
+
+        sim.collector("stock", services=[stock()])
+        collector = sim.collector("shop", services=[service], namespaces=["stock"], peers=["stock"])
+        await sim.settled()
+        await asyncio.gather(*(collector.dispatch(*SHOP, "Locked") for _ in range(2)))
+
+    with pytest.raises(
+        SimulationError, match=r"seed 1: a plain function has run .* that one of them holds, as a lock"
+    ):
+        Simulation(seed=1).run(scenario, until=60.0)
+
+    until = time.monotonic() + LIMIT_SECONDS
+    while simulated_threads() > before and time.monotonic() < until:
+        time.sleep(0.001)
+    assert simulated_threads() == before
 
 
 def test_a_plain_handler_has_no_event_loop_as_in_production() -> None:

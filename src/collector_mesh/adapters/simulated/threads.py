@@ -26,6 +26,10 @@ class Gone(GeneratorExit):
     """Ends a thread where it waits: its host is down, and the run is over."""
 
 
+class Stuck(KeyboardInterrupt):  # it is an interrupt
+    """Ends the run at once, through everything that catches exceptions: a thread does not give back its turn."""
+
+
 class SimulatedThread:
     """Runs a plain function that may wait for async ones.
 
@@ -92,9 +96,13 @@ class SimulatedThread:
         else:
             outcome.set_exception(self.error)
 
-    def run(self) -> None:
-        """Run the function; called in its thread."""
+    def begin(self) -> None:
+        """Run the function when it is its turn; called in its thread."""
         self._goes.acquire()
+        self.run()
+
+    def run(self) -> None:
+        """Run the function."""
         function, self.function = self.function, None
         assert function is not None  # it is run once
         try:
@@ -133,6 +141,7 @@ class SimulatedThreads:
         """Of the threads for which the world is the simulated one, that of the loop among them."""
         self._free: list[_Runner] = []
         self._waiting: dict[SimulatedThread, None] = {}
+        self.is_over = False
         self.running: dict[int, SimulatedThread] = {}
         """What each thread of the system runs."""
 
@@ -141,6 +150,11 @@ class SimulatedThreads:
     ) -> SimulatedThread:
         """Run a function until it ends or waits for something; `ended` is called when it has ended."""
         thread = SimulatedThread(function, context)
+        if self.is_over:
+            # What is cleared away may have something to clear away itself.
+            thread.run()
+            ended(thread)
+            return thread
         runner = self._free.pop() if self._free else _Runner(self)
         runner.take(thread)
         self._go_on(thread)
@@ -183,7 +197,7 @@ class SimulatedThreads:
         self._waiting.pop(thread, None)
         patience = _PATIENCE_SECONDS if self._waiting else -1.0
         if not thread.go_on(result, error, patience=patience):
-            raise SimulationError(
+            raise Stuck(
                 f"a plain function has run for {_PATIENCE_SECONDS:g} s of real time while others wait in calls: it waits,"
                 " it seems, for something that one of them holds, as a lock, and in a simulation one runs at a time"
             )
@@ -195,9 +209,11 @@ class SimulatedThreads:
         self._free.append(runner)
 
     def abandon(self) -> None:
-        """End what waits where it stands, and the threads."""
-        for thread in list(self._waiting):
+        """End what waits where it stands, and the threads; what does not give back its turn ends where it waits next."""
+        self.is_over = True
+        for thread in self.running.copy().values():
             thread.is_gone = True
+        for thread in list(self._waiting):
             self._go_on(thread)
         self._waiting.clear()
         free, self._free = self._free, []
@@ -226,13 +242,13 @@ class _Runner:
     def _serve(self) -> None:
         here = threading.get_ident()
         self._threads.idents.add(here)
-        while True:
+        while not self._threads.is_over:
             self._has_next.acquire()
             thread, self._next = self._next, None
             if thread is None:
                 break
             self._threads.running[here] = thread
-            thread.run()
+            thread.begin()
             del self._threads.running[here]
             self._threads.free(self)
             thread.told()

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from collector_mesh.adapters.simulated.errors import SimulationError
 from collector_mesh.adapters.simulated.loop import SimulatedLoop
+from collector_mesh.adapters.simulated.threads import Stuck
 from collector_mesh.app.simulation.results import SimulationResult
 from collector_mesh.app.simulation.seams import virtual_world
 from collector_mesh.app.simulation.sim import Sim
@@ -74,6 +75,8 @@ class Simulation:
                 except BaseException as error:
                     if sim.watch.interrupt is not None:
                         raise sim.watch.interrupt from None
+                    if isinstance(error, Stuck):
+                        raise SimulationError(f"seed {self.seed}: {error}") from None
                     if sim.watch.broken:
                         error.add_note(f"before that: {'; '.join(sim.watch.broken[:5])}")
                     raise
