@@ -22,7 +22,7 @@ from collector_mesh.adapters.dns import names
 from collector_mesh.adapters.dns.names import DnsNames
 from collector_mesh.app.testing.fakes import FakeObserver
 from collector_mesh.domain.model.errors import Executed, InvalidCallError, UnavailableError
-from collector_mesh.domain.model.events import NameFailed
+from collector_mesh.domain.model.events import DialFailed, NameFailed, PeerRefused
 
 pytestmark = pytest.mark.asyncio
 
@@ -225,6 +225,29 @@ async def test_what_the_server_says_amiss_changes_nothing() -> None:
                 codes.append((await front.dispatch(*CREATE)).status.code)
 
     assert codes == [200, 200]
+
+
+async def test_a_collector_that_finds_itself_at_another_address_leaves_that_alone() -> None:
+    port, observer = free_port(), FakeObserver()
+    async with name_server() as server, Collector("a", listen=f"127.0.0.3:{port}", services=[orders]):
+        server.records["orders.test", "A"] = ["127.0.0.2", "127.0.0.3"]
+        front = Collector(
+            "front",
+            listen=f"127.0.0.2:{port}",
+            advertise=f"localhost:{port}",
+            namespaces=["orders"],
+            peers=[f"dns:orders.test:{port}"],
+            settings=settings(server),
+            observer=observer,
+        )
+        async with front:
+            await front.wait_for(timeout=LIMIT_SECONDS)
+            asked = server.asked
+            await until(lambda: server.asked > asked + 4)
+            there = [peer.peer_id for peer in front.snapshot().connections], front.snapshot().dialing
+
+    assert there == (["a"], ())
+    assert [*observer.of(DialFailed), *observer.of(PeerRefused)] == []
 
 
 async def test_certificates_are_checked_against_the_name_that_was_looked_up(tmp_path: Path) -> None:

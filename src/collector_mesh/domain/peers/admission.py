@@ -30,6 +30,10 @@ _ROUND_TRIPS = 3
 """How many of its round trips a holder gets to answer."""
 
 
+class ItselfError(InvalidCallError):
+    """A collector has dialed itself; whoever has asked for that hears of it, and nobody is warned of a stranger."""
+
+
 @attrs.frozen
 class Claim:
     """What somebody says of itself who wants to be a peer.
@@ -155,7 +159,7 @@ class Admission:
 
     def _check_start(self, peer: Introduction) -> None:
         if peer.incarnation == self.incarnation:
-            raise InvalidCallError("cannot connect to itself")
+            raise ItselfError("cannot connect to itself")
         if not peer.incarnation or len(peer.incarnation) > 64:
             raise InvalidCallError("incarnation must have 1 to 64 characters")
 
@@ -168,7 +172,7 @@ class Admission:
         peer_id, peer = claim.peer_id, claim.introduction
         if peer_id == self._collector_id:
             if not claim.has_link and peer.address == self.address:
-                raise InvalidCallError("cannot connect to itself")
+                raise ItselfError("cannot connect to itself")
             raise ConflictError(f"collector id {quoted(self._collector_id)} is held by this collector")
         known = self._roster.get(peer_id)
         if known is not None and claim.has_link and known.is_superseded(peer.incarnation):

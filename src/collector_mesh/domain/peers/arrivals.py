@@ -8,7 +8,7 @@ from collector_mesh.domain.model.errors import MeshError
 from collector_mesh.domain.model.events import PeerRefused
 from collector_mesh.domain.model.frames import Hello, Role
 from collector_mesh.domain.model.status import status_of
-from collector_mesh.domain.peers.admission import Admission, Claim
+from collector_mesh.domain.peers.admission import Admission, Claim, ItselfError
 from collector_mesh.domain.peers.open_links import OpenLinks
 from collector_mesh.domain.peers.peer import OpenLink
 from collector_mesh.domain.peers.roster import Roster
@@ -105,7 +105,7 @@ class Arrivals:
             engine.fail(str(error), error.code)
         if link is not None:
             link.settle(error=error)
-        if link is None or link.opened is None:
+        if (link is None or link.opened is None) and not isinstance(error, ItselfError):
             address = self._links.address_of(engine)
             self._roster.tell(PeerRefused(self._collector_id, engine.peer_id, address, str(error)))
 

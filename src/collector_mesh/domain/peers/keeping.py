@@ -314,7 +314,7 @@ class Keeping:
         if keeper is None or address in self._explicit or self._following.has(address):
             return
         connection = self._topology.get(keeper.peer_id)
-        if connection is not None and connection.is_up and connection.state != "draining":
+        if connection is not None and connection.is_up:
             return
         await self._release(address)
         if connection is not None and connection.address == address and not connection.is_up:
