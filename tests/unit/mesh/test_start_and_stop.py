@@ -27,7 +27,9 @@ def warned_of(what: Any) -> list[str]:
         warnings.simplefilter("always")
         held.clear()
         gc.collect()
-    return [str(each.message) for each in caught if each.category is ResourceWarning]
+    told = [each for each in caught if each.category is ResourceWarning]
+    assert {each.filename for each in told} <= {__file__}
+    return [str(each.message) for each in told]
 
 
 @pytest.mark.asyncio
