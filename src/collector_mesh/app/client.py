@@ -29,12 +29,12 @@ class MeshClient(Caller):
     """Calls into the mesh through a collector. Used as an async context manager, or by `start` and `stop`.
 
     Args:
-        address: HOST:PORT of any collector, or what the transport takes; or several, as `"a:1,b:2"`. Of several one at
-            random is dialed first, and the others when that one fails, is silent, is lost or drains.
+        address: HOST:PORT of any collector, or an address of the transport; or several, as `"a:1,b:2"`. Of several the
+            client dials one at random, and another one when that fails, is silent, is lost or drains.
         tls: certificates for gRPC.
         insecure: whether plaintext may be used to an address that is not of this machine.
-        transport: how the collector is reached; gRPC by default.
-        settings: what can be tuned; a client heeds the times and the size of payloads.
+        transport: how the client reaches the collector; gRPC by default.
+        settings: values to tune; a client heeds the times and the size of payloads.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class MeshClient(Caller):
             ClientOptions(address=address, tls=tls, insecure=insecure, transport=transport),
             settings or Settings(),
         )
-        """The parts; a part is replaced by an `override` of its provider before the client is entered."""
+        """The parts; to replace one, `override` its provider before the client is entered."""
         # What is wrong with a list of addresses is said now, not at the first call.
         self.container.addresses()
         self._exits = AsyncExitStack()
@@ -66,21 +66,21 @@ class MeshClient(Caller):
         self._unclosed: Unclosed | None = None
 
     async def start(self) -> None:
-        """Make ready; nothing is sent before the first call. `async with` does it too, and stops it.
+        """Make ready; the client sends nothing before the first call. `async with` does this too, and stops it in the end.
 
         Raises:
             InvalidCallError: an address is malformed, or plaintext would leave this machine.
             TlsError: the certificate files cannot be used.
-            RuntimeError: it was started before; a client is started once.
+            RuntimeError: the client was started before; it can be started once.
         """
         await self._begin()
         self._unclosed = Unclosed(self, self._home.what)
 
     async def stop(self) -> None:
-        """Close; what is still under way ends with an unknown outcome. Nothing happens where that was done before.
+        """Close; running calls end with an unknown outcome. Has no effect if the client is closed already.
 
         Raises:
-            RuntimeError: this is another event loop than the one that it was started in; it goes on there.
+            RuntimeError: this is another event loop than the one that it was started in, where it goes on.
         """
         self._home.check_leaving()
         if self._unclosed is not None:

@@ -46,48 +46,48 @@ if TYPE_CHECKING:
 
 
 class Collector(Caller):
-    """Serves methods inside namespaces, and has others run what it does not have.
+    """Serves methods inside namespaces, and calls those of other collectors.
 
     Used as an async context manager: it takes calls inside; on leaving it refuses new calls, lets the
-    running ones finish, and closes. `start` and `stop` do the same. One event loop, the one it is entered in. One that is
-    never stopped warns with `ResourceWarning`.
+    running ones finish, and closes. `start` and `stop` do the same. It belongs to the event loop that it is entered in. A
+    collector that is never stopped warns with `ResourceWarning`.
 
-    What it serves may be changed from any thread: `register`, `add_service`, `remove_service`, `add_namespace`,
-    `remove_namespace` and `set_validator` take effect before they return, as a whole or not at all. Peers are told by the
-    event loop, at once where they are called there, else as soon as it runs. No thread waits for the loop, so it makes no
-    difference whether the loop waits for that thread.
+    Any thread may change what it serves: `register`, `add_service`, `remove_service`, `add_namespace`,
+    `remove_namespace` and `set_validator` take effect before they return, as a whole or not at all. Peers hear of the change
+    from the event loop: at once if the call is made there, otherwise as soon as the loop runs. No thread waits for the loop,
+    so the loop may even be waiting for that thread.
 
     Args:
         collector_id: unique in the mesh; letters, digits and `._-`, at most 128.
-        listen: HOST:PORT, port 0 for a free one; without it nobody can connect to this collector, but
+        listen: HOST:PORT, port 0 for a free one. Without it no collector can connect to this one, but
             it can connect to others, and is called over the links that it has opened. With a transport
-            of your own it is whatever that takes, by default the collector id where that is an address there;
-            an empty text stands for nowhere.
-        advertise: HOST:PORT that others dial instead; needed where `listen` is a wildcard.
+            of your own it is an address of that transport, by default the collector id where that is one;
+            an empty text means that it listens nowhere.
+        advertise: HOST:PORT for others to dial, if it differs; needed where `listen` is a wildcard.
         namespaces: namespaces to be a member of, beside those of the services.
         services: services to serve: each is a `Service`, a class that marks methods with `method`, an instance of one, or a
             callable without arguments that makes one of these.
-        peers: addresses to keep connected, whenever somebody answers there.
+        peers: addresses of collectors to stay connected with; they are dialed until they answer.
         validator: asked before each call that runs here.
-        authorizer: asked for each call that comes from outside; without one everybody may call.
+        authorizer: asked for each call from outside; without one every caller may call.
         transport: how collectors reach each other; gRPC by default.
         tls: certificates for gRPC.
         insecure: whether plaintext may be used on addresses that are not of this machine.
         accept_peers: whether collectors may connect to this one without mutual TLS where it listens beyond its machine.
-        inspect: whether everybody who can connect may look at what this collector is and knows, as `collector-mesh
-            topology` does; else from elsewhere only whom the authorizer allows.
-        accept_unary_peers: the same, by a name that will go.
-        reflection: whether the gRPC server tells which services it has.
-        wait_for_peers: how many peers have to be connected before its health is good, or `all` of `peers`; None for no
-            wait. It takes calls meanwhile.
-        labels: what it says of itself to its peers, as `{"zone": "eu-1"}`; at most 32.
-        weight: its share of calls beside that of others, for the strategy `weighted`; 1 to 10,000.
+        inspect: whether every program that can connect may look at what this collector is and knows, as `collector-mesh
+            topology` does; otherwise, from elsewhere, only programs that the authorizer allows.
+        accept_unary_peers: the old name of `accept_peers`, deprecated.
+        reflection: whether the gRPC server offers server reflection.
+        wait_for_peers: the number of peers that have to be connected before its health is good, or `all` of `peers`; None
+            for no wait. It takes calls meanwhile.
+        labels: labels that peers see, as `{"zone": "eu-1"}`; at most 32.
+        weight: its share of calls beside others, for the strategy `weighted`; 1 to 10,000.
         balancers: strategies of your own, by the names that settings use; see `collector_mesh.ports.Balancer`.
-        observer: told what happens, in place of the log.
-        settings: what can be tuned.
+        observer: receives events in place of the log.
+        settings: values to tune.
 
     Raises:
-        SettingsError: a setting or an override is not what it may be, or names no strategy.
+        SettingsError: a setting or an override has a wrong value, or names no strategy.
         InvalidCallError: a name is malformed.
         DuplicateMethodError: two services have a method of the same name.
     """
@@ -142,7 +142,7 @@ class Collector(Caller):
             observer=observer,
         )
         self.container = self._build(options, settings or Settings())
-        """The parts; a part is replaced by an `override` of its provider before the collector is entered."""
+        """The parts; to replace one, `override` its provider before the collector is entered."""
         # What is wrong with the overrides is said now, not at the first call.
         self.container.policies()
         self._options = options
@@ -182,14 +182,14 @@ class Collector(Caller):
         return Lifetime(self.container, self._lives)
 
     async def start(self) -> None:
-        """Begin to take calls; `async with` does it too, and stops it.
+        """Begin to take calls. `async with` does this too, and stops the collector in the end.
 
         Raises:
             InvalidCallError: an address is malformed, or plaintext would leave this machine.
             ListenError: the address is taken or not of this machine.
             TlsError: the certificate files cannot be used.
-            LifespanError: the lifespan of a service could not be opened; what was opened before it is closed.
-            RuntimeError: it was started before; a collector is started once.
+            LifespanError: the lifespan of a service could not be opened; those opened before it are closed again.
+            RuntimeError: the collector was started before; it can be started once.
         """
         await self._begin()
         self._unclosed = Unclosed(self, self._home.what)
@@ -197,11 +197,11 @@ class Collector(Caller):
     async def stop(self) -> None:
         """Refuse new calls, let the running ones finish for at most `drain_timeout`, close.
 
-        Where it has been stopped before, or never started, nothing happens; while that is still under way, this waits for it.
+        Has no effect if the collector is stopped already, or was never started. If another stop is under way, waits for it.
 
         Raises:
-            RuntimeError: this is another event loop than the one that it was started in; it goes on there. Or it is being
-                started: whoever does that is to be cancelled.
+            RuntimeError: this is another event loop than the one that it was started in, where it goes on. Or it is being
+                started: cancel the task that does that.
         """
         self._home.check_leaving()
         self._lifetime.check_is_no_start()
@@ -254,12 +254,12 @@ class Collector(Caller):
 
     @property
     def address(self) -> str:
-        """Where others reach it, with the real port; empty while it does not listen."""
+        """The address that others dial, with the real port; empty while it does not listen."""
         return self._lifetime.listener.address if self._lifetime.listener else ""
 
     @property
     def bound_address(self) -> str:
-        """What it is listening on, with the real port; not `address` where another is advertised."""
+        """The address that it is bound to, with the real port; differs from `address` where another one is advertised."""
         return self._lifetime.listener.bound if self._lifetime.listener else ""
 
     @property
@@ -269,7 +269,7 @@ class Collector(Caller):
 
     @property
     def blocking(self) -> BlockingCollector:
-        """The same for code in other threads, which waits: `collector.blocking.call(...)`, and whatever else is awaited."""
+        """The same methods for other threads, without `await`: `collector.blocking.call(...)` waits for the result."""
         return BlockingCollector(self, self._bridge)
 
     async def dispatch(
@@ -285,7 +285,7 @@ class Collector(Caller):
         metadata: Metadata = (),
         idempotent: bool | None = None,
     ) -> Reply:
-        """Have a method run: on the target, else here, else on a peer that shares the namespace.
+        """Run a method: on the target, else here, else on a peer that shares the namespace.
 
         See `Caller.dispatch`.
         """
@@ -333,8 +333,8 @@ class Collector(Caller):
         Raises:
             InvalidCallError: a name is malformed.
             NotFoundError: the namespace is not one of this collector.
-            DuplicateMethodError: there is such a method, and it is not to be replaced.
-            TypeError: the function is not of a form that can be called.
+            DuplicateMethodError: there is such a method, and `replace` is false.
+            TypeError: the function cannot be a handler.
         """
         key = key_argument(namespace, service, method)
         key.check()
@@ -342,24 +342,24 @@ class Collector(Caller):
         self._lives.look()
 
     def add_service(self, service: Offered, *, replace: bool = False) -> "Added":
-        """Serve a service from now on; its namespace becomes one of this collector. See `services` for what it may be.
+        """Serve a service from now on; the collector becomes a member of its namespace. It may be all that `services` takes.
 
-        Peers are told in the next turn of the loop, and route by it within a round trip; where there are very many
+        Peers hear of it in the next turn of the loop, and route by it within a round trip; where there are very many
         links and changes follow each other, after 0.25 ms for each link.
 
-        A service with a lifespan is served once that is open; what this gives can be awaited for that. One that fails to
-        open is logged, raises there, and is not served. A service that is served already and is given again keeps its
-        lifespan; with `replace` the methods that it has now take the place of those that it had.
+        A service with a lifespan is served once that is open; await the returned object to wait for it. If the lifespan
+        fails to open, the error is logged and raised there, and the service is not served. A service that is served already
+        and is added again keeps its lifespan; with `replace` its present methods replace the earlier ones.
 
         Raises:
-            DuplicateMethodError: one of its methods is registered already, and is not to be replaced; then
+            DuplicateMethodError: one of its methods is registered already, and `replace` is false; then
                 none is added.
             TypeError: it is no service.
         """
         return self._lives.add(service_of(service), replace=replace)
 
     def remove_service(self, service: Offered) -> None:
-        """Serve the methods of a service no longer. Calls that are running go on; the namespace stays.
+        """Stop serving a service. Running calls go on; the namespace stays.
 
         Its lifespan is closed in the background when those calls have ended; at the latest with the collector.
 
@@ -378,7 +378,7 @@ class Collector(Caller):
         self._handlers.add_namespace(namespace)
 
     def remove_namespace(self, namespace: str) -> None:
-        """Leave a namespace; what was served in it goes with it. Calls that are running go on.
+        """Leave a namespace, and stop serving the methods in it. Running calls go on.
 
         Raises:
             NotFoundError: it is not one of this collector.
@@ -387,7 +387,7 @@ class Collector(Caller):
         self._lives.look()
 
     def set_validator(self, validator: "Validator | None") -> None:
-        """Set, replace or (with None) remove the validator; calls that it has allowed go on.
+        """Set, replace or (with None) remove the validator; calls that the old one has allowed go on.
 
         Raises:
             TypeError: it is no validator; see `collector_mesh.ports.Validator`.
@@ -408,16 +408,16 @@ class Collector(Caller):
         """Connect to a collector, and stay connected until `disconnect`.
 
         Args:
-            address: of that collector.
-            namespaces: those of this collector's that the other one is offered: it hears of no others, and calls of both
-                sides use no others, also after a reconnect. All without it. The last call for an address counts.
+            address: the address of that collector.
+            namespaces: the namespaces of this collector to offer to the other one, which hears of no others; calls of both
+                sides use no others, also after a reconnect. By default all. The last `connect` to an address counts.
             timeout: seconds.
 
         Raises:
-            InvalidCallError: it is no address, or it is this collector's own, or there are no namespaces.
-            NotFoundError: one of the namespaces is none of this collector.
-            UnavailableError: nobody has answered in time.
-            MeshError: the other one has refused.
+            InvalidCallError: the address is malformed or this collector's own, or `namespaces` is empty.
+            NotFoundError: this collector is not a member of one of the namespaces.
+            UnavailableError: no answer has come in time.
+            MeshError: the other collector has refused.
             TypeError: an argument is of a type that cannot be meant; the text names it.
             RuntimeError: as for `dispatch`.
         """
@@ -430,7 +430,7 @@ class Collector(Caller):
         return connection.info(self.container.clock().now())
 
     async def disconnect(self, peer_id: str) -> None:
-        """Forget a peer and do not dial it anymore.
+        """Forget a peer, and stop dialing it.
 
         Raises:
             NotFoundError: there is no connection to it.
@@ -446,19 +446,19 @@ class Collector(Caller):
         methods: Iterable[str | tuple[str, str, str]] = (),
         timeout: float = 30.0,
     ) -> None:
-        """Wait until peers are connected, and methods can be called; without either, until all of `peers` are.
+        """Wait until peers are connected, and methods can be called; without either, until all configured peers are connected.
 
         Args:
-            peers: how many, or the ids of those, or `all` configured ones.
-            methods: as `NAMESPACE/SERVICE/METHOD`, or as tuples of the three. One counts that runs here, that a connected peer
-                says it has, or that a peer without links in that namespace may have.
+            peers: a number of peers, or their ids, or `all` configured ones.
+            methods: as `NAMESPACE/SERVICE/METHOD`, or as tuples of the three. A method counts if it runs here, if a connected
+                peer announces it, or if a peer without links in that namespace may have it.
             timeout: seconds; `math.inf` for no limit.
 
         Raises:
-            UnavailableError: the time is up; the text says what is missing, and where nobody answers.
+            UnavailableError: the time is up; the text says what is missing, and which addresses do not answer.
             InvalidCallError: a name is malformed, or a number negative.
             TypeError: an argument is of a type that cannot be meant; the text names it.
-            RuntimeError: as for `dispatch`; also where the collector ends meanwhile.
+            RuntimeError: as for `dispatch`; also if the collector ends meanwhile.
         """
         wanted_peers, wanted_methods = peers_argument(peers, methods)
         seconds = seconds_argument("timeout", timeout)
@@ -471,10 +471,10 @@ class Collector(Caller):
             raise UnavailableError(clipped(f"not ready within {seconds:g} s: {missing}"))
 
     async def wait_unreachable(self) -> str:
-        """Wait until nobody can connect to this collector anymore, and give the reason.
+        """Wait until no program can connect to this collector any more, and return the reason.
 
-        A listener that ends by itself is made anew; this returns only where that cannot be done, as when
-        somebody else has taken the address. Links that are there live on.
+        The collector replaces a listener that ends by itself; this returns only if that is impossible, for example because
+        another program has taken the address. Existing links live on.
 
         Raises:
             RuntimeError: this is another event loop than the one that it was entered in.
@@ -483,7 +483,7 @@ class Collector(Caller):
         return await self._lifetime.wait_unreachable()
 
     def explain(self, namespace: str, service: str, method: str) -> "Explanation":
-        """Tell where a call would go now, and why.
+        """Say where a call would go now, and why.
 
         Raises:
             InvalidCallError: a name is malformed.
@@ -492,7 +492,7 @@ class Collector(Caller):
         return self.container.inspection().explain(key_argument(namespace, service, method))
 
     def snapshot(self) -> "Snapshot":
-        """What this collector is and knows, now."""
+        """Describe what this collector is and knows now."""
         return self.container.inspection().snapshot()
 
     def __repr__(self) -> str:

@@ -13,14 +13,14 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class Service:
-    """Methods under one name in one namespace, to be given to any number of collectors.
+    """Methods under one name in one namespace; any number of collectors may serve it.
 
     Args:
-        namespace: the namespace; a collector that is given the service becomes a member of it.
+        namespace: the namespace; a collector that serves the service becomes a member of it.
         name: the name of the service, identifiers joined by dots.
         lifespan: a callable without arguments that makes an async context manager, as a function under
             `contextlib.asynccontextmanager` does. Each collector opens one before the first call and closes it after the
-            drain; what it yields is the `state` of the context of each call there.
+            drain. The value that it yields is `context.state` in each call there.
 
     Raises:
         InvalidCallError: a name is malformed.
@@ -39,7 +39,7 @@ class Service:
 
     @property
     def methods(self) -> tuple[Method, ...]:
-        """What has been registered, in that order."""
+        """The registered methods, in that order."""
         return tuple(self._methods.values())
 
     @overload
@@ -53,11 +53,11 @@ class Service:
     def method(
         self, name: F | str | None = None, *, idempotent: bool = False, replace: bool = False
     ) -> F | Callable[[F], F]:
-        """Register a callable as a method; to be used as a decorator, with or without arguments.
+        """Register a callable as a method; a decorator, with or without arguments.
 
-        An async one runs in the event loop, a plain one in a thread; what that gives is awaited where it can be. It
-        takes the request, the request and a `CallContext` in any order, the context alone, or nothing. The context
-        is the parameter annotated with `CallContext`, else the one called `context`, else the second one.
+        An async callable runs in the event loop, a plain one in a thread; if it returns an awaitable, the event loop
+        awaits that. It takes the request, the request and a `CallContext` in any order, the context alone, or nothing. The
+        context is the parameter annotated with `CallContext`, else the one called `context`, else the second one.
 
         A request annotated with a protobuf message class is unpacked into it; one annotated with `Payload`, or with
         nothing, is the raw payload. The result is a message, a `Payload` or None; where it is annotated, it has to be

@@ -39,18 +39,18 @@ _FORKED = (
 class SyncMeshClient(BlockingCaller):
     """Calls into the mesh through one collector, from code that does not await: threads, Django, Flask, Celery.
 
-    Used as a context manager, or made once, as at import, and closed by `close` or by the end of the program.
-    Any number of threads may use it at once. Nothing is opened before the first call: until then there is no
-    thread, and grpc is not loaded, so that a process may be forked. It has an event loop in a thread of its own.
+    Used as a context manager, or made once, for example at import, and closed by `close` or by the end of the program.
+    Any number of threads may use it at once. It opens nothing before the first call: until then it has no
+    thread, and grpc is not loaded, so that the process may be forked. It has an event loop in a thread of its own.
 
     Args:
-        address: HOST:PORT of any collector, or what the transport takes; or several, as `"a:1,b:2"`. Of several one at
-            random is dialed first, and the others when that one fails, is silent, is lost or drains.
+        address: HOST:PORT of any collector, or an address of the transport; or several, as `"a:1,b:2"`. Of several the
+            client dials one at random, and another one when that fails, is silent, is lost or drains.
         tls: certificates for gRPC.
         insecure: whether plaintext may be used to an address that is not of this machine.
-        transport: how the collector is reached; gRPC by default. Where it says that it belongs to an event loop
+        transport: how the client reaches the collector; gRPC by default. If it belongs to an event loop
             (`loop`), as a `LoopbackNetwork` does whose collectors are entered, the client runs in that loop.
-        settings: what can be tuned; a client heeds the times and the size of payloads.
+        settings: values to tune; a client heeds the times and the size of payloads.
 
     Raises:
         TypeError: an argument is of a type that cannot be meant; the text names it.
@@ -81,7 +81,7 @@ class SyncMeshClient(BlockingCaller):
         _CLIENTS.add(self)
 
     def __enter__(self) -> Self:
-        """Give this client; nothing is opened before the first call.
+        """Return this client; it opens nothing before the first call.
 
         Raises:
             RuntimeError: it is closed, or an event loop runs in this thread.
@@ -96,7 +96,7 @@ class SyncMeshClient(BlockingCaller):
         self.close()
 
     def close(self) -> None:
-        """Close; calls that are under way in other threads end with an unknown outcome. Idempotent.
+        """Close; running calls of other threads end with an unknown outcome. Idempotent.
 
         Raises:
             RuntimeError: an event loop runs in this thread, and would stand still meanwhile.
@@ -124,7 +124,7 @@ class SyncMeshClient(BlockingCaller):
         metadata: Metadata = (),
         idempotent: bool | None = None,
     ) -> Reply:
-        """Have the collector find somebody who runs a method, and wait; see `BlockingCaller.dispatch`."""
+        """Have the collector find a collector that runs a method, and wait; see `BlockingCaller.dispatch`."""
         opened = self._opened or self._open()
         key = key_argument(namespace, service, method)
         try:

@@ -1,4 +1,4 @@
-"""What everything has in common that calls can be made at by code that does not await."""
+"""What all objects have in common that make calls for code that does not await."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -10,9 +10,9 @@ from collector_mesh.domain.model.status import Reply
 
 
 class BlockingCaller(ABC):
-    """Something that calls can be made at by code that does not await: the calling thread waits.
+    """Makes calls for code that does not await: the calling thread waits.
 
-    It may be used from any number of threads at once, but in none that runs an event loop.
+    Any number of threads may use it at once, but not one that runs an event loop.
     """
 
     __slots__ = ()
@@ -31,15 +31,14 @@ class BlockingCaller(ABC):
         metadata: Metadata = (),
         idempotent: bool | None = None,
     ) -> Reply:
-        """Have a method run by whoever in the mesh has it, and wait for what comes of it.
+        """Run a method on a collector that has it, wait, and return the outcome.
 
-        Arguments and reply are those of `Caller.dispatch`. Whatever interrupts this, as Ctrl-C does, cancels the
-        handler.
+        Arguments and reply are those of `Caller.dispatch`. An interrupt, such as Ctrl-C, cancels the handler.
 
         Raises:
-            TypeError: an argument is of a type that cannot be meant; the text names it.
-            RuntimeError: an event loop runs in this thread, and would stand still; or it cannot be used anymore, or
-                not in this process. The text says what to do.
+            TypeError: an argument is of a wrong type; the text names it.
+            RuntimeError: an event loop runs in this thread, and would stand still; or this object is closed, or belongs
+                to another process. The text says what to do.
         """
 
     @overload
@@ -76,11 +75,11 @@ class BlockingCaller(ABC):
         returns: type[M] | None = None,
         **options: Unpack[CallOptions],
     ) -> M | Payload:
-        """Have a method run, wait, and give its result; arguments and result are those of `Caller.call`.
+        """Run a method, wait, and return its result; arguments and result are those of `Caller.call`.
 
         Raises:
-            MeshError: the status is not 200; `.code`, `.executed` and `.handled_by` tell the rest.
-            TypeError: an argument is of a type that cannot be meant; the text names it.
+            MeshError: the status is not 200; see its `.code`, `.executed` and `.handled_by`.
+            TypeError: an argument is of a wrong type; the text names it.
             RuntimeError: as for `dispatch`.
         """
         if returns is not None:

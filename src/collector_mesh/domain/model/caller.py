@@ -1,4 +1,4 @@
-"""What everything has in common that calls can be made at."""
+"""What clients, collectors and contexts of handlers have in common: they make calls."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
@@ -11,7 +11,7 @@ Metadata = Mapping[str, str | bytes] | Iterable[tuple[str, str | bytes]]
 
 
 class CallOptions(TypedDict, total=False):
-    """What may be said of a call; see `Caller.dispatch`."""
+    """The options of a call; see `Caller.dispatch`."""
 
     target: str
     timeout: float | None
@@ -21,7 +21,7 @@ class CallOptions(TypedDict, total=False):
 
 
 class Caller(ABC):
-    """Something that calls can be made at."""
+    """Makes calls: a client, a collector, the context of a handler."""
 
     __slots__ = ()
 
@@ -39,7 +39,7 @@ class Caller(ABC):
         metadata: Metadata = (),
         idempotent: bool | None = None,
     ) -> Reply:
-        """Have a method run by whoever in the mesh has it.
+        """Run a method on a collector that has it, and return the outcome.
 
         Cancelling this cancels the handler.
 
@@ -48,21 +48,21 @@ class Caller(ABC):
             service: the service.
             method: the method.
             request: a protobuf message, plain data (what JSON has), a payload, or None.
-            target: id of the only collector that may run it.
-            timeout: seconds; None for the default, or for what the call has left that this is made
-                in (while its handler runs); `math.inf` for no limit.
+            target: the id of the only collector that may run it.
+            timeout: seconds; None for the default, or in a handler for the time that its own call has left;
+                `math.inf` for no limit.
             hints: for the router; 4 KiB at most.
             metadata: a mapping, or pairs, for the handler; keys in lower case, with `-bin` at their end for
                 bytes; 8 KiB at most.
-            idempotent: whether it may run twice.
+            idempotent: whether the method may run twice; by default it says so itself.
 
         Returns:
-            What came of it; whatever happens in the mesh is a reply with a code and never raised.
+            The outcome. Every outcome in the mesh is a reply with a code; none is raised.
 
         Raises:
-            TypeError: an argument is of a type that cannot be meant; the text names it.
-            RuntimeError: it is not entered yet or has been left, or this is another event loop, or another
-                process, than the one that it was entered in.
+            TypeError: an argument is of a wrong type; the text names it.
+            RuntimeError: this object is not entered yet or has been left, or belongs to another event loop or
+                process.
         """
 
     @overload
@@ -99,7 +99,7 @@ class Caller(ABC):
         returns: type[M] | None = None,
         **options: Unpack[CallOptions],
     ) -> M | Payload:
-        """Have a method run and give its result.
+        """Run a method on a collector that has it, and return its result.
 
         Args:
             namespace: the namespace.
@@ -107,12 +107,12 @@ class Caller(ABC):
             method: the method.
             request: a protobuf message, plain data (what JSON has), a payload, or None.
             returns: the message class of the result, or a type of plain data (`dict`, `list[int]`, `str`); without it the
-                raw payload is given.
+                result is the raw payload.
             options: as for `dispatch`.
 
         Raises:
-            MeshError: the status is not 200; `.code`, `.executed` and `.handled_by` tell the rest.
-            TypeError: an argument is of a type that cannot be meant; the text names it.
+            MeshError: the status is not 200; see its `.code`, `.executed` and `.handled_by`.
+            TypeError: an argument is of a wrong type; the text names it.
             RuntimeError: as for `dispatch`.
         """
         if returns is not None:
