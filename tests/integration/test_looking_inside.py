@@ -24,7 +24,9 @@ def runtime() -> Iterator[Path]:
 
 @pytest.fixture
 def session(runtime: Path) -> dict[str, str]:
-    return {"XDG_RUNTIME_DIR": str(runtime)}
+    # Those who look, look into the temporary folder too, where others may run collectors.
+    (runtime / "temporary").mkdir()
+    return {"XDG_RUNTIME_DIR": str(runtime), "TMPDIR": str(runtime / "temporary")}
 
 
 @pytest.mark.asyncio
@@ -94,11 +96,10 @@ async def test_a_folder_that_cannot_be_trusted_leaves_a_collector_that_serves(
     session: dict[str, str], runtime: Path
 ) -> None:
     (runtime / "collector-mesh").mkdir(mode=0o755)
-    temporary = runtime / f"collector-mesh-{os.geteuid()}"
+    temporary = runtime / "temporary" / f"collector-mesh-{os.geteuid()}"
     temporary.symlink_to(runtime)
 
-    environment = {**session, "TMPDIR": str(runtime)}
-    async with serving("c-1", environment=environment) as collector:
+    async with serving("c-1", environment=session) as collector:
         await collector.logged("inspection_unavailable")
         found = run("topology", collector.address)
 
