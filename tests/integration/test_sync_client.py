@@ -200,8 +200,12 @@ client.call("tests", "Echo", "Wait")
 def test_signal_handlers_and_many_threads_use_it_from_the_first_call_on(address: str) -> None:
     program = """
 handled = []
-signal.signal(signal.SIGALRM, lambda *_: handled.append(told("handled")))
-signal.setitimer(signal.ITIMER_REAL, 0.001, 0.01)
+def handle(*_):
+    handled.append(told("handled"))
+    signal.setitimer(signal.ITIMER_REAL, 0.002)
+
+signal.signal(signal.SIGALRM, handle)
+signal.setitimer(signal.ITIMER_REAL, 0.001)
 with ThreadPoolExecutor(16) as pool:
     found = list(pool.map(lambda n: [echo(f"{n} {m}") for m in range(20)], range(16)))
 while len(handled) < 20:

@@ -165,29 +165,32 @@ class SyncMeshClient(BlockingCaller):
         """
         check_no_loop(self._what, _AWAITED)
         with self._lock:
-            if self._opened is not None:
-                return self._opened
-            if self._is_closed:
-                raise self._closed()
-            if self._is_forked:
-                raise RuntimeError(
-                    f"{self._what} belongs to the process that this one was forked from: {_FORKED}"
-                )
             if self._is_opening:
                 # The lock is this thread's already.
                 raise RuntimeError(
                     f"{self._what} is being opened by what this signal handler has interrupted: use it later"
                 )
+            # A handler that comes before this has done all of it by now, one that comes later is refused: whatever is
+            # looked at from here on stays as it is.
             self._is_opening = True
             try:
-                opened = _Opened(self._what, self._make(), getattr(self._transport, "loop", None))
-                if self._is_closed:  # by a signal handler
-                    opened.close()
-                    raise self._closed()
-                # While it counts as being opened: a signal handler would open it once more.
-                self._opened, self._unclosed = opened, Unclosed(self, self._what)
+                return self._opened or self._opened_now()
             finally:
                 self._is_opening = False
+
+    def _opened_now(self) -> "_Opened":
+        if self._is_closed:
+            raise self._closed()
+        if self._is_forked:
+            raise RuntimeError(
+                f"{self._what} belongs to the process that this one was forked from: {_FORKED}"
+            )
+        opened = _Opened(self._what, self._make(), getattr(self._transport, "loop", None))
+        self._unclosed = Unclosed(self, self._what)
+        self._opened = opened
+        if self._is_closed:  # by a signal handler
+            self.close()
+            raise self._closed()
         return opened
 
     def _end(self) -> None:

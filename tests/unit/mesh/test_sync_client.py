@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from tests.limits import LIMIT_SECONDS
+from tests.signals import handling
 
 from collector_mesh import (
     CallContext,
@@ -249,24 +250,19 @@ def test_ctrl_c_ends_the_waiting_and_the_client_goes_on(
 def test_a_signal_handler_calls_whenever_it_comes_or_is_refused_at_once(network: LoopbackNetwork) -> None:
     outcomes: list[str] = []
 
-    def handle(*_: object) -> None:
+    def handle() -> None:
         try:
             outcomes.append(used.call(*ECHO, Payload("t", b"x")).type_url)
         except RuntimeError as error:
             outcomes.append("refused" if "signal handler" in str(error) else str(error))
 
-    before = signal.signal(signal.SIGALRM, handle)
-    try:
-        while len(outcomes) < 100:
+    with handling(handle) as send:
+        for count in range(100):
             used = SyncMeshClient("node", transport=network)
-            signal.setitimer(signal.ITIMER_REAL, 0.0002, 0.0005)
-            for _ in range(5):
+            send(0.00002 * count)
+            while len(outcomes) <= count:
                 used.call(*ECHO)
-            signal.setitimer(signal.ITIMER_REAL, 0)
             used.close()
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
 
     assert set(outcomes) <= {"t", "refused"}
 

@@ -1,7 +1,7 @@
 """The link of a program outside the mesh to one of several collectors: it dispatches, and takes no calls."""
 
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any
+from collections.abc import Awaitable, Callable
+from functools import partial
 
 from collector_mesh.domain.link.entries import SentCall
 from collector_mesh.domain.link.peer_link import PeerLink
@@ -46,6 +46,8 @@ _LOOK_SECONDS = 0.005
 _RANK = {Executed.NO: 0, Executed.MAYBE: 1, Executed.YES: 2}
 
 _Send = Callable[[Link, Call], Awaitable[Reply]]
+_Tried = tuple[Reply, bool]
+"""What came of a try, and whether the collector is gone or leaving where that was."""
 
 
 class ClientLink:
@@ -126,7 +128,7 @@ class ClientLink:
         way = self._way
         link = way.usable if way is not None else None
         if way is None or not isinstance(link, PeerLink) or self._leaves(way):
-            return _Submitted(self._run(call, _dispatch), settle, self._tasks).cancel
+            return _Submitted(partial(self._run, call, _dispatch), settle, self._tasks).cancel
         submitted: _Submitted | None = None
 
         def told(reply: Reply) -> None:
@@ -134,7 +136,8 @@ class ClientLink:
             if reply.status is OK or not self._has_others:
                 settle(reply)
             else:
-                submitted = _Submitted(self._run(call, _dispatch, (way, reply)), settle, self._tasks)
+                first = reply, way.usable is not link
+                submitted = _Submitted(partial(self._run, call, _dispatch, first), settle, self._tasks)
 
         sent = SentCall(call, Mode.DISPATCH, told)
         link.engine.send(sent)
@@ -162,13 +165,13 @@ class ClientLink:
     def _has_others(self) -> bool:
         return self._addresses.may_change or len(self._addresses.known()) > 1
 
-    async def _run(self, call: Call, send: _Send, first: tuple[ClientWay, Reply] | None = None) -> Reply:
-        """Try collectors until the call has its answer; `first` is what has come of a first try, and where."""
+    async def _run(self, call: Call, send: _Send, first: _Tried | None = None) -> Reply:
+        """Try collectors until the call has its answer; `first` is what a first try has come to."""
         best: Reply | None = None
         attempts = tries = 0
         while True:
             try:
-                way, reply = first or await self._try(call, send)
+                reply, is_gone = first or await self._try(call, send)
             except MeshError as error:
                 if best is None:
                     raise
@@ -180,28 +183,29 @@ class ClientLink:
             tries += 1
             if best.executed is Executed.MAYBE:
                 attempts += 1
-            if not self._goes_on(call, way, best, attempts, tries):
+            if not is_gone or tries >= _FREE_TRIES or not self._may_go_on(call, best, attempts):
                 return best
 
-    async def _try(self, call: Call, send: _Send) -> tuple[ClientWay, Reply]:
-        """Send a call to a collector that can be called; where that was, and what came of it.
+    async def _try(self, call: Call, send: _Send) -> _Tried:
+        """Send a call to a collector that can be called.
 
         Raises:
             MeshError: there is none; or, of a single one, why it has failed.
         """
         way, link = await self._ready(call)
         try:
-            return way, await send(link, call)
+            reply = await send(link, call)
         except (UnavailableError, OutcomeUnknownError, DeadlineExceededError) as error:
             if not self._has_others:
                 raise
             if not isinstance(error, DeadlineExceededError):
                 way.drop_unary()
-            return way, Reply.refused(error)
+            reply = Reply.refused(error)
+        return reply, way.usable is not link
 
-    def _goes_on(self, call: Call, way: ClientWay, reply: Reply, attempts: int, tries: int) -> bool:
-        """Whether a call goes on elsewhere: the collector where it was tried is gone or leaving, and it may run."""
-        if not self._has_others or self._side.is_closed or way.usable is not None or tries >= _FREE_TRIES:
+    def _may_go_on(self, call: Call, reply: Reply, attempts: int) -> bool:
+        """Whether a call may run elsewhere, after this number of attempts in which it may have run."""
+        if not self._has_others or self._side.is_closed:
             return False
         retry = self._policies.of(call.key).retry
         return retry.allows(reply, attempts=attempts, idempotent=says_idempotent(call) is True)
@@ -314,7 +318,7 @@ class _Submitted:
     """A call that goes on in a task, whose end somebody is told of."""
 
     def __init__(
-        self, work: Coroutine[Any, Any, Reply], settle: Callable[[Reply], None], tasks: Tasks
+        self, work: Callable[[], Awaitable[Reply]], settle: Callable[[Reply], None], tasks: Tasks
     ) -> None:
         self._work = work
         self._settle = settle
@@ -323,7 +327,7 @@ class _Submitted:
 
     async def _run(self) -> None:
         try:
-            reply = await self._work
+            reply = await self._work()
         except MeshError as error:
             reply = Reply.refused(error)
         except BaseException:

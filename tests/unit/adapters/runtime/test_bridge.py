@@ -16,6 +16,7 @@ from typing import NoReturn
 
 import pytest
 from tests.limits import LIMIT_SECONDS
+from tests.signals import handling
 
 from collector_mesh.adapters.runtime import bridge as module
 from collector_mesh.adapters.runtime.bridge import Bridge
@@ -315,15 +316,12 @@ def test_a_signal_handler_may_use_it_wherever_it_comes(bridge: Bridge) -> None:
         await asyncio.sleep(0)
         return 7
 
-    before = signal.signal(signal.SIGALRM, lambda *_: handled.append(bridge.run(work)))
-    signal.setitimer(signal.ITIMER_REAL, 0.0005, 0.0007)
-    try:
-        found = []
-        while len(handled) < 100:
-            found.append(bridge.run(work))
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+    found = []
+    with handling(lambda: handled.append(bridge.run(work))) as send:
+        for count in range(100):
+            send(0.00001 * count)
+            while len(handled) <= count:
+                found.append(bridge.run(work))
 
     assert set(found) == set(handled) == {7}
 
