@@ -59,8 +59,9 @@ class Service:
         awaits that. It takes the request, the request and a `CallContext` in any order, the context alone, or nothing. The
         context is the parameter annotated with `CallContext`, else the one called `context`, else the second one.
 
-        A request annotated with a protobuf message class is unpacked into it; one annotated with `Payload`, or with
-        nothing, is the raw payload. The result is a message, a `Payload` or None; where it is annotated, it has to be
+        A request annotated with a protobuf message class is unpacked into it; one annotated with plain data (`dict`,
+        `list[int]`, `str` and the like) is read as that; one annotated with `Payload`, or with nothing, is the raw
+        payload. The result is a message, plain data, a `Payload` or None; where it is annotated, it has to be
         of that type, else the call is answered with 500. Annotations may name several types, and None.
 
         Args:
