@@ -32,7 +32,7 @@ async def looked_at(collector: Collector) -> AsyncIterator[Callable[[], None]]:
         except (LocalError, ListenError) as error:
             _tell(str(error))
         except OSError as error:
-            _tell(f"{error.filename}: {error.strerror}")
+            _tell(f"{error.filename or 'the socket'}: {error.strerror or error}")
         yield draining
 
 
