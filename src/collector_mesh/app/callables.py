@@ -13,7 +13,8 @@ from collector_mesh.domain.model.errors import attribute_of, is_a, text_of
 
 ALLOWED = (
     "a handler takes (request), (request, context), (context) or nothing; the request is annotated with a"
-    " protobuf message class, plain data (dict, list[int], str, ...) or Payload, or not at all, and the context with CallContext, or is called context"
+    " protobuf message class, Payload or plain data (dict, list, str, int, float, bool), or not at all; and the"
+    " context with CallContext, or is called context"
 )
 
 _FIRST_OF_METHODS = frozenset({"self", "cls"})
