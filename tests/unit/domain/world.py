@@ -78,6 +78,7 @@ class World:
         serving: ServingRule | None = None,
         transport: FakeTransport | None = None,
         wait_for_peer: float = 0.0,
+        most_waiting: int = 4,
     ) -> None:
         serving = serving or ServingRule()
         self.policies = policies or Policies()
@@ -195,7 +196,7 @@ class World:
             self.topology,
             self.keeping,
             clock=self.clock,
-            rules=WaitingRules(wait_for_peer, most=4),
+            rules=WaitingRules(wait_for_peer, most=most_waiting),
         )
         self.finder = Finder(self.router, self.topology, self.keeping, self.refusals, self.waiting, self.dice)
         self.loop = AttemptLoop(

@@ -10,13 +10,20 @@ from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.peers.absence import Absence, awaited, is_coming_back
 from collector_mesh.domain.peers.keeping import Keeping
 from collector_mesh.domain.policies.callers import CALLER_SHARE
-from collector_mesh.domain.ports.clock import Alarm, Clock
+from collector_mesh.domain.ports.clock import Alarm, Clock, Timer
 from collector_mesh.domain.routing.router import Router
 from collector_mesh.domain.serving.handlers import HandlerRegistry
 from collector_mesh.domain.topology.topology import Topology
 
 _EARLY_SHARE, _EARLY_SECONDS = 0.1, 0.25
 """A call is answered this much before its own time is up: as a share of what it has left, and at most."""
+
+_FEW = 64
+_PAUSE_OF_A_PLACE = 0.00005
+"""What each place that is waited at adds to the least time between two looks, in seconds, where these are many.
+
+So that looking takes a fifth of the loop at most, whatever callers ask for while peers come and go.
+"""
 
 _Place = tuple[MethodKey, str]
 
@@ -67,6 +74,9 @@ class WaitingCalls:
         self._places: dict[_Place, dict[Alarm, None]] = {}
         self._callers: Counter[str] = Counter()
         self._is_closed = False
+        self._looked_at = float("-inf")
+        self._looking: Timer | None = None
+        """Looks when it is time."""
 
     @property
     def count(self) -> int:
@@ -155,23 +165,34 @@ class WaitingCalls:
 
     def _look(self) -> None:
         """There is news: wake those for whom something has changed."""
-        now = self._clock.now()
-        self._wake([place for place in self._places if self._is_for(place, now)])
+        now, count = self._clock.now(), len(self._places)
+        if count > _FEW and now < (when := self._looked_at + count * _PAUSE_OF_A_PLACE):
+            if self._looking is None:
+                self._looking = self._clock.call_at(when, self._look_again)
+            return
+        self._looked_at = now
+        has_unknown = bool(awaited((), self._keeping.unknown, now))
+        self._wake([place for place in self._places if self._is_for(place, now, may_be_unknown=has_unknown)])
+
+    def _look_again(self) -> None:
+        self._looking = None
+        self._look()
 
     def _wake(self, places: list[_Place]) -> None:
         for place in places:
             for alarm in list(self._places[place]):
                 alarm.ring()
 
-    def _is_for(self, place: _Place, now: float) -> bool:
+    def _is_for(self, place: _Place, now: float, *, may_be_unknown: bool) -> bool:
+        """Whether those who wait at a place are to look again: somebody is there, or nobody is waited for anymore."""
         key, target = place
         if target:
             connection = self._topology.get(target)
-            if connection is not None and connection.is_usable:
-                return True
-            way = self._topology.way_to(target, key)
-            if way is not None and way.connection.is_usable:
-                return True
-        elif any(connection.is_usable for connection in self._router.known(key, now)):
+            way = self._topology.way_to(target, key) if connection is None else None
+            known = [one for one in (connection, None if way is None else way.connection) if one is not None]
+            may_be_unknown = may_be_unknown and connection is None
+        else:
+            known = self._router.known(key, now)
+        if any(connection.is_usable for connection in known):
             return True
-        return not self._awaited(Call(key, target=target), now)
+        return not may_be_unknown and not awaited(known, (), now)

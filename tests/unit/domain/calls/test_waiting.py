@@ -298,3 +298,27 @@ def test_a_call_of_a_peer_that_is_to_be_passed_on_waits_too() -> None:
     run(world.tasks.close())
     assert reply is not None
     assert reply.handled_by == "a"
+
+
+def test_where_very_many_wait_for_different_things_news_are_looked_at_together() -> None:
+    world = World(wait_for_peer=5.0, most_waiting=1000)
+    world.outgoing.limit = 1000
+    world.keeping.want("a:1")
+    world.tasks.step()
+    others = [call(world, MethodKey("orders", "OrderService", f"Other{number}")) for number in range(200)]
+    waiting = call(world)
+
+    world.peer("b", "users", methods=())
+    world.replica("a", dialed=True, answer=ran)
+    before = waiting.step()
+    world.clock.time += 0.1
+    world.clock.ring()
+    reply = waiting.step()
+    for other in others:
+        other.work.close()
+    run(world.tasks.close())
+
+    assert before is None
+    assert reply is not None
+    assert reply.handled_by == "a"
+    assert world.waiting.count == 0
