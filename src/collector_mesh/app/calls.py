@@ -78,7 +78,7 @@ class CallFactory:
             InvalidCallError: metadata, hints or timeout are not what they may be, or the request cannot be
                 serialized.
             PayloadTooLargeError: the request is plain data that takes too many bytes.
-            TypeError: something is of a type that cannot be meant; the text names the argument.
+            TypeError: an argument is of a wrong type; the text names it.
         """
         # On the way of every call: what is of the usual type is not looked at any further.
         if type(request) is not Payload or flaw_of(request) is not None:

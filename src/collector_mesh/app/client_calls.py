@@ -45,7 +45,7 @@ class ClientCalls:
 
         Raises:
             MeshError: a part of it is not what it may be, or the request is too large.
-            TypeError: something is of a type that cannot be meant; the text names the argument.
+            TypeError: an argument is of a wrong type; the text names it.
         """
         call = self._make(key, request, target, timeout, hints, metadata, idempotent)
         call.key.check()

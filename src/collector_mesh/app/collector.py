@@ -418,7 +418,7 @@ class Collector(Caller):
             NotFoundError: this collector is not a member of one of the namespaces.
             UnavailableError: no answer has come in time.
             MeshError: the other collector has refused.
-            TypeError: an argument is of a type that cannot be meant; the text names it.
+            TypeError: an argument is of a wrong type; the text names it.
             RuntimeError: as for `dispatch`.
         """
         offered = None
@@ -457,7 +457,7 @@ class Collector(Caller):
         Raises:
             UnavailableError: the time is up; the text says what is missing, and which addresses do not answer.
             InvalidCallError: a name is malformed, or a number negative.
-            TypeError: an argument is of a type that cannot be meant; the text names it.
+            TypeError: an argument is of a wrong type; the text names it.
             RuntimeError: as for `dispatch`; also if the collector ends meanwhile.
         """
         wanted_peers, wanted_methods = peers_argument(peers, methods)

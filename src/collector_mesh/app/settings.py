@@ -1,4 +1,4 @@
-"""What can be tuned, with its defaults and what is allowed."""
+"""Settings, their defaults and what is allowed."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -14,7 +14,7 @@ from collector_mesh.domain.policies.trust import TrustDomain
 
 
 class SettingsError(ValueError):
-    """A setting is not what it may be; the text names it and what is allowed."""
+    """A setting has a wrong value; the text names it and what is allowed."""
 
 
 _Check = Callable[[Any, "attrs.Attribute[Any]", Any], None]

@@ -53,7 +53,7 @@ class SyncMeshClient(BlockingCaller):
         settings: values to tune; a client heeds the times and the size of payloads.
 
     Raises:
-        TypeError: an argument is of a type that cannot be meant; the text names it.
+        TypeError: an argument is of a wrong type; the text names it.
     """
 
     def __init__(

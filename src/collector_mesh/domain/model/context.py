@@ -1,4 +1,4 @@
-"""What a handler may know of the call that it runs for."""
+"""What a handler knows of the call that it runs for."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -15,7 +15,7 @@ from collector_mesh.domain.model.status import Metadata, Reply
 
 
 class HandlerCalls(Protocol):
-    """Makes the calls of handlers: `dispatch` where they run in the event loop, `wait` from their threads."""
+    """Makes the calls of handlers: `dispatch` in the event loop, `wait` from their threads."""
 
     async def dispatch(self, context: "CallContext", *names_and_request: Any, **options: Any) -> Reply:
         """Have a method run for a handler, as `Caller.dispatch` does.
@@ -102,7 +102,7 @@ class CallContext(Caller):
 
     @property
     def metadata(self) -> Metadata:
-        """Pairs that the caller sent along."""
+        """The pairs that the caller sent along."""
         return self._call.metadata
 
     @property
@@ -128,9 +128,9 @@ class CallContext(Caller):
 
     @property
     def is_cancelled(self) -> bool:
-        """Whether nobody waits for the result anymore: the caller has gone or the time is up.
+        """Whether the caller has stopped waiting for the result: it has gone, or the time is up.
 
-        An async handler is cancelled then; a plain one, which nobody can stop, may look here.
+        An async handler is cancelled then. A plain one cannot be stopped, and may look here.
         """
         return self._is_cancelled or self.time_remaining() <= 0.0
 
@@ -147,14 +147,14 @@ class CallContext(Caller):
         metadata: GivenMetadata = (),
         idempotent: bool | None = None,
     ) -> Reply:
-        """Have a method run by whoever in the mesh has it, this collector included; see `Caller.dispatch`.
+        """Run a method on a collector that has it, this one included; see `Caller.dispatch`.
 
-        The call never has more time than what the handler's own call has left, and is cancelled with the handler. Of the
-        handler's metadata it carries what the setting `forward_metadata` names. It is a call of this collector: who has
-        called the handler is not sent on.
+        The call never has more time than the handler's own call has left, and is cancelled with the handler. It carries
+        those pairs of the handler's metadata that the setting `forward_metadata` names. It is a call of this collector: the
+        identity of the handler's own caller does not travel on.
 
         Raises:
-            TypeError: an argument is of a type that cannot be meant; the text names it.
+            TypeError: an argument is of a wrong type; the text names it.
             RuntimeError: the handler has ended; or this is not the event loop of the collector, as in a plain handler,
                 which uses `context.blocking`.
         """
@@ -230,7 +230,7 @@ class BlockingCalls(BlockingCaller):
         Once nobody waits for the handler anymore, what it waits for is cancelled: the reply is a 504 or a 502 then.
 
         Raises:
-            TypeError: an argument is of a type that cannot be meant; the text names it.
+            TypeError: an argument is of a wrong type; the text names it.
             RuntimeError: the handler has ended; or an event loop runs in this thread, as in an async handler, which
                 uses `await context.call(...)`.
         """

@@ -16,10 +16,10 @@ MAX_DETAIL_BYTES = 2048
 """Longest value of a detail that the mesh itself puts into a status, in bytes of UTF-8."""
 
 _MAX_NESTED = 3
-"""Exceptions of a group that are told, and how deep groups in groups are looked into."""
+"""The number of exceptions of a group that a text names, and the depth to which it looks into groups in groups."""
 
 _MAX_READ = 1 << 16
-"""Details that are read of a mapping of somebody's own: it may never end. More are not told to anybody."""
+"""The number of details that are read of a user's own mapping, which may never end; others are left out."""
 
 NO_DETAILS: Mapping[str, str] = MappingProxyType({})
 
@@ -30,9 +30,9 @@ class Executed(Enum):
     NO = "no"
     """None ran, and none will."""
     YES = "yes"
-    """It ran, whatever came of it."""
+    """It ran, with whatever result."""
     MAYBE = "maybe"
-    """The call had left, and nothing was heard of it."""
+    """The call had left, and no answer has come."""
 
 
 def quoted(value: str) -> str:
@@ -165,9 +165,9 @@ class MeshError(Exception):
     handled_by: str = ""
     details: Mapping[str, str] = NO_DETAILS
     called: str = ""
-    """`NAMESPACE/SERVICE/METHOD` of the call that a handler has made and that has failed so; empty for any other error."""
+    """`NAMESPACE/SERVICE/METHOD` of the failed call, if a handler made it; empty for any other error."""
     raised_by: str = ""
-    """Who has said so to that handler: the collector whose handler ran, else the one that has refused the call."""
+    """The collector that answered so to that handler: the one whose handler ran, else the one that refused the call."""
 
     def __init__(
         self,
@@ -260,7 +260,7 @@ class OverloadedError(MeshError):
 
     @classmethod
     def after(cls, seconds: float) -> "OverloadedError":
-        """The error that asks the caller to come back after some seconds."""
+        """The error that asks the caller to try again after some seconds."""
         return cls("overloaded", details={"retry_after_ms": str(round(seconds * 1000))})
 
 
@@ -285,7 +285,7 @@ class OutcomeUnknownError(MeshError):
 
 
 class UnavailableError(MeshError):
-    """Nobody healthy is there to take it, or whoever is there is draining; no handler ran."""
+    """No healthy collector can take it, or those that could are draining; no handler ran."""
 
     code = 503
 
@@ -329,7 +329,7 @@ _BY_CODE: Mapping[int, type[MeshError]] = MappingProxyType(
 
 
 def nested_error(error: MeshError, called: str, raised_by: str) -> MeshError:
-    """The error of a call that a handler has made: it says which call that was, and who has failed.
+    """The error of a call that a handler made: it names the call, and the collector that failed.
 
     So it is told from an error of the handler's own, also where the handler does not catch it.
     """
