@@ -5,7 +5,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from collector_mesh.adapters.runtime.bridge import Bridge
-from collector_mesh.app.lives import Added
 from collector_mesh.app.offered import Offered
 from collector_mesh.domain.model.blocking_caller import BlockingCaller
 from collector_mesh.domain.model.caller import Metadata
@@ -14,6 +13,7 @@ from collector_mesh.domain.model.status import Reply
 
 if TYPE_CHECKING:
     from collector_mesh.app.collector import Collector
+    from collector_mesh.app.lives import Added
     from collector_mesh.domain.model.snapshot import ConnectionInfo, Explanation, Snapshot
 
 
@@ -114,7 +114,7 @@ class BlockingCollector(BlockingCaller):
         """Make a function a method of the collector; see `Collector.register`, which any thread may call too."""
         self._collector.register(namespace, service, method, handler, idempotent=idempotent, replace=replace)
 
-    def add_service(self, service: Offered, *, replace: bool = False) -> Added:
+    def add_service(self, service: Offered, *, replace: bool = False) -> "Added":
         """Serve a service from now on; see `Collector.add_service`, which any thread may call too.
 
         It waits for nothing: `result()` of what it gives waits until a lifespan is open.
