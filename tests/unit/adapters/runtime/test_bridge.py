@@ -61,6 +61,11 @@ def quick_switches() -> Iterator[None]:
     sys.setswitchinterval(before)
 
 
+@pytest.fixture
+def often_looked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_LOOK_SECONDS", 0.05)
+
+
 async def nothing() -> None:
     pass
 
@@ -160,6 +165,7 @@ def test_a_loop_that_is_closed_is_an_error() -> None:
         bridge_to(loop).run(nothing)
 
 
+@pytest.mark.usefixtures("often_looked")
 def test_a_loop_that_was_never_run_is_an_error() -> None:
     loop = asyncio.new_event_loop()
     try:
@@ -182,7 +188,7 @@ def test_a_loop_that_runs_a_little_later_is_waited_for() -> None:
     loop.close()
 
 
-@pytest.mark.filterwarnings("ignore:.*was never awaited")
+@pytest.mark.usefixtures("often_looked")
 def test_a_loop_that_stops_while_a_thread_waits_is_an_error() -> None:
     loop = asyncio.new_event_loop()
     ended = threading.Event()
@@ -286,6 +292,7 @@ def test_ctrl_c_in_the_thread_that_waits_cancels_the_work(bridge: Bridge) -> Non
     assert bridge.run(nothing) is None
 
 
+@pytest.mark.usefixtures("often_looked")
 def test_any_exception_that_is_raised_in_a_thread_that_waits_cancels_the_work(bridge: Bridge) -> None:
     begun = threading.Event()
     work, was_cancelled = cancelled_work(begun.set)
