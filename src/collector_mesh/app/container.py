@@ -282,6 +282,7 @@ class CollectorContainer:
             finder,
             waiting,
             sender,
+            executor,
             clock=clock,
             dice=dice,
             policies=policies,

@@ -207,6 +207,7 @@ class World:
             self.finder,
             self.waiting,
             self.sender,
+            self.executor,
             clock=self.clock,
             dice=self.dice,
             policies=self.policies,

@@ -188,3 +188,11 @@ async def test_several_ways_to_name_a_method_are_the_same() -> None:
         )
         with pytest.raises(MeshError, match=r"nobody is known to have 'z/Texts\.Nope'"):
             await one.wait_for(methods=["z/Texts/Nope"], timeout=0.01)
+
+
+async def test_a_method_that_is_registered_here_ends_the_wait_for_it() -> None:
+    async with Collector("one", transport=LoopbackNetwork(), namespaces=["x"]) as one:
+        waiting = asyncio.ensure_future(one.wait_for(methods=["x/Texts/Echo"], timeout=LIMIT_SECONDS))
+        await asyncio.sleep(0)
+        one.add_service(service("x"))
+        await asyncio.wait_for(waiting, LIMIT_SECONDS / 2)

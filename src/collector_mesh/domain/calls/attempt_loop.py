@@ -27,6 +27,7 @@ from collector_mesh.domain.ports.clock import Clock
 from collector_mesh.domain.ports.observer import Observer
 from collector_mesh.domain.ports.randomness import Randomness
 from collector_mesh.domain.routing.refusals import Refusals
+from collector_mesh.domain.serving.executor import Executor
 from collector_mesh.domain.serving.handlers import HandlerRegistry
 from collector_mesh.domain.topology.candidates import Candidate
 from collector_mesh.domain.topology.topology import Topology
@@ -51,6 +52,7 @@ class AttemptLoop:
         finder: Finder,
         waiting: WaitingCalls,
         sender: Sender,
+        executor: Executor,
         *,
         clock: Clock,
         dice: Randomness,
@@ -66,6 +68,7 @@ class AttemptLoop:
         self._finder = finder
         self._waiting = waiting
         self._sender = sender
+        self._executor = executor
         self._clock = clock
         self._now = clock.now
         self._dice = dice
@@ -113,11 +116,9 @@ class AttemptLoop:
             now = self._now()
             candidate, first = first or self._finder.next(state, now), None
             if candidate is None:
-                if state.executed is Executed.NO and await self._waiting.wait(state, now):
-                    continue
-                if state.has_reply:
-                    return self._told(state)
-                raise self._finder.nobody(state, self._now())
+                if (told := await self._without_anybody(state, now)) is not None:
+                    return told
+                continue
             if state.executed is not Executed.NO and not state.may_repeat_at(candidate):
                 state.asked[candidate.peer_id] = None
                 continue
@@ -134,6 +135,23 @@ class AttemptLoop:
             state.untaken = None
             if told is not None:
                 return told
+
+    async def _without_anybody(self, state: RetryState, now: float) -> Reply | None:
+        """Wait where nobody can take a call yet; gives its answer, None if somebody is to be looked for again.
+
+        Raises:
+            MeshError: nobody can, and no try has given a reply.
+        """
+        call = state.call
+        if state.executed is Executed.NO and await self._waiting.wait(state, now):
+            if call.target or self._handlers.find(call.key) is None:
+                return None
+            # It was registered here meanwhile.
+            now = self._now()
+            return self.take(state, HERE, await self._executor.run(call), now, call.deadline)
+        if state.has_reply:
+            return self._told(state)
+        raise self._finder.nobody(state, self._now())
 
     def take(
         self, state: RetryState, place: Place, reply: Reply, began: float, deadline: float

@@ -191,6 +191,8 @@ class WaitingCalls:
             way = self._topology.way_to(target, key) if connection is None else None
             known = [one for one in (connection, None if way is None else way.connection) if one is not None]
             may_be_unknown = may_be_unknown and connection is None
+        elif self._handlers.find(key) is not None:
+            return True
         else:
             known = self._router.known(key, now)
         if any(connection.is_usable for connection in known):

@@ -79,6 +79,7 @@ class Offered:
     def _has_changed(self) -> None:
         """Something else is served now: calls go by it at once, and peers are told of all such changes together."""
         self._catalog = None
+        self._roster.has_news()
         links = self._links()
         if self._namespaces != self._handlers.namespaces:
             self._namespaces = self._handlers.namespaces

@@ -351,6 +351,10 @@ class Roster:
         # Whoever still waits for an answer over it gets one in time, or none at all.
         self._tasks.start(way.link.aclose(grace=LET_GO_SECONDS), f"close the link to {way.link.address}")
 
+    def has_news(self) -> None:
+        """Something is new that those who wait for a method should look at."""
+        self._topology.news.tell()
+
     def tell(self, event: Event) -> None:
         """Tell the observer."""
         self._observer.tell(event)

@@ -322,3 +322,13 @@ def test_where_very_many_wait_for_different_things_news_are_looked_at_together()
     assert reply is not None
     assert reply.handled_by == "a"
     assert world.waiting.count == 0
+
+
+def test_a_method_that_is_registered_meanwhile_runs_here(starting: World) -> None:
+    waiting = call(starting)
+
+    starting.method(THERE, echo)
+
+    reply = waiting.step()
+    assert reply is not None
+    assert (reply.status.code, reply.handled_by) == (200, "self")
