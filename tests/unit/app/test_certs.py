@@ -222,6 +222,13 @@ def test_wrong_arguments_are_one_error_and_write_nothing(
     assert not folder.exists()
 
 
+def test_an_empty_name_is_no_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    assert certs("", "--id", "a") == 2
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_without_the_package_that_makes_them_it_says_how_to_get_it(folder: Path) -> None:
     program = (
         "import sys; sys.modules['cryptography'] = None\n"

@@ -89,6 +89,9 @@ def _checked(arguments: argparse.Namespace) -> int:
 
     problems = Problems()
     names = [("--id", name) for name in arguments.id] + [("--client", name) for name in arguments.client]
+    if not arguments.folder:
+        # It would be the current one.
+        problems.add("DIR must be the name of a folder, got ''")
     if not names:
         problems.add("at least one --id or --client is required")
     if len(names) > _MAX_NAMES:
