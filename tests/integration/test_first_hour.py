@@ -1,4 +1,4 @@
-"""The first hour of a new user: the README and the tutorial are played as they stand, and what they print is compared."""
+"""The first hour of a new user: README, tutorial and shop are played as they stand, and what they print is compared."""
 
 import re
 import shutil
@@ -42,6 +42,15 @@ def test_the_commands_of_the_tutorial_do_what_it_says(tmp_path: Path) -> None:
     commands = [command for command, _ in play(ROOT / "docs" / "tutorial.md", folder)]
 
     assert sum(command.startswith("collector-mesh serve") for command in commands) == 11
+
+
+def test_the_commands_of_the_shop_do_what_its_page_says(tmp_path: Path) -> None:
+    folder = tmp_path / "shop"
+    shutil.copytree(ROOT / "examples" / "shop", folder, ignore=shutil.ignore_patterns("shop-data"))
+
+    commands = [command for command, _ in play(ROOT / "examples" / "shop" / "README.md", folder)]
+
+    assert len(commands) == 4
 
 
 def test_the_tests_of_the_tutorial_pass() -> None:
