@@ -336,6 +336,7 @@ class CollectorContainer:
             clock=clock,
             running=running,
             outgoing=outgoing,
+            plain=plain,
             rule=providers.Factory(InspectionRule, guarded_authorizer, is_open=options.inspect),
             question=question,
             counts=counts,

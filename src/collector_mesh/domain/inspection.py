@@ -16,6 +16,7 @@ from collector_mesh.domain.ports.clock import Clock
 from collector_mesh.domain.ports.inspector import Inspector
 from collector_mesh.domain.routing.explainer import Explainer
 from collector_mesh.domain.serving.handlers import HandlerRegistry
+from collector_mesh.domain.serving.plain import PlainFunctions
 from collector_mesh.domain.serving.question import ValidatorQuestion
 from collector_mesh.domain.topology.connection import Connection
 from collector_mesh.domain.topology.topology import Topology
@@ -35,6 +36,7 @@ class Inspection:
         clock: the time.
         running: handlers that run.
         outgoing: calls under way out of here.
+        plain: knows which calls wait for a thread.
         rule: who may look from outside.
         question: asks the validator.
         counts: what has happened.
@@ -54,6 +56,7 @@ class Inspection:
         clock: Clock,
         running: ConcurrencyLimit,
         outgoing: ConcurrencyLimit,
+        plain: PlainFunctions,
         rule: InspectionRule,
         question: ValidatorQuestion,
         counts: Counts,
@@ -69,6 +72,7 @@ class Inspection:
         self._clock = clock
         self._running = running
         self._outgoing = outgoing
+        self._plain = plain
         self._rule = rule
         self._question = question
         self._counts = counts
@@ -97,6 +101,7 @@ class Inspection:
             dialing=self._keeping().dialing if is_open else (),
             running=self._running.taken,
             outgoing=self._outgoing.taken,
+            waiting=self._plain.waiting,
             clients=self._streams().clients if is_open else 0,
             ended=self._streams().recently_ended if is_open else (),
             counts=self._counts.as_mapping(),

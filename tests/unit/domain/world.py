@@ -249,6 +249,7 @@ class World:
             clock=self.clock,
             running=self.running,
             outgoing=self.outgoing,
+            plain=self.plain,
             rule=InspectionRule(),
             question=ValidatorQuestion(
                 "self",

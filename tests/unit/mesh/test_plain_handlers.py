@@ -91,8 +91,7 @@ async def test_of_10000_calls_at_once_32_run_256_wait_and_the_rest_is_told_at_on
         await until(lambda: sum(call.done() for call in calls) == 10_000 - 288 and len(held.ran) == 32)
         shed = [call.result() for call in calls if call.done()]
         # Those that wait take nothing from those that need no thread.
-        assert a.container.running().taken == 32
-        assert a.container.plain().waiting == 256
+        assert (a.snapshot().running, a.snapshot().waiting) == (32, 256)
         assert (await a.dispatch(NS, "Held", "Look", a_call("x"))).status.code == 200
 
         held.go.set()

@@ -70,6 +70,7 @@ def encode_snapshot(outcome: Snapshot | MeshError) -> bytes:
         shares=dict(outcome.shares),
         held_bytes=outcome.held_bytes,
         resident_bytes=outcome.resident_bytes,
+        waiting=outcome.waiting,
         members={name: pb.Members(collector_ids=ids) for name, ids in outcome.members.items()},
     ).SerializeToString()
 
@@ -114,6 +115,7 @@ def decode_snapshot(data: bytes) -> Snapshot:
         shares=tuple((visible(name), count) for name, count in sorted(response.shares.items())),
         held_bytes=response.held_bytes,
         resident_bytes=response.resident_bytes,
+        waiting=response.waiting,
         members={
             visible(name): _shown(members.collector_ids) for name, members in sorted(response.members.items())
         },

@@ -34,8 +34,9 @@ def snapshot_lines(snapshot: Snapshot) -> Iterator[RenderableType]:
     where = f" at {snapshot.address}" if snapshot.address else ""
     yield plain(f"{snapshot.collector_id}{where}, {snapshot.state}")
     yield plain(f"namespaces: {_listed(snapshot.namespaces)}")
+    waiting = f"{snapshot.waiting} waiting for a thread, " if snapshot.waiting else ""
     yield plain(
-        f"{snapshot.running} running, {snapshot.outgoing} outgoing, {_counted(snapshot.clients, 'client')}"
+        f"{snapshot.running} running, {waiting}{snapshot.outgoing} outgoing, {_counted(snapshot.clients, 'client')}"
     )
     if snapshot.held_bytes or snapshot.resident_bytes:
         resident = f", {amount(snapshot.resident_bytes)} resident" if snapshot.resident_bytes else ""

@@ -132,6 +132,7 @@ class Snapshot:
         connections: to its peers, in order of their ids.
         dialing: addresses of wanted peers that have never answered.
         running: handlers that are running.
+        waiting: calls of plain handlers that wait for a thread; they are not among those that run.
         outgoing: calls under way out of here, local ones included.
         clients: links of programs outside the mesh.
         ended: the links that have ended last, the latest first.
@@ -164,6 +165,7 @@ class Snapshot:
     held_bytes: int = 0
     resident_bytes: int = 0
     members: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict)
+    waiting: int = 0
 
 
 @attrs.frozen

@@ -63,6 +63,7 @@ snapshots = st.builds(
     dialing=st.lists(texts, max_size=3).map(tuple),
     running=counts,
     outgoing=counts,
+    waiting=counts,
     clients=counts,
     ended=st.lists(st.builds(LinkEnd, texts, texts, texts, seconds), max_size=3).map(tuple),
     members=st.dictionaries(texts, st.lists(texts, max_size=3).map(tuple), max_size=3),

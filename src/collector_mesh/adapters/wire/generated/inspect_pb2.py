@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _pool.POOL.AddSerializedFile(b'\n\'collector_mesh/inspect/v1/inspect.proto\x12\x19\x63ollector_mesh.inspect.v1\"\x11\n\x0fSnapshotRequest\"\xc0\x07\n\x10SnapshotResponse\x12/\n\x05\x65rror\x18\x01 \x01(\x0b\x32 .collector_mesh.inspect.v1.Error\x12\x14\n\x0c\x63ollector_id\x18\x02 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x03 \x01(\t\x12\r\n\x05state\x18\x04 \x01(\t\x12\x12\n\nnamespaces\x18\x05 \x03(\t\x12\x36\n\x07methods\x18\x06 \x03(\x0b\x32%.collector_mesh.inspect.v1.MethodInfo\x12>\n\x0b\x63onnections\x18\x07 \x03(\x0b\x32).collector_mesh.inspect.v1.ConnectionInfo\x12\x0f\n\x07\x64ialing\x18\x08 \x03(\t\x12\x0f\n\x07running\x18\t \x01(\x04\x12\x10\n\x08outgoing\x18\n \x01(\x04\x12\x0f\n\x07\x63lients\x18\x0b \x01(\x04\x12\x31\n\x05\x65nded\x18\x0c \x03(\x0b\x32\".collector_mesh.inspect.v1.LinkEnd\x12G\n\x06\x63ounts\x18\r \x03(\x0b\x32\x37.collector_mesh.inspect.v1.SnapshotResponse.CountsEntry\x12G\n\x06labels\x18\x0e \x03(\x0b\x32\x37.collector_mesh.inspect.v1.SnapshotResponse.LabelsEntry\x12\x0e\n\x06weight\x18\x0f \x01(\r\x12G\n\x06shares\x18\x10 \x03(\x0b\x32\x37.collector_mesh.inspect.v1.SnapshotResponse.SharesEntry\x12\x12\n\nheld_bytes\x18\x11 \x01(\x04\x12\x16\n\x0eresident_bytes\x18\x12 \x01(\x04\x12I\n\x07members\x18\x13 \x03(\x0b\x32\x38.collector_mesh.inspect.v1.SnapshotResponse.MembersEntry\x1a-\n\x0b\x43ountsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a-\n\x0bSharesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\x1aR\n\x0cMembersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x31\n\x05value\x18\x02 \x01(\x0b\x32\".collector_mesh.inspect.v1.Members:\x02\x38\x01\" \n\x07Members\x12\x15\n\rcollector_ids\x18\x01 \x03(\t\"b\n\nMethodInfo\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x0f\n\x07service\x18\x02 \x01(\t\x12\x0e\n\x06method\x18\x03 \x01(\t\x12\x0c\n\x04kind\x18\x04 \x01(\t\x12\x12\n\nidempotent\x18\x05 \x01(\x08\"\xf1\x03\n\x0e\x43onnectionInfo\x12\x0f\n\x07peer_id\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x02 \x01(\t\x12\x15\n\rconnection_id\x18\x03 \x01(\t\x12\x19\n\x11shared_namespaces\x18\x04 \x03(\t\x12\r\n\x05state\x18\x05 \x01(\t\x12\x0e\n\x06\x64ialed\x18\x06 \x01(\x08\x12\x11\n\tin_flight\x18\x07 \x01(\x04\x12\x0f\n\x07\x63\x61rrier\x18\x08 \x01(\t\x12\x0e\n\x06reason\x18\t \x01(\t\x12\x0b\n\x03\x61ge\x18\n \x01(\x01\x12\x17\n\nround_trip\x18\x0b \x01(\x01H\x00\x88\x01\x01\x12\x14\n\x07methods\x18\x0c \x01(\x04H\x01\x88\x01\x01\x12\x45\n\x06labels\x18\r \x03(\x0b\x32\x35.collector_mesh.inspect.v1.ConnectionInfo.LabelsEntry\x12\x0e\n\x06weight\x18\x0e \x01(\r\x12\x36\n\tstandings\x18\x0f \x03(\x0b\x32#.collector_mesh.inspect.v1.Standing\x12\x12\n\nheld_bytes\x18\x10 \x01(\x04\x12\x0f\n\x07offered\x18\x11 \x03(\t\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\r\n\x0b_round_tripB\n\n\x08_methods\"\xd1\x01\n\x08Standing\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x11\n\tin_flight\x18\x02 \x01(\x04\x12\x0f\n\x07latency\x18\x03 \x01(\x01\x12\x10\n\x03p99\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12\r\n\x05score\x18\x05 \x01(\x01\x12\x1a\n\rsuccess_share\x18\x06 \x01(\x01H\x01\x88\x01\x01\x12\x0f\n\x07\x62reaker\x18\x07 \x01(\t\x12\x10\n\x08open_for\x18\x08 \x01(\x01\x12\x14\n\x0cretries_left\x18\t \x01(\x01\x42\x06\n\x04_p99B\x10\n\x0e_success_share\"H\n\x07LinkEnd\x12\x0f\n\x07peer_id\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0b\n\x03\x61ge\x18\x04 \x01(\x01\"D\n\x0e\x45xplainRequest\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x0f\n\x07service\x18\x02 \x01(\t\x12\x0e\n\x06method\x18\x03 \x01(\t\"\x9d\x01\n\x0f\x45xplainResponse\x12/\n\x05\x65rror\x18\x01 \x01(\x0b\x32 .collector_mesh.inspect.v1.Error\x12\x38\n\ncandidates\x18\x02 \x03(\x0b\x32$.collector_mesh.inspect.v1.Candidate\x12\x11\n\tbalancing\x18\x03 \x01(\t\x12\x0c\n\x04note\x18\x04 \x01(\t\"j\n\tCandidate\x12\x14\n\x0c\x63ollector_id\x18\x01 \x01(\t\x12\x0b\n\x03\x66it\x18\x02 \x01(\x08\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x12\n\x05score\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12\x0c\n\x04hops\x18\x05 \x01(\rB\x08\n\x06_score\"&\n\x05\x45rror\x12\x0c\n\x04\x63ode\x18\x01 \x01(\x05\x12\x0f\n\x07message\x18\x02 \x01(\t2\xd0\x01\n\x07Inspect\x12\x63\n\x08Snapshot\x12*.collector_mesh.inspect.v1.SnapshotRequest\x1a+.collector_mesh.inspect.v1.SnapshotResponse\x12`\n\x07\x45xplain\x12).collector_mesh.inspect.v1.ExplainRequest\x1a*.collector_mesh.inspect.v1.ExplainResponseb\x06proto3')
+DESCRIPTOR = _pool.POOL.AddSerializedFile(b'\n\'collector_mesh/inspect/v1/inspect.proto\x12\x19\x63ollector_mesh.inspect.v1\"\x11\n\x0fSnapshotRequest\"\xd1\x07\n\x10SnapshotResponse\x12/\n\x05\x65rror\x18\x01 \x01(\x0b\x32 .collector_mesh.inspect.v1.Error\x12\x14\n\x0c\x63ollector_id\x18\x02 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x03 \x01(\t\x12\r\n\x05state\x18\x04 \x01(\t\x12\x12\n\nnamespaces\x18\x05 \x03(\t\x12\x36\n\x07methods\x18\x06 \x03(\x0b\x32%.collector_mesh.inspect.v1.MethodInfo\x12>\n\x0b\x63onnections\x18\x07 \x03(\x0b\x32).collector_mesh.inspect.v1.ConnectionInfo\x12\x0f\n\x07\x64ialing\x18\x08 \x03(\t\x12\x0f\n\x07running\x18\t \x01(\x04\x12\x10\n\x08outgoing\x18\n \x01(\x04\x12\x0f\n\x07\x63lients\x18\x0b \x01(\x04\x12\x31\n\x05\x65nded\x18\x0c \x03(\x0b\x32\".collector_mesh.inspect.v1.LinkEnd\x12G\n\x06\x63ounts\x18\r \x03(\x0b\x32\x37.collector_mesh.inspect.v1.SnapshotResponse.CountsEntry\x12G\n\x06labels\x18\x0e \x03(\x0b\x32\x37.collector_mesh.inspect.v1.SnapshotResponse.LabelsEntry\x12\x0e\n\x06weight\x18\x0f \x01(\r\x12G\n\x06shares\x18\x10 \x03(\x0b\x32\x37.collector_mesh.inspect.v1.SnapshotResponse.SharesEntry\x12\x12\n\nheld_bytes\x18\x11 \x01(\x04\x12\x16\n\x0eresident_bytes\x18\x12 \x01(\x04\x12I\n\x07members\x18\x13 \x03(\x0b\x32\x38.collector_mesh.inspect.v1.SnapshotResponse.MembersEntry\x12\x0f\n\x07waiting\x18\x14 \x01(\x04\x1a-\n\x0b\x43ountsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1a-\n\x0bSharesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\x1aR\n\x0cMembersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\x31\n\x05value\x18\x02 \x01(\x0b\x32\".collector_mesh.inspect.v1.Members:\x02\x38\x01\" \n\x07Members\x12\x15\n\rcollector_ids\x18\x01 \x03(\t\"b\n\nMethodInfo\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x0f\n\x07service\x18\x02 \x01(\t\x12\x0e\n\x06method\x18\x03 \x01(\t\x12\x0c\n\x04kind\x18\x04 \x01(\t\x12\x12\n\nidempotent\x18\x05 \x01(\x08\"\xf1\x03\n\x0e\x43onnectionInfo\x12\x0f\n\x07peer_id\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x02 \x01(\t\x12\x15\n\rconnection_id\x18\x03 \x01(\t\x12\x19\n\x11shared_namespaces\x18\x04 \x03(\t\x12\r\n\x05state\x18\x05 \x01(\t\x12\x0e\n\x06\x64ialed\x18\x06 \x01(\x08\x12\x11\n\tin_flight\x18\x07 \x01(\x04\x12\x0f\n\x07\x63\x61rrier\x18\x08 \x01(\t\x12\x0e\n\x06reason\x18\t \x01(\t\x12\x0b\n\x03\x61ge\x18\n \x01(\x01\x12\x17\n\nround_trip\x18\x0b \x01(\x01H\x00\x88\x01\x01\x12\x14\n\x07methods\x18\x0c \x01(\x04H\x01\x88\x01\x01\x12\x45\n\x06labels\x18\r \x03(\x0b\x32\x35.collector_mesh.inspect.v1.ConnectionInfo.LabelsEntry\x12\x0e\n\x06weight\x18\x0e \x01(\r\x12\x36\n\tstandings\x18\x0f \x03(\x0b\x32#.collector_mesh.inspect.v1.Standing\x12\x12\n\nheld_bytes\x18\x10 \x01(\x04\x12\x0f\n\x07offered\x18\x11 \x03(\t\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\r\n\x0b_round_tripB\n\n\x08_methods\"\xd1\x01\n\x08Standing\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x11\n\tin_flight\x18\x02 \x01(\x04\x12\x0f\n\x07latency\x18\x03 \x01(\x01\x12\x10\n\x03p99\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12\r\n\x05score\x18\x05 \x01(\x01\x12\x1a\n\rsuccess_share\x18\x06 \x01(\x01H\x01\x88\x01\x01\x12\x0f\n\x07\x62reaker\x18\x07 \x01(\t\x12\x10\n\x08open_for\x18\x08 \x01(\x01\x12\x14\n\x0cretries_left\x18\t \x01(\x01\x42\x06\n\x04_p99B\x10\n\x0e_success_share\"H\n\x07LinkEnd\x12\x0f\n\x07peer_id\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0b\n\x03\x61ge\x18\x04 \x01(\x01\"D\n\x0e\x45xplainRequest\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x0f\n\x07service\x18\x02 \x01(\t\x12\x0e\n\x06method\x18\x03 \x01(\t\"\x9d\x01\n\x0f\x45xplainResponse\x12/\n\x05\x65rror\x18\x01 \x01(\x0b\x32 .collector_mesh.inspect.v1.Error\x12\x38\n\ncandidates\x18\x02 \x03(\x0b\x32$.collector_mesh.inspect.v1.Candidate\x12\x11\n\tbalancing\x18\x03 \x01(\t\x12\x0c\n\x04note\x18\x04 \x01(\t\"j\n\tCandidate\x12\x14\n\x0c\x63ollector_id\x18\x01 \x01(\t\x12\x0b\n\x03\x66it\x18\x02 \x01(\x08\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x12\n\x05score\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12\x0c\n\x04hops\x18\x05 \x01(\rB\x08\n\x06_score\"&\n\x05\x45rror\x12\x0c\n\x04\x63ode\x18\x01 \x01(\x05\x12\x0f\n\x07message\x18\x02 \x01(\t2\xd0\x01\n\x07Inspect\x12\x63\n\x08Snapshot\x12*.collector_mesh.inspect.v1.SnapshotRequest\x1a+.collector_mesh.inspect.v1.SnapshotResponse\x12`\n\x07\x45xplain\x12).collector_mesh.inspect.v1.ExplainRequest\x1a*.collector_mesh.inspect.v1.ExplainResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -45,35 +45,35 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SNAPSHOTREQUEST']._serialized_start=70
   _globals['_SNAPSHOTREQUEST']._serialized_end=87
   _globals['_SNAPSHOTRESPONSE']._serialized_start=90
-  _globals['_SNAPSHOTRESPONSE']._serialized_end=1050
-  _globals['_SNAPSHOTRESPONSE_COUNTSENTRY']._serialized_start=827
-  _globals['_SNAPSHOTRESPONSE_COUNTSENTRY']._serialized_end=872
-  _globals['_SNAPSHOTRESPONSE_LABELSENTRY']._serialized_start=874
-  _globals['_SNAPSHOTRESPONSE_LABELSENTRY']._serialized_end=919
-  _globals['_SNAPSHOTRESPONSE_SHARESENTRY']._serialized_start=921
-  _globals['_SNAPSHOTRESPONSE_SHARESENTRY']._serialized_end=966
-  _globals['_SNAPSHOTRESPONSE_MEMBERSENTRY']._serialized_start=968
-  _globals['_SNAPSHOTRESPONSE_MEMBERSENTRY']._serialized_end=1050
-  _globals['_MEMBERS']._serialized_start=1052
-  _globals['_MEMBERS']._serialized_end=1084
-  _globals['_METHODINFO']._serialized_start=1086
-  _globals['_METHODINFO']._serialized_end=1184
-  _globals['_CONNECTIONINFO']._serialized_start=1187
-  _globals['_CONNECTIONINFO']._serialized_end=1684
-  _globals['_CONNECTIONINFO_LABELSENTRY']._serialized_start=874
-  _globals['_CONNECTIONINFO_LABELSENTRY']._serialized_end=919
-  _globals['_STANDING']._serialized_start=1687
-  _globals['_STANDING']._serialized_end=1896
-  _globals['_LINKEND']._serialized_start=1898
-  _globals['_LINKEND']._serialized_end=1970
-  _globals['_EXPLAINREQUEST']._serialized_start=1972
-  _globals['_EXPLAINREQUEST']._serialized_end=2040
-  _globals['_EXPLAINRESPONSE']._serialized_start=2043
-  _globals['_EXPLAINRESPONSE']._serialized_end=2200
-  _globals['_CANDIDATE']._serialized_start=2202
-  _globals['_CANDIDATE']._serialized_end=2308
-  _globals['_ERROR']._serialized_start=2310
-  _globals['_ERROR']._serialized_end=2348
-  _globals['_INSPECT']._serialized_start=2351
-  _globals['_INSPECT']._serialized_end=2559
+  _globals['_SNAPSHOTRESPONSE']._serialized_end=1067
+  _globals['_SNAPSHOTRESPONSE_COUNTSENTRY']._serialized_start=844
+  _globals['_SNAPSHOTRESPONSE_COUNTSENTRY']._serialized_end=889
+  _globals['_SNAPSHOTRESPONSE_LABELSENTRY']._serialized_start=891
+  _globals['_SNAPSHOTRESPONSE_LABELSENTRY']._serialized_end=936
+  _globals['_SNAPSHOTRESPONSE_SHARESENTRY']._serialized_start=938
+  _globals['_SNAPSHOTRESPONSE_SHARESENTRY']._serialized_end=983
+  _globals['_SNAPSHOTRESPONSE_MEMBERSENTRY']._serialized_start=985
+  _globals['_SNAPSHOTRESPONSE_MEMBERSENTRY']._serialized_end=1067
+  _globals['_MEMBERS']._serialized_start=1069
+  _globals['_MEMBERS']._serialized_end=1101
+  _globals['_METHODINFO']._serialized_start=1103
+  _globals['_METHODINFO']._serialized_end=1201
+  _globals['_CONNECTIONINFO']._serialized_start=1204
+  _globals['_CONNECTIONINFO']._serialized_end=1701
+  _globals['_CONNECTIONINFO_LABELSENTRY']._serialized_start=891
+  _globals['_CONNECTIONINFO_LABELSENTRY']._serialized_end=936
+  _globals['_STANDING']._serialized_start=1704
+  _globals['_STANDING']._serialized_end=1913
+  _globals['_LINKEND']._serialized_start=1915
+  _globals['_LINKEND']._serialized_end=1987
+  _globals['_EXPLAINREQUEST']._serialized_start=1989
+  _globals['_EXPLAINREQUEST']._serialized_end=2057
+  _globals['_EXPLAINRESPONSE']._serialized_start=2060
+  _globals['_EXPLAINRESPONSE']._serialized_end=2217
+  _globals['_CANDIDATE']._serialized_start=2219
+  _globals['_CANDIDATE']._serialized_end=2325
+  _globals['_ERROR']._serialized_start=2327
+  _globals['_ERROR']._serialized_end=2365
+  _globals['_INSPECT']._serialized_start=2368
+  _globals['_INSPECT']._serialized_end=2576
 # @@protoc_insertion_point(module_scope)

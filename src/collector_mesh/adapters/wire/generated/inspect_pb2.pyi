@@ -11,7 +11,7 @@ class SnapshotRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class SnapshotResponse(_message.Message):
-    __slots__ = ("error", "collector_id", "address", "state", "namespaces", "methods", "connections", "dialing", "running", "outgoing", "clients", "ended", "counts", "labels", "weight", "shares", "held_bytes", "resident_bytes", "members")
+    __slots__ = ("error", "collector_id", "address", "state", "namespaces", "methods", "connections", "dialing", "running", "outgoing", "clients", "ended", "counts", "labels", "weight", "shares", "held_bytes", "resident_bytes", "members", "waiting")
     class CountsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -59,6 +59,7 @@ class SnapshotResponse(_message.Message):
     HELD_BYTES_FIELD_NUMBER: _ClassVar[int]
     RESIDENT_BYTES_FIELD_NUMBER: _ClassVar[int]
     MEMBERS_FIELD_NUMBER: _ClassVar[int]
+    WAITING_FIELD_NUMBER: _ClassVar[int]
     error: Error
     collector_id: str
     address: str
@@ -78,7 +79,8 @@ class SnapshotResponse(_message.Message):
     held_bytes: int
     resident_bytes: int
     members: _containers.MessageMap[str, Members]
-    def __init__(self, error: _Optional[_Union[Error, _Mapping]] = ..., collector_id: _Optional[str] = ..., address: _Optional[str] = ..., state: _Optional[str] = ..., namespaces: _Optional[_Iterable[str]] = ..., methods: _Optional[_Iterable[_Union[MethodInfo, _Mapping]]] = ..., connections: _Optional[_Iterable[_Union[ConnectionInfo, _Mapping]]] = ..., dialing: _Optional[_Iterable[str]] = ..., running: _Optional[int] = ..., outgoing: _Optional[int] = ..., clients: _Optional[int] = ..., ended: _Optional[_Iterable[_Union[LinkEnd, _Mapping]]] = ..., counts: _Optional[_Mapping[str, int]] = ..., labels: _Optional[_Mapping[str, str]] = ..., weight: _Optional[int] = ..., shares: _Optional[_Mapping[str, int]] = ..., held_bytes: _Optional[int] = ..., resident_bytes: _Optional[int] = ..., members: _Optional[_Mapping[str, Members]] = ...) -> None: ...
+    waiting: int
+    def __init__(self, error: _Optional[_Union[Error, _Mapping]] = ..., collector_id: _Optional[str] = ..., address: _Optional[str] = ..., state: _Optional[str] = ..., namespaces: _Optional[_Iterable[str]] = ..., methods: _Optional[_Iterable[_Union[MethodInfo, _Mapping]]] = ..., connections: _Optional[_Iterable[_Union[ConnectionInfo, _Mapping]]] = ..., dialing: _Optional[_Iterable[str]] = ..., running: _Optional[int] = ..., outgoing: _Optional[int] = ..., clients: _Optional[int] = ..., ended: _Optional[_Iterable[_Union[LinkEnd, _Mapping]]] = ..., counts: _Optional[_Mapping[str, int]] = ..., labels: _Optional[_Mapping[str, str]] = ..., weight: _Optional[int] = ..., shares: _Optional[_Mapping[str, int]] = ..., held_bytes: _Optional[int] = ..., resident_bytes: _Optional[int] = ..., members: _Optional[_Mapping[str, Members]] = ..., waiting: _Optional[int] = ...) -> None: ...
 
 class Members(_message.Message):
     __slots__ = ("collector_ids",)
