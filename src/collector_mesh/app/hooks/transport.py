@@ -23,8 +23,14 @@ from collector_mesh.domain.model.frames import Frame
 from collector_mesh.domain.model.identity import Identity
 from collector_mesh.domain.model.introduction import Offer, Welcome
 from collector_mesh.domain.model.status import Reply
+from collector_mesh.domain.model.texts import visible
 from collector_mesh.domain.ports.clock import Clock
-from collector_mesh.domain.ports.frame_stream import FrameStream, MalformedFrameError, StreamBrokenError
+from collector_mesh.domain.ports.frame_stream import (
+    FrameStream,
+    MalformedFrameError,
+    StreamBrokenError,
+    Telling,
+)
 from collector_mesh.domain.ports.gateway import Gateway
 from collector_mesh.domain.ports.link import UnaryLink
 from collector_mesh.domain.ports.transport import Listener, Transport
@@ -212,6 +218,22 @@ class GuardedStream:
             # It is closed, one way or another.
             return
 
+    async def trouble(self, seconds: float) -> str:
+        """See `Telling`, which a stream need not be; in time, and empty where it gives anything but a text."""
+        ask: Any = attribute_of(self._stream, "trouble")
+        if not callable(ask):
+            return ""
+
+        async def in_time() -> object:
+            async with asyncio.timeout(seconds):
+                return await ask(seconds)
+
+        try:
+            told = await self._wait(in_time)
+        except StreamBrokenError:
+            return ""
+        return visible(told) if isinstance(told, str) else ""
+
     async def _wait(self, work: Callable[[], Awaitable[T]]) -> T:
         return await self._door.wait(work, StreamBrokenError, allowed=(StreamBrokenError,))
 
@@ -325,5 +347,6 @@ def _bad_dial(address: str) -> Callable[[str], Exception]:
 if TYPE_CHECKING:
     _transport_fits: type[Transport] = GuardedTransport
     _stream_fits: type[FrameStream] = GuardedStream
+    _telling_fits: type[Telling] = GuardedStream
     _link_fits: type[UnaryLink] = GuardedUnaryLink
     _listener_fits: type[Listener] = _GuardedListener
