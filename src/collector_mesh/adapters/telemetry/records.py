@@ -21,11 +21,8 @@ _LOGGER = logging.getLogger(PACKAGE)
 _MAX_LINES = 100
 """Lines of a traceback that are shown: an exception's text can have any number."""
 
-_MAX_ITEMS = 100
-"""Items of a list or mapping that a record has."""
-
-_MAX_DEPTH = 4
-"""How deep lists and mappings in each other are looked into."""
+_MAX_ITEMS = (100, 10)
+"""Items of a list or mapping that a record has, and of one in another; deeper ones are told by their text."""
 
 _APART = frozenset(' "=')
 """What would be taken for the end of a value, or of its name."""
@@ -82,13 +79,13 @@ def plain(value: object, depth: int = 0) -> Any:
     if value is None or type(value) in {bool, int, float}:
         return value
     if is_a(value, dict) or isinstance(value, Mapping):
-        if depth < _MAX_DEPTH:
-            items = islice(value.items(), _MAX_ITEMS)  # type: ignore[attr-defined]  # just looked
+        if depth < len(_MAX_ITEMS):
+            items = islice(value.items(), _MAX_ITEMS[depth])  # type: ignore[attr-defined]  # just looked
             return {visible(shown(key)): plain(inner, depth + 1) for key, inner in items}
-    elif is_a(value, tuple, list) and depth < _MAX_DEPTH:
-        items = list(value)  # type: ignore[call-overload]  # just looked
-        more = [f"and {len(items) - _MAX_ITEMS} more"] if len(items) > _MAX_ITEMS else []
-        return [plain(inner, depth + 1) for inner in items[:_MAX_ITEMS]] + more
+    elif is_a(value, tuple, list) and depth < len(_MAX_ITEMS):
+        most, items = _MAX_ITEMS[depth], list(value)  # type: ignore[call-overload]  # just looked
+        more = [f"and {len(items) - most} more"] if len(items) > most else []
+        return [plain(inner, depth + 1) for inner in items[:most]] + more
     return visible(shown(value))
 
 
