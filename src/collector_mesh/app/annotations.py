@@ -187,10 +187,26 @@ def _plain_data(hint: Any) -> Form | None:
     )
 
 
+def _with_plain_as_one(hints: tuple[Any, ...]) -> list[Any]:
+    """The types of a union, those of plain data as one: a payload tells that it is a value, but not of which of them."""
+    found: list[Any] = []
+    plain: list[Any] = []
+    for hint in hints:
+        if shape_of(hint) is None:
+            found.append(hint)
+            continue
+        if not plain:
+            found.append(None)
+            place = len(found) - 1
+        plain.append(hint)
+        found[place] = typing.Union[tuple(plain)]  # noqa: UP007  # of as many as there are
+    return found
+
+
 def _one_of_several(hint: Any) -> Form | None:
     if not is_union(hint):
         return None
-    found = [form_of(argument) for argument in typing.get_args(hint)]
+    found = [form_of(argument) for argument in _with_plain_as_one(typing.get_args(hint))]
     forms = [form for form in found if form is not None]
     if len(forms) < len(found):
         return None

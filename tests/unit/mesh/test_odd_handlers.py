@@ -95,10 +95,9 @@ async def test_odd_details_reach_the_caller_as_texts_or_not_at_all(details: obje
 @pytest.mark.parametrize(
     "result",
     [
-        7,
-        "text",
+        {1: "a"},
         b"bytes",
-        {"a": "b"},
+        [b"bytes"],
         StringValue,
         Mock(),
         Payload("x", "text"),  # type: ignore[arg-type]  # which is the point
@@ -118,3 +117,60 @@ async def test_a_result_that_cannot_be_sent_is_a_500(result: object) -> None:
     assert reply.status.code == 500
     assert reply.status.message.startswith("handler error: cannot send the result: ")
     assert (reply.executed, reply.handled_by) == (Executed.YES, "b")
+
+
+class OddFloat(int):
+    def __float__(self) -> float:
+        raise SystemExit("odd")
+
+
+class OddMessage:
+    DESCRIPTOR = SimpleNamespace(full_name="x.Odd")
+
+    def SerializeToString(self) -> bytes:  # noqa: N802  # as protobuf names it
+        raise SystemExit("odd")
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("is_plain", [False, True])
+async def test_whatever_a_result_does_when_it_is_written_is_a_500_and_nothing_else(is_plain: bool) -> None:
+    async def odd() -> object:
+        return OddMessage()
+
+    def odd_plainly() -> object:
+        return OddMessage()
+
+    async with pair(odd_plainly if is_plain else odd) as (a, innocent):
+        reply = await a.dispatch("n", "S", "Odd")
+        again = await a.dispatch("n", "S", "Odd")
+
+        assert not innocent.done()
+
+    assert (reply.status.code, again.status.code) == (500, 500)
+    assert reply.status.message == "handler error: cannot send the result: odd"
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    "number", [2**53 + 1, -(10**400), OddFloat(2**60)], ids=["odd", "huge", "of a class"]
+)
+async def test_an_int_that_no_float_is_equal_to_is_no_result_of_a_float(number: int) -> None:
+    async def odd() -> list[float]:
+        return [0.5, number]
+
+    async with pair(odd) as (a, _innocent):
+        reply = await a.dispatch("n", "S", "Odd")
+
+    assert reply.status.code == 500
+    assert "[1]: the int is beyond 2^53" in reply.status.message
+
+
+@pytest.mark.asyncio
+async def test_an_int_of_a_class_of_its_own_is_a_float_by_its_value() -> None:
+    async def odd() -> float:
+        return OddFloat(7)
+
+    async with pair(odd) as (a, _innocent):
+        reply = await a.dispatch("n", "S", "Odd")
+
+    assert reply.unpack(float) == 7.0

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from google.protobuf.struct_pb2 import Struct, Value
+from google.protobuf.wrappers_pb2 import StringValue
 
 from collector_mesh import (
     CallContext,
@@ -217,3 +218,30 @@ async def test_what_plain_data_is_to_a_type_checker() -> None:
         raw: Payload = await client.call(*CALL, "Kind", None)
 
     assert (wrapped, numbers, name, raw.unpack(str)) == ({"got": {"a": 1}}, [1.0], "int", "NoneType")
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [("x", "str x"), (7, "int 7"), ([1], "list [1]"), (None, "NoneType None"), ({"a": 1}, "dict {'a': 1}")],
+)
+async def test_plain_data_beside_messages_in_an_annotation_goes_to_the_type_that_fits(
+    value: Any, found: str
+) -> None:
+    made = Service("plain", "Plain")
+
+    @made.method("Any")
+    async def of_any(
+        request: int | StringValue | str | list[int] | dict[str, Any] | None,
+    ) -> str | StringValue:
+        return f"{type(request).__name__} {request}"
+
+    network = LoopbackNetwork()
+    async with (
+        Collector("b", transport=network, services=[made]),
+        MeshClient("b", transport=network) as client,
+    ):
+        reply = await client.dispatch("plain", "Plain", "Any", value)
+        wrapped = await client.dispatch("plain", "Plain", "Any", StringValue(value="m"))
+
+    assert reply.unpack(str) == found
+    assert wrapped.unpack(str).startswith("StringValue")

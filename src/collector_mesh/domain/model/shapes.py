@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 
 from collector_mesh.domain.model.errors import is_a, kind_of
-from collector_mesh.domain.model.plain_flaws import at_key, shown_path
+from collector_mesh.domain.model.plain_flaws import LARGEST, at_key, shown_path
 
 _MOST_NAMES = 32
 """How many names an annotation may have for the same type, one for the other."""
@@ -127,7 +127,12 @@ def _float(value: object) -> object:
         return value
     if not _is_float(value):
         raise MismatchError(value, "float")
-    return float(value)  # type: ignore[arg-type]  # just looked
+    # Not by what a subclass makes of itself.
+    if is_a(value, float):
+        return float.__add__(value, 0.0)  # type: ignore[operator]  # just looked
+    whole = int.__add__(value, 0)  # type: ignore[operator]  # the same
+    # An int that no float is equal to stays one: it cannot be sent, and whoever writes it says so.
+    return float(whole) if -LARGEST <= whole <= LARGEST else value
 
 
 def _none(value: object) -> object:
@@ -188,7 +193,11 @@ def _list_of(inner: Shape) -> Shape:
                 raise
             if new is not part:
                 changed[number] = new
-        return [changed.get(number, part) for number, part in enumerate(value)] if changed else value
+        return (
+            [changed.get(number, part) for number, part in enumerate(list.__iter__(value))]
+            if changed
+            else value
+        )
 
     return Shape(name, lambda value: is_a(value, list), checked, frozenset({list}))
 

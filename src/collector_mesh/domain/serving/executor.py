@@ -17,6 +17,7 @@ from collector_mesh.domain.model.errors import (
     UnavailableError,
     is_a,
     quoted,
+    text_of,
 )
 from collector_mesh.domain.model.events import ValidatorRefused
 from collector_mesh.domain.model.limits import SHORT_TYPE_URL, is_long, long_type_url
@@ -300,8 +301,11 @@ class Executor:
         if type(result) is not Payload or not method.may_be_payload:
             try:
                 result = method.write(result, self._max_payload_bytes)
-            except (MeshError, TypeError) as error:
-                return self._failed(key, HandlerError(f"cannot send the result: {error}"))
+            except BaseException as error:
+                # What is in it may be of a class of the handler's own, the methods of which may do anything.
+                if self._tasks.is_cancellation(error):
+                    raise
+                return self._failed(key, HandlerError(f"cannot send the result: {text_of(error)}"))
         elif (flaw := flaw_of(result)) is not None:
             return self._failed(key, HandlerError(f"cannot send the result: {flaw}"))
         if len(result.type_url) > SHORT_TYPE_URL and is_long(result.type_url):
