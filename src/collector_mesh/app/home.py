@@ -41,6 +41,8 @@ class Home:
         if self.loop is not None:
             raise RuntimeError(f"{self._what} can be started, or entered, once; make a new one")
         self.loop = asyncio.get_running_loop()
+        # Made here: one that is made in a forked process would take that for its own.
+        self._bridge = Bridge(self._what, self.loop, awaited=self._awaited)
 
     def check(self) -> None:
         """See that the running loop is the one.
@@ -59,12 +61,8 @@ class Home:
 
     def bridge(self) -> Bridge:
         """The way into that loop for other threads; it was entered."""
-        bridge = self._bridge
-        if bridge is None:
-            assert self.loop is not None  # for the type checker
-            # Of two threads that come here at once each may get one of its own, which is as good.
-            bridge = self._bridge = Bridge(self._what, self.loop, awaited=self._awaited)
-        return bridge
+        assert self._bridge is not None  # for the type checker
+        return self._bridge
 
     def check_leaving(self) -> None:
         """See that it is not left, or watched, from elsewhere: what ends in another loop is never heard of here.

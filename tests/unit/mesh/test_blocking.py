@@ -1,6 +1,7 @@
 """`collector.blocking`: what is awaited in the loop of a collector, for other threads."""
 
 import asyncio
+import os
 import threading
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -183,3 +184,13 @@ async def test_what_a_plain_handler_calls_has_the_time_that_its_own_call_has_lef
 
 async def test_it_is_shown_as_what_it_is(collector: Collector) -> None:
     assert repr(collector.blocking) == "<Collector front on front, serving>.blocking"
+
+
+async def test_a_forked_process_is_refused_also_where_nobody_has_waited_before_the_fork(
+    collector: Collector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    number = os.getpid()
+    monkeypatch.setattr(os, "getpid", lambda: number + 1)
+
+    with pytest.raises(RuntimeError, match="belongs to the process that this one was forked from"):
+        await asyncio.to_thread(collector.blocking.snapshot)
