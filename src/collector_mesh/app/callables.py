@@ -110,7 +110,10 @@ def check_has_self(what: str, function: Callable[..., Any], where: types.FrameTy
         and where.f_locals.get("__qualname__") == around
         and where.f_locals.get("__module__") == function.__module__
     )
-    code = getattr(unwrapped(function), "__code__", None) or function.__code__
+    inner = unwrapped(function)
+    if is_a(inner, types.MethodType) and not is_in_body:
+        return  # what it is around has its instance
+    code = getattr(inner, "__code__", None) or function.__code__
     first = next(iter(code.co_varnames[: code.co_argcount]), "")
     if is_in_body or first in _FIRST_OF_METHODS:
         owner = around.rpartition(".")[2]
@@ -147,6 +150,10 @@ def parameters_of(what: str, function: Callable[..., Any]) -> tuple[list[inspect
 
 def _signature(function: Callable[..., Any]) -> inspect.Signature:
     """How something can be called: what is around a function and takes anything takes what the function takes."""
+    call = vars(type(function)).get("__call__")
+    if is_a(call, staticmethod, classmethod):
+        # `inspect` takes these for methods, and leaves the first parameter out.
+        function = call.__get__(function, type(function))
     for _ in range(_MOST_WRAPPERS):
         if not _has_code(function):
             break

@@ -92,6 +92,8 @@ def awaited(hint: Any) -> Any:
 
 def shown_hint(hint: Any) -> str:
     """An annotation, as errors name it."""
+    if hint is NO_HINT:
+        return "nothing"
     if is_a(hint, type) and typing.get_origin(hint) is None:
         return str(hint.__qualname__)
     try:

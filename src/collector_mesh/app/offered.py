@@ -111,7 +111,10 @@ def _check_takes_nothing(maker: Any) -> None:
 
 def _of_instance(instance: object) -> Service:
     namespace, name = _names(instance)
-    service = Service(namespace, name, lifespan=attribute_of(instance, "lifespan"))  # type: ignore[arg-type]  # looked at there
+    # Only one that is there: what answers for whatever it is asked has none.
+    has_life = inspect.getattr_static(instance, "lifespan", None) is not None
+    lifespan: Any = attribute_of(instance, "lifespan") if has_life else None
+    service = Service(namespace, name, lifespan=lifespan)
     for attribute, mark in marks_of(type(instance)).items():
         handler = getattr(instance, attribute)
         if callable(handler):

@@ -109,6 +109,21 @@ class Holder:
 
     partial = functools.partialmethod(_any)
 
+    async def named(self, request: StringValue) -> StringValue:
+        return text(request.value)
+
+
+class CalledWithoutItself:
+    @staticmethod
+    def __call__(request: StringValue) -> StringValue:
+        return text(request.value)
+
+
+class CalledWithItsClass:
+    @classmethod
+    async def __call__(cls, request: StringValue, _context: mesh.CallContext) -> StringValue:
+        return text(request.value)
+
 
 @functools.singledispatch
 def dispatched(request: Any) -> StringValue:
@@ -138,6 +153,9 @@ def gives_a_coroutine(request: StringValue) -> Awaitable[StringValue]:
         (staticmethod(plain_async), "x"),
         (Holder().of_class, "x"),
         (Holder().partial, "x"),
+        (around(Holder().named), "x"),
+        (CalledWithoutItself(), "x"),
+        (CalledWithItsClass(), "x"),
         (dispatched, "Payload"),
         (gives_a_coroutine, "x"),
         (lambda request: plain_async(request.unpack(StringValue)), "x"),
@@ -282,6 +300,11 @@ def test_a_function_of_a_class_body_is_refused_and_the_way_to_serve_a_class_is_t
         exec(f"class Users:\n    {body}\n", {"service": service, "__name__": "anywhere"})
 
     assert service.methods == ()
+
+
+def test_what_is_around_a_method_without_its_instance_is_refused_too() -> None:
+    with pytest.raises(TypeError, match="would be called without an instance"):
+        Service("n", "S").add("M", around(Holder.named))
 
 
 def test_a_method_without_its_instance_is_refused() -> None:

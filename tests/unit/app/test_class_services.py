@@ -140,6 +140,23 @@ async def test_the_lifespan_of_a_class_is_that_of_its_service() -> None:
     assert (seen, again, instance.database) == ("open, state", "open, state", "closed again")
 
 
+class AnswersForAll(Users):
+    """As what stands in for a client of something else."""
+
+    service = "AnswersForAll"
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda *_arguments: name
+
+
+@pytest.mark.asyncio
+async def test_a_lifespan_is_one_that_the_class_has_and_not_what_answers_for_any_name() -> None:
+    async with Collector("a", transport=LoopbackNetwork(), services=[AnswersForAll]) as collector:
+        reply = await collector.dispatch("users", "AnswersForAll", "of_class")
+
+    assert reply.status.code == 200
+
+
 def make() -> Service:
     service = Service("users", "Made")
     service.add("get", lambda: text("made"))
