@@ -292,15 +292,22 @@ def _read_struct(data: bytes, at: int, end: int, depth: int) -> dict[str, object
 
 
 def _read_short(data: bytes, at: int, end: int, depth: int) -> object:
-    """A Value of less than 128 bytes; most are a text or a number and nothing else."""
+    """A Value of less than 128 bytes, and more than none; most hold one thing, as it is usually written."""
     tag = data[at]
-    if tag == _TEXT_TAG and data[at + 1] == end - at - 2:
-        return data[at + 2 : end].decode()
-    if tag == _NUMBER_TAG and end - at == 9:
+    size = end - at
+    if tag == _NUMBER_TAG and size == 9:
         number = _unpack(data, at + 1)[0]
         if number.is_integer() and -LARGEST <= number <= LARGEST:
             return int(number)
         return _number(number)
+    if size > 1:
+        second = data[at + 1]
+        if tag == _TEXT_TAG and second == size - 2:
+            return data[at + 2 : end].decode()
+        if tag in _READERS and second == size - 2:
+            return _READERS[tag](data, at + 2, end, depth)
+        if size == 2 and second < 2 and tag in {_BOOL_TAG, _NULL_TAG}:
+            return None if tag == _NULL_TAG else second == 1
     return _read_value(data, at, end, depth)
 
 

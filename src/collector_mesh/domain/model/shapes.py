@@ -94,8 +94,8 @@ def _of_part(hint: Any, depth: int) -> Shape | None:
     return shape_of(hint, depth + 1)
 
 
-def _kind(kind: type) -> Shape:
-    name = kind.__name__
+def _kind(kind: type, name: str = "") -> Shape:
+    name = name or kind.__name__
 
     def fits(value: object) -> bool:
         return type(value) is kind or is_a(value, kind)
@@ -159,6 +159,8 @@ _SIMPLE: dict[Any, Shape] = {
 def _dict_of(inner: Shape) -> Shape:
     check = inner.checked
     name = f"dict[str, {inner.name}]"
+    if inner is _ANYTHING:
+        return _kind(dict, name)
 
     def checked(value: Any) -> object:
         if not is_a(value, dict):
@@ -180,6 +182,8 @@ def _dict_of(inner: Shape) -> Shape:
 def _list_of(inner: Shape) -> Shape:
     check = inner.checked
     name = f"list[{inner.name}]"
+    if inner is _ANYTHING:
+        return _kind(list, name)
 
     def checked(value: Any) -> object:
         if not is_a(value, list):
