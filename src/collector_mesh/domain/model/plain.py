@@ -404,7 +404,11 @@ def _number(number: float) -> int | float:
 
 def _skip(data: bytes, at: int, end: int) -> int:
     """Where what follows a field begins that is not known here."""
+    begin = at
     tag, at = _read_varint(data, at)
+    if tag < 128 and at - begin > 1:
+        # A known field may be written so, which nobody does: it must not be passed over.
+        raise _MalformedError
     kind = tag & 7
     if kind == 0:
         at = _read_varint(data, at)[1]
@@ -416,6 +420,7 @@ def _skip(data: bytes, at: int, end: int) -> int:
         at += 4
     else:
         raise _MalformedError
-    if at > end or tag < 8:
+    # Numbers of fields are from 1 to 2^29 - 1.
+    if at > end or not 8 <= tag < 1 << 32:
         raise _MalformedError
     return at
