@@ -216,5 +216,5 @@ async def test_a_failure_that_lasts_is_looked_into_now_and_then_and_not_at_each_
         await eventually(lambda: len(front.snapshot().ended) >= 16)
 
     assert [event.reason for event in observer.events if isinstance(event, DialFailed)] == [
-        f"{closing}: connection closed: whoever listens there has ended it without a word"
+        f"{closing}: connection closed: the program there has ended it without a word"
     ]

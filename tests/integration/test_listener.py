@@ -287,7 +287,7 @@ async def test_a_process_that_nobody_can_connect_to_anymore_says_so_and_ends() -
 
     assert ended.status == 1
     assert f"listener_lost collector_id=c-1 address={collector.address}" in ended.stderr
-    assert "error: nobody can connect anymore: grpc has failed" in ended.stderr
+    assert "error: no program can connect any more: grpc has failed" in ended.stderr
     assert "Traceback" not in ended.stderr
 
 

@@ -449,4 +449,4 @@ async def test_what_a_handler_waits_for_is_cancelled_when_nobody_waits_for_the_h
     # The second one is not even begun.
     assert events == ["inner began", "inner was cancelled"]
     assert [reply.status.code for reply in told] == [502, 502]
-    assert told[0].status.message == "outcome unknown: nobody waits for the handler anymore"
+    assert told[0].status.message == "outcome unknown: the caller no longer waits for the handler"

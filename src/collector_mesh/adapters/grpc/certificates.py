@@ -125,7 +125,7 @@ class ServerCertificates:
         with suppress(OSError):  # it is just being replaced
             self._is_exposed = key is not None and bool(key.stat().st_mode & stat.S_IROTH)
         if self._is_exposed and not was_exposed:
-            self._tell(Notice.EXPOSED, f"{key} can be read by everybody on this machine")
+            self._tell(Notice.EXPOSED, f"{key} can be read by every user of this machine")
 
 
 def _problem(files: Files) -> str:

@@ -13,27 +13,27 @@ from collector_mesh.domain.model.texts import visible
 class Kind(Enum):
     """Why nobody is reached at an address, in words that follow the address."""
 
-    REFUSED = "Connection refused: nobody listens there"
+    REFUSED = "Connection refused: no program listens there"
     UNKNOWN_HOST = "unknown host: its name cannot be resolved"
     NO_ROUTE = "no route to host: the network has no way there"
-    TIMED_OUT = "timed out: nobody answers the attempt to connect"
-    SILENT = "no answer: whoever listens there says nothing"
+    TIMED_OUT = "timed out: no answer to the attempt to connect"
+    SILENT = "no answer: the program there says nothing"
     WRONG_NAME = "wrong certificate name"
     UNTRUSTED = "certificate not trusted"
     EXPIRED = "certificate has expired"
     NOT_YET = "certificate is not valid yet"
-    TLS_TO_PLAINTEXT = "TLS to a plaintext port: whoever listens there does not speak TLS"
-    PLAINTEXT_TO_TLS = "plaintext to a TLS port: whoever listens there speaks TLS"
+    TLS_TO_PLAINTEXT = "TLS to a plaintext port: the program there does not speak TLS"
+    PLAINTEXT_TO_TLS = "plaintext to a TLS port: the program there speaks TLS"
     NO_CERTIFICATE = (
-        "certificate required: whoever listens there hangs up after the handshake, as with mutual TLS on those"
-        " who show none, and this side shows none"
+        "certificate required: the program there hangs up after the handshake, as with mutual TLS, and this side shows"
+        " no certificate"
     )
     CERTIFICATE_REFUSED = (
-        "certificate refused: whoever listens there hangs up after the handshake, as with mutual TLS on those"
-        " whose certificate is not trusted"
+        "certificate refused: the program there hangs up after the handshake, as with mutual TLS and a certificate"
+        " that it does not trust"
     )
-    NO_HTTP2 = "no gRPC: whoever listens there does not speak HTTP/2"
-    CLOSED = "connection closed: whoever listens there has ended it without a word"
+    NO_HTTP2 = "no gRPC: the program there does not speak HTTP/2"
+    CLOSED = "connection closed: the program there has ended it without a word"
     OTHER = ""
     """grpc's own words."""
 

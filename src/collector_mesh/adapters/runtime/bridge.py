@@ -210,7 +210,7 @@ class Bridge:
                 self._loop.call_soon(self._take)
 
     def _closed(self) -> RuntimeError:
-        return RuntimeError(f"{self._what}: its event loop does not run anymore")
+        return RuntimeError(f"{self._what}: its event loop no longer runs")
 
 
 class _Errand(Generic[T]):

@@ -69,7 +69,7 @@ def add_parser(verbs: Any) -> None:
     parser.add_argument(
         "--wait-for-peers",
         metavar="N|all",
-        help="be ready, for health checks and the ready line, when so many peers are connected, or all",
+        help="be ready, for health checks and the ready line, when this number of peers is connected, or all",
     )
     parser.add_argument(
         "--wait-for-peers-timeout", metavar="SECONDS", help="end with 1 where they are not by then (no limit)"
@@ -109,7 +109,7 @@ def add_parser(verbs: Any) -> None:
     parser.add_argument(
         "--inspect",
         action="store_true",
-        help="let everybody who can connect look in, as topology and explain do",
+        help="let every program that can connect look in, as topology and explain do",
     )
     parser.add_argument("--reflection", action="store_true", help="offer gRPC server reflection")
     loops.add_loop_option(parser)
@@ -183,7 +183,7 @@ async def _serve(sourced: "Sourced") -> int:
         log(logging.DEBUG, "failed", error=error)
         raise CommandError(f"{type(error).__name__}: {error}", EXIT_FAILED) from error
     if lost:
-        raise CommandError(f"nobody can connect anymore: {lost}", EXIT_FAILED)
+        raise CommandError(f"no program can connect any more: {lost}", EXIT_FAILED)
     return 0
 
 

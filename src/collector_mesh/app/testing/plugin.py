@@ -77,7 +77,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Tell of the marker."""
-    config.addinivalue_line("markers", "seeds(count): run a test that uses `simulation` under so many seeds")
+    config.addinivalue_line(
+        "markers", "seeds(count): run a test that uses `simulation` under this number of seeds"
+    )
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

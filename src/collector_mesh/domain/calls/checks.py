@@ -65,7 +65,7 @@ class CallChecks:
             PayloadTooLargeError: the payload is over the limit.
             LoopError: it was passed on too often, or has come back.
             ForbiddenError: the caller may not use the namespace, or does not share it.
-            UnavailableError: this collector is draining, or the peer is not connected anymore.
+            UnavailableError: this collector is draining, or the peer is no longer connected.
             NotFoundError: it would have to be passed on, and this collector does not do that.
         """
         # On the way of every call, twice where it crosses a link: what nearly none of them needs is elsewhere.
@@ -134,7 +134,7 @@ class CallChecks:
             raise NotFoundError(f"namespace {quoted(namespace)} not found")
         if not self._topology.shares(call.caller, namespace):
             if self._topology.get(call.caller) is None:
-                raise UnavailableError(f"{quoted(call.caller)} is not connected anymore")
+                raise UnavailableError(f"{quoted(call.caller)} is no longer connected")
             raise ForbiddenError(f"namespace {quoted(namespace)} is not shared with {quoted(call.caller)}")
 
     def _check_relay(self, call: Call, *, is_here: bool) -> None:

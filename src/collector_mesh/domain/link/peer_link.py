@@ -37,7 +37,7 @@ class PeerLink:
     async def aclose(self, *, grace: float = 0.0) -> None:  # noqa: ARG002  # the engine waits for what is under way
         """See the port."""
         self.engine.tell_draining()
-        self.engine.retire("not needed anymore")
+        self.engine.retire("no longer needed")
 
     async def _send(self, call: Call, mode: Mode) -> Reply:
         promise = self._promise()

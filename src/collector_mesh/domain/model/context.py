@@ -192,7 +192,7 @@ class CallContext(Caller):
             )
         if self.has_ended:
             raise RuntimeError(
-                f"the handler of {self._call.key} has ended, and its context makes no calls anymore: a handler waits"
+                f"the handler of {self._call.key} has ended, and its context makes no more calls: a handler waits"
                 " for what it has begun; what is to outlive it uses collector.call, in a thread collector.blocking.call"
             )
         return self._calls

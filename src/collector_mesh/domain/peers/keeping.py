@@ -318,7 +318,7 @@ class Keeping:
             return
         await self._release(address)
         if connection is not None and connection.address == address and not connection.is_up:
-            self._roster.forget(connection, "its name does not lead there anymore")
+            self._roster.forget(connection, "its name no longer leads there")
 
     def _has_failed(self, keeper: Keeper, error: BaseException) -> bool:
         address = keeper.address

@@ -32,7 +32,7 @@ class InspectionRule:
         if self.authorizer is None:
             raise ForbiddenError(
                 "inspection is refused: this collector listens beyond its machine, and has neither an authorizer"
-                " (--authorizer) nor leave to show itself to everybody (--inspect)"
+                " (--authorizer) nor leave to show itself to every program (--inspect)"
             )
         if identity is None:
             raise ForbiddenError("inspection is refused: it needs an identity, proved with mutual TLS")

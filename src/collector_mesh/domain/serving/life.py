@@ -75,7 +75,7 @@ class Life:
     def _begin(self, method: Method, context: CallContext) -> None:
         with self._lock:
             if self._is_over:
-                raise NotServedError(f"method {method.key} is not served anymore")
+                raise NotServedError(f"method {method.key} is no longer served")
             self.running += 1
         context.state = self.state
 

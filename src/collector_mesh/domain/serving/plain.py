@@ -282,7 +282,7 @@ def _left(context: CallContext) -> Reply:
     """What a call has come to that was cancelled because nobody waits for whoever has made it."""
     if context.time_remaining() <= 0.0:
         return Reply.refused(DeadlineExceededError("deadline exceeded"))
-    return Reply.refused(OutcomeUnknownError("outcome unknown: nobody waits for the handler anymore"))
+    return Reply.refused(OutcomeUnknownError("outcome unknown: the caller no longer waits for the handler"))
 
 
 def _nothing(*_: object) -> None:

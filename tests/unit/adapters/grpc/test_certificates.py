@@ -165,7 +165,7 @@ def test_a_key_that_everybody_can_read_is_told_once(tmp_path: Path) -> None:
 
     certificates.look()
 
-    assert told.notices == [(Notice.EXPOSED, f"{tls.key} can be read by everybody on this machine")]
+    assert told.notices == [(Notice.EXPOSED, f"{tls.key} can be read by every user of this machine")]
 
 
 def test_a_listener_needs_a_certificate(tmp_path: Path) -> None:

@@ -161,7 +161,7 @@ def test_a_loop_that_is_closed_is_an_error() -> None:
     with running_loop() as loop:
         pass
 
-    with pytest.raises(RuntimeError, match="its event loop does not run anymore"):
+    with pytest.raises(RuntimeError, match="its event loop no longer runs"):
         bridge_to(loop).run(nothing)
 
 
@@ -169,7 +169,7 @@ def test_a_loop_that_is_closed_is_an_error() -> None:
 def test_a_loop_that_was_never_run_is_an_error() -> None:
     loop = asyncio.new_event_loop()
     try:
-        with pytest.raises(RuntimeError, match="its event loop does not run anymore"):
+        with pytest.raises(RuntimeError, match="its event loop no longer runs"):
             bridge_to(loop).run(nothing)
     finally:
         loop.close()
@@ -207,7 +207,7 @@ def test_a_loop_that_stops_while_a_thread_waits_is_an_error() -> None:
     thread = threading.Thread(target=run_for_a_while)
     thread.start()
     try:
-        with pytest.raises(RuntimeError, match="its event loop does not run anymore"):
+        with pytest.raises(RuntimeError, match="its event loop no longer runs"):
             bridge_to(loop).run(work)
     finally:
         ended.set()

@@ -12,7 +12,7 @@ from collector_mesh.domain.model.payload import Payload
 
 def test_after_a_clean_goodbye_what_has_no_answer_was_not_run() -> None:
     wire = opened()
-    wire.right.engine.retire("not needed anymore")
+    wire.right.engine.retire("no longer needed")
     wire.right.write()
     outcome = wire.left.send()
     wire.left.write()
@@ -64,7 +64,7 @@ def test_a_call_that_has_timed_out_at_a_clean_goodbye_may_have_run() -> None:
     wire.settle()
     wire.now += 3.0
     answer(wire.right.last)
-    wire.right.engine.retire("not needed anymore")
+    wire.right.engine.retire("no longer needed")
 
     wire.settle()
 
@@ -130,7 +130,7 @@ def test_a_goodbye_does_not_wait_for_what_is_too_late_to_be_sent(is_large: bool)
     wire.now += 3.0
     answer(wire.right.last, Payload("type", bytes(100_000 * is_large)))
 
-    wire.right.engine.retire("not needed anymore")
+    wire.right.engine.retire("no longer needed")
     wire.right.write()
 
     assert wire.right.engine.phase is Phase.ENDED

@@ -100,7 +100,7 @@ def test_a_goodbye_is_not_clean_while_somebody_may_wait_for_a_reply_that_was_dro
     wire.right.last.call.deadline = wire.now - 5.0
     answer(wire.right.last, Payload("type", bytes(size)))
 
-    wire.right.engine.retire("not needed anymore")
+    wire.right.engine.retire("no longer needed")
     wire.settle()
 
     assert wire.right.engine.phase is Phase.ENDED
@@ -116,7 +116,7 @@ def test_once_its_caller_has_given_up_a_goodbye_is_clean_again() -> None:
     wire.right.write()
     wire.wait(0.1)
 
-    wire.right.engine.retire("not needed anymore")
+    wire.right.engine.retire("no longer needed")
     wire.settle()
 
     assert wire.left.engine.was_clean

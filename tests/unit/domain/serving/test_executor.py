@@ -60,7 +60,7 @@ def test_over_a_link_the_namespace_must_be_shared(world: World) -> None:
         Executed.NO,
         "",
     )
-    assert outcome(world.serve(ECHO, caller="stranger"))[:2] == (503, "'stranger' is not connected anymore")
+    assert outcome(world.serve(ECHO, caller="stranger"))[:2] == (503, "'stranger' is no longer connected")
 
 
 def test_the_authorizer_decides_who_may_use_a_namespace() -> None:
