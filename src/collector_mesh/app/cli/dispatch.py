@@ -11,7 +11,8 @@ from collector_mesh.app.cli import loops
 from collector_mesh.app.cli.dialing import add_tls_options, tls_of
 from collector_mesh.app.cli.errors import EXIT_FAILED, CommandError
 from collector_mesh.app.cli.objects import load
-from collector_mesh.domain.model.plain import LIST, STRUCT, VALUE, decoded
+from collector_mesh.domain.model.plain import LIST, STRUCT, VALUE
+from collector_mesh.domain.model.plain_reading import decoded
 from collector_mesh.domain.model.texts import visible
 
 if TYPE_CHECKING:

@@ -14,7 +14,8 @@ from collector_mesh.domain.model.errors import (
     quoted,
     text_of,
 )
-from collector_mesh.domain.model.plain import LIST, PLAIN, STRUCT, VALUE, decoded, encoded
+from collector_mesh.domain.model.plain import LIST, PLAIN, STRUCT, VALUE, encoded
+from collector_mesh.domain.model.plain_reading import decoded
 from collector_mesh.domain.model.shapes import MismatchError, Shape, shape_of
 
 TYPE_PREFIX = "type.googleapis.com/"

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from collector_mesh.domain.model.errors import InvalidCallError, PayloadTooLargeError
 from collector_mesh.domain.model.payload import EMPTY, TYPE_PREFIX, Payload, payload_of
-from collector_mesh.domain.model.plain import decoded
+from collector_mesh.domain.model.plain_reading import decoded
 from collector_mesh.domain.model.shapes import shape_of
 
 LARGEST = 2**53
