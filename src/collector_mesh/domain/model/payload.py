@@ -7,7 +7,6 @@ import attrs
 
 from collector_mesh.domain.model.errors import (
     InvalidCallError,
-    PayloadTooLargeError,
     is_a,
     is_unicode,
     kind_of,
@@ -198,10 +197,7 @@ def is_plain(value: object) -> bool:
 
 def plain_payload(value: object, most: int = MAX_PAYLOAD_BYTES) -> Payload:
     """The payload for plain data; see `payload_of`."""
-    try:
-        name, data = encoded(value, most)
-    except OverflowError as error:
-        raise PayloadTooLargeError(f"payload of {error} is over the limit of {most} bytes") from None
+    name, data = encoded(value, most)
     return Payload(TYPE_PREFIX + name, data)
 
 

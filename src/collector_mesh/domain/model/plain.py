@@ -8,8 +8,8 @@ from functools import lru_cache
 from struct import Struct as Layout
 from typing import Any
 
-from collector_mesh.domain.model.errors import is_a
-from collector_mesh.domain.model.plain_flaws import DEPTH, LARGEST, flaw_in
+from collector_mesh.domain.model.errors import PayloadTooLargeError, is_a
+from collector_mesh.domain.model.plain_flaws import DEPTH, LARGEST, MOST_VALUES, TOO_MANY, flaw_in
 
 STRUCT = "google.protobuf.Struct"
 LIST = "google.protobuf.ListValue"
@@ -50,6 +50,10 @@ class _FullError(Exception):
     """There is more than may travel."""
 
 
+class _ManyError(Exception):
+    """There are more values than may travel."""
+
+
 def encoded(value: Any, most: int) -> tuple[str, bytes]:
     """The name of the message that plain data travels as, and its bytes: a dict as Struct, a list as ListValue.
 
@@ -59,21 +63,26 @@ def encoded(value: Any, most: int) -> tuple[str, bytes]:
 
     Raises:
         PlainDataError: something in it cannot travel; the text says where it is.
-        OverflowError: there are more bytes.
+        PayloadTooLargeError: there are more bytes, or more than `MOST_VALUES` values.
     """
+    left = [MOST_VALUES]
     try:
         if is_a(value, dict):
-            data, name = _struct(value, most, DEPTH), STRUCT
+            data, name = _struct(value, most, DEPTH, left), STRUCT
         elif is_a(value, list):
-            data, name = _list(value, most, DEPTH), LIST
+            data, name = _list(value, most, DEPTH, left), LIST
         else:
-            data, name = _value(value, most, DEPTH), VALUE
+            data, name = _value(value, most, DEPTH, left), VALUE
     except _FullError:
-        raise OverflowError(f"more than {most} bytes") from None
+        raise PayloadTooLargeError(
+            f"payload of more than {most} bytes is over the limit of {most} bytes"
+        ) from None
+    except _ManyError:
+        raise PayloadTooLargeError(TOO_MANY) from None
     except (_FlawError, UnicodeEncodeError, RuntimeError, RecursionError) as error:
         raise flaw_in(value, error) from None
     if len(data) > most:
-        raise OverflowError(f"{len(data)} bytes")
+        raise PayloadTooLargeError.of(len(data), most)
     return name, data
 
 
@@ -99,7 +108,7 @@ def _short_key(key: str) -> bytes:
     return b"\x0a" + _SHORT[len(name)] + name + b"\x12"
 
 
-def _struct(value: dict[object, object], most: int, depth: int) -> bytes:  # noqa: C901, PLR0912  # see below
+def _struct(value: dict[object, object], most: int, depth: int, left: list[int]) -> bytes:  # noqa: C901, PLR0912  # see below
     # Written out for what is most usual: a function more for each field is seen in the benchmark.
     if not depth:
         raise _FlawError
@@ -129,7 +138,7 @@ def _struct(value: dict[object, object], most: int, depth: int) -> bytes:  # noq
                 raise _FlawError
             data = b"\x09\x11" + _pack(inner)
         else:
-            data = _value(inner, most, depth - 1)
+            data = _value(inner, most, depth - 1, left)
             length = len(data)
             data = (_SHORT[length] if length < 128 else _varint(length)) + data
         length = len(before) + len(data)
@@ -140,25 +149,31 @@ def _struct(value: dict[object, object], most: int, depth: int) -> bytes:  # noq
         size += length + 2
         if size > most:
             raise _FullError
+    left[0] -= len(parts)
+    if left[0] < 0:
+        raise _ManyError
     return b"".join(parts)
 
 
-def _list(value: list[object], most: int, depth: int) -> bytes:
+def _list(value: list[object], most: int, depth: int, left: list[int]) -> bytes:
     if not depth:
         raise _FlawError
     parts = []
     size = 0
     for inner in list.__iter__(value):
-        data = _value(inner, most, depth - 1)
+        data = _value(inner, most, depth - 1, left)
         length = len(data)
         parts.append((_ITEM[length] if length < 128 else b"\x0a" + _varint(length)) + data)
         size += length + 2
         if size > most:
             raise _FullError
+    left[0] -= len(parts)
+    if left[0] < 0:
+        raise _ManyError
     return b"".join(parts)
 
 
-def _value(value: Any, most: int, depth: int) -> bytes:
+def _value(value: Any, most: int, depth: int, left: list[int]) -> bytes:
     kind = type(value)
     if kind is str:
         data: bytes = value.encode()
@@ -178,12 +193,12 @@ def _value(value: Any, most: int, depth: int) -> bytes:
             raise _FlawError
         return b"\x11" + _pack(value)
     if kind is dict:
-        data = _struct(value, most, depth)
+        data = _struct(value, most, depth, left)
         return b"\x2a" + _varint(len(data)) + data
     if kind is list:
-        data = _list(value, most, depth)
+        data = _list(value, most, depth, left)
         return b"\x32" + _varint(len(data)) + data
-    return _value(_as_base(value), most, depth)
+    return _value(_as_base(value), most, depth, left)
 
 
 def _as_base(value: object) -> object:

@@ -12,6 +12,11 @@ DEPTH = 32
 LARGEST = 1 << 53
 """Numbers travel as doubles, which have every whole number up to here."""
 
+MOST_VALUES = 100_000
+"""Values in dicts and lists, all together: they are read in Python, while the event loop waits, at about 1 us each."""
+
+TOO_MANY = f"plain data has more than {MOST_VALUES} values: send a message class, or bytes in one"
+
 ALLOWED = "dict with str keys, list, str, int, float, bool and None"
 """What plain data is, as errors say it."""
 

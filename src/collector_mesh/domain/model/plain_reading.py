@@ -1,11 +1,13 @@
 """Plain data read from the bytes of protobuf's `Struct`, `ListValue` and `Value`; see `plain`."""
 
+from collections.abc import Iterator
+from itertools import repeat
 from struct import Struct as Layout
 from types import MappingProxyType
 
-from collector_mesh.domain.model.errors import InvalidCallError
+from collector_mesh.domain.model.errors import InvalidCallError, PayloadTooLargeError
 from collector_mesh.domain.model.plain import LIST, STRUCT
-from collector_mesh.domain.model.plain_flaws import DEPTH, LARGEST
+from collector_mesh.domain.model.plain_flaws import DEPTH, LARGEST, MOST_VALUES, TOO_MANY
 
 _unpack = Layout("<d").unpack_from
 
@@ -16,6 +18,18 @@ _ITEM_TAG, _KEY_TAG, _VALUE_TAG = 0x0A, 0x0A, 0x12
 
 class _FlawError(Exception):
     """There is something that is no plain data."""
+
+
+class _ManyError(Exception):
+    """There are more values than are read."""
+
+
+_Left = Iterator[None]
+"""The steps that are left: each loop over parts takes one of them for each part, however deep it is."""
+
+_STEPS = 4
+"""Steps that a value takes at most as `plain` writes it: one each for it, for the end of what it holds, and, where
+it is long, for its kind and the end of that."""
 
 
 class _MalformedError(Exception):
@@ -29,17 +43,21 @@ def decoded(name: str, data: bytes) -> object:
 
     Raises:
         InvalidCallError: they are no such message, or hold what is no plain data.
+        PayloadTooLargeError: there are more than `MOST_VALUES` values.
     """
+    left = repeat(None, _STEPS * MOST_VALUES)
     try:
         if name == STRUCT:
-            return _read_struct(data, 0, len(data), DEPTH)
+            return _read_struct(data, 0, len(data), DEPTH, left)
         if name == LIST:
-            return _read_list(data, 0, len(data), DEPTH)
-        return _read_value(data, 0, len(data), DEPTH)
+            return _read_list(data, 0, len(data), DEPTH, left)
+        return _read_value(data, 0, len(data), DEPTH, left)
     except (_MalformedError, IndexError, UnicodeDecodeError):
         raise InvalidCallError(f"payload cannot be read as {name}") from None
     except _FlawError as error:
         raise InvalidCallError(f"payload is no plain data: {error}") from None
+    except _ManyError:
+        raise PayloadTooLargeError(TOO_MANY) from None
 
 
 def _length(data: bytes, at: int, end: int) -> tuple[int, int]:
@@ -67,11 +85,13 @@ def _read_varint(data: bytes, at: int) -> tuple[int, int]:
             raise _MalformedError
 
 
-def _read_struct(data: bytes, at: int, end: int, depth: int) -> dict[str, object]:
+def _read_struct(data: bytes, at: int, end: int, depth: int, left: _Left) -> dict[str, object]:
     if not depth:
         raise _FlawError(f"it is deeper than {DEPTH} levels")
     found: dict[str, object] = {}
-    while at < end:
+    for _ in left:
+        if at >= end:
+            break
         if data[at] != _ITEM_TAG:
             at = _skip(data, at, end)
             continue
@@ -90,16 +110,18 @@ def _read_struct(data: bytes, at: int, end: int, depth: int) -> dict[str, object
             if middle < stop and data[middle] == _VALUE_TAG:
                 size = data[middle + 1]
                 if 0 < size < 128 and first + size == stop:
-                    found[data[begin:middle].decode()] = _read_short(data, first, stop, depth - 1)
+                    found[data[begin:middle].decode()] = _read_short(data, first, stop, depth - 1, left)
                     at = stop
                     continue
-        key, inner = _read_entry(data, at, stop)
-        found[key] = _read_value(inner, 0, len(inner), depth - 1)
+        key, inner = _read_entry(data, at, stop, left)
+        found[key] = _read_value(inner, 0, len(inner), depth - 1, left)
         at = stop
+    else:
+        raise _ManyError
     return found
 
 
-def _read_short(data: bytes, at: int, end: int, depth: int) -> object:
+def _read_short(data: bytes, at: int, end: int, depth: int, left: _Left) -> object:
     """A Value of less than 128 bytes, and more than none; most hold one thing, as it is usually written."""
     tag = data[at]
     size = end - at
@@ -113,16 +135,18 @@ def _read_short(data: bytes, at: int, end: int, depth: int) -> object:
         if tag == _TEXT_TAG and second == size - 2:
             return data[at + 2 : end].decode()
         if tag in _READERS and second == size - 2:
-            return _READERS[tag](data, at + 2, end, depth)
+            return _READERS[tag](data, at + 2, end, depth, left)
         if size == 2 and second < 2 and tag in {_BOOL_TAG, _NULL_TAG}:
             return None if tag == _NULL_TAG else second == 1
-    return _read_value(data, at, end, depth)
+    return _read_value(data, at, end, depth, left)
 
 
-def _read_entry(data: bytes, at: int, end: int) -> tuple[str, bytes]:
+def _read_entry(data: bytes, at: int, end: int, left: _Left) -> tuple[str, bytes]:
     """One entry of a map in any form: parts may be missing, come twice or in another order."""
     key, halves = b"", []
-    while at < end:
+    for _ in left:
+        if at >= end:
+            break
         tag = data[at]
         if tag == _KEY_TAG:
             at, stop = _length(data, at + 1, end)
@@ -133,14 +157,18 @@ def _read_entry(data: bytes, at: int, end: int) -> tuple[str, bytes]:
         else:
             stop = _skip(data, at, end)
         at = stop
+    else:
+        raise _ManyError
     return key.decode(), b"".join(halves)
 
 
-def _read_list(data: bytes, at: int, end: int, depth: int) -> list[object]:
+def _read_list(data: bytes, at: int, end: int, depth: int, left: _Left) -> list[object]:
     if not depth:
         raise _FlawError(f"it is deeper than {DEPTH} levels")
     found: list[object] = []
-    while at < end:
+    for _ in left:
+        if at >= end:
+            break
         if data[at] != _ITEM_TAG:
             at = _skip(data, at, end)
             continue
@@ -152,24 +180,28 @@ def _read_list(data: bytes, at: int, end: int, depth: int) -> list[object]:
         if stop > end:
             raise _MalformedError
         if 0 < length < 128:
-            found.append(_read_short(data, at, stop, depth - 1))
+            found.append(_read_short(data, at, stop, depth - 1, left))
         else:
-            found.append(_read_value(data, at, stop, depth - 1))
+            found.append(_read_value(data, at, stop, depth - 1, left))
         at = stop
+    else:
+        raise _ManyError
     return found
 
 
-def _read_value(data: bytes, at: int, end: int, depth: int) -> object:  # noqa: C901  # a branch for each kind
+def _read_value(data: bytes, at: int, end: int, depth: int, left: _Left) -> object:  # noqa: C901, PLR0912  # a branch for each kind
     """A Value; of several kinds in it the last one counts, and one that says nothing is None."""
     found: object = None
     last = 0
     halves: list[bytes] = []
-    while at < end:
+    for _ in left:
+        if at >= end:
+            break
         tag = data[at]
         if tag in _READERS:
             at, stop = _length(data, at + 1, end)
             if stop == end and last != tag:
-                return _READERS[tag](data, at, end, depth)
+                return _READERS[tag](data, at, end, depth, left)
             if last != tag:
                 last, halves = tag, []
             halves.append(data[at:stop])
@@ -190,12 +222,14 @@ def _read_value(data: bytes, at: int, end: int, depth: int) -> object:  # noqa: 
             at = _skip(data, at, end)
             continue
         last, at = 0, stop
+    else:
+        raise _ManyError
     if at > end:
         raise _MalformedError
     if last:
         # Parts of a message are one, as if they were written behind each other.
         whole = b"".join(halves)
-        return _READERS[last](whole, 0, len(whole), depth)
+        return _READERS[last](whole, 0, len(whole), depth, left)
     return found
 
 

@@ -237,10 +237,38 @@ def length_of(data: bytes) -> bytes:
     "part", [b"\x2a\x04\x0a\x02\x0a\x00", b"\x32\x02\x0a\x00", b"\x2a\x00\x32\x00", b"\x20\x01", b"\x18\x00"]
 )
 def test_what_a_stranger_sends_in_many_parts_takes_no_longer_than_it_is_long(part: bytes) -> None:
-    # Read again with each part it would take days.
-    data = part * (1_000_000 // len(part))
+    # Read again with each part it would take hours.
+    data = part * (200_000 // len(part))
 
     assert decoded("google.protobuf.Value", data) in ({"": None}, [None] * (len(data) // 4), [], True, None)
+
+
+@pytest.mark.parametrize(
+    "part", [b"\x2a\x04\x0a\x02\x0a\x00", b"\x32\x02\x0a\x00", b"\x2a\x00\x32\x00", b"\x20\x01", b"\x18\x00"]
+)
+@pytest.mark.parametrize("name", ["Value", "Struct", "ListValue"])
+def test_more_parts_than_values_may_have_are_not_read(name: str, part: bytes) -> None:
+    if name != "Value":
+        part = b"\x0a" + length_of(part) + part
+
+    with pytest.raises(PayloadTooLargeError, match=r"^plain data has more than 100000 values"):
+        decoded(f"google.protobuf.{name}", part * 600_000)
+
+
+@pytest.mark.parametrize("inner", [None, "x" * 200, [], {}, [[]], {"k" * 200: "x" * 200}])
+def test_as_many_values_as_may_be_written_can_be_read(inner: object) -> None:
+    for value in ([inner] * 33_333, {str(number): inner for number in range(33_333)}):
+        sent = payload_of(value, 1 << 30)
+
+        assert sent.unpack(type(value)) == value
+
+
+@pytest.mark.parametrize(
+    "value", [[0] * 100_001, dict.fromkeys(map(str, range(100_001))), [[0] * 50_000, {"a": [0] * 50_000}]]
+)
+def test_more_values_than_may_travel_are_not_written(value: object) -> None:
+    with pytest.raises(PayloadTooLargeError, match=r"^plain data has more than 100000 values"):
+        payload_of(value, 1 << 30)
 
 
 def laughs() -> list[Any]:
