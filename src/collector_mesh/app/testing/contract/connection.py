@@ -123,7 +123,7 @@ class ConnectionContract(Contract):
         await old.stop()
 
         async def is_lost() -> bool:
-            await a.dispatch("users", "EchoService", "Echo", BODY, target="b")
+            await a.dispatch("users", "EchoService", "Echo", BODY, target="b", timeout=1.0)
             return (await a.snapshot()).connections[0].state == "reconnecting"
 
         await eventually(is_lost)

@@ -306,11 +306,12 @@ class DispatchContract(Contract):
         await orders.stop()
 
         async def is_unavailable() -> bool:
-            reply = await users.dispatch(*ORDERS, "Echo")
+            # It waits for the peer, which is dialed, for most of its time.
+            reply = await users.dispatch(*ORDERS, "Echo", timeout=1.0)
             return (reply.status.code, reply.executed) == (503, Executed.NO)
 
         await eventually(is_unavailable)
-        assert (await users.dispatch(*ORDERS, "Echo", target="orders-1")).status.code == 503
+        assert (await users.dispatch(*ORDERS, "Echo", target="orders-1", timeout=1.0)).status.code == 503
 
     @pytest.mark.asyncio
     async def test_explain_tells_where_a_call_would_go(self, mesh: Network) -> None:

@@ -111,7 +111,7 @@ class LinkContract(Contract):
             return (await connection(a)).state == "draining"
 
         await eventually(is_announced)
-        refused = await a.dispatch("users", "EchoService", "Echo", target="b")
+        refused = await a.dispatch("users", "EchoService", "Echo", target="b", timeout=1.0)
         await stopping
         reply = await running
 
