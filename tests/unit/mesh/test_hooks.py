@@ -291,7 +291,10 @@ async def test_an_observer_that_raises_on_every_event_changes_nothing(
 async def test_a_lost_peer_is_found_again_while_the_observer_raises_on_every_event(way: str) -> None:
     async with mesh_over(way) as mesh:
         b = await mesh.start(
-            "b", namespaces=["n"], observer=Raising(OSError("full")), settings=Settings(reconnect_cap=0.1)
+            "b",
+            namespaces=["n"],
+            observer=Raising(OSError("full")),
+            settings=Settings(reconnect_cap=0.1, wait_for_peer=0.0),
         )
         first = mesh.collector("a", services=[service()], observer=Raising(OSError("full")))
         async with first:
