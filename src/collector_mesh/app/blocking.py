@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collector_mesh.app.collector import Collector
     from collector_mesh.app.lives import Added
     from collector_mesh.domain.model.snapshot import ConnectionInfo, Explanation, Snapshot
+    from collector_mesh.domain.ports.validator import Validator
 
 
 class BlockingCollector(BlockingCaller):
@@ -22,12 +23,12 @@ class BlockingCollector(BlockingCaller):
 
     Where this thread runs for a call, as that of a plain handler does, what is called ends with that call too.
 
+    Every method that waits raises RuntimeError where it is called in a thread that runs an event loop, where the
+    collector is not entered, and where its loop has ended; and what the collector's own method raises.
+
     Args:
         collector: the collector.
         bridge: gives the way into its event loop.
-
-    Every method that waits raises RuntimeError where it is called in a thread that runs an event loop, where the
-    collector is not entered, and where its loop has ended; and what the collector's own method raises.
     """
 
     def __init__(self, collector: "Collector", bridge: Callable[[], Bridge]) -> None:
@@ -72,7 +73,7 @@ class BlockingCollector(BlockingCaller):
         )
 
     def disconnect(self, peer_id: str) -> None:
-        """Forget a peer and do not dial it anymore; see `Collector.disconnect`."""
+        """Forget a peer, and stop dialing it; see `Collector.disconnect`."""
         self._bridge().run(partial(self._collector.disconnect, peer_id))
 
     def wait_for(
@@ -86,7 +87,7 @@ class BlockingCollector(BlockingCaller):
         self._bridge().run(partial(self._collector.wait_for, peers=peers, methods=methods, timeout=timeout))
 
     def snapshot(self) -> "Snapshot":
-        """What the collector is and knows, at one moment between two turns of its loop."""
+        """Describe what the collector is and knows, at one moment between two turns of its loop."""
 
         async def look() -> "Snapshot":
             return self._collector.snapshot()
@@ -94,7 +95,7 @@ class BlockingCollector(BlockingCaller):
         return self._bridge().run(look)
 
     def explain(self, namespace: str, service: str, method: str) -> "Explanation":
-        """Tell where a call would go now, and why; see `Collector.explain`."""
+        """Say where a call would go now, and why; see `Collector.explain`."""
 
         async def ask() -> "Explanation":
             return self._collector.explain(namespace, service, method)
@@ -122,7 +123,7 @@ class BlockingCollector(BlockingCaller):
         return self._collector.add_service(service, replace=replace)
 
     def remove_service(self, service: Offered) -> None:
-        """Serve the methods of a service no longer; see `Collector.remove_service`, which any thread may call too."""
+        """Stop serving a service; see `Collector.remove_service`, which any thread may call too."""
         self._collector.remove_service(service)
 
     def add_namespace(self, namespace: str) -> None:
@@ -132,6 +133,10 @@ class BlockingCollector(BlockingCaller):
     def remove_namespace(self, namespace: str) -> None:
         """Leave a namespace; see `Collector.remove_namespace`, which any thread may call too."""
         self._collector.remove_namespace(namespace)
+
+    def set_validator(self, validator: "Validator | None") -> None:
+        """Set, replace or remove the validator; see `Collector.set_validator`, which any thread may call too."""
+        self._collector.set_validator(validator)
 
     def __repr__(self) -> str:
         return f"{self._collector!r}.blocking"

@@ -3,7 +3,6 @@
 import asyncio
 import functools
 import inspect
-import sys
 import types
 from collections.abc import Callable
 from typing import Any
@@ -81,21 +80,13 @@ def is_generator(function: Callable[..., Any]) -> bool:
     return _has_code(code) and (inspect.isasyncgenfunction(code) or inspect.isgeneratorfunction(code))
 
 
-def definer() -> types.FrameType | None:
-    """The frame of whoever defines a handler: the innermost one outside of this library's own way there."""
-    frame: types.FrameType | None = sys._getframe()  # noqa: SLF001  # there is no other way to it
-    while frame is not None and frame.f_globals.get("__name__") in _WAY:
-        frame = frame.f_back
-    return frame
-
-
-_WAY = frozenset(
-    f"collector_mesh.app.{name}" for name in ("callables", "collector", "methods", "offered", "service")
-)
-
-
-def check_has_self(what: str, function: Callable[..., Any], where: types.FrameType | None) -> None:
+def check_has_self(what: str, function: Callable[..., Any], where: types.FrameType) -> None:
     """See that a function is not one of a class, which would lack its first argument.
+
+    Args:
+        what: the handler, as errors name it.
+        function: the handler.
+        where: the frame that defines it.
 
     Raises:
         TypeError: it is.
@@ -106,8 +97,7 @@ def check_has_self(what: str, function: Callable[..., Any], where: types.FrameTy
     if not around or around.endswith("<locals>"):
         return
     is_in_body = (
-        where is not None
-        and where.f_locals.get("__qualname__") == around
+        where.f_locals.get("__qualname__") == around
         and where.f_locals.get("__module__") == function.__module__
     )
     inner = unwrapped(function)

@@ -7,12 +7,12 @@ from collector_mesh.app.annotations import reader_for, result_for
 from collector_mesh.app.callables import (
     ALLOWED,
     check_has_self,
-    definer,
     innermost,
     is_async,
     is_generator,
 )
 from collector_mesh.app.hints import awaited
+from collector_mesh.app.outside import outside
 from collector_mesh.app.roles import signature_of
 from collector_mesh.domain.model.errors import is_a, kind_of
 from collector_mesh.domain.model.names import MethodKey
@@ -28,7 +28,7 @@ def method_from(key: MethodKey, function: Callable[..., Any], *, idempotent: boo
     what = f"handler of {key}"
     if not callable(function):
         raise TypeError(f"{what} is not callable: {kind_of(function)}")
-    where = definer()
+    where = outside()
     check_has_self(what, function, where)
     if is_generator(function):
         raise TypeError(f"{what} is a generator; streaming methods are not supported yet")

@@ -42,7 +42,7 @@ class Signature:
     result: Any
 
 
-def signature_of(what: str, function: Callable[..., Any], where: types.FrameType | None) -> Signature:
+def signature_of(what: str, function: Callable[..., Any], where: types.FrameType) -> Signature:
     """Find out how a handler is to be called.
 
     Args:
@@ -55,7 +55,7 @@ def signature_of(what: str, function: Callable[..., Any], where: types.FrameType
     """
     parameters, result = parameters_of(what, function)
     names = names_of(unwrapped(code_of(function)))
-    local_names = {**where.f_globals, **where.f_locals} if where is not None else {}
+    local_names = {**where.f_globals, **where.f_locals}
     hints = {each.name: _hint(what, each.name, each.annotation, names, local_names) for each in parameters}
     roles = _Roles(what, parameters, hints)
     takes = roles.request.name if roles.request is not None else ""

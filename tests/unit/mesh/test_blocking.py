@@ -103,6 +103,41 @@ async def test_other_threads_change_what_is_served(collector: Collector) -> None
     assert await asyncio.to_thread(work) == [200, 200, 404]
 
 
+async def test_what_is_registered_from_a_thread_may_be_annotated_with_what_is_known_there(
+    collector: Collector,
+) -> None:
+    def work() -> str:
+        from google.protobuf.wrappers_pb2 import StringValue
+
+        def greet(request: "StringValue") -> "StringValue":
+            return request
+
+        collector.blocking.register("tests", "Made", "Up", greet)
+        return collector.blocking.call(
+            "tests", "Made", "Up", StringValue(value="x"), returns=StringValue
+        ).value
+
+    assert await asyncio.to_thread(work) == "x"
+
+
+class Nobody:
+    async def validate_service_method(self, namespace: str, service_name: str, method_name: str) -> None:
+        raise ValueError(f"{method_name} is for nobody")
+
+
+async def test_other_threads_say_who_may_call(collector: Collector) -> None:
+    collector.add_service(echo())
+
+    def work() -> list[int]:
+        codes = []
+        for validator in (Nobody(), None):
+            collector.blocking.set_validator(validator)
+            codes.append(collector.blocking.dispatch(*ECHO).status.code)
+        return codes
+
+    assert await asyncio.to_thread(work) == [404, 200]
+
+
 WAITING: dict[str, Callable[[Collector], object]] = {
     "dispatch": lambda collector: collector.blocking.dispatch(*ECHO),
     "call": lambda collector: collector.blocking.call(*ECHO),
