@@ -407,6 +407,20 @@ async def test_a_table_gives_errors_as_a_mesh_does() -> None:
         call_context(method="x")
 
 
+async def test_a_table_has_plain_data_and_a_context_what_a_lifespan_would_have_yielded() -> None:
+    context = call_context({"stock/Stock/Of": {"left": 7}}, state=["database"])
+
+    left = await context.call("stock", "Stock", "Of", "tea", returns=dict)
+
+    assert (left, context.state) == ({"left": 7}, ["database"])
+
+
+@pytest.mark.parametrize(("name", "wrong"), [("target", 7), ("idempotent", "yes"), ("timeout", "long")])
+async def test_a_table_refuses_the_arguments_that_a_mesh_refuses(name: str, wrong: Any) -> None:
+    with pytest.raises(TypeError, match=name):
+        await call_context().dispatch("users", "UserService", "Name", **{name: wrong})
+
+
 async def test_a_context_that_is_made_without_calls_says_where_there_is_one() -> None:
     from collector_mesh.domain.model.call import Call
     from collector_mesh.domain.model.names import MethodKey

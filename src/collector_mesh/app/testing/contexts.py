@@ -6,7 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from collector_mesh.app.arguments import key_argument, payload_argument, seconds_argument
+from collector_mesh.app.arguments import (
+    idempotent_argument,
+    key_argument,
+    payload_argument,
+    seconds_argument,
+)
 from collector_mesh.app.testing.fakes import run
 from collector_mesh.domain.model.call import Call, checked_hints, checked_metadata
 from collector_mesh.domain.model.caller import Caller
@@ -14,11 +19,11 @@ from collector_mesh.domain.model.caller import Metadata as GivenMetadata
 from collector_mesh.domain.model.context import CallContext, HandlerCalls
 from collector_mesh.domain.model.errors import Executed, MeshError, NotFoundError
 from collector_mesh.domain.model.identity import Identity
-from collector_mesh.domain.model.names import MethodKey
+from collector_mesh.domain.model.names import MethodKey, text_argument
 from collector_mesh.domain.model.payload import Message, Payload, Plain, payload_of
 from collector_mesh.domain.model.status import OK, Reply, status_of
 
-Answer = Message | Payload | MeshError | None | Callable[[Payload], Any]
+Answer = Message | Payload | Plain | MeshError | None | Callable[[Payload], Any]
 """What a fake method gives: a result, an error, or a function of the request that gives or raises one of them."""
 
 _WHO = "fake"
@@ -70,11 +75,11 @@ class FakeCalls(Caller):
             key.check()
             payload = payload_argument(request)
             options = {
-                "target": target,
+                "target": text_argument("target", target),
                 "timeout": None if timeout is None else seconds_argument("timeout", timeout),
                 "hints": dict(checked_hints(hints or {})),
                 "metadata": checked_metadata(metadata),
-                "idempotent": idempotent,
+                "idempotent": idempotent_argument(idempotent),
             }
         except MeshError as error:
             return Reply.refused(error)
@@ -123,6 +128,7 @@ def call_context(
     caller: str = "",
     identity: Identity | None = None,
     collector_id: str = "test",
+    state: Any = None,
 ) -> CallContext:
     """Make a context, to test a handler as the function that it is.
 
@@ -135,11 +141,12 @@ def call_context(
         caller: id of the peer that the call has come from.
         identity: of that peer.
         collector_id: of the collector that the handler is to run on.
+        state: what the lifespan of the service would have yielded there.
 
     Raises:
         ValueError: the method is not of that form.
         InvalidCallError: metadata or timeout are not what they may be.
-        TypeError: an argument is of a type that cannot be meant.
+        TypeError: an argument is of a wrong type; the text names it.
     """
     parts = method.split("/")
     if len(parts) != 3:
@@ -155,6 +162,7 @@ def call_context(
     made = calls if isinstance(calls, Caller) else FakeCalls(calls)
     context = CallContext(call, collector_id, lambda: 0.0, _TestCalls(made))
     context.has_started = True
+    context.state = state
     return context
 
 
