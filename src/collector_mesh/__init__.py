@@ -90,8 +90,8 @@ _HOMES = {
     "TlsError": "collector_mesh.adapters.grpc.tls",
     "UnavailableError": "collector_mesh.domain.model.errors",
     "UnimplementedError": "collector_mesh.domain.model.errors",
-    "method": "collector_mesh.app.marks",
     "configure_logs": "collector_mesh.adapters.telemetry.configuring",
+    "method": "collector_mesh.app.marks",
 }
 
 __all__ = [

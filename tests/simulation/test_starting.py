@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any
 
+import pytest
 from tests.simulation.shop import METHOD, orders
 
 from collector_mesh import Executed, Service
@@ -73,6 +74,17 @@ def test_a_connection_that_offers_some_namespaces_is_as_good_as_any() -> None:
         )
 
     assert Simulation(seed=5).run(scenario, until=120.0).value == (200, 404)
+
+
+def test_a_single_text_is_no_list_of_namespaces_there_either() -> None:
+    async def scenario(sim: Sim) -> None:
+        front = sim.collector("front", namespaces=["a"])
+        sim.collector("shop", namespaces=["a"])
+        await sim.sleep(1.0)
+        with pytest.raises(TypeError, match="namespaces must be several, as in a list, got one: 'a'"):
+            await front.connect("shop", namespaces="a")
+
+    Simulation(seed=6).run(scenario, until=120.0)
 
 
 async def nothing() -> None:

@@ -46,20 +46,29 @@ def peers_argument(
         return peers, keys
     if isinstance(peers, bool | str):
         raise TypeError(f"peers must be a number, several ids, or 'all', got {kind_of(peers)}")
-    ids = several("peers", peers)
+    ids = texts_argument("peers", peers)
     for peer_id in ids:
-        check_name("peer", text_argument("each of peers", peer_id))
-    return tuple(text_argument("each of peers", peer_id) for peer_id in ids), keys
+        check_name("peer", peer_id)
+    return ids, keys
+
+
+def texts_argument(name: str, values: object) -> tuple[str, ...]:
+    """Several texts, or none.
+
+    Raises:
+        TypeError: it is a text itself, cannot be walked through, or has something else in it.
+    """
+    return tuple(text_argument(f"each of {name}", value) for value in several(name, values))
 
 
 def names_argument(name: str, values: object) -> tuple[str, ...]:
     """Several texts, one at least.
 
     Raises:
-        TypeError: it is a text itself, cannot be walked through, or has something else in it.
+        TypeError: as for `texts_argument`.
         InvalidCallError: there are none.
     """
-    texts = tuple(text_argument(f"each of {name}", value) for value in several(name, values))
+    texts = texts_argument(name, values)
     if not texts:
         raise InvalidCallError(f"{name} must have at least one; leave it out for all")
     return texts
@@ -72,11 +81,11 @@ def several(name: str, values: object) -> tuple[object, ...]:
         TypeError: it is a text, or cannot be walked through.
     """
     if isinstance(values, str | bytes):
-        raise TypeError(f"{name} must be several, got one: {values!r}")
+        raise TypeError(f"{name} must be several, as in a list, got one: {values!r}")
     try:
         return tuple(values)  # type: ignore[arg-type]  # what cannot be iterated raises
     except TypeError as error:
-        raise TypeError(f"{name} must be several, got {kind_of(values)}") from error
+        raise TypeError(f"{name} must be several, as in a list, got {kind_of(values)}") from error
 
 
 def _key_of(method: object) -> MethodKey:

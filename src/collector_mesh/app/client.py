@@ -35,6 +35,10 @@ class MeshClient(Caller):
         insecure: whether plaintext may be used to an address that is not of this machine.
         transport: how the client reaches the collector; gRPC by default.
         settings: values to tune; a client heeds the times and the size of payloads.
+
+    Raises:
+        InvalidCallError: of several addresses one is empty, or there are too many; or a name is malformed.
+        TypeError: an argument is of a wrong type; the text names it.
     """
 
     def __init__(

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 from weakref import ref
 
 from collector_mesh.adapters.runtime.bridge import Bridge
-from collector_mesh.app.arguments import key_argument, names_argument, peers_argument, seconds_argument
+from collector_mesh.app.arguments import (
+    key_argument,
+    names_argument,
+    peers_argument,
+    seconds_argument,
+    texts_argument,
+)
 from collector_mesh.app.blocking import BlockingCollector
 from collector_mesh.app.calls import CallFactory, made_in_handler
 from collector_mesh.app.home import Home
@@ -146,7 +152,7 @@ class Collector(Caller):
         # What is wrong with the overrides is said now, not at the first call.
         self.container.policies()
         self._options = options
-        self._peers = _texts("peers", peers)
+        self._peers = texts_argument("peers", peers)
         self._home = Home(
             f"collector '{collector_id}'",
             awaited="await collector.call(...)",
@@ -154,7 +160,7 @@ class Collector(Caller):
         )
         self._handlers = self.container.handlers()
         self._handlers.hand_over = self._home.hand_over
-        self._handlers.add(namespaces=_texts("namespaces", namespaces))
+        self._handlers.add(namespaces=texts_argument("namespaces", namespaces))
         self._lives = self._made_lives()
         for service in services_of(services):
             self._lives.add(service)
@@ -483,7 +489,7 @@ class Collector(Caller):
         return await self._lifetime.wait_unreachable()
 
     def explain(self, namespace: str, service: str, method: str) -> "Explanation":
-        """Say where a call would go now, and why.
+        """Say where a call would go now, and why; no validator is asked.
 
         Raises:
             InvalidCallError: a name is malformed.
@@ -521,10 +527,3 @@ def _own_address(collector_id: str, transport: "Transport | None") -> str:
     except Exception:  # noqa: BLE001  # a user's may say no by any of them
         return ""
     return collector_id
-
-
-def _texts(name: str, values: Iterable[str]) -> tuple[str, ...]:
-    """Several texts; a single one, which is an iterable of texts too, is a mistake."""
-    if isinstance(values, str):
-        raise TypeError(f"{name} must be several texts, got one: {values!r}")
-    return tuple(values)

@@ -37,7 +37,7 @@ _FORKED = (
 
 
 class SyncMeshClient(BlockingCaller):
-    """Calls into the mesh through one collector, from code that does not await: threads, Django, Flask, Celery.
+    """Calls into the mesh through a collector, from code that does not await: threads, Django, Flask, Celery.
 
     Used as a context manager, or made once, for example at import, and closed by `close` or by the end of the program.
     Any number of threads may use it at once. It opens nothing before the first call: until then it has no
@@ -53,6 +53,7 @@ class SyncMeshClient(BlockingCaller):
         settings: values to tune; a client heeds the times and the size of payloads.
 
     Raises:
+        InvalidCallError: of several addresses one is empty, or there are too many; or a name is malformed.
         TypeError: an argument is of a wrong type; the text names it.
     """
 

@@ -78,6 +78,18 @@ def test_every_flag_has_its_variable(name: str) -> None:
     assert sourced.source(name) == f"env {variable_of((name,))}"
 
 
+def test_the_page_of_serve_has_every_flag_and_every_setting() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "serve.md").read_text(encoding="utf-8")
+    flags = [
+        f"--{each.name.replace('_', '-')}" for each in attrs.fields(ServeConfig) if each.name != "settings"
+    ]
+    settings = [each.name for each in attrs.fields(Settings)]
+
+    missing = [name for name in (*flags, *settings) if not re.search(rf"`{name}[ `]", page)]
+
+    assert missing == []
+
+
 @pytest.mark.parametrize("field", attrs.fields(Settings), ids=lambda field: field.name)
 def test_every_setting_has_its_variable(field: "attrs.Attribute[object]") -> None:
     texts = {

@@ -338,7 +338,7 @@ async def test_arguments_of_the_wrong_type_are_type_errors() -> None:
             await collector.dispatch("n", "Who", "Am", hints={"a": wrong})
         with pytest.raises(TypeError):
             await collector.dispatch(wrong, "Who", "Am")
-    with pytest.raises(TypeError, match="namespaces must be several texts, got one: 'users'"):
+    with pytest.raises(TypeError, match="namespaces must be several, as in a list, got one: 'users'"):
         Collector("a", namespaces="users")
 
 

@@ -89,8 +89,8 @@ async def test_a_reconnect_offers_the_same() -> None:
     [
         (["nope"], NotFoundError, "namespace 'nope' is not one of this collector: it has x, y, z"),
         ([], InvalidCallError, "namespaces must have at least one"),
-        ("x", TypeError, "namespaces must be several, got one: 'x'"),
-        (7, TypeError, "namespaces must be several, got int"),
+        ("x", TypeError, "namespaces must be several, as in a list, got one: 'x'"),
+        (7, TypeError, "namespaces must be several, as in a list, got int"),
         ([b"x"], TypeError, "each of namespaces must be a str, got bytes"),
     ],
 )

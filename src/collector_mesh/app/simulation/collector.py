@@ -12,6 +12,7 @@ from collector_mesh.adapters.simulated.loop import SimulatedLoop
 from collector_mesh.adapters.simulated.names import SimulatedNames
 from collector_mesh.adapters.simulated.network import SimulatedNetwork, SimulatedTransport
 from collector_mesh.adapters.simulated.trace import Trace
+from collector_mesh.app.arguments import names_argument
 from collector_mesh.app.collector import Collector
 from collector_mesh.app.container import CollectorContainer
 from collector_mesh.app.options import Options
@@ -200,7 +201,7 @@ class SimulatedCollector(Collector):
         self, address: str, *, namespaces: Iterable[str] | None = None, timeout: float = 5.0
     ) -> ConnectionInfo:
         """See `Collector`."""
-        only = None if namespaces is None else tuple(namespaces)
+        only = None if namespaces is None else names_argument("namespaces", namespaces)
         info = await self.on_host(partial(super().connect, address, namespaces=only, timeout=timeout))
         self.wanted[address] = None if only is None else frozenset(only)
         return info

@@ -9,8 +9,6 @@ from collector_mesh.domain.topology.candidates import Candidate
 from collector_mesh.domain.topology.connection import Connection
 from collector_mesh.domain.topology.topology import Topology
 
-_RANK = {Executed.NO: 0, Executed.MAYBE: 1, Executed.YES: 2}
-
 
 class RetryState:
     """The tries of one call, and the most telling of their replies."""
@@ -95,7 +93,7 @@ class RetryState:
         First whether a handler ran: that is never told as less than it was. Then an answer of a collector that
         was reached before one that was not, then 429 before 503 (WIRE §3), then the later one.
         """
-        rank = (_RANK[reply.executed], is_reached, reply.status.code == 429)
+        rank = (reply.executed.rank, is_reached, reply.status.code == 429)
         if rank >= self._rank:
             self._best, self._rank = reply, rank
 

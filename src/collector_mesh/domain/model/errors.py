@@ -34,6 +34,14 @@ class Executed(Enum):
     MAYBE = "maybe"
     """The call had left, and no answer has come."""
 
+    @property
+    def rank(self) -> int:
+        """How much of a run is known, to compare: over several tries of a call it is never told as less than it was."""
+        return _RANKS[self]
+
+
+_RANKS: Mapping[Executed, int] = MappingProxyType({Executed.NO: 0, Executed.MAYBE: 1, Executed.YES: 2})
+
 
 def quoted(value: str) -> str:
     """A foreign value as it may stand in a message: cut, in quotes, without anything unprintable."""

@@ -43,8 +43,6 @@ _CONTENT_SECONDS = 1.0
 _WAIT_SECONDS = 3600.0
 _LOOK_SECONDS = 0.005
 
-_RANK = {Executed.NO: 0, Executed.MAYBE: 1, Executed.YES: 2}
-
 _Send = Callable[[Link, Call], Awaitable[Reply]]
 _Tried = tuple[Reply, bool]
 """What came of a try, and whether the collector is gone or leaving where that was."""
@@ -353,4 +351,4 @@ async def _serve(link: Link, call: Call) -> Reply:
 
 def _more_telling(best: Reply, reply: Reply) -> Reply:
     """Of two replies the one that tells more of whether a handler ran: that is never told as less than it was."""
-    return reply if _RANK[reply.executed] >= _RANK[best.executed] else best
+    return reply if reply.executed.rank >= best.executed.rank else best
