@@ -86,10 +86,10 @@ def _servers(_instance: object, attribute: "attrs.Attribute[Any]", value: object
 
 @attrs.frozen(kw_only=True)
 class Settings:
-    """What can be tuned in a collector.
+    """The values of a collector to tune.
 
     Attributes:
-        default_timeout: seconds for a call that says nothing about its time.
+        default_timeout: seconds for a call without a timeout.
         max_payload_bytes: largest request and largest result.
         max_running: handlers that run at once; more are shed with 429. In an override, those of a namespace.
         max_outgoing: calls under way out of a collector at once, local ones included. In an override, those of
@@ -109,8 +109,8 @@ class Settings:
         retry_share: retries that a peer's failures may cause in a namespace, for each of its recent calls.
         retry_rate: further retries a second, whatever the calls.
         retry_window: seconds within which calls are recent, and retries count.
-        attempt_floor: least time of an attempt at an idempotent call that somebody else could take over, in seconds.
-        attempt_share: largest share of what the call has left that such an attempt gets.
+        attempt_floor: least time of an attempt at an idempotent call that another collector could take over, in seconds.
+        attempt_share: largest share of the time left that such an attempt gets.
         attempt_p99s: most that it gets, as a multiple of what 99 of 100 calls of the method take.
         breaker: whether peers that fail get no calls for a while.
         breaker_failures: number of failures in a row that open a breaker.
@@ -122,27 +122,26 @@ class Settings:
         breaker_cap: longest time that it is open, in seconds.
         max_ejected: the share of candidates that breakers may keep out; beyond that they are ignored.
         relay: whether calls of peers that cannot be served here are passed on to peers that can.
-        expose_routes: whether a 404 or a 503 tells callers from outside why nobody could take the call; left
-            out, on loopback listeners only.
+        expose_routes: whether a 404 or a 503 tells callers from outside why no collector could take the call; by
+            default on loopback listeners only.
         drain_timeout: seconds that running calls get to finish when the collector ends.
         lifespan_open_timeout: seconds that the lifespan of a service may take to open. The default is that of hypercorn, a server
             for the same kind of lifespans.
         lifespan_close_timeout: seconds that the lifespan of a service may take to close. With `drain_timeout` the default
             makes the 30 s that Kubernetes gives.
         max_links: links of a collector, those of clients included.
-        max_held_bytes: what links, and requests without a link, hold for others together; over it the link that holds
+        max_held_bytes: memory that links, and requests without a link, hold for others together; over it the link that holds
             most ends, and such requests get 429.
-        heartbeat_interval: seconds of silence after which a link says something; a peer that is not heard
-            of for 3.2 times as long is dead.
-        link_queue_bytes: what may wait to be sent to one peer; beyond it calls to it are refused.
-        refresh_interval: seconds between two questions to a peer without links whether it is there.
-        peer_expiry: seconds after which a peer without links that was not heard of is forgotten, or, where it was dialed,
+        heartbeat_interval: seconds of silence after which a link sends a ping; a peer that is silent
+            for 3.2 times as long is dead.
+        link_queue_bytes: bytes that may wait to be sent to one peer; beyond that, calls to it are refused.
+        refresh_interval: seconds between two checks that a peer without links is there.
+        peer_expiry: seconds of silence after which a peer without links is forgotten, or, if this side dials it,
             lost and dialed again.
         trust_domain: the domain in which names of certificates stand for collectors, `spiffe://DOMAIN/collector/ID` and
             `ID.DOMAIN`; left out, with mutual TLS that of the collector's own certificate.
         dial_timeout: seconds that one attempt to connect may take; the answer may take as long again.
-        dns_servers: addresses of the name servers that are asked for `dns:` names, `IP` or `IP:PORT`; those of the system
-            where there are none.
+        dns_servers: addresses of the name servers for `dns:` names, `IP` or `IP:PORT`; by default those of the system.
         wait_for_peer: seconds that a call waits, within its own time, for a peer that is being dialed and may have the
             method; 0 if it is to fail at once.
         reconnect_first: longest pause before the first new dial of a lost peer, in seconds.
@@ -150,7 +149,7 @@ class Settings:
         keepalive_interval: seconds between two pings on an idle gRPC connection.
         expose_handler_errors: whether a caller sees the text of a handler's exception, or a
             correlation id for the log.
-        report_interval: seconds between two reports of what was counted to the observer.
+        report_interval: seconds between two reports of the counts to the observer.
         overrides: other values for some keys, by `NAMESPACE`, `NAMESPACE/Service` or
             `NAMESPACE/Service.Method`; the narrowest one counts. See `collector_mesh.app.overrides`.
     """

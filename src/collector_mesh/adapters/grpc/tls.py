@@ -25,9 +25,9 @@ class Tls:
     Attributes:
         cert: the certificate chain to show; needed to listen.
         key: its private key.
-        ca: whom to believe. A collector that listens with one asks its callers for a certificate as
-            well (mutual TLS). Without one, a dialer believes the authorities of its machine.
-        server_name: the name to look for in the certificate of whoever is dialed, where it is not the
+        ca: the authorities to trust. A collector that listens with them asks its callers for a certificate as
+            well (mutual TLS). Without them, a dialer trusts the authorities of its machine.
+        server_name: the name to look for in the certificate of the other side, if it is not the
             host that is dialed.
 
     Raises:

@@ -92,7 +92,7 @@ class _Pipe:
 class FaultyProxy:
     """A TCP proxy in this process, in front of an address; used as an async context manager.
 
-    What it does to connections holds for those that are open and for new ones, until it is told otherwise.
+    Its faults hold for open connections and for new ones, until the next change.
 
     Args:
         target: HOST:PORT that it passes connections on to.
@@ -100,10 +100,10 @@ class FaultyProxy:
 
     Attributes:
         address: HOST:PORT to connect to instead.
-        delay: seconds that everything takes; the order is kept.
-        rate: bytes a second in each direction of each connection; `math.inf` for all there is.
-        dropped: directions in which everything is thrown away.
-        passed: bytes passed on so far, by direction.
+        delay: seconds by which all bytes are late; the order is kept.
+        rate: bytes a second in each direction of each connection; `math.inf` for no limit.
+        dropped: directions in which all bytes are thrown away.
+        passed: number of bytes passed on, by direction.
         accepted: when connections were taken, on the loop's clock.
     """
 

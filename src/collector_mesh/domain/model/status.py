@@ -1,4 +1,4 @@
-"""How an outcome is told to other programs."""
+"""Outcomes, as other programs see them."""
 
 from collections.abc import Mapping
 from itertools import islice
@@ -52,7 +52,7 @@ NO_PAYLOAD = Payload()
 
 
 def status_of(error: BaseException) -> Status:
-    """What other programs see of an error, whatever it is.
+    """The status of any error.
 
     A stranger can only come out of a handler, or out of something else that is a user's.
 
@@ -111,7 +111,7 @@ def _cut(details: dict[str, str], why: str) -> dict[str, str]:
 # Not frozen: one is made for every call, and a frozen one costs three times as much.
 @attrs.define
 class Reply:
-    """What came of a call.
+    """The outcome of a call.
 
     Attributes:
         status: the outcome; 200 is success.
@@ -135,12 +135,12 @@ class Reply:
 
     @property
     def attempts(self) -> tuple[str, ...]:
-        """Ids of the collectors that were tried, in order: the last one is whose outcome this is."""
+        """Ids of the collectors that were tried, in order; this is the outcome of the last one."""
         return self.tried or ((self.handled_by,) if self.handled_by else ())
 
     @classmethod
     def refused(cls, error: MeshError) -> "Reply":
-        """The reply that tells of an error."""
+        """The reply for an error."""
         executed = attribute_of(error, "executed")
         handled_by = attribute_of(error, "handled_by")
         return cls(
@@ -152,10 +152,10 @@ class Reply:
         )
 
     def raise_for_status(self) -> "Reply":
-        """Give the reply itself if its status is 200.
+        """Return the reply itself if its status is 200.
 
         Raises:
-            MeshError: the status is another; `.code`, `.executed` and `.handled_by` tell the rest.
+            MeshError: the status is another one; see its `.code`, `.executed` and `.handled_by`.
         """
         if self.status.code == OK.code:
             return self
