@@ -5,12 +5,15 @@ import signal
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
 
 import pytest
 from tests.integration.services.processes import free_port, run, serving
+from tests.integration.services.things import texts_service
 from tests.limits import LIMIT_SECONDS
 
-from collector_mesh import Payload, SyncMeshClient
+from collector_mesh import Collector, MeshClient, Payload, Reply, SyncMeshClient
+from collector_mesh.app.cli.starting import once_it_listens
 
 
 @pytest.mark.asyncio
@@ -65,7 +68,7 @@ async def test_the_command_line_dispatches_at_the_first_of_several_that_answers(
 def test_the_command_line_names_all_that_it_has_tried() -> None:
     addresses = [f"127.0.0.1:{free_port()}" for _ in range(2)]
 
-    ended = run("dispatch", ",".join(addresses), "texts", "Texts", "Nothing")
+    ended = run("dispatch", ",".join(addresses), "texts", "Texts", "Nothing", "--timeout", "1")
 
     assert ended.status == 1
     assert all(ended.stderr.count(f"{address}: ") for address in addresses)
@@ -82,3 +85,24 @@ def test_the_command_line_names_an_address_that_is_none(addresses: str, error: s
     ended = run("dispatch", addresses, "texts", "Texts", "Nothing")
 
     assert (ended.status, ended.stderr) == (2, f"collector-mesh: error: {error}\n")
+
+
+@pytest.mark.asyncio
+async def test_the_command_line_calls_a_collector_that_has_not_started_yet() -> None:
+    address = f"127.0.0.1:{free_port()}"
+    replies: list[Reply] = []
+
+    async with AsyncExitStack() as opened:
+        client = await opened.enter_async_context(MeshClient(address))
+
+        async def call(timeout: float | None) -> Reply:
+            replies.append(await client.dispatch("texts", "Texts", "Nothing", timeout=timeout))
+            if len(replies) == 1:
+                await opened.enter_async_context(
+                    Collector("late", listen=address, services=[texts_service()])
+                )
+            return replies[-1]
+
+        await once_it_listens(call, None)
+
+    assert [reply.status.code for reply in replies] == [503, 200]

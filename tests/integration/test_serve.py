@@ -594,7 +594,7 @@ def test_a_call_by_hand_that_cannot_be_made_is_one_line_and_exit_status_2(
 def test_a_call_by_hand_to_nobody_is_unavailable() -> None:
     address = f"127.0.0.1:{free_port()}"
 
-    ended = run("dispatch", address, "texts", "Texts", "Nothing")
+    ended = run("dispatch", address, "texts", "Texts", "Nothing", "--timeout", "1")
 
     assert (ended.status, ended.stdout) == (1, "")
     assert re.fullmatch(rf"503 {address}: [^\n]+\n", ended.stderr)

@@ -219,3 +219,12 @@ def test_the_contract_holds_all_of_its_parts() -> None:
     tests = [name for name in dir(transport.TransportContract) if name.startswith("test_")]
 
     assert len(tests) > 60
+
+
+def test_the_examples_of_the_help_are_commands_of_the_readme() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    lines = [line.strip() for line in parser().format_help().partition("examples:")[2].splitlines()]
+    commands = [line for line in lines if line.startswith("collector-mesh ")]
+
+    assert len(commands) == 3
+    assert [command for command in commands if command not in readme] == []

@@ -11,6 +11,7 @@ from collector_mesh.app.cli import loops
 from collector_mesh.app.cli.dialing import add_tls_options, tls_of
 from collector_mesh.app.cli.errors import EXIT_FAILED, CommandError
 from collector_mesh.app.cli.objects import load
+from collector_mesh.app.cli.starting import once_it_listens
 from collector_mesh.domain.model.plain import LIST, STRUCT, VALUE
 from collector_mesh.domain.model.plain_reading import decoded
 from collector_mesh.domain.model.texts import visible
@@ -80,15 +81,18 @@ async def _dispatch(arguments: argparse.Namespace) -> int:
     try:
         tls = tls_of(arguments)
         async with MeshClient(arguments.address, tls=tls, insecure=arguments.insecure) as client:
-            reply = await client.dispatch(
-                arguments.namespace,
-                arguments.service,
-                arguments.method,
-                request,
-                target=arguments.target,
-                timeout=arguments.timeout,
-                hints=hints,
-                metadata=metadata,
+            reply = await once_it_listens(
+                lambda timeout: client.dispatch(
+                    arguments.namespace,
+                    arguments.service,
+                    arguments.method,
+                    request,
+                    target=arguments.target,
+                    timeout=timeout,
+                    hints=hints,
+                    metadata=metadata,
+                ),
+                arguments.timeout,
             )
     except (MeshError, TlsError) as error:
         raise CommandError(str(error)) from error

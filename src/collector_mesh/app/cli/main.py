@@ -16,8 +16,7 @@ EXIT_INTERRUPTED = 130
 _EXAMPLES = """examples:
   collector-mesh serve --id greeter --listen 127.0.0.1:50051 --service hello:greetings
       run a collector that serves what hello.py has under the name greetings
-  collector-mesh dispatch 127.0.0.1:50051 greetings GreetingService Greet \\
-          --request google.protobuf.wrappers_pb2:StringValue --data '"mesh"'
+  collector-mesh dispatch 127.0.0.1:50051 greetings GreetingService Greet --data '"mesh"'
       call a method of it
   collector-mesh topology 127.0.0.1:50051
       see what it runs, and how it is connected
