@@ -35,6 +35,11 @@ def resolved(hint: Any, names: Mapping[str, Any], local_names: Mapping[str, Any]
     """
     if hint is NO_HINT or is_a(hint, type):
         return hint
+    if type(hint).__name__ == "TypeAliasType":  # from Python 3.12 on
+        try:
+            _ = hint.__value__
+        except Exception as error:
+            raise UnresolvedHintError(text_of(error)) from error
     holder = types.SimpleNamespace(__annotations__={"it": hint})
     try:
         try:

@@ -302,6 +302,22 @@ def test_a_function_of_a_class_body_is_refused_and_the_way_to_serve_a_class_is_t
     assert service.methods == ()
 
 
+def test_an_alias_of_what_is_not_there_is_a_type_error_that_names_it() -> None:
+    class TypeAliasType:
+        """As `type Bad = Missing` makes one, from Python 3.12 on."""
+
+        @property
+        def __value__(self) -> Any:
+            raise NameError("name 'Missing' is not defined")
+
+    async def handler(request: Any) -> None: ...
+
+    handler.__annotations__["request"] = TypeAliasType()
+
+    with pytest.raises(TypeError, match=r"of request cannot be resolved .*: name 'Missing' is not defined"):
+        Service("n", "S").add("M", handler)
+
+
 def test_what_is_around_a_method_without_its_instance_is_refused_too() -> None:
     with pytest.raises(TypeError, match="would be called without an instance"):
         Service("n", "S").add("M", around(Holder.named))

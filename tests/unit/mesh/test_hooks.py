@@ -433,7 +433,7 @@ async def test_a_validator_that_returns_allows(kind: Any) -> None:
         (PermissionError("not for you"), "not for you"),
         (KeyError("rules"), "KeyError: 'rules'"),
         (ValueError(), "ValueError"),
-        (SystemExit(3), "3"),
+        (SystemExit(3), "SystemExit: 3"),
         (asyncio.CancelledError(), "CancelledError"),
         (GeneratorExit(), "GeneratorExit"),
     ],

@@ -21,6 +21,12 @@ PATIENCE_SECONDS = 1.0
 """How long cancelled work may take to end when everything does."""
 
 
+def _drop(result: object) -> None:
+    """Nobody waits for what a function has given: where that is to be awaited, it never is."""
+    if asyncio.iscoroutine(result):
+        result.close()
+
+
 class _Background:
     """A task that nobody waits for until it is stopped."""
 
@@ -103,8 +109,8 @@ class LoopTasks:
             nonlocal error
             use.end()
             if outcome.done():
-                return
-            if error is not None:
+                _drop(result)
+            elif error is not None:
                 outcome.set_exception(error)
                 error = None
             else:
@@ -129,7 +135,12 @@ class LoopTasks:
         except BaseException:
             use.end()
             raise
-        return await outcome
+        try:
+            return await outcome
+        except asyncio.CancelledError:
+            # It may have come after the result.
+            _drop(result)
+            raise
 
     def wait_in_thread(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """See the port."""

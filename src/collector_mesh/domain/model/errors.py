@@ -113,8 +113,11 @@ def _text_of(error: BaseException, depth: int) -> str:
         first = inner[:_MAX_NESTED]
         told = [_text_of(one, depth - 1)[:MAX_TEXT_BYTES] for one in first]
         return "; ".join((f"{text[:MAX_TEXT_BYTES]}: {told[0]}", *told[1:])) if told else text
-    # Its text is the key alone, which says nothing by itself.
-    return f"{name}: {text}" if is_a(error, KeyError) and text != name else text
+    # Its text is a key, or a number, which says nothing by itself.
+    is_bare = is_a(error, KeyError) or (
+        is_a(error, SystemExit) and not is_a(attribute_of(error, "code"), str)
+    )
+    return f"{name}: {text}" if is_bare and text != name else text
 
 
 def clipped(text: str, most: int = MAX_TEXT_BYTES) -> str:

@@ -56,7 +56,10 @@ def plain_hint(hint: Any) -> Any:
         if typing.get_origin(hint) is typing.Annotated:
             hint = typing.get_args(hint)[0]
         elif type(hint).__name__ == "TypeAliasType":  # from Python 3.12 on
-            hint = hint.__value__
+            try:
+                hint = hint.__value__
+            except Exception:  # noqa: BLE001  # it is looked up only now, and may not be there
+                break
         elif isinstance(hint, typing.NewType):
             hint = hint.__supertype__
         else:

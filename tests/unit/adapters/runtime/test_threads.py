@@ -1,9 +1,10 @@
 """Plain functions in threads: whatever they raise, and whatever the system refuses."""
 
 import asyncio
+import inspect
 import threading
-from collections.abc import Callable
-from typing import NoReturn, TypeVar
+from collections.abc import Callable, Coroutine
+from typing import Any, NoReturn, TypeVar
 
 import pytest
 from tests.limits import LIMIT_SECONDS
@@ -82,4 +83,40 @@ async def test_where_the_system_gives_no_thread_the_function_is_not_run_and_late
         await tasks.in_thread(lambda: ran.append("later"), Uncounted())
 
     assert ran == ["later"]
+    await tasks.close()
+
+
+async def rest_of_it() -> None:
+    """What a plain function has given that is around an async one."""
+
+
+@pytest.mark.parametrize("has_come", [False, True])
+async def test_what_is_to_be_awaited_and_never_is_is_closed(has_come: bool) -> None:
+    tasks = LoopTasks(LoopClock(), max_threads=1)
+    rest = rest_of_it()
+    go_on, ended = threading.Event(), threading.Event()
+
+    class Counted(Uncounted):
+        def end(self) -> None:
+            ended.set()
+
+    def give() -> Coroutine[Any, Any, None]:
+        assert go_on.wait(LIMIT_SECONDS)
+        return rest
+
+    waiting = asyncio.create_task(tasks.in_thread(give, Counted()))
+    await asyncio.sleep(0)
+    async with asyncio.timeout(LIMIT_SECONDS):
+        if has_come:
+            go_on.set()
+            while not ended.is_set():
+                await asyncio.sleep(0)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            _ = await waiting
+        go_on.set()
+        while not ended.is_set():
+            await asyncio.sleep(0)
+
+    assert inspect.getcoroutinestate(rest) == inspect.CORO_CLOSED
     await tasks.close()

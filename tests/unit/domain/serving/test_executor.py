@@ -153,7 +153,7 @@ class OddError(Exception):
     [
         (ValueError("no stock"), "handler error: no stock"),
         (KeyError(), "handler error: KeyError"),
-        (SystemExit(3), "handler error: 3"),
+        (SystemExit(3), "handler error: SystemExit: 3"),
         (KeyboardInterrupt(), "handler error: KeyboardInterrupt"),
         (GeneratorExit(), "handler error: GeneratorExit"),
         (OddError(), "handler error: OddError"),
@@ -307,7 +307,7 @@ class Interrupting:
 def test_a_validator_that_goes_wild_refuses(world: World) -> None:
     world.executor.validator = Interrupting()
 
-    refused = (404, "service not registered in registry: 5 (collector 'self')", Executed.NO)
+    refused = (404, "service not registered in registry: SystemExit: 5 (collector 'self')", Executed.NO)
     assert outcome(world.serve(ECHO))[:3] == refused
     world.tasks.is_cancelling = True
     assert outcome(world.serve(ECHO))[0] == 404
