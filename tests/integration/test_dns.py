@@ -131,6 +131,27 @@ async def test_where_one_kind_cannot_be_asked_for_the_answer_may_lack_some() -> 
     assert (found.addresses, found.is_partial) == (("10.0.0.1:50051",), True)
 
 
+async def test_where_one_kind_is_never_answered_the_answer_may_lack_some(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(names, "FIND_SECONDS", 1.0)
+    async with name_server() as server:
+        server.records["_mesh._tcp.orders.test", "SRV"] = ["0 1 5001 orders.test."]
+        server.records["orders.test", "A"] = ["10.0.0.1"]
+
+        def answer(question: dns.message.Message) -> bytes | None:
+            is_six = question.question[0].rdtype.name == "AAAA"
+            return None if is_six else server.told(question).to_wire()
+
+        server.answer = answer
+        found_by = DnsNames([server.address])
+        found = await found_by.find("dns:orders.test:50051")
+        places = await found_by.find("dns:_mesh._tcp.orders.test")
+
+    assert (found.addresses, found.is_partial) == (("10.0.0.1:50051",), True)
+    assert (places.addresses, places.is_partial) == (("10.0.0.1:5001",), True)
+
+
 async def test_a_thousand_addresses_are_found() -> None:
     async with name_server() as server:
         server.records["orders.test", "A"] = [f"10.0.{n // 250}.{n % 250 + 1}" for n in range(1000)]

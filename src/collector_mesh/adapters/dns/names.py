@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 FIND_SECONDS = 3.0
 """How long a look may take, all questions together."""
 
+_SPARE = 1 / 6
+"""The part of it that is left when questions are given up: what others have answered is made use of in that time."""
+
+_SILENT = "no server answers"
 _TRY_SECONDS = 1.0
 _AT_ONCE = 8
 _MAX_PLACES = 256
@@ -67,26 +71,31 @@ class DnsNames:
         """See the port."""
         self.check(address)
         target = Target.parse(address)
+        until = asyncio.get_running_loop().time() + FIND_SECONDS * (1 - _SPARE)
         try:
             async with asyncio.timeout(FIND_SECONDS):
                 if target.port:
-                    return await self._hosts(target)
-                return await self._places(target)
+                    return await self._hosts(target, until)
+                return await self._places(target, until)
         except TimeoutError:
-            raise UnavailableError(f"no answer for {target.name} within {FIND_SECONDS:g} s") from None
+            raise _silence(target.name) from None
         except UnavailableError:
             raise
         except Exception as error:
             # What a server answers may be anything.
             raise UnavailableError(f"{target.name}: {clipped(text_of(error), 200)}") from error
 
-    async def _hosts(self, target: Target) -> Found:
-        return self._found(target.name, [(target.name, target.port, await self._addresses(target.name))])
+    async def _hosts(self, target: Target, until: float) -> Found:
+        return self._found(
+            target.name, [(target.name, target.port, await self._addresses(target.name, until))]
+        )
 
-    async def _places(self, target: Target) -> Found:
+    async def _places(self, target: Target, until: float) -> Found:
         """Those that the service has: for each a host and a port."""
-        answer = await self._ask(target.name, "SRV")
+        answer = await self._ask(target.name, "SRV", until)
         if isinstance(answer, _Part):
+            if answer.failure == _SILENT:
+                raise _silence(target.name)
             raise UnavailableError(f"{target.name}: {answer.failure or 'there are no places (SRV)'}")
         places = list(
             dict.fromkeys((record.target.to_text(omit_final_dot=True), record.port) for record in answer)
@@ -100,7 +109,7 @@ class DnsNames:
             if host in told:
                 return (told[host],)
             async with room:
-                return await self._addresses(f"{host}.")
+                return await self._addresses(f"{host}.", until)
 
         parts = dict(zip(hosts, await asyncio.gather(*map(one, hosts)), strict=True))
         found = [(host, port, parts[host]) for host, port in places if host in parts]
@@ -120,6 +129,8 @@ class DnsNames:
                 for ip in part.hosts:
                     addresses.setdefault(f"[{ip}]:{port}" if ":" in ip else f"{ip}:{port}", host)
         if not addresses:
+            if list(failures) == [_SILENT]:
+                raise _silence(name)
             why = "; ".join(failures) or "there is no such name, or it has no addresses"
             raise UnavailableError(clipped(f"{name}: {why}", 300))
         for address, host in addresses.items():
@@ -129,8 +140,8 @@ class DnsNames:
             self._origins[address] = host.removesuffix(".")
         return Found(tuple(addresses), seconds, is_partial=bool(failures))
 
-    async def _addresses(self, name: str) -> tuple[_Part, ...]:
-        four, six = await asyncio.gather(self._ask(name, "A"), self._ask(name, "AAAA"))
+    async def _addresses(self, name: str, until: float) -> tuple[_Part, ...]:
+        four, six = await asyncio.gather(self._ask(name, "A", until), self._ask(name, "AAAA", until))
         return tuple(
             answer
             if isinstance(answer, _Part)
@@ -138,21 +149,24 @@ class DnsNames:
             for answer in (four, six)
         )
 
-    async def _ask(self, name: str, kind: str) -> Any:
+    async def _ask(self, name: str, kind: str, until: float) -> Any:
         """What the servers say: an answer with something in it, or a part that says that there is nothing, or why."""
         import dns.exception
         import dns.resolver
 
+        left = until - asyncio.get_running_loop().time()
+        if left <= 0:
+            return _Part(failure=_SILENT)
         try:
             answer = await self._asking().resolve(
-                name, kind, search=True, raise_on_no_answer=False, lifetime=FIND_SECONDS
+                name, kind, search=True, raise_on_no_answer=False, lifetime=left
             )
         except dns.resolver.NXDOMAIN:
             return _Part()
         except dns.resolver.NoNameservers as error:
             return _Part(failure=_why(error, "no server could answer"))
         except dns.exception.Timeout:
-            return _Part(failure="no server answers")
+            return _Part(failure=_SILENT)
         except Exception as error:  # noqa: BLE001  # garbage may raise anything
             return _Part(failure=clipped(f"{type(error).__name__}: {error}", 100))
         return answer if answer.rrset is not None and len(answer) else _Part()
@@ -187,9 +201,15 @@ def _told_beside(additional: Iterable[Any]) -> dict[str, _Part]:
     return told
 
 
+def _silence(name: str) -> UnavailableError:
+    return UnavailableError(f"no answer for {name} within {FIND_SECONDS:g} s")
+
+
 def _why(error: Exception, otherwise: str) -> str:
     """What the servers have said that could not answer, shortened: the text of the error repeats the question."""
-    said = [str(each[3]) for each in getattr(error, "kwargs", {}).get("errors", ()) if len(each) > 3]
+    told = [each[3] for each in getattr(error, "kwargs", {}).get("errors", ()) if len(each) > 3]
+    # An exception may have no text.
+    said = [str(each) or type(each).__name__ for each in told]
     return clipped(f"{otherwise} ({', '.join(dict.fromkeys(said))})" if said else otherwise, 200)
 
 
