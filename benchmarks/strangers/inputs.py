@@ -101,8 +101,7 @@ class Inputs:
         target = getattr(message, field.name)
         for _ in range(many):
             if kind is not None and kind.GetOptions().map_entry:
-                is_text = kind.fields_by_name["value"].cpp_type == FieldDescriptor.CPPTYPE_STRING
-                target[self._writable()] = self._writable() if is_text else self.dice.choice(NUMBERS)
+                self._put(target, kind.fields_by_name["value"], share, depth)
             elif kind is not None and depth < 4:
                 inner = self.message(GetMessageClass(kind), share=share, depth=depth + 1)
                 (target.add() if field.is_repeated else target).CopyFrom(inner)
@@ -112,6 +111,16 @@ class Inputs:
                     target.append(value)
                 else:
                     setattr(message, field.name, value)
+
+    def _put(self, entries: Any, field: Any, share: float, depth: int) -> None:
+        """Put something into a map, whose values are of a field."""
+        key = self._writable()
+        if field.message_type is not None:
+            inner = self.message(GetMessageClass(field.message_type), share=share, depth=depth + 1)
+            entries[key].CopyFrom(inner)
+        else:
+            is_text = field.cpp_type == FieldDescriptor.CPPTYPE_STRING
+            entries[key] = self._writable() if is_text else self.dice.choice(NUMBERS)
 
     def _writable(self) -> str:
         return self.text().encode("utf-8", "ignore").decode()
