@@ -12,8 +12,8 @@ from collector_mesh.domain.model.payload import Message, Payload, Plain
 from collector_mesh.domain.model.status import Reply
 
 if TYPE_CHECKING:
+    from collector_mesh.app.added import Added
     from collector_mesh.app.collector import Collector
-    from collector_mesh.app.lives import Added
     from collector_mesh.domain.model.snapshot import ConnectionInfo, Explanation, Snapshot
     from collector_mesh.domain.ports.validator import Validator
 

@@ -2,36 +2,29 @@
 
 import warnings
 from asyncio.events import _get_running_loop  # which does not raise where there is none
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from threading import RLock
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 from weakref import ref
 
 from collector_mesh.adapters.runtime.bridge import Bridge
 from collector_mesh.app.arguments import (
     key_argument,
-    names_argument,
-    peers_argument,
-    seconds_argument,
     texts_argument,
 )
 from collector_mesh.app.blocking import BlockingCollector
 from collector_mesh.app.calls import CallFactory, made_in_handler
+from collector_mesh.app.collector_peers import CollectorPeers
+from collector_mesh.app.collector_services import CollectorServices
 from collector_mesh.app.home import Home
-from collector_mesh.app.hooks.shape import check_transport
-from collector_mesh.app.methods import method_from
-from collector_mesh.app.offered import Offered, keys_of, service_of, services_of
-from collector_mesh.app.options import Options
-from collector_mesh.app.service import Service
+from collector_mesh.app.offered import Offered, services_of
+from collector_mesh.app.options import Options, own_address
 from collector_mesh.app.settings import Settings
 from collector_mesh.app.unclosed import Unclosed
 from collector_mesh.domain.model.caller import Caller, Metadata
 from collector_mesh.domain.model.errors import (
     MeshError,
-    UnavailableError,
-    clipped,
 )
-from collector_mesh.domain.model.names import text_argument
 from collector_mesh.domain.model.payload import Message, Payload, Plain
 from collector_mesh.domain.model.status import OK, Reply
 
@@ -40,9 +33,8 @@ if TYPE_CHECKING:
     from collector_mesh.adapters.grpc.tls import Tls
     from collector_mesh.app.container import CollectorContainer
     from collector_mesh.app.lifetime import Lifetime
-    from collector_mesh.app.lives import Added, Lives
+    from collector_mesh.app.lives import Lives
     from collector_mesh.domain.calls.dispatcher import Dispatcher
-    from collector_mesh.domain.model.snapshot import ConnectionInfo, Explanation, Snapshot
     from collector_mesh.domain.peers.keeping import Keeping
     from collector_mesh.domain.ports.authorizer import Authorizer
     from collector_mesh.domain.ports.balancer import Balancer
@@ -51,7 +43,7 @@ if TYPE_CHECKING:
     from collector_mesh.domain.ports.validator import Validator
 
 
-class Collector(Caller):
+class Collector(CollectorServices, CollectorPeers, Caller):
     """Serves methods inside namespaces, and calls those of other collectors.
 
     Used as an async context manager: it takes calls inside; on leaving it refuses new calls, lets the
@@ -124,7 +116,7 @@ class Collector(Caller):
         settings: Settings | None = None,
     ) -> None:
         if listen is None:
-            listen = _own_address(collector_id, transport)
+            listen = own_address(collector_id, transport)
         if accept_unary_peers is not None:
             text = "accept_unary_peers is called accept_peers now, and is about peers with links too"
             warnings.warn(text, DeprecationWarning, stacklevel=2)
@@ -269,11 +261,6 @@ class Collector(Caller):
         return self._lifetime.listener.bound if self._lifetime.listener else ""
 
     @property
-    def namespaces(self) -> tuple[str, ...]:
-        """The namespaces that it is a member of."""
-        return self._handlers.namespaces
-
-    @property
     def blocking(self) -> BlockingCollector:
         """The same methods for other threads, without `await`: `collector.blocking.call(...)` waits for the result."""
         return BlockingCollector(self, self._bridge)
@@ -324,183 +311,6 @@ class Collector(Caller):
         reply = await dispatcher.dispatch(call)
         return reply if reply.status is OK else made_in_handler(reply, known, self.collector_id)
 
-    def register(
-        self,
-        namespace: str,
-        service: str,
-        method: str,
-        handler: Callable[..., Any],
-        *,
-        idempotent: bool = False,
-        replace: bool = False,
-    ) -> None:
-        """Make a function a method of this collector; see `Service.method` for its form.
-
-        Raises:
-            InvalidCallError: a name is malformed.
-            NotFoundError: the namespace is not one of this collector.
-            DuplicateMethodError: there is such a method, and `replace` is false.
-            TypeError: the function cannot be a handler.
-        """
-        key = key_argument(namespace, service, method)
-        key.check()
-        self._handlers.register(method_from(key, handler, idempotent=idempotent), replace=replace)
-        self._lives.look()
-
-    def add_service(self, service: Offered, *, replace: bool = False) -> "Added":
-        """Serve a service from now on; the collector becomes a member of its namespace. It may be all that `services` takes.
-
-        Peers hear of it in the next turn of the loop, and route by it within a round trip; where there are very many
-        links and changes follow each other, after 0.25 ms for each link.
-
-        A service with a lifespan is served once that is open; await the returned object to wait for it. If the lifespan
-        fails to open, the error is logged and raised there, and the service is not served. A service that is served already
-        and is added again keeps its lifespan; with `replace` its present methods replace the earlier ones.
-
-        Raises:
-            DuplicateMethodError: one of its methods is registered already, and `replace` is false; then
-                none is added.
-            TypeError: it is no service.
-        """
-        return self._lives.add(service_of(service), replace=replace)
-
-    def remove_service(self, service: Offered) -> None:
-        """Stop serving a service. Running calls go on; the namespace stays.
-
-        Its lifespan is closed in the background when those calls have ended; at the latest with the collector.
-
-        Raises:
-            NotFoundError: one of its methods is not registered; then none is removed.
-            TypeError: it is neither a service nor a class of one.
-        """
-        self._lives.remove(service if isinstance(service, Service) else None, keys_of(service))
-
-    def add_namespace(self, namespace: str) -> None:
-        """Become a member of a namespace. Idempotent.
-
-        Raises:
-            InvalidCallError: it is no name.
-        """
-        self._handlers.add_namespace(namespace)
-
-    def remove_namespace(self, namespace: str) -> None:
-        """Leave a namespace, and stop serving the methods in it. Running calls go on.
-
-        Raises:
-            NotFoundError: it is not one of this collector.
-        """
-        self._handlers.remove_namespace(text_argument("namespace", namespace))
-        self._lives.look()
-
-    def set_validator(self, validator: "Validator | None") -> None:
-        """Set, replace or (with None) remove the validator; calls that the old one has allowed go on.
-
-        Raises:
-            TypeError: it is no validator; see `collector_mesh.ports.Validator`.
-        """
-        from collector_mesh.app.hooks.validation import AnyValidator
-
-        checked = None if validator is None else AnyValidator(validator, self.container.plain)
-        with self._making:
-            self.container.executor().validator = checked
-
-    async def connect(
-        self,
-        address: str,
-        *,
-        namespaces: Iterable[str] | None = None,
-        timeout: float = 5.0,
-    ) -> "ConnectionInfo":
-        """Connect to a collector, and stay connected until `disconnect`.
-
-        Args:
-            address: the address of that collector.
-            namespaces: the namespaces of this collector to offer to the other one, which hears of no others; calls of both
-                sides use no others, also after a reconnect. By default all. The last `connect` to an address counts.
-            timeout: seconds.
-
-        Raises:
-            InvalidCallError: the address is malformed or this collector's own, or `namespaces` is empty.
-            NotFoundError: this collector is not a member of one of the namespaces.
-            UnavailableError: no answer has come in time.
-            MeshError: the other collector has refused.
-            TypeError: an argument is of a wrong type; the text names it.
-            RuntimeError: as for `dispatch`.
-        """
-        offered = None
-        if namespaces is not None:
-            offered = self._handlers.some_of(names_argument("namespaces", namespaces))
-        connection = await self._open_keeping().connect(
-            text_argument("address", address), timeout=seconds_argument("timeout", timeout), offered=offered
-        )
-        return connection.info(self.container.clock().now())
-
-    async def disconnect(self, peer_id: str) -> None:
-        """Forget a peer, and stop dialing it.
-
-        Raises:
-            NotFoundError: there is no connection to it.
-            TypeError: it is no text.
-            RuntimeError: as for `dispatch`.
-        """
-        await self._open_keeping().disconnect(text_argument("peer_id", peer_id))
-
-    async def wait_for(
-        self,
-        *,
-        peers: int | Literal["all"] | Iterable[str] | None = None,
-        methods: Iterable[str | tuple[str, str, str]] = (),
-        timeout: float = 30.0,
-    ) -> None:
-        """Wait until peers are connected, and methods can be called; without either, until all configured peers are connected.
-
-        Args:
-            peers: a number of peers, or their ids, or `all` configured ones.
-            methods: as `NAMESPACE/SERVICE/METHOD`, or as tuples of the three. A method counts if it runs here, if a connected
-                peer announces it, or if a peer without links in that namespace may have it.
-            timeout: seconds; `math.inf` for no limit.
-
-        Raises:
-            UnavailableError: the time is up; the text says what is missing, and which addresses do not answer.
-            InvalidCallError: a name is malformed, or a number negative.
-            TypeError: an argument is of a wrong type; the text names it.
-            RuntimeError: as for `dispatch`; also if the collector ends meanwhile.
-        """
-        wanted_peers, wanted_methods = peers_argument(peers, methods)
-        seconds = seconds_argument("timeout", timeout)
-        self._open_keeping()
-        readiness = self.container.readiness()
-        missing = await readiness.wait(wanted_peers, wanted_methods, timeout=seconds)
-        if missing and readiness.is_closed:
-            raise self._home.closed(self._lifetime.state)
-        if missing:
-            raise UnavailableError(clipped(f"not ready within {seconds:g} s: {missing}"))
-
-    async def wait_unreachable(self) -> str:
-        """Wait until no program can connect to this collector any more, and return the reason.
-
-        The collector replaces a listener that ends by itself; this returns only if that is impossible, for example because
-        another program has taken the address. Existing links live on.
-
-        Raises:
-            RuntimeError: this is another event loop than the one that it was entered in.
-        """
-        self._home.check_leaving()
-        return await self._lifetime.wait_unreachable()
-
-    def explain(self, namespace: str, service: str, method: str) -> "Explanation":
-        """Say where a call would go now, and why; no validator is asked.
-
-        Raises:
-            InvalidCallError: a name is malformed.
-            TypeError: one of them is no text.
-        """
-        return self.container.inspection().explain(key_argument(namespace, service, method))
-
-    def snapshot(self) -> "Snapshot":
-        """Describe what this collector is and knows now."""
-        return self.container.inspection().snapshot()
-
     def __repr__(self) -> str:
         where = f" on {self.address}" if self.address else ""
         return f"<Collector {self.collector_id}{where}, {self._lifetime.state}>"
@@ -509,21 +319,3 @@ class Collector(Caller):
         if self._dispatcher is None:
             raise self._home.closed(self._lifetime.state)
         return self._home.bridge()
-
-    def _open_keeping(self) -> "Keeping":
-        if self._keeping is None:
-            raise self._home.closed(self._lifetime.state)
-        self._home.check()
-        return self._keeping
-
-
-def _own_address(collector_id: str, transport: "Transport | None") -> str:
-    """Where a collector listens that was not told where: at its id, if its transport has such addresses."""
-    if transport is None:
-        return ""
-    check_transport(transport)
-    try:
-        transport.check_address(collector_id)
-    except Exception:  # noqa: BLE001  # a user's may say no by any of them
-        return ""
-    return collector_id

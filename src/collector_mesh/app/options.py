@@ -131,3 +131,15 @@ class ClientOptions:
     transport: "Transport | None" = attrs.field(default=None, validator=_if_given(check_transport))
     tls: "Tls | None" = None
     insecure: bool = False
+
+
+def own_address(collector_id: str, transport: "Transport | None") -> str:
+    """Where a collector listens that was not told where: at its id, if its transport has such addresses."""
+    if transport is None:
+        return ""
+    check_transport(transport)
+    try:
+        transport.check_address(collector_id)
+    except Exception:  # noqa: BLE001  # a user's may say no by any of them
+        return ""
+    return collector_id

@@ -1,6 +1,5 @@
 """A program outside the mesh that calls into it, in plain functions: threads wait, and nobody awaits."""
 
-import asyncio
 import atexit
 import os
 import threading
@@ -10,12 +9,10 @@ from functools import partial
 from typing import TYPE_CHECKING, NoReturn, Self
 from weakref import WeakSet
 
-from collector_mesh.adapters.runtime.bridge import Bridge, check_no_loop
-from collector_mesh.adapters.runtime.loop_thread import LoopThread
+from collector_mesh.adapters.runtime.bridge import check_no_loop
 from collector_mesh.app.arguments import key_argument
 from collector_mesh.app.calls import made_in_handler
-from collector_mesh.app.client import MeshClient
-from collector_mesh.app.client_calls import ClientCalls
+from collector_mesh.app.opened_client import AWAITED, FORKED, InnerClient, OpenedClient
 from collector_mesh.app.settings import Settings
 from collector_mesh.app.unclosed import Unclosed
 from collector_mesh.domain.model.blocking_caller import BlockingCaller
@@ -26,14 +23,7 @@ from collector_mesh.domain.model.status import OK, Reply
 
 if TYPE_CHECKING:
     from collector_mesh.adapters.grpc.tls import Tls
-    from collector_mesh.domain.peers.client_link import ClientLink
     from collector_mesh.domain.ports.transport import Transport
-
-_AWAITED = "a MeshClient, and await client.call(...)"
-_FORKED = (
-    "it was used before the fork. Use it first in the child, as where a worker starts, or start processes with"
-    " 'spawn': gRPC does not work in a process that was forked from one that has used it"
-)
 
 
 class SyncMeshClient(BlockingCaller):
@@ -66,10 +56,10 @@ class SyncMeshClient(BlockingCaller):
         transport: "Transport | None" = None,
         settings: Settings | None = None,
     ) -> None:
-        self._opened: _Opened | None = None
+        self._opened: OpenedClient | None = None
         self._unclosed: Unclosed | None = None
         self._make = partial(
-            _Client, address, tls=tls, insecure=insecure, transport=transport, settings=settings
+            InnerClient, address, tls=tls, insecure=insecure, transport=transport, settings=settings
         )
         self.address = self._make().address
         self._transport = transport
@@ -87,7 +77,7 @@ class SyncMeshClient(BlockingCaller):
         Raises:
             RuntimeError: it is closed, or an event loop runs in this thread.
         """
-        check_no_loop(self._what, _AWAITED)
+        check_no_loop(self._what, AWAITED)
         if self._is_closed:
             raise self._closed()
         return self
@@ -157,14 +147,14 @@ class SyncMeshClient(BlockingCaller):
             )
         )
 
-    def _open(self) -> "_Opened":
+    def _open(self) -> "OpenedClient":
         """Open it, once, whichever thread comes first.
 
         Raises:
             RuntimeError: it cannot be used; the text says why.
             MeshError, TlsError: as where a `MeshClient` is entered.
         """
-        check_no_loop(self._what, _AWAITED)
+        check_no_loop(self._what, AWAITED)
         with self._lock:
             if self._is_opening:
                 # The lock is this thread's already.
@@ -179,14 +169,12 @@ class SyncMeshClient(BlockingCaller):
             finally:
                 self._is_opening = False
 
-    def _opened_now(self) -> "_Opened":
+    def _opened_now(self) -> "OpenedClient":
         if self._is_closed:
             raise self._closed()
         if self._is_forked:
-            raise RuntimeError(
-                f"{self._what} belongs to the process that this one was forked from: {_FORKED}"
-            )
-        opened = _Opened(self._what, self._make(), getattr(self._transport, "loop", None))
+            raise RuntimeError(f"{self._what} belongs to the process that this one was forked from: {FORKED}")
+        opened = OpenedClient(self._what, self._make(), getattr(self._transport, "loop", None))
         self._unclosed = Unclosed(self, self._what)
         self._opened = opened
         if self._is_closed:  # by a signal handler
@@ -233,65 +221,10 @@ class SyncMeshClient(BlockingCaller):
         return f"<SyncMeshClient of {self.address}, {state}>"
 
 
-class _Client(MeshClient):
-    """The client that another one has; that one warns where it is never closed."""
-
-    async def __aenter__(self) -> Self:
-        await self._begin()
-        return self
-
-    async def __aexit__(self, *_failure: object) -> None:
-        await self._end()
-
-
-class _Opened:
-    """What a client has once it was used."""
-
-    def __init__(self, what: str, client: MeshClient, loop: object) -> None:
-        self.client = client
-        self._thread: LoopThread | None = None
-        if not isinstance(loop, asyncio.AbstractEventLoop):
-            self._thread = LoopThread("collector-mesh-client")
-            loop = self._thread.loop
-        self._loop = loop
-        self.bridge = Bridge(what, loop, awaited=_AWAITED, forked=_FORKED)
-        try:
-            self.bridge.run(client.__aenter__)
-        except BaseException:
-            if self._thread is not None:
-                self._thread.end_soon()
-            raise
-        self.link: ClientLink = client.container.link()
-        self.calls = ClientCalls(client.container)
-
-    def close(self) -> None:
-        """Close the client in its loop, and wait for that."""
-        try:
-            self.bridge.run(self._leave)
-        except RuntimeError:
-            # Its loop has ended, as that of a test's collectors may; nothing is left there.
-            if self._loop.is_running():
-                raise
-        finally:
-            if self._thread is not None:
-                self._thread.end()
-
-    def abandon(self) -> None:
-        """Have the client closed in its loop; nobody waits for it, and this may be the loop's own thread."""
-        if self._thread is not None:
-            self._thread.end_soon(self._leave)
-        else:
-            with suppress(RuntimeError):  # the loop is closed
-                asyncio.run_coroutine_threadsafe(self._leave(), self._loop)
-
-    async def _leave(self) -> None:
-        await self.client.__aexit__(None, None, None)
-
-
 _CLIENTS: "WeakSet[SyncMeshClient]" = WeakSet()
 """Of the process, not of a mesh: a fork changes all of them, and its end closes all of them."""
 
-_LEFT: list[_Opened] = []
+_LEFT: list[OpenedClient] = []
 """What belongs to the process that this one was forked from; nobody may touch it here."""
 
 

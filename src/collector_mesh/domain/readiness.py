@@ -6,7 +6,7 @@ from typing import Literal
 
 from collector_mesh.domain.model.errors import quoted
 from collector_mesh.domain.model.names import MethodKey
-from collector_mesh.domain.peers.keeping import Keeping
+from collector_mesh.domain.peers.wanted_peers import WantedPeers
 from collector_mesh.domain.ports.clock import Alarm, Clock
 from collector_mesh.domain.routing.router import Router
 from collector_mesh.domain.serving.handlers import HandlerRegistry
@@ -26,17 +26,23 @@ class Readiness:
         handlers: what runs here.
         topology: who is connected.
         router: who could have a method.
-        keeping: who is wanted.
+        wanted: who is wanted.
         clock: tells the time.
     """
 
     def __init__(
-        self, handlers: HandlerRegistry, topology: Topology, router: Router, keeping: Keeping, *, clock: Clock
+        self,
+        handlers: HandlerRegistry,
+        topology: Topology,
+        router: Router,
+        wanted: WantedPeers,
+        *,
+        clock: Clock,
     ) -> None:
         self._handlers = handlers
         self._topology = topology
         self._router = router
-        self._keeping = keeping
+        self._wanted = wanted
         self._clock = clock
         self._waiting: dict[Alarm, None] = {}
         self.is_closed = False
@@ -79,7 +85,7 @@ class Readiness:
             there = sum(self._is_there(connection.peer_id) for connection in self._topology)
             if there < peers:
                 yield f"{there} of {peers} peers are connected"
-        elif absent := self._keeping.absent:
+        elif absent := self._wanted.absent:
             yield f"nobody answers at {self._listed(absent)}"
         for key in methods:
             if self._handlers.find(key) is None and not self._could_call(key):
@@ -96,11 +102,11 @@ class Readiness:
         return any(connection.is_usable and not connection.is_hearsay for connection in known)
 
     def _told(self, missing: list[str]) -> str:
-        absent = self._keeping.absent
+        absent = self._wanted.absent
         if absent and not any(text.startswith("nobody answers at") for text in missing):
             missing = [*missing[:_TOLD], f"nobody answers at {self._listed(absent)}"]
         return "; ".join(dict.fromkeys(missing))
 
     def _listed(self, addresses: tuple[str, ...]) -> str:
         more = f", and {len(addresses) - _TOLD} more" if len(addresses) > _TOLD else ""
-        return ", ".join(map(self._keeping.placed, addresses[:_TOLD])) + more
+        return ", ".join(map(self._wanted.placed, addresses[:_TOLD])) + more

@@ -9,9 +9,9 @@ from asyncio.events import _get_running_loop  # which does not raise where there
 from collections import deque
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractContextManager, nullcontext, suppress
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, TypeVar, cast
 
-from collector_mesh.adapters.runtime.first_step import begin_task
+from collector_mesh.adapters.runtime.errands import Errand, ToldErrand
 
 T = TypeVar("T")
 
@@ -68,7 +68,7 @@ class Bridge:
         self._forked = forked
         self._pid = os.getpid()
         self._main = threading.main_thread().ident
-        self._errands: deque[_Errand[Any] | _ToldErrand[Any]] = deque()
+        self._errands: deque[Errand[Any] | ToldErrand[Any]] = deque()
         self._is_woken = False
         self._turns = 0
 
@@ -112,7 +112,7 @@ class Bridge:
             with waiting or WAITING.get() or nullcontext():
                 given: T = wait(work)
             return given
-        return self._have(_Errand(work), waiting or WAITING.get())
+        return self._have(Errand(work), waiting or WAITING.get())
 
     def have(self, begin: Callable[[Callable[[T], None]], Callable[[], object]]) -> T:
         """Have something done in the loop that takes no task there, and give what came of it.
@@ -125,11 +125,9 @@ class Bridge:
             BaseException: what `begin` raises.
         """
         self.check()
-        return self._have(_ToldErrand(begin), WAITING.get())
+        return self._have(ToldErrand(begin), WAITING.get())
 
-    def _have(
-        self, errand: "_Errand[T] | _ToldErrand[T]", waiting: AbstractContextManager[object] | None
-    ) -> T:
+    def _have(self, errand: "Errand[T] | ToldErrand[T]", waiting: AbstractContextManager[object] | None) -> T:
         try:
             if waiting is None:
                 self._wait(errand)
@@ -154,7 +152,7 @@ class Bridge:
             # An error refers to its traceback, that to this frame.
             del error, errand
 
-    def _wait(self, errand: "_Errand[Any] | _ToldErrand[Any]") -> None:
+    def _wait(self, errand: "Errand[Any] | ToldErrand[Any]") -> None:
         self._errands.append(errand)
         try:
             self._wake()
@@ -211,104 +209,3 @@ class Bridge:
 
     def _closed(self) -> RuntimeError:
         return RuntimeError(f"{self._what}: its event loop no longer runs")
-
-
-class _Errand(Generic[T]):
-    """Work of one thread."""
-
-    __slots__ = (
-        "_context",
-        "_task",
-        "_work",
-        "ended",
-        "error",
-        "is_cancelled",
-        "is_left",
-        "is_over",
-        "result",
-    )
-
-    def __init__(self, work: Callable[[], Coroutine[Any, Any, T]]) -> None:
-        self._work = work
-        self._context = contextvars.copy_context()
-        self._task: asyncio.Task[T] | None = None
-        self.ended = threading.Lock()
-        """Held until the work has ended."""
-        self.ended.acquire()
-        self.is_left = False
-        """Whether nobody waits for it anymore."""
-        self.is_over = False
-        self.is_cancelled = False
-        self.result: T | None = None
-        self.error: BaseException | None = None
-
-    def go_on(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Begin; or end, where nobody waits for it anymore."""
-        if self.is_left:
-            if self._task is not None:
-                self._task.cancel()
-            return
-        try:
-            task = begin_task(self._work(), loop, self._context)
-        except BaseException as error:
-            self.error = error
-            self._settle()
-            if not isinstance(error, Exception):
-                raise
-            return
-        if task.done():
-            self._has_ended(task)
-        else:
-            self._task = task
-            task.add_done_callback(self._has_ended, context=self._context)
-
-    def _has_ended(self, task: "asyncio.Task[T]") -> None:
-        self._task = None
-        if task.cancelled():
-            self.is_cancelled = True
-        elif (error := task.exception()) is not None:
-            self.error = error
-        else:
-            self.result = task.result()
-        self._settle()
-
-    def _settle(self) -> None:
-        self.is_over = True
-        self.ended.release()
-
-
-class _ToldErrand(Generic[T]):
-    """Work of one thread that is told what comes of it."""
-
-    __slots__ = ("_begin", "_cancel", "ended", "error", "is_left", "is_over", "result")
-    is_cancelled = False
-
-    def __init__(self, begin: Callable[[Callable[[T], None]], Callable[[], object]]) -> None:
-        self._begin = begin
-        self._cancel: Callable[[], object] | None = None
-        self.ended = threading.Lock()
-        """Held until the work has ended."""
-        self.ended.acquire()
-        self.is_left = self.is_over = False
-        self.result: T | None = None
-        self.error: BaseException | None = None
-
-    def go_on(self, _loop: asyncio.AbstractEventLoop) -> None:
-        """Begin; or end, where nobody waits for it anymore."""
-        if self.is_left:
-            if self._cancel is not None:
-                self._cancel()
-            return
-        try:
-            self._cancel = self._begin(self._settle)
-        except BaseException as error:
-            if not self.is_over:
-                self.error, self.is_over = error, True
-                self.ended.release()
-            if not isinstance(error, Exception):
-                raise
-
-    def _settle(self, result: T) -> None:
-        if not self.is_over:
-            self.result, self.is_over = result, True
-            self.ended.release()

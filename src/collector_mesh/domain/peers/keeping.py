@@ -1,6 +1,6 @@
 """Which peers are wanted, and so kept connected."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from collector_mesh.domain.model.errors import (
     InvalidCallError,
@@ -19,6 +19,7 @@ from collector_mesh.domain.peers.streams import Streams
 from collector_mesh.domain.peers.times import KeepingTimes
 from collector_mesh.domain.peers.upkeep import Keeper, Upkeep
 from collector_mesh.domain.peers.visitors import Visitors
+from collector_mesh.domain.peers.wanted_peers import WantedPeers
 from collector_mesh.domain.policies.backoff import Backoff
 from collector_mesh.domain.ports.clock import Clock
 from collector_mesh.domain.ports.names import Names, NoNames
@@ -32,7 +33,7 @@ _TOLD = 5
 """Addresses that are named where nobody has answered at any."""
 
 
-class Keeping:
+class Keeping(WantedPeers):
     """Keeps peers connected, by a link, or by unary calls where they have none.
 
     Args:
@@ -68,8 +69,8 @@ class Keeping:
         times: KeepingTimes,
         names: Names | None = None,
     ) -> None:
+        super().__init__(topology)
         self.times = times
-        self._topology = topology
         self._roster = roster
         self._admission = admission
         self._streams = streams
@@ -77,7 +78,6 @@ class Keeping:
         self._transport = transport
         self._tasks = tasks
         self._clock = clock
-        self._keepers: dict[str, Keeper] = {}
         self._offered: dict[str, frozenset[str]] = {}
         """The only namespaces that are offered at an address, where that is not all of them."""
         streams.offered = introducer.offered = self._offered.get
@@ -113,53 +113,6 @@ class Keeping:
         )
         roster.on_lost = self._has_gone
         admission.on_links_claimed = self._visitors.look_for_links
-
-    @property
-    def dialing(self) -> tuple[str, ...]:
-        """Addresses that are wanted and where nobody has answered yet."""
-        waiting = [keeper.address for keeper in self._keepers.values() if not keeper.peer_id]
-        waiting += [absence.address for absence in self._following.unfound]
-        if not waiting:
-            return ()
-        # A link may be up before whoever has dialed it has been told.
-        answered = {connection.address for connection in self._topology if connection.is_up}
-        return tuple(address for address in waiting if address not in answered)
-
-    def placed(self, address: str) -> str:
-        """A wanted address where nobody answers, for people, with the reason as far as it is known."""
-        keeper = self._keepers.get(address)
-        why = keeper.told.removeprefix(f"{address}: ") if keeper is not None else ""
-        return f"{quoted(address)} ({why})" if why else quoted(address)
-
-    @property
-    def absent(self) -> tuple[str, ...]:
-        """Addresses that are wanted and where nobody is connected now."""
-        there = {connection.address for connection in self._topology if connection.is_usable}
-        absent = [
-            keeper.address
-            for keeper in self._keepers.values()
-            if keeper.address not in there and not self._is_there(keeper)
-        ]
-        return (*absent, *(absence.address for absence in self._following.unfound))
-
-    @property
-    def unknown(self) -> Iterator[Absence]:
-        """Those who are wanted and of whom it is not known yet what they have."""
-        answered: set[str] | None = None
-        for keeper in self._keepers.values():
-            connection = self._topology.get(keeper.peer_id)
-            if connection is not None:
-                # What it has may come in pieces, after it has answered.
-                if connection.is_up and keeper.is_dialing and connection.way.carrier == "link":
-                    yield Absence(keeper.address, keeper.since, keeper.peer_id)
-                continue
-            if not keeper.is_dialing:
-                if answered is None:
-                    answered = {connection.address for connection in self._topology if connection.is_up}
-                if keeper.address in answered:
-                    continue
-            yield Absence(keeper.address, keeper.since)
-        yield from self._following.unfound
 
     def start(self) -> None:
         """Begin to forget peers that have connected by themselves and are not heard of anymore."""
@@ -392,14 +345,6 @@ class Keeping:
             if now - keeper.asked_for >= self.times.redial:
                 keeper.asked_for = now
                 keeper.alarm.ring()
-
-    def _is_up(self, peer_id: str) -> bool:
-        connection = self._topology.get(peer_id)
-        return connection is not None and connection.is_up
-
-    def _is_there(self, keeper: Keeper) -> bool:
-        connection = self._topology.get(keeper.peer_id)
-        return connection is not None and connection.is_usable
 
     def _has_gone(self, peer: Peer) -> None:
         address = peer.wanted

@@ -1,0 +1,130 @@
+"""The part of a collector that connects to peers, waits for them, and shows what it knows of them."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Literal
+
+from collector_mesh.app.arguments import key_argument, names_argument, peers_argument, seconds_argument
+from collector_mesh.app.home import Home
+from collector_mesh.domain.model.errors import UnavailableError, clipped
+from collector_mesh.domain.model.names import text_argument
+
+if TYPE_CHECKING:
+    from collector_mesh.app.container import CollectorContainer
+    from collector_mesh.app.lifetime import Lifetime
+    from collector_mesh.domain.model.snapshot import ConnectionInfo, Explanation, Snapshot
+    from collector_mesh.domain.peers.keeping import Keeping
+    from collector_mesh.domain.serving.handlers import HandlerRegistry
+
+
+class CollectorPeers:
+    """The peers of a collector, in the event loop that it was entered in."""
+
+    container: "CollectorContainer"
+    _handlers: "HandlerRegistry"
+    _home: Home
+    _lifetime: "Lifetime"
+    _keeping: "Keeping | None"
+    """Dials peers; None while the collector is not open."""
+
+    async def connect(
+        self,
+        address: str,
+        *,
+        namespaces: Iterable[str] | None = None,
+        timeout: float = 5.0,
+    ) -> "ConnectionInfo":
+        """Connect to a collector, and stay connected until `disconnect`.
+
+        Args:
+            address: the address of that collector.
+            namespaces: the namespaces of this collector to offer to the other one, which hears of no others; calls of both
+                sides use no others, also after a reconnect. By default all. The last `connect` to an address counts.
+            timeout: seconds.
+
+        Raises:
+            InvalidCallError: the address is malformed or this collector's own, or `namespaces` is empty.
+            NotFoundError: this collector is not a member of one of the namespaces.
+            UnavailableError: no answer has come in time.
+            MeshError: the other collector has refused.
+            TypeError: an argument is of a wrong type; the text names it.
+            RuntimeError: as for `dispatch`.
+        """
+        offered = None
+        if namespaces is not None:
+            offered = self._handlers.some_of(names_argument("namespaces", namespaces))
+        connection = await self._open_keeping().connect(
+            text_argument("address", address), timeout=seconds_argument("timeout", timeout), offered=offered
+        )
+        return connection.info(self.container.clock().now())
+
+    async def disconnect(self, peer_id: str) -> None:
+        """Forget a peer, and stop dialing it.
+
+        Raises:
+            NotFoundError: there is no connection to it.
+            TypeError: it is no text.
+            RuntimeError: as for `dispatch`.
+        """
+        await self._open_keeping().disconnect(text_argument("peer_id", peer_id))
+
+    async def wait_for(
+        self,
+        *,
+        peers: int | Literal["all"] | Iterable[str] | None = None,
+        methods: Iterable[str | tuple[str, str, str]] = (),
+        timeout: float = 30.0,
+    ) -> None:
+        """Wait until peers are connected, and methods can be called; without either, until all configured peers are connected.
+
+        Args:
+            peers: a number of peers, or their ids, or `all` configured ones.
+            methods: as `NAMESPACE/SERVICE/METHOD`, or as tuples of the three. A method counts if it runs here, if a connected
+                peer announces it, or if a peer without links in that namespace may have it.
+            timeout: seconds; `math.inf` for no limit.
+
+        Raises:
+            UnavailableError: the time is up; the text says what is missing, and which addresses do not answer.
+            InvalidCallError: a name is malformed, or a number negative.
+            TypeError: an argument is of a wrong type; the text names it.
+            RuntimeError: as for `dispatch`; also if the collector ends meanwhile.
+        """
+        wanted_peers, wanted_methods = peers_argument(peers, methods)
+        seconds = seconds_argument("timeout", timeout)
+        self._open_keeping()
+        readiness = self.container.readiness()
+        missing = await readiness.wait(wanted_peers, wanted_methods, timeout=seconds)
+        if missing and readiness.is_closed:
+            raise self._home.closed(self._lifetime.state)
+        if missing:
+            raise UnavailableError(clipped(f"not ready within {seconds:g} s: {missing}"))
+
+    async def wait_unreachable(self) -> str:
+        """Wait until no program can connect to this collector any more, and return the reason.
+
+        The collector replaces a listener that ends by itself; this returns only if that is impossible, for example because
+        another program has taken the address. Existing links live on.
+
+        Raises:
+            RuntimeError: this is another event loop than the one that it was entered in.
+        """
+        self._home.check_leaving()
+        return await self._lifetime.wait_unreachable()
+
+    def explain(self, namespace: str, service: str, method: str) -> "Explanation":
+        """Say where a call would go now, and why; no validator is asked.
+
+        Raises:
+            InvalidCallError: a name is malformed.
+            TypeError: one of them is no text.
+        """
+        return self.container.inspection().explain(key_argument(namespace, service, method))
+
+    def snapshot(self) -> "Snapshot":
+        """Describe what this collector is and knows now."""
+        return self.container.inspection().snapshot()
+
+    def _open_keeping(self) -> "Keeping":
+        if self._keeping is None:
+            raise self._home.closed(self._lifetime.state)
+        self._home.check()
+        return self._keeping

@@ -1,0 +1,113 @@
+"""The part of a collector that changes what it serves."""
+
+from collections.abc import Callable
+from threading import RLock
+from typing import TYPE_CHECKING, Any
+
+from collector_mesh.app.arguments import key_argument
+from collector_mesh.app.methods import method_from
+from collector_mesh.app.offered import Offered, keys_of, service_of
+from collector_mesh.app.service import Service
+from collector_mesh.domain.model.names import text_argument
+
+if TYPE_CHECKING:
+    from collector_mesh.app.added import Added
+    from collector_mesh.app.container import CollectorContainer
+    from collector_mesh.app.lives import Lives
+    from collector_mesh.domain.ports.validator import Validator
+    from collector_mesh.domain.serving.handlers import HandlerRegistry
+
+
+class CollectorServices:
+    """What a collector serves. Any thread may change it, also before the collector is entered."""
+
+    container: "CollectorContainer"
+    _handlers: "HandlerRegistry"
+    _lives: "Lives"
+    _making: RLock
+    """Held while parts are made or replaced."""
+
+    @property
+    def namespaces(self) -> tuple[str, ...]:
+        """The namespaces that it is a member of."""
+        return self._handlers.namespaces
+
+    def register(
+        self,
+        namespace: str,
+        service: str,
+        method: str,
+        handler: Callable[..., Any],
+        *,
+        idempotent: bool = False,
+        replace: bool = False,
+    ) -> None:
+        """Make a function a method of this collector; see `Service.method` for its form.
+
+        Raises:
+            InvalidCallError: a name is malformed.
+            NotFoundError: the namespace is not one of this collector.
+            DuplicateMethodError: there is such a method, and `replace` is false.
+            TypeError: the function cannot be a handler.
+        """
+        key = key_argument(namespace, service, method)
+        key.check()
+        self._handlers.register(method_from(key, handler, idempotent=idempotent), replace=replace)
+        self._lives.look()
+
+    def add_service(self, service: Offered, *, replace: bool = False) -> "Added":
+        """Serve a service from now on; the collector becomes a member of its namespace. It may be all that `services` takes.
+
+        Peers hear of it in the next turn of the loop, and route by it within a round trip; where there are very many
+        links and changes follow each other, after 0.25 ms for each link.
+
+        A service with a lifespan is served once that is open; await the returned object to wait for it. If the lifespan
+        fails to open, the error is logged and raised there, and the service is not served. A service that is served already
+        and is added again keeps its lifespan; with `replace` its present methods replace the earlier ones.
+
+        Raises:
+            DuplicateMethodError: one of its methods is registered already, and `replace` is false; then
+                none is added.
+            TypeError: it is no service.
+        """
+        return self._lives.add(service_of(service), replace=replace)
+
+    def remove_service(self, service: Offered) -> None:
+        """Stop serving a service. Running calls go on; the namespace stays.
+
+        Its lifespan is closed in the background when those calls have ended; at the latest with the collector.
+
+        Raises:
+            NotFoundError: one of its methods is not registered; then none is removed.
+            TypeError: it is neither a service nor a class of one.
+        """
+        self._lives.remove(service if isinstance(service, Service) else None, keys_of(service))
+
+    def add_namespace(self, namespace: str) -> None:
+        """Become a member of a namespace. Idempotent.
+
+        Raises:
+            InvalidCallError: it is no name.
+        """
+        self._handlers.add_namespace(namespace)
+
+    def remove_namespace(self, namespace: str) -> None:
+        """Leave a namespace, and stop serving the methods in it. Running calls go on.
+
+        Raises:
+            NotFoundError: it is not one of this collector.
+        """
+        self._handlers.remove_namespace(text_argument("namespace", namespace))
+        self._lives.look()
+
+    def set_validator(self, validator: "Validator | None") -> None:
+        """Set, replace or (with None) remove the validator; calls that the old one has allowed go on.
+
+        Raises:
+            TypeError: it is no validator; see `collector_mesh.ports.Validator`.
+        """
+        from collector_mesh.app.hooks.validation import AnyValidator
+
+        checked = None if validator is None else AnyValidator(validator, self.container.plain)
+        with self._making:
+            self.container.executor().validator = checked
