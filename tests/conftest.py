@@ -1,5 +1,7 @@
 """Set up for every test."""
 
+import signal
+
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -10,3 +12,7 @@ settings.register_profile(
     "suite", deadline=None, suppress_health_check=(HealthCheck.too_slow, HealthCheck.data_too_large)
 )
 settings.load_profile("suite")
+
+# What a shell starts in the background ignores Ctrl-C, and tests that send it would wait for ever.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
