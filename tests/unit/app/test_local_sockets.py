@@ -18,6 +18,7 @@ from collector_mesh.app.cli.local_sockets import (
     running,
     socket_of,
     socket_path,
+    where_none,
 )
 
 LONG = "x" * 128
@@ -162,3 +163,17 @@ def test_one_that_does_not_run_is_named_with_where_it_was_looked_for(
 ) -> None:
     with pytest.raises(LocalError, match=f"no collector 'a' runs here for this user, by {runtime}"):
         socket_of("a", environment)
+
+
+def test_a_folder_that_is_not_looked_into_is_named_with_the_reason(
+    environment: dict[str, str],
+) -> None:
+    folder = own_folder(environment)
+    folder.chmod(0o755)
+
+    said = f"{folder} is open to others: its mode is 0755, not 0700"
+    assert where_none(environment).endswith(f": {said}")
+    with pytest.raises(LocalError) as raised:
+        socket_of("a", environment)
+    assert str(raised.value).count(said) == 1
+    assert running(environment) == {}

@@ -32,6 +32,9 @@ async def with_peers(
         explanation: what it has said.
         arguments: say how to dial, and for how long.
     """
+    if not explanation.candidates:
+        # A collector names itself at least; whatever else may answer there knows of nobody to ask.
+        return explanation
     here, *peers = explanation.candidates
     fit = [candidate for candidate in peers if candidate.fit and not candidate.hops][:MOST_ASKED]
     if here.fit or not fit:

@@ -95,7 +95,7 @@ def _address(arguments: argparse.Namespace) -> str:
             raise CommandError("an address and --local ID name two collectors: give one of them")
         return str(arguments.address)
     from collector_mesh.adapters.grpc.local_inspection import UNIX
-    from collector_mesh.app.cli.local_sockets import LocalError, running, socket_of
+    from collector_mesh.app.cli.local_sockets import LocalError, running, socket_of, where_none
     from collector_mesh.domain.model.errors import InvalidCallError
     from collector_mesh.domain.model.names import check_name
 
@@ -111,7 +111,10 @@ def _address(arguments: argparse.Namespace) -> str:
     if len(found) == 1:
         return f"{UNIX}{next(iter(found.values()))}"
     if not found:
-        raise CommandError("no collector runs here for this user: give HOST:PORT or unix:PATH", EXIT_FAILED)
+        raise CommandError(
+            f"no collector runs here for this user, by {where_none(os.environ)}; give HOST:PORT or unix:PATH",
+            EXIT_FAILED,
+        )
     raise CommandError(
         f"several collectors run here for this user: give --local with one of {', '.join(found)}"
     )

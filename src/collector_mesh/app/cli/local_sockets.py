@@ -117,11 +117,18 @@ def is_live(path: Path) -> bool:
 def running(environment: Mapping[str, str]) -> dict[str, Path]:
     """The sockets of the collectors that run on this machine for this user, by id."""
     found: dict[str, Path] = {}
-    for folder in folders(environment):
+    for folder in _usable(environment, []):
         for path in _sockets(folder):
             if is_live(path):
                 found.setdefault(_id_at(path), path)
     return dict(sorted(found.items()))
+
+
+def where_none(environment: Mapping[str, str]) -> str:
+    """Where collectors are looked for, and why a folder is not looked into."""
+    problems: list[str] = []
+    _usable(environment, problems)
+    return _where(environment, problems)
 
 
 def socket_of(collector_id: str, environment: Mapping[str, str]) -> Path:
@@ -130,25 +137,44 @@ def socket_of(collector_id: str, environment: Mapping[str, str]) -> Path:
     Raises:
         LocalError: it does not run here for this user, or where it would be cannot be trusted.
     """
-    problems = []
-    for folder in folders(environment):
+    problems: list[str] = []
+    for folder in _usable(environment, problems):
         try:
-            check_folder(folder)
             path = socket_path(folder, collector_id)
         except LocalError as error:
-            problems.append(f": {error}")
-            continue
-        except OSError:
+            problems.append(str(error))
             continue
         if is_live(path):
             return path
+    raise LocalError(
+        f"no collector {collector_id!r} runs here for this user, by {_where(environment, problems)}"
+    )
+
+
+def _usable(environment: Mapping[str, str], problems: list[str]) -> list[Path]:
+    """The folders that are there and can be trusted; why one cannot be is added to the problems."""
+    found = []
+    for folder in folders(environment):
+        try:
+            check_folder(folder)
+        except LocalError as error:
+            problems.append(str(error))
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            problems.append(f"{folder}: {error.strerror or error}")
+        else:
+            found.append(folder)
+    return found
+
+
+def _where(environment: Mapping[str, str], problems: list[str]) -> str:
     where = ", ".join(map(str, folders(environment))) or "no folder"
-    raise LocalError(f"no collector {collector_id!r} runs here for this user, by {where}{''.join(problems)}")
+    return ": ".join((where, *problems))
 
 
 def _sockets(folder: Path) -> Iterator[Path]:
-    with suppress(OSError, LocalError):
-        check_folder(folder)
+    with suppress(OSError):
         yield from sorted(path for path in folder.iterdir() if path.name.endswith(_SOCKET))
 
 

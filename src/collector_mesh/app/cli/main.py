@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
@@ -56,25 +57,17 @@ def parser() -> argparse.ArgumentParser:
     return root
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; give its exit status."""
-    make_usable()
-    # The core of grpc writes to stderr by itself, beside our own logs.
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
-    root = parser()
-    parsed, left = root.parse_known_args(_readable(sys.argv[1:]) if arguments is None else arguments)
-    if "words" in parsed and not any(word.startswith("-") for word in left):
-        # argparse takes them at one place only, and there may be options between them.
-        parsed.words = [*parsed.words, *left]
-    elif left:
-        root.error(f"unrecognized arguments: {' '.join(left)}")
+def main(arguments: Sequence[str] | None = None, *, interrupts: bool = False) -> int:
+    """Run the command line; give its exit status.
+
+    Args:
+        arguments: what was typed, by default that of the process.
+        interrupts: whether an interrupt is to become a KeyboardInterrupt from now on.
+    """
     try:
-        if "run" not in parsed:
-            # Whoever types the name alone wants to know what there is.
-            sys.stdout.write(root.format_help())
-            sys.stdout.flush()
-            return 0
-        status: int = parsed.run(parsed)
+        if interrupts:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        status = _run(_readable(sys.argv[1:]) if arguments is None else arguments)
         sys.stdout.flush()
     except CommandError as error:
         return tell(error)
@@ -87,6 +80,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         abandon_stdout()
         return tell(CommandError(f"cannot write the output: {error.strerror or error}", EXIT_FAILED))
+    return status
+
+
+def _run(arguments: Sequence[str]) -> int:
+    make_usable()
+    # The core of grpc writes to stderr by itself, beside our own logs.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    root = parser()
+    parsed, left = root.parse_known_args(arguments)
+    if "words" in parsed and not any(word.startswith("-") for word in left):
+        # argparse takes them at one place only, and there may be options between them.
+        parsed.words = [*parsed.words, *left]
+    elif left:
+        root.error(f"unrecognized arguments: {' '.join(left)}")
+    if "run" not in parsed:
+        # Whoever types the name alone wants to know what there is.
+        sys.stdout.write(root.format_help())
+        return 0
+    status: int = parsed.run(parsed)
     return status
 
 

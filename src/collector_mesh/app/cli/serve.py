@@ -127,6 +127,9 @@ def run(arguments: argparse.Namespace) -> int:
 
         sys.stdout.write("\n".join(map(escaped, shown(sourced))) + "\n")
         return 0
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        # Until the collector takes signals itself: asyncio would cancel what is under way then, such as the start.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
     with Outlets(_output_lost):
         configure(config.log_format, config.log_level)
         try:
