@@ -15,7 +15,7 @@ import pytest
 from tests.integration.services.certificates import Authority
 from tests.integration.services.dns_server import DnsServer, name_server
 from tests.integration.services.processes import free_port, run, serving
-from tests.limits import LIMIT_SECONDS
+from tests.limits import LIMIT_SECONDS, until
 
 from collector_mesh import Collector, MeshClient, Payload, Reply, Service, Settings, Tls
 from collector_mesh.adapters.dns import names
@@ -33,12 +33,6 @@ orders = Service("orders", "OrderService")
 @orders.method("Create")
 async def create(request: Payload) -> Payload:
     return request
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(LIMIT_SECONDS):
-        while not condition():
-            await asyncio.sleep(0.005)
 
 
 def says(code: dns.rcode.Rcode) -> Callable[[dns.message.Message], bytes]:

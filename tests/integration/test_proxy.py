@@ -1,9 +1,9 @@
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 import pytest
-from tests.limits import LIMIT_SECONDS
+from tests.limits import LIMIT_SECONDS, until
 
 from collector_mesh.testing import FaultyProxy
 
@@ -70,12 +70,6 @@ async def line(echo: Echo, proxy: FaultyProxy) -> Line:
     reader, writer = await asyncio.open_connection(host, int(port))
     echo.writers.append(writer)
     return Line(reader, writer)
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(LIMIT_SECONDS):
-        while not condition():
-            await asyncio.sleep(0.005)
 
 
 async def test_everything_is_passed_on_and_counted() -> None:

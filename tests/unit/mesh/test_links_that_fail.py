@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from tests.limits import LIMIT_SECONDS
+from tests.limits import until
 
 from collector_mesh import Collector, LoopbackNetwork, Payload, Service, Settings
 from collector_mesh.adapters.wire import link_codec
@@ -32,12 +32,6 @@ def echo(namespace: str) -> Service:
         return request
 
     return service
-
-
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(LIMIT_SECONDS):
-        while not condition():
-            await asyncio.sleep(0.005)
 
 
 def fail_once(monkeypatch: pytest.MonkeyPatch, owner: Any, name: str, when: Callable[..., bool]) -> list[str]:

@@ -1,11 +1,10 @@
 """What a peer is offered: all namespaces, some of them, or none that it is in."""
 
 import asyncio
-from collections.abc import Callable
 from typing import Any
 
 import pytest
-from tests.limits import LIMIT_SECONDS
+from tests.limits import LIMIT_SECONDS, until
 
 from collector_mesh import Collector, LoopbackNetwork, Payload, Service
 from collector_mesh.app.testing.fakes import FakeObserver
@@ -23,12 +22,6 @@ def service(namespace: str) -> Service:
         return request
 
     return made
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(LIMIT_SECONDS):
-        while not condition():
-            await asyncio.sleep(0.002)
 
 
 async def codes(collector: Collector, *namespaces: str) -> list[int]:

@@ -1,12 +1,11 @@
 """Peers that are found by a name, in a mesh of whole collectors."""
 
 import asyncio
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from dependency_injector import providers
-from tests.limits import LIMIT_SECONDS
+from tests.limits import until
 
 from collector_mesh import Collector, LoopbackNetwork, MeshClient, Payload, Service
 from collector_mesh.app.testing.fakes import FakeNames, FakeObserver
@@ -23,12 +22,6 @@ orders = Service("orders", "OrderService")
 @orders.method("Create")
 async def create(request: Payload) -> Payload:
     return request
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(LIMIT_SECONDS):
-        while not condition():
-            await asyncio.sleep(0.002)
 
 
 def by_name(

@@ -1,10 +1,9 @@
 """The first calls of a mesh: they wait for peers that are still to come, however they are made."""
 
 import asyncio
-from collections.abc import Callable
 
 import pytest
-from tests.limits import LIMIT_SECONDS
+from tests.limits import LIMIT_SECONDS, until
 
 from collector_mesh import Collector, LoopbackNetwork, MeshClient, Payload, Reply, Service, Settings
 from collector_mesh.domain.model.errors import Executed
@@ -18,12 +17,6 @@ orders = Service("orders", "OrderService")
 @orders.method("Create")
 async def create(request: Payload) -> Payload:
     return request
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(LIMIT_SECONDS):
-        while not condition():
-            await asyncio.sleep(0.002)
 
 
 def shop(network: LoopbackNetwork, **options: object) -> Collector:

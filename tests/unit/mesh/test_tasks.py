@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from tests.limits import LIMIT_SECONDS
+from tests.limits import LIMIT_SECONDS, until
 
 from collector_mesh import CallContext, Collector, LoopbackNetwork, Payload, Service
 
@@ -25,12 +25,6 @@ async def pair(service: Service) -> AsyncIterator[tuple[Collector, Collector]]:
     ):
         await caller.connect(server.address)
         yield caller, server
-
-
-async def until(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(LIMIT_SECONDS):
-        while not condition():
-            await asyncio.sleep(0.001)
 
 
 @pytest.mark.parametrize("is_local", [False, True])

@@ -1,10 +1,7 @@
 """What a caller is told of what nobody can run now: gone for good, not there now, or of a kind that cannot be called."""
 
-import asyncio
-from collections.abc import Callable
-
 import pytest
-from tests.limits import LIMIT_SECONDS
+from tests.limits import until
 
 from collector_mesh import Collector, LoopbackNetwork, MeshClient, Payload, Reply, Service, Settings
 from collector_mesh.domain.model.errors import Executed
@@ -22,12 +19,6 @@ who = Service("work", "Who")
 @who.method("Am")
 async def am(request: Payload) -> Payload:
     return request
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(LIMIT_SECONDS):
-        while not condition():
-            await asyncio.sleep(0.002)
 
 
 def told(reply: Reply) -> tuple[int, Executed]:
