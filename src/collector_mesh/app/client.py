@@ -9,7 +9,7 @@ from collector_mesh.app.arguments import key_argument
 from collector_mesh.app.calls import made_in_handler
 from collector_mesh.app.client_calls import ClientCalls
 from collector_mesh.app.home import Home
-from collector_mesh.app.options import ClientOptions
+from collector_mesh.app.options import ClientOptions, settings_argument
 from collector_mesh.app.settings import Settings
 from collector_mesh.app.unclosed import Unclosed
 from collector_mesh.domain.model.call import Call
@@ -56,7 +56,7 @@ class MeshClient(Caller):
 
         self.container = ClientContainer(
             ClientOptions(address=address, tls=tls, insecure=insecure, transport=transport),
-            settings or Settings(),
+            settings_argument(settings),
         )
         """The parts; to replace one, `override` its provider before the client is entered."""
         # What is wrong with a list of addresses is said now, not at the first call.

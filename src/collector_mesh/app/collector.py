@@ -18,7 +18,7 @@ from collector_mesh.app.collector_peers import CollectorPeers
 from collector_mesh.app.collector_services import CollectorServices
 from collector_mesh.app.home import Home
 from collector_mesh.app.offered import Offered, services_of
-from collector_mesh.app.options import Options, own_address
+from collector_mesh.app.options import Options, own_address, settings_argument
 from collector_mesh.app.settings import Settings
 from collector_mesh.app.unclosed import Unclosed
 from collector_mesh.domain.model.caller import Caller, Metadata
@@ -139,7 +139,7 @@ class Collector(CollectorServices, CollectorPeers, Caller):
             balancers=balancers or {},
             observer=observer,
         )
-        self.container = self._build(options, settings or Settings())
+        self.container = self._build(options, settings_argument(settings))
         """The parts; to replace one, `override` its provider before the collector is entered."""
         # What is wrong with the overrides is said now, not at the first call.
         self.container.policies()

@@ -51,8 +51,8 @@ class OpenedClient:
             self._thread = LoopThread("collector-mesh-client")
             loop = self._thread.loop
         self._loop = loop
-        self.bridge = Bridge(what, loop, awaited=AWAITED, forked=FORKED)
         try:
+            self.bridge = Bridge(what, loop, awaited=AWAITED, forked=FORKED)
             self.bridge.run(client.__aenter__)
         except BaseException:
             if self._thread is not None:

@@ -7,9 +7,10 @@ import attrs
 
 from collector_mesh.app.hooks.shape import check_authorizer, check_hook, check_observer, check_transport
 from collector_mesh.app.hooks.validation import check_validator
+from collector_mesh.app.settings import Settings
 from collector_mesh.domain.model.errors import InvalidCallError, kind_of, quoted
 from collector_mesh.domain.model.limits import MAX_LABEL_CHARACTERS, MAX_LABELS, MAX_WEIGHT
-from collector_mesh.domain.model.names import check_name
+from collector_mesh.domain.model.names import check_name, text_argument
 
 if TYPE_CHECKING:
     from collector_mesh.adapters.grpc.tls import Tls
@@ -75,6 +76,38 @@ def _if_given(check: Callable[[object], None]) -> Callable[[object, object, Any]
     return checked
 
 
+def _is_text(_instance: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
+    if value is not None:
+        text_argument(attribute.name, value)
+
+
+def _is_flag(_instance: object, attribute: "attrs.Attribute[bool]", value: object) -> None:
+    # A text, as from the environment, would count as True whatever it says.
+    if not isinstance(value, bool):
+        raise TypeError(f"{attribute.name} must be True or False, got {kind_of(value)}")
+
+
+def _check_tls(tls: object) -> None:
+    # Loads grpc, as whoever has made a `Tls` has done already.
+    from collector_mesh.adapters.grpc.tls import Tls
+
+    if not isinstance(tls, Tls):
+        raise TypeError(f"tls must be a collector_mesh.Tls, got {kind_of(tls)}")
+
+
+def settings_argument(settings: Settings | None) -> Settings:
+    """The settings that are given, or those by default.
+
+    Raises:
+        TypeError: they are something else.
+    """
+    if settings is None:
+        return Settings()
+    if not isinstance(settings, Settings):
+        raise TypeError(f"settings must be a collector_mesh.Settings, got {kind_of(settings)}")
+    return settings
+
+
 def check_peer_count(name: str, value: object) -> None:
     """Check a number of peers, or `all`.
 
@@ -103,19 +136,20 @@ class Options:
 
     Raises:
         InvalidCallError: the id is empty or malformed.
+        TypeError: something is of a wrong type; the text names it.
     """
 
     collector_id: str = attrs.field(validator=_is_name)
-    listen: str = ""
-    advertise: str | None = None
+    listen: str = attrs.field(default="", validator=_is_text)
+    advertise: str | None = attrs.field(default=None, validator=_is_text)
     validator: "Validator | None" = attrs.field(default=None, validator=_if_given(check_validator))
     authorizer: "Authorizer | None" = attrs.field(default=None, validator=_if_given(check_authorizer))
     transport: "Transport | None" = attrs.field(default=None, validator=_if_given(check_transport))
-    tls: "Tls | None" = None
-    insecure: bool = False
-    accept_peers: bool = False
-    inspect: bool = False
-    reflection: bool = False
+    tls: "Tls | None" = attrs.field(default=None, validator=_if_given(_check_tls))
+    insecure: bool = attrs.field(default=False, validator=_is_flag)
+    accept_peers: bool = attrs.field(default=False, validator=_is_flag)
+    inspect: bool = attrs.field(default=False, validator=_is_flag)
+    reflection: bool = attrs.field(default=False, validator=_is_flag)
     labels: Mapping[str, str] = attrs.field(factory=dict, validator=check_labels)
     weight: int = attrs.field(default=1, validator=check_weight)
     observer: "Observer | None" = attrs.field(default=None, validator=_if_given(check_observer))
@@ -129,8 +163,8 @@ class ClientOptions:
 
     address: str
     transport: "Transport | None" = attrs.field(default=None, validator=_if_given(check_transport))
-    tls: "Tls | None" = None
-    insecure: bool = False
+    tls: "Tls | None" = attrs.field(default=None, validator=_if_given(_check_tls))
+    insecure: bool = attrs.field(default=False, validator=_is_flag)
 
 
 def own_address(collector_id: str, transport: "Transport | None") -> str:
