@@ -26,8 +26,12 @@ class LoopThread:
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         try:
             self._thread.start()
-        except BaseException:
+        except RuntimeError:
             self.loop.close()
+            raise
+        except BaseException:
+            # Ctrl-C: it runs already, or begins to.
+            self.end_soon()
             raise
 
     def end(self) -> None:
