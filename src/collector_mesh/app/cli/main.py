@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from collector_mesh.app.cli import certs, demo, dispatch, explain, serve, simulate, topology
 from collector_mesh.app.cli.errors import EXIT_FAILED, EXIT_USAGE, CommandError, tell
@@ -25,7 +25,10 @@ _EXAMPLES = """examples:
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser whose errors are one line."""
+    """A parser whose errors are one line, and to which a part of an option is none: `--insec` allows nothing."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{**options, "allow_abbrev": False})
 
     def error(self, message: str) -> NoReturn:
         self.exit(EXIT_USAGE, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
@@ -48,10 +51,9 @@ def parser() -> argparse.ArgumentParser:
         description="Processes that serve each other's methods over gRPC.",
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
     root.add_argument("--version", action=_Version, nargs=0, help="show program's version number and exit")
-    verbs = root.add_subparsers(metavar="VERB", title="verbs")
+    verbs = root.add_subparsers(metavar="VERB", title="verbs", dest="verb")
     for verb in (serve, dispatch, topology, explain, certs, simulate, demo):
         verb.add_parser(verbs)
     return root
@@ -93,6 +95,9 @@ def _run(arguments: Sequence[str]) -> int:
         # argparse takes them at one place only, and there may be options between them.
         parsed.words = [*parsed.words, *left]
     elif left:
+        if parsed.verb is not None:
+            # Its own help has what there is.
+            root.prog = f"{root.prog} {parsed.verb}"
         root.error(f"unrecognized arguments: {' '.join(left)}")
     if "run" not in parsed:
         # Whoever types the name alone wants to know what there is.
