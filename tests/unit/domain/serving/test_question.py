@@ -1,17 +1,18 @@
 """What the validator would say of a call that nobody makes."""
 
 from collections.abc import Callable
+from typing import Any
 
 import attrs
 import pytest
 from tests.unit.domain.world import ECHO, THERE, World
 
-from collector_mesh.app.testing.fakes import run
+from collector_mesh.app.testing.fakes import FakeTasks, run
 from collector_mesh.domain.model.context import current_call
-from collector_mesh.domain.model.errors import DeadlineExceededError
+from collector_mesh.domain.model.errors import DeadlineExceededError, OutcomeUnknownError
 from collector_mesh.domain.model.identity import Identity
 from collector_mesh.domain.model.names import MethodKey
-from collector_mesh.domain.model.snapshot import Explanation
+from collector_mesh.domain.model.snapshot import Explanation, MethodInfo
 
 ALICE = Identity(uris=("spiffe://example.org/alice",))
 
@@ -122,3 +123,71 @@ def test_validators_of_peers_are_said_not_to_be_asked(world: World) -> None:
 
     assert found.fit == ("a",)
     assert found.note == "the validators of peers were not asked"
+
+
+def test_without_a_validator_nothing_changes(world: World) -> None:
+    assert explained(world) == world.inspection.explain(ECHO)
+
+
+def test_where_one_refuses_peers_that_could_are_out_of_reach_as_well(world: World) -> None:
+    world.peer("a", "users", methods=(MethodInfo(ECHO, "unary", idempotent=True),))
+    assert [candidate.collector_id for candidate in explained(world).candidates] == ["self", "a"]
+    assert explained(world).candidates[1].fit
+    world.executor.validator = Asked(raising(PermissionError("not today")))
+
+    found = explained(world)
+
+    assert found.fit == ()
+    assert [candidate.collector_id for candidate in found.candidates] == ["self", "a"]
+
+
+def test_one_that_was_stopped_could_not_decide(world: World) -> None:
+    world.executor.validator = Asked()
+    world.tasks.error = OutcomeUnknownError("outcome unknown: drained")
+
+    found = explained(world)
+
+    assert "could not decide: outcome unknown: drained" in found.candidates[0].reason
+    assert world.running.taken == 0
+
+
+@pytest.mark.parametrize("error", [OutcomeUnknownError("it has cancelled itself"), ValueError("a bug")])
+def test_one_that_cannot_be_begun_gives_its_slot_back(
+    monkeypatch: pytest.MonkeyPatch, world: World, error: Exception
+) -> None:
+    def begin(_tasks: FakeTasks, work: Any) -> None:
+        work.close()
+        raise error
+
+    world.executor.validator = Asked()
+    monkeypatch.setattr(FakeTasks, "begin", begin)
+
+    if isinstance(error, ValueError):
+        with pytest.raises(ValueError, match="a bug"):
+            explained(world)
+    else:
+        assert "could not decide: it has cancelled itself" in explained(world).candidates[0].reason
+
+    assert world.running.taken == 0
+
+
+def test_an_interrupt_of_the_user_goes_through_a_validator(world: World) -> None:
+    world.executor.validator = Asked(raising(KeyboardInterrupt()))
+
+    with pytest.raises(KeyboardInterrupt):
+        explained(world)
+
+    assert world.running.taken == 0
+
+
+def test_a_cancellation_from_outside_goes_through_a_validator(world: World) -> None:
+    class Cancelled(BaseException):
+        pass
+
+    world.executor.validator = Asked(raising(Cancelled()))
+    world.tasks.is_cancelling = True
+
+    with pytest.raises(Cancelled):
+        explained(world)
+
+    assert world.running.taken == 0

@@ -25,7 +25,8 @@ class Work:
         self.is_over = False
         self._work = work
         self._context = contextvars.copy_context()
-        self._settle: Callable[[Any, BaseException | None], None] | None = None
+        self._ended: Callable[[], None] = _nothing
+        self._settle: Callable[[Any, BaseException | None], None] = _nothing
         self.step()
 
     def step(self) -> None:
@@ -35,7 +36,7 @@ class Work:
 
     def cancel(self) -> None:
         """Cancel it, as a task is; nobody is told what comes of it."""
-        self._settle = None
+        self._settle = _nothing
         if not self.is_over:
             self._take(lambda: self._work.throw(Cancelled()))
 
@@ -46,9 +47,15 @@ class Work:
         settle: Callable[[Any, BaseException | None], None],
     ) -> Job:
         """See the port `Started`."""
-        _ = deadline, ended
-        self._settle = settle
+        _ = deadline
+        self._ended, self._settle = ended, settle
         return self
+
+    def end(self, error: BaseException) -> None:
+        """End it with an error that is not its own, as a deadline does."""
+        settle = self._settle
+        self.cancel()
+        settle(None, error)
 
     def _take(self, go: Callable[[], object]) -> None:
         try:
@@ -60,8 +67,12 @@ class Work:
         else:
             return
         self.is_over = True
-        if self._settle is not None:
-            self._settle(self.result, self.error)
+        self._ended()
+        self._settle(self.result, self.error)
+
+
+def _nothing(*_: object) -> None:
+    """Nobody is told."""
 
 
 @attrs.define(eq=False)
@@ -85,6 +96,11 @@ class Threads(FakeTasks):
 
     threads: list[Thread] = attrs.field(factory=list)
     begun: list[Work] = attrs.field(factory=list)
+    waits: list[Work] = attrs.field(factory=list)
+
+    def is_cancellation(self, error: BaseException) -> bool:
+        """See the port."""
+        return isinstance(error, Cancelled)
 
     async def in_thread(self, function: Callable[[], T], use: ThreadUse) -> T:
         """See the port; the function runs when its thread is ended."""
@@ -106,3 +122,9 @@ class Threads(FakeTasks):
             raise begun.error
         given: T = begun.result
         return given
+
+    def wait_in_thread(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        """See the port; it does not wait, and the result is that of the work in `waits`."""
+        self.waits.append(Work(work()))
+        result: T = self.waits[-1].result
+        return result
