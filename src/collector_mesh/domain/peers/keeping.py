@@ -5,21 +5,19 @@ from collections.abc import Iterable
 from collector_mesh.domain.model.errors import (
     InvalidCallError,
     NotFoundError,
-    UnavailableError,
-    clipped,
     quoted,
 )
 from collector_mesh.domain.peers.absence import Absence
 from collector_mesh.domain.peers.admission import Admission
 from collector_mesh.domain.peers.following import Following
 from collector_mesh.domain.peers.introducer import Introducer
+from collector_mesh.domain.peers.named_peers import NamedPeers
 from collector_mesh.domain.peers.peer import Peer
 from collector_mesh.domain.peers.roster import Roster
 from collector_mesh.domain.peers.streams import Streams
 from collector_mesh.domain.peers.times import KeepingTimes
 from collector_mesh.domain.peers.upkeep import Keeper, Upkeep
 from collector_mesh.domain.peers.visitors import Visitors
-from collector_mesh.domain.peers.wanted_peers import WantedPeers
 from collector_mesh.domain.policies.backoff import Backoff
 from collector_mesh.domain.ports.clock import Clock
 from collector_mesh.domain.ports.names import Names, NoNames
@@ -29,11 +27,8 @@ from collector_mesh.domain.ports.transport import Transport
 from collector_mesh.domain.topology.connection import Connection
 from collector_mesh.domain.topology.topology import Topology
 
-_TOLD = 5
-"""Addresses that are named where nobody has answered at any."""
 
-
-class Keeping(WantedPeers):
+class Keeping(NamedPeers):
     """Keeps peers connected, by a link, or by unary calls where they have none.
 
     Args:
@@ -78,11 +73,7 @@ class Keeping(WantedPeers):
         self._transport = transport
         self._tasks = tasks
         self._clock = clock
-        self._offered: dict[str, frozenset[str]] = {}
-        """The only namespaces that are offered at an address, where that is not all of them."""
         streams.offered = introducer.offered = self._offered.get
-        self._explicit: dict[str, None] = {}
-        """Addresses that are wanted whatever names lead to."""
         self._following = Following(
             collector_id,
             names or NoNames(),
@@ -193,106 +184,6 @@ class Keeping(WantedPeers):
         await self._assign(keeper, connection.peer_id)
         return connection
 
-    async def _connect_by_name(
-        self, name: str, *, timeout: float, offered: frozenset[str] | None
-    ) -> Connection:
-        following, alarm = self._following, self._clock.alarm()
-        was_followed, before = following.follows(name), self._offered.get(name)
-        self._set_offered(name, offered)
-        for address in following.members(name):
-            self._offer_as(address, name)
-        self._follow(name)
-        until, is_there = self._clock.now() + timeout, False
-        self._topology.news.listen(alarm.ring)
-        try:
-            while (connection := self._first_of(name)) is None:
-                left = until - self._clock.now()
-                if left <= 0:
-                    raise UnavailableError(
-                        f"nobody has answered at {name} within {timeout:g} s{self._why(name)}"
-                    )
-                await alarm.wait(left)
-            is_there = True
-            return connection
-        finally:
-            self._topology.news.leave(alarm.ring)
-            if not is_there:
-                self._set_offered(name, before)
-                if not was_followed:
-                    await following.leave(name)
-
-    def _first_of(self, name: str) -> Connection | None:
-        for address in self._following.members(name):
-            keeper = self._keepers.get(address)
-            peer_id = self._following.same(address) if keeper is None else keeper.peer_id
-            connection = self._topology.get(peer_id)
-            # Until the dial has ended it is not known all that the peer has.
-            if connection is not None and connection.is_usable and not (keeper and keeper.is_dialing):
-                return connection
-        return None
-
-    def _why(self, name: str) -> str:
-        """Why nobody was reached, as far as that is known, for the end of a sentence."""
-        if why := self._following.why_none(name):
-            return f": {why}"
-        tried = [
-            f"{quoted(address)} ({keeper.told or 'no answer'})"
-            for address in self._following.members(name)
-            if (keeper := self._keepers.get(address)) is not None
-        ]
-        return clipped(f": {', '.join(tried[:_TOLD])}") if tried else ""
-
-    def _follow(self, name: str) -> None:
-        self._following.own_address = self._admission.address
-        self._following.follow(name)
-
-    def _keep_for(self, address: str, name: str) -> None:
-        """A name leads to an address."""
-        if address not in self._keepers:
-            self._offer_as(address, name)
-            self._keep(address)
-
-    def _offer_as(self, address: str, name: str) -> None:
-        """Offer whoever is at an address what those of a name are offered."""
-        if address in self._explicit:
-            return
-        self._set_offered(address, self._offered.get(name))
-        keeper = self._keepers.get(address)
-        if keeper is not None and keeper.peer_id:
-            self._roster.offer(keeper.peer_id, self._offered.get(name))
-
-    async def _let_go(self, address: str) -> None:
-        """No name leads to an address anymore: who is connected there stays until it goes."""
-        keeper = self._keepers.get(address)
-        if keeper is None or address in self._explicit or self._following.has(address):
-            return
-        connection = self._topology.get(keeper.peer_id)
-        if connection is not None and connection.is_up:
-            return
-        await self._release(address)
-        if connection is not None and connection.address == address and not connection.is_up:
-            self._roster.forget(connection, "its name no longer leads there")
-
-    def _has_failed(self, keeper: Keeper, error: BaseException) -> bool:
-        address = keeper.address
-        if self._following.has(address) and address not in self._explicit and _is_itself(error):
-            self._following.skip(address)
-            # Not here: this is a task of its keeper.
-            self._tasks.start(self._release_if_kept(address), f"leave {address} alone")
-            return True
-        self._following.look((address,))
-        return False
-
-    async def _release_if_kept(self, address: str) -> None:
-        if address in self._keepers:
-            await self._release(address)
-
-    def _set_offered(self, address: str, only: frozenset[str] | None) -> None:
-        if only is None:
-            self._offered.pop(address, None)
-        else:
-            self._offered[address] = only
-
     async def disconnect(self, peer_id: str) -> None:
         """Forget a peer and do not dial it anymore.
 
@@ -313,19 +204,6 @@ class Keeping(WantedPeers):
                 self._explicit.pop(keeper.address, None)
                 self._following.skip(keeper.address)
                 await self._release(keeper.address)
-
-    async def _disconnect_name(self, name: str) -> None:
-        members = self._following.members(name)
-        self._offered.pop(name, None)
-        await self._following.leave(name)
-        for address in members:
-            keeper = self._keepers.get(address)
-            if keeper is None or address in self._explicit or self._following.has(address):
-                continue
-            connection = self._topology.get(keeper.peer_id)
-            if connection is not None:
-                self._roster.forget(connection, "disconnected")
-            await self._release(address)
 
     def dial_now(self, connections: Iterable[Connection]) -> None:
         """A call has found nobody: dial those who are wanted and gone, without waiting for their turn."""
@@ -362,12 +240,6 @@ class Keeping(WantedPeers):
         if not keeper.is_dialing:
             keeper.alarm.ring()
 
-    def _keep(self, address: str, peer_id: str = "") -> Keeper:
-        keeper = Keeper(address, self._clock.alarm(), self._clock.now(), peer_id)
-        self._keepers[address] = keeper
-        keeper.task = self._tasks.start(self._upkeep.keep_up(keeper), f"keep {address} connected")
-        return keeper
-
     async def _assign(self, keeper: Keeper, peer_id: str) -> None:
         """Take down whom a keeper keeps; nobody is kept by two, whoever was dialed last stays."""
         gone = self._topology.get(keeper.peer_id)
@@ -381,17 +253,3 @@ class Keeping(WantedPeers):
             if other is not keeper and other.peer_id == peer_id:
                 self._following.is_same(other.address, peer_id)
                 await self._release(other.address)
-
-    async def _release(self, address: str) -> None:
-        keeper = self._keepers.pop(address)
-        self._offered.pop(address, None)
-        self._explicit.pop(address, None)
-        self._introducer.forget(address)
-        self._topology.news.tell()
-        if keeper.task is not None:
-            await keeper.task.stop()
-
-
-def _is_itself(error: BaseException) -> bool:
-    """Whether this collector was dialed by itself: whoever is there says so too, in these words (WIRE §2)."""
-    return isinstance(error, InvalidCallError) and str(error).endswith("cannot connect to itself")

@@ -1,28 +1,41 @@
-"""Who is wanted, and who of them is not there."""
+"""The addresses that are wanted: who keeps each of them connected, what is offered there, and who is not there."""
 
 from collections.abc import Iterator
 
 from collector_mesh.domain.model.errors import quoted
 from collector_mesh.domain.peers.absence import Absence
 from collector_mesh.domain.peers.following import Following
-from collector_mesh.domain.peers.upkeep import Keeper
+from collector_mesh.domain.peers.introducer import Introducer
+from collector_mesh.domain.peers.roster import Roster
+from collector_mesh.domain.peers.upkeep import Keeper, Upkeep
+from collector_mesh.domain.ports.clock import Clock
+from collector_mesh.domain.ports.tasks import Tasks
 from collector_mesh.domain.topology.topology import Topology
 
 
 class WantedPeers:
-    """Answers questions about those who are wanted; `Keeping` keeps them connected.
+    """Has addresses kept connected, and releases them; answers questions about all of them.
 
     Args:
         topology: who is connected.
     """
 
+    _clock: Clock
     _following: Following
     """The names that are followed."""
+    _introducer: Introducer
+    _roster: Roster
+    _tasks: Tasks
+    _upkeep: Upkeep
 
     def __init__(self, topology: Topology) -> None:
         self._topology = topology
         self._keepers: dict[str, Keeper] = {}
         """By address, those that are dialed."""
+        self._offered: dict[str, frozenset[str]] = {}
+        """The only namespaces that are offered at an address, where that is not all of them."""
+        self._explicit: dict[str, None] = {}
+        """Addresses that are wanted whatever names lead to."""
 
     @property
     def dialing(self) -> tuple[str, ...]:
@@ -78,3 +91,24 @@ class WantedPeers:
     def _is_there(self, keeper: Keeper) -> bool:
         connection = self._topology.get(keeper.peer_id)
         return connection is not None and connection.is_usable
+
+    def _keep(self, address: str, peer_id: str = "") -> Keeper:
+        keeper = Keeper(address, self._clock.alarm(), self._clock.now(), peer_id)
+        self._keepers[address] = keeper
+        keeper.task = self._tasks.start(self._upkeep.keep_up(keeper), f"keep {address} connected")
+        return keeper
+
+    async def _release(self, address: str) -> None:
+        keeper = self._keepers.pop(address)
+        self._offered.pop(address, None)
+        self._explicit.pop(address, None)
+        self._introducer.forget(address)
+        self._topology.news.tell()
+        if keeper.task is not None:
+            await keeper.task.stop()
+
+    def _set_offered(self, address: str, only: frozenset[str] | None) -> None:
+        if only is None:
+            self._offered.pop(address, None)
+        else:
+            self._offered[address] = only
