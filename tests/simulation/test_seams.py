@@ -183,6 +183,11 @@ def nothing() -> None:
         (socket.socket, "a socket was attempted: a simulation has none"),
         (socket.socketpair, "a socket was attempted"),
         (lambda: create_connection(("127.0.0.1", 1)), "a socket was attempted"),
+        (
+            lambda: asyncio.new_event_loop().close(),
+            "an event loop of its own was attempted: a simulation has none",
+        ),
+        (lambda: asyncio.Runner().get_loop(), "an event loop of its own was attempted"),
         (lambda: subprocess.run(["true"], check=True), "a subprocess was attempted"),
         (lambda: Popen(["true"]), "a subprocess was attempted"),
         (lambda: system("true"), "a subprocess was attempted"),

@@ -154,3 +154,14 @@ def idempotent_argument(value: object) -> bool | None:
     if value is None or value is True or value is False:
         return value
     raise TypeError(f"idempotent must be True, False or None, got {kind_of(value)}")
+
+
+def flag_argument(name: str, value: object) -> bool:
+    """A flag: any text would be as good as True.
+
+    Raises:
+        TypeError: it is neither True nor False.
+    """
+    if value is True or value is False:
+        return value
+    raise TypeError(f"{name} must be True or False, got {kind_of(value)}")

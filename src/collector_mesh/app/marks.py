@@ -6,6 +6,7 @@ from typing import Any, TypeVar, overload
 
 import attrs
 
+from collector_mesh.app.arguments import flag_argument
 from collector_mesh.app.service import name_of
 from collector_mesh.domain.model.errors import attribute_of, is_a, kind_of
 from collector_mesh.domain.model.names import check_identifiers
@@ -94,7 +95,8 @@ def _mark_of(value: object) -> Mark | None:
 def _marked(function: F, name: str | None, *, idempotent: bool) -> F:
     if is_a(function, type, property) or not _is_function(function):
         raise TypeError(f"@collector_mesh.method marks functions of a class, got {kind_of(function)}")
-    mark = Mark(name_of(_within(function)) if name is None else name, idempotent)
+    flag = flag_argument("idempotent", idempotent)
+    mark = Mark(name_of(_within(function)) if name is None else name, flag)
     check_identifiers("method_name", mark.name)
     try:
         setattr(function, _ATTRIBUTE, mark)

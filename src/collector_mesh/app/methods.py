@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from collector_mesh.app.annotations import reader_for, result_for
+from collector_mesh.app.arguments import flag_argument
 from collector_mesh.app.callables import (
     ALLOWED,
     check_has_self,
@@ -23,11 +24,12 @@ def method_from(key: MethodKey, function: Callable[..., Any], *, idempotent: boo
     """Make a callable into a method.
 
     Raises:
-        TypeError: it is not of the form that `Service.method` tells.
+        TypeError: it is not of the form that `Service.method` tells, or the flag is none.
     """
     what = f"handler of {key}"
     if not callable(function):
         raise TypeError(f"{what} is not callable: {kind_of(function)}")
+    flag_argument("idempotent", idempotent)
     where = outside()
     check_has_self(what, function, where)
     if is_generator(function):

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
 
+from collector_mesh.app.arguments import flag_argument
 from collector_mesh.app.hooks.shape import check_authorizer, check_hook, check_observer, check_transport
 from collector_mesh.app.hooks.validation import check_validator
 from collector_mesh.app.settings import Settings
@@ -82,9 +83,7 @@ def _is_text(_instance: object, attribute: "attrs.Attribute[Any]", value: object
 
 
 def _is_flag(_instance: object, attribute: "attrs.Attribute[bool]", value: object) -> None:
-    # A text, as from the environment, would count as True whatever it says.
-    if not isinstance(value, bool):
-        raise TypeError(f"{attribute.name} must be True or False, got {kind_of(value)}")
+    flag_argument(attribute.name, value)
 
 
 def _check_tls(tls: object) -> None:

@@ -31,6 +31,7 @@ from collector_mesh import (
     Payload,
     Reply,
     Service,
+    method,
 )
 from collector_mesh.domain.model.caller import Caller
 
@@ -578,3 +579,13 @@ def test_whatever_is_given_is_a_reply_or_a_type_error_and_harms_nobody_else(give
             assert not found["over a link"].snapshot().ended  # type: ignore[attr-defined]  # a Collector
 
     asyncio.run(body())
+
+
+@pytest.mark.parametrize("wrong", ["false", 1, None])
+def test_whether_a_method_may_run_twice_is_said_by_true_or_false(wrong: Any) -> None:
+    said = r"^idempotent must be True or False, got "
+
+    with pytest.raises(TypeError, match=said):
+        Service("n", "S").add("M", lambda: None, idempotent=wrong)
+    with pytest.raises(TypeError, match=said):
+        method(idempotent=wrong)(lambda _self: None)

@@ -178,6 +178,8 @@ def _ways_out() -> list[Seam]:
     from collector_mesh.adapters.grpc.transport import GrpcTransport
 
     thread, process, connection = map(_refusing, ("a thread", "a subprocess", "a socket"))
+    # Before a loop has no sockets: what is left of one that is half made tells of it at the terminal.
+    other_loop = _refusing("an event loop of its own")
     # The classes stay what they are, for whoever has taken them by name, or asks whether something is one.
     return [
         (ThreadPoolExecutor, "submit", submit),
@@ -191,6 +193,7 @@ def _ways_out() -> list[Seam]:
             if hasattr(os, name)
         ),
         (socket.socket, "__init__", connection),
+        *((module, "new_event_loop", other_loop) for module in (asyncio, asyncio.events)),
         (_socket, "socketpair", connection),
         (_socket, "getaddrinfo", connection),
         *((socket, name, connection) for name in ("gethostbyname", "gethostbyaddr", "getnameinfo")),
