@@ -12,13 +12,13 @@ if TYPE_CHECKING:
     from collector_mesh.adapters.loopback.network import LoopbackNetwork
     from collector_mesh.adapters.telemetry.configuring import configure_logs
     from collector_mesh.app.allow_list import AllowList, AllowListError
-    from collector_mesh.app.client import MeshClient
+    from collector_mesh.app.clients.client import MeshClient
+    from collector_mesh.app.clients.sync_client import SyncMeshClient
     from collector_mesh.app.collector import Collector
-    from collector_mesh.app.lifespan import LifespanError
-    from collector_mesh.app.marks import method
-    from collector_mesh.app.service import Service
+    from collector_mesh.app.services.lifespan import LifespanError
+    from collector_mesh.app.services.marks import method
+    from collector_mesh.app.services.service import Service
     from collector_mesh.app.settings import Settings, SettingsError
-    from collector_mesh.app.sync_client import SyncMeshClient
     from collector_mesh.domain.model.context import CallContext
     from collector_mesh.domain.model.errors import (
         ConflictError,
@@ -66,10 +66,10 @@ _HOMES = {
     "HandlerError": "collector_mesh.domain.model.errors",
     "Identity": "collector_mesh.domain.model.identity",
     "InvalidCallError": "collector_mesh.domain.model.errors",
-    "LifespanError": "collector_mesh.app.lifespan",
+    "LifespanError": "collector_mesh.app.services.lifespan",
     "ListenError": "collector_mesh.domain.model.errors",
     "LoopbackNetwork": "collector_mesh.adapters.loopback.network",
-    "MeshClient": "collector_mesh.app.client",
+    "MeshClient": "collector_mesh.app.clients.client",
     "MeshError": "collector_mesh.domain.model.errors",
     "MethodInfo": "collector_mesh.domain.model.snapshot",
     "MethodKey": "collector_mesh.domain.model.names",
@@ -79,19 +79,19 @@ _HOMES = {
     "Payload": "collector_mesh.domain.model.payload",
     "PayloadTooLargeError": "collector_mesh.domain.model.errors",
     "Reply": "collector_mesh.domain.model.status",
-    "Service": "collector_mesh.app.service",
+    "Service": "collector_mesh.app.services.service",
     "Settings": "collector_mesh.app.settings",
     "SettingsError": "collector_mesh.app.settings",
     "Snapshot": "collector_mesh.domain.model.snapshot",
     "StandingInfo": "collector_mesh.domain.model.snapshot",
     "Status": "collector_mesh.domain.model.status",
-    "SyncMeshClient": "collector_mesh.app.sync_client",
+    "SyncMeshClient": "collector_mesh.app.clients.sync_client",
     "Tls": "collector_mesh.adapters.grpc.tls",
     "TlsError": "collector_mesh.adapters.grpc.tls",
     "UnavailableError": "collector_mesh.domain.model.errors",
     "UnimplementedError": "collector_mesh.domain.model.errors",
     "configure_logs": "collector_mesh.adapters.telemetry.configuring",
-    "method": "collector_mesh.app.marks",
+    "method": "collector_mesh.app.services.marks",
 }
 
 __all__ = [

@@ -24,7 +24,7 @@ sys.exit(main())
     ("module", "arguments", "status"),
     [
         ("collector_mesh.app.cli.certs", ["dispatch", "127.0.0.1:1", "n", "S", "M"], -signal.SIGINT),
-        ("collector_mesh.app.client", ["dispatch", "127.0.0.1:1", "n", "S", "M"], 130),
+        ("collector_mesh.app.clients.client", ["dispatch", "127.0.0.1:1", "n", "S", "M"], 130),
         ("no_such_service", ["serve", "--service", "no_such_service:any"], -signal.SIGINT),
     ],
     ids=["the command line", "a verb", "a service"],

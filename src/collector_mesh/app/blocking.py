@@ -5,15 +5,15 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from collector_mesh.adapters.runtime.bridge import Bridge
-from collector_mesh.app.offered import Offered
+from collector_mesh.app.services.offered import Offered
 from collector_mesh.domain.model.blocking_caller import BlockingCaller
 from collector_mesh.domain.model.caller import Metadata
 from collector_mesh.domain.model.payload import Message, Payload, Plain
 from collector_mesh.domain.model.status import Reply
 
 if TYPE_CHECKING:
-    from collector_mesh.app.added import Added
     from collector_mesh.app.collector import Collector
+    from collector_mesh.app.services.added import Added
     from collector_mesh.domain.model.snapshot import ConnectionInfo, Explanation, Snapshot
     from collector_mesh.domain.ports.validator import Validator
 

@@ -17,8 +17,8 @@ from collector_mesh.app.calls import CallFactory, made_in_handler
 from collector_mesh.app.collector_peers import CollectorPeers
 from collector_mesh.app.collector_services import CollectorServices
 from collector_mesh.app.home import Home
-from collector_mesh.app.offered import Offered, services_of
 from collector_mesh.app.options import Options, own_address, settings_argument
+from collector_mesh.app.services.offered import Offered, services_of
 from collector_mesh.app.settings import Settings
 from collector_mesh.app.unclosed import Unclosed
 from collector_mesh.domain.model.caller import Caller, Metadata
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collector_mesh.adapters.grpc.tls import Tls
     from collector_mesh.app.container import CollectorContainer
     from collector_mesh.app.lifetime import Lifetime
-    from collector_mesh.app.lives import Lives
+    from collector_mesh.app.services.lives import Lives
     from collector_mesh.domain.calls.dispatcher import Dispatcher
     from collector_mesh.domain.peers.keeping import Keeping
     from collector_mesh.domain.ports.authorizer import Authorizer
@@ -170,7 +170,7 @@ class Collector(CollectorServices, CollectorPeers, Caller):
         return CollectorContainer(options, settings)
 
     def _made_lives(self) -> "Lives":
-        from collector_mesh.app.lives import Lives
+        from collector_mesh.app.services.lives import Lives
 
         return Lives(self.container, self._home.hand_over)
 

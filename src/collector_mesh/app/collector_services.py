@@ -5,15 +5,15 @@ from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 from collector_mesh.app.arguments import key_argument
-from collector_mesh.app.methods import method_from
-from collector_mesh.app.offered import Offered, keys_of, service_of
-from collector_mesh.app.service import Service
+from collector_mesh.app.services.methods import method_from
+from collector_mesh.app.services.offered import Offered, keys_of, service_of
+from collector_mesh.app.services.service import Service
 from collector_mesh.domain.model.names import text_argument
 
 if TYPE_CHECKING:
-    from collector_mesh.app.added import Added
     from collector_mesh.app.container import CollectorContainer
-    from collector_mesh.app.lives import Lives
+    from collector_mesh.app.services.added import Added
+    from collector_mesh.app.services.lives import Lives
     from collector_mesh.domain.ports.validator import Validator
     from collector_mesh.domain.serving.handlers import HandlerRegistry
 

@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack
 from typing import Literal
 
 from collector_mesh.app.container import CollectorContainer
-from collector_mesh.app.lives import Lives
+from collector_mesh.app.services.lives import Lives
 from collector_mesh.domain.model.events import Draining, Started, Stopped
 from collector_mesh.domain.peers.waiting import holds_within
 from collector_mesh.domain.ports.transport import Listener

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from collector_mesh.app.cli.demo_processes import Collectors, DemoError, ServedCollector
 from collector_mesh.app.cli.demo_tables import Record, calls_table, errors_table, outcomes_table
-from collector_mesh.app.client import MeshClient
+from collector_mesh.app.clients.client import MeshClient
 from collector_mesh.domain.model.payload import Message
 from collector_mesh.domain.model.status import Reply
 

@@ -71,7 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 async def _dispatch(arguments: argparse.Namespace) -> int:
     from collector_mesh.adapters.grpc.tls import TlsError
-    from collector_mesh.app.client import MeshClient
+    from collector_mesh.app.clients.client import MeshClient
     from collector_mesh.domain.model.errors import MeshError
 
     request = _request(arguments)

@@ -155,7 +155,7 @@ async def _serve(sourced: "Sourced") -> int:
     from collector_mesh.adapters.grpc.tls import TlsError
     from collector_mesh.app.cli.inspecting import looked_at
     from collector_mesh.app.cli.serving import collector_of
-    from collector_mesh.app.lifespan import LifespanError
+    from collector_mesh.app.services.lifespan import LifespanError
     from collector_mesh.app.settings import SettingsError
     from collector_mesh.domain.model.errors import ListenError, MeshError
 

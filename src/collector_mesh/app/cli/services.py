@@ -2,13 +2,13 @@
 
 from collector_mesh.app.cli.errors import CommandError
 from collector_mesh.app.cli.objects import load
-from collector_mesh.app.lifespan import reason_of
-from collector_mesh.app.offered import service_of
-from collector_mesh.app.service import Service
+from collector_mesh.app.services.lifespan import reason_of
+from collector_mesh.app.services.offered import service_of
+from collector_mesh.app.services.service import Service
 
 
 def load_service(reference: str, option: str) -> Service:
-    """The service that MODULE:OBJECT is, or makes; see `collector_mesh.app.offered`.
+    """The service that MODULE:OBJECT is, or makes; see `collector_mesh.app.services.offered`.
 
     Args:
         reference: MODULE:OBJECT.

@@ -9,7 +9,7 @@ from collector_mesh.adapters.simulated.host import Host
 from collector_mesh.adapters.simulated.loop import SimulatedLoop
 from collector_mesh.adapters.simulated.names import SimulatedNames
 from collector_mesh.adapters.simulated.network import SimulatedNetwork, SimulatedTransport
-from collector_mesh.app.client import MeshClient
+from collector_mesh.app.clients.client import MeshClient
 from collector_mesh.app.settings import Settings
 from collector_mesh.app.simulation.errands import on_host
 from collector_mesh.app.simulation.hosting import put_on_host

@@ -8,9 +8,9 @@ from typing import Any
 from collector_mesh.adapters.simulated.host import Host
 from collector_mesh.adapters.simulated.loop import SimulatedLoop
 from collector_mesh.adapters.simulated.network import SimulatedNetwork
-from collector_mesh.app.marks import marks_of
-from collector_mesh.app.offered import Offered, services_of
-from collector_mesh.app.service import Service
+from collector_mesh.app.services.marks import marks_of
+from collector_mesh.app.services.offered import Offered, services_of
+from collector_mesh.app.services.service import Service
 from collector_mesh.app.settings import Settings
 from collector_mesh.app.simulation.client import SimulatedClient
 from collector_mesh.app.simulation.collector import SimulatedCollector

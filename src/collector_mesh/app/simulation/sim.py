@@ -11,7 +11,7 @@ from collector_mesh.adapters.simulated.errors import SimulationError
 from collector_mesh.adapters.simulated.loop import SimulatedLoop
 from collector_mesh.adapters.simulated.network import SimulatedNetwork
 from collector_mesh.adapters.simulated.trace import Trace
-from collector_mesh.app.client import MeshClient
+from collector_mesh.app.clients.client import MeshClient
 from collector_mesh.app.collector import Collector
 from collector_mesh.app.settings import Settings
 from collector_mesh.app.simulation.chaos import Chaos, drawn

@@ -6,7 +6,7 @@ from typing import Protocol, Self, Unpack
 
 import attrs
 
-from collector_mesh.app.client import MeshClient
+from collector_mesh.app.clients.client import MeshClient
 from collector_mesh.app.collector import Collector
 from collector_mesh.app.settings import Settings
 from collector_mesh.app.testing.services import contract_service

@@ -13,7 +13,7 @@ import pytest
 
 if TYPE_CHECKING:
     from collector_mesh.adapters.loopback.network import LoopbackNetwork
-    from collector_mesh.app.client import MeshClient
+    from collector_mesh.app.clients.client import MeshClient
     from collector_mesh.app.collector import Collector
     from collector_mesh.app.simulation.simulation import Simulation
 
@@ -64,7 +64,7 @@ class Mesh:
 
     async def client(self, address: str, **options: Any) -> "MeshClient":
         """A client of one of the collectors; the options are those of `MeshClient`."""
-        from collector_mesh.app.client import MeshClient
+        from collector_mesh.app.clients.client import MeshClient
 
         return await self._opened.enter_async_context(MeshClient(address, transport=self.network, **options))
 

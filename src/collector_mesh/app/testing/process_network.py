@@ -12,7 +12,7 @@ from typing import Any, Self, Unpack
 
 import attrs
 
-from collector_mesh.app.client import MeshClient
+from collector_mesh.app.clients.client import MeshClient
 from collector_mesh.app.testing.networks import NodeOptions
 from collector_mesh.domain.model.caller import CallOptions
 from collector_mesh.domain.model.payload import Message, Payload, Plain

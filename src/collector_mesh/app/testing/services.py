@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 
 from google.protobuf.wrappers_pb2 import BytesValue, DoubleValue, Int64Value, StringValue
 
-from collector_mesh.app.service import Service
+from collector_mesh.app.services.service import Service
 from collector_mesh.domain.model.context import CallContext
 from collector_mesh.domain.model.errors import MeshError
 from collector_mesh.domain.model.payload import Payload

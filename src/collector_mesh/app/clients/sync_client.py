@@ -12,7 +12,7 @@ from weakref import WeakSet
 from collector_mesh.adapters.runtime.bridge import check_no_loop
 from collector_mesh.app.arguments import key_argument
 from collector_mesh.app.calls import made_in_handler
-from collector_mesh.app.opened_client import AWAITED, FORKED, InnerClient, OpenedClient
+from collector_mesh.app.clients.opened_client import AWAITED, FORKED, InnerClient, OpenedClient
 from collector_mesh.app.settings import Settings
 from collector_mesh.app.unclosed import Unclosed
 from collector_mesh.domain.model.blocking_caller import BlockingCaller

@@ -7,7 +7,7 @@ from typing import Any, TypeVar, overload
 import attrs
 
 from collector_mesh.app.arguments import flag_argument
-from collector_mesh.app.service import name_of
+from collector_mesh.app.services.service import name_of
 from collector_mesh.domain.model.errors import attribute_of, is_a, kind_of
 from collector_mesh.domain.model.names import check_identifiers
 

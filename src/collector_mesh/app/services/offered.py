@@ -4,8 +4,8 @@ import inspect
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from collector_mesh.app.marks import marks_of
-from collector_mesh.app.service import Service
+from collector_mesh.app.services.marks import marks_of
+from collector_mesh.app.services.service import Service
 from collector_mesh.domain.model.errors import attribute_of, is_a, kind_of
 from collector_mesh.domain.model.names import MethodKey
 

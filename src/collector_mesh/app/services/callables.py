@@ -7,7 +7,7 @@ import types
 from collections.abc import Callable
 from typing import Any
 
-from collector_mesh.app.hints import NO_HINT
+from collector_mesh.app.services.hints import NO_HINT
 from collector_mesh.domain.model.errors import attribute_of, is_a, text_of
 
 ALLOWED = (

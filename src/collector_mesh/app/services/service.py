@@ -4,8 +4,8 @@ from collections.abc import Callable
 from typing import Any, TypeVar, overload
 
 from collector_mesh.app.arguments import key_argument
-from collector_mesh.app.lifespan import MakeLifespan, check_lifespan
-from collector_mesh.app.methods import method_from
+from collector_mesh.app.services.lifespan import MakeLifespan, check_lifespan
+from collector_mesh.app.services.methods import method_from
 from collector_mesh.domain.model.errors import DuplicateMethodError, attribute_of, is_a, kind_of
 from collector_mesh.domain.serving.handlers import Method
 

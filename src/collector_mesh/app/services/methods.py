@@ -3,18 +3,18 @@
 from collections.abc import Callable
 from typing import Any
 
-from collector_mesh.app.annotations import reader_for, result_for
 from collector_mesh.app.arguments import flag_argument
-from collector_mesh.app.callables import (
+from collector_mesh.app.outside import outside
+from collector_mesh.app.services.annotations import reader_for, result_for
+from collector_mesh.app.services.callables import (
     ALLOWED,
     check_has_self,
     innermost,
     is_async,
     is_generator,
 )
-from collector_mesh.app.hints import awaited
-from collector_mesh.app.outside import outside
-from collector_mesh.app.roles import signature_of
+from collector_mesh.app.services.hints import awaited
+from collector_mesh.app.services.roles import signature_of
 from collector_mesh.domain.model.errors import is_a, kind_of
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.serving.handlers import Method

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 from collector_mesh.app.arguments import key_argument
 from collector_mesh.app.calls import made_in_handler
-from collector_mesh.app.client_calls import ClientCalls
+from collector_mesh.app.clients.client_calls import ClientCalls
 from collector_mesh.app.home import Home
 from collector_mesh.app.options import ClientOptions, settings_argument
 from collector_mesh.app.settings import Settings

@@ -10,7 +10,7 @@ from typing import Any
 
 import attrs
 
-from collector_mesh.app.hints import is_union, says_nothing, shown_hint
+from collector_mesh.app.services.hints import is_union, says_nothing, shown_hint
 from collector_mesh.domain.model.errors import InvalidCallError, is_a, kind_of, quoted
 from collector_mesh.domain.model.payload import (
     EMPTY,

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any
 
-from collector_mesh.app.callables import BY_POSITION, unwrapped
+from collector_mesh.app.services.callables import BY_POSITION, unwrapped
 from collector_mesh.domain.model.errors import is_a, kind_of, text_of
 from collector_mesh.domain.serving.life import Life
 

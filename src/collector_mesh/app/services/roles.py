@@ -7,9 +7,9 @@ from typing import Any
 
 import attrs
 
-from collector_mesh.app.annotations import is_request
-from collector_mesh.app.callables import ALLOWED, BY_POSITION, code_of, parameters_of, unwrapped
-from collector_mesh.app.hints import (
+from collector_mesh.app.services.annotations import is_request
+from collector_mesh.app.services.callables import ALLOWED, BY_POSITION, code_of, parameters_of, unwrapped
+from collector_mesh.app.services.hints import (
     NO_HINT,
     UnresolvedHintError,
     is_context,

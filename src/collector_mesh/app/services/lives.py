@@ -9,10 +9,10 @@ from types import MethodType
 from typing import Any
 
 from collector_mesh.adapters.runtime.tasks import PATIENCE_SECONDS
-from collector_mesh.app.added import Added
 from collector_mesh.app.container import CollectorContainer
-from collector_mesh.app.lifespan import Lifespan, LifespanError
-from collector_mesh.app.service import Service
+from collector_mesh.app.services.added import Added
+from collector_mesh.app.services.lifespan import Lifespan, LifespanError
+from collector_mesh.app.services.service import Service
 from collector_mesh.domain.model.errors import DuplicateMethodError
 from collector_mesh.domain.model.events import LifespanFailed
 from collector_mesh.domain.model.names import MethodKey

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Self
 
 from collector_mesh.adapters.runtime.bridge import Bridge
 from collector_mesh.adapters.runtime.loop_thread import LoopThread
-from collector_mesh.app.client import MeshClient
-from collector_mesh.app.client_calls import ClientCalls
+from collector_mesh.app.clients.client import MeshClient
+from collector_mesh.app.clients.client_calls import ClientCalls
 
 if TYPE_CHECKING:
     from collector_mesh.domain.peers.client_link import ClientLink
