@@ -133,12 +133,14 @@ class Lifetime:
         options, settings, clock = parts.options(), parts.settings(), parts.clock()
         running, outgoing, plain = parts.running(), parts.outgoing(), parts.plain()
         self.state = parts.inspection().state = "draining"
-        parts.checks().is_draining = parts.admission().is_draining = True
+        parts.admission().is_draining = True
         parts.waiting().close()
         parts.readiness().close()
         parts.guarded_observer().tell(Draining(options.collector_id))
         if self.listener is not None:
             await self.listener.drain()
+        # Whoever is refused was told why before.
+        parts.checks().is_draining = True
         await parts.streams().announce_drain()
 
         def is_done() -> bool:

@@ -56,7 +56,7 @@ class LinkTalk(LinkEnd):
     # ---- what comes in -------------------------------------------------------------------------------
 
     def _read_greeting(self, frame: Frame) -> bool:
-        """Read what comes before a link is open; True if there may be more in the frame."""
+        """Read what comes before all else in a frame; True if the link is open and there may be more in it."""
         control = frame.control
         if self.phase is Phase.GREETING:
             said = read_handshake(frame, is_dialer=self.is_dialer, has_greeted=self.peer is not None)
@@ -78,6 +78,9 @@ class LinkTalk(LinkEnd):
             self.is_confirmed = True
             self._tell(lambda: self._host.confirmed(self._whole))
             self._telling.tell()
+        if control is not None and control.draining:
+            # Before the replies of this frame: whoever was refused for the drain has to know that.
+            self._peer_drains()
         return True
 
     def _read_answer(self, greeting: Greeting) -> bool:
@@ -107,15 +110,19 @@ class LinkTalk(LinkEnd):
             self._read_pong(control.pong, now)
         if control.catalog is not None or control.catalog_change is not None or control.reach:
             self._read_news(control)
-        if control.draining and not self.peer_is_draining:
-            self.peer_is_draining = True
-            self._notices.add(draining_seen=True)
-            self._tell_of_change()
+        if control.draining:
+            self._peer_drains()
         if control.draining_seen:
             self.draining_was_seen = True
             self._tell_of_change()
         if control.goodbye is not None:
             self._end(control.goodbye.reason, clean=control.goodbye.is_clean)
+
+    def _peer_drains(self) -> None:
+        if not self.peer_is_draining:
+            self.peer_is_draining = True
+            self._notices.add(draining_seen=True)
+            self._tell_of_change()
 
     def _pong(self, ping: Heartbeat) -> Heartbeat:
         if not ping.dial:

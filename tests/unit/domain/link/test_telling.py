@@ -170,6 +170,20 @@ def test_at_the_end_of_a_link_everybody_hears_of_it_when_it_has_ended() -> None:
     assert seen == [(Phase.ENDED, 0)] * 2
 
 
+def test_of_a_frame_that_tells_of_a_drain_the_drain_is_told_before_the_replies() -> None:
+    wire = opened()
+
+    def refuse(taken: TakenCall) -> None:
+        answer(taken)
+        wire.right.engine.tell_draining()
+
+    wire.right.handler = refuse
+    wire.left.engine.send(SentCall(Call(ECHO), Mode.SERVE, lambda _reply: wire.left.told.append("reply")))
+    wire.settle()
+
+    assert [word for word in wire.left.told if word in ("changed", "reply")] == ["changed", "reply"]
+
+
 def test_what_happens_while_the_host_is_told_is_told_after_that() -> None:
     wire = opened()
     order: list[str] = []
