@@ -111,19 +111,25 @@ else:
         if is_future:
             awaited._asyncio_future_blocking = True
         while True:
+            thrown: BaseException | None = None
             try:
                 yield awaited
             except GeneratorExit:
                 work.close()
                 raise
             except BaseException as error:  # noqa: BLE001  # it goes on in the work
-                try:
-                    awaited = work.throw(error)
-                except StopIteration as end:
-                    result: T = end.value
-                    return result
-            else:
+                thrown = error
+            if thrown is None:
                 break
+            # Not where it was caught: whatever the work raises later would be said to come of it.
+            try:
+                awaited = work.throw(thrown)
+            except StopIteration as end:
+                result: T = end.value
+                return result
+            finally:
+                # It refers to its traceback, that to this frame.
+                thrown = None
         return (yield from work.__await__())
 
     def begin_task(

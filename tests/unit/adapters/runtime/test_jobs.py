@@ -5,7 +5,8 @@ import gc
 import inspect
 import weakref
 from collections.abc import Callable, Coroutine
-from contextvars import ContextVar
+from contextlib import suppress
+from contextvars import ContextVar, copy_context
 from typing import Any
 
 import pytest
@@ -547,3 +548,17 @@ async def test_whoever_raises_when_told_of_a_deadline_or_an_end_harms_no_other()
     await until(lambda: not list(jobs))
 
     assert sorted(heard) == ["deadline", "end"]
+
+
+async def test_what_work_raises_after_a_wait_that_ended_early_is_not_said_to_come_of_that() -> None:
+    async def work() -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(0):
+                await asyncio.Event().wait()
+        raise ValueError("its own")
+
+    task = begin_task(work(), asyncio.get_running_loop(), copy_context())
+
+    with pytest.raises(ValueError, match="its own") as raised:
+        await task
+    assert raised.value.__context__ is None
