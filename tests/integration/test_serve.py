@@ -6,7 +6,7 @@ import os
 import re
 import signal
 import socket
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -446,13 +446,38 @@ async def test_a_second_signal_ends_it_at_once(number: signal.Signals, tmp_path:
         await eventually((tmp_path / "started").exists)
         collector.send(signal.SIGTERM)
         await collector.logged("draining")
-        collector.send(number)
+
+        def has_ended() -> bool:
+            with suppress(ProcessLookupError):
+                collector.send(number)
+            return collector.process.returncode is not None
+
+        await eventually(has_ended)
         ended = await collector.end()
         reply = await running
 
     assert ended.status == 130
     assert reply.status.code == 502
     assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.asyncio
+async def test_a_signal_that_is_sent_twice_at_once_is_one(tmp_path: Path) -> None:
+    async with serving("c-1", *TEXTS) as collector, MeshClient(collector.address) as client:
+        running = asyncio.create_task(client.serve("texts", "Texts", "Hold", text(tmp_path)))
+        await eventually((tmp_path / "started").exists)
+        # As `timeout` does. While the process is stopped, two of a kind would be one: these are two.
+        collector.send(signal.SIGSTOP)
+        collector.send(signal.SIGTERM)
+        collector.send(signal.SIGINT)
+        collector.send(signal.SIGCONT)
+        await collector.logged("draining")
+        (tmp_path / "go").touch()
+        reply = await running
+        ended = await collector.end()
+
+    assert reply.status.code == 200
+    assert ended.status == 0
 
 
 @pytest.mark.asyncio

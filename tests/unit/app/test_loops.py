@@ -1,8 +1,10 @@
 """Which event loop a command runs in."""
 
 import asyncio
+import inspect
 import logging
 import sys
+import warnings
 from types import ModuleType
 
 import pytest
@@ -51,3 +53,21 @@ def test_uvloop_is_not_used_where_it_is_turned_off() -> None:
 def test_the_loop_is_that_of_asyncio_where_uvloop_is_missing() -> None:
     assert loops.loop_factory() is None
     assert issubclass(loops.run(running_loop()), asyncio.BaseEventLoop)
+
+
+def test_an_interrupt_before_the_loop_runs_leaves_nothing_that_python_warns_of(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def interrupted(*, uvloop: bool) -> None:
+        _ = uvloop
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(loops, "loop_factory", interrupted)
+    main = running_loop()
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(KeyboardInterrupt):
+            loops.run(main)
+
+    assert inspect.getcoroutinestate(main) == inspect.CORO_CLOSED

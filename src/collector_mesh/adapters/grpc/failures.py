@@ -14,6 +14,7 @@ class Kind(Enum):
     """Why nobody is reached at an address, in words that follow the address."""
 
     REFUSED = "Connection refused: no program listens there"
+    NO_PERMISSION = "permission denied: this user may not connect there"
     NO_SOCKET = "no such socket: nothing is at this path"
     UNKNOWN_HOST = "unknown host: its name cannot be resolved"
     NO_ROUTE = "no route to host: the network has no way there"
@@ -71,6 +72,7 @@ _PATTERNS: Mapping[Kind, re.Pattern[str]] = MappingProxyType(
             Kind.CERTIFICATE_REFUSED: r"alert_(?:unknown_ca|bad_certificate|certificate_\w+)",
             Kind.NO_HTTP2: r"http1\.x server|failed parsing http/2",
             Kind.REFUSED: r"connection refused",
+            Kind.NO_PERMISSION: r"permission denied",
             Kind.NO_SOCKET: r"no such file or directory",
             Kind.NO_ROUTE: r"no route to host|network is unreachable|host is (?:down|unreachable)",
             Kind.UNKNOWN_HOST: (

@@ -45,11 +45,17 @@ def run(main: Coroutine[Any, Any, T], *, uvloop: bool = True) -> T:
         main: what to run.
         uvloop: whether uvloop may be used.
     """
-    factory = loop_factory(uvloop=uvloop)
-    loop = "asyncio" if factory is None else "uvloop"
-    log(logging.DEBUG, "loop_chosen", {"loop": loop})
-    with asyncio.Runner(loop_factory=factory) as runner:
-        return runner.run(_to_its_end(main))
+    whole = _to_its_end(main)
+    try:
+        factory = loop_factory(uvloop=uvloop)
+        loop = "asyncio" if factory is None else "uvloop"
+        log(logging.DEBUG, "loop_chosen", {"loop": loop})
+        with asyncio.Runner(loop_factory=factory) as runner:
+            return runner.run(whole)
+    finally:
+        # Where an interrupt has come before they began, Python would warn that nobody has awaited them.
+        whole.close()
+        main.close()
 
 
 async def _to_its_end(main: Coroutine[Any, Any, T]) -> T:

@@ -27,6 +27,12 @@ if TYPE_CHECKING:
 EXIT_KILLED = 130
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
+ONE_SIGNAL_SECONDS = 0.2
+"""Signals that come so soon after the first one are no second one: nobody has asked twice.
+
+`timeout` sends its signal to the process and then to its group; others pass on an interrupt that the terminal has sent to all.
+"""
+
 _LOG_SECONDS = 0.2
 """How long the ready line waits at most for what was logged before it: it may be that nobody reads that."""
 
@@ -251,11 +257,15 @@ async def _stopped_or_lost(
 def _install_signals(stop: asyncio.Event) -> None:
     """The first signal drains, a second one ends the process at once."""
     loop = asyncio.get_running_loop()
+    first_at = 0.0
 
     def received() -> None:
-        if stop.is_set():
+        nonlocal first_at
+        if not stop.is_set():
+            first_at = loop.time()
+            stop.set()
+        elif loop.time() - first_at >= ONE_SIGNAL_SECONDS:
             os._exit(EXIT_KILLED)
-        stop.set()
 
     for number in STOP_SIGNALS:
         loop.add_signal_handler(number, received)

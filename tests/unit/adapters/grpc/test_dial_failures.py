@@ -44,6 +44,11 @@ BEHIND = ": Invalid certificate verification context"
             Kind.NO_SOCKET,
             "",
         ),
+        (
+            f"{ALL}FAILED_PRECONDITION: unix:/x.sock: connect failed: addr: unix:/x.sock error: Permission denied",
+            Kind.NO_PERMISSION,
+            "",
+        ),
         (f"{ALL}UNKNOWN: ipv6:x: connect: No route to host (113)", Kind.NO_ROUTE, ""),
         (f"{ALL}UNKNOWN: ipv6:x: Network is unreachable", Kind.NO_ROUTE, ""),
         (f"{ALL}UNAVAILABLE: ipv4:192.0.2.1:1: connect: Connection timed out (110)", Kind.TIMED_OUT, ""),
