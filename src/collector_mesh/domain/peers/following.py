@@ -57,6 +57,7 @@ class Following:
         names: finds out where they lead.
         begin: has an address kept connected from now on, because of a name.
         end: is told that an address does not belong to any name anymore.
+        changed: told that a name leads elsewhere than before: whoever is there may be connected already.
         is_up: whether a peer is connected.
         tasks: looks in the background.
         clock: tells the time.
@@ -71,6 +72,7 @@ class Following:
         *,
         begin: Callable[[str, str], None],
         end: Callable[[str], Awaitable[None]],
+        changed: Callable[[], None],
         is_up: Callable[[str], bool],
         tasks: Tasks,
         clock: Clock,
@@ -83,6 +85,7 @@ class Following:
         self._collector_id = collector_id
         self._begin = begin
         self._end = end
+        self._changed = changed
         self._is_up = is_up
         self._tasks = tasks
         self._clock = clock
@@ -223,6 +226,7 @@ class Following:
                 self._begin(address, followed.name)
         await self._drop(followed, gone)
         if new or gone:
+            self._changed()
             self._observer.tell(
                 NameChanged(self._collector_id, followed.name, len(followed.members), len(new), len(gone))
             )

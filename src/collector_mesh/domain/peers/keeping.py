@@ -79,6 +79,7 @@ class Keeping(NamedPeers):
             names or NoNames(),
             begin=self._keep_for,
             end=self._let_go,
+            changed=topology.news.tell,
             is_up=self._is_up,
             tasks=tasks,
             clock=clock,
@@ -138,6 +139,7 @@ class Keeping(NamedPeers):
         """
         self.check(address)
         if self._following.names.is_name(address):
+            self._trying.pop(address, None)
             self._follow(address)
             return
         self._explicit[address] = None

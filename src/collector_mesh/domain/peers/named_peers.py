@@ -20,7 +20,9 @@ class NamedPeers(WantedPeers):
         self, name: str, *, timeout: float, offered: frozenset[str] | None
     ) -> Connection:
         following, alarm = self._following, self._clock.alarm()
-        was_followed, before = following.follows(name), self._offered.get(name)
+        before = self._offered.get(name)
+        if name in self._trying or not following.follows(name):
+            self._trying[name] = self._trying.get(name, 0) + 1
         self._set_offered(name, offered)
         for address in following.members(name):
             self._offer_as(address, name)
@@ -36,13 +38,22 @@ class NamedPeers(WantedPeers):
                     )
                 await alarm.wait(left)
             is_there = True
+            self._trying.pop(name, None)
             return connection
         finally:
             self._topology.news.leave(alarm.ring)
             if not is_there:
                 self._set_offered(name, before)
-                if not was_followed:
-                    await following.leave(name)
+                await self._tries_no_longer(name)
+
+    async def _tries_no_longer(self, name: str) -> None:
+        """A connect was in vain: its name is left, unless others wait for it, or it is wanted by now."""
+        trying = self._trying.get(name, 0) - 1
+        if trying > 0:
+            self._trying[name] = trying
+        elif trying == 0:
+            del self._trying[name]
+            await self._following.leave(name)
 
     def _first_of(self, name: str) -> Connection | None:
         for address in self._following.members(name):
@@ -113,6 +124,7 @@ class NamedPeers(WantedPeers):
     async def _disconnect_name(self, name: str) -> None:
         members = self._following.members(name)
         self._offered.pop(name, None)
+        self._trying.pop(name, None)
         await self._following.leave(name)
         for address in members:
             keeper = self._keepers.get(address)

@@ -36,6 +36,8 @@ class WantedPeers:
         """The only namespaces that are offered at an address, where that is not all of them."""
         self._explicit: dict[str, None] = {}
         """Addresses that are wanted whatever names lead to."""
+        self._trying: dict[str, int] = {}
+        """Names that are followed only because of connects that still wait, and how many those are."""
 
     @property
     def dialing(self) -> tuple[str, ...]:

@@ -24,6 +24,7 @@ class Followed:
     begun: list[str] = attrs.field(factory=list)
     ended: list[str] = attrs.field(factory=list)
     up: set[str] = attrs.field(factory=set)
+    changes: int = 0
     following: Following = attrs.field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -32,6 +33,7 @@ class Followed:
             self.names,
             begin=self._begin,
             end=self._end,
+            changed=self._changed,
             is_up=lambda peer_id: peer_id in self.up,
             tasks=self.tasks,
             clock=self.clock,
@@ -45,6 +47,9 @@ class Followed:
 
     async def _end(self, address: str) -> None:
         self.ended.append(address)
+
+    def _changed(self) -> None:
+        self.changes += 1
 
     def say(self, *addresses: str, name: str = NAME) -> None:
         """Have a name lead somewhere, and wait until that has been looked up."""
@@ -80,6 +85,7 @@ def test_who_is_new_is_dialed_and_who_has_gone_is_let_go(followed: Followed) -> 
         if isinstance(event, NameChanged)
     ]
     assert told == [(2, 2, 0), (2, 1, 1)]
+    assert followed.changes == 2
 
 
 def test_what_cannot_be_found_changes_nothing_and_is_told_once(followed: Followed) -> None:
