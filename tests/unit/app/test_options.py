@@ -1,5 +1,6 @@
 """What a collector or a client is made from: a wrong type is refused when it is made, by name."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -39,3 +40,19 @@ def test_what_a_collector_takes_is_of_its_type(given: dict[str, Any], text: str)
         Collector("a", transport=LoopbackNetwork(), **given)
 
     assert text in str(raised.value)
+
+
+def test_an_address_that_nobody_has_looked_at_yet_is_shown_escaped() -> None:
+    odd = "a\x1b[31m:1"
+    client, other = SyncMeshClient(odd), MeshClient(odd)
+    shown = repr(client)
+    client.close()
+
+    with pytest.raises(RuntimeError) as closed:
+        client.call("n", "S", "M")
+    with pytest.raises(RuntimeError) as new:
+        asyncio.run(other.call("n", "S", "M"))
+
+    for text in (shown, str(closed.value), str(new.value)):
+        assert "\x1b" not in text
+        assert r"a\x1b[31m:1" in text

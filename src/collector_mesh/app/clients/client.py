@@ -18,6 +18,7 @@ from collector_mesh.domain.model.errors import MeshError
 from collector_mesh.domain.model.names import MethodKey, text_argument
 from collector_mesh.domain.model.payload import Message, Payload, Plain
 from collector_mesh.domain.model.status import OK, Reply
+from collector_mesh.domain.model.texts import visible
 from collector_mesh.domain.ports.link import Link
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class MeshClient(Caller):
         self.container.addresses()
         self._exits = AsyncExitStack()
         self._home = Home(
-            f"the client of {address}", awaited="await client.call(...)", blocking="a SyncMeshClient"
+            f"the client of {visible(address)}", awaited="await client.call(...)", blocking="a SyncMeshClient"
         )
         self._link: Link | None = None
         self._calls: ClientCalls | None = None

@@ -20,6 +20,7 @@ from collector_mesh.domain.model.caller import Metadata
 from collector_mesh.domain.model.errors import MeshError
 from collector_mesh.domain.model.payload import Message, Payload, Plain
 from collector_mesh.domain.model.status import OK, Reply
+from collector_mesh.domain.model.texts import visible
 
 if TYPE_CHECKING:
     from collector_mesh.adapters.grpc.tls import Tls
@@ -63,7 +64,7 @@ class SyncMeshClient(BlockingCaller):
         )
         self.address = self._make().address
         self._transport = transport
-        self._what = f"the client of {self.address}"
+        self._what = f"the client of {visible(self.address)}"
         self._is_closed = False
         self._is_forked = False
         self._is_opening = False
@@ -218,7 +219,7 @@ class SyncMeshClient(BlockingCaller):
 
     def __repr__(self) -> str:
         state = "closed" if self._is_closed else "open" if self._opened is not None else "not used yet"
-        return f"<SyncMeshClient of {self.address}, {state}>"
+        return f"<SyncMeshClient of {visible(self.address)}, {state}>"
 
 
 _CLIENTS: "WeakSet[SyncMeshClient]" = WeakSet()
