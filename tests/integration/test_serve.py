@@ -310,6 +310,7 @@ WRONG_CALLS: list[tuple[tuple[str, ...], str]] = [
     (("192.0.2.1:1", "a", "b", "c"), "plaintext is refused on 192.0.2.1:1"),
     (("127.0.0.1:1", "a", "b", "c", "--data", "{"), "--data is no JSON: "),
     (("127.0.0.1:1", "a", "b", "c", "--data", "[NaN]"), "--data is no JSON: NaN is no number that JSON has"),
+    (("127.0.0.1:1", "a", "b", "c", "--data", "[" * 20_000), "--data is nested too deeply"),
     (("127.0.0.1:1", "a", "b", "c", "--request", TEXT_CLASS, "--data", "{"), "--data is no google"),
     (
         ("127.0.0.1:1", "a", "b", "c", "--response", "json:loads"),

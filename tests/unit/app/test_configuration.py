@@ -232,7 +232,7 @@ def test_of_very_many_problems_the_first_are_told(file: Path) -> None:
         (b"[settings.overrides]\na = 3", "settings.overrides.'a' must be a table, got 3"),
         (b"weight = true", "weight must be a whole number from 1 to 10000, got True"),
         (b"[settings]\nmax_running = 1.0", "must be a whole number of calls from 1 to 1048576, got 1.0"),
-        (b"a = " + b"[" * 100_000, "cannot be read"),
+        (b"a = " + b"[" * 100_000, "cannot be read: is nested too deeply"),
         (b"#" * (1 << 21), "has more than 1 MiB"),
     ],
 )
@@ -244,6 +244,16 @@ def test_a_file_of_another_form_is_one_clear_problem(written: bytes, said: str, 
     assert len(found) == 1
     assert found[0].startswith(f"--config {file}: ")
     assert said in found[0]
+
+
+def test_a_file_may_begin_with_the_mark_that_some_editors_write(file: Path) -> None:
+    file.write_bytes(b'\xef\xbb\xbfid = "marked"\r\n')
+
+    assert read("--config", str(file)).config.id == "marked"
+
+
+def test_a_folder_is_no_file(tmp_path: Path) -> None:
+    assert problems("--config", str(tmp_path)) == [f"--config {tmp_path}: cannot be read: Is a directory"]
 
 
 def test_a_device_without_an_end_is_no_configuration() -> None:

@@ -115,7 +115,9 @@ def _plain(text: str) -> Any:
     """Plain data, as JSON has it."""
     try:
         return json.loads(text, parse_constant=_refused)
-    except (ValueError, RecursionError) as error:
+    except RecursionError as error:
+        raise CommandError("--data is nested too deeply") from error
+    except ValueError as error:
         raise CommandError(f"--data is no JSON: {visible(str(error))}") from error
 
 

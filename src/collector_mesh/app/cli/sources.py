@@ -134,11 +134,17 @@ def _from_file(path: FilePath, source: str, problems: Problems) -> Iterator[tupl
             data = file.read(_MAX_FILE_BYTES + 1)
         if len(data) > _MAX_FILE_BYTES:
             raise ValueError(f"has more than {_MAX_FILE_BYTES >> 20} MiB")
-        read = tomllib.loads(data.decode())
+        read = tomllib.loads(data.decode("utf-8-sig"))  # some editors write its mark
     except tomllib.TOMLDecodeError as error:
         problems.add(f"{source}: {error}")
         return
-    except (OSError, ValueError, RecursionError) as error:
+    except RecursionError:
+        problems.add(f"{source}: cannot be read: is nested too deeply")
+        return
+    except OSError as error:
+        problems.add(f"{source}: cannot be read: {error.strerror or error}")
+        return
+    except ValueError as error:
         problems.add(f"{source}: cannot be read: {error}")
         return
     settings = read.pop(_SETTINGS, {})
