@@ -21,6 +21,19 @@ def identity_of(collector_id: str) -> str:
     return f"spiffe://mesh.test/collector/{collector_id}"
 
 
+_SIGNS = x509.KeyUsage(
+    digital_signature=False,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    key_cert_sign=True,
+    crl_sign=True,
+    encipher_only=False,
+    decipher_only=False,
+)
+
+
 class Authority:
     """Issues certificates into a folder."""
 
@@ -32,6 +45,9 @@ class Authority:
         certificate = (
             self._builder(self._name, self._key)
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+            # Without these Python 3.13 trusts nobody.
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(self._key.public_key()), critical=False)
+            .add_extension(_SIGNS, critical=True)
             .sign(self._key, hashes.SHA256())
         )
         self.ca.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
@@ -62,7 +78,8 @@ class Authority:
         builder = self._builder(subject, key, lasts, begins)
         if names:
             builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
-        certificate = builder.sign(self._key, hashes.SHA256())
+        authority = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
+        certificate = builder.add_extension(authority, critical=False).sign(self._key, hashes.SHA256())
         cert_file, key_file = self._folder / f"{name}.crt", self._folder / f"{name}.key"
         key_file.write_bytes(
             key.private_bytes(
