@@ -51,7 +51,7 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         self._is_collecting = False
         self._stranded: list[asyncio.Task[Any]] = []
         self._numbers = count()
-        self.threads = SimulatedThreads(self._begin_for_thread)
+        self.threads = SimulatedThreads(self._begin_for_thread, self._stop_with)
         """Those of plain functions; the loop stands still while one of them runs."""
         self._cancelled = 0
 
@@ -207,6 +207,12 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         """
         tasks = contextvars.Context().run(asyncio.all_tasks, self)  # of every host, whoever asks
         self._stranded += [task for task in tasks if getattr(task, "host", None) is host]
+
+    def _stop_with(self, error: BaseException) -> None:
+        def stop() -> None:
+            raise error
+
+        self.call_soon(stop)
 
     def begin_on(
         self, host: Host, work: Coroutine[Any, Any, T], context: contextvars.Context

@@ -18,6 +18,8 @@ _MOST_WAITS = 100
 
 _PATIENCE_SECONDS = 60.0
 
+_STUCK = "a plain function of this simulation does not give back its turn"
+
 _START = threading.Thread.start
 """The real one, which a simulation refuses to everybody else."""
 
@@ -133,10 +135,17 @@ class SimulatedThreads:
 
     Args:
         begin: begins in the loop what a thread waits for, and takes its first step.
+        stop: ends the run with an error, as soon as the loop has its next turn.
     """
 
-    def __init__(self, begin: Callable[[Work, contextvars.Context], "asyncio.Task[Any]"]) -> None:
+    def __init__(
+        self,
+        begin: Callable[[Work, contextvars.Context], "asyncio.Task[Any]"],
+        stop: Callable[[BaseException], None],
+    ) -> None:
         self._begin = begin
+        self._stop = stop
+        self._is_stuck = False
         self.idents: set[int] = set()
         """Of the threads for which the world is the simulated one, that of the loop among them."""
         self._free: list[_Runner] = []
@@ -196,11 +205,19 @@ class SimulatedThreads:
         """Have one run that has waited, until it ends or waits again."""
         self._waiting.pop(thread, None)
         patience = _PATIENCE_SECONDS if self._waiting else -1.0
+        if self._is_stuck and not self.is_over:
+            raise RuntimeError(_STUCK)
         if not thread.go_on(result, error, patience=patience):
-            raise Stuck(
-                f"a plain function has run for {_PATIENCE_SECONDS:g} s of real time while others wait in calls: it waits,"
-                " it seems, for something that one of them holds, as a lock, and in a simulation one runs at a time"
+            self._is_stuck = True
+            # Not raised here, which may be the first step of a task: from Python 3.12 on such an interrupt is lost there.
+            self._stop(
+                Stuck(
+                    f"a plain function has run for {_PATIENCE_SECONDS:g} s of real time while others wait in calls: it"
+                    " waits, it seems, for something that one of them holds, as a lock, and in a simulation one runs at"
+                    " a time"
+                )
             )
+            raise RuntimeError(_STUCK)
         if not thread.has_ended:
             self._waiting[thread] = None
 
