@@ -85,7 +85,7 @@ def _checked(arguments: argparse.Namespace) -> int:
     """See that the arguments are what they may be; give the number of days."""
     from collector_mesh.domain.model.errors import InvalidCallError
     from collector_mesh.domain.model.names import check_name
-    from collector_mesh.domain.policies.trust import TrustDomain
+    from collector_mesh.domain.policies.trust import check_domain
 
     problems = Problems()
     names = [("--id", name) for name in arguments.id] + [("--client", name) for name in arguments.client]
@@ -102,13 +102,14 @@ def _checked(arguments: argparse.Namespace) -> int:
             check_name(option, name)
         if name.lower() in seen:
             problems.add(
-                f"{option} {got(name)} is the name of other files already: those of the authority or another"
+                f"{option} {got(name)} is taken: each name may be given once, whatever its capital letters, and"
+                f" {_CA.partition('.')[0]!r} is the authority"
             )
         # Some disks make no difference between capital and small letters.
         seen.add(name.lower())
     if arguments.domain is not None:
         with problems.gathered(InvalidCallError):
-            TrustDomain(arguments.domain)
+            check_domain("--domain", arguments.domain)
     for host in arguments.host:
         with problems.gathered(InvalidCallError):
             _check_host(host)

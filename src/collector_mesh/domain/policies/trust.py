@@ -14,11 +14,20 @@ _SPIFFE = "spiffe://"
 _COLLECTOR = "/collector/"
 
 
-def _is_domain(_instance: object, _attribute: object, value: str) -> None:
+def check_domain(field: str, value: str) -> None:
+    """Check the name of a domain.
+
+    Raises:
+        InvalidCallError: it is none; the error names the field.
+    """
     if len(value) > _MAX_DOMAIN or not _DOMAIN.fullmatch(value):
         raise InvalidCallError(
-            f"trust_domain must be a domain name of at most {_MAX_DOMAIN} characters, got {quoted(value)}"
+            f"{field} must be a domain name of at most {_MAX_DOMAIN} characters, got {quoted(value)}"
         )
+
+
+def _is_domain(_instance: object, _attribute: object, value: str) -> None:
+    check_domain("trust_domain", value)
 
 
 @attrs.frozen
