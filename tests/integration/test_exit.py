@@ -59,3 +59,49 @@ def test_who_asks_for_warnings_learns_at_the_exit_what_was_never_closed(what: st
 
     assert f"ResourceWarning: {name} was started and never stopped" in ended.stderr
     assert (ended.returncode, "Traceback" in ended.stderr) == (0, False)
+
+
+def test_calls_of_daemon_threads_end_with_the_program_and_print_nothing() -> None:
+    program = """
+import asyncio, threading
+from collector_mesh import Collector, Service, SyncMeshClient
+
+service = Service("n", "S")
+begun, called = threading.Event(), threading.Event()
+
+@service.method("hang")
+async def hang() -> None:
+    begun.set()
+    await asyncio.sleep(3600)
+
+@service.method("quick")
+async def quick() -> None:
+    called.set()
+
+def serve() -> None:
+    async def main() -> None:
+        async with Collector("b", listen="127.0.0.1:0", services=[service]) as collector:
+            addresses.append(collector.address)
+            listens.set()
+            await asyncio.sleep(3600)
+    asyncio.run(main())
+
+def again_and_again() -> None:
+    while True:
+        client.call("n", "S", "quick")
+
+addresses, listens = [], threading.Event()
+threading.Thread(target=serve, daemon=True).start()
+listens.wait()
+client = SyncMeshClient(addresses[0])
+threading.Thread(target=client.call, args=("n", "S", "hang"), kwargs={"timeout": 3600}, daemon=True).start()
+threading.Thread(target=again_and_again, daemon=True).start()
+begun.wait()
+called.wait()
+"""
+
+    ended = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=LIMIT_SECONDS
+    )
+
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")

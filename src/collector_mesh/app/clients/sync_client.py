@@ -66,6 +66,8 @@ class SyncMeshClient(BlockingCaller):
         self._transport = transport
         self._what = f"the client of {visible(self.address)}"
         self._is_closed = False
+        self._is_ending = False
+        """Whether the program ends."""
         self._is_forked = False
         self._is_opening = False
         self._lock = threading.RLock()
@@ -124,8 +126,15 @@ class SyncMeshClient(BlockingCaller):
         except MeshError as error:
             reply = Reply.refused(error)
         else:
-            reply = opened.bridge.have(partial(opened.link.submit, call))
-        return reply if reply.status is OK else made_in_handler(reply, key, self.address)
+            try:
+                reply = opened.bridge.have(partial(opened.link.submit, call))
+            except RuntimeError:
+                self._stay_at_exit()
+                raise
+        if reply.status is OK:
+            return reply
+        self._stay_at_exit()
+        return made_in_handler(reply, key, self.address)
 
     def serve(
         self,
@@ -156,6 +165,7 @@ class SyncMeshClient(BlockingCaller):
             MeshError, TlsError: as where a `MeshClient` is entered.
         """
         check_no_loop(self._what, AWAITED)
+        self._stay_at_exit()
         with self._lock:
             if self._is_opening:
                 # The lock is this thread's already.
@@ -185,11 +195,16 @@ class SyncMeshClient(BlockingCaller):
 
     def _end(self) -> None:
         """Close it as the interpreter ends: whatever is called later is refused, as there can be no more threads."""
-        self._is_closed = True
+        self._is_ending = self._is_closed = True
         opened, self._opened = self._opened, None
         if opened is not None:
             with suppress(Exception):
                 opened.close()
+
+    def _stay_at_exit(self) -> None:
+        """Keep a daemon thread here while the interpreter ends, as that does with all of them: nobody wants its error."""
+        if self._is_ending and threading.current_thread().daemon:
+            threading.Event().wait()
 
     def _after_fork(self) -> None:
         """Be of this process. What was of the other one is kept, so that nothing is closed twice."""
