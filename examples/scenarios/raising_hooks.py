@@ -52,7 +52,15 @@ def _fail() -> NoReturn:
 async def scenario(sim: Sim) -> None:
     """It is an outcome of that call, or nothing: links stay, slots are given back, peers are found again."""
     # What a broken hook leaves in the log is of no interest here.
-    logging.getLogger("collector_mesh").addHandler(logging.NullHandler())
+    log, nowhere = logging.getLogger("collector_mesh"), logging.NullHandler()
+    log.addHandler(nowhere)
+    try:
+        await _sell(sim)
+    finally:
+        log.removeHandler(nowhere)
+
+
+async def _sell(sim: Sim) -> None:
     observer, rules = Moody(random.choice((0.1, 1.0))), Moody(0.1)
     for name in SHOPS:
         sim.collector(name, services=orders, observer=observer, authorizer=rules, validator=rules)
