@@ -7,6 +7,7 @@ import pytest
 from tests.simulation.shop import METHOD, orders
 
 from collector_mesh import Executed, Service
+from collector_mesh.domain.model.errors import InvalidCallError
 from collector_mesh.simulation import Sim, Simulation
 
 NAME = "dns:orders:1"
@@ -36,6 +37,26 @@ def test_a_name_leads_to_other_collectors_while_calls_are_made() -> None:
 
     assert by == ["a", "b", "b"]
     assert seconds < 10.0
+
+
+@pytest.mark.parametrize(
+    ("given", "text"),
+    [
+        (("orders:1", "a"), "a name begins with 'dns:', got 'orders:1'"),
+        ((NAME, "not an id"), "host must match"),
+        ((5,), "name must be a str, got int"),
+        ((NAME, 5), "host must be a str, got int"),
+    ],
+)
+def test_what_is_no_name_is_refused_where_a_scenario_says_where_it_leads(
+    given: tuple[Any, ...], text: str
+) -> None:
+    async def scenario(sim: Sim) -> str:
+        with pytest.raises((ValueError, TypeError, InvalidCallError)) as raised:
+            sim.network.name(*given)
+        return str(raised.value)
+
+    assert text in str(Simulation().run(scenario, until=1.0).value)
 
 
 def test_calls_wait_for_a_peer_that_is_started_again_and_no_longer_than_they_may() -> None:

@@ -2,11 +2,9 @@
 
 from typing import TYPE_CHECKING
 
-from collector_mesh.adapters.simulated.network import SimulatedNetwork
+from collector_mesh.adapters.simulated.network import NAME_PREFIX, SimulatedNetwork
 from collector_mesh.domain.model.errors import UnavailableError, quoted
 from collector_mesh.domain.ports.names import Found, Names
-
-PREFIX = "dns:"
 
 
 class SimulatedNames:
@@ -21,7 +19,7 @@ class SimulatedNames:
 
     def is_name(self, address: str) -> bool:
         """See the port."""
-        return address.startswith(PREFIX)
+        return address.startswith(NAME_PREFIX)
 
     def check(self, address: str) -> None:
         """See the port; every name will do."""

@@ -11,9 +11,9 @@ from collector_mesh.adapters.simulated.host import Host
 from collector_mesh.adapters.simulated.rules import NetworkRules
 from collector_mesh.adapters.simulated.streams import Carrier, Flow, SimulatedStream
 from collector_mesh.adapters.simulated.trace import Trace
-from collector_mesh.domain.model.errors import ListenError, UnavailableError
+from collector_mesh.domain.model.errors import ListenError, UnavailableError, quoted
 from collector_mesh.domain.model.frames import Frame
-from collector_mesh.domain.model.names import check_name
+from collector_mesh.domain.model.names import check_name, text_argument
 from collector_mesh.domain.ports.frame_stream import FrameStream
 from collector_mesh.domain.ports.gateway import Gateway
 from collector_mesh.domain.ports.link import UnaryLink
@@ -21,6 +21,9 @@ from collector_mesh.domain.ports.transport import Listener, Transport
 
 CONNECT_SECONDS = (1.0, 2.0, 2.0)
 """Pauses after which a connection is asked for again (RFC 6298: one second, then twice as long), and is given up at last."""
+
+NAME_PREFIX = "dns:"
+"""How what is a name and no id begins."""
 
 
 class SimulatedNetwork(NetworkRules):
@@ -55,7 +58,17 @@ class SimulatedNetwork(NetworkRules):
             flow.heal()
 
     def name(self, name: str, *host_ids: str) -> None:
-        """Have a name, as `dns:orders:1`, lead to hosts from now on; to none, it is not found. They need not exist yet."""
+        """Have a name, as `dns:orders:1`, lead to hosts from now on; to none, it is not found. They need not exist yet.
+
+        Raises:
+            ValueError: it does not begin with `dns:`, as names do.
+            InvalidCallError: the id of a host is malformed.
+            TypeError: one of them is no text.
+        """
+        if not text_argument("name", name).startswith(NAME_PREFIX):
+            raise ValueError(f"a name begins with {NAME_PREFIX!r}, got {quoted(name)}")
+        for host_id in host_ids:
+            check_name("host", text_argument("host", host_id))
         self.trace.fault("name", name, ",".join(host_ids))
         self.names[name] = host_ids
 
