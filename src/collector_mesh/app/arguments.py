@@ -44,7 +44,7 @@ def peers_argument(
         if peers < 0:
             raise InvalidCallError(f"peers must be at least 0, got {peers}")
         return peers, keys
-    if isinstance(peers, bool | str):
+    if isinstance(peers, bool | str | float):
         raise TypeError(f"peers must be a number, several ids, or 'all', got {kind_of(peers)}")
     ids = texts_argument("peers", peers)
     for peer_id in ids:
@@ -94,8 +94,8 @@ def _key_of(method: object) -> MethodKey:
         names: tuple[object, ...] = tuple(text_argument("methods", method).split("/"))
         if len(names) == 2:
             # As the mesh itself writes them.
-            service, _, name = str(names[1]).rpartition(".")
-            names = (names[0], service, name)
+            service, dot, name = str(names[1]).rpartition(".")
+            names = (names[0], service, name) if dot else names
     elif isinstance(method, tuple | list):
         names = tuple(method)
     else:
