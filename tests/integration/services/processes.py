@@ -65,7 +65,8 @@ class Serving:
 
     def send(self, number: signal.Signals) -> None:
         """Send it a signal."""
-        self.process.send_signal(number)
+        # Not by the process itself, which would see meanwhile whether it has ended, and keep that from whoever waits for it.
+        os.kill(self.process.pid, number)
 
     async def logged(self, word: str) -> None:
         """Wait until it has logged something."""

@@ -222,7 +222,7 @@ class Pair:
             namespaces=["n"],
             services=[],
             observer=self.observer,
-            settings=Settings(reconnect_cap=0.05, refresh_interval=0.05),
+            settings=Settings(reconnect_cap=0.05, refresh_interval=0.05, wait_for_peer=0),
         )
 
     @property

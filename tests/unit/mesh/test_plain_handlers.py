@@ -177,7 +177,7 @@ async def test_at_the_end_of_a_drain_those_that_wait_have_not_run() -> None:
     network = LoopbackNetwork()
     settings = Settings(max_threads=1, drain_timeout=0.05)
     async with (
-        Collector("caller", transport=network, namespaces=[NS]) as caller,
+        Collector("caller", transport=network, namespaces=[NS], settings=Settings(wait_for_peer=0)) as caller,
         Collector("a", transport=network, services=[held.service], settings=settings) as a,
     ):
         await caller.connect(a.address)
@@ -385,10 +385,10 @@ async def test_what_waits_is_counted_with_what_is_held_for_others() -> None:
         Collector("a", transport=network, services=[held.service], settings=Settings(max_threads=1)) as a,
         MeshClient("a", transport=network) as client,
     ):
-        calls = [
-            asyncio.create_task(client.dispatch(NS, "Held", "Stand", Payload("t", b"7" * 100_000)))
-            for _ in range(20)
-        ]
+        stand = (NS, "Held", "Stand", Payload("t", b"7" * 100_000))
+        calls = [asyncio.create_task(client.dispatch(*stand))]
+        await until(lambda: held.ran)
+        calls += [asyncio.create_task(client.dispatch(*stand)) for _ in range(19)]
         await until(lambda: a.container.plain().waiting == 19)
         assert a.snapshot().held_bytes > 20 * 100_000
         for call in calls[1:]:

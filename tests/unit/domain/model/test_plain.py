@@ -244,9 +244,15 @@ def test_what_a_stranger_sends_in_many_parts_takes_no_longer_than_it_is_long(par
 
 
 @pytest.mark.parametrize(
-    "part", [b"\x2a\x04\x0a\x02\x0a\x00", b"\x32\x02\x0a\x00", b"\x2a\x00\x32\x00", b"\x20\x01", b"\x18\x00"]
+    ("name", "part"),
+    [
+        ("Value", b"\x32\x02\x0a\x00"),
+        ("Value", b"\x2a\x00\x32\x00"),
+        ("Value", b"\x18\x00"),
+        ("Struct", b"\x20\x01"),
+        ("ListValue", b"\x32\x02\x0a\x00"),
+    ],
 )
-@pytest.mark.parametrize("name", ["Value", "Struct", "ListValue"])
 def test_more_parts_than_values_may_have_are_not_read(name: str, part: bytes) -> None:
     if name != "Value":
         part = b"\x0a" + length_of(part) + part
@@ -255,7 +261,7 @@ def test_more_parts_than_values_may_have_are_not_read(name: str, part: bytes) ->
         decoded(f"google.protobuf.{name}", part * 600_000)
 
 
-@pytest.mark.parametrize("inner", [None, "x" * 200, [], {}, [[]], {"k" * 200: "x" * 200}])
+@pytest.mark.parametrize("inner", [None, [[]], {"k" * 200: "x" * 200}])
 def test_as_many_values_as_may_be_written_can_be_read(inner: object) -> None:
     for value in ([inner] * 33_333, {str(number): inner for number in range(33_333)}):
         sent = payload_of(value, 1 << 30)
