@@ -1,0 +1,56 @@
+"""Where a call is to go, as its metadata says: callers that know of no namespaces and collectors write it there."""
+
+from typing import NamedTuple
+
+from collector_mesh.domain.model.errors import InvalidCallError
+from collector_mesh.domain.model.names import check_name
+from collector_mesh.domain.model.status import Metadata
+
+NAMESPACE_KEY = "collector-namespace"
+"""The key of the namespace."""
+
+TARGET_KEY = "collector-target"
+"""The key of the id of the only collector that may run the call."""
+
+OWN_PREFIX = "collector-"
+"""How all keys begin that are for the mesh; none of them reaches a handler."""
+
+
+class Routing(NamedTuple):
+    """What the metadata of a call says of its way, and what is left of the metadata."""
+
+    metadata: Metadata
+    namespace: str = ""
+    target: str = ""
+
+
+def routing_of(metadata: Metadata) -> Routing:
+    """Take the keys of the mesh out of metadata.
+
+    A key of the mesh that has no meaning is left out like the others.
+
+    Raises:
+        InvalidCallError: a key is there twice with two values, or its value is no name; the text names the key.
+    """
+    for key, _ in metadata:
+        if key.startswith(OWN_PREFIX):
+            return _taken_out(metadata)
+    # Nearly always: nothing has to be made anew.
+    return Routing(metadata)
+
+
+def _taken_out(metadata: Metadata) -> Routing:
+    left: list[tuple[str, str | bytes]] = []
+    said: dict[str, str] = {}
+    for key, value in metadata:
+        if not key.startswith(OWN_PREFIX):
+            left.append((key, value))
+        elif key in (NAMESPACE_KEY, TARGET_KEY):
+            if not isinstance(value, str):
+                raise InvalidCallError(f"metadata {key!r} must be a text")
+            check_name(f"metadata {key!r}", value)
+            if said.setdefault(key, value) != value:
+                raise InvalidCallError(
+                    f"metadata {key!r} must have one value, got {said[key]!r} and {value!r}"
+                )
+    return Routing(tuple(left), said.get(NAMESPACE_KEY, ""), said.get(TARGET_KEY, ""))
