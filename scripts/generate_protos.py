@@ -1,11 +1,15 @@
-"""Generates the protobuf code of the wire and of the shop example, or checks that it is up to date.
+"""Generates the protobuf code of the wire and of the examples, or checks that it is up to date.
 
-    python scripts/generate_protos.py [--check]
+    python scripts/generate_protos.py [--check] [--tests]
 
 It is generated with the protoc of the oldest grpcio that we support, whose code every supported protobuf
 loads; in an environment of its own, because that protoc wants another protobuf than the one the project
 is developed with. The code of the wire is patched to keep its messages in a descriptor pool of its own: a
 user may have generated the same messages, and the default pool refuses two files with the same names.
+
+With `--tests` it is the code of the tests instead, which stands for what users bring along: it comes out of each of
+GENERATIONS, into a folder of its own, as the compiler writes it. Nothing else needs those compilers, so CI does not
+install them.
 """
 
 import argparse
@@ -16,13 +20,18 @@ import venv
 from dataclasses import dataclass
 from pathlib import Path
 
-TOOLS = "grpcio-tools==1.78.2"
-"""Comes with protoc 31.1, whose code loads under protobuf 6.31.1 to 7."""
+TOOLS = "1.78.2"
+"""This grpcio-tools comes with protoc 31.1, whose code loads under protobuf 6.31.1 to 7."""
+
+GENERATIONS = ("1.63.2", "1.71.2", "1.78.0", "1.85.1")
+"""The grpcio-tools whose stubs and servicers the tests use: the oldest one that is supported first, the newest last."""
 
 ROOT = Path(__file__).resolve().parent.parent
-ENVIRONMENT = ROOT / "build" / "protoc"
+ENVIRONMENTS = ROOT / "build" / "protoc"
 WIRE = Path("src/collector_mesh/adapters/wire/generated")
 SHOP = Path("examples/shop")
+FOREIGN = Path("examples/grpc")
+TESTS = Path("tests/generated")
 
 PATCHES = (
     (
@@ -36,13 +45,16 @@ PATCHES = (
 """What has to be in the code of the wire once, and what takes its place."""
 
 
-def compiler() -> Path:
-    """The Python that has the compiler; made on first use."""
-    python = ENVIRONMENT / "bin" / "python"
-    stamp = ENVIRONMENT / TOOLS
+def compiler(version: str) -> Path:
+    """The Python that has the compiler of a grpcio-tools; made on first use."""
+    folder = ENVIRONMENTS / version
+    python = folder / "bin" / "python"
+    stamp = folder / "ready"
     if not stamp.exists():
-        venv.create(ENVIRONMENT, clear=True, with_pip=True)
-        run(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", TOOLS)
+        venv.create(folder, clear=True, with_pip=True)
+        # Old ones need a part of setuptools that new ones of it no longer have.
+        wanted = (f"grpcio-tools=={version}", "setuptools<80")
+        run(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *wanted)
         stamp.touch()
     return python
 
@@ -56,35 +68,73 @@ def run(*command: str | Path) -> None:
 
 @dataclass(frozen=True)
 class Source:
-    """A proto file, relative to the folder that its imports are relative to, and where its code goes."""
+    """A proto file, and what becomes of it.
+
+    Attributes:
+        root: The folder that its path and its imports are relative to.
+        file: Its path.
+        target: Where its code goes.
+        version: The grpcio-tools that generates it.
+        has_own_pool: Whether its code is patched to have a descriptor pool of its own, and lies flat in its target.
+        has_services: Whether stubs and servicers are generated too.
+        has_types: Whether stubs for type checkers are.
+    """
 
     root: Path
     file: Path
     target: Path
-    has_own_pool: bool
+    version: str = TOOLS
+    has_own_pool: bool = False
+    has_services: bool = False
+    has_types: bool = True
+
+    def made(self) -> dict[Path, str]:
+        """Its code: file, relative to the project, and text."""
+        kinds = {"python": "_pb2.py"}
+        if self.has_types:
+            kinds["pyi"] = "_pb2.pyi"
+        if self.has_services:
+            kinds["grpc_python"] = "_pb2_grpc.py"
+        with tempfile.TemporaryDirectory() as scratch:
+            outputs = [f"--{kind}_out={scratch}" for kind in kinds]
+            python = compiler(self.version)
+            run(python, "-m", "grpc_tools.protoc", f"--proto_path={ROOT / self.root}", *outputs, self.file)
+            files = [self.file.with_name(f"{self.file.stem}{suffix}") for suffix in kinds.values()]
+            texts = {file: (Path(scratch) / file).read_text(encoding="utf-8") for file in files}
+        if not self.has_own_pool:
+            return {self.target / file: text for file, text in texts.items()}
+        module = ".".join((*self.file.parent.parts, f"{self.file.stem}_pb2"))
+        return {
+            self.target / file.name: patched(text, module) if file.suffix == ".py" else text
+            for file, text in texts.items()
+        }
 
 
 SOURCES = (
     Source(Path("proto"), Path("collector/dispatcher.proto"), WIRE, has_own_pool=True),
     Source(Path("proto"), Path("collector_mesh/link/v1/link.proto"), WIRE, has_own_pool=True),
     Source(Path("proto"), Path("collector_mesh/inspect/v1/inspect.proto"), WIRE, has_own_pool=True),
-    Source(SHOP, Path("shop.proto"), SHOP, has_own_pool=False),
+    Source(SHOP, Path("shop.proto"), SHOP),
 )
 
-
-def generate(source: Source) -> dict[Path, str]:
-    """The code of a source: file, relative to the project, and text."""
-    made = {}
-    with tempfile.TemporaryDirectory() as scratch:
-        arguments = [f"--proto_path={ROOT / source.root}", f"--python_out={scratch}", f"--pyi_out={scratch}"]
-        run(compiler(), "-m", "grpc_tools.protoc", *arguments, source.file)
-        for suffix in (".py", ".pyi"):
-            name = f"{source.file.stem}_pb2{suffix}"
-            text = (Path(scratch) / source.file.parent / name).read_text(encoding="utf-8")
-            if source.has_own_pool and suffix == ".py":
-                text = patched(text, module=".".join((*source.file.parent.parts, f"{source.file.stem}_pb2")))
-            made[source.target / name] = text
-    return made
+OF_TESTS = (
+    *(
+        Source(
+            TESTS / "protos",
+            Path(file),
+            TESTS / f"v{version.replace('.', '_')}",
+            version,
+            has_services=True,
+            has_types=version == GENERATIONS[0],
+        )
+        for version in GENERATIONS
+        for file in ("mesh_test/common.proto", "mesh_test/users.proto")
+    ),
+    *(
+        Source(FOREIGN, Path(file), FOREIGN, GENERATIONS[0], has_services=True)
+        for file in ("helloworld.proto", "route_guide.proto")
+    ),
+)
 
 
 def patched(text: str, module: str) -> str:
@@ -100,10 +150,15 @@ def main() -> int:
     """Generate, or check."""
     parser = argparse.ArgumentParser(description="Generate the protobuf code.")
     parser.add_argument("--check", action="store_true", help="only tell whether it is up to date")
-    check = parser.parse_args().check
-    made = {path: text for source in SOURCES for path, text in generate(source).items()}
-    if not check:
+    parser.add_argument(
+        "--tests", action="store_true", help="that of the tests, by every generation of compilers"
+    )
+    arguments = parser.parse_args()
+    sources = OF_TESTS if arguments.tests else SOURCES
+    made = {path: text for source in sources for path, text in source.made().items()}
+    if not arguments.check:
         for path, text in made.items():
+            (ROOT / path).parent.mkdir(parents=True, exist_ok=True)
             (ROOT / path).write_text(text, encoding="utf-8")
         return 0
     stale = [
@@ -112,7 +167,8 @@ def main() -> int:
         if not (ROOT / path).exists() or (ROOT / path).read_text(encoding="utf-8") != text
     ]
     if stale:
-        print(f"generated code is stale ({', '.join(stale)}): run `make protos`", file=sys.stderr)
+        again = f"python scripts/generate_protos.py{' --tests' if arguments.tests else ''}"
+        print(f"generated code is stale ({', '.join(stale)}): run `{again}`", file=sys.stderr)
         return 1
     print("generated code is up to date")
     return 0

@@ -4,6 +4,7 @@ import signal
 
 import pytest
 from hypothesis import HealthCheck, settings
+from tests.generated.generations import VERSIONS, Generation, load
 
 pytest.register_assert_rewrite("collector_mesh.app.testing.contract")
 
@@ -16,3 +17,9 @@ settings.load_profile("suite")
 # What a shell starts in the background ignores Ctrl-C, and tests that send it would wait for ever.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(params=VERSIONS)
+def generation(request: pytest.FixtureRequest) -> Generation:
+    """The code that each supported grpcio-tools has generated of one service."""
+    return load(request.param)
