@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collector_mesh.domain.model.introduction import Offer, Welcome
     from collector_mesh.domain.ports.authorizer import Authorizer
     from collector_mesh.domain.ports.balancer import Balancer, Candidate, Selection
+    from collector_mesh.domain.ports.call_starter import CallStarter, StartedCall
     from collector_mesh.domain.ports.clock import Alarm, Clock, Timer
     from collector_mesh.domain.ports.frame_stream import (
         FrameStream,
@@ -40,6 +41,7 @@ _HOMES = {
     "Authorizer": "collector_mesh.domain.ports.authorizer",
     "Balancer": "collector_mesh.domain.ports.balancer",
     "Call": "collector_mesh.domain.model.call",
+    "CallStarter": "collector_mesh.domain.ports.call_starter",
     "Candidate": "collector_mesh.domain.ports.balancer",
     "Clock": "collector_mesh.domain.ports.clock",
     "Event": "collector_mesh.domain.model.events",
@@ -63,6 +65,7 @@ _HOMES = {
     "PushStream": "collector_mesh.domain.ports.frame_stream",
     "Randomness": "collector_mesh.domain.ports.randomness",
     "Selection": "collector_mesh.domain.ports.balancer",
+    "StartedCall": "collector_mesh.domain.ports.call_starter",
     "StreamBrokenError": "collector_mesh.domain.ports.frame_stream",
     "StreamEnd": "collector_mesh.domain.ports.frame_stream",
     "Task": "collector_mesh.domain.ports.tasks",
@@ -82,6 +85,7 @@ __all__ = [
     "Authorizer",
     "Balancer",
     "Call",
+    "CallStarter",
     "Candidate",
     "Clock",
     "Event",
@@ -105,6 +109,7 @@ __all__ = [
     "PushStream",
     "Randomness",
     "Selection",
+    "StartedCall",
     "StreamBrokenError",
     "StreamEnd",
     "Task",

@@ -16,6 +16,7 @@ from collector_mesh.app.blocking import BlockingCollector
 from collector_mesh.app.calls import CallFactory, made_in_handler
 from collector_mesh.app.collector_peers import CollectorPeers
 from collector_mesh.app.collector_services import CollectorServices
+from collector_mesh.app.collector_stubs import CollectorStubs
 from collector_mesh.app.home import Home
 from collector_mesh.app.options import Options, own_address, settings_argument
 from collector_mesh.app.services.offered import Offered, services_of
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from collector_mesh.domain.ports.validator import Validator
 
 
-class Collector(CollectorServices, CollectorPeers, Caller):
+class Collector(CollectorServices, CollectorPeers, CollectorStubs, Caller):
     """Serves methods inside namespaces, and calls those of other collectors.
 
     Used as an async context manager: it takes calls inside; on leaving it refuses new calls, lets the

@@ -19,10 +19,11 @@ from collector_mesh.domain.model.names import MethodKey, text_argument
 from collector_mesh.domain.model.payload import Message, Payload, Plain
 from collector_mesh.domain.model.status import OK, Reply
 from collector_mesh.domain.model.texts import visible
-from collector_mesh.domain.ports.link import Link
+from collector_mesh.domain.ports.call_starter import CallStarter, StartedCall
 
 if TYPE_CHECKING:
     from collector_mesh.adapters.grpc.tls import Tls
+    from collector_mesh.domain.peers.client_link import ClientLink
     from collector_mesh.domain.ports.transport import Transport
 
 
@@ -66,7 +67,7 @@ class MeshClient(Caller):
         self._home = Home(
             f"the client of {visible(address)}", awaited="await client.call(...)", blocking="a SyncMeshClient"
         )
-        self._link: Link | None = None
+        self._link: ClientLink | None = None
         self._calls: ClientCalls | None = None
         self._unclosed: Unclosed | None = None
 
@@ -176,7 +177,28 @@ class MeshClient(Caller):
             None,
         )
 
-    def _open_link(self) -> Link:
+    def submit(
+        self,
+        key: MethodKey,
+        payload: Payload,
+        answer: Callable[[Reply], None],
+        *,
+        timeout: float | None = None,
+        target: str = "",
+        metadata: Metadata = (),
+        idempotent: bool | None = None,
+    ) -> StartedCall | None:
+        """Begin a call as `dispatch` does, and be told of the reply; nothing awaits it. See `Collector.submit`."""
+        link = self._open_link()
+        assert self._calls is not None  # for the type checker: there is a link
+        try:
+            call = self._calls.make(key, payload, target, timeout, None, metadata, idempotent)
+        except MeshError as error:
+            answer(Reply.refused(error))
+            return None
+        return link.submit(call, answer)
+
+    def _open_link(self) -> "ClientLink":
         link = self._link
         if link is None:
             raise self._home.closed("closed" if self._home.loop else "new")
@@ -201,3 +223,7 @@ class MeshClient(Caller):
         except MeshError as error:
             reply = Reply.refused(error)
         return reply if reply.status is OK else made_in_handler(reply, key, self.address)
+
+
+if TYPE_CHECKING:
+    _fits: type[CallStarter] = MeshClient

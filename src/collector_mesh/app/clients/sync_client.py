@@ -3,7 +3,7 @@
 import atexit
 import os
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, NoReturn, Self
@@ -16,6 +16,7 @@ from collector_mesh.app.clients.opened_client import AWAITED, FORKED, InnerClien
 from collector_mesh.app.settings import Settings
 from collector_mesh.app.unclosed import Unclosed
 from collector_mesh.domain.model.blocking_caller import BlockingCaller
+from collector_mesh.domain.model.call import Call
 from collector_mesh.domain.model.caller import Metadata
 from collector_mesh.domain.model.errors import MeshError
 from collector_mesh.domain.model.payload import Message, Payload, Plain
@@ -24,6 +25,7 @@ from collector_mesh.domain.model.texts import visible
 
 if TYPE_CHECKING:
     from collector_mesh.adapters.grpc.tls import Tls
+    from collector_mesh.domain.peers.client_link import ClientLink
     from collector_mesh.domain.ports.transport import Transport
 
 
@@ -127,7 +129,7 @@ class SyncMeshClient(BlockingCaller):
             reply = Reply.refused(error)
         else:
             try:
-                reply = opened.bridge.have(partial(opened.link.submit, call))
+                reply = opened.bridge.have(partial(_submitted, opened.link, call))
             except RuntimeError:
                 self._stay_at_exit()
                 raise
@@ -235,6 +237,10 @@ class SyncMeshClient(BlockingCaller):
     def __repr__(self) -> str:
         state = "closed" if self._is_closed else "open" if self._opened is not None else "not used yet"
         return f"<SyncMeshClient of {visible(self.address)}, {state}>"
+
+
+def _submitted(link: "ClientLink", call: Call, told: Callable[[Reply], None]) -> Callable[[], object]:
+    return link.submit(call, told).cancel
 
 
 _CLIENTS: "WeakSet[SyncMeshClient]" = WeakSet()

@@ -1,23 +1,26 @@
 """A client in a simulation: production's own, on a simulated host."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from dependency_injector import providers
 
-from collector_mesh.adapters.simulated.host import Host
+from collector_mesh.adapters.simulated.host import HOST, Host
 from collector_mesh.adapters.simulated.loop import SimulatedLoop
 from collector_mesh.adapters.simulated.names import SimulatedNames
 from collector_mesh.adapters.simulated.network import SimulatedNetwork, SimulatedTransport
 from collector_mesh.app.clients.client import MeshClient
 from collector_mesh.app.settings import Settings
-from collector_mesh.app.simulation.errands import on_host
+from collector_mesh.app.simulation.errands import HostedCall, on_host
 from collector_mesh.app.simulation.hosting import put_on_host
 from collector_mesh.app.simulation.identity import WatchedClientLink
 from collector_mesh.app.simulation.watch import Watch
 from collector_mesh.domain.model.caller import Metadata
+from collector_mesh.domain.model.errors import UnavailableError
+from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.payload import Message, Payload, Plain
 from collector_mesh.domain.model.status import Reply
+from collector_mesh.domain.ports.call_starter import StartedCall
 
 
 class SimulatedClient(MeshClient):
@@ -96,3 +99,29 @@ class SimulatedClient(MeshClient):
         """See `MeshClient`."""
         work = partial(super().serve, namespace, service, method, request, timeout=timeout, metadata=metadata)
         return await on_host(self._virtual, self.host, work)
+
+    def submit(
+        self,
+        key: MethodKey,
+        payload: Payload,
+        answer: Callable[[Reply], None],
+        *,
+        timeout: float | None = None,
+        target: str = "",
+        metadata: Metadata = (),
+        idempotent: bool | None = None,
+    ) -> StartedCall | None:
+        """See `MeshClient`."""
+        self._open_link()
+
+        def begin(told: Callable[[Reply], None]) -> StartedCall | None:
+            return super(SimulatedClient, self).submit(
+                key, payload, told, timeout=timeout, target=target, metadata=metadata, idempotent=idempotent
+            )
+
+        if HOST.get() is self.host:
+            return begin(answer)
+        if self.host.is_down:
+            answer(Reply.refused(UnavailableError(f"client '{self.host.host_id}' has crashed")))
+            return None
+        return HostedCall(self._virtual, self.host, begin, answer, timeout)

@@ -17,17 +17,19 @@ from collector_mesh.app.collector import Collector
 from collector_mesh.app.container import CollectorContainer
 from collector_mesh.app.options import Options
 from collector_mesh.app.settings import Settings
-from collector_mesh.app.simulation.errands import on_host
+from collector_mesh.app.simulation.errands import HostedCall, on_host
 from collector_mesh.app.simulation.hosting import put_on_host
 from collector_mesh.app.simulation.identity import WatchedDispatcher, WatchedHandlers, WatchedRouter
 from collector_mesh.app.simulation.watch import Watch
 from collector_mesh.domain.model.caller import Metadata
 from collector_mesh.domain.model.errors import OutcomeUnknownError, UnavailableError
 from collector_mesh.domain.model.events import Event
+from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.payload import Message, Payload, Plain
 from collector_mesh.domain.model.snapshot import ConnectionInfo, State
 from collector_mesh.domain.model.status import Reply
 from collector_mesh.domain.policies.policy import Policies
+from collector_mesh.domain.ports.call_starter import StartedCall
 from collector_mesh.domain.ports.observer import Observer
 from collector_mesh.domain.topology.connection import Connection
 from collector_mesh.domain.topology.later import Later
@@ -166,6 +168,32 @@ class SimulatedCollector(Collector):
         except UnavailableError as error:
             # Its host has crashed meanwhile, and has taken along what it knew.
             return Reply.refused(OutcomeUnknownError(f"outcome unknown: {error}"))
+
+    def submit(
+        self,
+        key: MethodKey,
+        payload: Payload,
+        answer: Callable[[Reply], None],
+        *,
+        timeout: float | None = None,
+        target: str = "",
+        metadata: Metadata = (),
+        idempotent: bool | None = None,
+    ) -> StartedCall | None:
+        """See `Collector`; a call of the scenario is begun on the host."""
+
+        def begin(told: Callable[[Reply], None]) -> StartedCall | None:
+            return super(SimulatedCollector, self).submit(
+                key, payload, told, timeout=timeout, target=target, metadata=metadata, idempotent=idempotent
+            )
+
+        if HOST.get() is self.host:
+            return begin(answer)
+        if self.host.is_down or self._dispatcher is None:
+            state = "has crashed" if self.host.is_down else f"is {self._lifetime.state}"
+            answer(Reply.refused(UnavailableError(f"collector '{self.collector_id}' {state}")))
+            return None
+        return HostedCall(self._virtual, self.host, begin, answer, timeout)
 
     async def begin(self) -> None:
         """Start it, as `async with` does with a `Collector`."""

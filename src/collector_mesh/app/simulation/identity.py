@@ -9,14 +9,14 @@ import attrs
 from collector_mesh.adapters.simulated.host import Host
 from collector_mesh.domain.calls.dispatcher import Dispatcher
 from collector_mesh.domain.link.batching import Batching
-from collector_mesh.domain.link.entries import Cancellable
-from collector_mesh.domain.model.call import Call
+from collector_mesh.domain.model.call import Call, Origin
 from collector_mesh.domain.model.context import CallContext
 from collector_mesh.domain.model.errors import MeshError
 from collector_mesh.domain.model.frames import Frame
 from collector_mesh.domain.model.payload import MAX_PAYLOAD_BYTES, Payload, payload_of
 from collector_mesh.domain.model.status import Reply
 from collector_mesh.domain.peers.client_link import ClientLink
+from collector_mesh.domain.ports.call_starter import StartedCall
 from collector_mesh.domain.ports.randomness import Randomness
 from collector_mesh.domain.routing.router import Router
 from collector_mesh.domain.serving.handlers import HandlerRegistry, Method
@@ -108,8 +108,11 @@ class WatchedDispatcher(Dispatcher):
         self._watch.ended(number, reply)
         return reply
 
-    def submit(self, call: Call, answer: Callable[[Reply], None]) -> Cancellable | None:
+    def submit(self, call: Call, answer: Callable[[Reply], None]) -> StartedCall | None:
         """See the base class."""
+        if call.origin is Origin.LOCAL:
+            watched = _WatchedCall(self._watch, _known(call, self._watch.begun(self._host, call)), answer)
+            return watched.with_inner(super().submit(call, watched.settle))
         self._watch.came(self._host, call)
         return super().submit(call, answer)
 
@@ -130,6 +133,11 @@ class WatchedClientLink(ClientLink):
         """See the base class."""
         return await self._watched(call, super().dispatch)
 
+    def submit(self, call: Call, answer: Callable[[Reply], None]) -> StartedCall:
+        """See the base class."""
+        watched = _WatchedCall(self._watch, _known(call, self._watch.begun(self._host, call)), answer)
+        return watched.with_inner(super().submit(call, watched.settle))
+
     async def _watched(self, call: Call, send: Callable[[Call], Awaitable[Reply]]) -> Reply:
         number = _known(call, self._watch.begun(self._host, call))
         try:
@@ -141,6 +149,37 @@ class WatchedClientLink(ClientLink):
             raise
         self._watch.ended(number, reply)
         return reply
+
+
+class _WatchedCall:
+    """A call that nobody awaits, and of the end of which the watch is told."""
+
+    def __init__(self, watch: CallWatch, number: int, answer: Callable[[Reply], None]) -> None:
+        self._watch = watch
+        self._number = number
+        self._answer = answer
+        self._has_ended = False
+        self._inner: StartedCall | None = None
+
+    def with_inner(self, inner: StartedCall | None) -> "_WatchedCall":
+        """Itself, knowing the call that was begun."""
+        self._inner = inner
+        return self
+
+    def settle(self, reply: Reply) -> None:
+        self._has_ended = True
+        self._watch.ended(self._number, reply)
+        self._answer(reply)
+
+    def time_remaining(self) -> float:
+        return 0.0 if self._inner is None else self._inner.time_remaining()
+
+    def cancel(self) -> None:
+        if not self._has_ended:
+            self._has_ended = True
+            self._watch.ended(self._number, None)
+        if self._inner is not None:
+            self._inner.cancel()
 
 
 def _known(call: Call, number: int) -> int:

@@ -70,7 +70,8 @@ class AttemptLoop:
         self._sender = sender
         self._executor = executor
         self._clock = clock
-        self._now = clock.now
+        self.now = clock.now
+        """Gives the time."""
         self._dice = dice
         self._policies = policies
         self._counts = counts
@@ -113,7 +114,7 @@ class AttemptLoop:
     async def _run(self, state: RetryState, first: Candidate | None) -> Reply:
         call = state.call
         while True:
-            now = self._now()
+            now = self.now()
             candidate, first = first or self._finder.next(state, now), None
             if candidate is None:
                 if (told := await self._without_anybody(state, now)) is not None:
@@ -125,7 +126,7 @@ class AttemptLoop:
             if state.attempts:
                 if not await self._ready_again(state, now):
                     return self._told(state)
-                now = self._now()
+                now = self.now()
             if call.deadline <= now:
                 too_late = DeadlineExceededError("deadline exceeded", executed=state.executed)
                 return state.told(Reply.refused(too_late))
@@ -147,11 +148,11 @@ class AttemptLoop:
             if call.target or self._handlers.find(call.key) is None:
                 return None
             # It was registered here meanwhile.
-            now = self._now()
+            now = self.now()
             return self.take(state, HERE, await self._executor.run(call), now, call.deadline)
         if state.has_reply:
             return self._told(state)
-        raise self._finder.nobody(state, self._now())
+        raise self._finder.nobody(state, self.now())
 
     def take(
         self, state: RetryState, place: Place, reply: Reply, began: float, deadline: float
@@ -170,11 +171,11 @@ class AttemptLoop:
         peer_id = self._collector_id if place is HERE else place.peer_id
         tried: tuple[str, ...] = ()
         if reason is Reason.LACKS:
-            self._topology.note_lacks(call.key, peer_id, now=self._now())
+            self._topology.note_lacks(call.key, peer_id, now=self.now())
         elif reason is not Reason.MOVED:
             # Whoever passes calls on tells whom it has tried.
             tried = reply.tried or (peer_id,)
-        verdict = Verdict(peer_id, reason, reply.status.code, reply.executed, began, self._now(), tried)
+        verdict = Verdict(peer_id, reason, reply.status.code, reply.executed, began, self.now(), tried)
         state.add(verdict)
         if not tried:
             return None
@@ -207,7 +208,7 @@ class AttemptLoop:
             return None
         if state.has_reply:
             return self._told(state)
-        return state.told(Reply.refused(self._finder.nobody(state, self._now())))
+        return state.told(Reply.refused(self._finder.nobody(state, self.now())))
 
     def _reason(self, state: RetryState, place: Place, reply: Reply, deadline: float) -> Reason:
         code, executed = reply.status.code, reply.executed
@@ -217,7 +218,7 @@ class AttemptLoop:
             return Reason.REFUSED if executed is Executed.NO else Reason.UNKNOWN
         if not state.call.target and is_discovery(reply):
             return Reason.LACKS
-        if code == DeadlineExceededError.code and deadline < state.call.deadline > self._now():
+        if code == DeadlineExceededError.code and deadline < state.call.deadline > self.now():
             return Reason.CUT
         if executed is Executed.MAYBE:
             return Reason.UNKNOWN
@@ -241,7 +242,7 @@ class AttemptLoop:
         if call.target:
             # Nobody else may run it: it waits for the target to be back, if it may.
             return (
-                reason in _MISSED and reply.executed is Executed.NO and self._waiting.may(state, self._now())
+                reason in _MISSED and reply.executed is Executed.NO and self._waiting.may(state, self.now())
             )
         if place is HERE:
             if call.origin is Origin.PEER and not self._checks.relays(call.key.namespace):

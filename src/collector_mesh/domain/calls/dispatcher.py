@@ -8,12 +8,12 @@ from collector_mesh.domain.calls.pending import MISHAP, PendingCall
 from collector_mesh.domain.calls.place import HERE, Place, is_simple
 from collector_mesh.domain.calls.retry_state import RetryState
 from collector_mesh.domain.calls.sender import Sender
-from collector_mesh.domain.link.entries import Cancellable
 from collector_mesh.domain.model.call import Call, Origin
 from collector_mesh.domain.model.counts import Counts
 from collector_mesh.domain.model.errors import MeshError, OutcomeUnknownError
 from collector_mesh.domain.model.status import OK, Reply
 from collector_mesh.domain.policies.concurrency import ConcurrencyLimit, Slot
+from collector_mesh.domain.ports.call_starter import StartedCall
 from collector_mesh.domain.ports.clock import Clock
 from collector_mesh.domain.ports.randomness import Randomness
 from collector_mesh.domain.ports.tasks import Promise, Tasks
@@ -108,7 +108,7 @@ class Dispatcher:
             self._counts.count(reply.status.code)
         return reply
 
-    def submit(self, call: Call, answer: Callable[[Reply], None]) -> Cancellable | None:
+    def submit(self, call: Call, answer: Callable[[Reply], None]) -> StartedCall | None:
         """As `dispatch`, but nobody awaits it: `answer` is called with what comes of it."""
         try:
             is_here = self._checks.check(call)

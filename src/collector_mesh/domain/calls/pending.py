@@ -1,6 +1,7 @@
 """A call that nobody awaits: whoever has handed it in is told what comes of it."""
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from collector_mesh.domain.calls.attempt_loop import AttemptLoop
 from collector_mesh.domain.calls.place import HERE, Place
@@ -10,6 +11,7 @@ from collector_mesh.domain.link.entries import Cancellable
 from collector_mesh.domain.model.call import Call
 from collector_mesh.domain.model.errors import OutcomeUnknownError
 from collector_mesh.domain.model.status import OK, Reply
+from collector_mesh.domain.ports.call_starter import StartedCall
 from collector_mesh.domain.ports.tasks import Tasks
 from collector_mesh.domain.serving.executor import Executor
 
@@ -85,13 +87,19 @@ class PendingCall:
         reply = None if self._began == _NEVER else Reply.refused(OutcomeUnknownError(MISHAP))
         self._finish(self._loop.failed(RetryState(self._call), error, reply))
 
+    def time_remaining(self) -> float:
+        """See `StartedCall`."""
+        return max(0.0, self._call.deadline - self._loop.now())
+
     def cancel(self) -> None:
         """Stop it: nobody waits for the reply anymore."""
         if not self._is_over:
             self._is_over = True
             self._ended(None)
-            if self._work is not None:
-                self._work.cancel()
+            self._answer = _untold
+            work, self._work = self._work, None
+            if work is not None:
+                work.cancel()
 
     def _settle(self, reply: Reply) -> None:
         """Take what came of the first try."""
@@ -120,8 +128,19 @@ class PendingCall:
         if not self._is_over:
             self._is_over = True
             self._ended(reply)
-            self._answer(reply)
+            answer = self._answer
+            # Whoever is told may hold this, and what has worked does: what refers to itself is garbage for long.
+            self._answer, self._work = _untold, None
+            answer(reply)
 
 
 def _nothing() -> None:
     """Nothing is given back when the work has ended."""
+
+
+def _untold(_reply: Reply) -> None:
+    """Nobody is told twice."""
+
+
+if TYPE_CHECKING:
+    _fits: type[StartedCall] = PendingCall

@@ -1,9 +1,7 @@
 """The link of a program outside the mesh to one of several collectors: it dispatches, and takes no calls."""
 
 from collections.abc import Awaitable, Callable
-from functools import partial
 
-from collector_mesh.domain.link.entries import SentCall
 from collector_mesh.domain.link.peer_link import PeerLink
 from collector_mesh.domain.link.rules import LinkRules
 from collector_mesh.domain.model.call import Call, says_idempotent
@@ -17,13 +15,14 @@ from collector_mesh.domain.model.errors import (
     error_for,
     text_of,
 )
-from collector_mesh.domain.model.frames import Mode
 from collector_mesh.domain.model.status import OK, Reply
 from collector_mesh.domain.peers.client_way import ClientSide, ClientWay
 from collector_mesh.domain.peers.searching import Search
+from collector_mesh.domain.peers.submission import Submission
 from collector_mesh.domain.peers.waiting import holds_within
 from collector_mesh.domain.policies.policy import Policies
 from collector_mesh.domain.ports.addresses import Addresses
+from collector_mesh.domain.ports.call_starter import StartedCall
 from collector_mesh.domain.ports.clock import Alarm, Clock
 from collector_mesh.domain.ports.frame_stream import Pump
 from collector_mesh.domain.ports.link import Link
@@ -115,38 +114,25 @@ class ClientLink:
         """See the port."""
         return await self._run(call, _dispatch)
 
-    def submit(self, call: Call, settle: Callable[[Reply], None]) -> Callable[[], object]:
-        """Dispatch a call that nobody awaits: `settle` is told once what comes of it, perhaps before this returns.
+    def submit(self, call: Call, answer: Callable[[Reply], None]) -> StartedCall:
+        """Dispatch a call that nobody awaits: `answer` is told once what comes of it, perhaps before this returns.
 
         Where there is a link, this takes no task; nor does what comes back, unless the call goes on elsewhere.
-
-        Returns:
-            What cancels the call; its `settle` may be told all the same.
         """
         way = self._way
         link = way.usable if way is not None else None
+
+        def run(first: Reply | None) -> Awaitable[Reply]:
+            return self._run(
+                call, _dispatch, None if first is None or way is None else (first, way.usable is not link)
+            )
+
+        submission = Submission(call, answer, run, tasks=self._tasks, clock=self._clock)
         if way is None or not isinstance(link, PeerLink) or self._leaves(way):
-            return _Submitted(partial(self._run, call, _dispatch), settle, self._tasks).cancel
-        submitted: _Submitted | None = None
-
-        def told(reply: Reply) -> None:
-            nonlocal submitted
-            if reply.status is OK or not self._has_others:
-                settle(reply)
-            else:
-                first = reply, way.usable is not link
-                submitted = _Submitted(partial(self._run, call, _dispatch, first), settle, self._tasks)
-
-        sent = SentCall(call, Mode.DISPATCH, told)
-        link.engine.send(sent)
-
-        def cancel() -> None:
-            if submitted is not None:
-                submitted.cancel()
-            else:
-                link.engine.cancel(sent)
-
-        return cancel
+            submission.go_on()
+        else:
+            submission.send(link.engine, is_last=not self._has_others)
+        return submission
 
     async def aclose(self, *, grace: float = 0.0) -> None:
         """See the port."""
@@ -310,31 +296,6 @@ class ClientLink:
         if way is None:
             way = self._ways[address] = ClientWay(address, self._side)
         await way.dial()
-
-
-class _Submitted:
-    """A call that goes on in a task, whose end somebody is told of."""
-
-    def __init__(
-        self, work: Callable[[], Awaitable[Reply]], settle: Callable[[Reply], None], tasks: Tasks
-    ) -> None:
-        self._work = work
-        self._settle = settle
-        self._tasks = tasks
-        self._task = tasks.start(self._run(), "a call")
-
-    async def _run(self) -> None:
-        try:
-            reply = await self._work()
-        except MeshError as error:
-            reply = Reply.refused(error)
-        except BaseException:
-            self._settle(Reply.refused(OutcomeUnknownError("outcome unknown: it was stopped")))
-            raise
-        self._settle(reply)
-
-    def cancel(self) -> None:
-        self._tasks.start(self._task.stop(), "cancel a call")
 
 
 async def _dispatch(link: Link, call: Call) -> Reply:

@@ -101,7 +101,7 @@ class Client(FakeTransport):
         """Make a call that nobody awaits."""
         call = Call(KEY, deadline=self.network.clock.time + 10.0, **options)
         submitted = Submitted()
-        submitted.cancel = self.link.submit(call, submitted.replies.append)
+        submitted.cancel = self.link.submit(call, submitted.replies.append).cancel
         return submitted
 
 
