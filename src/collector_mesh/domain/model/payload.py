@@ -20,6 +20,9 @@ from collector_mesh.domain.model.shapes import MismatchError, Shape, shape_of
 TYPE_PREFIX = "type.googleapis.com/"
 """What `google.protobuf.Any` puts before the full name of a message."""
 
+WHATEVER_FITS = TYPE_PREFIX
+"""The type URL of bytes whose type is not known here, as those of a foreign client: whatever the reader takes."""
+
 
 class Message(Protocol):
     """What the mesh needs of a protobuf message; every generated class has it."""
@@ -43,8 +46,9 @@ class Payload:
     """Bytes and the type URL that says what they are; immutable, so nobody needs a copy.
 
     Attributes:
-        type_url: `type.googleapis.com/` and the full name of a protobuf message; anything else is
-            carried as it is, and only a handler that takes raw payloads gets to see it.
+        type_url: `type.googleapis.com/` and the full name of a protobuf message. Without a name it says that the value
+            is what the method takes, or gives. Anything else is carried as it is, and only a handler that takes raw
+            payloads gets to see it.
         value: the serialized message.
     """
 
@@ -94,7 +98,9 @@ def reader_of(returns: type[M]) -> Callable[[Payload], M]:
 
     def read(payload: Payload) -> M:
         url = payload.type_url
-        if url != expected and url.rpartition("/")[2] != name and not (fits_nothing and not url):
+        if url != expected and not (
+            url == WHATEVER_FITS or url.rpartition("/")[2] == name or (fits_nothing and not url)
+        ):
             found = f"is a {quoted(url)}" if url else "is missing"
             raise InvalidCallError(f"payload {found}, expected {expected!r}")
         try:
@@ -213,17 +219,41 @@ def takes_plain(shape: Shape, type_url: str) -> bool:
     return name == VALUE
 
 
+def _name_for(shape: Shape, data: bytes) -> str:
+    """Which message of plain data bytes are whose type is not known, for whoever takes data of a shape.
+
+    A Value never begins as a Struct or a ListValue does, and is never empty; those two look alike.
+
+    Raises:
+        InvalidCallError: that cannot be told.
+    """
+    if data and data[0] != _ENTRY_TAG:
+        return VALUE
+    fitting = [name for name, kind in ((STRUCT, dict), (LIST, list)) if kind in shape.kinds]
+    if len(fitting) == 2:
+        raise InvalidCallError(
+            f"payload has no type, and may be a {STRUCT} or a {LIST}: the method takes both, so name the type"
+        )
+    if not fitting and data:
+        raise InvalidCallError(f"payload has no type, and is no {VALUE}, expected {shape.name} as plain data")
+    return fitting[0] if fitting else _EMPTY_NAME
+
+
 def plain_reader(shape: Shape) -> Callable[[Payload], Any]:
     """A function that reads payloads as plain data of a shape, or raises InvalidCallError."""
     checked = shape.checked
 
     def read(payload: Payload) -> Any:
-        name = payload.type_url.rpartition("/")[2]
+        url = payload.type_url
+        name = url.rpartition("/")[2]
+        if not name and url == WHATEVER_FITS:
+            name = _name_for(shape, payload.value)
+            url = TYPE_PREFIX + name
         value: object = None
         if name in _PLAIN_NAMES:
             value = decoded(name, payload.value)
-        elif not takes_plain(shape, payload.type_url):
-            found = f"is a {quoted(payload.type_url)}" if payload.type_url else "is missing"
+        elif not takes_plain(shape, url):
+            found = f"is a {quoted(url)}" if url else "is missing"
             raise InvalidCallError(f"payload {found}, expected {shape.name} as plain data")
         try:
             return checked(value)
@@ -232,6 +262,9 @@ def plain_reader(shape: Shape) -> Callable[[Payload], Any]:
 
     return read
 
+
+_ENTRY_TAG = 0x0A
+"""What the one field of a Struct or a ListValue begins with; no field of a Value has that tag."""
 
 _PLAIN_NAMES = frozenset({STRUCT, LIST, VALUE})
 _EMPTY_NAME = EMPTY.type_url.removeprefix(TYPE_PREFIX)
