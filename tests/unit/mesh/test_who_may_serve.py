@@ -247,7 +247,10 @@ async def test_a_hub_passes_on_nothing_malformed_and_no_link_ends() -> None:
         states = {peer.state for peer in (*known(hub).values(), *known(caller).values())}
         ended = (*hub.snapshot().ended, *caller.snapshot().ended)
 
-    assert (methods, watched.status.code, states, ended) == (1, 501, {"live"}, ())
+    assert (methods, watched.status.code, states, ended) == (2, 501, {"live"}, ())
+    assert (
+        watched.status.message == "method 'Payments.Watch' is of the kind 'stream', and is called as 'unary'"
+    )
     assert told(observer, NewsLeftOut, "peer", "times") == [("poison", 1), ("poison", 2)]
 
 

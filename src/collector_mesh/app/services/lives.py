@@ -171,7 +171,7 @@ class Lives:
         """A service that is added while the collector is running."""
         lived = self._make(service)
         for key in lived.methods:
-            if not replace and self._handlers.find(key) is not None:
+            if not replace and self._handlers.has(key):
                 raise DuplicateMethodError(f"method {key} is registered already")
         lived.is_begun = True
         self._all.append(lived)

@@ -81,8 +81,7 @@ class Finder:
         ]
         if known and not any(connection.is_up for connection in known):
             self._keeping.dial_now(known)
-        kind = None if known else self._router.odd_kind(state.call.key)
-        return self._refusals.nobody(state.call, known, odd_kind=kind, dialing=self._dialing())
+        return self._refusals.nobody(state.call, known, dialing=self._dialing())
 
     def _dialing(self) -> tuple[str, ...]:
         """Where somebody is dialed who has not told yet what it has, and why nobody has answered there."""

@@ -129,9 +129,9 @@ class WaitingCalls:
         else:
             known = self._router.known(key, now)
             if (
-                self._handlers.find(key) is not None
+                self._handlers.has(key)
                 or any(connection.is_usable for connection in known)
-                or self._router.odd_kind(key) is not None
+                or self._router.other_kind(key) is not None
             ):
                 return ()
         # Of a target that is known it is known where it is.
@@ -191,7 +191,7 @@ class WaitingCalls:
             way = self._topology.way_to(target, key) if connection is None else None
             known = [one for one in (connection, None if way is None else way.connection) if one is not None]
             may_be_unknown = may_be_unknown and connection is None
-        elif self._handlers.find(key) is not None:
+        elif self._handlers.has(key):
             return True
         else:
             known = self._router.known(key, now)

@@ -18,13 +18,9 @@ from collector_mesh.domain.link.sizes import (
     METHOD_MEMORY,
     NAME_BYTES,
 )
-from collector_mesh.domain.model.errors import clipped
 from collector_mesh.domain.model.frames import Catalog, CatalogChange
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.snapshot import MethodInfo
-
-MAX_KIND_BYTES = 64
-"""Of the name of a kind that this version does not know; the rest is cut."""
 
 LOOKED_AT_ONCE = 8192
 """Methods that are looked at in one go to find out which are other ones than before."""
@@ -37,15 +33,13 @@ class Hearing:
         sieve: what is malformed, doubled, or not its to serve is left out.
     """
 
-    __slots__ = ("_bytes", "_namespaces", "_sieve", "is_whole", "methods", "odd")
+    __slots__ = ("_bytes", "_namespaces", "_sieve", "is_whole", "methods")
 
     def __init__(self, sieve: Sieve | None = None) -> None:
         self._sieve = sieve or Sieve()
         self._namespaces: dict[str, None] = {}
         self.methods: dict[MethodKey, MethodInfo] = {}
         """What is known of methods, by their names."""
-        self.odd: dict[MethodKey, str] = {}
-        """The kinds of those that this version cannot call."""
         self._bytes = 0
         self.is_whole = True
         """Whether nothing more was announced."""
@@ -53,7 +47,7 @@ class Hearing:
     @property
     def held_bytes(self) -> int:
         """What is kept of the catalog, about."""
-        return self._bytes + METHOD_MEMORY * (len(self.methods) + len(self.odd))
+        return self._bytes + METHOD_MEMORY * len(self.methods)
 
     def begin(self, catalog: Catalog) -> tuple[Catalog, tuple[Waiting, ...]]:
         """Hear a catalog from the beginning; gives what is known now, and what is to be heard after that.
@@ -94,7 +88,7 @@ class Hearing:
         gone = self._namespaces.keys() & frozenset(change.removed_namespaces)
         if not gone:
             return tuple(parts_of_change(change))
-        lost = tuple(key for key in (*self.methods, *self.odd) if key.namespace in gone)
+        lost = tuple(key for key in self.methods if key.namespace in gone)
         if len(lost) <= MAX_FIRST_PIECE:
             change = attrs.evolve(change, removed_methods=(*change.removed_methods, *lost))
             return tuple(parts_of_change(change))
@@ -127,16 +121,11 @@ class Hearing:
             self._forget(key)
         for info in sifted.methods:
             if info.key not in self.methods:
-                self._forget(info.key)
                 self._bytes += _memory(info.key)
             self.methods[info.key] = info
-        for info in sifted.odd:
-            self._forget(info.key)
-            self._bytes += _memory(info.key)
-            self.odd[info.key] = clipped(info.kind, MAX_KIND_BYTES)
         if (
             self._bytes > MAX_CATALOG_BYTES
-            or len(self.methods) + len(self.odd) > MAX_CATALOG_METHODS
+            or len(self.methods) > MAX_CATALOG_METHODS
             or len(self._namespaces) > MAX_CATALOG_NAMESPACES
         ):
             raise ProtocolError(
@@ -145,7 +134,7 @@ class Hearing:
             )
 
     def _forget(self, key: MethodKey) -> None:
-        if self.methods.pop(key, None) is not None or self.odd.pop(key, None) is not None:
+        if self.methods.pop(key, None) is not None:
             self._bytes -= _memory(key)
 
     def _show(self) -> Catalog:
@@ -182,7 +171,7 @@ class _Replacement:
             return None
         known = self._hearing.methods
         if self._known is None:
-            self._known = iter((*known, *self._hearing.odd))
+            self._known = iter(tuple(known))
         if keys := list(islice(self._known, LOOKED_AT_ONCE)):
             self._gone += [key for key in keys if key not in self._coming]
             return None

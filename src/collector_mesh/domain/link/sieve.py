@@ -4,13 +4,11 @@ from collections.abc import Callable, Iterable
 
 import attrs
 
-from collector_mesh.domain.model.errors import InvalidCallError, quoted
+from collector_mesh.domain.model.errors import InvalidCallError, clipped, quoted
+from collector_mesh.domain.model.kinds import MAX_KIND_BYTES
 from collector_mesh.domain.model.names import MethodKey, check_name
 from collector_mesh.domain.model.reach import Reach
 from collector_mesh.domain.model.snapshot import MethodInfo
-
-KINDS = ("unary",)
-"""Kinds of methods that this version can call and pass on."""
 
 MAX_PATH = 16
 """Most ids of those who pass a call on to a collector that somebody tells of."""
@@ -21,19 +19,12 @@ class Sifted:
     """What became of methods that somebody tells of.
 
     Attributes:
-        methods: those that can be called.
+        methods: those that may be told, of whatever kind.
         refused: those that the teller may not serve.
-        odd: those of a kind that this version does not know.
     """
 
     methods: list[MethodInfo]
     refused: list[MethodKey]
-    odd: list[MethodInfo]
-
-
-def of_odd_kind(kind: str) -> str:
-    """What is said of a method of a kind that this version does not know."""
-    return f"of the kind {quoted(kind)}, and this version knows {', '.join(KINDS)}"
 
 
 class Sieve:
@@ -64,10 +55,9 @@ class Sieve:
         return list(found)
 
     def methods(self, told: Iterable[MethodInfo]) -> Sifted:
-        """The methods among some, and of which others it is well known now that they cannot be called."""
+        """The methods among some, and which others may not be told anymore."""
         found: dict[MethodKey, MethodInfo] = {}
         refused: list[MethodKey] = []
-        odd: list[MethodInfo] = []
         asked: dict[str, bool] = {}
         for info in told:
             key = info.key
@@ -78,12 +68,11 @@ class Sieve:
             elif not self._may_serve(key.namespace, asked):
                 self._leave_out(f"it may not serve the namespace {quoted(key.namespace)}")
                 refused.append(key)
-            elif info.kind not in KINDS:
-                self._leave_out(f"method {key} is {of_odd_kind(info.kind)}")
-                odd.append(info)
+            elif len(info.kind) > MAX_KIND_BYTES:
+                found[key] = attrs.evolve(info, kind=clipped(info.kind, MAX_KIND_BYTES))
             else:
                 found[key] = info
-        return Sifted(list(found.values()), refused, odd)
+        return Sifted(list(found.values()), refused)
 
     def reach(self, told: Reach, teller: str) -> Reach | None:
         """News of a collector without what is malformed of them; None where nothing of it can be used."""

@@ -48,11 +48,6 @@ class LinkTalk(LinkEnd):
         """What the other side has said that it serves, by the names; a live view."""
         return self._hearing.methods
 
-    @property
-    def odd_methods(self) -> Mapping[MethodKey, str]:
-        """The kinds of those of the other side's methods that this version cannot call; a live view."""
-        return self._hearing.odd
-
     # ---- what comes in -------------------------------------------------------------------------------
 
     def _read_greeting(self, frame: Frame) -> bool:

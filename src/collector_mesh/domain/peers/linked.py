@@ -36,7 +36,6 @@ def connection_of(
         dialed=is_wanted,
         last_news=now,
         methods=peer.catalog.methods,
-        odd=engine.odd_methods,
         by_key=engine.known_methods,
         labels=fitting_labels(peer.labels),
         weight=max(1, peer.weight),

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import attrs
 
-from collector_mesh.domain.model.errors import Executed
+from collector_mesh.domain.model.errors import Executed, quoted
+from collector_mesh.domain.model.kinds import UNARY
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.snapshot import CandidateInfo, Explanation
 from collector_mesh.domain.routing.fitness import TIERS, up_and_out
@@ -47,6 +48,8 @@ class Explainer:
         here = self._handlers.find(key) is not None
         if here:
             reason = "has the method"
+        elif (kind := self._handlers.other_kind(key)) is not None:
+            reason = _of_kind(kind)
         elif self._handlers.has_namespace(key.namespace):
             reason = "lacks the method"
         else:
@@ -78,6 +81,10 @@ class Explainer:
         balancing = pools[0].policy.balancing if pools else topology.policies.of(key).balancing
         return Explanation(key, tuple(candidates), balancing, note)
 
+    def other_kind(self, key: MethodKey) -> str | None:
+        """The kind of a method that somebody has, this collector included, and that cannot be called; else None."""
+        return self._handlers.other_kind(key) or self._topology.other_kind(key)
+
     def has_members(self, namespace: str) -> bool:
         """Whether a namespace has members: this collector, or peers."""
         return self._handlers.has_namespace(namespace) or self._topology.has_member(namespace)
@@ -105,8 +112,15 @@ class Explainer:
         connection = self._topology.get(peer_id)
         if connection is None or not connection.shares(key.namespace):
             return CandidateInfo(peer_id, fit=False, reason="does not share the namespace")
-        states = {"draining": "is draining", "live": "lacks the method", "suspect": "lacks the method"}
-        return CandidateInfo(peer_id, fit=False, reason=states.get(connection.state, "does not answer"))
+        if connection.state == "draining":
+            reason = "is draining"
+        elif not connection.is_usable:
+            reason = "does not answer"
+        else:
+            info = connection.has(key)
+            is_callable = info is None or info.kind == UNARY
+            reason = "lacks the method" if info is None or is_callable else _of_kind(info.kind)
+        return CandidateInfo(peer_id, fit=False, reason=reason)
 
 
 def _why_fit(candidate: Candidate, now: float) -> str:
@@ -125,6 +139,10 @@ def _why_fit(candidate: Candidate, now: float) -> str:
     elif candidate.standing.busy_for(now):
         reason += ", but is over its limit"
     return reason
+
+
+def _of_kind(kind: str) -> str:
+    return f"has the method as one of the kind {quoted(kind)}, and it is called as {quoted(UNARY)}"
 
 
 _RUN = {Executed.NO: "not run", Executed.MAYBE: "may have run", Executed.YES: "has run"}

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from collector_mesh.domain.link.sieve import of_odd_kind
 from collector_mesh.domain.model.call import Call, Origin
 from collector_mesh.domain.model.errors import (
     MAX_DETAIL_BYTES,
@@ -10,10 +9,10 @@ from collector_mesh.domain.model.errors import (
     MeshError,
     NotFoundError,
     UnavailableError,
-    UnimplementedError,
     clipped,
     quoted,
 )
+from collector_mesh.domain.model.kinds import mismatch
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.routing.explainer import Explainer
 from collector_mesh.domain.topology.connection import Connection
@@ -64,7 +63,6 @@ class Refusals:
         call: Call,
         known: Sequence[Connection],
         *,
-        odd_kind: str | None = None,
         dialing: Sequence[str] = (),
     ) -> MeshError:
         """Why a call was sent to nobody.
@@ -72,15 +70,14 @@ class Refusals:
         Args:
             call: the call.
             known: who could have the method.
-            odd_kind: of the method, where somebody has it and this version cannot call it.
             dialing: where nobody has answered yet, for people: whoever that is may have it.
         """
         namespace = quoted(call.key.namespace)
         method = quoted(call.key.short)
         details = self.details(call)
         has_members = self._explainer.has_members(call.key.namespace)
-        if not known and odd_kind is not None:
-            return UnimplementedError(f"method {method} is {of_odd_kind(odd_kind)}", details=details)
+        if not known and (kind := self._explainer.other_kind(call.key)) is not None:
+            return mismatch(call.key, kind, details)
         if not known and dialing:
             who = f"nobody in namespace {namespace} is known to have {method}"
             text = who if has_members else f"no collector for namespace {namespace} is known"

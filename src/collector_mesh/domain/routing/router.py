@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Container, Iterator, Mapping
 
-from collector_mesh.domain.link.sieve import of_odd_kind
 from collector_mesh.domain.model.call import Call
-from collector_mesh.domain.model.errors import NotFoundError, UnimplementedError, quoted
+from collector_mesh.domain.model.errors import NotFoundError, quoted
+from collector_mesh.domain.model.kinds import UNARY, mismatch
 from collector_mesh.domain.model.names import MethodKey, check_name
 from collector_mesh.domain.model.snapshot import NO_LABELS
 from collector_mesh.domain.policies.balancing import BALANCERS, DEFAULT_BALANCING
@@ -100,9 +100,9 @@ class Router:
                     return True
         return False
 
-    def odd_kind(self, key: MethodKey) -> str | None:
-        """The kind of a method that somebody has and this version cannot call, None if nobody has it so."""
-        return self._topology.odd_kind(key)
+    def other_kind(self, key: MethodKey) -> str | None:
+        """The kind of a method that a peer has and that cannot be called, None if nobody has it so."""
+        return self._topology.other_kind(key)
 
     def known(self, key: MethodKey, now: float) -> list[Connection]:
         """Who could have a method, well or not."""
@@ -120,7 +120,7 @@ class Router:
         Raises:
             InvalidCallError: the target is malformed.
             NotFoundError: it is not connected, or does not share the namespace.
-            UnimplementedError: the method is of a kind that this version does not know.
+            UnimplementedError: the method is of a kind that cannot be called.
         """
         target, key = call.target, call.key
         topology = self._topology
@@ -139,8 +139,9 @@ class Router:
                 return candidate if connection.methods is not None else candidate.for_method(times)
         if not self._may_serve(connection, key.namespace):
             raise _not_shared(target, key.namespace)
-        if (kind := connection.odd.get(key)) is not None:
-            raise UnimplementedError(f"method {quoted(key.short)} is {of_odd_kind(kind)}")
+        info = connection.has(key)
+        if info is not None and info.kind != UNARY:
+            raise mismatch(key, info.kind)
         # It does not say that it has the method, and is asked all the same.
         standing = topology.standings.of(target, key.namespace, connection.last_news)
         return Candidate(connection, standing, times)

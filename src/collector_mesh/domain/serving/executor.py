@@ -20,6 +20,7 @@ from collector_mesh.domain.model.errors import (
     text_of,
 )
 from collector_mesh.domain.model.events import ValidatorRefused
+from collector_mesh.domain.model.kinds import mismatch
 from collector_mesh.domain.model.limits import SHORT_TYPE_URL, is_long, long_type_url
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.payload import Payload, flaw_of
@@ -160,7 +161,7 @@ class Executor:
         if call.deadline <= self._clock.now():
             raise DeadlineExceededError("deadline exceeded", executed=Executed.NO)
         if method is None and self.validator is None:
-            raise self._not_found(call.key)
+            raise self._not_callable(call.key)
         if method is not None and method.blocking:
             return method, Lease(self._slots, call.key.namespace, call.source)
         return method, self._slots.take(call.key.namespace, call.source)
@@ -184,7 +185,11 @@ class Executor:
             error.executed = Executed.NO
         return Reply.refused(error)
 
-    def _not_found(self, key: MethodKey) -> NotFoundError:
+    def _not_callable(self, key: MethodKey) -> MeshError:
+        """Why a method cannot be run here."""
+        kind = self._handlers.other_kind(key)
+        if kind is not None:
+            return mismatch(key, kind)
         if not self._handlers.has_namespace(key.namespace):
             return NotFoundError(f"namespace {quoted(key.namespace)} not found")
         return NotFoundError(f"method {quoted(key.short)} not found in namespace {quoted(key.namespace)}")
@@ -197,7 +202,7 @@ class Executor:
                 await self._validate(self.validator, key, context)
                 method = self._handlers.find(key)
             if method is None:
-                raise self._not_found(key)
+                raise self._not_callable(key)
             request = call.payload if method.read is None else method.read(call.payload)
             pending: Any = None
             if method.blocking:
@@ -321,5 +326,5 @@ class Executor:
     def _failed(self, key: MethodKey, error: BaseException, context: CallContext | None = None) -> Reply:
         if is_a(error, NotServedError):
             # It was closed before the handler was run.
-            return Reply.refused(self._not_found(key))
+            return Reply.refused(self._not_callable(key))
         return self._failures.reply(key, error, context)

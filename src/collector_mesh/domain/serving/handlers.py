@@ -2,19 +2,18 @@
 
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import attrs
 
 from collector_mesh.domain.model.context import CallContext
 from collector_mesh.domain.model.errors import DuplicateMethodError, NotFoundError, quoted
+from collector_mesh.domain.model.kinds import KINDS, UNARY, Kind
 from collector_mesh.domain.model.names import MethodKey, check_name, text_argument
 from collector_mesh.domain.model.payload import Payload, payload_of
 
 if TYPE_CHECKING:
     from collector_mesh.domain.model.snapshot import MethodInfo
-
-Kind = Literal["unary"]
 
 
 class Uses(Protocol):
@@ -40,7 +39,7 @@ class Method:
         read: turns the payload into the request, or raises InvalidCallError; None gives the payload.
         write: turns the result into a payload of so many bytes at most, or raises a MeshError or TypeError.
         may_be_payload: whether a result that is a `Payload` is sent without being written.
-        kind: unary for now.
+        kind: how many messages go in and come out; only methods of one and one can be called.
         idempotent: whether it may run twice for one call.
         life: what the lifespan of its service has opened in this collector, None where it has none.
     """
@@ -51,7 +50,7 @@ class Method:
     read: Callable[[Payload], Any] | None = None
     write: Callable[[Any, int], Payload] = payload_of
     may_be_payload: bool = True
-    kind: Kind = "unary"
+    kind: Kind = attrs.field(default=UNARY, validator=attrs.validators.in_(KINDS))
     idempotent: bool = False
     life: Uses | None = attrs.field(default=None, eq=False, repr=False)
     info: "MethodInfo" = attrs.field(init=False, eq=False, repr=False)
@@ -81,8 +80,9 @@ class HandlerRegistry:
     ) -> None:
         self._namespaces: dict[str, None] = {}
         self._methods: dict[MethodKey, Method]
+        self._callable: dict[MethodKey, Method]
         self.find: Callable[[tuple[str, str, str]], Method | None]
-        """Gives the method of that name, or None; the names need not be well-formed.
+        """Gives the method of that name that can be called, or None; the names need not be well-formed.
 
         It is the look-up itself, and no method: each call asks up to four times. It may be another one after a change.
         """
@@ -149,7 +149,11 @@ class HandlerRegistry:
                     raise DuplicateMethodError(f"method {key} is registered already")
             has_changed = bool(added) or any(namespace not in self._namespaces for namespace in joined)
             self._namespaces.update(dict.fromkeys(joined))
-            self._methods.update(added)
+            if any(key in self._methods and self._methods[key].kind != added[key].kind for key in added):
+                self._set_methods({**self._methods, **added})
+            else:
+                self._methods.update(added)
+                self._callable.update(_callable(added))
         if has_changed:
             self._changed()
 
@@ -167,6 +171,15 @@ class HandlerRegistry:
             )
             self._namespaces = {name: None for name in self._namespaces if name != namespace}
         self._changed()
+
+    def has(self, key: MethodKey) -> bool:
+        """Whether there is a method of that name, of whatever kind."""
+        return key in self._methods
+
+    def other_kind(self, key: MethodKey) -> Kind | None:
+        """The kind of a method that is there and cannot be called, None if there is none or it can."""
+        method = self._methods.get(key)
+        return None if method is None or method.kind == UNARY else method.kind
 
     def has_namespace(self, namespace: str) -> bool:
         """Whether this collector is a member of a namespace."""
@@ -210,7 +223,13 @@ class HandlerRegistry:
 
     def _set_methods(self, methods: dict[MethodKey, Method]) -> None:
         self._methods = methods
-        self.find = methods.get  # type: ignore[assignment]  # a MethodKey is such a tuple
+        self._callable = _callable(methods)
+        self.find = self._callable.get  # type: ignore[assignment]  # a MethodKey is such a tuple
+
+
+def _callable(methods: dict[MethodKey, Method]) -> dict[MethodKey, Method]:
+    """Those methods that can be called."""
+    return {key: method for key, method in methods.items() if method.kind == UNARY}
 
 
 def _nobody() -> None:

@@ -31,7 +31,6 @@ class Connection:
         weight: its share of calls beside others, at least 1.
         flaps: how often in a row the peer was gone again soon after it had come back.
         has_left: whether the peer has said goodbye, and so is missed by nobody for a while.
-        odd: the kinds of those of its methods that this version cannot call.
         offered: the only namespaces that the peer is offered, None for all.
         by_key: its methods by their names, where somebody keeps that up; else it is made when it is asked for.
     """
@@ -51,7 +50,6 @@ class Connection:
     weight: int = 1
     flaps: int = 0
     has_left: bool = False
-    odd: Mapping[MethodKey, str] = attrs.field(factory=dict)
     by_key: Mapping[MethodKey, MethodInfo] | None = None
     offered: frozenset[str] | None = None
     _own: tuple[tuple[MethodInfo, ...] | None, Mapping[MethodKey, MethodInfo]] = attrs.field(

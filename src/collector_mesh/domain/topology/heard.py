@@ -5,6 +5,7 @@ from collections import deque
 import attrs
 
 from collector_mesh.domain.link.sizes import REACH_MEMORY, REACHED_METHOD_MEMORY
+from collector_mesh.domain.model.kinds import UNARY
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.reach import Onward, Reach
 from collector_mesh.domain.model.snapshot import MethodInfo
@@ -128,6 +129,9 @@ class Heard:
         ways = {target: entry for target, entry in found.items() if not entry[0].is_over}
         if not ways:
             return None
+        # Of several kinds the one counts that can be called.
+        if can_be_called := {target: entry for target, entry in ways.items() if entry[1].kind == UNARY}:
+            ways = can_be_called
         targets = tuple(sorted(ways))
         first = ways[targets[0]][1]
         info = MethodInfo(key, first.kind, all(method.idempotent for _, method in ways.values()))

@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from itertools import islice
 from typing import Any
 
+from collector_mesh.domain.model.kinds import UNARY
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.reach import Onward
 from collector_mesh.domain.policies.policy import Policies
@@ -92,7 +93,7 @@ class Index:
         return None if pool is None else pool.key
 
     def having(self, key: MethodKey) -> Pool | None:
-        """The peers that say that they have a method, None if there is none; a live view."""
+        """The peers that say that they have a method that can be called, None if there is none; a live view."""
         # On the way of every call.
         pool = self._pools.get(key)
         if pool is None or pool.as_of != self._changes:
@@ -227,14 +228,16 @@ class Index:
         ):
             return None
         onward = self.passing(connection, key)
-        return None if onward is None else (onward.info.idempotent, onward.hops)
+        if onward is None or onward.info.kind != UNARY:
+            return None
+        return onward.info.idempotent, onward.hops
 
 
 def _has(connection: Connection, key: MethodKey) -> _Entry | None:
     if not connection.shares(key.namespace):
         return None
     info = connection.has(key)
-    return None if info is None else (info.idempotent, 0)
+    return None if info is None or info.kind != UNARY else (info.idempotent, 0)
 
 
 def _says_nothing(connection: Connection, namespace: str) -> _Entry | None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Iterator
 
 from collector_mesh.domain.link.way import Way
+from collector_mesh.domain.model.kinds import UNARY
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.snapshot import MethodInfo, State
 from collector_mesh.domain.model.texts import visible
@@ -171,12 +172,15 @@ class Topology:
             times = self._times[key] = MethodTimes()
         return times
 
-    def odd_kind(self, key: MethodKey) -> str | None:
-        """The kind of a method that a peer has and this version cannot call, None if nobody has it so."""
+    def other_kind(self, key: MethodKey) -> str | None:
+        """The kind of a method that a peer has, or passes calls on to, and that cannot be called; None if there is none."""
         for connection in self._connections.values():
-            kind = connection.odd.get(key)
-            if kind is not None and connection.shares(key.namespace):
-                return kind
+            if connection.shares(key.namespace):
+                info = connection.has(key)
+                if info is None and (onward := self._index.passing(connection, key)) is not None:
+                    info = onward.info
+                if info is not None and info.kind != UNARY:
+                    return info.kind
         return None
 
     def way_to(self, target: str, key: MethodKey) -> Candidate | None:

@@ -133,29 +133,47 @@ def test_of_many_methods_those_that_are_other_ones_are_found_wherever_they_are(
     assert same == CatalogChange()
 
 
-def test_what_is_malformed_or_doubled_or_of_an_unknown_kind_is_left_out_and_counted() -> None:
+def test_what_is_malformed_or_doubled_is_left_out_and_counted() -> None:
     sieve = Sieve()
     hearing = Hearing(sieve)
-    (stream,) = many(1, "Stream", kind="stream")
     bad = MethodInfo(MethodKey("users", "not a service", "M"), "unary", idempotent=False)
 
-    first = begun(hearing, Catalog(("users", "not a name", "users"), (*many(1), bad, *many(1), stream)))
+    first = begun(hearing, Catalog(("users", "not a name", "users"), (*many(1), bad, *many(1))))
     left_out = sieve.take()
     later = hearing.change(CatalogChange(namespaces=("",), methods=(bad, *many(2))))
 
     assert (first.namespaces, first.methods) == (("users",), many(1))
     assert (later.namespaces, later.methods) == (("users",), many(2))
-    assert left_out == (5, "namespace must match [A-Za-z0-9._-]{1,128}, got 'not a name'")
+    assert left_out == (4, "namespace must match [A-Za-z0-9._-]{1,128}, got 'not a name'")
     assert sieve.take() == (2, "namespace is required")
     assert sieve.take() == (0, "")
 
 
-def test_a_method_of_an_unknown_kind_that_is_told_twice_counts_once() -> None:
-    once, twice = Hearing(), Hearing()
-    (stream,) = many(1, "Stream", kind="stream")
+@pytest.mark.parametrize("kind", ["server", "client", "both", "of a later version"])
+def test_a_method_of_another_kind_is_known_as_what_it_is_told_to_be(kind: str) -> None:
+    sieve = Sieve()
+    hearing = Hearing(sieve)
+    (stream,) = many(1, "Stream", kind=kind)
 
-    begun(once, Catalog(("users",), (stream,)))
-    begun(twice, Catalog(("users",), (stream, stream)))
+    known = begun(hearing, Catalog(("users",), (*many(1), stream)))
+
+    assert known.methods == (*many(1), stream)
+    assert sieve.take() == (0, "")
+
+
+def test_the_name_of_a_kind_is_cut_where_it_is_longer_than_any_can_be() -> None:
+    (stream,) = many(1, "Stream", kind="x" * 10_000)
+
+    known = begun(Hearing(), Catalog(("users",), (stream,)))
+
+    assert [info.kind for info in known.methods] == ["x" * 64]
+
+
+def test_a_method_that_is_told_twice_counts_once() -> None:
+    once, twice = Hearing(), Hearing()
+
+    begun(once, Catalog(("users",), many(1)))
+    begun(twice, Catalog(("users",), many(1) * 2))
 
     assert twice.held_bytes == once.held_bytes
 

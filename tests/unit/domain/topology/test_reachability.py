@@ -198,19 +198,52 @@ def test_of_news_only_the_methods_that_are_well_formed_count_and_each_of_them_on
     net.settle()
     connection = net.nodes["n0"].topology.get("n1")
     assert connection is not None
-    bad, stream = (
-        MethodInfo(MethodKey("work", "S", name), kind, False)
-        for name, kind in (("", "unary"), ("M", "stream"))
-    )
+    bad = MethodInfo(MethodKey("work", "S", ""), "unary", False)
     sieve = Sieve()
 
-    reach = Reach("far", ("n1",), (INFO, bad, INFO, stream))
+    reach = Reach("far", ("n1",), (INFO, bad, INFO))
     net.nodes["n0"].reachability.heard(connection.way, [reach, attrs.evolve(reach, adds=True)], sieve)
 
     net.spread()
-    assert sieve.take() == (6, "method_name is required")
+    assert sieve.take() == (4, "method_name is required")
     assert net.hops("n0") == 1
     assert [news for _, _, told in net.under_way for news in told] == [Reach("far", ("n0", "n1"), (INFO,))]
+
+
+def test_a_method_of_another_kind_is_told_on_and_no_call_goes_there() -> None:
+    net = Net(3)
+    net.connect("n0", "n1")
+    net.connect("n0", "n2")
+    net.settle()
+    topology = net.nodes["n0"].topology
+    connection = topology.get("n1")
+    assert connection is not None
+    stream = attrs.evolve(INFO, kind="server")
+
+    net.nodes["n0"].reachability.heard(connection.way, [Reach("far", ("n1",), (stream,))])
+
+    net.spread()
+    assert [news.methods for _, _, told in net.under_way for news in told] == [(stream,)]
+    assert topology.onward(INFO.key) is None
+    assert topology.other_kind(INFO.key) == "server"
+
+
+def test_of_several_kinds_that_are_reached_through_a_peer_the_one_counts_that_can_be_called() -> None:
+    net = Net(2)
+    net.connect("n0", "n1")
+    net.settle()
+    topology = net.nodes["n0"].topology
+    connection = topology.get("n1")
+    assert connection is not None
+    stream = attrs.evolve(INFO, kind="server")
+
+    news = [Reach("a", ("n1",), (stream,)), Reach("b", ("n1",), (INFO,))]
+    net.nodes["n0"].reachability.heard(connection.way, news)
+
+    assert topology.onward(INFO.key) is not None
+    assert topology.way_to("a", INFO.key) is None
+    assert topology.way_to("b", INFO.key) is not None
+    assert topology.other_kind(INFO.key) is None
 
 
 def test_whoever_may_not_serve_a_namespace_may_not_pass_calls_on_there_either() -> None:
