@@ -43,8 +43,8 @@ def breaker_ejects_everybody(patch: pytest.MonkeyPatch) -> None:
 def reply_to_another_call(patch: pytest.MonkeyPatch) -> None:
     original, kept = Executor._succeeded, dict[int, Payload]()
 
-    def succeeded(executor: Executor, key: Any, result: Any) -> Any:
-        reply = original(executor, key, result)
+    def succeeded(executor: Executor, method: Any, result: Any, context: Any) -> Any:
+        reply = original(executor, method, result, context)
         earlier = kept.get(id(executor))
         kept[id(executor)] = reply.payload
         return attrs.evolve(reply, payload=earlier) if earlier is not None else reply
@@ -66,8 +66,8 @@ def runs_twice(patch: pytest.MonkeyPatch) -> None:
 def wrong_executor_named(patch: pytest.MonkeyPatch) -> None:
     original = Executor._succeeded
 
-    def succeeded(executor: Executor, key: Any, result: Any) -> Any:
-        return attrs.evolve(original(executor, key, result), handled_by="somebody")
+    def succeeded(executor: Executor, method: Any, result: Any, context: Any) -> Any:
+        return attrs.evolve(original(executor, method, result, context), handled_by="somebody")
 
     patch.setattr(Executor, "_succeeded", succeeded)
 

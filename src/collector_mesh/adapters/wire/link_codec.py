@@ -222,6 +222,7 @@ def _reply_extra(extra: ReplyExtra) -> pb.ReplyExtra:
         metadata=_pairs(extra.metadata),
         size=extra.size,
         tried=extra.tried,
+        initial_metadata=_pairs(extra.initial_metadata),
     )
 
 
@@ -232,4 +233,5 @@ def _read_reply_extra(extra: pb.ReplyExtra) -> ReplyExtra:
     if extra.code:
         status = Status(extra.code, clipped(extra.message), read_map(extra.details, NO_DETAILS))
     tried = tuple(map(clipped, extra.tried))
-    return ReplyExtra(extra.index, status, executed, _read_pairs(extra.metadata), extra.size, tried)
+    initial = _read_pairs(extra.initial_metadata) if extra.initial_metadata else ()
+    return ReplyExtra(extra.index, status, executed, _read_pairs(extra.metadata), extra.size, tried, initial)

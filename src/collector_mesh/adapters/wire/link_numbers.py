@@ -36,7 +36,10 @@ def check_numbers(frame: pb.Frame) -> None:
     _check("extras of calls", len(frame.call_extra), calls)
     _check("extras of replies", len(frame.reply_extra), replies)
     items = sum(len(extra.hints) + len(extra.visited) + len(extra.metadata) for extra in frame.call_extra)
-    items += sum(len(extra.details) + len(extra.tried) + len(extra.metadata) for extra in frame.reply_extra)
+    items += sum(
+        len(extra.details) + len(extra.tried) + len(extra.metadata) + len(extra.initial_metadata)
+        for extra in frame.reply_extra
+    )
     _check("hints, metadata, details and ids", items, MAX_EXTRA_ITEMS)
     if frame.HasField("control"):
         _check_control(frame.control)

@@ -239,7 +239,13 @@ class LinkCalls:
                 reply = Reply.refused(HandlerError(text, handled_by=reply.handled_by))
                 value = b""
             cost = len(value) + ENVELOPE_BYTES
-            if reply.status is not OK or reply.executed is not Executed.YES or reply.metadata or reply.tried:
+            if (
+                reply.status is not OK
+                or reply.executed is not Executed.YES
+                or reply.metadata
+                or reply.tried
+                or reply.initial_metadata
+            ):
                 check_reply(reply)
                 reply = fitting(reply)
                 cost += unusual_reply_bytes(reply)

@@ -36,6 +36,7 @@ from collector_mesh.domain.model.frames import (
 from collector_mesh.domain.model.identity import Identity
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.payload import Payload
+from collector_mesh.domain.model.reply_metadata import with_fitting_metadata
 from collector_mesh.domain.model.status import OK, Reply
 
 if TYPE_CHECKING:
@@ -227,7 +228,17 @@ class Inbox:
         if extra.size > self._max_payload_bytes:
             text = f"handler error: result of {extra.size} bytes is over the limit of {self._max_payload_bytes} bytes"
             return Reply.refused(HandlerError(text, executed=executed, handled_by=by))
-        return Reply(status, payload, by, executed, extra.metadata, extra.tried[:MAX_TRIED])
+        reply = Reply(
+            status,
+            payload,
+            by,
+            executed,
+            extra.metadata,
+            extra.tried[:MAX_TRIED],
+            initial_metadata=extra.initial_metadata,
+        )
+        # Whoever is at the other end may have put anything there.
+        return with_fitting_metadata(reply) if reply.metadata or reply.initial_metadata else reply
 
     def _read_calls(self, calls: Calls, now: float) -> None:
         methods, texts = self._methods, self._texts

@@ -156,9 +156,18 @@ class Page:
         self.reply_types.append(kind)
         self.reply_values.append(value)
         self.executors.append(executor)
-        if reply.status is not OK or not has_run or size or reply.metadata or reply.tried:
+        if (
+            reply.status is not OK
+            or not has_run
+            or size
+            or reply.metadata
+            or reply.tried
+            or reply.initial_metadata
+        ):
             self.reply_extras.append(
-                ReplyExtra(index, reply.status, executed, reply.metadata, size, reply.tried)
+                ReplyExtra(
+                    index, reply.status, executed, reply.metadata, size, reply.tried, reply.initial_metadata
+                )
             )
 
     def calls(self) -> Calls | None:

@@ -14,15 +14,14 @@ from collector_mesh.domain.model.errors import clipped
 from collector_mesh.domain.model.frames import Introduction, Limits
 from collector_mesh.domain.model.limits import (
     DETAILS_CUT,
-    MAX_ENTRIES,
     MAX_ID_BYTES,
-    MAX_METADATA_BYTES,
     bytes_of,
     bytes_of_pairs,
     fitting_details,
 )
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.reach import Reach
+from collector_mesh.domain.model.reply_metadata import fitting_metadata
 from collector_mesh.domain.model.snapshot import NO_LABELS, MethodInfo
 from collector_mesh.domain.model.status import Metadata, Reply, Status
 
@@ -307,23 +306,26 @@ def call_memory(call: Call) -> int:
 
 
 def fitting(reply: Reply) -> Reply:
-    """A reply as it may travel: details and metadata that are too large are left out, with a remark."""
+    """A reply as it may travel: details and metadata that are too large, or malformed, are left out, with a remark."""
     status = reply.status
-    message, details, metadata = clipped(status.message), fitting_details(status.details), reply.metadata
-    size = bytes_of_pairs(metadata)
-    if size > MAX_METADATA_BYTES or len(metadata) > MAX_ENTRIES:
-        remark = f"metadata of {size} bytes in {len(metadata)} pairs is left out: at most {MAX_METADATA_BYTES} bytes are allowed"
-        details, metadata = {**details, DETAILS_CUT: remark}, ()
+    message, details = clipped(status.message), fitting_details(status.details)
+    metadata, remark = fitting_metadata(reply.metadata)
+    initial, remark_on_initial = fitting_metadata(reply.initial_metadata)
+    if remark := remark or remark_on_initial:
+        details = {**details, DETAILS_CUT: f"metadata is left out: {remark}"}
     tried = tuple(clipped(peer_id, MAX_ID_BYTES) for peer_id in reply.tried[:MAX_TRIED])
     if (
         message == status.message
         and details is status.details
         and metadata is reply.metadata
+        and initial is reply.initial_metadata
         and tried == reply.tried
     ):
         return reply
     cut = Status(status.code, message, details)
-    return Reply(cut, reply.payload, reply.handled_by, reply.executed, metadata, tried)
+    return Reply(
+        cut, reply.payload, reply.handled_by, reply.executed, metadata, tried, initial_metadata=initial
+    )
 
 
 def unusual_reply_bytes(reply: Reply) -> int:
@@ -334,5 +336,6 @@ def unusual_reply_bytes(reply: Reply) -> int:
         + bytes_of(status.message)
         + map_bytes(status.details)
         + pairs_bytes(reply.metadata)
+        + pairs_bytes(reply.initial_metadata)
         + texts_bytes(reply.tried)
     )

@@ -1,7 +1,7 @@
 """A call as it travels through the mesh."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from enum import Enum
 from itertools import islice
 from types import MappingProxyType
@@ -85,26 +85,29 @@ def says_idempotent(call: Call) -> bool | None:
     return {"true": True, "false": False}.get(call.hints.get("idempotent", ""))
 
 
-def check_metadata_key(key: str) -> None:
-    """See that metadata can have a key.
+def check_metadata_key(key: str, reserved: Container[str] = ()) -> None:
+    """See that metadata can have a key; `reserved` has those of gRPC's own that it may have.
 
     Raises:
         InvalidCallError: it cannot; the text says what is allowed.
     """
-    if not _METADATA_KEY.fullmatch(key) or key.startswith(_RESERVED_PREFIX):
+    if not _METADATA_KEY.fullmatch(key) or (key.startswith(_RESERVED_PREFIX) and key not in reserved):
         raise InvalidCallError(
             f"metadata key must match {_METADATA_KEY.pattern} and not start with"
             f" {_RESERVED_PREFIX}, got {quoted(key)}"
         )
 
 
-def checked_metadata(metadata: "Mapping[str, str | bytes] | Iterable[tuple[str, str | bytes]]") -> Metadata:
+def checked_metadata(
+    metadata: "Mapping[str, str | bytes] | Iterable[tuple[str, str | bytes]]", reserved: Container[str] = ()
+) -> Metadata:
     """Metadata that every link can carry; without one it is carried as headers, where pairs have a limit of their own.
 
     Keys are lower case; one that ends in `-bin` has bytes for a value, any other printable ASCII.
 
     Args:
         metadata: a mapping, or pairs, of which a key may have several.
+        reserved: keys of gRPC's own that it may have.
 
     Raises:
         InvalidCallError: a key or value is not of that form, or all of it is too large.
@@ -114,7 +117,7 @@ def checked_metadata(metadata: "Mapping[str, str | bytes] | Iterable[tuple[str, 
     size = 0
     for pair in _read("metadata", metadata):
         key, value = _pair(pair)
-        check_metadata_key(key)
+        check_metadata_key(key, reserved)
         if key.endswith(_BINARY_SUFFIX):
             if not isinstance(value, bytes):
                 raise InvalidCallError(f"metadata {key!r} must be bytes: its key ends in {_BINARY_SUFFIX}")

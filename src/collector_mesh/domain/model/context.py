@@ -11,6 +11,7 @@ from collector_mesh.domain.model.caller import Caller
 from collector_mesh.domain.model.caller import Metadata as GivenMetadata
 from collector_mesh.domain.model.identity import Identity
 from collector_mesh.domain.model.payload import Message, Payload, Plain
+from collector_mesh.domain.model.reply_metadata import checked_reply_metadata
 from collector_mesh.domain.model.status import Metadata, Reply
 
 
@@ -49,10 +50,13 @@ class CallContext(Caller):
         "__weakref__",
         "_call",
         "_calls",
+        "_initial_metadata",
         "_is_cancelled",
         "_now",
+        "_trailing_metadata",
         "collector_id",
         "has_ended",
+        "has_metadata",
         "has_started",
         "is_validating",
         "place",
@@ -61,6 +65,9 @@ class CallContext(Caller):
 
     place: Any
     """What a plain handler takes of the threads, see `serving.plain`; there is none for an async one."""
+    _initial_metadata: Metadata
+    """What the handler has sent so; there is none where it has not, here and below."""
+    _trailing_metadata: Metadata
 
     def __init__(
         self, call: Call, collector_id: str, now: Callable[[], float], calls: HandlerCalls | None = None
@@ -73,6 +80,8 @@ class CallContext(Caller):
         """Whether the handler has ended, or never starts; what was left behind has no part in the call anymore."""
         self.is_validating = False
         """Whether the validator has been asked, and has not answered."""
+        self.has_metadata = False
+        """Whether the handler has set metadata for its reply."""
         self.state: Any = None
         """What the lifespan of the service has yielded in this collector; None where it has none."""
         self._call = call
@@ -133,6 +142,56 @@ class CallContext(Caller):
         An async handler is cancelled then. A plain one cannot be stopped, and may look here.
         """
         return self._is_cancelled or self.time_remaining() <= 0.0
+
+    def send_initial_metadata(self, metadata: GivenMetadata) -> None:
+        """Send pairs that the caller gets before the result; a method with one result sends both at once.
+
+        It may be called from any thread.
+
+        Args:
+            metadata: a mapping, or pairs; see `set_trailing_metadata`.
+
+        Raises:
+            ValueError: it cannot travel; the text says why.
+            TypeError: it is neither a mapping nor pairs, or a key or value is of another type.
+            RuntimeError: it has been sent before, or the handler has ended.
+        """
+        if hasattr(self, "_initial_metadata"):
+            raise RuntimeError(f"the handler of {self._call.key} has sent its initial metadata already")
+        self._initial_metadata = self._checked(metadata)
+        self.has_metadata = True
+
+    def set_trailing_metadata(self, metadata: GivenMetadata) -> None:
+        """Set pairs that the caller gets with the result or the error, in place of those that were set before.
+
+        It may be called from any thread. The caller finds them as `Reply.metadata`, or as the `metadata` of the error.
+
+        Args:
+            metadata: a mapping, or pairs; keys in lower case, with `-bin` at their end for bytes. Of the keys that begin
+                with `grpc-` there is only `grpc-status-details-bin`. 8 KiB and 1,024 pairs at most.
+
+        Raises:
+            ValueError: it cannot travel; the text says why.
+            TypeError: it is neither a mapping nor pairs, or a key or value is of another type.
+            RuntimeError: the handler has ended.
+        """
+        self._trailing_metadata = self._checked(metadata)
+        self.has_metadata = True
+
+    @property
+    def initial_metadata(self) -> Metadata:
+        """The pairs that the handler has sent before its result."""
+        return getattr(self, "_initial_metadata", ())
+
+    @property
+    def trailing_metadata(self) -> Metadata:
+        """The pairs that the handler has set for the end of its reply."""
+        return getattr(self, "_trailing_metadata", ())
+
+    def _checked(self, metadata: GivenMetadata) -> Metadata:
+        if self.has_ended:
+            raise RuntimeError(f"the handler of {self._call.key} has ended, and its reply has gone")
+        return checked_reply_metadata(metadata)
 
     async def dispatch(
         self,

@@ -179,6 +179,8 @@ class MeshError(Exception):
     """`NAMESPACE/SERVICE/METHOD` of the failed call, if a handler made it; empty for any other error."""
     raised_by: str = ""
     """The collector that answered so to that handler: the one whose handler ran, else the one that refused the call."""
+    metadata: tuple[tuple[str, str | bytes], ...] = ()
+    """Of a failed call: the trailing metadata of its reply. A handler sends its own by `set_trailing_metadata`."""
 
     def __init__(
         self,
@@ -347,6 +349,8 @@ def nested_error(error: MeshError, called: str, raised_by: str) -> MeshError:
     text = f"call of {called} failed: {error.code} at {raised_by}: {error}"
     named = error_for(error.code, text, error.details, error.executed, error.handled_by)
     named.called, named.raised_by = called, raised_by
+    if error.metadata:
+        named.metadata = error.metadata
     return named
 
 

@@ -238,6 +238,7 @@ class ReplyExtra:
     metadata: Metadata = ()
     size: int = 0
     tried: tuple[str, ...] = ()
+    initial_metadata: Metadata = ()
 
 
 @attrs.frozen

@@ -118,9 +118,10 @@ class Reply:
         payload: what the handler returned; empty unless the status is 200.
         handled_by: id of the collector whose handler ran, empty if none did.
         executed: whether a handler ran.
-        metadata: pairs that came with the reply.
+        metadata: pairs that came with the reply, after the result: gRPC calls them trailing metadata.
         tried: who was tried, in order, where that says more than `handled_by`; see `attempts`.
         is_own: whether this collector has made it up, because it has heard of no other one.
+        initial_metadata: pairs that the handler has sent before its result.
     """
 
     status: Status
@@ -132,6 +133,7 @@ class Reply:
     is_own: bool = attrs.field(default=False, eq=False, repr=False)
     nested: tuple[tuple[str, str, str], str] | None = attrs.field(default=None, eq=False, repr=False)
     """Of a call that was made in a handler: the names of the method, and where the call was made."""
+    initial_metadata: Metadata = ()
 
     @property
     def attempts(self) -> tuple[str, ...]:
@@ -155,7 +157,7 @@ class Reply:
         """Return the reply itself if its status is 200.
 
         Raises:
-            MeshError: the status is another one; see its `.code`, `.executed` and `.handled_by`.
+            MeshError: the status is another one; see its `.code`, `.executed`, `.handled_by` and `.metadata`.
         """
         if self.status.code == OK.code:
             return self
@@ -166,6 +168,8 @@ class Reply:
             self.executed,
             self.handled_by,
         )
+        if self.metadata:
+            error.metadata = self.metadata
         raise error if self.nested is None else self._named(error, self.nested)
 
     def _named(self, error: MeshError, nested: tuple[tuple[str, str, str], str]) -> MeshError:

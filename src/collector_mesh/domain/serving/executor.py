@@ -226,7 +226,7 @@ class Executor:
             return self._failed(key, error, context)
         finally:
             context.has_ended = True
-        return self._succeeded(method, result)
+        return self._succeeded(method, result, context)
 
     async def _validate(self, validator: Validator, key: MethodKey, context: CallContext) -> None:
         context.is_validating = True
@@ -288,7 +288,7 @@ class Executor:
                 raise
             return self._failed(method.key, error, context)
         context.has_ended = True
-        return self._succeeded(method, result)
+        return self._succeeded(method, result, context)
 
     def _rest(self, result: Any, context: CallContext) -> Reply | Awaitable[object]:
         """What a plain function has given that is around an async one: the rest of it belongs into the loop."""
@@ -301,7 +301,7 @@ class Executor:
         context.has_ended = True
         return Reply.refused(DeadlineExceededError("deadline exceeded"))
 
-    def _succeeded(self, method: Method, result: Any) -> Reply:
+    def _succeeded(self, method: Method, result: Any, context: CallContext) -> Reply:
         key = method.key
         if type(result) is not Payload or not method.may_be_payload:
             try:
@@ -310,21 +310,30 @@ class Executor:
                 # What is in it may be of a class of the handler's own, the methods of which may do anything.
                 if self._tasks.is_cancellation(error):
                     raise
-                return self._failed(key, HandlerError(f"cannot send the result: {text_of(error)}"))
+                return self._unsendable(key, text_of(error), context)
         elif (flaw := flaw_of(result)) is not None:
-            return self._failed(key, HandlerError(f"cannot send the result: {flaw}"))
+            return self._unsendable(key, flaw, context)
         if len(result.type_url) > SHORT_TYPE_URL and is_long(result.type_url):
-            return self._failed(
-                key, HandlerError(f"cannot send the result: {long_type_url(result.type_url)}")
-            )
+            return self._unsendable(key, str(long_type_url(result.type_url)), context)
         size = len(result.value)
         if size > self._max_payload_bytes:
             text = f"result of {size} bytes is over the limit of {self._max_payload_bytes} bytes"
-            return self._failed(key, HandlerError(text))
-        return Reply(OK, result, self._collector_id, Executed.YES)
+            return self._failed(key, HandlerError(text), context)
+        reply = Reply(OK, result, self._collector_id, Executed.YES)
+        return _with_metadata(reply, context) if context.has_metadata else reply
+
+    def _unsendable(self, key: MethodKey, why: str, context: CallContext) -> Reply:
+        return self._failed(key, HandlerError(f"cannot send the result: {why}"), context)
 
     def _failed(self, key: MethodKey, error: BaseException, context: CallContext | None = None) -> Reply:
         if is_a(error, NotServedError):
             # It was closed before the handler was run.
             return Reply.refused(self._not_callable(key))
-        return self._failures.reply(key, error, context)
+        reply = self._failures.reply(key, error, context)
+        return reply if context is None or not context.has_metadata else _with_metadata(reply, context)
+
+
+def _with_metadata(reply: Reply, context: CallContext) -> Reply:
+    """A reply of a handler that has set metadata for it."""
+    reply.initial_metadata, reply.metadata = context.initial_metadata, context.trailing_metadata
+    return reply

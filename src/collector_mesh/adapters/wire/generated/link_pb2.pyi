@@ -86,7 +86,7 @@ class CallExtra(_message.Message):
     def __init__(self, index: _Optional[int] = ..., target: _Optional[str] = ..., hints: _Optional[_Mapping[str, str]] = ..., hops: _Optional[int] = ..., visited: _Optional[_Iterable[str]] = ..., metadata: _Optional[_Iterable[_Union[Pair, _Mapping]]] = ..., idempotent: _Optional[int] = ..., size: _Optional[int] = ...) -> None: ...
 
 class ReplyExtra(_message.Message):
-    __slots__ = ("index", "code", "message", "details", "executed", "metadata", "size", "tried")
+    __slots__ = ("index", "code", "message", "details", "executed", "metadata", "size", "tried", "initial_metadata")
     class DetailsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -102,6 +102,7 @@ class ReplyExtra(_message.Message):
     METADATA_FIELD_NUMBER: _ClassVar[int]
     SIZE_FIELD_NUMBER: _ClassVar[int]
     TRIED_FIELD_NUMBER: _ClassVar[int]
+    INITIAL_METADATA_FIELD_NUMBER: _ClassVar[int]
     index: int
     code: int
     message: str
@@ -110,7 +111,8 @@ class ReplyExtra(_message.Message):
     metadata: _containers.RepeatedCompositeFieldContainer[Pair]
     size: int
     tried: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, index: _Optional[int] = ..., code: _Optional[int] = ..., message: _Optional[str] = ..., details: _Optional[_Mapping[str, str]] = ..., executed: _Optional[int] = ..., metadata: _Optional[_Iterable[_Union[Pair, _Mapping]]] = ..., size: _Optional[int] = ..., tried: _Optional[_Iterable[str]] = ...) -> None: ...
+    initial_metadata: _containers.RepeatedCompositeFieldContainer[Pair]
+    def __init__(self, index: _Optional[int] = ..., code: _Optional[int] = ..., message: _Optional[str] = ..., details: _Optional[_Mapping[str, str]] = ..., executed: _Optional[int] = ..., metadata: _Optional[_Iterable[_Union[Pair, _Mapping]]] = ..., size: _Optional[int] = ..., tried: _Optional[_Iterable[str]] = ..., initial_metadata: _Optional[_Iterable[_Union[Pair, _Mapping]]] = ...) -> None: ...
 
 class Pair(_message.Message):
     __slots__ = ("key", "text", "data")
