@@ -122,7 +122,19 @@ class BlockingCollector(BlockingCaller):
         """
         return self._collector.add_service(service, replace=replace)
 
-    def remove_service(self, service: Offered) -> None:
+    def mount(
+        self,
+        namespace: str,
+        adder: Any,
+        servicer: object = None,
+        *,
+        interceptors: Iterable[Any] = (),
+        replace: bool = False,
+    ) -> tuple[str, ...]:
+        """Serve a servicer of gRPC; see `Collector.mount`, which any thread may call too."""
+        return self._collector.mount(namespace, adder, servicer, interceptors=interceptors, replace=replace)
+
+    def remove_service(self, service: Offered | str) -> None:
         """Stop serving a service; see `Collector.remove_service`, which any thread may call too."""
         self._collector.remove_service(service)
 

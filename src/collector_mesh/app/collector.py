@@ -51,8 +51,8 @@ class Collector(CollectorServices, CollectorPeers, CollectorStubs, Caller):
     running ones finish, and closes. `start` and `stop` do the same. It belongs to the event loop that it is entered in. A
     collector that is never stopped warns with `ResourceWarning`.
 
-    Any thread may change what it serves: `register`, `add_service`, `remove_service`, `add_namespace`,
-    `remove_namespace` and `set_validator` take effect before they return, as a whole or not at all. Peers hear of the change
+    Any thread may change what it serves: `register`, `add_service`, `mount`, `remove_service`,
+    `add_namespace`, `remove_namespace` and `set_validator` take effect before they return, as a whole or not at all. Peers hear of the change
     from the event loop: at once if the call is made there, otherwise as soon as the loop runs. No thread waits for the loop,
     so the loop may even be waiting for that thread.
 

@@ -20,6 +20,7 @@ from collector_mesh.app.making import (
     make_backoff,
     make_balancers,
     make_concurrency_limit,
+    make_descriptors,
     make_dial_seconds,
     make_guarded,
     make_incarnation,
@@ -98,6 +99,7 @@ class CollectorContainer:
         self.pump = pump = providers.Singleton(LinkPump, clock, tasks, pushing=PulledStream)
 
         self.handlers = handlers = providers.Singleton(HandlerRegistry, lock=providers.Singleton(RLock))
+        self.descriptors = providers.Singleton(make_descriptors, handlers)
         self.balancers = balancers = providers.Singleton(make_balancers, options, guarded_observer.provider)
         self.policies = policies = providers.Singleton(policies_of, settings, balancers=balancers)
         self.counts = counts = providers.Singleton(Counts)

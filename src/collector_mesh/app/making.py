@@ -1,6 +1,7 @@
 """What the parts of a collector are made of, where that has to be decided: by options, settings, and what is a user's."""
 
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from collector_mesh.adapters.dns.names import DnsNames
 from collector_mesh.adapters.telemetry.logs import LoggingObserver
@@ -32,6 +33,9 @@ from collector_mesh.domain.routing.explainer import Explainer
 from collector_mesh.domain.routing.refusals import Refusals
 from collector_mesh.domain.serving.handlers import HandlerRegistry
 from collector_mesh.domain.serving.plain import PlainFunctions
+
+if TYPE_CHECKING:
+    from collector_mesh.adapters.wire.descriptors import Descriptors
 
 
 def make_names(settings: Settings) -> DnsNames:
@@ -94,6 +98,14 @@ def make_times(settings: Settings) -> KeepingTimes:
     return KeepingTimes(
         refresh=settings.refresh_interval, dial=make_dial_seconds(settings), expiry=settings.peer_expiry
     )
+
+
+def make_descriptors(handlers: HandlerRegistry) -> "Descriptors":
+    """The descriptors of what is mounted."""
+    # Who mounts nothing, and shows nothing, does not need it.
+    from collector_mesh.adapters.wire.descriptors import Descriptors
+
+    return Descriptors(handlers)
 
 
 def make_dial_seconds(settings: Settings) -> float:

@@ -68,7 +68,14 @@ def test_the_file_may_be_named_by_the_environment(file: Path) -> None:
 )
 def test_every_flag_has_its_variable(name: str) -> None:
     texts = {"weight": "5", "log_format": "json", "log_level": "debug", "label": "a=b", "balancer": "a=b:c"}
-    texts |= {"service": "a:b", "validator": "a:b", "authorizer": "a:b", "id": "a", "namespace": "a"}
+    texts |= {
+        "service": "a:b",
+        "validator": "a:b",
+        "authorizer": "a:b",
+        "id": "a",
+        "namespace": "a",
+        "mount": "a:b",
+    }
     texts |= {"wait_for_peers": "2", "wait_for_peers_timeout": "1.5"}
     kind = attrs.fields_dict(ServeConfig)[name].type
     text = texts.get(name, "yes" if kind is bool else "a:1")

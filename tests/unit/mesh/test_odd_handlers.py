@@ -127,7 +127,7 @@ class OddFloat(int):
 class OddMessage:
     DESCRIPTOR = SimpleNamespace(full_name="x.Odd")
 
-    def SerializeToString(self) -> bytes:  # noqa: N802  # as protobuf names it
+    def SerializeToString(self) -> bytes:  # as protobuf names it
         raise SystemExit("odd")
 
 

@@ -120,6 +120,15 @@ def _reference(_instance: object, attribute: "attrs.Attribute[Any]", value: str)
         raise ValueError(f"{attribute.name} must be MODULE:OBJECT, got {got(value)}")
 
 
+def _mount(_instance: object, attribute: "attrs.Attribute[Any]", value: str) -> None:
+    namespace, *references = value.split("=") if "=" in value else ("any", value)
+    if len(references) != 1 + ("=" in value) or not all(map(_REFERENCE.fullmatch, references)):
+        raise ValueError(
+            f"{attribute.name} must be NAMESPACE=MODULE:ADDER=MODULE:SERVICER or MODULE:CALLABLE, got {got(value)}"
+        )
+    check_name("namespace", namespace)
+
+
 def _one_of(allowed: tuple[str, ...]) -> _Check:
     def check(_instance: object, attribute: "attrs.Attribute[Any]", value: str) -> None:
         if value not in allowed:
@@ -154,6 +163,7 @@ class ServeConfig:
     advertise: str | None = attrs.field(default=None, validator=_maybe(_address))
     namespace: tuple[str, ...] = attrs.field(default=(), validator=_each(_name))
     service: tuple[str, ...] = attrs.field(default=(), validator=_each(_reference))
+    mount: tuple[str, ...] = attrs.field(default=(), validator=_each(_mount))
     validator: str | None = attrs.field(default=None, validator=_maybe(_reference))
     authorizer: str | None = attrs.field(default=None, validator=_maybe(_reference))
     peer: tuple[str, ...] = attrs.field(default=(), validator=_each(_peer))

@@ -62,6 +62,12 @@ def add_parser(verbs: Any) -> None:
         action="append",
         help="a Service to serve, a class of one, or what makes one",
     )
+    parser.add_argument(
+        "--mount",
+        metavar="NS=MODULE:ADDER=MODULE:SERVICER",
+        action="append",
+        help="a servicer of gRPC to serve; or MODULE:CALLABLE, which is given the collector, and mounts",
+    )
     parser.add_argument("--validator", metavar="MODULE:OBJECT", help="is asked before each call")
     parser.add_argument(
         "--authorizer", metavar="MODULE:OBJECT", help="says who may call, look in and be called"

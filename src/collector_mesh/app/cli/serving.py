@@ -32,6 +32,13 @@ def collector_of(sourced: Sourced) -> Collector:
     for reference in config.service:
         with problems.gathered():
             services.append(load_service(reference, sourced.source("service")))
+    mounts = []
+    for reference in config.mount:
+        with problems.gathered():
+            # Whoever mounts nothing does not need what this imports.
+            from collector_mesh.app.cli.mounts import load_mount
+
+            mounts.append(load_mount(reference, sourced.source("mount")))
     validator = None
     if config.validator is not None:
         with problems.gathered():
@@ -62,7 +69,7 @@ def collector_of(sourced: Sourced) -> Collector:
             "deprecated",
             {"name": sourced.source("accept_unary_peers"), "use": "--accept-peers"},
         )
-    return Collector(
+    collector = Collector(
         config.id,
         listen=config.listen,
         advertise=config.advertise,
@@ -82,6 +89,11 @@ def collector_of(sourced: Sourced) -> Collector:
         balancers=balancers,
         settings=config.settings,
     )
+    for mount in mounts:
+        with problems.gathered():
+            mount(collector)
+    problems.check()
+    return collector
 
 
 def needed_peers(config: ServeConfig) -> int | Literal["all"] | None:

@@ -8,6 +8,7 @@ from typing import Any
 from collector_mesh.adapters.simulated.host import Host
 from collector_mesh.adapters.simulated.loop import SimulatedLoop
 from collector_mesh.adapters.simulated.network import SimulatedNetwork
+from collector_mesh.app.collector import Collector
 from collector_mesh.app.services.marks import marks_of
 from collector_mesh.app.services.offered import Offered, services_of
 from collector_mesh.app.services.service import Service
@@ -15,6 +16,7 @@ from collector_mesh.app.settings import Settings
 from collector_mesh.app.simulation.client import SimulatedClient
 from collector_mesh.app.simulation.collector import SimulatedCollector
 from collector_mesh.app.simulation.watch import Watch
+from collector_mesh.domain.model.errors import kind_of
 
 Services = Sequence[Offered] | Callable[[], Iterable[Offered]]
 """Those of a collector; a callable, and a class among them, makes them anew."""
@@ -41,6 +43,8 @@ class Fleet:
         self._checked = checked
         self._collectors: dict[str, SimulatedCollector] = {}
         self._made: dict[str, tuple[dict[str, Any], Services, Sequence[Service]]] = {}
+        self._mounts: dict[str, Callable[[Collector], object]] = {}
+        """What mounts servicers at each start of a collector."""
         self._clients: dict[str, SimulatedClient] = {}
         self._impostors: dict[str, str] = {}
         """Ids that hosts claim which are not theirs."""
@@ -80,13 +84,22 @@ class Fleet:
     # ---- making and starting -------------------------------------------------------------------------
 
     def add(
-        self, collector_id: str, services: Services, options: Mapping[str, Any], claims: str
+        self,
+        collector_id: str,
+        services: Services,
+        options: Mapping[str, Any],
+        claims: str,
+        mount: Callable[[Collector], object] | None = None,
     ) -> SimulatedCollector:
         """Make a collector, and start it; see `Sim.collector`."""
         self._check_is_new(collector_id)
         if isinstance(services, Service) or (isinstance(services, type) and marks_of(services)):
             raise TypeError(
                 "services must be a list of services, or a callable that gives one, got a service"
+            )
+        if mount is not None and not callable(mount):
+            raise TypeError(
+                f"mount must be a callable that takes the collector and mounts, got {kind_of(mount)}"
             )
         made = _made(services)
         # Sets of texts are in another order in each process.
@@ -98,6 +111,8 @@ class Fleet:
             options = {"listen": collector_id, **options}
             self._impostors[collector_id] = claims
         self._made[collector_id] = (options, services, made)
+        if mount is not None:
+            self._mounts[collector_id] = mount
         return self.start(collector_id)
 
     def add_client(self, client_id: str, address: str, settings: Settings | None) -> SimulatedClient:
@@ -135,6 +150,8 @@ class Fleet:
             {**options, "services": services},
             self._impostors.get(collector_id, ""),
         )
+        if collector_id in self._mounts:
+            self._mounts[collector_id](collector)
         if collector_id in self._collectors:
             self._collectors[collector_id].retire()
         self._collectors[collector_id] = collector

@@ -62,20 +62,29 @@ class Sim:
         """Who could not call what when that was looked at last."""
 
     def collector(
-        self, collector_id: str, *, services: Services = (), claims: str = "", **options: Any
+        self,
+        collector_id: str,
+        *,
+        services: Services = (),
+        mount: Callable[[Collector], object] | None = None,
+        claims: str = "",
+        **options: Any,
     ) -> Collector:
         """Start a collector; `peers` are ids. The other options are those of `Collector`.
 
         Services that hold state are given as a callable, which makes them anew for a fresh restart. One that
         `claims` to be another one is an impostor: it says that id to everybody, and need not be reached.
 
+        `mount` is called before each start, with the collector, and mounts servicers: `lambda collector:
+        collector.mount("users", add_UserServiceServicer_to_server, Users())` has each start have a new one.
+
         Raises:
             ValueError: there is one of that id.
-            TypeError: the services are not a list of services.
+            TypeError: the services are not a list of services, or `mount` is not callable.
         """
         if self._settings_dice is not None and "settings" not in options:
             options["settings"] = drawn(Settings(), self._settings_dice)
-        return self._fleet.add(collector_id, services, options, claims)
+        return self._fleet.add(collector_id, services, options, claims, mount)
 
     def client(self, client_id: str, address: str, *, settings: Settings | None = None) -> MeshClient:
         """A program outside the mesh that calls into it through a collector, as `MeshClient` is; to be entered.

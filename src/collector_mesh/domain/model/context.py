@@ -59,6 +59,7 @@ class CallContext(Caller):
         "has_metadata",
         "has_started",
         "is_validating",
+        "on_cancel",
         "place",
         "state",
     )
@@ -68,6 +69,8 @@ class CallContext(Caller):
     _initial_metadata: Metadata
     """What the handler has sent so; there is none where it has not, here and below."""
     _trailing_metadata: Metadata
+    on_cancel: Callable[[], None]
+    """Called when nobody waits for the result anymore, in the event loop; there is none where nobody asks for it."""
 
     def __init__(
         self, call: Call, collector_id: str, now: Callable[[], float], calls: HandlerCalls | None = None
@@ -261,6 +264,8 @@ class CallContext(Caller):
         self._is_cancelled = True
         if not self.has_started:
             self.has_ended = True
+        if hasattr(self, "on_cancel"):
+            self.on_cancel()
 
 
 class BlockingCalls(BlockingCaller):

@@ -166,6 +166,10 @@ class Executor:
             return method, Lease(self._slots, call.key.namespace, call.source)
         return method, self._slots.take(call.key.namespace, call.source)
 
+    def tell(self, key: MethodKey, error: BaseException) -> None:
+        """Tell the observer of an error of a handler that changes no reply."""
+        self._failures.tell(key, error)
+
     def outcome(self, call: Call, context: CallContext, error: BaseException | None) -> Reply:
         """The reply for a call that nobody awaits and whose work gave none."""
         if isinstance(error, MeshError):

@@ -1,6 +1,6 @@
 """What is said of handlers that fail."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from collector_mesh.domain.model.context import CallContext
 from collector_mesh.domain.model.errors import (
@@ -25,6 +25,20 @@ _LATE = "deadline exceeded"
 
 _SPENT_SECONDS = 0.05
 """What a call may have left, on its own clock, when a call that was made in it has run out of the same time elsewhere."""
+
+
+class ChosenFailure(Exception):  # noqa: N818  # it is around an error
+    """A handler has failed that had chosen a status before, which stands.
+
+    Args:
+        error: what it has raised.
+        chosen: gives the error for that status, with the text for callers of what it has raised.
+    """
+
+    def __init__(self, error: BaseException, chosen: Callable[[str], MeshError]) -> None:
+        super().__init__(error)
+        self.error = error
+        self.chosen = chosen
 
 
 class HandlerFailures:
@@ -53,6 +67,8 @@ class HandlerFailures:
             error: what it has raised.
             context: of its call; None where it has raised nothing, and its result is at fault.
         """
+        if is_a(error, ChosenFailure):
+            return self._chosen(key, error)  # type: ignore[arg-type]  # just looked
         first = _first_of(error)
         called = attribute_of(first, "called") if is_a(first, MeshError) else ""
         # A call that the handler has made, and that it has not caught the failure of, is not the handler's own code.
@@ -75,6 +91,15 @@ class HandlerFailures:
                 details = _of_nested(first) if is_nested else NO_DETAILS
             status = Status(500, clipped(f"handler error: {shown}"), details)
         return Reply(status, handled_by=self._collector_id, executed=Executed.YES)
+
+    def tell(self, key: MethodKey, error: BaseException) -> None:
+        """Tell the observer of an error that changes no reply."""
+        self._observer.tell(HandlerFailed(self._collector_id, key, error, self._dice.token()))
+
+    def _chosen(self, key: MethodKey, failure: ChosenFailure) -> Reply:
+        reply = self.reply(key, failure.error, None)
+        reply.status = chosen_status(failure.chosen(reply.status.message)) or reply.status
+        return reply
 
 
 def _first_of(error: BaseException) -> BaseException:

@@ -37,13 +37,13 @@ class Greeting:
     def __init__(self, text: str = "") -> None:
         self.text = text
 
-    def SerializeToString(self) -> bytes:  # noqa: N802  # protobuf's own name
+    def SerializeToString(self) -> bytes:  # protobuf's own name
         if self.text == "unsendable":
             raise ValueError("lacks a field")
         return self.text.encode()
 
     @classmethod
-    def FromString(cls, data: bytes) -> "Greeting":  # noqa: N802  # protobuf's own name
+    def FromString(cls, data: bytes) -> "Greeting":  # protobuf's own name
         return cls(data.decode())
 
 

@@ -1,0 +1,267 @@
+"""One call of a servicer: the status that it chooses, and who is told when it has ended."""
+
+from collections.abc import Callable, Iterable, Mapping
+from threading import Lock
+from typing import Any, NamedTuple, Protocol
+
+import grpc
+import grpc.aio
+
+from collector_mesh.adapters.wire.grpc_codes import Code, chosen_error
+from collector_mesh.domain.model.context import CallContext
+from collector_mesh.domain.model.errors import MeshError, is_a, kind_of, shown
+from collector_mesh.domain.model.identity import Identity
+from collector_mesh.domain.model.names import MethodKey
+from collector_mesh.domain.serving.failures import ChosenFailure
+
+_BINARY = "-bin"
+
+_SAN = "x509_subject_alternative_name"
+
+
+class Failures(Protocol):
+    """Is told of what servicers raise where nobody else sees it."""
+
+    def failed(self, key: MethodKey, error: BaseException) -> None:
+        """A callback has raised, or an error was hidden by an abort."""
+        ...
+
+
+class Metadatum(NamedTuple):
+    """One pair of metadata, as grpc gives it."""
+
+    key: str
+    value: str | bytes
+
+
+class Rpc:
+    """The state of one call, which its context changes, maybe from several threads.
+
+    Args:
+        call: the call, as the mesh knows it.
+        failures: told of errors that have no other effect.
+    """
+
+    __slots__ = (
+        "_callbacks",
+        "_failures",
+        "_lock",
+        "aborted",
+        "call",
+        "code",
+        "details",
+        "given_code",
+        "has_sent_initial",
+        "is_over",
+    )
+
+    def __init__(self, call: CallContext, failures: Failures) -> None:
+        self.call = call
+        self.code = 0
+        """The code that was chosen, as a number."""
+        self.given_code: object = None
+        """The same as the servicer has given it."""
+        self.details = ""
+        """The text that was chosen."""
+        self.aborted: BaseException | None = None
+        """What the last abort has raised; from then on the status stands."""
+        self.has_sent_initial = False
+        self.is_over = False
+        """Whether the servicer has ended, or nobody waits for it anymore."""
+        self._failures = failures
+        self._lock = Lock()
+        self._callbacks: list[Callable[[], object]] = []
+
+    @property
+    def key(self) -> MethodKey:
+        """The names of the method."""
+        return MethodKey(self.call.namespace, self.call.service, self.call.method)
+
+    @property
+    def is_active(self) -> bool:
+        """Whether somebody waits for the outcome, and the servicer has not ended."""
+        return not self.is_over and not self.call.is_cancelled
+
+    # ---- what the servicer chooses -------------------------------------------------------------------
+
+    def choose(self, code: object) -> None:
+        """Take a code down: one of grpc's, or its number; anything else is UNKNOWN, as on a grpc server."""
+        if self.aborted is None:
+            self.code, self.given_code = number_of(code), code
+
+    def describe(self, details: str) -> None:
+        """Take a text down."""
+        if self.aborted is None:
+            self.details = details
+
+    def set_trailing(self, metadata: object) -> None:
+        """Set the trailing metadata.
+
+        Raises:
+            ValueError: it cannot travel.
+            TypeError: it is no metadata.
+        """
+        pairs = pairs_of(metadata)
+        if self.aborted is None:
+            self.call.set_trailing_metadata(pairs)
+
+    def send_initial(self, metadata: object) -> None:
+        """Send the initial metadata; the caller gets it with the result."""
+        self.call.send_initial_metadata(pairs_of(metadata))
+        self.has_sent_initial = True
+
+    def abort(self, code: object, details: str, trailing: object) -> BaseException:
+        """End the call with a status that stands, whatever the servicer does from now on; gives what is to be raised.
+
+        A text and metadata that are empty leave what was set before.
+        """
+        number = number_of(code)
+        if pairs := pairs_of(trailing):
+            self.call.set_trailing_metadata(pairs)
+        if details:
+            self.details = details
+        if number == Code.OK:
+            # No outcome of an abort; a grpc server for threads says the same.
+            number, self.details = int(Code.UNKNOWN), ""
+            self._failures.failed(self.key, ValueError("abort was called with the code OK; UNKNOWN is sent"))
+        self.code, self.given_code = number, code
+        aborted: BaseException = grpc.aio.AbortError("Locally aborted.")
+        self.aborted = aborted
+        return aborted
+
+    # ---- how it ends ---------------------------------------------------------------------------------
+
+    def outcome(self) -> MeshError | None:
+        """The error for the status that was chosen; None for OK."""
+        return chosen_error(self.code, self.details) if self.code != Code.OK else None
+
+    def failure(self, error: BaseException) -> BaseException:
+        """What a servicer's error comes to: a status that it has chosen survives it."""
+        if self.aborted is not None:
+            if not is_a(error, grpc.aio.AbortError):
+                self._failures.failed(self.key, error)
+            return chosen_error(self.code, self.details)
+        if self.code == Code.OK and (not self.details or is_a(error, MeshError)):
+            return error
+        code, details = self.code or Code.UNKNOWN, self.details
+        return ChosenFailure(error, lambda text: chosen_error(code, details or text))
+
+    def end(self) -> None:
+        """It is over: those are told who have asked for it, once."""
+        with self._lock:
+            self.is_over = True
+            callbacks, self._callbacks = self._callbacks, []
+        for callback in callbacks:
+            try:
+                callback()
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:  # noqa: BLE001  # it is a servicer's, and must not change the outcome
+                self._failures.failed(self.key, error)
+
+    def when_over(self, callback: Callable[[], object]) -> bool:
+        """Have something called when it is over; gives whether it will be."""
+        with self._lock:
+            if self.is_over:
+                return False
+            self._callbacks.append(callback)
+            return True
+
+
+def number_of(code: object) -> int:
+    """The number of a code, as a servicer gives it: one of `grpc.StatusCode`, or a number; UNKNOWN for anything else."""
+    if is_a(code, grpc.StatusCode):
+        number: int = code.value[0]  # type: ignore[attr-defined]  # just looked
+        return number
+    if is_a(code, int) and 0 <= int.__add__(code, 0) <= Code.UNAUTHENTICATED:  # type: ignore[operator]  # just looked
+        return int.__add__(code, 0)  # type: ignore[operator]  # as above
+    return int(Code.UNKNOWN)
+
+
+def text_argument(details: object) -> str:
+    """The text of a status.
+
+    Raises:
+        TypeError: it is none.
+    """
+    if details is None:
+        return ""
+    if is_a(details, bytes):
+        return bytes.decode(details, "utf-8", "backslashreplace")  # type: ignore[arg-type]  # just looked
+    if not is_a(details, str):
+        raise TypeError(f"details must be a str, got {kind_of(details)}")
+    return str.__str__(details)
+
+
+def pairs_of(metadata: object) -> list[tuple[str, str | bytes]]:
+    """Metadata as a servicer gives it: pairs, of which some have bytes where a text is meant, or the other way round.
+
+    Raises:
+        TypeError: it is no metadata.
+    """
+    if metadata is None:
+        return []
+    if is_a(metadata, str, bytes) or not isinstance(metadata, Iterable):
+        raise TypeError(f"metadata must be pairs of a key and a value, got {kind_of(metadata)}")
+    given: Iterable[Any] = metadata.items() if isinstance(metadata, Mapping) else metadata
+    return [_pair_of(pair) for pair in given]
+
+
+def _pair_of(pair: Any) -> tuple[str, str | bytes]:
+    try:
+        key, value = pair
+    except (TypeError, ValueError):
+        raise TypeError(f"metadata must be pairs of a key and a value, got {kind_of(pair)}") from None
+    if is_a(key, bytes):
+        key = key.decode("ascii", "backslashreplace")
+    if is_a(key, str):
+        if key.endswith(_BINARY):
+            value = value.encode() if is_a(value, str) else value
+        elif is_a(value, bytes):
+            value = value.decode("ascii", "backslashreplace")
+    return key, value
+
+
+def invocation_metadata(call: CallContext) -> tuple[Metadatum, ...]:
+    """The metadata of a call, as grpc gives it."""
+    return tuple(Metadatum(key, value) for key, value in call.metadata)
+
+
+def peer_of(call: CallContext) -> str:
+    """Who has called: a text, as grpc gives one; addresses are not known, ids of collectors are."""
+    return f"collector:{call.caller}" if call.caller else "unknown"
+
+
+def auth_context_of(call: CallContext) -> dict[str, list[bytes]]:
+    """What was proved of the caller, under grpc's names."""
+    identity = call.identity
+    if not identity:
+        return {}
+    found = {"transport_security_type": [b"ssl"], _SAN: _encoded(_names(identity))}
+    for name, texts in (
+        ("peer_dns", identity.dns_names),
+        ("peer_uri", identity.uris),
+        ("peer_ip", identity.addresses),
+        ("peer_spiffe_id", [uri for uri in identity.uris if uri.startswith("spiffe://")]),
+    ):
+        if texts:
+            found[name] = _encoded(texts)
+    return found
+
+
+def peer_identities_of(call: CallContext) -> list[bytes] | None:
+    """The names that were proved of the caller; None where there are none."""
+    return _encoded(_names(call.identity)) if call.identity else None
+
+
+def peer_identity_key_of(call: CallContext) -> str | None:
+    """The name under which `auth_context` has them."""
+    return _SAN if call.identity else None
+
+
+def _names(identity: Identity) -> tuple[str, ...]:
+    return (*identity.uris, *identity.dns_names, *identity.addresses)
+
+
+def _encoded(texts: Iterable[str]) -> list[bytes]:
+    return [shown(text).encode("utf-8", "backslashreplace") for text in texts]
