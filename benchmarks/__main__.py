@@ -18,6 +18,7 @@ from benchmarks import (
     route,
     serve_unary,
     start,
+    stubs,
     sync,
     two_hops,
 )
@@ -38,6 +39,7 @@ BENCHMARKS: dict[str, Callable[[Conditions], Coroutine[None, None, None]]] = {
     "policies": policies.main,
     "plain": plain.main,
     "start": start.main,
+    "stubs": stubs.main,
     "sync": sync.main,
 }
 ON_DEMAND = {"profile": profiling.main}

@@ -1,19 +1,23 @@
-"""The part of a collector that begins calls nobody awaits, as stubs do."""
+"""The part of a collector that stubs use: it begins calls that nobody awaits, and makes channels."""
 
 from asyncio.events import _get_running_loop  # which does not raise where there is none
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from collector_mesh.app.calls import CallFactory
 from collector_mesh.app.home import Home
+from collector_mesh.app.stub_channels import channel_to
 from collector_mesh.domain.model.caller import Metadata
 from collector_mesh.domain.model.errors import MeshError
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.payload import Payload
 from collector_mesh.domain.model.status import Reply
-from collector_mesh.domain.ports.call_starter import CallStarter, StartedCall
+from collector_mesh.domain.ports.call_starter import CallStarter, Contact, StartedCall
 
 if TYPE_CHECKING:
+    from grpc import aio
+
+    from collector_mesh.app.container import CollectorContainer
     from collector_mesh.app.lifetime import Lifetime
     from collector_mesh.domain.calls.dispatcher import Dispatcher
 
@@ -21,6 +25,7 @@ if TYPE_CHECKING:
 class CollectorStubs:
     """Calls of a collector for whoever is told of the reply, in the event loop that it was entered in."""
 
+    container: "CollectorContainer"
     _home: Home
     _lifetime: "Lifetime"
     _dispatcher: "Dispatcher | None"
@@ -70,6 +75,37 @@ class CollectorStubs:
             answer(Reply.refused(error))
             return None
         return dispatcher.submit(call, answer)
+
+    def contact(self, namespace: str, target: str = "", *, connect: bool = False) -> Contact:
+        """Say whether somebody is there for calls in a namespace; see `CallStarter.contact`."""
+        _ = connect  # it dials by itself
+        self._home.check_leaving()
+        if self._dispatcher is None:
+            return Contact.IDLE if self._lifetime.state == "new" else Contact.CLOSED
+        return self.container.readiness().contact(namespace, target)
+
+    def channel(
+        self, namespace: str, *, target: str = "", interceptors: "Iterable[aio.ClientInterceptor]" = ()
+    ) -> "aio.Channel":
+        """Give what generated stubs of gRPC take for a channel: their calls are calls of this collector.
+
+        Each call begins when the stub is called, as with gRPC, and goes where `dispatch` would have it go. It may be made
+        before the collector is entered; it is used in the event loop of the collector.
+
+        Of the arguments of a stub, `timeout` without a value is the default timeout of the mesh, and inside of a handler the
+        time that its call has left; `metadata` may say `collector-target` for one call; `credentials` are refused;
+        `wait_for_ready` and `compression` have no effect.
+
+        Args:
+            namespace: where the methods are.
+            target: the id of the only collector that may run them.
+            interceptors: client interceptors of `grpc.aio`, the outermost first; with them each call takes a task.
+
+        Raises:
+            InvalidCallError: the namespace or the target is malformed.
+            TypeError: an argument is of a wrong type; the text names it.
+        """
+        return channel_to(self, namespace, target, interceptors)
 
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ from typing import Literal
 from collector_mesh.domain.model.errors import quoted
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.peers.wanted_peers import WantedPeers
+from collector_mesh.domain.ports.call_starter import Contact
 from collector_mesh.domain.ports.clock import Alarm, Clock
 from collector_mesh.domain.routing.router import Router
 from collector_mesh.domain.serving.handlers import HandlerRegistry
@@ -75,6 +76,20 @@ class Readiness:
             self._topology.news.leave(alarm.ring)
             del self._waiting[alarm]
         return ""
+
+    def contact(self, namespace: str, target: str = "") -> Contact:
+        """Say whether somebody is there for calls in a namespace: here, or at a peer that shares it, the target if there is one."""
+        connection = self._topology.get(target) if target else None
+        if connection is not None:
+            there = connection.is_usable and connection.shares(namespace)
+        else:
+            # A target that is no peer may be reached through one.
+            there = any(method.key.namespace == namespace for method in self._handlers.methods) or any(
+                peer.is_usable and not peer.is_hearsay and peer.shares(namespace) for peer in self._topology
+            )
+        if there:
+            return Contact.READY
+        return Contact.SEARCHING if self._wanted.absent else Contact.IDLE
 
     def _missing(self, peers: Peers, methods: tuple[MethodKey, ...]) -> Iterator[str]:
         if isinstance(peers, tuple):

@@ -17,7 +17,7 @@ from collector_mesh.testing import FakeCalls
 
 CALLERS = [Collector, MeshClient, CallContext, SimulatedCollector, SimulatedClient, FakeCalls]
 BLOCKING = [SyncMeshClient, BlockingCollector, BlockingCalls]
-LEFT_OUT = {"start", "stop", "submit", "wait_unreachable"}
+LEFT_OUT = {"channel", "contact", "start", "stop", "submit", "wait_unreachable"}
 """Of a collector, what belongs to its event loop alone."""
 
 

@@ -1,6 +1,6 @@
 """A program outside the mesh that calls into it."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -11,6 +11,7 @@ from collector_mesh.app.clients.client_calls import ClientCalls
 from collector_mesh.app.home import Home
 from collector_mesh.app.options import ClientOptions, settings_argument
 from collector_mesh.app.settings import Settings
+from collector_mesh.app.stub_channels import channel_to
 from collector_mesh.app.unclosed import Unclosed
 from collector_mesh.domain.model.call import Call
 from collector_mesh.domain.model.caller import Caller, Metadata
@@ -19,9 +20,11 @@ from collector_mesh.domain.model.names import MethodKey, text_argument
 from collector_mesh.domain.model.payload import Message, Payload, Plain
 from collector_mesh.domain.model.status import OK, Reply
 from collector_mesh.domain.model.texts import visible
-from collector_mesh.domain.ports.call_starter import CallStarter, StartedCall
+from collector_mesh.domain.ports.call_starter import CallStarter, Contact, StartedCall
 
 if TYPE_CHECKING:
+    from grpc import aio
+
     from collector_mesh.adapters.grpc.tls import Tls
     from collector_mesh.domain.peers.client_link import ClientLink
     from collector_mesh.domain.ports.transport import Transport
@@ -197,6 +200,23 @@ class MeshClient(Caller):
             answer(Reply.refused(error))
             return None
         return link.submit(call, answer)
+
+    def contact(self, namespace: str, target: str = "", *, connect: bool = False) -> Contact:
+        """Say whether the client has a collector to call; see `CallStarter.contact`."""
+        _ = namespace, target  # the collector knows who is there
+        self._home.check_leaving()
+        if self._link is None:
+            return Contact.CLOSED if self._home.loop else Contact.IDLE
+        return self._link.contact(connect=connect)
+
+    def channel(
+        self, namespace: str, *, target: str = "", interceptors: "Iterable[aio.ClientInterceptor]" = ()
+    ) -> "aio.Channel":
+        """Give what generated stubs of gRPC take for a channel: their calls are calls of this client.
+
+        See `Collector.channel`.
+        """
+        return channel_to(self, namespace, target, interceptors)
 
     def _open_link(self) -> "ClientLink":
         link = self._link

@@ -22,7 +22,7 @@ from collector_mesh.domain.peers.submission import Submission
 from collector_mesh.domain.peers.waiting import holds_within
 from collector_mesh.domain.policies.policy import Policies
 from collector_mesh.domain.ports.addresses import Addresses
-from collector_mesh.domain.ports.call_starter import StartedCall
+from collector_mesh.domain.ports.call_starter import Contact, StartedCall
 from collector_mesh.domain.ports.clock import Alarm, Clock
 from collector_mesh.domain.ports.frame_stream import Pump
 from collector_mesh.domain.ports.link import Link
@@ -103,6 +103,7 @@ class ClientLink:
         self._searching: Search | None = None
         self._failure: MeshError | None = None
         """Why the last search was in vain."""
+        self._failed_at = 0.0
         self._content_until = 0.0
         self._waiting: dict[Alarm, None] = {}
 
@@ -133,6 +134,20 @@ class ClientLink:
         else:
             submission.send(link.engine, is_last=not self._has_others)
         return submission
+
+    def contact(self, *, connect: bool) -> Contact:
+        """Say whether there is a collector that can be called; `connect` begins a search where there is none."""
+        if self._side.is_closed:
+            return Contact.CLOSED
+        way = self._way
+        if way is not None and way.usable is not None:
+            return Contact.READY
+        # Whoever looks again and again does not dial each time.
+        if connect and (self._failure is None or self._clock.now() >= self._failed_at + _CONTENT_SECONDS):
+            self._search()
+        if self._is_searching:
+            return Contact.SEARCHING
+        return Contact.IDLE if self._failure is None else Contact.FAILED
 
     async def aclose(self, *, grace: float = 0.0) -> None:
         """See the port."""
@@ -256,6 +271,7 @@ class ClientLink:
             self._failure = UnavailableError(text_of(error))
         finally:
             self._is_searching = False
+            self._failed_at = self._clock.now()
             for alarm in self._waiting:
                 alarm.ring()
 

@@ -1,6 +1,7 @@
 """Port: begins calls that nobody awaits."""
 
 from collections.abc import Callable
+from enum import Enum
 from typing import Protocol
 
 from collector_mesh.domain.model.caller import Metadata
@@ -19,6 +20,21 @@ class StartedCall(Protocol):
     def cancel(self) -> object:
         """Stop it: its handler is cancelled, and nobody is told of a reply. Has no effect once it has ended."""
         ...
+
+
+class Contact(Enum):
+    """Whether whoever makes calls has somebody to make them at."""
+
+    IDLE = "idle"
+    """It is not entered yet, or has nobody and looks for nobody."""
+    SEARCHING = "searching"
+    """It has nobody, and dials."""
+    FAILED = "failed"
+    """It has nobody, and the last search was in vain."""
+    READY = "ready"
+    """It has somebody; whether that one has a certain method is another question."""
+    CLOSED = "closed"
+    """It takes no calls anymore."""
 
 
 class CallStarter(Protocol):
@@ -55,5 +71,18 @@ class CallStarter(Protocol):
         Raises:
             TypeError: an argument is of a wrong type; the text names it.
             RuntimeError: this is not entered yet or has been left, or belongs to another event loop or process.
+        """
+        ...
+
+    def contact(self, namespace: str, target: str = "", *, connect: bool = False) -> Contact:
+        """Say whether there is somebody now for calls in a namespace.
+
+        Args:
+            namespace: the namespace.
+            target: the only collector that may run them, or empty.
+            connect: whether to begin a search where there is none; nobody waits for it.
+
+        Raises:
+            RuntimeError: this belongs to another event loop or process.
         """
         ...
