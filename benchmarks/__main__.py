@@ -8,6 +8,7 @@ from importlib import metadata
 
 from benchmarks import (
     dispatch_local,
+    gateway,
     idle,
     large,
     link,
@@ -33,6 +34,7 @@ BENCHMARKS: dict[str, Callable[[Conditions], Coroutine[None, None, None]]] = {
     "link": link.main,
     "two_hops": two_hops.main,
     "forward": two_hops.forward,
+    "gateway": gateway.main,
     "open_loop": open_loop.main,
     "large": large.main,
     "idle": idle.main,

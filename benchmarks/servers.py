@@ -109,9 +109,44 @@ async def bare_forward(_told: Told, address: str) -> None:
         )
 
 
+async def bare_any(_told: Told) -> None:
+    """A server of any method, which gives back what it is sent."""
+
+    async def echo(request: bytes, _context: object) -> bytes:
+        return request
+
+    await _server_of(_Any(echo))
+
+
+async def bare_proxy(_told: Told, address: str) -> None:
+    """A server that passes each unary call on as it is, over one channel: what anybody writes first."""
+    async with grpc.aio.insecure_channel(address, options=LIMITS) as channel:
+        send: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary("/Bench/Echo")
+
+        async def forward(request: bytes, context: grpc.aio.ServicerContext[bytes, bytes]) -> bytes:
+            call = send(request, timeout=context.time_remaining(), metadata=context.invocation_metadata())
+            return await call
+
+        await _server_of(_Any(forward))
+
+
+class _Any(grpc.GenericRpcHandler):
+    """Takes every call, as a unary one."""
+
+    def __init__(self, handle: Any) -> None:
+        self._handler: Any = grpc.unary_unary_rpc_method_handler(handle)
+
+    def service(self, _details: grpc.HandlerCallDetails) -> Any:
+        return self._handler
+
+
 async def _bare_server(**methods: Any) -> None:
+    await _server_of(grpc.method_handlers_generic_handler(DISPATCHER, methods))
+
+
+async def _server_of(handler: grpc.GenericRpcHandler) -> None:
     server = grpc.aio.server(options=[("grpc.so_reuseport", 0), *LIMITS])
-    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(DISPATCHER, methods),))
+    server.add_generic_rpc_handlers((handler,))
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
     _say(f"ready 127.0.0.1:{port}")
@@ -168,8 +203,10 @@ async def bare_dialers(told: Told, address: str, count: str) -> None:
 
 ROLES: dict[str, Callable[..., Coroutine[None, None, None]]] = {
     "bare": bare,
+    "bare-any": bare_any,
     "bare-dialers": bare_dialers,
     "bare-forward": bare_forward,
+    "bare-proxy": bare_proxy,
     "bare-sync": bare_sync,
     "collector": collector,
     "dialers": dialers,

@@ -77,6 +77,7 @@ class Collector(CollectorServices, CollectorPeers, CollectorStubs, Caller):
             topology` does; otherwise, from elsewhere, only programs that the authorizer allows.
         accept_unary_peers: the old name of `accept_peers`, deprecated.
         reflection: whether the gRPC server offers server reflection.
+        gateway: whether the gRPC server takes calls for `/package.Service/Method` of any method that the mesh has.
         wait_for_peers: the number of peers that have to be connected before its health is good, or `all` of `peers`; None
             for no wait. It takes calls meanwhile.
         labels: labels that peers see, as `{"zone": "eu-1"}`; at most 32.
@@ -109,6 +110,7 @@ class Collector(CollectorServices, CollectorPeers, CollectorStubs, Caller):
         inspect: bool = False,
         accept_unary_peers: bool | None = None,
         reflection: bool = False,
+        gateway: bool = True,
         wait_for_peers: int | Literal["all"] | None = None,
         labels: Mapping[str, str] | None = None,
         weight: int = 1,
@@ -134,6 +136,7 @@ class Collector(CollectorServices, CollectorPeers, CollectorStubs, Caller):
             accept_peers=accept_peers,
             inspect=inspect,
             reflection=reflection,
+            gateway=gateway,
             wait_for_peers=wait_for_peers,
             labels=labels or {},
             weight=weight,

@@ -28,6 +28,7 @@ from collector_mesh.app.making import (
     make_log,
     make_names,
     make_observer,
+    make_placing,
     make_refusals,
     make_strangers,
     make_times,
@@ -346,6 +347,19 @@ class CollectorContainer:
             resident_bytes=self.resident_bytes.provider,
         )
         self.readiness = providers.Singleton(Readiness, handlers, topology, router, keeping, clock=clock)
+        self.placing = placing = providers.Singleton(
+            make_placing,
+            options,
+            settings,
+            handlers,
+            topology,
+            reachability,
+            finder,
+            waiting,
+            checks,
+            clock,
+            policies,
+        )
         self.gateway = providers.Singleton(
             CollectorGateway,
             checks,
@@ -354,6 +368,7 @@ class CollectorContainer:
             greeter,
             streams,
             inspection,
+            placing.provider,
             collector_id=collector_id,
             clock=clock,
             policies=policies,

@@ -10,7 +10,9 @@ from collector_mesh.app.hooks.validation import AnyValidator
 from collector_mesh.app.options import ClientOptions, Options
 from collector_mesh.app.overrides import namespace_limits
 from collector_mesh.app.settings import Settings
-from collector_mesh.domain.calls.waiting import WaitingRules
+from collector_mesh.domain.calls.checks import CallChecks
+from collector_mesh.domain.calls.finding import Finder
+from collector_mesh.domain.calls.waiting import WaitingCalls, WaitingRules
 from collector_mesh.domain.link.batching import Batching
 from collector_mesh.domain.link.health import Heartbeats
 from collector_mesh.domain.link.rules import LinkRules
@@ -21,11 +23,13 @@ from collector_mesh.domain.peers.times import KeepingTimes
 from collector_mesh.domain.policies.backoff import Backoff
 from collector_mesh.domain.policies.balancing import BALANCERS, Guarded
 from collector_mesh.domain.policies.concurrency import ConcurrencyLimit
+from collector_mesh.domain.policies.policy import Policies
 from collector_mesh.domain.policies.strangers import EVERYBODY, StrangerRule
 from collector_mesh.domain.policies.trust import TrustDomain, domain_of
 from collector_mesh.domain.ports.balancer import Balancer
 from collector_mesh.domain.ports.clock import Clock
 from collector_mesh.domain.ports.observer import Observer
+from collector_mesh.domain.ports.placing import Placing
 from collector_mesh.domain.ports.randomness import Randomness
 from collector_mesh.domain.ports.transport import Transport
 from collector_mesh.domain.reporting import Rationed, for_people
@@ -33,6 +37,8 @@ from collector_mesh.domain.routing.explainer import Explainer
 from collector_mesh.domain.routing.refusals import Refusals
 from collector_mesh.domain.serving.handlers import HandlerRegistry
 from collector_mesh.domain.serving.plain import PlainFunctions
+from collector_mesh.domain.topology.reachability import Reachability
+from collector_mesh.domain.topology.topology import Topology
 
 if TYPE_CHECKING:
     from collector_mesh.adapters.wire.descriptors import Descriptors
@@ -59,6 +65,7 @@ def make_transport(
         insecure=options.insecure,
         advertise=listening.advertise if listening else None,
         reflection=listening is not None and listening.reflection,
+        gateway=listening is not None and listening.gateway,
         max_payload_bytes=settings.max_payload_bytes,
         keepalive_interval=settings.keepalive_interval,
         dial_timeout=settings.dial_timeout,
@@ -206,6 +213,37 @@ def _is_local(options: Options, transport: Transport) -> bool:
         return transport.is_local(options.listen)
     except InvalidCallError:  # whoever listens there says what is wrong with it
         return False
+
+
+def make_placing(
+    options: Options,
+    settings: Settings,
+    handlers: HandlerRegistry,
+    topology: Topology,
+    reachability: Reachability,
+    finder: Finder,
+    waiting: WaitingCalls,
+    checks: CallChecks,
+    clock: Clock,
+    policies: Policies,
+) -> Placing:
+    """Where calls are meant to go that name a service and a method only."""
+    # Not needed before there is such a call.
+    from collector_mesh.domain.calls.placing import Placer
+    from collector_mesh.domain.routing.named_methods import NamedMethods
+
+    return Placer(
+        options.collector_id,
+        handlers,
+        NamedMethods(handlers, topology, reachability),
+        topology,
+        finder,
+        waiting,
+        checks,
+        clock=clock,
+        policies=policies,
+        default=settings.gateway_namespace,
+    )
 
 
 def make_waiting_rules(settings: Settings) -> WaitingRules:

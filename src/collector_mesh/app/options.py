@@ -149,6 +149,7 @@ class Options:
     accept_peers: bool = attrs.field(default=False, validator=_is_flag)
     inspect: bool = attrs.field(default=False, validator=_is_flag)
     reflection: bool = attrs.field(default=False, validator=_is_flag)
+    gateway: bool = attrs.field(default=True, validator=_is_flag)
     labels: Mapping[str, str] = attrs.field(factory=dict, validator=check_labels)
     weight: int = attrs.field(default=1, validator=check_weight)
     observer: "Observer | None" = attrs.field(default=None, validator=_if_given(check_observer))

@@ -9,6 +9,7 @@ import attrs
 from collector_mesh.adapters.dns.target import server_of
 from collector_mesh.domain.model.call import check_metadata_key
 from collector_mesh.domain.model.errors import InvalidCallError
+from collector_mesh.domain.model.names import check_name
 from collector_mesh.domain.policies.balancing import DEFAULT_BALANCING
 from collector_mesh.domain.policies.trust import TrustDomain
 
@@ -49,6 +50,16 @@ def _trust_domain(_instance: object, attribute: "attrs.Attribute[Any]", value: o
     if value:
         try:
             TrustDomain(value)
+        except InvalidCallError as error:
+            raise SettingsError(str(error)) from error
+
+
+def _namespace(_instance: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
+    if not isinstance(value, str):
+        raise SettingsError(f"{attribute.name} must be the name of a namespace, got {value!r}")
+    if value:
+        try:
+            check_name(attribute.name, value)
         except InvalidCallError as error:
             raise SettingsError(str(error)) from error
 
@@ -94,6 +105,8 @@ class Settings:
         max_running: handlers that run at once; more are shed with 429. In an override, those of a namespace.
         max_outgoing: calls under way out of a collector at once, local ones included. In an override, those of
             a namespace.
+        gateway_namespace: the namespace of calls through the gateway that name none and whose method nobody is known to have in
+            a namespace that the caller may use; by default such a call is refused.
         max_threads: plain handlers that run at once; those that wait for a call of their own are not counted.
         max_waiting: calls of plain handlers that wait for one of these threads, within their time; more are shed with
             429.
@@ -158,6 +171,7 @@ class Settings:
     max_payload_bytes: int = attrs.field(default=4 * 1024 * 1024, validator=_number(1, 1 << 30, "bytes"))
     max_running: int = attrs.field(default=256, validator=_number(1, 1 << 20, "calls"))
     max_outgoing: int = attrs.field(default=4096, validator=_number(1, 1 << 20, "calls"))
+    gateway_namespace: str = attrs.field(default="", validator=_namespace)
     max_threads: int = attrs.field(default=32, validator=_number(1, 1024, "threads"))
     max_waiting: int = attrs.field(default=256, validator=_number(0, 1 << 16, "calls"))
     forward_metadata: tuple[str, ...] = attrs.field(default=(), converter=_as_tuple, validator=_metadata_keys)

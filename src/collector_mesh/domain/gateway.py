@@ -3,19 +3,28 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
+import attrs
+
 from collector_mesh.domain.calls.checks import CallChecks
 from collector_mesh.domain.calls.dispatcher import Dispatcher
 from collector_mesh.domain.link.entries import TakenCall
 from collector_mesh.domain.link.sizes import call_memory
 from collector_mesh.domain.model.call import NO_HINTS, Call, Origin
-from collector_mesh.domain.model.errors import MeshError, OverloadedError
+from collector_mesh.domain.model.errors import (
+    DeadlineExceededError,
+    Executed,
+    MeshError,
+    NotFoundError,
+    OverloadedError,
+    clipped,
+)
 from collector_mesh.domain.model.events import Event, LimitReached, ListenerLost
 from collector_mesh.domain.model.frames import Mode
 from collector_mesh.domain.model.identity import Identity
 from collector_mesh.domain.model.introduction import Offer, Welcome
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.payload import Payload
-from collector_mesh.domain.model.status import Reply
+from collector_mesh.domain.model.status import OK, Reply
 from collector_mesh.domain.peers.greeter import Greeter
 from collector_mesh.domain.peers.streams import Streams
 from collector_mesh.domain.policies.callers import name_of
@@ -25,6 +34,8 @@ from collector_mesh.domain.ports.frame_stream import FrameStream
 from collector_mesh.domain.ports.gateway import Gateway
 from collector_mesh.domain.ports.inspector import Inspector
 from collector_mesh.domain.ports.observer import Observer
+from collector_mesh.domain.ports.placing import Placing
+from collector_mesh.domain.routing.refusals import with_method
 from collector_mesh.domain.serving.executor import Executor
 
 
@@ -38,6 +49,7 @@ class CollectorGateway:
         greeter: answers a unary Connect.
         streams: takes links.
         inspector: answers those that look at the collector.
+        placing: gives what says where calls are meant to go that name a service and a method only; each time the same.
         collector_id: of this collector.
         clock: tells the time.
         policies: how much time a call has that says nothing about it.
@@ -52,6 +64,7 @@ class CollectorGateway:
         greeter: Greeter,
         streams: Streams,
         inspector: Inspector,
+        placing: Callable[[], Placing],
         *,
         collector_id: str,
         clock: Clock,
@@ -71,6 +84,7 @@ class CollectorGateway:
         self._greeter = greeter
         self._streams = streams
         self._inspector = inspector
+        self._placing = placing
         self._clock = clock
         self._policies = policies
         self._holdings = streams.holdings
@@ -121,6 +135,11 @@ class CollectorGateway:
     def inspector(self) -> Inspector:
         """See the port."""
         return self._inspector
+
+    @property
+    def placing(self) -> Placing:
+        """See the port."""
+        return self._placing()
 
     async def connect(self, offer: Offer) -> Welcome:
         """See the port."""
@@ -188,6 +207,40 @@ class CollectorGateway:
             return await self._dispatcher.dispatch(call)
         finally:
             self._holdings.give_back(call.source, held)
+
+    async def forward(
+        self,
+        key: MethodKey,
+        payload: Payload,
+        *,
+        timeout: float | None,
+        target: str,
+        metadata: Iterable[tuple[str, str | bytes]],
+        identity: Identity | None,
+        address: str,
+    ) -> Reply:
+        """See the port."""
+        reply = await self.dispatch(
+            key,
+            payload,
+            timeout=timeout,
+            target=target,
+            metadata=metadata,
+            identity=identity,
+            address=address,
+        )
+        status = reply.status
+        if status is OK or reply.executed is Executed.YES:
+            return reply
+        message = status.message
+        if status.code == DeadlineExceededError.code and timeout is None:
+            seconds = self._policies.of(key).timeout
+            message = f"{message}: the call has no deadline of its own, and {seconds:g} s is the default"
+        elif status.code == NotFoundError.code and not target:
+            message = with_method(message, key)
+        if message is not status.message:
+            reply.status = attrs.evolve(status, message=clipped(message))
+        return reply
 
     def _lend(self, call: Call, address: str) -> int:
         """Count what a request that has no link holds while it is here; gives how much that is."""

@@ -11,6 +11,7 @@ from collector_mesh.domain.calls.attempt_loop import AttemptLoop
 from collector_mesh.domain.calls.checks import CallChecks
 from collector_mesh.domain.calls.dispatcher import Dispatcher
 from collector_mesh.domain.calls.finding import Finder
+from collector_mesh.domain.calls.placing import Placer
 from collector_mesh.domain.calls.sender import Sender
 from collector_mesh.domain.calls.waiting import WaitingCalls, WaitingRules
 from collector_mesh.domain.gateway import CollectorGateway
@@ -42,6 +43,7 @@ from collector_mesh.domain.ports.authorizer import Authorizer
 from collector_mesh.domain.ports.frame_stream import NoLinkError
 from collector_mesh.domain.reporting import Reporting
 from collector_mesh.domain.routing.explainer import Explainer
+from collector_mesh.domain.routing.named_methods import NamedMethods
 from collector_mesh.domain.routing.refusals import Refusals
 from collector_mesh.domain.routing.router import Router
 from collector_mesh.domain.serving.executor import Executor
@@ -79,6 +81,7 @@ class World:
         transport: FakeTransport | None = None,
         wait_for_peer: float = 0.0,
         most_waiting: int = 4,
+        gateway_namespace: str = "",
     ) -> None:
         serving = serving or ServingRule()
         self.policies = policies or Policies()
@@ -262,6 +265,19 @@ class World:
             counts=self.counts,
             rules=LinkRules(),
         )
+        self.names = NamedMethods(self.handlers, self.topology, self.reachability)
+        self.placing = Placer(
+            "self",
+            self.handlers,
+            self.names,
+            self.topology,
+            self.finder,
+            self.waiting,
+            self.checks,
+            clock=self.clock,
+            policies=self.policies,
+            default=gateway_namespace,
+        )
         self.gateway = CollectorGateway(
             self.checks,
             self.dispatcher,
@@ -269,6 +285,7 @@ class World:
             self.greeter,
             self.streams,
             self.inspection,
+            lambda: self.placing,
             collector_id="self",
             clock=self.clock,
             policies=self.policies,

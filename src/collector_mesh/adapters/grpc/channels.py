@@ -19,6 +19,13 @@ Options = list[tuple[str, int | str]]
 MAX_STREAMS = 512
 """Calls at once on one connection; beyond it a call fails with RST_STREAM (a reset costs memory)."""
 
+GATEWAY_STREAMS = 4_096
+"""The same where any client of gRPC may call: those know of no limit of ours, and open one connection for all they do.
+
+A call that has begun costs some 20 KiB, so that one connection can take 80 MiB; one address has as many streams over all of
+its connections.
+"""
+
 _PING_TIMEOUT_MS = 5_000
 _LINK_PING_TIMEOUT_MS = 20_000
 """The heartbeats of a link decide after 16 s; a ping that is not answered is only the backstop."""
@@ -72,14 +79,16 @@ def _common(
     ]
 
 
-def server_options(*, max_payload_bytes: int, keepalive_interval: float) -> Options:
+def server_options(
+    *, max_payload_bytes: int, keepalive_interval: float, max_streams: int = MAX_STREAMS
+) -> Options:
     """Options for `grpc.aio.server`; the interval is in seconds."""
     return [
         # What is larger is refused by grpc itself, and not in the answer as everything else is.
         *_common(max_payload_bytes, keepalive_interval, _LINK_PING_TIMEOUT_MS, takes=_TAKEN),
         # Else a second process takes the same port and part of the calls (grpc#16920).
         ("grpc.so_reuseport", 0),
-        ("grpc.max_concurrent_streams", MAX_STREAMS),
+        ("grpc.max_concurrent_streams", max_streams),
         ("grpc.server_handshake_timeout_ms", _HANDSHAKE_MS),
         ("grpc.max_connection_idle_ms", _IDLE_MS),
         ("grpc.http2.min_ping_interval_without_data_ms", _MIN_PING_MS),

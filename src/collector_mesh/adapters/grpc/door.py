@@ -70,6 +70,24 @@ class Door:
             refused: makes one of an error; without it an error is a status of grpc's.
         """
 
+        async def read_and_answer(context: Context, stream: OpenStream) -> bytes:
+            data = await self.read(stream, context)
+            if not isinstance(data, bytes):
+                return await _refuse(context, refused, InvalidCallError(MALFORMED))
+            answering = answer(data, context)
+            del data  # what was read of it is kept, and not both
+            return await answering
+
+        return self.answers(read_and_answer, refused)
+
+    def answers(
+        self, answer: Callable[[Context, OpenStream], Awaitable[bytes]], refused: Refused | None = None
+    ) -> "grpc.RpcMethodHandler[Any, Any]":
+        """As `unary`, for whoever has something to say before there is a request: it reads that itself, with `read`.
+
+        grpc handles such a method as quickly as one whose request it reads by itself: there is one answer too.
+        """
+
         async def handle(_requests: object, context: Context) -> bytes:
             stream = self._open(context, is_silent=True)
             if stream is None:
@@ -78,12 +96,7 @@ class Door:
             close: Any = lambda _context: self._streams.close(stream)  # noqa: E731
             context.add_done_callback(close)
             try:
-                data = await self.read(stream, context)
-                if not isinstance(data, bytes):
-                    return await _refuse(context, refused, InvalidCallError(MALFORMED))
-                answering = answer(data, context)
-                del data  # what was read of it is kept, and not both
-                answered = await answering
+                answered = await answer(context, stream)
                 self._streams.answered(stream, len(answered), asyncio.get_running_loop().time())
                 return answered
             except (grpc.aio.AbortError, grpc.aio.UsageError):
@@ -128,6 +141,14 @@ class Door:
             self._contexts.pop(stream, None)
             self._streams.has_spoken(stream, len(data) if isinstance(data, bytes) else 0)
         return data
+
+    def pause(self, stream: OpenStream) -> None:
+        """It is not for the caller to say something now."""
+        self._streams.has_spoken(stream)
+
+    def go_on(self, stream: OpenStream) -> None:
+        """Its request is waited for again."""
+        self._streams.waits(stream, asyncio.get_running_loop().time())
 
     def is_busy(self, connection: str) -> bool:
         """Whether something is under way on a connection."""

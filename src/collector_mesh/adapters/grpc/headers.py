@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from collector_mesh.domain.model.call import checked_metadata
 from collector_mesh.domain.model.errors import InvalidCallError
 from collector_mesh.domain.model.limits import MAX_ENTRIES, MAX_METADATA_BYTES
+from collector_mesh.domain.model.routing_keys import OWN_PREFIX, Routing, routing_of
 from collector_mesh.domain.model.status import Metadata
 
 _OF_HTTP = """
@@ -46,13 +47,36 @@ _PREFIXES_OF_THE_WAY = (
     "x-ssl-",
 )
 
+_NO_METADATA = (*_PREFIXES_OF_THE_WAY, OWN_PREFIX)
+"""Where the request itself says where it is to go, what is for the mesh has no meaning and reaches no handler either."""
+
+
+def routing_in(headers: Iterable[tuple[str, str | bytes]] | None) -> Routing:
+    """Where a request says that it is to go, and all of its metadata, in their order.
+
+    Nothing is left out that an application may have written: what does not fit is refused by whoever takes the call.
+
+    Raises:
+        InvalidCallError: what it says of its way is no name, or it says two things.
+    """
+    # On the way of every call through the gateway; most have two or three headers.
+    return routing_of(
+        tuple(
+            [
+                header
+                for header in headers or ()
+                if header[0] not in _OF_THE_WAY and not header[0].startswith(_PREFIXES_OF_THE_WAY)
+            ]
+        )
+    )
+
 
 def metadata_of(headers: Iterable[tuple[str, str | bytes]] | None) -> Metadata:
     """The metadata among the headers of a request, in their order."""
     found: list[tuple[str, str | bytes]] = []
     size = 0
     for key, value in headers or ():
-        if key in _OF_THE_WAY or key.startswith(_PREFIXES_OF_THE_WAY):
+        if key in _OF_THE_WAY or key.startswith(_NO_METADATA):
             continue
         size_with = size + len(key) + len(value)
         if size_with > MAX_METADATA_BYTES or len(found) == MAX_ENTRIES or not _is_metadata(key, value):

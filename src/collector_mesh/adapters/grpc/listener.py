@@ -7,8 +7,14 @@ from typing import TYPE_CHECKING
 
 import grpc
 
+from collector_mesh.adapters.grpc.any_method import AnyMethod
 from collector_mesh.adapters.grpc.certificates import ServerCertificates
-from collector_mesh.adapters.grpc.channels import check_plaintext, server_options
+from collector_mesh.adapters.grpc.channels import (
+    GATEWAY_STREAMS,
+    MAX_STREAMS,
+    check_plaintext,
+    server_options,
+)
 from collector_mesh.adapters.grpc.door import Door
 from collector_mesh.adapters.grpc.forks import has_used
 from collector_mesh.adapters.grpc.guard import Guard
@@ -53,6 +59,7 @@ class Listening:
         advertise: HOST:PORT that others dial instead of what is listened on; port 0 stands for the
             real one.
         reflection: whether the server tells which services it has.
+        gateway: whether the server takes calls for any method that the mesh has.
         max_payload_bytes: largest payload of a call.
         keepalive_interval: seconds between two pings.
     """
@@ -64,6 +71,7 @@ class Listening:
         insecure: bool,
         advertise: str | None,
         reflection: bool,
+        gateway: bool = True,
         max_payload_bytes: int,
         keepalive_interval: float,
     ) -> None:
@@ -71,6 +79,7 @@ class Listening:
         self._insecure = insecure
         self._advertise = advertise
         self._reflection = reflection
+        self._gateway = gateway
         self._max_payload_bytes = max_payload_bytes
         self._keepalive_interval = keepalive_interval
 
@@ -91,9 +100,12 @@ class Listening:
             proves_identity=self._tls is not None and self._tls.is_mutual,
             is_local=asked.is_loopback,
             reflection=self._reflection,
+            forwards=self._gateway,
         )
         options = server_options(
-            max_payload_bytes=self._max_payload_bytes, keepalive_interval=self._keepalive_interval
+            max_payload_bytes=self._max_payload_bytes,
+            keepalive_interval=self._keepalive_interval,
+            max_streams=GATEWAY_STREAMS if self._gateway else MAX_STREAMS,
         )
         certificates = None
         if self._tls is not None:
@@ -181,10 +193,18 @@ class Services:
         proves_identity: whether callers show certificates.
         is_local: whether only programs on this machine can connect.
         reflection: whether it is told which services there are.
+        forwards: whether calls are taken for any method that the mesh has.
     """
 
     def __init__(
-        self, gateway: Gateway, door: Door, *, proves_identity: bool, is_local: bool, reflection: bool
+        self,
+        gateway: Gateway,
+        door: Door,
+        *,
+        proves_identity: bool,
+        is_local: bool,
+        reflection: bool,
+        forwards: bool,
     ) -> None:
         self.health = Health("", SERVICE)
         gateway.on_ready(self.health.ready)
@@ -199,6 +219,9 @@ class Services:
             from collector_mesh.adapters.grpc.reflection import Reflection
 
             self.handlers.append(Reflection().handler(door))
+        if forwards:
+            # The last one: it takes whatever nobody else has taken.
+            self.handlers.append(AnyMethod(gateway, door, proves_identity=proves_identity))
 
 
 async def _look_now_and_then(certificates: ServerCertificates) -> None:

@@ -62,7 +62,7 @@ class DispatcherService:
             await self._gateway.serve(
                 request.key,
                 request.payload,
-                timeout=_timeout(context),
+                timeout=timeout_of(context),
                 metadata=metadata_of(context.invocation_metadata()),
                 identity=self._identity(context),
                 address=connection_of(context),
@@ -80,7 +80,7 @@ class DispatcherService:
             await self._gateway.dispatch(
                 request.key,
                 request.payload,
-                timeout=_timeout(context),
+                timeout=timeout_of(context),
                 target=request.target,
                 hints=request.hints,
                 metadata=metadata_of(context.invocation_metadata()),
@@ -93,7 +93,8 @@ class DispatcherService:
         return identity_of(context) if self._proves_identity else None
 
 
-def _timeout(context: Context) -> float | None:
+def timeout_of(context: Context) -> float | None:
+    """The time that a call has left, in seconds: `math.inf` for no limit, None where the caller has set none."""
     left = context.time_remaining()
     if left is None:
         return None

@@ -32,6 +32,7 @@ class GrpcTransport:
         advertise: HOST:PORT that others dial instead of what is listened on; port 0 stands for the
             real one.
         reflection: whether the server tells which services it has.
+        gateway: whether the server takes calls for any method that the mesh has.
         max_payload_bytes: largest payload of a call.
         keepalive_interval: seconds between two pings.
         dial_timeout: seconds that one attempt to connect may take.
@@ -49,6 +50,7 @@ class GrpcTransport:
         insecure: bool,
         advertise: str | None,
         reflection: bool,
+        gateway: bool = True,
         max_payload_bytes: int,
         keepalive_interval: float,
         dial_timeout: float = 5.0,
@@ -68,6 +70,7 @@ class GrpcTransport:
             insecure=insecure,
             advertise=advertise,
             reflection=reflection,
+            gateway=gateway,
             max_payload_bytes=max_payload_bytes,
             keepalive_interval=keepalive_interval,
         )

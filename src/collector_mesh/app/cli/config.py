@@ -180,6 +180,7 @@ class ServeConfig:
     accept_unary_peers: bool = False
     inspect: bool = False
     reflection: bool = False
+    gateway: bool = True
     no_uvloop: bool = False
     log_format: str = attrs.field(default=FORMATS[0], validator=_one_of(FORMATS))
     log_level: str = attrs.field(default="info", validator=_one_of(LEVELS))

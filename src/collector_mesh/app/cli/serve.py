@@ -124,6 +124,11 @@ def add_parser(verbs: Any) -> None:
         help="let every program that can connect look in, as topology and explain do",
     )
     parser.add_argument("--reflection", action="store_true", help="offer gRPC server reflection")
+    parser.add_argument(
+        "--gateway",
+        action=argparse.BooleanOptionalAction,
+        help="take calls of any gRPC client for any method that the mesh has (yes)",
+    )
     loops.add_loop_option(parser)
     # What they may be is looked at with all the rest: argparse would stop at the first that is wrong.
     parser.add_argument("--log-format", metavar="|".join(FORMATS), help="of the logs on stderr (pretty)")

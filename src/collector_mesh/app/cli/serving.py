@@ -83,6 +83,7 @@ def collector_of(sourced: Sourced) -> Collector:
         accept_peers=config.accept_peers or config.accept_unary_peers,
         inspect=config.inspect,
         reflection=config.reflection,
+        gateway=config.gateway,
         wait_for_peers=needed_peers(config),
         labels=pairs("label", config.label),
         weight=config.weight,

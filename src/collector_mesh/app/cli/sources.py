@@ -26,6 +26,7 @@ _Value = tuple[object, str]
 _Told = dict[Path, _Value]
 
 _TEXT_FIELDS = tuple(field.name for field in attrs.fields(ServeConfig) if field.name != _SETTINGS)
+_DEFAULTS = {field.name: field.default for field in attrs.fields(ServeConfig)}
 _SETTING_FIELDS = tuple(field.name for field in attrs.fields(Settings))
 
 _OF_KUBERNETES = re.compile(
@@ -87,10 +88,12 @@ def read_config(arguments: argparse.Namespace, environment: Mapping[str, str]) -
 def _from_flags(arguments: argparse.Namespace) -> Iterator[tuple[Path, _Value]]:
     for name in _TEXT_FIELDS:
         given = getattr(arguments, name, None)
-        if given is None or given is False:
+        # Most flags can only be given; one that can be denied is None where it is neither.
+        if given is None or (given is False and not _DEFAULTS[name]):
             continue
         value = Words(given) if isinstance(given, str) else given
-        yield (name,), (value, f"--{name.replace('_', '-')}")
+        no = "no-" if given is False else ""
+        yield (name,), (value, f"--{no}{name.replace('_', '-')}")
 
 
 def _from_environment(environment: Mapping[str, str], problems: Problems) -> Iterator[tuple[Path, _Value]]:

@@ -11,6 +11,7 @@ from collector_mesh.domain.model.errors import (
     quoted,
 )
 from collector_mesh.domain.model.frames import Mode
+from collector_mesh.domain.model.identity import Identity
 from collector_mesh.domain.model.limits import SHORT_TYPE_URL, check_sizes
 from collector_mesh.domain.policies.policy import Policies
 from collector_mesh.domain.policies.relaying import MAX_HOPS
@@ -102,7 +103,7 @@ class CallChecks:
         elif over_link and origin is not Origin.PEER:
             raise ForbiddenError("a client may dispatch only")
         if self._authorizer is not None:
-            self._check_access(self._authorizer, call)
+            self.check_use(call.identity, call.key.namespace)
         if origin is Origin.PEER:
             self._check_shared(call)
         if self.is_draining:
@@ -120,10 +121,18 @@ class CallChecks:
             way = ", ".join(call.visited[:8])
             raise LoopError(f"passed on {call.hops} times, by {way}: {MAX_HOPS} are allowed")
 
-    def _check_access(self, authorizer: Authorizer, call: Call) -> None:
-        namespace = call.key.namespace
-        if not authorizer.may_use(call.identity, namespace):
-            who = quoted(str(call.identity)) if call.identity else "an unknown caller"
+    def may_use(self, identity: Identity | None, namespace: str) -> bool:
+        """Whether a caller from outside may use a namespace."""
+        return self._authorizer is None or self._authorizer.may_use(identity, namespace)
+
+    def check_use(self, identity: Identity | None, namespace: str) -> None:
+        """See that a caller from outside may use a namespace.
+
+        Raises:
+            ForbiddenError: it may not.
+        """
+        if not self.may_use(identity, namespace):
+            who = quoted(str(identity)) if identity else "an unknown caller"
             raise ForbiddenError(f"{who} may not use namespace {quoted(namespace)}")
 
     def _check_shared(self, call: Call) -> None:

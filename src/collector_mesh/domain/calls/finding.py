@@ -5,7 +5,7 @@ from collector_mesh.domain.calls.waiting import WaitingCalls
 from collector_mesh.domain.model.errors import MeshError, NotFoundError
 from collector_mesh.domain.peers.keeping import Keeping
 from collector_mesh.domain.ports.randomness import Randomness
-from collector_mesh.domain.routing.refusals import Refusals
+from collector_mesh.domain.routing.refusals import Refusals, listed
 from collector_mesh.domain.routing.router import Router
 from collector_mesh.domain.topology.candidates import Candidate
 from collector_mesh.domain.topology.topology import Topology
@@ -88,3 +88,7 @@ class Finder:
         unknown = (absence.address for absence in self._keeping.unknown)
         addresses = dict.fromkeys((*unknown, *self._keeping.dialing))
         return tuple(map(self._keeping.placed, addresses))
+
+    def dialing_text(self) -> str:
+        """The addresses of those who are dialed and have not told yet what they have, for people; empty if there are none."""
+        return listed(self._dialing())

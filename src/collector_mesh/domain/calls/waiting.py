@@ -1,6 +1,7 @@
 """Calls that wait for a peer that is being dialed."""
 
 from collections import Counter
+from collections.abc import Callable
 
 import attrs
 
@@ -73,6 +74,8 @@ class WaitingCalls:
         self._rules = rules
         self._places: dict[_Place, dict[Alarm, None]] = {}
         self._callers: Counter[str] = Counter()
+        self.is_somewhere: Callable[[MethodKey], bool] = _nowhere
+        """Whether somebody has a method, in whichever namespace: asked for calls that wait and name none."""
         self._is_closed = False
         self._looked_at = float("-inf")
         self._looking: Timer | None = None
@@ -126,6 +129,10 @@ class WaitingCalls:
             if connection is not None and not is_coming_back(connection, now):
                 return ()
             known = [] if connection is None else [connection]
+        elif not key.namespace:
+            known = []
+            if self.is_somewhere(key):
+                return ()
         else:
             known = self._router.known(key, now)
             if (
@@ -193,8 +200,17 @@ class WaitingCalls:
             may_be_unknown = may_be_unknown and connection is None
         elif self._handlers.has(key):
             return True
+        elif not key.namespace:
+            known = []
+            if self.is_somewhere(key):
+                return True
         else:
             known = self._router.known(key, now)
         if any(connection.is_usable for connection in known):
             return True
         return not may_be_unknown and not awaited(known, (), now)
+
+
+def _nowhere(_key: MethodKey) -> bool:
+    """Nobody is asked."""
+    return False

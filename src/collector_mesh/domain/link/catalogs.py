@@ -207,8 +207,8 @@ def _other_methods(
         return new[len(old) :], ()
     # Or few are other ones, beside each other.
     least = min(len(old), len(new))
-    begin = _same(old, new, least)
-    end = _same(old[::-1], new[::-1], least - begin)
+    begin = same_at_begin(old, new, least)
+    end = same_at_begin(old[::-1], new[::-1], least - begin)
     old, new = old[begin : len(old) - end], new[begin : len(new) - end]
     before = {info.key: info for info in old}
     now = {info.key: info for info in new}
@@ -216,8 +216,8 @@ def _other_methods(
     return tuple(others), tuple(key for key in before if key not in now)
 
 
-def _same(old: tuple[MethodInfo, ...], new: tuple[MethodInfo, ...], most: int) -> int:
-    """How many are the same at the beginning, of the first `most`."""
+def same_at_begin(old: tuple[MethodInfo, ...], new: tuple[MethodInfo, ...], most: int) -> int:
+    """How many methods are the same at the beginning, of the first `most`."""
     begin, step = 0, 64
     while begin < most:
         # To compare many at once is fast, so each time twice as many are.

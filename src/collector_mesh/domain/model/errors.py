@@ -231,6 +231,10 @@ class InvalidCallError(MeshError):
     code = 400
 
 
+class AmbiguousError(InvalidCallError):
+    """A call that names no namespace may be meant in several."""
+
+
 class ForbiddenError(MeshError):
     """The caller may not do this here."""
 

@@ -112,6 +112,11 @@ class OpenStreams:
         else:
             self._taken[stream.connection] += size
 
+    def waits(self, stream: OpenStream, now: float) -> None:
+        """From now on a message is waited for that must not be long in coming."""
+        stream.since = now
+        self._silent[stream] = None
+
     def answered(self, stream: OpenStream, size: int, now: float) -> None:
         """There is an answer of a size, which is not taken yet."""
         stream.since, stream.untaken_bytes = now, size

@@ -12,6 +12,7 @@ from collector_mesh.domain.model.payload import Payload
 from collector_mesh.domain.model.status import Reply
 from collector_mesh.domain.ports.frame_stream import FrameStream
 from collector_mesh.domain.ports.inspector import Inspector
+from collector_mesh.domain.ports.placing import Placing
 
 
 class Gateway(Protocol):
@@ -45,6 +46,11 @@ class Gateway(Protocol):
         """Answers people and programs that look at the collector."""
         ...
 
+    @property
+    def placing(self) -> Placing:
+        """Says where calls are meant to go that name a service and a method only."""
+        ...
+
     async def connect(self, offer: Offer) -> Welcome:
         """Answer a collector without links that introduces itself."""
         ...
@@ -75,4 +81,18 @@ class Gateway(Protocol):
         address: str = "",
     ) -> Reply:
         """Find a collector that runs a call."""
+        ...
+
+    async def forward(
+        self,
+        key: MethodKey,
+        payload: Payload,
+        *,
+        timeout: float | None,
+        target: str,
+        metadata: Iterable[tuple[str, str | bytes]],
+        identity: Identity | None,
+        address: str,
+    ) -> Reply:
+        """As `dispatch`, for a program that may not know of the mesh: what it was not told is in the message."""
         ...

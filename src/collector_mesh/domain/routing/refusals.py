@@ -81,7 +81,7 @@ class Refusals:
         if not known and dialing:
             who = f"nobody in namespace {namespace} is known to have {method}"
             text = who if has_members else f"no collector for namespace {namespace} is known"
-            text = f"{text}, and nobody has answered yet at {_listed(dialing)}"
+            text = f"{text}, and nobody has answered yet at {listed(dialing)}"
             if not self._explainer.is_member(call.key.namespace):
                 text = f"{text}; this collector is not a member of that namespace"
             return UnavailableError(text, details=details)
@@ -99,7 +99,7 @@ class Refusals:
 
     def no_target(self, call: Call, dialing: Sequence[str]) -> MeshError:
         """Why a call was not sent to a target that nobody knows, while others are dialed who may be it."""
-        text = f"no connection to collector {quoted(call.target)}, and nobody has answered yet at {_listed(dialing)}"
+        text = f"no connection to collector {quoted(call.target)}, and nobody has answered yet at {listed(dialing)}"
         return UnavailableError(text, details=self.details(call))
 
     def _explained(self, key: MethodKey, now: float) -> str:
@@ -108,7 +108,13 @@ class Refusals:
         return clipped(f"{found.note}; {routes}" if found.note else routes, MAX_DETAIL_BYTES)
 
 
-def _listed(addresses: Sequence[str]) -> str:
+def with_method(text: str, key: MethodKey) -> str:
+    """Why nobody takes a call, for whoever has named nothing but a method: what is fixed for others may not name it."""
+    return text if key.short in text else f"{text}, and so nobody for {quoted(key.short)}"
+
+
+def listed(addresses: Sequence[str]) -> str:
+    """Some addresses, as a text names them: the first few."""
     more = f", and {len(addresses) - _MAX_CANDIDATES} more" if len(addresses) > _MAX_CANDIDATES else ""
     return ", ".join(addresses[:_MAX_CANDIDATES]) + more
 

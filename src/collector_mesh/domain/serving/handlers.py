@@ -87,6 +87,8 @@ class HandlerRegistry:
         It is the look-up itself, and no method: each call asks up to four times. It may be another one after a change.
         """
         self._set_methods({})
+        self.changes = 0
+        """Counts the changes."""
         self._lock: AbstractContextManager[object] = lock or nullcontext()
         self.on_change: Callable[[], None] = _nobody
         """Called after each change, by `hand_over`."""
@@ -212,6 +214,8 @@ class HandlerRegistry:
         self._changed()
 
     def _changed(self) -> None:
+        with self._lock:
+            self.changes += 1
         self.hand_over(self._tell)
 
     def _tell(self) -> None:

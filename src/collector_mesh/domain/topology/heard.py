@@ -41,7 +41,8 @@ class Heard:
         """Who has a method, by whose word."""
         self._over: deque[tuple[str, _Word, list[MethodInfo]]] = deque()
         """What was said and is not true anymore, as far as it is not cleared away."""
-        self._is_over = False
+        self.is_over = False
+        """Whether nothing of it is true anymore."""
 
     @property
     def held_bytes(self) -> int:
@@ -87,13 +88,13 @@ class Heard:
 
     def end(self) -> None:
         """Nothing of it is true anymore."""
-        self._is_over = True
+        self.is_over = True
         self.count = 0
 
     @property
     def has_rest(self) -> bool:
         """Whether there is something to clear away."""
-        return bool(self._over) or (self._is_over and bool(self.reaches))
+        return bool(self._over) or (self.is_over and bool(self.reaches))
 
     def clear(self, most: int) -> int:
         """Clear away at most `most` pieces of what is not true anymore; give how many that were."""
@@ -116,7 +117,7 @@ class Heard:
 
     def _next_to_clear(self) -> bool:
         """Where nothing at all is true anymore, clear away what was said of another collector."""
-        if self._is_over and self.reaches:
+        if self.is_over and self.reaches:
             target, reach = self.reaches.popitem()
             self._over.append((target, self._words.pop(target), list(reach.methods)))
         return bool(self._over)
@@ -124,7 +125,7 @@ class Heard:
     def onward(self, key: MethodKey) -> Onward | None:
         """What the peer passes calls for a method on to, None if it does not."""
         found = self._methods.get(key)
-        if not found or self._is_over:
+        if not found or self.is_over:
             return None
         ways = {target: entry for target, entry in found.items() if not entry[0].is_over}
         if not ways:

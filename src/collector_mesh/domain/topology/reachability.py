@@ -1,7 +1,7 @@
 """Who can be reached through whom: what peers tell of it, and whom that is news for."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from collector_mesh.domain.link.offense import ProtocolError
 from collector_mesh.domain.link.sieve import Sieve
@@ -102,6 +102,11 @@ class Reachability:
         if self._topology.connection_over(way) is not None:
             self._topology.passes_on(way.peer_id)
             self._spread(targets)
+
+    def told_over(self, way: Way) -> Collection[Reach]:
+        """What was told over a link of who can be reached through its other side, as far as it is true."""
+        heard = self._heard.get(way)
+        return () if heard is None or heard.is_over else heard.reaches.values()
 
     def held_bytes(self, way: Way) -> int:
         """What is kept of what was told over a link, and of what the other side was told, about."""

@@ -61,6 +61,8 @@ class Topology:
         """Counts the changes of who is well."""
         self.on_turn: Callable[[Standing, bool], None] = _nobody
         """Told of a standing when its breaker has opened (True) or shut (False)."""
+        self.on_peer: Callable[[str], None] | None = None
+        """Told of each peer that has come, has gone, or has or passes on other methods than before; None if nobody is."""
 
     def __len__(self) -> int:
         return len(self._connections)
@@ -198,6 +200,8 @@ class Topology:
 
     def _has_changed(self, peer_id: str) -> None:
         self._index.changed(peer_id)
+        if self.on_peer is not None:
+            self.on_peer(peer_id)
         self.has_news(peer_id)
         self.changes += 1
         self.news.tell()

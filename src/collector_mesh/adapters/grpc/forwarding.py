@@ -1,0 +1,136 @@
+"""The gateway: a call of a client that does not know of the mesh, and the answer to it."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, NoReturn
+
+import grpc
+
+from collector_mesh.adapters.grpc.callers import identity_of
+from collector_mesh.adapters.grpc.door import Context, Door
+from collector_mesh.adapters.grpc.headers import routing_in
+from collector_mesh.adapters.grpc.servicers import timeout_of
+from collector_mesh.adapters.wire.grpc_codes import Code, GrpcStatus, grpc_status_of
+from collector_mesh.domain.model.errors import AmbiguousError, InvalidCallError, MeshError, clipped, quoted
+from collector_mesh.domain.model.names import MAX_IDENTIFIERS, check_identifiers
+from collector_mesh.domain.model.payload import TYPE_PREFIX, Payload
+from collector_mesh.domain.model.reply_metadata import fitting_metadata
+from collector_mesh.domain.model.status import OK, Reply
+from collector_mesh.domain.policies.open_streams import OpenStream
+from collector_mesh.domain.ports.gateway import Gateway
+
+_CODES: Mapping[int, grpc.StatusCode] = MappingProxyType({code.value[0]: code for code in grpc.StatusCode})
+
+_MOST_KEPT = 1024
+"""Methods of which it is remembered what handles them: callers name them as they like."""
+
+_Handler = Any
+"""What grpc takes for a method; the class of the stubs cannot be subscripted when the program runs."""
+
+
+class Forwarding:
+    """Makes what handles calls for a path.
+
+    Args:
+        gateway: the collector.
+        door: what every request passes.
+        proves_identity: whether callers show certificates.
+    """
+
+    def __init__(self, gateway: Gateway, door: Door, *, proves_identity: bool) -> None:
+        self._gateway = gateway
+        self._placing = gateway.placing
+        self._door = door
+        self._proves_identity = proves_identity
+        self._handlers: dict[str, _Handler] = {}
+
+    def of(self, path: str) -> _Handler:
+        """What handles calls for a path, whatever that is."""
+        handler = self._handlers.get(path)
+        if handler is None:
+            names = _names_in(path)
+            if names is None:
+                return self._door.answers(_unreadable(path))
+            if len(self._handlers) >= _MOST_KEPT:
+                self._handlers.clear()
+            handler = self._handlers[path] = self._made(*names)
+        return handler
+
+    def _made(self, service: str, method: str) -> _Handler:
+        gateway, placing, door = self._gateway, self._placing, self._door
+
+        async def answer(context: Context, stream: OpenStream) -> bytes:
+            # Whatever can be said before a request is there is said: a client may wait for that before it sends one.
+            try:
+                metadata, namespace, target = routing_in(context.invocation_metadata())
+                identity = identity_of(context) if self._proves_identity else None
+                key = placing.place(service, method, namespace=namespace, target=target, identity=identity)
+                if key is None:
+                    door.pause(stream)
+                    key = await placing.wait(
+                        service,
+                        method,
+                        namespace=namespace,
+                        target=target,
+                        identity=identity,
+                        timeout=timeout_of(context),
+                        address=stream.connection,
+                    )
+                    door.go_on(stream)
+            except AmbiguousError as error:
+                await _fail(context, GrpcStatus(Code.FAILED_PRECONDITION, clipped(str(error))))
+            except MeshError as error:
+                await _fail(context, grpc_status_of(Reply.refused(error)))
+            data = await door.read(stream, context)
+            if not isinstance(data, bytes):
+                await _fail(context, GrpcStatus(Code.INVALID_ARGUMENT, "no request has come"))
+            reply = await gateway.forward(
+                key,
+                Payload(TYPE_PREFIX, data),
+                timeout=timeout_of(context),
+                target=target,
+                metadata=metadata,
+                identity=identity,
+                address=stream.connection,
+            )
+            if reply.initial_metadata:
+                await context.send_initial_metadata(fitting_metadata(reply.initial_metadata)[0])
+            if reply.status.code != OK.code:
+                await _fail(context, grpc_status_of(reply))
+            if reply.metadata:
+                context.set_trailing_metadata(fitting_metadata(reply.metadata)[0])
+            return reply.payload.value
+
+        return door.answers(answer)
+
+
+async def _fail(context: Context, status: GrpcStatus) -> NoReturn:
+    """End a call with an error. Where it is set and something is returned, grpc sends an empty message before it."""
+    try:
+        await context.abort(_CODES[status.code], status.text, fitting_metadata(status.trailing)[0])
+    except grpc.aio.InternalError:
+        # grpc itself has ended it before, because of what has come: something compressed, say.
+        raise grpc.aio.AbortError from None
+
+
+def _names_in(path: str) -> tuple[str, str] | None:
+    """The service and the method of a path, None if they are no names."""
+    if len(path) > 2 * MAX_IDENTIFIERS + 2:
+        return None
+    _, service, method, *rest = (*path.split("/", 3), "", "")
+    try:
+        check_identifiers("service", service)
+        check_identifiers("method", method)
+    except InvalidCallError:
+        return None
+    return None if any(rest) or not path.startswith("/") else (service, method)
+
+
+def _unreadable(path: str) -> Any:
+    async def answer(context: Context, _stream: OpenStream) -> bytes:
+        text = (
+            f"{quoted(path)} is no method of a mesh: its path is /SERVICE/METHOD, identifiers joined by dots"
+        )
+        await _fail(context, GrpcStatus(Code.UNIMPLEMENTED, text))
+
+    return answer
