@@ -1,0 +1,278 @@
+"""Descriptors of others, who may be careless or hostile."""
+
+from typing import Any
+
+import pytest
+from google.protobuf.descriptor_pb2 import (
+    DescriptorProto,
+    FieldDescriptorProto,
+    FileDescriptorProto,
+    FileDescriptorSet,
+)
+from mesh_test import common_pb2, users_pb2
+
+from collector_mesh.adapters.wire.described.documents import parsed
+from collector_mesh.adapters.wire.described.files import MAX_FILES, Files
+from collector_mesh.adapters.wire.described.messages import DescriptorError
+from collector_mesh.adapters.wire.described.reading import Reader
+from collector_mesh.adapters.wire.described.templates import template
+from collector_mesh.adapters.wire.described.texts import proto_text
+from collector_mesh.adapters.wire.described.writing import Writer
+
+Field = FieldDescriptorProto
+
+
+def field(
+    name: str, number: int, kind: int = Field.TYPE_STRING, type_name: str = "", **more: Any
+) -> FieldDescriptorProto:
+    more = {"label": Field.LABEL_OPTIONAL, "type_name": type_name or None, **more}
+    return Field(name=name, number=number, type=kind, **more)  # type: ignore[arg-type]  # an enum of protobuf
+
+
+def file(name: str, *imports: str, package: str = "p", **more: Any) -> FileDescriptorProto:
+    return FileDescriptorProto(name=name, package=package, dependency=imports, syntax="proto3", **more)
+
+
+def message(name: str, *fields: FieldDescriptorProto, **more: Any) -> DescriptorProto:
+    return DescriptorProto(name=name, field=fields, **more)
+
+
+def files(*given: FileDescriptorProto) -> Files:
+    made = Files()
+    for each in given:
+        made.add(each.SerializeToString(), "there")
+    return made
+
+
+def test_files_are_built_whatever_the_order_in_which_they_come() -> None:
+    made = files(
+        file("c.proto", "b.proto", message_type=[message("C", field("b", 1, Field.TYPE_MESSAGE, ".p.B"))]),
+        file("b.proto", "a.proto", message_type=[message("B", field("a", 1, Field.TYPE_MESSAGE, ".p.A"))]),
+        file("a.proto", message_type=[message("A")]),
+    )
+
+    found = made.message("p.C")
+
+    assert found is not None
+    assert found.fields_by_name["b"].message_type is made.message("p.B")
+
+
+def test_a_long_row_of_imports_is_no_recursion() -> None:
+    number = 3000
+    made = files(
+        *(file(f"{at}.proto", f"{at + 1}.proto") for at in range(number)),
+        file(f"{number}.proto", message_type=[message("Last")]),
+    )
+
+    assert made.message("p.Last") is not None
+
+
+@pytest.mark.parametrize("circle", [("a.proto",), ("b.proto", "a.proto")], ids=len)
+def test_files_that_import_each_other_are_an_error_that_names_them(circle: tuple[str, ...]) -> None:
+    names = ["a.proto", *circle[:-1]]
+    made = files(*(file(name, imported) for name, imported in zip(names, circle, strict=True)))
+
+    with pytest.raises(DescriptorError, match=r"there: descriptor files import each other: '.*a.proto'"):
+        made.message("p.A")
+
+
+def test_an_import_that_nobody_has_is_left_out_where_no_message_needs_it() -> None:
+    made = files(file("a.proto", "gone.proto", message_type=[message("A")]))
+    assert made.lacking() == {"gone.proto": "a.proto"}
+
+    made.is_absent("gone.proto", "a.proto")
+
+    assert made.lacking() == {}
+    assert made.message("p.A") is not None
+
+
+def test_an_import_that_nobody_has_and_a_message_needs_is_named() -> None:
+    made = files(
+        file("a.proto", "gone.proto", message_type=[message("A", field("b", 1, Field.TYPE_MESSAGE, ".p.B"))])
+    )
+    made.is_absent("gone.proto", "a.proto")
+
+    with pytest.raises(
+        DescriptorError, match=r"there: file 'a.proto' needs 'gone.proto', which is not there"
+    ):
+        made.message("p.A")
+
+
+def test_what_cannot_be_used_does_no_harm_to_the_rest() -> None:
+    made = files(
+        file("bad.proto", message_type=[message("Bad", field("b", 1, Field.TYPE_MESSAGE, ".p.Nowhere"))]),
+        file("good.proto", message_type=[message("Good")]),
+    )
+
+    assert made.message("p.Good") is not None
+    with pytest.raises(DescriptorError, match=r"there: file 'bad.proto' cannot be used: ") as raised:
+        made.message("p.Bad")
+    assert str(raised.value).isprintable()
+
+
+def test_two_different_files_of_one_name_from_one_server_are_refused() -> None:
+    made = files(file("a.proto", message_type=[message("A")]))
+    assert made.add(file("a.proto", message_type=[message("A")]).SerializeToString(), "there") is None
+
+    with pytest.raises(DescriptorError, match=r"there has two different files 'a.proto'"):
+        made.add(file("a.proto", message_type=[message("B")]).SerializeToString(), "there")
+
+
+def test_what_a_user_has_given_counts_before_what_a_server_says() -> None:
+    made = Files()
+    made.add_set(
+        FileDescriptorSet(file=[file("a.proto", message_type=[message("Mine")])]).SerializeToString(), "me"
+    )
+
+    made.add(file("a.proto", message_type=[message("Theirs")]).SerializeToString(), "there")
+
+    assert made.message("p.Mine") is not None
+    assert made.message("p.Theirs") is None
+
+
+def test_a_file_that_comes_with_protobuf_is_never_that_of_a_server() -> None:
+    false = file("google/protobuf/any.proto", package="google.protobuf", message_type=[message("Any")])
+    made = files(false, file("a.proto", "google/protobuf/any.proto", message_type=[message("A")]))
+
+    found = made.message("google.protobuf.Any")
+
+    assert made.lacking() == {}
+    assert found is not None
+    assert [each.name for each in found.fields] == ["type_url", "value"]
+
+
+def test_a_message_that_only_has_the_name_of_a_time_is_a_message_as_any_other() -> None:
+    false = message("Timestamp", field("seconds", 1), field("nanos", 2))
+    made = files(file("vendored.proto", package="google.protobuf", message_type=[false]))
+    found = made.message("google.protobuf.Timestamp")
+    assert found is not None
+
+    data = Reader(made).read(found, parsed('{"seconds": "x"}'))
+
+    assert Writer(made).read(found, data) == {"seconds": "x"}
+
+
+@pytest.mark.parametrize(
+    ("data", "error"),
+    [
+        (b"\xff\xff", "there: a descriptor cannot be read"),
+        (b"\x0a\x02\xff\xff", "there: a descriptor has a name that is no text"),
+        (b"", "there: a descriptor file must have a name of 1 to 1024 characters"),
+        (file("x" * 2000).SerializeToString(), "there: a descriptor file must have a name"),
+        (b"\x0a\x01a" + b"\x22\x00" * 600, "there: descriptors of more than 1000 bytes"),
+    ],
+    ids=["garbage", "no text", "empty", "long name", "giant"],
+)
+def test_what_is_no_descriptor_or_too_much_is_refused(data: bytes, error: str) -> None:
+    with pytest.raises(DescriptorError, match=error):
+        Files(max_bytes=1000 if "1000" in error else 1 << 20).add(data, "there")
+
+
+def test_a_server_cannot_have_files_without_end() -> None:
+    made = files(*(file(f"{number}.proto") for number in range(MAX_FILES)))
+
+    with pytest.raises(DescriptorError, match=rf"there: more than {MAX_FILES} descriptor files"):
+        made.add(file("one-more.proto").SerializeToString(), "there")
+
+
+@pytest.mark.parametrize("data", [b"", b"\xff", b"\x08\x01"], ids=["empty", "garbage", "something else"])
+def test_a_file_that_is_no_set_of_descriptors_is_named(data: bytes) -> None:
+    with pytest.raises(DescriptorError, match=r"x.binpb (is no set of descriptors|has no files in it)"):
+        Files().add_set(data, "x.binpb")
+
+
+@pytest.mark.parametrize(
+    "name", ["ListFields", "SetInParent", "DESCRIPTOR", "HasField", "SerializeToString", "class"]
+)
+def test_fields_that_are_called_like_methods_are_fields_or_an_error_of_one_line(name: str) -> None:
+    made = files(
+        file(
+            "a.proto", message_type=[message("A", field(name, 1), field("a", 2, Field.TYPE_MESSAGE, ".p.A"))]
+        )
+    )
+    found = made.message("p.A")
+    assert found is not None
+    given = {found.fields[0].json_name: "x", "a": {}}
+
+    try:
+        data = Reader(made).read(found, parsed(str(given).replace("'", '"')))
+        told: Any = Writer(made).read(found, data)
+    except DescriptorError as error:
+        told = given if str(error).startswith("p.A cannot be used here: ") else error
+
+    assert told == given
+
+
+def test_a_message_that_requires_itself_has_a_template_that_ends() -> None:
+    required = [
+        field(name, number, Field.TYPE_MESSAGE, ".p.A", label=Field.LABEL_REQUIRED)
+        for number, name in enumerate("abcdef", 1)
+    ]
+    given = FileDescriptorProto(name="a.proto", package="p", message_type=[message("A", *required)])
+    made = files(given)
+    found = made.message("p.A")
+    assert found is not None
+
+    assert template(found, made).keys() == set("abcdef")
+
+
+def test_the_text_of_a_message_can_be_read_as_a_proto_file() -> None:
+    made = files(FileDescriptorProto.FromString(users_pb2.DESCRIPTOR.serialized_pb))
+    made.add(common_pb2.DESCRIPTOR.serialized_pb, "there")
+    found, service = (
+        made.message("mesh.test.users.v1.Everything"),
+        made.service("mesh.test.users.v1.UserService"),
+    )
+    assert found is not None
+    assert service is not None
+
+    assert proto_text(found).splitlines() == [
+        "message mesh.test.users.v1.Everything {",
+        "  enum Color {",
+        "    COLOR_UNSPECIFIED = 0;",
+        "    COLOR_RED = 1;",
+        "    COLOR_BLUE = 2;",
+        "  }",
+        "  message Inner {",
+        "    string text = 1;",
+        "    mesh.test.users.v1.Everything.Inner inner = 2;",
+        "  }",
+        "  oneof choice {",
+        "    string text = 1;",
+        "    int64 number = 2;",
+        "    mesh.test.users.v1.User user = 3;",
+        "  }",
+        "  int64 signed = 4;",
+        "  uint64 unsigned = 5;",
+        "  fixed64 fixed = 6;",
+        "  sint32 small = 7;",
+        "  double real = 8;",
+        "  float short_real = 9;",
+        "  bool truth = 10;",
+        "  bytes raw = 11;",
+        "  map<string, int64> counts = 12;",
+        "  map<int32, mesh.test.users.v1.User> by_number = 13;",
+        "  repeated uint64 many = 14;",
+        "  repeated mesh.test.users.v1.Everything.Inner inners = 15;",
+        "  mesh.test.users.v1.Everything.Color color = 16;",
+        "  repeated mesh.test.users.v1.Everything.Color colors = 17;",
+        "  google.protobuf.Any any = 18;",
+        "  google.protobuf.Timestamp when = 19;",
+        "  google.protobuf.StringValue maybe = 20;",
+        "  optional int32 perhaps = 21;",
+        '  string renamed = 22 [json_name = "otherName"];',
+        "}",
+    ]
+    assert proto_text(service.methods_by_name["Talk"]) == (
+        "rpc Talk(stream mesh.test.users.v1.Line) returns (stream mesh.test.users.v1.Line);"
+    )
+
+
+def test_descriptors_of_others_do_not_get_into_the_pool_of_all() -> None:
+    from google.protobuf import descriptor_pool
+
+    made = files(file("only-here.proto", message_type=[message("OnlyHere")]))
+
+    assert made.message("p.OnlyHere") is not None
+    with pytest.raises(KeyError):
+        descriptor_pool.Default().FindMessageTypeByName("p.OnlyHere")
