@@ -1,19 +1,15 @@
 """Asks a collector what it is and knows."""
 
-import os
 import time
 from collections.abc import Callable
-from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
 import grpc
 
-from collector_mesh.adapters.grpc.channels import channel_options, open_channel
 from collector_mesh.adapters.grpc.errors import mesh_error
-from collector_mesh.adapters.grpc.forks import has_used
 from collector_mesh.adapters.grpc.inspect_service import INSPECT_SERVICE
-from collector_mesh.adapters.grpc.local_inspection import MAX_PATH_BYTES, UNIX, target_of
+from collector_mesh.adapters.grpc.places import Place
 from collector_mesh.adapters.grpc.probes import Probes
 from collector_mesh.adapters.grpc.tls import Tls
 from collector_mesh.adapters.wire.dispatcher_codec import UNREADABLE
@@ -23,8 +19,7 @@ from collector_mesh.adapters.wire.inspect_codec import (
     encode_explain_request,
     encode_snapshot_request,
 )
-from collector_mesh.domain.model.address import HostPort
-from collector_mesh.domain.model.errors import InvalidCallError, MeshError, UnavailableError, quoted
+from collector_mesh.domain.model.errors import MeshError, UnavailableError
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.snapshot import Explanation, Snapshot
 
@@ -32,8 +27,6 @@ T = TypeVar("T")
 
 _MAX_ANSWER_BYTES = 64 * 1024 * 1024
 """A snapshot of a collector with every peer and method that it may have is far below."""
-
-_KEEPALIVE_SECONDS = 10.0
 
 
 class InspectClient:
@@ -50,11 +43,7 @@ class InspectClient:
 
     def __init__(self, address: str, *, tls: Tls | None, insecure: bool) -> None:
         self.address = address
-        self._parsed = _parsed(address)
-        if isinstance(self._parsed, str) and tls is not None:
-            raise InvalidCallError(f"{address} is a socket of this machine, which takes no certificates")
-        self._tls = tls
-        self._insecure = insecure
+        self._place = Place(address, tls=tls, insecure=insecure)
         self._probes = Probes(tls, time.monotonic)
         self._channel: grpc.aio.Channel | None = None
 
@@ -65,14 +54,7 @@ class InspectClient:
             InvalidCallError: plaintext would leave this machine.
             TlsError: the certificate files cannot be used.
         """
-        options = channel_options(
-            max_payload_bytes=_MAX_ANSWER_BYTES, keepalive_interval=_KEEPALIVE_SECONDS, has_link=False
-        )
-        if isinstance(self._parsed, str):
-            has_used()
-            self._channel = grpc.aio.insecure_channel(target_of(self._parsed), options=options)
-        else:
-            self._channel = open_channel(self._parsed, self._tls, insecure=self._insecure, options=options)
+        self._channel = self._place.open(_MAX_ANSWER_BYTES)
         return self
 
     async def __aexit__(
@@ -128,18 +110,3 @@ class InspectClient:
         failure = mesh_error(error, self.address)
         # To look changes nothing, so there is no outcome that could be unknown.
         return UnavailableError(str(failure).removeprefix("outcome unknown: "))
-
-
-def _parsed(address: str) -> HostPort | str:
-    """What an address means: a host and a port, or the path of a socket."""
-    if address.startswith(UNIX):
-        path = address.removeprefix(UNIX)
-        if not path or "\0" in path or len(os.fsencode(path)) > MAX_PATH_BYTES:
-            raise InvalidCallError(
-                f"address must be {UNIX}PATH with a path of 1 to {MAX_PATH_BYTES} bytes, got {quoted(address)}"
-            )
-        return str(Path(path).absolute())
-    parsed = HostPort.parse(address)
-    if parsed.port == 0:
-        raise InvalidCallError(f"address must have a port from 1 to 65535, got {address!r}")
-    return parsed

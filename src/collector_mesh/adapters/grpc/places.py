@@ -1,0 +1,69 @@
+"""Where a program may be dialed that looks or calls from outside: HOST:PORT, or a socket of this machine."""
+
+import os
+from pathlib import Path
+
+import grpc
+
+from collector_mesh.adapters.grpc.channels import channel_options, open_channel
+from collector_mesh.adapters.grpc.forks import has_used
+from collector_mesh.adapters.grpc.local_inspection import MAX_PATH_BYTES, UNIX, target_of
+from collector_mesh.adapters.grpc.tls import Tls
+from collector_mesh.domain.model.address import HostPort
+from collector_mesh.domain.model.errors import InvalidCallError, quoted
+
+_KEEPALIVE_SECONDS = 10.0
+
+
+class Place:
+    """An address, and how it is dialed.
+
+    Args:
+        address: HOST:PORT with a port from 1, or `unix:PATH`.
+        tls: certificates; none for a socket of the machine.
+        insecure: whether plaintext may leave this machine.
+
+    Raises:
+        InvalidCallError: it is no such address.
+    """
+
+    def __init__(self, address: str, *, tls: Tls | None, insecure: bool) -> None:
+        self.address = address
+        self.tls = tls
+        self._parsed = _parsed(address)
+        self._insecure = insecure
+        if isinstance(self._parsed, str) and tls is not None:
+            raise InvalidCallError(f"{address} is a socket of this machine, which takes no certificates")
+
+    def open(self, max_bytes: int) -> grpc.aio.Channel:
+        """Make a channel, inside the loop that will use it; nothing is sent yet.
+
+        Args:
+            max_bytes: of a message.
+
+        Raises:
+            InvalidCallError: plaintext would leave this machine.
+            TlsError: the certificate files cannot be used.
+        """
+        options = channel_options(
+            max_payload_bytes=max_bytes, keepalive_interval=_KEEPALIVE_SECONDS, has_link=False
+        )
+        if isinstance(self._parsed, str):
+            has_used()
+            return grpc.aio.insecure_channel(target_of(self._parsed), options=options)
+        return open_channel(self._parsed, self.tls, insecure=self._insecure, options=options)
+
+
+def _parsed(address: str) -> HostPort | str:
+    """What an address means: a host and a port, or the path of a socket."""
+    if address.startswith(UNIX):
+        path = address.removeprefix(UNIX)
+        if not path or "\0" in path or len(os.fsencode(path)) > MAX_PATH_BYTES:
+            raise InvalidCallError(
+                f"address must be {UNIX}PATH with a path of 1 to {MAX_PATH_BYTES} bytes, got {quoted(address)}"
+            )
+        return str(Path(path).absolute())
+    parsed = HostPort.parse(address)
+    if parsed.port == 0:
+        raise InvalidCallError(f"address must have a port from 1 to 65535, got {address!r}")
+    return parsed
