@@ -23,7 +23,7 @@ sys.exit(main())
 @pytest.mark.parametrize(
     ("module", "arguments", "status"),
     [
-        ("collector_mesh.app.cli.certs", ["dispatch", "127.0.0.1:1", "n", "S", "M"], -signal.SIGINT),
+        ("collector_mesh.app.cli.dispatch", ["dispatch", "127.0.0.1:1", "n", "S", "M"], -signal.SIGINT),
         ("collector_mesh.app.clients.client", ["dispatch", "127.0.0.1:1", "n", "S", "M"], 130),
         ("no_such_service", ["serve", "--service", "no_such_service:any"], -signal.SIGINT),
     ],

@@ -7,8 +7,10 @@ import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import attrs
 import pytest
@@ -19,6 +21,7 @@ from collector_mesh import Settings
 from collector_mesh.app.cli import certs, demo, dispatch, explain, serve, simulate, topology
 from collector_mesh.app.cli.config import ServeConfig
 from collector_mesh.app.cli.main import parser
+from collector_mesh.app.cli.typed import verbs
 from collector_mesh.app.testing.contract import transport
 from collector_mesh.domain.model.errors import error_for
 from collector_mesh.domain.model.events import Event
@@ -178,15 +181,28 @@ def test_every_scenario_is_in_the_list_of_examples() -> None:
     ids=lambda verb: verb.__name__.rpartition(".")[2],
 )
 def test_every_flag_of_a_verb_is_explained(verb: ModuleType) -> None:
-    text = (ROOT / "docs" / "serve.md").read_text(encoding="utf-8")
     name = verb.__name__.rpartition(".")[2]
-    verbs = argparse.ArgumentParser().add_subparsers()
-    verb.add_parser(verbs)
-    flags = set(FLAG.findall(verbs.choices[name].format_usage()))
+
+    assert unexplained(verb.add_parser, name, "serve.md") == set()
+
+
+@pytest.mark.parametrize(
+    ("name", "add"),
+    [("call", verbs.add_call), ("services", verbs.add_services), ("describe", verbs.add_describe)],
+)
+def test_every_flag_of_a_verb_for_any_server_is_explained(name: str, add: Callable[[Any], None]) -> None:
+    assert unexplained(add, name, "command-line.md") == set()
+
+
+def unexplained(add: Callable[[Any], None], name: str, page: str) -> set[str]:
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    added = argparse.ArgumentParser().add_subparsers()
+    add(added)
+    flags = set(FLAG.findall(added.choices[name].format_help()))
     section = text.partition(f"\n## {name}\n")[2].partition("\n## ")[0]
 
     assert len(flags) > 1
-    assert flags - set(FLAG.findall(section)) == set()
+    return flags - set(FLAG.findall(section)) - {"--help", "--include"}
 
 
 @pytest.mark.parametrize("options", [ServeConfig, Settings])

@@ -52,7 +52,7 @@ def add_look_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--timeout",
         metavar="SECONDS",
-        type=_seconds,
+        type=seconds,
         default=LOOK_SECONDS,
         help=f"for the answer (default {LOOK_SECONDS:g})",
     )
@@ -120,14 +120,15 @@ def _address(arguments: argparse.Namespace) -> str:
     )
 
 
-def _seconds(text: str) -> float:
+def seconds(text: str) -> float:
+    """A number of seconds that a user gives, for argparse."""
     try:
-        seconds = float(text)
+        given = float(text)
     except ValueError:
-        seconds = 0.0
+        given = 0.0
     # A comparison with NaN is false, so that is refused here too.
-    if not 0 < seconds <= _MAX_SECONDS:
+    if not 0 < given <= _MAX_SECONDS:
         raise argparse.ArgumentTypeError(
             f"must be a number of seconds above 0, at most {_MAX_SECONDS:g}, got {text!r}"
         )
-    return seconds
+    return given

@@ -1,30 +1,22 @@
 """`collector-mesh dispatch`: one call into the mesh."""
 
 import argparse
-import base64
 import json
 import sys
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from collector_mesh.app.cli import loops
 from collector_mesh.app.cli.dialing import add_tls_options, tls_of
 from collector_mesh.app.cli.errors import EXIT_FAILED, CommandError
 from collector_mesh.app.cli.objects import load
+from collector_mesh.app.cli.replies import as_json, raw_of, type_name
 from collector_mesh.app.cli.starting import once_it_listens
-from collector_mesh.domain.model.plain import LIST, STRUCT, VALUE
-from collector_mesh.domain.model.plain_reading import decoded
 from collector_mesh.domain.model.texts import visible
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
 
-    from collector_mesh.domain.model.payload import Payload
     from collector_mesh.domain.model.status import Reply
-
-
-_OF_PROTOBUF = "google.protobuf."
-_WELL_KNOWN = ("any", "duration", "empty", "field_mask", "struct", "timestamp", "wrappers")
 
 
 def add_parser(verbs: Any) -> None:
@@ -154,10 +146,10 @@ def _show(reply: "Reply", response: "type[Message] | None", *, verbose: bool) ->
         if not verbose:
             sys.stderr.write(f"{reply.status.code} {visible(reply.status.message)}\n")
         return EXIT_FAILED
-    text = _as_json(reply.payload, response)
+    text = as_json(reply.payload, response)
     # It has run: what it has given is told in any case.
-    sys.stdout.write((_as_base64(reply.payload) if text is None else text) + "\n")
-    name = _type_name(reply.payload)
+    sys.stdout.write((json.dumps(raw_of(reply.payload)) if text is None else text) + "\n")
+    name = type_name(reply.payload)
     if response is not None and (text is None or response.DESCRIPTOR.full_name != name):
         raise CommandError(
             f"--response: the reply, {visible(name) or 'of no type'}, is no {response.DESCRIPTOR.full_name}",
@@ -166,42 +158,3 @@ def _show(reply: "Reply", response: "type[Message] | None", *, verbose: bool) ->
     if text is None:
         sys.stderr.write("give --response MODULE:CLASS, the message class of the reply, to see it as text\n")
     return 0
-
-
-def _type_name(payload: "Payload") -> str:
-    return payload.type_url.rpartition("/")[2]
-
-
-def _as_json(payload: "Payload", response: "type[Message] | None") -> str | None:
-    """The result as protobuf's JSON, None if its message class is not at hand.
-
-    At hand are those of `--request` and `--response` with all that they are made of, and those that come with protobuf.
-    """
-    from google.protobuf import json_format
-
-    name = _type_name(payload)
-    if name == "google.protobuf.Empty":
-        return "{}"
-    try:
-        if response is None and name in {STRUCT, LIST, VALUE}:
-            return json.dumps(decoded(name, payload.value), indent=2)
-        # It need not be in the pool of all others.
-        if response is None or response.DESCRIPTOR.full_name != name:
-            response = _known_class(name)
-        return json_format.MessageToJson(response.FromString(payload.value), preserving_proto_field_name=True)
-    except Exception:  # noqa: BLE001  # of another process, in a form that this one does not know
-        return None
-
-
-def _known_class(name: str) -> "type[Message]":
-    from google.protobuf import descriptor_pool, message_factory
-
-    if name.startswith(_OF_PROTOBUF):
-        for module in _WELL_KNOWN:
-            import_module(f"google.protobuf.{module}_pb2")
-    return message_factory.GetMessageClass(descriptor_pool.Default().FindMessageTypeByName(name))
-
-
-def _as_base64(payload: "Payload") -> str:
-    value = base64.b64encode(payload.value).decode()
-    return json.dumps({"type_url": payload.type_url, "base64": value})

@@ -4,15 +4,31 @@ import argparse
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from types import MappingProxyType
 from typing import Any, NoReturn
 
-from collector_mesh.app.cli import certs, demo, dispatch, explain, serve, simulate, topology
 from collector_mesh.app.cli.errors import EXIT_FAILED, EXIT_USAGE, CommandError, tell
 from collector_mesh.app.cli.output import abandon_stdout, make_usable
 
 EXIT_INTERRUPTED = 130
 
+_VERBS: Mapping[str, str] = MappingProxyType(
+    {
+        "serve": "serve:add_parser",
+        "call": "typed.verbs:add_call",
+        "services": "typed.verbs:add_services",
+        "describe": "typed.verbs:add_describe",
+        "dispatch": "dispatch:add_parser",
+        "topology": "topology:add_parser",
+        "explain": "explain:add_parser",
+        "certs": "certs:add_parser",
+        "simulate": "simulate:add_parser",
+        "demo": "demo:add_parser",
+    }
+)
+"""What adds the options of each verb."""
 
 _EXAMPLES = """examples:
   collector-mesh serve --id greeter --listen 127.0.0.1:50051 --service hello:greetings
@@ -44,8 +60,12 @@ class _Version(argparse.Action):
         parser.exit(message=f"collector-mesh {metadata.version('collector-mesh')}\n")
 
 
-def parser() -> argparse.ArgumentParser:
-    """The parser of the whole command line."""
+def parser(first: str = "") -> argparse.ArgumentParser:
+    """The parser of the whole command line.
+
+    Args:
+        first: what was typed first; if it is a verb, no other is loaded, as each of them takes time and memory.
+    """
     root = _Parser(
         prog="collector-mesh",
         description="Processes that serve each other's methods over gRPC.",
@@ -54,8 +74,9 @@ def parser() -> argparse.ArgumentParser:
     )
     root.add_argument("--version", action=_Version, nargs=0, help="show program's version number and exit")
     verbs = root.add_subparsers(metavar="VERB", title="verbs", dest="verb")
-    for verb in (serve, dispatch, topology, explain, certs, simulate, demo):
-        verb.add_parser(verbs)
+    for where in [_VERBS[first]] if first in _VERBS else _VERBS.values():
+        module, _, add = where.partition(":")
+        getattr(import_module(f"collector_mesh.app.cli.{module}"), add)(verbs)
     return root
 
 
@@ -67,9 +88,11 @@ def main(arguments: Sequence[str] | None = None, *, interrupts: bool = False) ->
         interrupts: whether an interrupt is to become a KeyboardInterrupt from now on.
     """
     try:
+        given = _readable(sys.argv[1:]) if arguments is None else arguments
+        root = parser(*given[:1])
         if interrupts:
             signal.signal(signal.SIGINT, signal.default_int_handler)
-        status = _run(_readable(sys.argv[1:]) if arguments is None else arguments)
+        status = _run(root, given)
         sys.stdout.flush()
     except CommandError as error:
         return tell(error)
@@ -85,13 +108,12 @@ def main(arguments: Sequence[str] | None = None, *, interrupts: bool = False) ->
     return status
 
 
-def _run(arguments: Sequence[str]) -> int:
+def _run(root: argparse.ArgumentParser, arguments: Sequence[str]) -> int:
     make_usable()
     # The core of grpc writes to stderr by itself, beside our own logs.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
-    root = parser()
     parsed, left = root.parse_known_args(arguments)
-    if "words" in parsed and not any(word.startswith("-") for word in left):
+    if "words" in parsed and not any(map(_is_option, left)):
         # argparse takes them at one place only, and there may be options between them.
         parsed.words = [*parsed.words, *left]
     elif left:
@@ -105,6 +127,11 @@ def _run(arguments: Sequence[str]) -> int:
         return 0
     status: int = parsed.run(parsed)
     return status
+
+
+def _is_option(word: str) -> bool:
+    # A dash alone is a word.
+    return word.startswith("-") and word != "-"
 
 
 def _readable(arguments: Sequence[str]) -> list[str]:

@@ -1,0 +1,122 @@
+"""`collector-mesh call`: a unary method of any gRPC server, or of the mesh, with JSON."""
+
+import argparse
+import base64
+from typing import Any
+
+from google.protobuf.descriptor import MethodDescriptor
+
+from collector_mesh.adapters.grpc.reflection_client import NoReflectionError
+from collector_mesh.adapters.grpc.server_client import Answer, StatusError
+from collector_mesh.adapters.wire.described.messages import DescriptorError
+from collector_mesh.adapters.wire.described.shapes import RAW_KEY, TYPE_KEY
+from collector_mesh.adapters.wire.described.texts import kind_of
+from collector_mesh.app.cli.errors import EXIT_FAILED, CommandError
+from collector_mesh.app.cli.typed import outcomes
+from collector_mesh.app.cli.typed.given import data_of, document_of
+from collector_mesh.app.cli.typed.methods import UnknownServiceError, method_of, path_of, wanted_of
+from collector_mesh.app.cli.typed.session import Session, converse
+from collector_mesh.domain.model.errors import InvalidCallError
+from collector_mesh.domain.model.names import check_name
+from collector_mesh.domain.model.routing_keys import TARGET_KEY
+
+_KINDS = {"server": "a stream of replies", "client": "a stream of requests", "both": "streams both ways"}
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the verb."""
+    return outcomes.guarded(
+        lambda: _run(arguments), as_json=arguments.format_error, is_machine=arguments.json
+    )
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    words = list(arguments.words)
+    if len(words) not in {2, 3}:
+        problem = "the following arguments are required" if len(words) < 2 else "too many arguments"
+        raise CommandError(f"{problem}: ADDRESS [NAMESPACE] SERVICE/METHOD (see collector-mesh call --help)")
+    arguments.address = words[0]
+    wanted = wanted_of(words[-1])
+    text = data_of(arguments)
+    value = document_of("{}" if text is None else text)
+    if arguments.target:
+        try:
+            check_name("--target", arguments.target)
+        except InvalidCallError as error:
+            raise CommandError(str(error)) from error
+
+    async def talk(session: Session) -> int:
+        try:
+            method = await method_of(session.types, wanted)
+        except (NoReflectionError, UnknownServiceError) as error:
+            if not session.namespace or not wanted.service:
+                raise
+            from collector_mesh.app.cli.typed.plain_call import call_plainly
+
+            return await call_plainly(arguments, session, wanted, None if text is None else value, str(error))
+        return await _call(arguments, session, method, value)
+
+    return converse(arguments, words[1] if len(words) == 3 else "", talk)
+
+
+async def _call(arguments: argparse.Namespace, session: Session, method: MethodDescriptor, value: Any) -> int:
+    if (kind := kind_of(method)) != "unary":
+        raise CommandError(
+            f"{path_of(method)[1:]} is a method with {_KINDS[kind]}: this version calls unary methods only"
+        )
+    request = await session.types.request(method.input_type, value)
+    metadata = session.metadata
+    if arguments.target:
+        metadata = (*metadata, (TARGET_KEY, arguments.target))
+    try:
+        answer = await session.client.unary(
+            path_of(method), request, metadata=metadata, timeout=session.left()
+        )
+    except StatusError as error:
+        if arguments.verbose:
+            _tell_metadata(error)
+        raise
+    session.left.allow_some_more()
+    return await _show(arguments, session, method, answer)
+
+
+async def _show(
+    arguments: argparse.Namespace, session: Session, method: MethodDescriptor, answer: Answer
+) -> int:
+    kind = method.output_type
+    problem = ""
+    try:
+        made = await session.types.shown(kind, answer.data, defaults=arguments.emit_defaults)
+    except DescriptorError as error:
+        # It has run: what it has given is told in any case.
+        made = {TYPE_KEY: kind.full_name, RAW_KEY: base64.b64encode(answer.data).decode()}
+        problem = str(error)
+    who = outcomes.handled_by(answer.trailing, answer.initial)
+    if arguments.verbose:
+        _tell_metadata(answer)
+    if arguments.json:
+        outcomes.print_json(
+            {
+                "code": 0,
+                "status": "OK",
+                "reply": made,
+                "reply_type": kind.full_name,
+                "handled_by": who,
+                "seconds": round(answer.seconds, 6),
+                "initial_metadata": outcomes.pairs_of(answer.initial),
+                "trailing_metadata": outcomes.pairs_of(answer.trailing),
+            }
+        )
+    else:
+        outcomes.print_json(made)
+        outcomes.note(f"OK {outcomes.how(session.client.address, who, answer.seconds)}")
+    if problem:
+        raise CommandError(f"the reply: {problem}", EXIT_FAILED)
+    return 0
+
+
+def _tell_metadata(of: Answer | StatusError) -> None:
+    outcomes.note(
+        *outcomes.metadata_lines("initial metadata", of.initial),
+        *outcomes.metadata_lines("trailing metadata", of.trailing),
+    )
