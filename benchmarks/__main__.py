@@ -21,6 +21,7 @@ from benchmarks import (
     start,
     stubs,
     sync,
+    sync_stubs,
     two_hops,
 )
 from benchmarks.conditions import Conditions, loop_factory
@@ -43,6 +44,7 @@ BENCHMARKS: dict[str, Callable[[Conditions], Coroutine[None, None, None]]] = {
     "start": start.main,
     "stubs": stubs.main,
     "sync": sync.main,
+    "sync-stubs": sync_stubs.main,
 }
 ON_DEMAND = {"profile": profiling.main}
 """What is run only when it is named."""

@@ -14,12 +14,15 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 import grpc
+from google.protobuf.wrappers_pb2 import BytesValue
 
 from benchmarks.conditions import loop_factory
 from collector_mesh import Collector, MeshError, Payload, Service
 from collector_mesh.adapters.wire.generated import dispatcher_pb2 as pb
 
 DISPATCHER = "collector.CollectiveDispatcher"
+TYPED = "bench.Typed"
+"""A service whose method Echo takes and gives a message."""
 LIMITS: list[tuple[str, int]] = [
     ("grpc.max_receive_message_length", -1),
     ("grpc.max_send_message_length", -1),
@@ -80,6 +83,32 @@ async def bare_sync(_told: Told) -> None:
     server.start()
     _say(f"ready 127.0.0.1:{port}")
     await asyncio.Event().wait()
+
+
+async def bare_sync_typed(_told: Told) -> None:
+    """A server as stubs of grpc call it, with grpc's threads, whose method gives its request back."""
+    server = grpc.server(ThreadPoolExecutor(_THREADS), options=[("grpc.so_reuseport", 0), *LIMITS])
+    handler = grpc.unary_unary_rpc_method_handler(
+        lambda request, _context: request, BytesValue.FromString, BytesValue.SerializeToString
+    )
+    server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(TYPED, {"Echo": handler}),))
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    _say(f"ready 127.0.0.1:{port}")
+    await asyncio.Event().wait()
+
+
+async def typed(_told: Told) -> None:
+    """A collector with a handler that takes a message, and gives it back."""
+    service = Service("bench", TYPED)
+
+    @service.method("Echo")
+    async def echo(request: BytesValue) -> BytesValue:
+        return request
+
+    async with Collector("server", listen="127.0.0.1:0", services=[service]) as served:
+        _say(f"ready {served.address}")
+        await asyncio.Event().wait()
 
 
 async def bare_forward(_told: Told, address: str) -> None:
@@ -208,9 +237,11 @@ ROLES: dict[str, Callable[..., Coroutine[None, None, None]]] = {
     "bare-forward": bare_forward,
     "bare-proxy": bare_proxy,
     "bare-sync": bare_sync,
+    "bare-sync-typed": bare_sync_typed,
     "collector": collector,
     "dialers": dialers,
     "hop": hop,
+    "typed": typed,
 }
 
 

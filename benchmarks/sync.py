@@ -31,7 +31,7 @@ async def main(conditions: Conditions) -> None:
         _awaited(address) as awaited,
         _sync(address) as sync,
     ):
-        ours, theirs = await _in_turns(conditions, _of_threads(sync, 1), awaited)
+        ours, theirs = await in_turns(conditions, of_threads(lambda: sync, 1), awaited)
     compare("calls", ("SyncMeshClient", "MeshClient"), ours, theirs, at_least(0.5))
     conditions.announce("The same, from threads", in_flight=THREADS, size=len(PAYLOAD))
     for role, name in (
@@ -44,21 +44,22 @@ async def main(conditions: Conditions) -> None:
             _sync(address) as sync,
             _sync_grpc(bare) as bare_call,
         ):
-            ours, theirs = await _in_turns(
-                conditions, _of_threads(sync, THREADS), _of_threads(bare_call, THREADS)
+            ours, theirs = await in_turns(
+                conditions, of_threads(lambda: sync, THREADS), of_threads(lambda: bare_call, THREADS)
             )
         compare("calls", ("SyncMeshClient", name), ours, theirs, at_least(2))
 
 
-async def _in_turns(conditions: Conditions, *sides: Rate) -> list[Figure]:
+async def in_turns(conditions: Conditions, *sides: Rate) -> list[Figure]:
+    """Measure each side in turns, so that a slow moment of the machine hits all."""
     for side in sides:
         await asyncio.to_thread(side, conditions.seconds / 4)
     rounds = [[await asyncio.to_thread(side, conditions.seconds) for side in sides] for _ in range(ROUNDS)]
     return [Figure(tuple(rates)) for rates in zip(*rounds, strict=True)]
 
 
-def _of_threads(call: Call, threads: int) -> Rate:
-    """What threads get done that make one call after the other."""
+def of_threads(made: Callable[[], Call], threads: int) -> Rate:
+    """What threads get done that make one call after the other, each with what was made for it."""
 
     def rate(seconds: float) -> float:
         done = [0] * threads
@@ -68,6 +69,7 @@ def _of_threads(call: Call, threads: int) -> Rate:
 
         def work(thread: int) -> None:
             try:
+                call = made()
                 while time.perf_counter() < stop:
                     call()
                     done[thread] += 1

@@ -12,8 +12,11 @@ from collector_mesh.domain.model.payload import Message, Payload, Plain
 from collector_mesh.domain.model.status import Reply
 
 if TYPE_CHECKING:
+    import grpc
+
     from collector_mesh.app.collector import Collector
     from collector_mesh.app.services.added import Added
+    from collector_mesh.app.stub_channels import ClientInterceptor
     from collector_mesh.domain.model.snapshot import ConnectionInfo, Explanation, Snapshot
     from collector_mesh.domain.ports.validator import Validator
 
@@ -101,6 +104,16 @@ class BlockingCollector(BlockingCaller):
             return self._collector.explain(namespace, service, method)
 
         return self._bridge().run(ask)
+
+    def sync_channel(
+        self,
+        namespace: str,
+        *,
+        target: str = "",
+        interceptors: "Iterable[ClientInterceptor]" = (),
+    ) -> "grpc.Channel":
+        """A channel of gRPC for stubs in other threads; see `Collector.sync_channel`, which any thread may call too."""
+        return self._collector.sync_channel(namespace, target=target, interceptors=interceptors)
 
     def register(
         self,

@@ -4,9 +4,10 @@ from asyncio.events import _get_running_loop  # which does not raise where there
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
+from collector_mesh.adapters.runtime.bridge import Bridge
 from collector_mesh.app.calls import CallFactory
 from collector_mesh.app.home import Home
-from collector_mesh.app.stub_channels import channel_to
+from collector_mesh.app.stub_channels import channel_to, sync_channel_to
 from collector_mesh.domain.model.caller import Metadata
 from collector_mesh.domain.model.errors import MeshError
 from collector_mesh.domain.model.names import MethodKey
@@ -15,10 +16,12 @@ from collector_mesh.domain.model.status import Reply
 from collector_mesh.domain.ports.call_starter import CallStarter, Contact, StartedCall
 
 if TYPE_CHECKING:
+    import grpc
     from grpc import aio
 
     from collector_mesh.app.container import CollectorContainer
     from collector_mesh.app.lifetime import Lifetime
+    from collector_mesh.app.stub_channels import ClientInterceptor
     from collector_mesh.domain.calls.dispatcher import Dispatcher
 
 
@@ -106,6 +109,39 @@ class CollectorStubs:
             TypeError: an argument is of a wrong type; the text names it.
         """
         return channel_to(self, namespace, target, interceptors)
+
+    def sync_channel(
+        self,
+        namespace: str,
+        *,
+        target: str = "",
+        interceptors: "Iterable[ClientInterceptor]" = (),
+    ) -> "grpc.Channel":
+        """A channel of gRPC for stubs in other threads than that of the collector's event loop; any of them may use it.
+
+        Each call of such a stub is one of this collector, as by `blocking.call`. To close the channel ends its calls.
+
+        Args:
+            namespace: where the methods are that stubs call.
+            target: the id of the only collector that may run them.
+            interceptors: of grpc's own kinds for threads; the first is the outermost, as in `grpc.intercept_channel`.
+
+        Raises:
+            InvalidCallError: the namespace or the target is malformed.
+            TypeError: an argument is of a wrong type; the text names it.
+        """
+        return sync_channel_to(
+            self._opened_for_threads,
+            namespace,
+            target,
+            interceptors,
+            awaited="a stub of collector.channel(...)",
+        )
+
+    def _opened_for_threads(self) -> tuple[Bridge, CallStarter]:
+        if self._dispatcher is None:
+            raise self._home.closed(self._lifetime.state)
+        return self._home.bridge(), self
 
 
 if TYPE_CHECKING:

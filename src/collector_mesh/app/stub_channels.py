@@ -1,14 +1,25 @@
 """Channels for generated stubs, made from what a user gives."""
 
-from collections.abc import Iterable
+import logging
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
+from collector_mesh.adapters.runtime.bridge import Bridge
+from collector_mesh.adapters.telemetry.records import log
 from collector_mesh.app.arguments import several
 from collector_mesh.domain.model.names import check_name, text_argument
 from collector_mesh.domain.ports.call_starter import CallStarter
 
 if TYPE_CHECKING:
+    import grpc
     from grpc import aio
+
+    ClientInterceptor = (
+        grpc.UnaryUnaryClientInterceptor
+        | grpc.UnaryStreamClientInterceptor
+        | grpc.StreamUnaryClientInterceptor
+        | grpc.StreamStreamClientInterceptor
+    )
 
 
 def channel_to(
@@ -22,8 +33,48 @@ def channel_to(
     """
     from collector_mesh.adapters.stubs.channel import Channel
 
+    namespace, target = _checked(namespace, target)
+    return Channel(starter, namespace, target, several("interceptors", interceptors))
+
+
+def sync_channel_to(
+    opened: Callable[[], tuple[Bridge, CallStarter]],
+    namespace: str,
+    target: str,
+    interceptors: "Iterable[ClientInterceptor]",
+    *,
+    awaited: str,
+) -> "grpc.Channel":
+    """The same for threads.
+
+    Args:
+        opened: gives the way into the event loop, and who makes calls there.
+        namespace: where the methods are.
+        target: id of the only collector that may run them, or empty.
+        interceptors: of grpc's own kinds; the first is the outermost.
+        awaited: what code in an event loop uses in place of this, as errors name it.
+
+    Raises:
+        InvalidCallError: the namespace or the target is malformed.
+        TypeError: an argument is of a wrong type; the text names it.
+    """
+    import grpc
+
+    from collector_mesh.adapters.stubs.sync_channel import SyncChannel
+
+    namespace, target = _checked(namespace, target)
+    around = several("interceptors", interceptors)
+    channel = SyncChannel(namespace, target, opened, _callback_failed, awaited=awaited)
+    return grpc.intercept_channel(channel, *around) if around else channel  # type: ignore[arg-type]  # it looks itself
+
+
+def _checked(namespace: str, target: str) -> tuple[str, str]:
     namespace, target = text_argument("namespace", namespace), text_argument("target", target)
     check_name("namespace", namespace)
     if target:
         check_name("target", target)
-    return Channel(starter, namespace, target, several("interceptors", interceptors))
+    return namespace, target
+
+
+def _callback_failed(error: BaseException) -> None:
+    log(logging.ERROR, "callback_failed", error=error)

@@ -9,9 +9,12 @@ from asyncio.events import _get_running_loop  # which does not raise where there
 from collections import deque
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractContextManager, nullcontext, suppress
+from functools import partial
 from typing import Any, TypeVar, cast
 
+from collector_mesh.adapters.runtime.callback_thread import CallbackThread
 from collector_mesh.adapters.runtime.errands import Errand, ToldErrand
+from collector_mesh.adapters.runtime.posted import Posted, PostedCallback, gone_on, is_over
 
 T = TypeVar("T")
 
@@ -68,21 +71,38 @@ class Bridge:
         self._forked = forked
         self._pid = os.getpid()
         self._main = threading.main_thread().ident
-        self._errands: deque[Errand[Any] | ToldErrand[Any]] = deque()
+        self._errands: deque[Errand[Any] | ToldErrand[Any] | Posted] = deque()
         self._is_woken = False
         self._turns = 0
 
-    def check(self) -> None:
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """Where the work is done."""
+        return self._loop
+
+    def check(self, awaited: str | None = None) -> None:
         """See that a thread may wait here.
+
+        Args:
+            awaited: what code in an event loop uses in place of what is called, if that is another than usual.
 
         Raises:
             RuntimeError: an event loop runs in this thread, which would stand still; or this is another process.
         """
+        awaited = awaited or self._awaited
         if _get_running_loop() is self._loop:
             raise RuntimeError(
-                f"{self._what} would wait here for the event loop that it is called in: use {self._awaited}"
+                f"{self._what} would wait here for the event loop that it is called in: use {awaited}"
             )
-        check_no_loop(self._what, self._awaited)
+        check_no_loop(self._what, awaited)
+        self.check_process()
+
+    def check_process(self) -> None:
+        """See that the loop is of this process.
+
+        Raises:
+            RuntimeError: it is not.
+        """
         if os.getpid() != self._pid:
             raise RuntimeError(
                 f"{self._what} belongs to the process that this one was forked from: {self._forked}"
@@ -127,6 +147,68 @@ class Bridge:
         self.check()
         return self._have(ToldErrand(begin), WAITING.get())
 
+    def post(self, posted: Posted) -> None:
+        """Have something go on in the loop soon. Nobody waits, so that this may also be the loop's own thread.
+
+        Raises:
+            RuntimeError: this is another process; or the loop is closed.
+        """
+        self.check_process()
+        if (wait := getattr(self._loop, "wait_in_thread", None)) is None:
+            self._put(posted)
+        elif _get_running_loop() is self._loop:
+            self._loop.call_soon(posted.go_on, self._loop)
+        else:
+            wait(partial(gone_on, posted, self._loop))
+
+    def wait(
+        self,
+        posted: Posted,
+        timeout: float | None = None,
+        *,
+        is_new: bool = False,
+        awaited: str | None = None,
+    ) -> bool:
+        """Wait until something is over that was posted.
+
+        Args:
+            posted: what was posted.
+            timeout: most seconds; None for no limit.
+            is_new: whether it is to be posted first.
+            awaited: see `check`.
+
+        Returns:
+            Whether it is over.
+
+        Raises:
+            RuntimeError: as for `run`.
+        """
+        self.check(awaited)
+        with WAITING.get() or nullcontext():
+            if (wait := getattr(self._loop, "wait_in_thread", None)) is not None:
+                if is_new:
+                    wait(partial(gone_on, posted, self._loop))
+                return bool(wait(partial(is_over, posted, timeout)))
+            if is_new:
+                self._put(posted)
+            has_ended = self._await(posted.ended, timeout)
+        if has_ended:
+            # For whoever waits beside this thread.
+            posted.ended.release()
+        return has_ended
+
+    def call_back(self, function: Callable[[], None], thread: CallbackThread) -> None:
+        """Have a function of a user's called that nobody waits for, and that may wait: in a thread, never in the loop.
+
+        Args:
+            function: must not raise.
+            thread: where; a simulated loop has threads of its own.
+        """
+        if hasattr(self._loop, "wait_in_thread"):
+            self.post(PostedCallback(function))
+        else:
+            thread.submit(function)
+
     def _have(self, errand: "Errand[T] | ToldErrand[T]", waiting: AbstractContextManager[object] | None) -> T:
         try:
             if waiting is None:
@@ -153,15 +235,28 @@ class Bridge:
             del error, errand
 
     def _wait(self, errand: "Errand[Any] | ToldErrand[Any]") -> None:
+        self._put(errand)
+        self._await(errand.ended, None)
+
+    def _put(self, errand: "Errand[Any] | ToldErrand[Any] | Posted") -> None:
         self._errands.append(errand)
         try:
             self._wake()
         except RuntimeError:
             raise self._closed() from None
-        if errand.ended.acquire(timeout=_LOOK_SECONDS):
-            return
+
+    def _await(self, ended: threading.Lock, timeout: float | None) -> bool:
+        """Wait for a lock as long as the loop runs; whether this thread has it now."""
+        until = None if timeout is None else time.monotonic() + max(0.0, timeout)
+        look = _LOOK_SECONDS if timeout is None else min(_LOOK_SECONDS, max(0.0, timeout))
+        if ended.acquire(timeout=look):
+            return True
         loop, turns, turned, was_running = self._loop, self._turns, time.monotonic(), True
         while True:
+            if until is not None:
+                look = min(_LOOK_SECONDS, until - time.monotonic())
+                if look <= 0.0:
+                    return False
             is_running = loop.is_running()
             # One that does not run may do so again, as between two `run_until_complete`.
             if loop.is_closed() or not (is_running or was_running):
@@ -176,8 +271,8 @@ class Bridge:
                 )
             with suppress(RuntimeError):
                 self._wake()
-            if errand.ended.acquire(timeout=_LOOK_SECONDS):
-                return
+            if ended.acquire(timeout=look):
+                return True
 
     def _wake(self) -> None:
         # Nothing is locked: a signal handler may come at any point, and do all of this in between. Therefore the main

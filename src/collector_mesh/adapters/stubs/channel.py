@@ -29,13 +29,14 @@ _KINDS = (
     aio.StreamStreamClientInterceptor,
 )
 
-_STATES = {
+STATES = {
     Contact.CLOSED: grpc.ChannelConnectivity.SHUTDOWN,
     Contact.IDLE: grpc.ChannelConnectivity.IDLE,
     Contact.SEARCHING: grpc.ChannelConnectivity.CONNECTING,
     Contact.FAILED: grpc.ChannelConnectivity.TRANSIENT_FAILURE,
     Contact.READY: grpc.ChannelConnectivity.READY,
 }
+"""What gRPC calls it."""
 
 
 class Channel(aio.Channel):
@@ -120,7 +121,7 @@ class Channel(aio.Channel):
         """
         if self.is_closed:
             return grpc.ChannelConnectivity.SHUTDOWN
-        return _STATES[self.starter.contact(self._namespace, self._target, connect=try_to_connect)]
+        return STATES[self.starter.contact(self._namespace, self._target, connect=try_to_connect)]
 
     async def wait_for_state_change(self, last_observed_state: grpc.ChannelConnectivity) -> None:
         """Wait until the state is another one.

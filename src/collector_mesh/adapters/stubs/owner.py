@@ -6,6 +6,11 @@ from grpc import aio
 
 from collector_mesh.domain.ports.call_starter import CallStarter
 
+CREDENTIALS = (
+    "Call credentials are only valid on secure channels of gRPC, and this one is of the mesh: what the handler is to see"
+    " goes into metadata"
+)
+
 
 class CallOwner(Protocol):
     """The channel."""
@@ -33,7 +38,9 @@ def check_credentials(credentials: object) -> None:
         UsageError: it has some.
     """
     if credentials is not None:
-        raise aio.UsageError(
-            "Call credentials are only valid on secure channels of gRPC, and this one is of the mesh: what the handler is"
-            " to see goes into metadata"
-        )
+        raise aio.UsageError(CREDENTIALS)
+
+
+def not_carried(path: str, kind: str) -> str:
+    """What is said of a method of a kind that the mesh does not have."""
+    return f"{path} is called as a {kind} method, and the mesh carries calls of one request and one response only"

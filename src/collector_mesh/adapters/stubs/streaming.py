@@ -8,7 +8,7 @@ import grpc
 from grpc import aio
 
 from collector_mesh.adapters.stubs.outcome import Outcome, failed, shown
-from collector_mesh.adapters.stubs.owner import CallOwner, check_credentials, check_open
+from collector_mesh.adapters.stubs.owner import CallOwner, check_credentials, check_open, not_carried
 from collector_mesh.domain.model.names import MethodKey
 
 
@@ -130,12 +130,8 @@ class _Missing:
     def _refused(self, credentials: object) -> Outcome:
         check_open(self._owner)
         check_credentials(credentials)
-        key = self._key
-        return failed(
-            grpc.StatusCode.UNIMPLEMENTED,
-            f"/{key.service}/{key.method} is called as a {self.kind} method, and the mesh carries calls of one request and"
-            " one response only",
-        )
+        path = f"/{self._key.service}/{self._key.method}"
+        return failed(grpc.StatusCode.UNIMPLEMENTED, not_carried(path, self.kind))
 
 
 class UnaryStreamMultiCallable(_Missing, aio.UnaryStreamMultiCallable[Any, Any]):

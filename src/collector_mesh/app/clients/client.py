@@ -5,13 +5,14 @@ from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from collector_mesh.adapters.runtime.bridge import Bridge
 from collector_mesh.app.arguments import key_argument
 from collector_mesh.app.calls import made_in_handler
 from collector_mesh.app.clients.client_calls import ClientCalls
 from collector_mesh.app.home import Home
 from collector_mesh.app.options import ClientOptions, settings_argument
 from collector_mesh.app.settings import Settings
-from collector_mesh.app.stub_channels import channel_to
+from collector_mesh.app.stub_channels import channel_to, sync_channel_to
 from collector_mesh.app.unclosed import Unclosed
 from collector_mesh.domain.model.call import Call
 from collector_mesh.domain.model.caller import Caller, Metadata
@@ -23,9 +24,11 @@ from collector_mesh.domain.model.texts import visible
 from collector_mesh.domain.ports.call_starter import CallStarter, Contact, StartedCall
 
 if TYPE_CHECKING:
+    import grpc
     from grpc import aio
 
     from collector_mesh.adapters.grpc.tls import Tls
+    from collector_mesh.app.stub_channels import ClientInterceptor
     from collector_mesh.domain.peers.client_link import ClientLink
     from collector_mesh.domain.ports.transport import Transport
 
@@ -217,6 +220,26 @@ class MeshClient(Caller):
         See `Collector.channel`.
         """
         return channel_to(self, namespace, target, interceptors)
+
+    def sync_channel(
+        self,
+        namespace: str,
+        *,
+        target: str = "",
+        interceptors: "Iterable[ClientInterceptor]" = (),
+    ) -> "grpc.Channel":
+        """A channel of gRPC for stubs in other threads than that of this client's event loop.
+
+        See `Collector.sync_channel`; a program without an event loop has `SyncMeshClient.sync_channel`.
+        """
+        return sync_channel_to(
+            self._opened_for_threads, namespace, target, interceptors, awaited="a stub of client.channel(...)"
+        )
+
+    def _opened_for_threads(self) -> tuple[Bridge, CallStarter]:
+        if self._link is None:
+            raise self._home.closed("closed" if self._home.loop else "new")
+        return self._home.bridge(), self
 
     def _open_link(self) -> "ClientLink":
         link = self._link

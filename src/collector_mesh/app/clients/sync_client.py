@@ -3,17 +3,18 @@
 import atexit
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, NoReturn, Self
 from weakref import WeakSet
 
-from collector_mesh.adapters.runtime.bridge import check_no_loop
+from collector_mesh.adapters.runtime.bridge import Bridge, check_no_loop
 from collector_mesh.app.arguments import key_argument
 from collector_mesh.app.calls import made_in_handler
 from collector_mesh.app.clients.opened_client import AWAITED, FORKED, InnerClient, OpenedClient
 from collector_mesh.app.settings import Settings
+from collector_mesh.app.stub_channels import sync_channel_to
 from collector_mesh.app.unclosed import Unclosed
 from collector_mesh.domain.model.blocking_caller import BlockingCaller
 from collector_mesh.domain.model.call import Call
@@ -22,9 +23,13 @@ from collector_mesh.domain.model.errors import MeshError
 from collector_mesh.domain.model.payload import Message, Payload, Plain
 from collector_mesh.domain.model.status import OK, Reply
 from collector_mesh.domain.model.texts import visible
+from collector_mesh.domain.ports.call_starter import CallStarter
 
 if TYPE_CHECKING:
+    import grpc
+
     from collector_mesh.adapters.grpc.tls import Tls
+    from collector_mesh.app.stub_channels import ClientInterceptor
     from collector_mesh.domain.peers.client_link import ClientLink
     from collector_mesh.domain.ports.transport import Transport
 
@@ -158,6 +163,36 @@ class SyncMeshClient(BlockingCaller):
                 opened.client.serve, namespace, service, method, request, timeout=timeout, metadata=metadata
             )
         )
+
+    def sync_channel(
+        self,
+        namespace: str,
+        *,
+        target: str = "",
+        interceptors: "Iterable[ClientInterceptor]" = (),
+    ) -> "grpc.Channel":
+        """A channel of gRPC for stubs; any number of threads may use it. To close it does not close this client.
+
+        Args:
+            namespace: where the methods are that stubs call.
+            target: the id of the only collector that may run them.
+            interceptors: of grpc's own kinds for threads; the first is the outermost, as in `grpc.intercept_channel`.
+
+        Raises:
+            InvalidCallError: the namespace or the target is malformed.
+            TypeError: an argument is of a wrong type; the text names it.
+        """
+        return sync_channel_to(
+            self._opened_for_stubs,
+            namespace,
+            target,
+            interceptors,
+            awaited="a stub of MeshClient.channel(...)",
+        )
+
+    def _opened_for_stubs(self) -> tuple[Bridge, CallStarter]:
+        opened = self._opened or self._open()
+        return opened.bridge, opened.client
 
     def _open(self) -> "OpenedClient":
         """Open it, once, whichever thread comes first.
