@@ -2,8 +2,14 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import (
+    AbstractContextManager,
+    AsyncExitStack,
+    asynccontextmanager,
+    contextmanager,
+    nullcontext,
+)
 from pathlib import Path
 
 import attrs
@@ -29,6 +35,8 @@ class Load:
         self._hub = hub
         self._workers: list[asyncio.Task[None]] = []
         self._is_over = False
+        self._goes_on = asyncio.Event()
+        self._goes_on.set()
 
     def start(self) -> None:
         self._workers = [asyncio.create_task(self._work()) for _ in range(WORKERS)]
@@ -37,8 +45,18 @@ class Load:
         self._is_over = True
         await asyncio.gather(*self._workers)
 
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """No further calls meanwhile: nothing is seen of them while an interpreter starts, and they would slow it."""
+        self._goes_on.clear()
+        try:
+            yield
+        finally:
+            self._goes_on.set()
+
     async def _work(self) -> None:
         while not self._is_over:
+            await self._goes_on.wait()
             self.made += 1
             name = f"{'Again' if self.made % 2 else 'Once'}-{self.made}"
             method = name.partition("-")[0]
@@ -62,19 +80,22 @@ class Replicas:
     ports: tuple[int, ...] = attrs.field(factory=lambda: (free_port(), free_port()))
     running: dict[int, Serving] = attrs.field(factory=dict)
 
-    async def start(self, index: int) -> None:
-        """Start one, and wait until the hub can call it."""
+    async def start(
+        self, index: int, paused: Callable[[], AbstractContextManager[None]] = nullcontext
+    ) -> None:
+        """Start one, during a pause, and wait until the hub can call it."""
         options = ["--service", "records:records"]
         if self.dials_hub:
             options += ["--peer", self.hub.address]
-        self.running[index] = await self.exits.enter_async_context(
-            serving(
-                NAMES[index],
-                *options,
-                listen=f"127.0.0.1:{self.ports[index]}",
-                environment={VARIABLE: str(self.path)},
+        with paused():
+            self.running[index] = await self.exits.enter_async_context(
+                serving(
+                    NAMES[index],
+                    *options,
+                    listen=f"127.0.0.1:{self.ports[index]}",
+                    environment={VARIABLE: str(self.path)},
+                )
             )
-        )
         await eventually(lambda: self.is_live(index))
 
     def is_live(self, index: int) -> bool:
@@ -121,7 +142,7 @@ async def test_replicas_are_restarted_in_turn_and_no_call_fails(tmp_path: Path, 
             pair.running[index].send(signal.SIGTERM)
             ended = await pair.running[index].end()
             assert ended.status == 0, ended.stderr
-            await pair.start(index)
+            await pair.start(index, load.paused)
         await eventually(lambda: load.made >= CALLS)
         await load.end()
 
@@ -145,7 +166,7 @@ async def test_of_a_replica_that_is_killed_only_calls_under_way_are_unknown(
             await eventually(lambda least=at_least: load.made >= least)  # type: ignore[misc]  # bound at once
             pair.running[index].send(signal.SIGKILL)
             await eventually(lambda which=index: not pair.is_live(which))  # type: ignore[misc]  # bound at once
-            await pair.start(index)
+            await pair.start(index, load.paused)
         await load.end()
 
     ran = runs(path)

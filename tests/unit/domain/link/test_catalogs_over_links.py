@@ -31,6 +31,7 @@ from collector_mesh.domain.model.status import Status
 # ---- over a link -----------------------------------------------------------------------------------
 
 
+@pytest.mark.large
 def test_50000_methods_are_told_with_hello_and_welcome_and_after_them() -> None:
     catalog = Catalog(("users",), many(50_000))
     wire = serving(catalog)
@@ -154,6 +155,7 @@ def test_what_is_malformed_in_a_catalog_harms_no_link() -> None:
 # ---- news of others --------------------------------------------------------------------------------
 
 
+@pytest.mark.large
 def test_a_hub_tells_of_256_collectors_with_400_methods_each() -> None:
     wire = opened()
     news = [

@@ -244,6 +244,7 @@ def test_128_calls_with_8_kib_of_metadata_each_pass() -> None:
     assert codec.largest < 80_000
 
 
+@pytest.mark.large
 def test_names_that_are_never_the_same_are_forgotten_before_they_are_too_many() -> None:
     wire = opened()
     wire.right.handler = answer

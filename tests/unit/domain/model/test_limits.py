@@ -102,6 +102,7 @@ def test_details_that_fit_stay_the_same(details: dict[str, str]) -> None:
     assert fitting_details(details) is details
 
 
+@pytest.mark.large
 @pytest.mark.parametrize(
     "details",
     [

@@ -247,8 +247,8 @@ def test_what_a_stranger_sends_in_many_parts_takes_no_longer_than_it_is_long(par
     ("name", "part"),
     [
         ("Value", b"\x32\x02\x0a\x00"),
-        ("Value", b"\x2a\x00\x32\x00"),
-        ("Value", b"\x18\x00"),
+        pytest.param("Value", b"\x2a\x00\x32\x00", marks=pytest.mark.large),
+        pytest.param("Value", b"\x18\x00", marks=pytest.mark.large),
         ("Struct", b"\x20\x01"),
         ("ListValue", b"\x32\x02\x0a\x00"),
     ],
@@ -261,6 +261,7 @@ def test_more_parts_than_values_may_have_are_not_read(name: str, part: bytes) ->
         decoded(f"google.protobuf.{name}", part * 600_000)
 
 
+@pytest.mark.large
 @pytest.mark.parametrize("inner", [None, [[]], {"k" * 200: "x" * 200}])
 def test_as_many_values_as_may_be_written_can_be_read(inner: object) -> None:
     for value in ([inner] * 33_333, {str(number): inner for number in range(33_333)}):

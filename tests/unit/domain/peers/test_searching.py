@@ -181,6 +181,7 @@ def test_the_error_of_a_single_one_is_its_own() -> None:
     assert (looking.error.code, str(looking.error)) == (503, "connection refused")
 
 
+@pytest.mark.large
 def test_where_one_is_silent_and_others_fail_it_goes_on_and_tells_what_has_failed() -> None:
     looking = Looking({"a:1": "refuses", "b:2": "is silent"}).run(30.0)
 

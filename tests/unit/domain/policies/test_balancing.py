@@ -135,6 +135,7 @@ def test_where_breakers_are_ignored_and_all_are_alike_each_gets_its_share() -> N
     assert min(counts.values()) > 800
 
 
+@pytest.mark.large
 def test_where_breakers_are_ignored_among_many_most_calls_find_one_that_is_well() -> None:
     members = peers(100)
     for member in members[:60]:
@@ -170,12 +171,14 @@ def test_weights_are_shares_also_when_one_peer_is_out() -> None:
     assert one_out["b"] == pytest.approx(7500, rel=0.06)
 
 
+@pytest.mark.large
 def test_the_same_key_goes_to_the_same_peer_whatever_the_order_of_the_members() -> None:
     members = peers(20)
 
     assert Choices(members).owners(KEYS) == Choices(members[::-1]).owners(KEYS)
 
 
+@pytest.mark.large
 @pytest.mark.parametrize("count", [2, 10, 50])
 def test_when_a_peer_leaves_only_its_keys_move(count: int) -> None:
     members = peers(count)
@@ -201,6 +204,7 @@ def test_while_a_peer_is_not_fit_only_its_keys_go_elsewhere_and_they_come_back()
     assert choices.owners(KEYS[:1000]) == before
 
 
+@pytest.mark.large
 def test_keys_are_spread_evenly() -> None:
     counts = Counter(Choices(peers(10)).owners(KEYS).values())
 

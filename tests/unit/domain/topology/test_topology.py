@@ -1,3 +1,4 @@
+import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
@@ -107,6 +108,7 @@ class IndexMachine(RuleBasedStateMachine):
 TestIndex = IndexMachine.TestCase
 
 
+@pytest.mark.large
 def test_a_route_is_chosen_without_looking_at_every_peer() -> None:
     topology = Topology()
     for index in range(10_000):
