@@ -1,14 +1,16 @@
 """`collector-mesh call`, `services` and `describe` against servers that are no collectors: ordinary ones and hostile ones."""
 
+import asyncio
 import base64
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import grpc
 import pytest
+import pytest_asyncio
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.descriptor_pb2 import (
     DescriptorProto,
@@ -19,8 +21,9 @@ from google.protobuf.descriptor_pb2 import (
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 from mesh_test import common_pb2, users_pb2, users_pb2_grpc
 from tests.generated.generations import folder_of
-from tests.generated.servicers import Audit, BlockingUsers
+from tests.generated.servicers import Audit, BlockingUsers, Users
 
+from collector_mesh import Collector, Service
 from collector_mesh.app.cli.main import main
 
 USERS = "mesh.test.users.v1.UserService"
@@ -564,3 +567,73 @@ def test_a_reply_that_is_not_what_was_said_is_shown_as_it_is(
     assert status == 1
     assert json.loads(out) == {"@type": "mesh.test.users.v1.User", "@base64": "//8="}
     assert err.endswith("collector-mesh: error: the reply: 2 bytes are no mesh.test.users.v1.User\n")
+
+
+@pytest.fixture
+def through(capsys: pytest.CaptureFixture[str]) -> Callable[..., Awaitable[tuple[int, str, str]]]:
+    """Runs a command beside collectors of this process."""
+
+    async def command(*arguments: str) -> tuple[int, str, str]:
+        capsys.readouterr()
+        status = await asyncio.to_thread(main, arguments)
+        return status, *capsys.readouterr()
+
+    return command
+
+
+@pytest_asyncio.fixture
+async def front() -> AsyncIterator[str]:
+    """The address of a collector in front of one that serves everything."""
+    greetings = Service("greetings", "GreetingService")
+
+    @greetings.method("Greet")
+    async def greet(name: str) -> str:
+        return f"Hello, {name}!"
+
+    async with (
+        Collector("users-1", listen="127.0.0.1:0", services=[greetings]) as back,
+        Collector("front", listen="127.0.0.1:0", namespaces=["users", "greetings"]) as collector,
+    ):
+        back.mount("users", users_pb2_grpc.add_UserServiceServicer_to_server, Users())
+        await collector.connect(back.address)
+        yield collector.address
+
+
+Through = Callable[..., Awaitable[tuple[int, str, str]]]
+
+
+@pytest.mark.asyncio
+async def test_a_method_of_the_mesh_is_called_through_any_collector(
+    front: str, through: Through, tmp_path: Path
+) -> None:
+    types = ["--protoset", protoset(tmp_path, users_pb2, common_pb2)]
+
+    status, out, err = await through("call", front, "users", "GetUser", "-d", '{"id": 7}', *types)
+
+    assert (status, json.loads(out)) == (0, {"id": "7", "name": "user 7"})
+    assert err.startswith("OK handled by users-1, in ")
+    assert (await through("call", front, "GetUser", "-d", '{"id": 7}', *types))[0] == 0
+    told = json.loads(
+        (await through("call", front, "-", "GetUser", "--json", "--target", "users-1", *types))[1]
+    )
+    assert (told["code"], told["message"], told["handled_by"]) == (5, "no user 0", "users-1")
+    status, _, err = await through("call", front, "users", "GetUser", "--target", "nobody", *types)
+    assert (status, err.split(":")[2]) == (1, " UNAVAILABLE (14)")
+
+
+@pytest.mark.asyncio
+async def test_a_method_of_plain_data_is_called_without_any_types(front: str, through: Through) -> None:
+    status, out, err = await through("call", front, "greetings", "GreetingService/Greet", "-d", '"mesh"')
+
+    assert (status, out) == (0, '"Hello, mesh!"\n')
+    assert err.startswith("OK handled by users-1, in ")
+    status, _, err = await through("call", front, "greetings", "GreetingService/Gret", "-d", '"mesh"')
+    assert status == 1
+    assert "nobody there has 'GreetingService.Gret'" in err
+    assert "it was sent as plain data, as its types are not known: " in err
+    assert (await through("call", front, "greetings", "GreetingService/Greet", "-d", '{"a": 1, "a": 2}'))[
+        ::2
+    ] == (
+        2,
+        'collector-mesh: error: the request: the key "a" stands there twice\n',
+    )

@@ -161,6 +161,18 @@ async def test_initial_and_trailing_metadata_come_back(channel: grpc.aio.Channel
     assert list(await call.trailing_metadata()) == [("last", "2"), ("last", "3"), ("raw-bin", b"\0\xff")]
 
 
+async def test_who_has_handled_a_call_is_told_to_a_caller_that_asks(channel: grpc.aio.Channel) -> None:
+    asked = [("collector-tell", "handled-by")]
+    done = calling(channel, "Upper", metadata=asked)
+    failed = calling(channel, "Refuse", metadata=asked)
+    missing = calling(channel, "Missing", metadata=asked)
+    await asyncio.wait([asyncio.ensure_future(ended(call)) for call in (done, failed, missing)])
+
+    assert (await done.trailing_metadata())["collector-handled-by"] == "shop-1"
+    assert (await failed.trailing_metadata())["collector-handled-by"] == "shop-1"
+    assert "collector-handled-by" not in await missing.trailing_metadata()
+
+
 @pytest.mark.parametrize("number", range(1, 17))
 async def test_each_code_arrives_with_its_text_and_details(channel: grpc.aio.Channel, number: int) -> None:
     call = calling(channel, "Fail", StringValue(value=str(number)).SerializeToString())

@@ -12,10 +12,11 @@ from collector_mesh.adapters.grpc.headers import routing_in
 from collector_mesh.adapters.grpc.servicers import timeout_of
 from collector_mesh.adapters.wire.grpc_codes import Code, GrpcStatus, grpc_status_of
 from collector_mesh.domain.model.errors import AmbiguousError, InvalidCallError, MeshError, clipped, quoted
-from collector_mesh.domain.model.names import MAX_IDENTIFIERS, check_identifiers
+from collector_mesh.domain.model.names import MAX_IDENTIFIERS, NAME, check_identifiers
 from collector_mesh.domain.model.payload import TYPE_PREFIX, Payload
 from collector_mesh.domain.model.reply_metadata import fitting_metadata
-from collector_mesh.domain.model.status import OK, Reply
+from collector_mesh.domain.model.routing_keys import HANDLED_BY_KEY
+from collector_mesh.domain.model.status import OK, Metadata, Reply
 from collector_mesh.domain.policies.open_streams import OpenStream
 from collector_mesh.domain.ports.gateway import Gateway
 
@@ -62,7 +63,7 @@ class Forwarding:
         async def answer(context: Context, stream: OpenStream) -> bytes:
             # Whatever can be said before a request is there is said: a client may wait for that before it sends one.
             try:
-                metadata, namespace, target = routing_in(context.invocation_metadata())
+                metadata, namespace, target, tells = routing_in(context.invocation_metadata())
                 identity = identity_of(context) if self._proves_identity else None
                 key = placing.place(service, method, namespace=namespace, target=target, identity=identity)
                 if key is None:
@@ -96,18 +97,26 @@ class Forwarding:
             if reply.initial_metadata:
                 await context.send_initial_metadata(fitting_metadata(reply.initial_metadata)[0])
             if reply.status.code != OK.code:
-                await _fail(context, grpc_status_of(reply))
-            if reply.metadata:
-                context.set_trailing_metadata(fitting_metadata(reply.metadata)[0])
+                status = grpc_status_of(reply)
+                await _fail(context, status, _handled_by(reply) if tells else ())
+            if reply.metadata or tells:
+                told = _handled_by(reply) if tells else ()
+                context.set_trailing_metadata((*fitting_metadata(reply.metadata)[0], *told))
             return reply.payload.value
 
         return door.answers(answer)
 
 
-async def _fail(context: Context, status: GrpcStatus) -> NoReturn:
+def _handled_by(reply: Reply) -> Metadata:
+    """Whose handler ran, if one did; what another collector says of itself may be no name."""
+    return ((HANDLED_BY_KEY, reply.handled_by),) if NAME.fullmatch(reply.handled_by) else ()
+
+
+async def _fail(context: Context, status: GrpcStatus, told: Metadata = ()) -> NoReturn:
     """End a call with an error. Where it is set and something is returned, grpc sends an empty message before it."""
     try:
-        await context.abort(_CODES[status.code], status.text, fitting_metadata(status.trailing)[0])
+        trailing = (*fitting_metadata(status.trailing)[0], *told)
+        await context.abort(_CODES[status.code], status.text, trailing)
     except grpc.aio.InternalError:
         # grpc itself has ended it before, because of what has come: something compressed, say.
         raise grpc.aio.AbortError from None

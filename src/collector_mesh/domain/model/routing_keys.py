@@ -12,16 +12,33 @@ NAMESPACE_KEY = "collector-namespace"
 TARGET_KEY = "collector-target"
 """The key of the id of the only collector that may run the call."""
 
+TELL_KEY = "collector-tell"
+"""The key of what a caller wants to know beside the reply; `handled-by` is what there is."""
+
+HANDLED_BY_KEY = "collector-handled-by"
+"""The key of trailing metadata that has the id of the collector whose handler ran, for a caller that wants to know."""
+
+HANDLED_BY = (TELL_KEY, "handled-by")
+"""The pair of metadata by which a caller says that it wants to know."""
+
 OWN_PREFIX = "collector-"
 """How all keys begin that are for the mesh; none of them reaches a handler."""
 
 
 class Routing(NamedTuple):
-    """What the metadata of a call says of its way, and what is left of the metadata."""
+    """What the metadata of a call says of its way, and what is left of the metadata.
+
+    Attributes:
+        metadata: what is left.
+        namespace: empty where nothing is said.
+        target: empty where nothing is said.
+        tells: whether the caller wants to know who has handled the call.
+    """
 
     metadata: Metadata
     namespace: str = ""
     target: str = ""
+    tells: bool = False
 
 
 def routing_of(metadata: Metadata) -> Routing:
@@ -42,9 +59,12 @@ def routing_of(metadata: Metadata) -> Routing:
 def _taken_out(metadata: Metadata) -> Routing:
     left: list[tuple[str, str | bytes]] = []
     said: dict[str, str] = {}
+    tells = False
     for key, value in metadata:
         if not key.startswith(OWN_PREFIX):
             left.append((key, value))
+        elif (key, value) == HANDLED_BY:
+            tells = True
         elif key in (NAMESPACE_KEY, TARGET_KEY):
             if not isinstance(value, str):
                 raise InvalidCallError(f"metadata {key!r} must be a text")
@@ -53,4 +73,4 @@ def _taken_out(metadata: Metadata) -> Routing:
                 raise InvalidCallError(
                     f"metadata {key!r} must have one value, got {said[key]!r} and {value!r}"
                 )
-    return Routing(tuple(left), said.get(NAMESPACE_KEY, ""), said.get(TARGET_KEY, ""))
+    return Routing(tuple(left), said.get(NAMESPACE_KEY, ""), said.get(TARGET_KEY, ""), tells)

@@ -26,13 +26,18 @@ def test_the_keys_of_the_mesh_are_taken_out_and_the_others_stay_in_their_order()
         )
     )
 
-    assert found == ((("b", "1"), ("a", "2"), ("b", "3")), "users", "users-2")
+    assert found == ((("b", "1"), ("a", "2"), ("b", "3")), "users", "users-2", False)
 
 
 def test_a_key_that_says_the_same_twice_is_heard_once() -> None:
     found = routing_of((("collector-namespace", "users"), ("collector-namespace", "users")))
 
-    assert found == ((), "users", "")
+    assert found == ((), "users", "", False)
+
+
+@pytest.mark.parametrize(("value", "tells"), [("handled-by", True), ("something-else", False)])
+def test_a_caller_says_whether_it_wants_to_know_who_has_handled_the_call(value: str, tells: bool) -> None:
+    assert routing_of((("collector-tell", value), ("a", "1"))) == ((("a", "1"),), "", "", tells)
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from collector_mesh.app.cli.typed.methods import UnknownServiceError, method_of,
 from collector_mesh.app.cli.typed.session import Session, converse
 from collector_mesh.domain.model.errors import InvalidCallError
 from collector_mesh.domain.model.names import check_name
-from collector_mesh.domain.model.routing_keys import TARGET_KEY
+from collector_mesh.domain.model.routing_keys import HANDLED_BY, TARGET_KEY
 
 _KINDS = {"server": "a stream of replies", "client": "a stream of requests", "both": "streams both ways"}
 
@@ -65,7 +65,7 @@ async def _call(arguments: argparse.Namespace, session: Session, method: MethodD
             f"{path_of(method)[1:]} is a method with {_KINDS[kind]}: this version calls unary methods only"
         )
     request = await session.types.request(method.input_type, value)
-    metadata = session.metadata
+    metadata = (*session.metadata, HANDLED_BY)
     if arguments.target:
         metadata = (*metadata, (TARGET_KEY, arguments.target))
     try:

@@ -8,11 +8,9 @@ from contextlib import suppress
 from typing import Any
 
 from collector_mesh.app.cli.errors import EXIT_FAILED, CommandError, tell
+from collector_mesh.domain.model.routing_keys import HANDLED_BY_KEY
 from collector_mesh.domain.model.status import Metadata
 from collector_mesh.domain.model.texts import escaped, visible
-
-HANDLED_BY = "collector-handled-by"
-"""The key of metadata in which a collector says whose handler has run."""
 
 _MAX_TEXT = 2048
 """Characters of what a server says that are shown; programs get all of it."""
@@ -77,7 +75,7 @@ def _text(value: str | bytes) -> str:
 def handled_by(*metadata: Metadata) -> str:
     """Which collector has run a method; empty if nobody says so."""
     for key, value in (pair for each in metadata for pair in each):
-        if key == HANDLED_BY and isinstance(value, str):
+        if key == HANDLED_BY_KEY and isinstance(value, str):
             return value
     return ""
 
