@@ -17,12 +17,10 @@ import pytest
 from mesh_test import users_pb2, users_pb2_grpc
 from tests.limits import LIMIT_SECONDS, until
 
-from collector_mesh import Collector, LoopbackNetwork, Reply, Settings
-from collector_mesh.adapters.wire.grpc_codes import grpc_status_of
+from collector_mesh import Collector, HandlerError, LoopbackNetwork, NotFoundError, Reply, Settings
 
 SERVICE = "mesh.test.users.v1.UserService"
 METADATA = (("k", "1"), ("k", "2"), ("raw-bin", b"\x00\xff"))
-CODES = {code.value[0]: code for code in grpc.StatusCode}
 
 Status = namedtuple("Status", "code details trailing_metadata")  # noqa: PYI024  # as grpcio-status makes one
 OK, NOT_FOUND, ABORTED = grpc.StatusCode.OK, grpc.StatusCode.NOT_FOUND, grpc.StatusCode.ABORTED
@@ -80,27 +78,32 @@ async def _called(server: Any, port: int) -> Seen:
     await server.start()
     try:
         async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
-            stub = users_pb2_grpc.UserServiceStub(channel)
-            call = stub.GetUser(users_pb2.GetUserRequest(id=7), metadata=METADATA, timeout=LIMIT_SECONDS)
-            user = None
-            with suppress(grpc.aio.AioRpcError):
-                user = await call
-            initial, trailing = await call.initial_metadata(), await call.trailing_metadata()
-            return Seen(
-                (await call.code()).name,
-                await call.details(),
-                tuple(initial or ()),
-                tuple(trailing or ()),
-                None if user is None else user.name,
-            )
+            return await _seen(channel)
     finally:
         await server.stop(None)
+
+
+async def _seen(channel: grpc.aio.Channel) -> Seen:
+    stub = users_pb2_grpc.UserServiceStub(channel)
+    call = stub.GetUser(users_pb2.GetUserRequest(id=7), metadata=METADATA, timeout=LIMIT_SECONDS)
+    user = None
+    with suppress(grpc.aio.AioRpcError):
+        user = await call
+    initial, trailing = await call.initial_metadata(), await call.trailing_metadata()
+    return Seen(
+        (await call.code()).name,
+        await call.details(),
+        tuple(initial or ()),
+        tuple(trailing or ()),
+        None if user is None else user.name,
+    )
 
 
 @asynccontextmanager
 async def mounted(servicer: object, **options: Any) -> AsyncIterator[Collector]:
     """A collector that has a servicer mounted."""
-    async with Collector("users-1", transport=LoopbackNetwork(), **options) as collector:
+    options.setdefault("transport", LoopbackNetwork())
+    async with Collector("users-1", **options) as collector:
         collector.mount("users", users_pb2_grpc.add_UserServiceServicer_to_server, servicer)
         yield collector
 
@@ -113,17 +116,26 @@ async def get(collector: Collector, **options: Any) -> Reply:
 
 
 async def on_mesh(servicer: object, **options: Any) -> Seen:
-    async with mounted(servicer, **options) as collector:
-        reply = await get(collector, metadata=METADATA)
-    status = grpc_status_of(reply)
-    user = reply.unpack(users_pb2.User) if reply.status.code == 200 else None
-    return Seen(
-        CODES[status.code].name,
-        status.text,
-        reply.initial_metadata,
-        tuple(status.trailing),
-        None if user is None else user.name,
-    )
+    """What a client of gRPC sees through the gateway of a collector, which knows nothing of the mesh."""
+    async with mounted(servicer, listen="127.0.0.1:0", transport=None, **options) as collector:
+        return await _called(_Running(), int(collector.address.rpartition(":")[2]))
+
+
+class _Running:
+    async def start(self) -> None: ...
+
+    async def stop(self, _grace: None) -> None: ...
+
+
+async def on_link(servicer: object) -> Seen:
+    """What a stub sees at another collector, over a link."""
+    network = LoopbackNetwork()
+    async with (
+        mounted(servicer, transport=network),
+        Collector("front", transport=network, namespaces=["users"], peers=["users-1"]) as front,
+    ):
+        await front.wait_for()
+        return await _seen(front.channel("users"))
 
 
 class Async:
@@ -333,7 +345,10 @@ def _bodies(kind: type) -> list[str]:
 async def test_an_async_servicer_answers_as_on_grpcs_asyncio_server(name: str) -> None:
     body = getattr(Async(), name)
 
-    assert await on_mesh(AsyncServicer(body)) == await on_aio(body)
+    seen = await on_aio(body)
+
+    assert await on_mesh(AsyncServicer(body)) == seen
+    assert await on_link(AsyncServicer(body)) == seen
 
 
 @pytest.mark.filterwarnings("ignore:.*:pytest.PytestUnhandledThreadExceptionWarning")  # as above
@@ -342,7 +357,10 @@ async def test_an_async_servicer_answers_as_on_grpcs_asyncio_server(name: str) -
 async def test_a_plain_servicer_answers_as_on_grpcs_server_for_threads(name: str) -> None:
     body = getattr(Plain(), name)
 
-    assert await on_mesh(PlainServicer(body)) == await on_threads(body)
+    seen = await on_threads(body)
+
+    assert await on_mesh(PlainServicer(body)) == seen
+    assert await on_link(PlainServicer(body)) == seen
 
 
 class AsyncOnPurpose:
@@ -401,6 +419,14 @@ and writes none"""
         "UNKNOWN handler error: SystemExit: 3"
         raise SystemExit(3)
 
+    async def adds_what_cannot_be_called(self, request: Any, context: Any) -> Any:
+        "UNKNOWN handler error: a callback must be callable, got int"
+        context.add_done_callback(7)
+
+    async def sends_what_cannot_travel(self, request: Any, context: Any) -> Any:
+        "UNKNOWN handler error: metadata has 9001 bytes, at most 8192 are allowed"
+        context.set_trailing_metadata((("k", "x" * 9000),))
+
     async def ends_as_generators_do(self, request: Any, context: Any) -> Any:
         "ABORTED first"
         try:
@@ -437,6 +463,21 @@ class PlainOnPurpose:
     def exits(self, request: Any, context: Any) -> Any:
         "UNKNOWN handler error: SystemExit: 3"
         raise SystemExit(3)
+
+    def sets_a_code_and_raises_an_error_of_the_mesh(self, request: Any, context: Any) -> Any:
+        "ABORTED not now"
+        context.set_code(ABORTED)
+        context.set_details("not now")
+        raise HandlerError("unsaid")
+
+    def raises_an_error_of_the_mesh(self, request: Any, context: Any) -> Any:
+        "NOT_FOUND no such user"
+        context.set_details("unsaid")
+        raise NotFoundError("no such user")
+
+    def adds_what_cannot_be_called(self, request: Any, context: Any) -> Any:
+        "UNKNOWN handler error: a callback must be callable, got int"
+        context.add_callback(7)
 
 
 @pytest.mark.parametrize("name", _bodies(AsyncOnPurpose))

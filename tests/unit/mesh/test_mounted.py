@@ -2,7 +2,9 @@
 
 import asyncio
 import contextvars
+import gc
 import threading
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -334,6 +336,53 @@ def test_what_is_mounted_twice_is_refused_as_a_whole() -> None:
 
     users.mount("users", both, object(), replace=True)
     assert f"{SERVICE}.GetUser" in served(users)
+
+
+@pytest.mark.asyncio
+async def test_of_many_threads_that_mount_the_same_one_does() -> None:
+    async with collector() as users:
+
+        def mounts() -> bool:
+            try:
+                users.mount("users", add_users, Users())
+            except DuplicateMethodError:
+                return False
+            return True
+
+        outcomes = await asyncio.gather(*(asyncio.to_thread(mounts) for _ in range(8)))
+
+        assert sorted(outcomes) == [False] * 7 + [True]
+        assert (await get(users)).status.code == 200
+
+
+@pytest.mark.asyncio
+async def test_nothing_of_a_call_is_left_for_the_garbage_collector() -> None:
+    contexts: list[weakref.ref[Any]] = []
+
+    class Kept(Users):
+        async def GetUser(self, request: Any, context: Any) -> Any:
+            contexts.append(weakref.ref(context))
+            context.add_done_callback(lambda its: its)
+            return await super().GetUser(request, context)
+
+        def PutUser(self, request: Any, context: Any) -> Any:
+            contexts.append(weakref.ref(context))
+            context.add_callback(context.is_active)
+            return request
+
+    async with collector() as users:
+        users.mount("users", add_users, Kept())
+        gc.collect()
+        gc.disable()
+        try:
+            for id_ in (0, 1):
+                await get(users, users_pb2.GetUserRequest(id=id_))
+                await get(users, users_pb2.User(id=id_), "PutUser")
+            await until(lambda: not any(context() for context in contexts))
+        finally:
+            gc.enable()
+
+        assert len(contexts) == 4
 
 
 def test_a_service_is_removed_by_its_name() -> None:

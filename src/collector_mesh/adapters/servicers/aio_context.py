@@ -18,6 +18,7 @@ from collector_mesh.adapters.servicers.rpc import (
     peer_of,
     text_argument,
 )
+from collector_mesh.domain.model.errors import kind_of
 
 _OVER = "RPC already finished."
 
@@ -53,7 +54,7 @@ class AioContext(grpc.aio.ServicerContext[Any, Any]):
 
     async def abort(self, code: Any, details: str = "", trailing_metadata: Any = ()) -> NoReturn:
         """End the call with a status, and raise."""
-        if self._rpc.aborted is not None:
+        if self._rpc.is_aborted:
             raise grpc.aio.UsageError("Abort already called!")
         self._check()
         raise self._rpc.abort(code, _text(details), trailing_metadata)
@@ -125,11 +126,13 @@ class AioContext(grpc.aio.ServicerContext[Any, Any]):
 
     def add_done_callback(self, callback: Callable[[Any], None]) -> None:
         """Have something called with this context when the call has ended, also where it was cancelled."""
+        if not callable(callback):
+            raise TypeError(f"a callback must be callable, got {kind_of(callback)}")
         self._rpc.when_over(partial(callback, self))
 
     def done(self) -> bool:
         """Whether there is an outcome."""
-        return self._rpc.is_over or self._rpc.aborted is not None
+        return self._rpc.is_over or self._rpc.is_aborted
 
     def cancelled(self) -> bool:
         """Whether nobody waits for the outcome anymore, or the code CANCELLED was chosen."""

@@ -1,6 +1,6 @@
 """Server interceptors: each call goes through them to its handler."""
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -9,7 +9,7 @@ import grpc
 from collector_mesh.adapters.servicers.messages import checked, input_of, parsed
 from collector_mesh.adapters.servicers.offered import behavior_of, kind
 from collector_mesh.adapters.servicers.rpc import invocation_metadata
-from collector_mesh.adapters.servicers.running import Around, is_async, run_async, run_plain
+from collector_mesh.adapters.servicers.running import Around, Runner, is_async
 from collector_mesh.adapters.wire.grpc_codes import Code, chosen_error
 from collector_mesh.domain.model.context import CallContext
 from collector_mesh.domain.model.errors import kind_of
@@ -59,19 +59,17 @@ class Chain:
     async def run_async(self, own: Own, payload: Payload, call: CallContext) -> Payload:
         """Run a call where the interceptors are for asyncio: in the event loop."""
         handler = await self._next(0, self._details(own, call))
-        found, request = self._read(handler, payload)
+        runner, request = self._read(handler, payload)
         if is_async(handler):
-            return await run_async(handler, found, self._around, request, call)
-        result = await self._around.in_thread(partial(run_plain, handler, found, self._around, request, call))
+            return await runner.run_async(request, call)
+        result = await self._around.in_thread(partial(runner.run_plain, request, call))
         return result if isinstance(result, Payload) else await result
 
     def run_plain(self, own: Own, payload: Payload, call: CallContext) -> "Payload | Awaitable[Payload]":
         """Run a call where they are not: in a thread. Gives what is to be awaited where the handler is async."""
         handler = self._next_plain(0, self._details(own, call))
-        found, request = self._read(handler, payload)
-        run: Callable[..., Any] = run_async if is_async(handler) else run_plain
-        result: Payload | Awaitable[Payload] = run(handler, found, self._around, request, call)
-        return result
+        runner, request = self._read(handler, payload)
+        return runner.run_async(request, call) if is_async(handler) else runner.run_plain(request, call)
 
     async def _next(self, index: int, details: grpc.HandlerCallDetails) -> Any:
         if index == len(self._interceptors):
@@ -90,8 +88,8 @@ class Chain:
         own = self._by_path.get(details.method)
         return None if own is None else own.handler
 
-    def _read(self, handler: Any, payload: Payload) -> tuple[str | None, Any]:
-        """What the handler gives, and the request as it takes it.
+    def _read(self, handler: Any, payload: Payload) -> tuple[Runner, Any]:
+        """What runs the handler, and the request as it takes it.
 
         Raises:
             MeshError: there is no handler, or the payload is not what it takes.
@@ -108,4 +106,4 @@ class Chain:
             )
         own = self._own.get(id(handler))
         takes, gives = (own.takes, own.gives) if own is not None else (input_of(handler), None)
-        return gives, parsed(checked(payload, takes), handler, takes)
+        return Runner(handler, gives, self._around), parsed(checked(payload, takes), handler, takes)

@@ -119,12 +119,32 @@ def reader(handler: Any, expected: str | None) -> Callable[[Payload], Any]:
     return lambda payload: parsed(checked(payload, expected), handler, expected)
 
 
-def written(response: Any, handler: Any, expected: str | None) -> Payload:
-    """The payload for a response.
+def writer(handler: Any, expected: str | None) -> Callable[[Any], Payload]:
+    """A function that makes the payloads for responses of a handler.
 
-    Raises:
-        HandlerError: it is of another type, or cannot be serialized.
+    It raises HandlerError for one that is of another type, or cannot be serialized.
     """
+    write = handler.response_serializer
+    url = TYPE_PREFIX + (expected or "")
+    fitting: Any = None
+
+    def written(response: Any) -> Payload:
+        nonlocal fitting
+        if type(response) is fitting:
+            # Nearly all are, and need no second look.
+            try:
+                return Payload(url, write(response))
+            except Exception:  # noqa: BLE001  # it is said below
+                return _written(response, handler, expected)
+        payload = _written(response, handler, expected)
+        if expected is not None and write is not None and _name_of(response) == expected:
+            fitting = type(response)
+        return payload
+
+    return written
+
+
+def _written(response: Any, handler: Any, expected: str | None) -> Payload:
     name = _name_of(response)
     if expected is not None and name != expected and (name is not None or response is None):
         found = name or "None"

@@ -11,7 +11,7 @@ from google.protobuf.descriptor import ServiceDescriptor
 from collector_mesh.adapters.servicers.intercepting import Chain, Own
 from collector_mesh.adapters.servicers.messages import descriptor_of, input_of, is_idempotent, reader
 from collector_mesh.adapters.servicers.offered import handlers_of, interceptors_of, is_aio, kind
-from collector_mesh.adapters.servicers.running import Around, is_async, run_async, run_plain
+from collector_mesh.adapters.servicers.running import Around, Runner, is_async
 from collector_mesh.domain.model.context import CallContext
 from collector_mesh.domain.model.errors import UnimplementedError
 from collector_mesh.domain.model.names import MethodKey, check_name, text_argument
@@ -87,10 +87,10 @@ def _method(key: MethodKey, own: Own, chain: Chain | None, around: Around, *, in
     if kind(handler) != "unary":
         return Method(key, partial(_refuse, key, kind(handler)))
     if chain is None:
-        read = reader(handler, own.takes)
+        read, runner = reader(handler, own.takes), Runner(handler, own.gives, around)
         if is_async(handler):
-            return Method(key, partial(run_async, handler, own.gives, around), read=read)
-        return Method(key, partial(run_plain, handler, own.gives, around), read=read, blocking=True)
+            return Method(key, runner.run_async, read=read)
+        return Method(key, runner.run_plain, read=read, blocking=True)
     if in_loop:
         return Method(key, partial(chain.run_async, own))
     return Method(key, partial(chain.run_plain, own), blocking=True)

@@ -1,7 +1,6 @@
 """One call of a servicer: the status that it chooses, and who is told when it has ended."""
 
 from collections.abc import Callable, Iterable, Mapping
-from threading import Lock
 from typing import Any, NamedTuple, Protocol
 
 import grpc
@@ -45,13 +44,13 @@ class Rpc:
     __slots__ = (
         "_callbacks",
         "_failures",
-        "_lock",
-        "aborted",
         "call",
         "code",
         "details",
         "given_code",
+        "has_returned",
         "has_sent_initial",
+        "is_aborted",
         "is_over",
     )
 
@@ -63,13 +62,14 @@ class Rpc:
         """The same as the servicer has given it."""
         self.details = ""
         """The text that was chosen."""
-        self.aborted: BaseException | None = None
-        """What the last abort has raised; from then on the status stands."""
+        self.is_aborted = False
+        """Whether it was aborted; from then on the status stands."""
+        self.has_returned = False
+        """Whether the servicer has returned, and not raised."""
         self.has_sent_initial = False
         self.is_over = False
         """Whether the servicer has ended, or nobody waits for it anymore."""
         self._failures = failures
-        self._lock = Lock()
         self._callbacks: list[Callable[[], object]] = []
 
     @property
@@ -86,23 +86,23 @@ class Rpc:
 
     def choose(self, code: object) -> None:
         """Take a code down: one of grpc's, or its number; anything else is UNKNOWN, as on a grpc server."""
-        if self.aborted is None:
+        if not self.is_aborted:
             self.code, self.given_code = number_of(code), code
 
     def describe(self, details: str) -> None:
         """Take a text down."""
-        if self.aborted is None:
+        if not self.is_aborted:
             self.details = details
 
     def set_trailing(self, metadata: object) -> None:
-        """Set the trailing metadata.
+        """Set the trailing metadata; without effect where it has gone.
 
         Raises:
             ValueError: it cannot travel.
             TypeError: it is no metadata.
         """
         pairs = pairs_of(metadata)
-        if self.aborted is None:
+        if not self.is_aborted and not self.is_over:
             self.call.set_trailing_metadata(pairs)
 
     def send_initial(self, metadata: object) -> None:
@@ -125,47 +125,64 @@ class Rpc:
             number, self.details = int(Code.UNKNOWN), ""
             self._failures.failed(self.key, ValueError("abort was called with the code OK; UNKNOWN is sent"))
         self.code, self.given_code = number, code
-        aborted: BaseException = grpc.aio.AbortError("Locally aborted.")
-        self.aborted = aborted
-        return aborted
+        self.is_aborted = True
+        # It is not kept: it leads to all that has raised it.
+        error: BaseException = grpc.aio.AbortError("Locally aborted.")
+        return error
 
     # ---- how it ends ---------------------------------------------------------------------------------
 
-    def outcome(self) -> MeshError | None:
-        """The error for the status that was chosen; None for OK."""
-        return chosen_error(self.code, self.details) if self.code != Code.OK else None
+    def survives(self, error: BaseException) -> bool:
+        """Whether a servicer has chosen a status that stands, although it has ended by an error."""
+        return self.code != Code.OK or (self.details != "" and not is_a(error, MeshError))
 
     def failure(self, error: BaseException) -> BaseException:
-        """What a servicer's error comes to: a status that it has chosen survives it."""
-        if self.aborted is not None:
+        """What a servicer's error comes to that the status survives."""
+        if self.is_aborted:
             if not is_a(error, grpc.aio.AbortError):
                 self._failures.failed(self.key, error)
             return chosen_error(self.code, self.details)
-        if self.code == Code.OK and (not self.details or is_a(error, MeshError)):
-            return error
         code, details = self.code or Code.UNKNOWN, self.details
         return ChosenFailure(error, lambda text: chosen_error(code, details or text))
 
     def end(self) -> None:
         """It is over: those are told who have asked for it, once."""
-        with self._lock:
-            self.is_over = True
-            callbacks, self._callbacks = self._callbacks, []
-        for callback in callbacks:
+        self.is_over = True
+        while self._callbacks:
+            # Another thread may end it too.
             try:
-                callback()
-            except KeyboardInterrupt:
-                raise
-            except BaseException as error:  # noqa: BLE001  # it is a servicer's, and must not change the outcome
-                self._failures.failed(self.key, error)
+                callback = self._callbacks.pop(0)
+            except IndexError:
+                return
+            self._run(callback)
+
+    def _run(self, callback: Callable[[], object]) -> None:
+        try:
+            callback()
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001  # it is a servicer's, and must not change the outcome
+            self._failures.failed(self.key, error)
 
     def when_over(self, callback: Callable[[], object]) -> bool:
-        """Have something called when it is over; gives whether it will be."""
-        with self._lock:
-            if self.is_over:
-                return False
-            self._callbacks.append(callback)
-            return True
+        """Have something called when it is over; gives whether it will be.
+
+        Raises:
+            TypeError: it cannot be called.
+        """
+        if not callable(callback):
+            raise TypeError(f"a callback must be callable, got {kind_of(callback)}")
+        if self.is_over:
+            return False
+        self._callbacks.append(callback)
+        if self.is_over:
+            # It has ended meanwhile, and may have called it.
+            try:
+                self._callbacks.remove(callback)
+            except ValueError:
+                return True
+            return False
+        return True
 
 
 def number_of(code: object) -> int:

@@ -1,12 +1,13 @@
 """Runs the methods of servicers: async ones in the event loop, others in threads."""
 
 from collections.abc import Awaitable, Callable, Generator
+from contextlib import suppress
 from functools import partial
 from inspect import iscoroutinefunction
 from typing import Any, Protocol, TypeVar
 
 from collector_mesh.adapters.servicers.aio_context import AioContext
-from collector_mesh.adapters.servicers.messages import written
+from collector_mesh.adapters.servicers.messages import writer
 from collector_mesh.adapters.servicers.offered import behavior_of
 from collector_mesh.adapters.servicers.rpc import Failures, Rpc
 from collector_mesh.adapters.servicers.sync_context import SyncContext
@@ -43,94 +44,110 @@ def is_async(handler: Any) -> bool:
     return iscoroutinefunction(behavior) or iscoroutinefunction(getattr(type(behavior), "__call__", None))  # noqa: B004  # it is looked at, not asked for
 
 
-async def run_async(
-    handler: Any, output: str | None, around: Around, request: Any, call: CallContext
-) -> Payload:
-    """Run an async handler; gives its response.
+class Runner:
+    """Runs one handler.
 
-    Raises:
-        MeshError: the status that it has chosen.
-        BaseException: what it raises.
+    Args:
+        handler: the handler, of the unary kind.
+        gives: the full name of the messages that it gives; None where it is not known.
+        around: of the collector.
     """
-    rpc = Rpc(call, around)
-    try:
-        return await _awaited(handler, output, around, rpc, behavior_of(handler)(request, AioContext(rpc)))
-    finally:
-        rpc.end()
 
+    __slots__ = ("_around", "_behavior", "_write")
 
-async def _awaited(
-    handler: Any, output: str | None, around: Around, rpc: Rpc, response: Awaitable[Any]
-) -> Payload:
-    try:
-        result = await response
-    except BaseException as error:
-        if around.is_cancellation(error) or is_a(error, KeyboardInterrupt):
-            raise
-        failure = rpc.failure(error)
-        if failure is error:
-            raise
-        raise failure from error
-    return _result(handler, output, rpc, result)
+    def __init__(self, handler: Any, gives: str | None, around: Around) -> None:
+        self._behavior = behavior_of(handler)
+        self._write = writer(handler, gives)
+        self._around = around
 
+    async def run_async(self, request: Any, call: CallContext) -> Payload:
+        """Run it where it is async; gives its response.
 
-def run_plain(
-    handler: Any, output: str | None, around: Around, request: Any, call: CallContext
-) -> "Payload | _Rest":
-    """Run a plain handler, in a thread; gives its response, or what is to be awaited for it in the event loop.
-
-    Raises:
-        MeshError: the status that it has chosen.
-        BaseException: what it raises.
-    """
-    rpc = Rpc(call, around)
-    call.on_cancel = rpc.end
-    if call.is_cancelled:
-        rpc.end()
-    is_done = True
-    try:
+        Raises:
+            MeshError: the status that it has chosen.
+            BaseException: what it raises.
+        """
+        rpc = Rpc(call, self._around)
         try:
-            result = behavior_of(handler)(request, SyncContext(rpc))
-        except KeyboardInterrupt:
-            raise
+            response = await self._behavior(request, AioContext(rpc))
+            return self._result(rpc, response)
         except BaseException as error:
-            failure = rpc.failure(error)
-            if failure is error:
+            if self._stays(rpc, error):
                 raise
-            raise failure from error
-        if hasattr(type(result), "__await__"):
-            is_done = False
-            return _Rest(rpc, result, partial(_awaited, handler, output, around, rpc))
-        try:
-            return _result(handler, output, rpc, result)
-        except HandlerError as error:
-            # What grpc's server for threads says; the one for asyncio says UNKNOWN, as the mesh does.
-            raise ChosenFailure(error, partial(chosen_error, Code.INTERNAL)) from error
-    finally:
-        if is_done:
+            raise rpc.failure(error) from error
+        finally:
             rpc.end()
 
+    def run_plain(self, request: Any, call: CallContext) -> "Payload | _Rest":
+        """Run it where it is not, in a thread; gives its response, or what is to be awaited for it in the event loop.
 
-def _result(handler: Any, output: str | None, rpc: Rpc, response: Any) -> Payload:
-    chosen = rpc.outcome()
-    if chosen is not None:
-        raise chosen
-    return written(response, handler, output)
+        Raises:
+            MeshError: the status that it has chosen.
+            BaseException: what it raises.
+        """
+        rpc = Rpc(call, self._around)
+        call.on_cancel = rpc.end
+        if call.is_cancelled:
+            rpc.end()
+        is_done = True
+        try:
+            response = self._behavior(request, SyncContext(rpc))
+            if hasattr(type(response), "__await__"):
+                is_done = False
+                return _Rest(self, rpc, response)
+            return self._result(rpc, response)
+        except BaseException as error:
+            if rpc.has_returned and is_a(error, HandlerError):
+                # What grpc's server for threads says; the one for asyncio says UNKNOWN, as the mesh does.
+                raise ChosenFailure(error, partial(chosen_error, Code.INTERNAL)) from error
+            if self._stays(rpc, error):
+                raise
+            raise rpc.failure(error) from error
+        finally:
+            # It leads to all that the call has: nobody has to find that out.
+            with suppress(AttributeError):
+                del call.on_cancel
+            if is_done:
+                rpc.end()
+
+    async def rest(self, rpc: Rpc, response: Awaitable[Any]) -> Payload:
+        """The response for what a plain method has given that is to be awaited."""
+        try:
+            return self._result(rpc, await response)
+        except BaseException as error:
+            if self._stays(rpc, error):
+                raise
+            raise rpc.failure(error) from error
+
+    def _stays(self, rpc: Rpc, error: BaseException) -> bool:
+        """Whether an error is to be raised as it is."""
+        return (
+            rpc.has_returned
+            or not rpc.survives(error)
+            or self._around.is_cancellation(error)
+            or is_a(error, KeyboardInterrupt)
+        )
+
+    def _result(self, rpc: Rpc, response: Any) -> Payload:
+        rpc.has_returned = True
+        if rpc.code:
+            raise chosen_error(rpc.code, rpc.details)
+        return self._write(response)
 
 
 class _Rest:
     """What a plain function has given that is to be awaited, as a decorated async one does."""
 
-    __slots__ = ("_go_on", "_rest", "_rpc")
+    __slots__ = ("_rest", "_rpc", "_runner")
 
-    def __init__(self, rpc: Rpc, rest: Any, go_on: Callable[[Any], Awaitable[Payload]]) -> None:
+    def __init__(self, runner: Runner, rpc: Rpc, rest: Any) -> None:
+        self._runner = runner
         self._rpc = rpc
         self._rest = rest
-        self._go_on = go_on
 
     def __await__(self) -> Generator[Any, Any, Payload]:
         try:
-            return (yield from self._go_on(self._rest).__await__())
+            return (yield from self._runner.rest(self._rpc, self._rest).__await__())
         finally:
             self._rpc.end()
 

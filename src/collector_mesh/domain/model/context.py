@@ -264,8 +264,10 @@ class CallContext(Caller):
         self._is_cancelled = True
         if not self.has_started:
             self.has_ended = True
-        if hasattr(self, "on_cancel"):
-            self.on_cancel()
+        # Another thread may take it off meanwhile.
+        hook: Callable[[], None] | None = getattr(self, "on_cancel", None)
+        if hook is not None:
+            hook()
 
 
 class BlockingCalls(BlockingCaller):
