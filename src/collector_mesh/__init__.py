@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collector_mesh.app.services.marks import method
     from collector_mesh.app.services.service import Service
     from collector_mesh.app.settings import Settings, SettingsError
-    from collector_mesh.domain.model.context import CallContext
+    from collector_mesh.domain.model.context import CallContext, current_call
     from collector_mesh.domain.model.errors import (
         ConflictError,
         DeadlineExceededError,
@@ -91,6 +91,7 @@ _HOMES = {
     "UnavailableError": "collector_mesh.domain.model.errors",
     "UnimplementedError": "collector_mesh.domain.model.errors",
     "configure_logs": "collector_mesh.adapters.telemetry.configuring",
+    "current_call": "collector_mesh.domain.model.context",
     "method": "collector_mesh.app.services.marks",
 }
 
@@ -135,6 +136,7 @@ __all__ = [
     "UnavailableError",
     "UnimplementedError",
     "configure_logs",
+    "current_call",
     "method",
 ]
 

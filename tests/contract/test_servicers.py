@@ -233,6 +233,7 @@ class Async:
         context.set_compression(grpc.Compression.Gzip)
         context.disable_next_message_compression()
         context.set_code(OK)
+        context.set_details("")  # earlier grpcio sends it with OK too
         return users_pb2.User(name=repr((known, state)))
 
     async def sets_a_code_when_it_has_returned(self, request: Any, context: Any) -> Any:

@@ -21,8 +21,9 @@ from tests.integration.services.processes import (
     serving,
 )
 
-from collector_mesh import Executed, MeshClient
+from collector_mesh import Executed, MeshClient, Payload
 
+EXAMPLES = Path(__file__).parents[2] / "examples" / "grpc"
 TEXTS = ("--service", "things:texts")
 NUMBERS = ("--service", "things:numbers")
 TEXT_CLASS = "google.protobuf.wrappers_pb2:StringValue"
@@ -77,6 +78,23 @@ async def test_it_serves_several_services_and_is_in_further_namespaces() -> None
     assert one.status.code == 200
     assert other.unpack(DoubleValue).value == 3.14
     assert member.status.message == "method 'Texts.Nothing' not found in namespace 'b'"
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("server", ["async_greeter_server", "greeter_server"])
+async def test_it_serves_the_servicers_of_grpcs_examples_as_they_are(server: str) -> None:
+    mount = f"greetings=helloworld_pb2_grpc:add_GreeterServicer_to_server={server}:Greeter"
+    path = {"PYTHONPATH": os.pathsep.join([os.environ.get("PYTHONPATH", ""), str(EXAMPLES)])}
+    # What a HelloRequest and a HelloReply look like: a text in field 1.
+    request = Payload("type.googleapis.com/", text("you").SerializeToString())
+    async with (
+        serving("c-1", "--mount", mount, environment=path) as collector,
+        MeshClient(collector.address) as client,
+    ):
+        reply = await client.dispatch("greetings", "helloworld.Greeter", "SayHello", request)
+
+    assert StringValue.FromString(reply.payload.value).value == "Hello, you!"
+    assert (reply.payload.type_url, reply.handled_by) == ("type.googleapis.com/helloworld.HelloReply", "c-1")
 
 
 @pytest.mark.asyncio

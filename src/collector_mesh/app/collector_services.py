@@ -5,7 +5,6 @@ from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 from collector_mesh.app.arguments import flag_argument, key_argument
-from collector_mesh.app.mounting import AroundServicers, keys_named
 from collector_mesh.app.services.methods import method_from
 from collector_mesh.app.services.offered import Offered, keys_of, service_of
 from collector_mesh.app.services.service import Service
@@ -107,9 +106,9 @@ class CollectorServices:
             TypeError: an argument is not what it has to be, or they do not fit each other; the text says which.
             ValueError: the adder adds nothing, or nothing that the servicer overrides, or it has raised.
         """
-        from collector_mesh.adapters.servicers.mount import (
-            mount_of,
-        )  # grpc and protobuf are needed here, and not before
+        # grpc and protobuf are needed here, and not before.
+        from collector_mesh.adapters.servicers.mount import mount_of
+        from collector_mesh.app.mounting import AroundServicers
 
         flag_argument("replace", replace)
         mount = mount_of(namespace, adder, servicer, interceptors, AroundServicers(self.container))
@@ -134,7 +133,12 @@ class CollectorServices:
             InvalidCallError: it is a name that several namespaces have.
             TypeError: it is neither a service nor a class of one, nor a name.
         """
-        keys = keys_named(self._handlers, str.__str__(service)) if is_a(service, str) else keys_of(service)
+        if is_a(service, str):
+            from collector_mesh.app.mounting import keys_named
+
+            keys = keys_named(self._handlers, str.__str__(service))
+        else:
+            keys = keys_of(service)
         self._lives.remove(service if isinstance(service, Service) else None, keys)
         self._look()
 

@@ -28,6 +28,7 @@ from collector_mesh import (
     Reply,
     Service,
     Settings,
+    current_call,
 )
 from collector_mesh.adapters.wire.grpc_codes import grpc_status_of
 
@@ -199,8 +200,6 @@ async def test_a_response_that_is_too_large_is_an_error_of_the_handler() -> None
 
 @pytest.mark.asyncio
 async def test_a_servicer_finds_its_call_and_makes_calls_of_its_own() -> None:
-    from collector_mesh.domain.model.context import current_call
-
     async def asynchronous(request: Any, context: Any) -> Any:
         call = current_call()
         assert isinstance(call, CallContext)

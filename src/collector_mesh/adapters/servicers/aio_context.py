@@ -104,7 +104,7 @@ class AioContext(grpc.aio.ServicerContext[Any, Any]):
         """Have no effect: the mesh does not compress."""
 
     def peer(self) -> str:
-        """`collector:` and the id of the collector that the call has come from, or `unknown`."""
+        """`collector:ID:0` with the id of the collector that the call has come from, else `client:unknown:0`."""
         return peer_of(self._rpc.call)
 
     def peer_identities(self) -> list[bytes] | None:

@@ -245,8 +245,11 @@ def invocation_metadata(call: CallContext) -> tuple[Metadatum, ...]:
 
 
 def peer_of(call: CallContext) -> str:
-    """Who has called: a text, as grpc gives one; addresses are not known, ids of collectors are."""
-    return f"collector:{call.caller}" if call.caller else "unknown"
+    """Who has called: a text, as grpc gives one; addresses are not known, ids of collectors are.
+
+    It has three parts, as an address has: interceptors, those of OpenTelemetry for one, take it apart.
+    """
+    return f"collector:{call.caller}:0" if call.caller else "client:unknown:0"
 
 
 def auth_context_of(call: CallContext) -> dict[str, list[bytes]]:

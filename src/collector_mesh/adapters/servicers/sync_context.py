@@ -59,7 +59,7 @@ class SyncContext(grpc.ServicerContext):
         return invocation_metadata(self._rpc.call)
 
     def peer(self) -> str:
-        """`collector:` and the id of the collector that the call has come from, or `unknown`."""
+        """`collector:ID:0` with the id of the collector that the call has come from, else `client:unknown:0`."""
         return peer_of(self._rpc.call)
 
     def peer_identities(self) -> list[bytes] | None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from collector_mesh.adapters.simulated.host import Host
 from collector_mesh.app.simulation.collector import SimulatedCollector
+from collector_mesh.domain.model.kinds import UNARY
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.policies.relaying import MAX_HOPS
 
@@ -112,5 +113,10 @@ def _methods(
                     continue
                 seen[other] = None
                 following.append(other)
-                yield from (method.key for method in handlers.methods if method.key.namespace == namespace)
+                yield from (
+                    method.key
+                    for method in handlers.methods
+                    # Those of other kinds are told, and cannot be called.
+                    if method.key.namespace == namespace and method.kind == UNARY
+                )
         edge = following

@@ -322,6 +322,9 @@ Tasks and threads that a handler starts inherit it too, and may outlive the call
 
 
 def current_call() -> CallContext | None:
-    """The call that the running code belongs to; None once its handler has ended."""
+    """The call that the running code belongs to, also in tasks and threads of its own; None once its handler has ended.
+
+    So code finds it that is given no `CallContext`, as the methods of a servicer of gRPC.
+    """
     context = CURRENT.get()
     return None if context is None or context.has_ended else context
