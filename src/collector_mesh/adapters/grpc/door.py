@@ -9,8 +9,11 @@ from typing import Any
 import grpc
 
 from collector_mesh.adapters.grpc.callers import connection_of
+from collector_mesh.adapters.grpc.codes import STATUS_CODES
+from collector_mesh.adapters.wire.grpc_codes import grpc_status_of
 from collector_mesh.domain.model.address import host_of
 from collector_mesh.domain.model.errors import InvalidCallError, MeshError, OverloadedError
+from collector_mesh.domain.model.status import Reply
 from collector_mesh.domain.policies.concurrency import RETRY_AFTER
 from collector_mesh.domain.policies.open_streams import OpenStream, OpenStreams, StreamLimits
 
@@ -200,11 +203,8 @@ class Door:
 async def _refuse(context: Context, refused: Refused | None, error: MeshError) -> bytes:
     if refused is not None:
         return refused(error)
-    code = _CODES.get(error.code, grpc.StatusCode.INTERNAL)
-    return await context.abort(code, str(error))
-
-
-_CODES = {400: grpc.StatusCode.INVALID_ARGUMENT, 429: grpc.StatusCode.RESOURCE_EXHAUSTED}
+    status = grpc_status_of(Reply.refused(error))
+    return await context.abort(STATUS_CODES[status.code], status.text, status.trailing)
 
 
 async def _cut(context: Context) -> None:

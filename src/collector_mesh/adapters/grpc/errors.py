@@ -1,4 +1,8 @@
-"""What the errors of grpc mean to a caller: above all, whether the call may have run."""
+"""What the errors of grpc mean to a caller: above all, whether the call may have run.
+
+Outcomes of the mesh travel in a response that is OK to grpc. So these are errors of the way there, whatever their codes
+are called; a code that a handler chose is read by `wire.grpc_codes`.
+"""
 
 import re
 

@@ -5,7 +5,7 @@ import grpc
 
 from collector_mesh.adapters.grpc.callers import connection_of, identity_of
 from collector_mesh.adapters.grpc.door import Context, Door
-from collector_mesh.adapters.grpc.headers import metadata_of
+from collector_mesh.adapters.grpc.headers import headers_of, metadata_of
 from collector_mesh.adapters.grpc.unary_link import FOREVER, SERVICE
 from collector_mesh.adapters.wire.dispatcher_codec import (
     decode_connect,
@@ -58,16 +58,17 @@ class DispatcherService:
         except InvalidCallError as error:
             return encode_served(Reply.refused(error))
         del data
-        return encode_served(
-            await self._gateway.serve(
-                request.key,
-                request.payload,
-                timeout=timeout_of(context),
-                metadata=metadata_of(context.invocation_metadata()),
-                identity=self._identity(context),
-                address=connection_of(context),
-            )
+        reply = await self._gateway.serve(
+            request.key,
+            request.payload,
+            timeout=timeout_of(context),
+            metadata=metadata_of(context.invocation_metadata()),
+            identity=self._identity(context),
+            address=connection_of(context),
         )
+        if reply.metadata or reply.initial_metadata:
+            await _tell_metadata(reply, context)
+        return encode_served(reply)
 
     async def dispatch(self, data: bytes, context: Context) -> bytes:
         """Answer Dispatch."""
@@ -76,21 +77,30 @@ class DispatcherService:
         except InvalidCallError as error:
             return encode_dispatched(Reply.refused(error))
         del data
-        return encode_dispatched(
-            await self._gateway.dispatch(
-                request.key,
-                request.payload,
-                timeout=timeout_of(context),
-                target=request.target,
-                hints=request.hints,
-                metadata=metadata_of(context.invocation_metadata()),
-                identity=self._identity(context),
-                address=connection_of(context),
-            )
+        reply = await self._gateway.dispatch(
+            request.key,
+            request.payload,
+            timeout=timeout_of(context),
+            target=request.target,
+            hints=request.hints,
+            metadata=metadata_of(context.invocation_metadata()),
+            identity=self._identity(context),
+            address=connection_of(context),
         )
+        if reply.metadata or reply.initial_metadata:
+            await _tell_metadata(reply, context)
+        return encode_dispatched(reply)
 
     def _identity(self, context: Context) -> Identity | None:
         return identity_of(context) if self._proves_identity else None
+
+
+async def _tell_metadata(reply: Reply, context: Context) -> None:
+    """Send the metadata of a reply as headers and trailers."""
+    initial, trailing = headers_of(reply)
+    context.set_trailing_metadata(trailing)
+    if initial:
+        await context.send_initial_metadata(initial)
 
 
 def timeout_of(context: Context) -> float | None:

@@ -10,6 +10,7 @@ import grpc
 
 from collector_mesh.adapters.grpc.channels import MAX_STREAMS
 from collector_mesh.adapters.grpc.errors import RefusedStreamError, mesh_error
+from collector_mesh.adapters.grpc.headers import reply_metadata_of
 from collector_mesh.adapters.wire.dispatcher_codec import (
     UNREADABLE,
     decode_connected,
@@ -174,13 +175,13 @@ class GrpcUnaryLink:
         self._in_flight += 1
         self._idle.clear()
         try:
-            answer = await method(
+            call = method(
                 data,
                 timeout=timeout,
                 metadata=metadata or None,
                 wait_for_ready=wait_for_ready or None,
             )
-            return decode(answer)
+            return await _with_metadata(decode(await call), call)
         except grpc.aio.AioRpcError as error:
             raise mesh_error(error, self.address) from error
         except UNREADABLE as error:
@@ -201,6 +202,14 @@ class GrpcUnaryLink:
             self._in_flight -= 1
             if not self._in_flight:
                 self._idle.set()
+
+
+async def _with_metadata(found: T, call: "grpc.aio.UnaryUnaryCall[bytes, bytes]") -> T:
+    """What has come of a call that has ended, with the metadata that came with it."""
+    if isinstance(found, Reply):
+        found.initial_metadata = reply_metadata_of(await call.initial_metadata())
+        found.metadata = reply_metadata_of(await call.trailing_metadata())
+    return found
 
 
 def _check_metadata(metadata: Metadata) -> None:

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import TypeGuard
 
-from collector_mesh.domain.model.call import checked_metadata
 from collector_mesh.domain.model.errors import Executed, is_a, is_code, is_unicode
 from collector_mesh.domain.model.introduction import Welcome
 from collector_mesh.domain.model.limits import MAX_ID_BYTES
 from collector_mesh.domain.model.payload import Payload, flaw_of
+from collector_mesh.domain.model.reply_metadata import checked_reply_metadata
 from collector_mesh.domain.model.status import OK, Reply, Status
 
 
@@ -16,7 +16,8 @@ def is_sound_reply(found: object) -> TypeGuard[Reply]:
     if not isinstance(found, Reply):
         return False
     try:
-        checked_metadata(found.metadata)
+        checked_reply_metadata(found.metadata)
+        checked_reply_metadata(found.initial_metadata)
         return (
             _is_status(found.status)
             and (found.status.code == OK.code or is_code(found.status.code))
@@ -25,6 +26,7 @@ def is_sound_reply(found: object) -> TypeGuard[Reply]:
             and _is_id(found.handled_by)
             and is_a(found.executed, Executed)
             and is_a(found.metadata, tuple)
+            and is_a(found.initial_metadata, tuple)
             and is_a(found.tried, tuple)
             and all(map(_is_id, found.tried))
         )

@@ -97,7 +97,8 @@ class FakeCalls(Caller):
                 raise answer
             return Reply(OK, payload_of(answer), _WHO, Executed.YES)
         except Exception as error:  # as a handler's
-            return Reply(status_of(error), handled_by=_WHO, executed=Executed.YES)
+            metadata = error.metadata if isinstance(error, MeshError) else ()
+            return Reply(status_of(error), handled_by=_WHO, executed=Executed.YES, metadata=metadata)
 
 
 class _TestCalls:

@@ -6,6 +6,7 @@ from typing import Any, NoReturn
 
 from google.protobuf.wrappers_pb2 import BytesValue, DoubleValue, Int64Value, StringValue
 
+from collector_mesh.adapters.wire.grpc_codes import chosen_error
 from collector_mesh.app.services.service import Service
 from collector_mesh.domain.model.context import CallContext
 from collector_mesh.domain.model.errors import MeshError
@@ -78,10 +79,6 @@ def contract_service(namespace: str, name: str) -> Service:
         kind, _, text = request.value.partition(" ")
         raise _RAISED[kind](text)
 
-    @service.method("Refuse")
-    async def refuse(request: StringValue) -> NoReturn:
-        raise MeshError(request.value, code=409, details={"why": "because"})
-
     @service.method("Big")
     async def big(request: Int64Value) -> Payload:
         return Payload("bytes", b"x" * request.value)
@@ -130,8 +127,28 @@ def contract_service(namespace: str, name: str) -> Service:
     async def take_bytes(request: BytesValue) -> Int64Value:
         return Int64Value(value=len(request.value))
 
+    _add_choosing(service)
     _add_asking(service)
     return service
+
+
+def _add_choosing(service: Service) -> None:
+    """Handlers that answer with a code of their own, and with metadata."""
+
+    @service.method("Refuse")
+    async def refuse(request: StringValue) -> NoReturn:
+        raise MeshError(request.value, code=409, details={"why": "because"})
+
+    @service.method("Choose")
+    async def choose(request: StringValue, context: CallContext) -> StringValue:
+        number, _, text = request.value.partition(" ")
+        context.send_initial_metadata([("first", number), ("first-bin", b"\0\xff")])
+        context.set_trailing_metadata(
+            [("last", "x"), ("last", "y"), ("grpc-status-details-bin", b"\x08\xff")]
+        )
+        if number != "0":
+            raise chosen_error(int(number), text)
+        return StringValue(value=text)
 
 
 def _add_asking(service: Service) -> None:

@@ -2,12 +2,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from collector_mesh.adapters.grpc.headers import metadata_of
+from collector_mesh.adapters.grpc.headers import headers_of, metadata_of, reply_metadata_of
+from collector_mesh.domain.link.sizes import METADATA_HEADER_BYTES, header_bytes
 from collector_mesh.domain.model.call import checked_metadata
-from collector_mesh.domain.model.limits import MAX_ENTRIES, MAX_METADATA_BYTES
+from collector_mesh.domain.model.limits import DETAILS_CUT, MAX_ENTRIES, MAX_METADATA_BYTES
+from collector_mesh.domain.model.reply_metadata import checked_reply_metadata
+from collector_mesh.domain.model.status import OK, Reply
 
 NAMES = st.sampled_from(
-    ["via", "x-forwarded-for", "grpc-x", "mine", "mine-bin", "a" * 65, "UPPER", "", ":path"]
+    [
+        "via",
+        "x-forwarded-for",
+        "grpc-x",
+        "mine",
+        "mine-bin",
+        "a" * 65,
+        "UPPER",
+        "",
+        ":path",
+        "grpc-status-details-bin",
+    ]
 )
 
 
@@ -66,3 +80,49 @@ def test_whatever_the_headers_are_what_is_left_is_metadata_in_their_order(
     assert [pair for pair in headers if pair in found] or not found
     assert sum(len(key) + len(value) for key, value in found) <= MAX_METADATA_BYTES
     assert not any(key.startswith(("x-forwarded-", "grpc-", ":")) or key == "via" for key, _ in found)
+
+
+def test_of_a_response_what_servers_and_proxies_write_is_no_metadata_and_the_details_of_a_status_are() -> (
+    None
+):
+    names = (
+        "server date x-envoy-upstream-service-time alt-svc x-cache grpc-status grpc-message content-type via"
+    )
+    written = [(name, "x") for name in names.split()]
+    own: list[tuple[str, str | bytes]] = [
+        ("grpc-status-details-bin", b"\x08"),
+        ("x-tenant", "y"),
+        ("x-tenant", "z"),
+    ]
+
+    assert reply_metadata_of([*written, *own]) == tuple(own)
+    assert metadata_of(own) == (("x-tenant", "y"), ("x-tenant", "z"))
+
+
+@given(st.lists(st.tuples(NAMES | st.text(max_size=70), st.text(max_size=3000) | st.binary(max_size=3000))))
+def test_whatever_comes_back_what_is_left_may_be_sent_on_and_arrives_as_it_is(
+    headers: list[tuple[str, str | bytes]],
+) -> None:
+    found = reply_metadata_of(headers)
+
+    assert checked_reply_metadata(found) == found
+    assert headers_of(Reply(OK, metadata=found, initial_metadata=found)) == (found, found)
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["a", "via", "grpc-x", "b" * 64]), st.text("xy", max_size=900)),
+        max_size=600,
+    )
+)
+def test_headers_are_never_more_than_grpc_takes_and_the_reply_says_what_is_left_out(
+    pairs: list[tuple[str, str]],
+) -> None:
+    reply = Reply(OK, metadata=tuple(pairs))
+
+    initial, trailing = headers_of(reply)
+
+    meant = [pair for pair in pairs if pair[0] not in ("via", "grpc-x")]
+    assert initial == ()
+    assert header_bytes(trailing) <= METADATA_HEADER_BYTES
+    assert (DETAILS_CUT in reply.status.details) == (trailing != tuple(meant))

@@ -1,6 +1,7 @@
 """Codes of gRPC and of the mesh: one table, both ways."""
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -180,3 +181,22 @@ def test_every_code_of_the_mesh_has_one_of_grpc_that_is_no_success(code: int) ->
 
 def test_a_success_has_no_text() -> None:
     assert grpc_status_of(Reply(OK, executed=RUN)) == (0, "", ())
+
+
+def test_the_page_has_the_table_that_holds() -> None:
+    page = (Path(__file__).parents[4] / "docs" / "status-codes.md").read_text(encoding="utf-8")
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in page.partition("## Codes of gRPC")[2].partition("\n## ")[0].splitlines()
+        if line.startswith("| ") and not line.startswith(("| of the mesh", "| chosen"))
+    ]
+    there = {row[0]: row[1:] for row in rows if len(row) == 3}
+    back = {row[0]: row[1] for row in rows if len(row) == 2}
+
+    assert back == {f"{code.value} {code.name}": str(mesh) for code, mesh in FROM_GRPC.items()}
+    assert there.keys() == {*map(str, TO_GRPC), "any other"}
+    for code, (not_run, run) in there.items():
+        number = 418 if code == "any other" else int(code)
+        assert grpc_status_of(reply(number, RUN)).code == grpc_status_of(reply(number, MAYBE)).code
+        assert Code(grpc_status_of(reply(number, RUN)).code).name == run
+        assert number == 200 or not_run.startswith(Code(grpc_status_of(reply(number, NOT)).code).name)

@@ -17,6 +17,15 @@ TIMEOUT = 1.0
 """Seconds for a call whose time is to be up after its handler has begun."""
 
 
+CHOSEN_TRAILING = (("last", "x"), ("last", "y"), ("grpc-status-details-bin", b"\x08\xff"))
+"""The metadata that `Choose` of a contract service sends behind its result or error."""
+
+
+def chosen_initial(code: int) -> tuple[tuple[str, str | bytes], ...]:
+    """The metadata that it sends before."""
+    return ("first", str(code)), ("first-bin", b"\0\xff")
+
+
 def text(value: str) -> StringValue:
     """A text as a message."""
     return StringValue(value=value)

@@ -5,9 +5,12 @@ import asyncio
 import pytest
 from google.protobuf.wrappers_pb2 import DoubleValue, StringValue
 
+from collector_mesh.adapters.wire.grpc_codes import grpc_status_of
 from collector_mesh.app.testing.contract.base import (
+    CHOSEN_TRAILING,
     TIMEOUT,
     Contract,
+    chosen_initial,
     count,
     eventually,
     outcome,
@@ -246,6 +249,22 @@ class DispatchContract(Contract):
         # gRPC rounds a timeout up, by about a hundredth.
         assert 400.0 < left.unpack(DoubleValue).value <= 510.0
         assert seen.unpack(StringValue).value == "(('trace-id', '7'),)"
+
+    @pytest.mark.asyncio
+    async def test_a_chosen_code_and_metadata_of_a_handler_come_back_from_a_peer(self, mesh: Network) -> None:
+        users, _orders = await users_and_orders(mesh)
+
+        done = await users.dispatch(*ORDERS, "Choose", text("0 done"))
+        failed = await users.dispatch(*ORDERS, "Choose", text("15 " + "x" * 5000))
+
+        assert (outcome(done), done.metadata, done.initial_metadata) == (
+            (200, "OK"),
+            CHOSEN_TRAILING,
+            chosen_initial(0),
+        )
+        assert grpc_status_of(failed) == (15, "x" * 5000, CHOSEN_TRAILING)
+        assert (failed.status.code, failed.initial_metadata) == (500, chosen_initial(15))
+        assert (failed.executed, failed.handled_by) == (Executed.YES, "orders-1")
 
     @pytest.mark.asyncio
     async def test_the_deadline_ends_a_remote_handler(self, mesh: Network) -> None:

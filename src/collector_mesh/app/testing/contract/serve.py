@@ -6,9 +6,12 @@ from collections import Counter
 import pytest
 from google.protobuf.wrappers_pb2 import BytesValue, DoubleValue, Int64Value, StringValue
 
+from collector_mesh.adapters.wire.grpc_codes import grpc_status_of
 from collector_mesh.app.testing.contract.base import (
+    CHOSEN_TRAILING,
     TIMEOUT,
     Contract,
+    chosen_initial,
     count,
     eventually,
     number,
@@ -193,6 +196,36 @@ class ServeContract(Contract):
         assert outcome(reply) == (409, "sold out")
         assert dict(reply.status.details) == {"why": "because"}
         assert (reply.handled_by, reply.executed) == ("a", Executed.YES)
+
+    @pytest.mark.asyncio
+    async def test_a_code_of_grpc_that_a_handler_chose_arrives_as_it_was_with_text_and_metadata(
+        self, mesh: Network
+    ) -> None:
+        a = await one(mesh)
+        codes = [*range(1, 17)]
+        texts = ["é" * 4096 if code == 9 else f"code {code}: grüße" for code in codes]
+
+        async with mesh.client(a.address) as client:
+            replies = [
+                await client.serve(*USERS, "Choose", text(f"{code} {said}"))
+                for code, said in zip(codes, texts, strict=True)
+            ]
+
+        found = [grpc_status_of(reply) for reply in replies]
+        assert [status.code for status in found] == codes
+        assert [status.text for status in found] == texts
+        assert {status.trailing for status in found} == {CHOSEN_TRAILING}
+        assert [reply.initial_metadata for reply in replies] == [chosen_initial(code) for code in codes]
+        assert {(reply.executed, reply.handled_by) for reply in replies} == {(Executed.YES, "a")}
+
+    @pytest.mark.asyncio
+    async def test_metadata_of_a_handler_comes_with_its_result(self, mesh: Network) -> None:
+        a = await one(mesh)
+
+        reply = await serve(mesh, a, "Choose", text("0 done"))
+
+        assert (outcome(reply), reply.unpack(StringValue).value) == ((200, "OK"), "done")
+        assert (reply.initial_metadata, reply.metadata) == (chosen_initial(0), CHOSEN_TRAILING)
 
     @pytest.mark.asyncio
     async def test_nothing_returned_is_an_empty_message(self, mesh: Network) -> None:
