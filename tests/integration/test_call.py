@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -396,6 +397,46 @@ def test_a_proto_file_needs_a_compiler_and_says_which(
 
     assert (status, err.count("\n")) == (2, 1)
     assert "--proto needs a compiler of proto files: install grpcio-tools" in err
+
+
+PROTOC = """#!/bin/sh
+echo "WARNING: All log messages before" >&2
+for each; do
+    case "$each" in --descriptor_set_out=*) cp "%s" "${each#--descriptor_set_out=}";; esac
+done
+%s
+"""
+
+
+@pytest.mark.parametrize(
+    ("end", "status", "said"),
+    [
+        ("exit 0", 0, "OK from "),
+        ("echo a.proto:1:1: no semicolon >&2; exit 1", 2, "--proto: a.proto:1:1: no semicolon\n"),
+    ],
+    ids=["a file", "a file with an error"],
+)
+def test_a_proto_file_is_compiled_by_what_is_installed(
+    listen: Listen,
+    run: Run,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    end: str,
+    status: int,
+    said: str,
+) -> None:
+    compiler = tmp_path / "protoc"
+    compiler.write_text(PROTOC % (protoset(tmp_path, users_pb2, common_pb2), end), encoding="utf-8")
+    compiler.chmod(0o700)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
+    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
+    file = folder_of("x").parent / "protos" / "mesh_test" / "users.proto"
+
+    ended, _, err = run("call", listen(), "GetUser", "-d", '{"id": 1}', "--proto", str(file))
+
+    assert ended == status
+    assert said in err
+    assert err.count("\n") == 1
 
 
 def test_a_socket_of_the_machine_is_an_address_too(listen: Listen, run: Run, tmp_path: Path) -> None:

@@ -3,9 +3,7 @@
 The descriptors may come from anybody: what contradicts itself, lacks a part or is too large has an error of one line.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from functools import cached_property
-from importlib import import_module
+from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from google.protobuf import descriptor_pool
@@ -20,48 +18,22 @@ from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSe
 from google.protobuf.message import DecodeError
 
 from collector_mesh.adapters.wire.described.messages import DescriptorError
+from collector_mesh.adapters.wire.described.well_known import WELL_KNOWN, WellKnown, is_well_known, own_file
 from collector_mesh.domain.model.texts import visible
 
 T = TypeVar("T")
 
 MAX_BYTES = 16 * 1024 * 1024
-"""Of all files together."""
+"""Of all files of servers together."""
 
 MAX_FILES = 4096
-"""That are kept."""
+"""Of servers."""
+
+MAX_DEFINITIONS = 200_000
+"""Messages, fields, enums and their values in files of servers: each takes the hundredfold of its bytes once it is built."""
 
 MAX_NAME = 1024
 """Characters of a name of a file."""
-
-_MODULES = (
-    "any",
-    "api",
-    "descriptor",
-    "duration",
-    "empty",
-    "field_mask",
-    "source_context",
-    "struct",
-    "timestamp",
-    "type",
-    "wrappers",
-)
-_WELL_KNOWN_FOLDER = "google/protobuf/"
-
-
-def is_well_known(name: str) -> bool:
-    """Whether a file comes with protobuf, so that nobody has to be asked for it."""
-    return name.startswith(_WELL_KNOWN_FOLDER) and _module_of(name) in _MODULES
-
-
-def _module_of(name: str) -> str:
-    return name.removeprefix(_WELL_KNOWN_FOLDER).removesuffix(".proto")
-
-
-def _own_file(name: str) -> FileDescriptorProto:
-    """A file that comes with protobuf."""
-    module = import_module(f"google.protobuf.{_module_of(name)}_pb2")
-    return FileDescriptorProto.FromString(module.DESCRIPTOR.serialized_pb)
 
 
 class Files:
@@ -72,42 +44,57 @@ class Files:
     origins: what a user has given stands before what a server says.
 
     Args:
-        max_bytes: of all files together.
+        max_bytes: of all files of servers together; those of the user are not counted.
     """
 
     def __init__(self, *, max_bytes: int = MAX_BYTES) -> None:
+        self._own = WellKnown()
         self._pool = descriptor_pool.DescriptorPool()
         self._files: dict[str, FileDescriptorProto] = {}
         self._origins: dict[str, str] = {}
         self._built: set[str] = set()
         self._absent: dict[str, str] = {}
         self._broken: dict[str, DescriptorError] = {}
+        self._wanted: dict[str, str] = {}
         self._left = max_bytes
         self._max_bytes = max_bytes
+        self._definitions = 0
 
     def __len__(self) -> int:
         return len(self._files)
 
     def add(self, data: bytes, origin: str) -> FileDescriptorProto | None:
-        """Take a file, as serialized; None if there is one of that name already.
+        """Take a file that a server tells, as serialized; None if there is one of that name already.
 
         Args:
             data: a `FileDescriptorProto`.
-            origin: who says so, for errors.
+            origin: the server, for errors.
 
         Raises:
             DescriptorError: it is none, there is too much, or its origin has told another file of the same name.
         """
-        self._charge(data, origin)
+        self._left -= len(data)
+        if self._left < 0:
+            raise DescriptorError(f"{origin}: descriptors of more than {self._max_bytes} bytes")
+        if len(self._files) >= MAX_FILES:
+            raise DescriptorError(f"{origin}: more than {MAX_FILES} descriptor files")
         try:
             file = FileDescriptorProto.FromString(data)
         except (DecodeError, UnicodeDecodeError) as error:
             raise DescriptorError(f"{origin}: a descriptor cannot be read") from error
+        self._definitions += definitions_in(file, MAX_DEFINITIONS - self._definitions)
+        if self._definitions > MAX_DEFINITIONS:
+            raise DescriptorError(
+                f"{origin}: more than {MAX_DEFINITIONS} messages, fields and values in descriptors"
+            )
         return self._take(file, origin)
 
     def add_set(self, data: bytes, origin: str) -> list[FileDescriptorProto]:
-        """Take all files of a serialized `FileDescriptorSet`, as protoc writes it; see `add`."""
-        self._charge(data, origin)
+        """Take all files of a serialized `FileDescriptorSet` that the user has, as protoc writes it.
+
+        Raises:
+            DescriptorError: it is none, or has two different files with the same name.
+        """
         try:
             given = FileDescriptorSet.FromString(data)
         except (DecodeError, UnicodeDecodeError) as error:
@@ -115,11 +102,6 @@ class Files:
         if not given.file:
             raise DescriptorError(f"{origin} has no files in it")
         return [file for each in given.file if (file := self._take(each, origin)) is not None]
-
-    def _charge(self, data: bytes, origin: str) -> None:
-        self._left -= len(data)
-        if self._left < 0:
-            raise DescriptorError(f"{origin}: descriptors of more than {self._max_bytes} bytes")
 
     def _take(self, file: FileDescriptorProto, origin: str) -> FileDescriptorProto | None:
         name = file.name
@@ -138,25 +120,26 @@ class Files:
             if self._origins[name] == origin and known != file:
                 raise DescriptorError(f"{origin} has two different files {_name(name)}")
             return None
-        if len(self._files) >= MAX_FILES:
-            raise DescriptorError(f"{origin}: more than {MAX_FILES} descriptor files")
         self._files[name] = file
         self._origins[name] = origin
-        self._absent.pop(name, None)
+        self._wanted.pop(name, None)
+        for needed in file.dependency:
+            if not (needed in self._files or needed in self._absent or is_well_known(needed)):
+                self._wanted.setdefault(needed, name)
         return file
 
     def lacking(self) -> dict[str, str]:
         """Files that are imported and not there, each with the file that imports it; not those known to be absent."""
-        return {
-            needed: file.name
-            for file in self._files.values()
-            for needed in file.dependency
-            if needed not in self._files and needed not in self._absent and not is_well_known(needed)
-        }
+        return dict(self._wanted)
+
+    def has(self, name: str) -> bool:
+        """Whether a file is there."""
+        return name in self._files
 
     def is_absent(self, name: str, importer: str) -> None:
         """Nobody has a file: whatever imports it is built without it, as most do not need it for their messages."""
         self._absent[name] = importer
+        self._wanted.pop(name, None)
 
     def services(self, origins: frozenset[str] | None = None) -> Iterator[str]:
         """Full names of the services in the files, of some origins only."""
@@ -173,8 +156,8 @@ class Files:
         """A message by its full name; those that come with protobuf are known without any file."""
         found = self._find(self._pool.FindMessageTypeByName, name)
         if found is None and name.startswith("google.protobuf."):
-            for module in _MODULES:
-                self._build(f"{_WELL_KNOWN_FOLDER}{module}.proto")
+            for each in WELL_KNOWN:
+                self._build(each)
             found = self._find(self._pool.FindMessageTypeByName, name)
         return found
 
@@ -255,7 +238,7 @@ class Files:
 
     def _file(self, name: str) -> FileDescriptorProto:
         if is_well_known(name):
-            return _own_file(name)
+            return own_file(name)
         found = self._files.get(name)
         # An empty one in the place of one that nobody has: few imports are needed for the messages themselves.
         return FileDescriptorProto(name=name) if found is None else found
@@ -277,29 +260,25 @@ class Files:
     def _origin(self, name: str) -> str:
         return self._origins.get(name, "protobuf")
 
-    @cached_property
-    def _shapes(self) -> Mapping[str, list[tuple[object, ...]]]:
-        """The fields of the messages that have a form of their own in JSON, as they come with protobuf."""
-        names = ("any", "duration", "field_mask", "struct", "timestamp", "wrappers")
-        return {
-            message.full_name: _fields(message)
-            for name in names
-            for message in import_module(
-                f"google.protobuf.{name}_pb2"
-            ).DESCRIPTOR.message_types_by_name.values()
-        }
-
     def special(self, message: Descriptor) -> str:
-        """The name of a message that has a form of its own in JSON; empty if it has none.
-
-        A message of that name with other fields is a message as any other.
-        """
-        shape = self._shapes.get(message.full_name)
-        return message.full_name if shape is not None and shape == _fields(message) else ""
+        """The name of a message that has a form of its own in JSON; empty if it has none."""
+        return self._own.special(message)
 
 
-def _fields(message: Descriptor) -> list[tuple[object, ...]]:
-    return [(field.number, field.name, field.type, field.is_repeated) for field in message.fields]
+def definitions_in(file: FileDescriptorProto, most: int) -> int:
+    """How many messages, fields, enums and values of enums are in a file; counted until they are more than `most`."""
+    count = len(file.extension)
+    enums = list(file.enum_type)
+    waiting = list(file.message_type)
+    while (waiting or enums) and count <= most:
+        if enums:
+            count += 1 + len(enums.pop().value)
+            continue
+        message = waiting.pop()
+        count += 1 + len(message.field) + len(message.extension)
+        enums += message.enum_type
+        waiting += message.nested_type
+    return count
 
 
 def _name(name: str) -> str:

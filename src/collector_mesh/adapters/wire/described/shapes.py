@@ -37,6 +37,7 @@ MAX_DURATION_SECONDS = 315_576_000_000
 """Ten thousand years, as `google.protobuf.Duration` says."""
 
 _MAX_LISTED = 12
+_MAX_COMPARED = 5000
 _MAX_PATH = 200
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TIMESTAMP = re.compile(
@@ -104,6 +105,8 @@ def json_names(message: Descriptor) -> Mapping[str, str]:
 
 def alternatives(wrong: str, allowed: list[str], what: str) -> str:
     """What may have been meant in the place of a name, to follow an error."""
+    # To compare takes its time, and servers may have names without end.
+    allowed = allowed[:_MAX_COMPARED]
     near = get_close_matches(wrong[:_MAX_PATH], allowed, n=3, cutoff=0.7)
     if not near and wrong:
         near = [name for name in allowed if name.lower() == wrong.lower()]

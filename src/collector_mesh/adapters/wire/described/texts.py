@@ -14,13 +14,14 @@ from google.protobuf.descriptor_pb2 import (
 )
 
 from collector_mesh.adapters.wire.described.messages import usable
-from collector_mesh.domain.model.texts import escaped
+from collector_mesh.domain.model.texts import visible
 
 _SCALARS = {number: name.removeprefix("TYPE_").lower() for name, number in FieldDescriptorProto.Type.items()}
 _NAMED = frozenset(
     {FieldDescriptorProto.TYPE_ENUM, FieldDescriptorProto.TYPE_MESSAGE, FieldDescriptorProto.TYPE_GROUP}
 )
 _MAX_LINES = 5000
+_MAX_LINE = 2000
 _MAX_NESTED = 32
 _INDENT = "  "
 
@@ -32,7 +33,7 @@ def proto_text(what: ServiceDescriptor | MethodDescriptor | Descriptor | EnumDes
         DescriptorError: it cannot be shown.
     """
     with usable(what):
-        taken = [escaped(line) for line in islice(_lines(what), _MAX_LINES + 1)]
+        taken = [visible(line, _MAX_LINE) for line in islice(_lines(what), _MAX_LINES + 1)]
     if len(taken) > _MAX_LINES:
         taken[_MAX_LINES:] = ["// ... and more"]
     return "\n".join(taken)

@@ -1,6 +1,7 @@
 """Proto files made into descriptors, by whichever compiler is installed."""
 
 import importlib.util
+import re
 import shutil
 import subprocess
 import sys
@@ -11,6 +12,9 @@ from collector_mesh.app.cli.errors import CommandError
 from collector_mesh.domain.model.texts import visible
 
 _SECONDS = 60.0
+_NO_ERROR = re.compile(r"^WARNING: |: warning: |^[IWE]\d{4} ")
+"""Lines of compilers that are no errors: warnings, and the log of a library of protoc."""
+
 _MISSING = (
     "--proto needs a compiler of proto files: install grpcio-tools (pip install grpcio-tools), protoc or buf, or give"
     " --protoset FILE with what protoc --include_imports -o FILE writes elsewhere"
@@ -71,7 +75,7 @@ def _run(command: list[str]) -> None:
         raise CommandError(f"--proto: {command[0]} does not run: {visible(str(error))}") from error
     if done.returncode:
         lines = (done.stderr or done.stdout).decode(errors="replace").split("\n")
-        said = [line for line in lines if line.strip()]
-        first = next((line for line in said if "warning" not in line), f"exit status {done.returncode}")
+        said = [line for line in lines if line.strip() and not _NO_ERROR.search(line)]
+        first = said[0] if said else f"{command[0]} has ended with {done.returncode}"
         more = f" (and {len(said) - 1} more lines)" if len(said) > 1 else ""
         raise CommandError(f"--proto: {visible(first)}{more}")

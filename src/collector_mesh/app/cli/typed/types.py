@@ -127,7 +127,7 @@ class Types:
                     got = []
                 for data in got:
                     self.files.add(data, self._address)
-                if name in self.files.lacking():
+                if not self.files.has(name):
                     self.files.is_absent(name, importer)
 
     async def request(self, kind: Descriptor, value: Any) -> bytes:

@@ -12,7 +12,7 @@ from google.protobuf.descriptor_pb2 import (
 from mesh_test import common_pb2, users_pb2
 
 from collector_mesh.adapters.wire.described.documents import parsed
-from collector_mesh.adapters.wire.described.files import MAX_FILES, Files
+from collector_mesh.adapters.wire.described.files import MAX_DEFINITIONS, MAX_FILES, Files
 from collector_mesh.adapters.wire.described.messages import DescriptorError
 from collector_mesh.adapters.wire.described.reading import Reader
 from collector_mesh.adapters.wire.described.templates import template
@@ -173,6 +173,13 @@ def test_a_server_cannot_have_files_without_end() -> None:
 
     with pytest.raises(DescriptorError, match=rf"there: more than {MAX_FILES} descriptor files"):
         made.add(file("one-more.proto").SerializeToString(), "there")
+
+
+def test_a_server_cannot_have_definitions_without_end() -> None:
+    many = file("a.proto", message_type=[message("A", *(Field(name="x") for _ in range(1000)))] * 200)
+
+    with pytest.raises(DescriptorError, match=f"more than {MAX_DEFINITIONS} messages, fields and values"):
+        files(many)
 
 
 @pytest.mark.parametrize("data", [b"", b"\xff", b"\x08\x01"], ids=["empty", "garbage", "something else"])
