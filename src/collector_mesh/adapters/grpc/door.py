@@ -9,7 +9,7 @@ from typing import Any
 import grpc
 
 from collector_mesh.adapters.grpc.callers import connection_of
-from collector_mesh.adapters.grpc.codes import STATUS_CODES
+from collector_mesh.adapters.grpc.codes import told
 from collector_mesh.adapters.wire.grpc_codes import grpc_status_of
 from collector_mesh.domain.model.address import host_of
 from collector_mesh.domain.model.errors import InvalidCallError, MeshError, OverloadedError
@@ -203,8 +203,7 @@ class Door:
 async def _refuse(context: Context, refused: Refused | None, error: MeshError) -> bytes:
     if refused is not None:
         return refused(error)
-    status = grpc_status_of(Reply.refused(error))
-    return await context.abort(STATUS_CODES[status.code], status.text, status.trailing)
+    return await context.abort(*told(grpc_status_of(Reply.refused(error))))
 
 
 async def _cut(context: Context) -> None:

@@ -1,26 +1,22 @@
 """The gateway: a call of a client that does not know of the mesh, and the answer to it."""
 
-from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any, NoReturn
 
 import grpc
 
 from collector_mesh.adapters.grpc.callers import identity_of
+from collector_mesh.adapters.grpc.codes import told
 from collector_mesh.adapters.grpc.door import Context, Door
-from collector_mesh.adapters.grpc.headers import routing_in
+from collector_mesh.adapters.grpc.headers import routing_in, sendable
 from collector_mesh.adapters.grpc.servicers import timeout_of
 from collector_mesh.adapters.wire.grpc_codes import Code, GrpcStatus, grpc_status_of
 from collector_mesh.domain.model.errors import AmbiguousError, InvalidCallError, MeshError, clipped, quoted
 from collector_mesh.domain.model.names import MAX_IDENTIFIERS, NAME, check_identifiers
 from collector_mesh.domain.model.payload import TYPE_PREFIX, Payload
-from collector_mesh.domain.model.reply_metadata import fitting_metadata
 from collector_mesh.domain.model.routing_keys import HANDLED_BY_KEY
 from collector_mesh.domain.model.status import OK, Metadata, Reply
 from collector_mesh.domain.policies.open_streams import OpenStream
 from collector_mesh.domain.ports.gateway import Gateway
-
-_CODES: Mapping[int, grpc.StatusCode] = MappingProxyType({code.value[0]: code for code in grpc.StatusCode})
 
 _MOST_KEPT = 1024
 """Methods of which it is remembered what handles them: callers name them as they like."""
@@ -94,14 +90,14 @@ class Forwarding:
                 identity=identity,
                 address=stream.connection,
             )
-            if reply.initial_metadata:
-                await context.send_initial_metadata(fitting_metadata(reply.initial_metadata)[0])
+            if reply.initial_metadata and (headers := sendable(reply.initial_metadata)[0]):
+                await context.send_initial_metadata(headers)
             if reply.status.code != OK.code:
                 status = grpc_status_of(reply)
                 await _fail(context, status, _handled_by(reply) if tells else ())
             if reply.metadata or tells:
-                told = _handled_by(reply) if tells else ()
-                context.set_trailing_metadata((*fitting_metadata(reply.metadata)[0], *told))
+                own = _handled_by(reply) if tells else ()
+                context.set_trailing_metadata((*sendable(reply.metadata)[0], *own))
             return reply.payload.value
 
         return door.answers(answer)
@@ -112,11 +108,11 @@ def _handled_by(reply: Reply) -> Metadata:
     return ((HANDLED_BY_KEY, reply.handled_by),) if NAME.fullmatch(reply.handled_by) else ()
 
 
-async def _fail(context: Context, status: GrpcStatus, told: Metadata = ()) -> NoReturn:
+async def _fail(context: Context, status: GrpcStatus, own: Metadata = ()) -> NoReturn:
     """End a call with an error. Where it is set and something is returned, grpc sends an empty message before it."""
     try:
-        trailing = (*fitting_metadata(status.trailing)[0], *told)
-        await context.abort(_CODES[status.code], status.text, trailing)
+        code, text, trailing = told(status)
+        await context.abort(code, text, (*trailing, *own))
     except grpc.aio.InternalError:
         # grpc itself has ended it before, because of what has come: something compressed, say.
         raise grpc.aio.AbortError from None

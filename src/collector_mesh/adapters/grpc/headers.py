@@ -92,15 +92,16 @@ def reply_metadata_of(headers: Iterable[tuple[str, str | bytes]] | None) -> Meta
 
 def headers_of(reply: Reply) -> tuple[Metadata, Metadata]:
     """The headers and trailers that carry the metadata of a reply; the reply says so where some of it is left out."""
-    initial, why_initial = _sendable(reply.initial_metadata)
-    trailing, why = _sendable(reply.metadata)
+    initial, why_initial = sendable(reply.initial_metadata)
+    trailing, why = sendable(reply.metadata)
     if remark := why or why_initial:
         details = {**reply.status.details, DETAILS_CUT: f"metadata is left out: {remark}"}
         reply.status = Status(reply.status.code, reply.status.message, details)
     return initial, trailing
 
 
-def _sendable(metadata: Metadata) -> tuple[Metadata, str]:
+def sendable(metadata: Metadata) -> tuple[Metadata, str]:
+    """Metadata as headers or trailers of a response, and why it is left out; empty where it is not."""
     if any(map(_is_of_the_way_back, (key for key, _ in metadata))):
         # Some of them would be taken for what HTTP itself says.
         metadata = tuple(pair for pair in metadata if not _is_of_the_way_back(pair[0]))
