@@ -6,8 +6,10 @@ from typing import Any
 import grpc
 from grpc import aio
 
+from collector_mesh.adapters.stubs.bases import UnaryUnaryCallBase
 
-class AnsweredCall(aio.UnaryUnaryCall[Any, Any]):
+
+class AnsweredCall(UnaryUnaryCallBase):
     """A call that has ended well, with a response of the interceptor's.
 
     Args:

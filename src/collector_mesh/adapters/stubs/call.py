@@ -10,6 +10,7 @@ from typing import Any
 import grpc
 from grpc import aio
 
+from collector_mesh.adapters.stubs.bases import UnaryUnaryCallBase
 from collector_mesh.adapters.stubs.method import StubMethod, UnfitRequestError, UnfitResponseError, seconds_of
 from collector_mesh.adapters.stubs.outcome import Outcome, cancelled, failed, outcome_of, shown
 from collector_mesh.domain.model.errors import MeshError
@@ -26,7 +27,7 @@ def set_done(future: "asyncio.Future[None]") -> None:
         future.set_result(None)
 
 
-class UnaryUnaryCall(aio.UnaryUnaryCall[Any, Any]):
+class UnaryUnaryCall(UnaryUnaryCallBase):
     """A call of one request and one response; it begins where it is made, and takes no task.
 
     It is told of the reply itself, and reads the response when somebody asks for it.

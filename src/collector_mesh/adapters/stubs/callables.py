@@ -6,13 +6,14 @@ from typing import Any
 import grpc
 from grpc import aio
 
+from collector_mesh.adapters.stubs.bases import UnaryUnaryBase
 from collector_mesh.adapters.stubs.call import UnaryUnaryCall
 from collector_mesh.adapters.stubs.intercepted import InterceptedCall
 from collector_mesh.adapters.stubs.method import StubMethod, seconds_of
 from collector_mesh.adapters.stubs.owner import CallOwner, check_credentials, check_open
 
 
-class UnaryUnaryMultiCallable(aio.UnaryUnaryMultiCallable[Any, Any]):
+class UnaryUnaryMultiCallable(UnaryUnaryBase):
     """A method of one request and one response.
 
     Args:
@@ -55,7 +56,7 @@ class UnaryUnaryMultiCallable(aio.UnaryUnaryMultiCallable[Any, Any]):
         return call
 
 
-class InterceptedMultiCallable(aio.UnaryUnaryMultiCallable[Any, Any]):
+class InterceptedMultiCallable(UnaryUnaryBase):
     """The same, of a channel that has interceptors.
 
     Args:

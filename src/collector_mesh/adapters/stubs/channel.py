@@ -78,7 +78,7 @@ class Channel(aio.Channel):
         response_deserializer: Deserializer | None = None,
         _registered_method: bool | None = False,  # noqa: FBT001, FBT002  # as grpc has it
         **_later: Any,
-    ) -> aio.UnaryUnaryMultiCallable[Any, Any]:
+    ) -> "aio.UnaryUnaryMultiCallable[Any, Any]":
         """Give what calls a method of one request and one response; generated stubs ask for it.
 
         Raises:
@@ -93,19 +93,19 @@ class Channel(aio.Channel):
 
     def unary_stream(
         self, method: str, *_more: Any, **_options: Any
-    ) -> aio.UnaryStreamMultiCallable[Any, Any]:
+    ) -> "aio.UnaryStreamMultiCallable[Any, Any]":
         """Give what stands for a method with several responses: its calls end with UNIMPLEMENTED."""
         return UnaryStreamMultiCallable(self, key_of(self._namespace, method))
 
     def stream_unary(
         self, method: str, *_more: Any, **_options: Any
-    ) -> aio.StreamUnaryMultiCallable[Any, Any]:
+    ) -> "aio.StreamUnaryMultiCallable[Any, Any]":
         """Give what stands for a method with several requests: its calls end with UNIMPLEMENTED."""
         return StreamUnaryMultiCallable(self, key_of(self._namespace, method))
 
     def stream_stream(
         self, method: str, *_more: Any, **_options: Any
-    ) -> aio.StreamStreamMultiCallable[Any, Any]:
+    ) -> "aio.StreamStreamMultiCallable[Any, Any]":
         """Give what stands for a method with several of both: its calls end with UNIMPLEMENTED."""
         return StreamStreamMultiCallable(self, key_of(self._namespace, method))
 

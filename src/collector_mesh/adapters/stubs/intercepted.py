@@ -14,6 +14,7 @@ import grpc
 from grpc import aio
 
 from collector_mesh.adapters.stubs.answered import AnsweredCall
+from collector_mesh.adapters.stubs.bases import UnaryUnaryCallBase
 from collector_mesh.adapters.stubs.call import Callback, UnaryUnaryCall, set_done
 from collector_mesh.adapters.stubs.method import StubMethod, key_of
 from collector_mesh.adapters.stubs.outcome import Outcome, cancelled, failed, shown
@@ -23,7 +24,7 @@ from collector_mesh.domain.model.errors import text_of
 Interceptors = tuple[aio.UnaryUnaryClientInterceptor, ...]
 
 
-class InterceptedCall(aio.UnaryUnaryCall[Any, Any]):
+class InterceptedCall(UnaryUnaryCallBase):
     """A call whose interceptors run in a task of it; when they have ended, it is the call that the outermost has given.
 
     Args:

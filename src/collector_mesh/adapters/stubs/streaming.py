@@ -7,6 +7,14 @@ from typing import Any, NoReturn
 import grpc
 from grpc import aio
 
+from collector_mesh.adapters.stubs.bases import (
+    StreamStreamBase,
+    StreamStreamCallBase,
+    StreamUnaryBase,
+    StreamUnaryCallBase,
+    UnaryStreamBase,
+    UnaryStreamCallBase,
+)
 from collector_mesh.adapters.stubs.outcome import Outcome, failed, shown
 from collector_mesh.adapters.stubs.owner import CallOwner, check_credentials, check_open, not_carried
 from collector_mesh.domain.model.names import MethodKey
@@ -97,11 +105,11 @@ class _RequestStream(_Ended):
         """Do nothing, as gRPC does once a call has ended."""
 
 
-class UnaryStreamCall(_ResponseStream, aio.UnaryStreamCall[Any, Any]):
+class UnaryStreamCall(_ResponseStream, UnaryStreamCallBase):
     """A call for several responses."""
 
 
-class StreamUnaryCall(_RequestStream, aio.StreamUnaryCall[Any, Any]):
+class StreamUnaryCall(_RequestStream, StreamUnaryCallBase):
     """A call with several requests."""
 
     def __await__(self) -> Generator[None, None, Any]:
@@ -109,7 +117,7 @@ class StreamUnaryCall(_RequestStream, aio.StreamUnaryCall[Any, Any]):
         yield  # which makes it a generator
 
 
-class StreamStreamCall(_RequestStream, _ResponseStream, aio.StreamStreamCall[Any, Any]):
+class StreamStreamCall(_RequestStream, _ResponseStream, StreamStreamCallBase):
     """A call with several of both."""
 
 
@@ -134,7 +142,7 @@ class _Missing:
         return failed(grpc.StatusCode.UNIMPLEMENTED, not_carried(path, self.kind))
 
 
-class UnaryStreamMultiCallable(_Missing, aio.UnaryStreamMultiCallable[Any, Any]):
+class UnaryStreamMultiCallable(_Missing, UnaryStreamBase):
     """A method of one request and several responses."""
 
     kind = "server streaming"
@@ -151,7 +159,7 @@ class UnaryStreamMultiCallable(_Missing, aio.UnaryStreamMultiCallable[Any, Any])
         return UnaryStreamCall(self._refused(credentials))
 
 
-class StreamUnaryMultiCallable(_Missing, aio.StreamUnaryMultiCallable[Any, Any]):
+class StreamUnaryMultiCallable(_Missing, StreamUnaryBase):
     """A method of several requests and one response."""
 
     kind = "client streaming"
@@ -175,7 +183,7 @@ class StreamUnaryMultiCallable(_Missing, aio.StreamUnaryMultiCallable[Any, Any])
         return StreamUnaryCall(self._refused(credentials))
 
 
-class StreamStreamMultiCallable(_Missing, aio.StreamStreamMultiCallable[Any, Any]):
+class StreamStreamMultiCallable(_Missing, StreamStreamBase):
     """A method of several requests and several responses."""
 
     kind = "bidirectional streaming"
