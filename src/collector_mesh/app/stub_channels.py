@@ -44,6 +44,7 @@ def sync_channel_to(
     interceptors: "Iterable[ClientInterceptor]",
     *,
     awaited: str,
+    at_failure: Callable[[], None] | None = None,
 ) -> "grpc.Channel":
     """The same for threads.
 
@@ -53,6 +54,7 @@ def sync_channel_to(
         target: id of the only collector that may run them, or empty.
         interceptors: of grpc's own kinds; the first is the outermost.
         awaited: what code in an event loop uses in place of this, as errors name it.
+        at_failure: called in a thread that has waited for a call which was no success.
 
     Raises:
         InvalidCallError: the namespace or the target is malformed.
@@ -64,7 +66,7 @@ def sync_channel_to(
 
     namespace, target = _checked(namespace, target)
     around = several("interceptors", interceptors)
-    channel = SyncChannel(namespace, target, opened, _callback_failed, awaited=awaited)
+    channel = SyncChannel(namespace, target, opened, _callback_failed, awaited=awaited, at_failure=at_failure)
     return grpc.intercept_channel(channel, *around) if around else channel  # type: ignore[arg-type]  # it looks itself
 
 

@@ -304,6 +304,35 @@ async def test_whoever_is_interrupted_cancels_its_call() -> None:
     thread.end()
 
 
+async def test_a_thread_goes_on_when_the_time_of_its_call_is_up_also_where_the_loop_stands_still(
+    collector: Collector,
+) -> None:
+    stub, going, ended = stub_of(collector.sync_channel("users")), threading.Event(), threading.Event()
+    seen: list[Any] = []
+
+    def work() -> None:
+        going.wait(LIMIT_SECONDS)
+        for ends in (
+            lambda: stub.GetUser(SOMEBODY, timeout=0.01),
+            stub.GetUser.future(SOMEBODY, timeout=0.01).result,
+        ):
+            try:
+                ends()
+            except grpc.RpcError as error:
+                seen.append(error)
+        ended.set()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    going.set()
+    stood_still = ended.wait(LIMIT_SECONDS)
+    thread.join()
+
+    assert stood_still
+    assert [error.code() for error in seen] == [grpc.StatusCode.DEADLINE_EXCEEDED] * 2
+    assert (await asyncio.to_thread(stub.GetUser, SOMEBODY)).id == 7
+
+
 class Nested:
     """Plain handlers that call through a stub for threads, on the collector that they run on."""
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextvars
+import math
 import os
 import threading
 import time
@@ -173,7 +174,7 @@ class Bridge:
 
         Args:
             posted: what was posted.
-            timeout: most seconds; None for no limit.
+            timeout: most seconds; None, or infinity, for no limit.
             is_new: whether it is to be posted first.
             awaited: see `check`.
 
@@ -184,6 +185,8 @@ class Bridge:
             RuntimeError: as for `run`.
         """
         self.check(awaited)
+        if timeout == math.inf:
+            timeout = None
         with WAITING.get() or nullcontext():
             if (wait := getattr(self._loop, "wait_in_thread", None)) is not None:
                 if is_new:

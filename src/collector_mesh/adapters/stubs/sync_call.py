@@ -26,12 +26,18 @@ from collector_mesh.adapters.stubs.sync_outcome import (
 )
 from collector_mesh.domain.model.context import current_call
 from collector_mesh.domain.model.errors import MeshError, text_of
-from collector_mesh.domain.model.status import Reply
+from collector_mesh.domain.model.status import OK, Reply
 from collector_mesh.domain.ports.call_starter import StartedCall
+
+_LATE_SECONDS = 0.25
+"""How much later than its deadline a call may end, before whoever waits for it goes on."""
 
 Begin = Callable[[Callable[[Reply], None], float | None], StartedCall | None]
 
 CANCELLED = Outcome(grpc.StatusCode.CANCELLED, LOCALLY_CANCELLED, is_cancelled=True)
+LATE = Outcome(
+    grpc.StatusCode.DEADLINE_EXCEEDED, "deadline exceeded, and the event loop that is to say so stands still"
+)
 CHANNEL_CLOSED = Outcome(grpc.StatusCode.CANCELLED, "Channel closed!")
 
 
@@ -45,6 +51,10 @@ class CallOwner(Protocol):
 
     def has_ended(self, call: "SyncCall") -> None:
         """Told when a call has ended, in whichever thread."""
+        ...
+
+    def has_failed(self) -> None:
+        """Told in a thread that has waited for a call which was no success."""
         ...
 
     def call_back(self, function: Callable[[], None], bridge: Bridge) -> None:
@@ -220,10 +230,19 @@ class SyncCall(grpc.Call, grpc.Future):  # type: ignore[type-arg]  # it takes no
             grpc.FutureTimeoutError: it has not ended within that time.
             RuntimeError: this thread cannot wait here; the text says why.
         """
-        if not self._is_over and not self._bridge.wait(
-            self, timeout, is_new=is_new, awaited=self._owner.awaited
-        ):
-            raise grpc.FutureTimeoutError
+        if self._is_over:
+            return
+        given, until = timeout, self._until
+        if until is not None and until != math.inf:
+            left = until + _LATE_SECONDS - self._bridge.loop.time()
+            timeout = left if timeout is None else min(left, timeout)
+        if not self._bridge.wait(self, timeout, is_new=is_new, awaited=self._owner.awaited):
+            if timeout is given:
+                raise grpc.FutureTimeoutError
+            self.stop(LATE)
+            return
+        if (reply := self._reply) is None or reply.status is not OK:
+            self._owner.has_failed()
 
     def outcome(self) -> Outcome:
         """How it has ended."""

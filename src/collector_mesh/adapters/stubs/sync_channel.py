@@ -33,6 +33,7 @@ class SyncChannel(grpc.Channel):
         target: id of the only collector that may run them, or empty.
         opened: gives the way into the event loop, and who makes calls there.
         failed: told what a callback has raised.
+        at_failure: called in a thread that has waited for a call which was no success.
         awaited: what code in an event loop uses in place of this, as errors name it.
     """
 
@@ -44,6 +45,7 @@ class SyncChannel(grpc.Channel):
         failed: Callable[[BaseException], None],
         *,
         awaited: str,
+        at_failure: Callable[[], None] | None = None,
     ) -> None:
         self._namespace = namespace
         self._target = target
@@ -51,6 +53,7 @@ class SyncChannel(grpc.Channel):
         self.awaited = awaited
         """See `CallOwner`."""
         self._failed = failed
+        self._at_failure = at_failure
         self._calls: dict[SyncCall, None] = {}
         """Those under way."""
         self._is_closed = self._was_open = False
@@ -141,6 +144,11 @@ class SyncChannel(grpc.Channel):
     def has_ended(self, call: SyncCall) -> None:
         """Take down that a call has ended."""
         self._calls.pop(call, None)
+
+    def has_failed(self) -> None:
+        """See `CallOwner`."""
+        if self._at_failure is not None:
+            self._at_failure()
 
     def call_back(self, function: Callable[[], None], bridge: Bridge) -> None:
         """Have callbacks run in the thread for them."""

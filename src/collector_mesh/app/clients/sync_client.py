@@ -188,6 +188,7 @@ class SyncMeshClient(BlockingCaller):
             target,
             interceptors,
             awaited="a stub of MeshClient.channel(...)",
+            at_failure=self._stay_at_exit,
         )
 
     def _opened_for_stubs(self) -> tuple[Bridge, CallStarter]:
