@@ -8,16 +8,15 @@ from typing import Any, NoReturn
 import grpc
 import grpc.aio
 
-from collector_mesh.adapters.servicers.rpc import (
+from collector_mesh.adapters.servicers.callers import (
     Metadatum,
-    Rpc,
     auth_context_of,
     invocation_metadata,
     peer_identities_of,
     peer_identity_key_of,
     peer_of,
-    text_argument,
 )
+from collector_mesh.adapters.servicers.rpc import Rpc, text_argument
 from collector_mesh.domain.model.errors import kind_of
 
 _OVER = "RPC already finished."

@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 
 import grpc
 
+from collector_mesh.adapters.servicers.callers import invocation_metadata
 from collector_mesh.adapters.servicers.messages import checked, input_of, parsed
 from collector_mesh.adapters.servicers.offered import behavior_of, kind
-from collector_mesh.adapters.servicers.rpc import invocation_metadata
 from collector_mesh.adapters.servicers.running import Around, Runner, is_async
 from collector_mesh.adapters.wire.grpc_codes import Code, chosen_error
 from collector_mesh.domain.model.context import CallContext

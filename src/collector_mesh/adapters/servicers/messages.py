@@ -75,7 +75,14 @@ def input_of(handler: Any) -> str | None:
 
 def _message_of(handler: Any) -> Any:
     """The class of the messages that a handler reads by the method of that class; None where it does not."""
-    owner = attribute_of(handler.request_deserializer, "__self__")
+    read = handler.request_deserializer
+    owner = attribute_of(read, "__self__")
+    if owner is None and attribute_of(read, "__name__") == "FromString":
+        # The protobuf that is written in Python: its method does not say whose it is.
+        try:
+            owner = type(read(b""))
+        except Exception:  # noqa: BLE001  # it may be anybody's
+            return None
     return owner if is_a(owner, type) and is_message(owner) else None
 
 

@@ -5,15 +5,14 @@ from typing import Any, NoReturn
 
 import grpc
 
-from collector_mesh.adapters.servicers.rpc import (
-    Rpc,
+from collector_mesh.adapters.servicers.callers import (
     auth_context_of,
     invocation_metadata,
     peer_identities_of,
     peer_identity_key_of,
     peer_of,
-    text_argument,
 )
+from collector_mesh.adapters.servicers.rpc import Rpc, text_argument
 from collector_mesh.adapters.wire.grpc_codes import Code
 
 
