@@ -8,17 +8,21 @@ from google.protobuf.descriptor import MethodDescriptor
 
 from collector_mesh.adapters.grpc.reflection_client import NoReflectionError
 from collector_mesh.adapters.grpc.server_client import Answer, StatusError
+from collector_mesh.adapters.wire.described.documents import Object
 from collector_mesh.adapters.wire.described.messages import DescriptorError
 from collector_mesh.adapters.wire.described.shapes import RAW_KEY, TYPE_KEY
 from collector_mesh.adapters.wire.described.texts import kind_of
 from collector_mesh.app.cli.errors import EXIT_FAILED, CommandError
 from collector_mesh.app.cli.typed import outcomes
 from collector_mesh.app.cli.typed.given import data_of, document_of
-from collector_mesh.app.cli.typed.methods import UnknownServiceError, method_of, path_of, wanted_of
+from collector_mesh.app.cli.typed.methods import UnknownMethodError, method_of, path_of, wanted_of
 from collector_mesh.app.cli.typed.session import Session, converse
 from collector_mesh.domain.model.errors import InvalidCallError
 from collector_mesh.domain.model.names import check_name
 from collector_mesh.domain.model.routing_keys import HANDLED_BY, TARGET_KEY
+
+_NOTHING = object()
+"""In the place of a request, where the user has given none: null is one."""
 
 _KINDS = {"server": "a stream of replies", "client": "a stream of requests", "both": "streams both ways"}
 
@@ -38,7 +42,7 @@ def _run(arguments: argparse.Namespace) -> int:
     arguments.address = words[0]
     wanted = wanted_of(words[-1])
     text = data_of(arguments)
-    value = document_of("{}" if text is None else text)
+    given = _NOTHING if text is None else document_of(text)
     if arguments.target:
         try:
             check_name("--target", arguments.target)
@@ -48,23 +52,30 @@ def _run(arguments: argparse.Namespace) -> int:
     async def talk(session: Session) -> int:
         try:
             method = await method_of(session.types, wanted)
-        except (NoReflectionError, UnknownServiceError) as error:
+        except (NoReflectionError, UnknownMethodError) as error:
             if not session.namespace or not wanted.service:
                 raise
             from collector_mesh.app.cli.typed.plain_call import call_plainly
 
-            return await call_plainly(arguments, session, wanted, None if text is None else value, str(error))
-        return await _call(arguments, session, method, value)
+            return await call_plainly(
+                arguments, session, wanted, None if given is _NOTHING else given, str(error)
+            )
+        return await _call(arguments, session, method, given)
 
     return converse(arguments, words[1] if len(words) == 3 else "", talk)
 
 
-async def _call(arguments: argparse.Namespace, session: Session, method: MethodDescriptor, value: Any) -> int:
+async def _call(arguments: argparse.Namespace, session: Session, method: MethodDescriptor, given: Any) -> int:
     if (kind := kind_of(method)) != "unary":
         raise CommandError(
             f"{path_of(method)[1:]} is a method with {_KINDS[kind]}: this version calls unary methods only"
         )
-    request = await session.types.request(method.input_type, value)
+    takes = method.input_type
+    # What has a form of its own in JSON may have none for a message without fields.
+    is_empty = given is _NOTHING and session.types.files.special(takes)
+    request = (
+        b"" if is_empty else await session.types.request(takes, Object() if given is _NOTHING else given)
+    )
     metadata = (*session.metadata, HANDLED_BY)
     if arguments.target:
         metadata = (*metadata, (TARGET_KEY, arguments.target))

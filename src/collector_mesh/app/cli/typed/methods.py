@@ -28,8 +28,15 @@ class Wanted(NamedTuple):
         return f"{self.service}/{self.method}" if self.service else self.method
 
 
-class UnknownServiceError(CommandError):
-    """Nobody knows a service; it may be there all the same, without descriptors."""
+class UnknownMethodError(CommandError):
+    """Nobody describes a method; it may be there all the same.
+
+    Args:
+        text: what is not known, and what is.
+    """
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text, EXIT_FAILED)
 
 
 def wanted_of(text: str) -> Wanted:
@@ -52,8 +59,8 @@ async def method_of(types: Types, wanted: Wanted) -> MethodDescriptor:
     """The one method that a user means.
 
     Raises:
-        UnknownServiceError: there is no such service.
-        CommandError: there is no such method, or there are several.
+        UnknownMethodError: there is no such method.
+        CommandError: there are several.
         DescriptorError, ReflectionError, StatusError: see `Types`.
     """
     if wanted.service and (service := await types.service(wanted.service)) is not None:
@@ -63,16 +70,15 @@ async def method_of(types: Types, wanted: Wanted) -> MethodDescriptor:
         return await _anywhere(types, wanted.method, names)
     found = last_parts(wanted.service, names)
     if not found:
-        raise UnknownServiceError(
+        raise UnknownMethodError(
             f"there is no service {visible(wanted.service, 100)}"
-            + alternatives(wanted.service, ends_like(wanted.service, names), "services"),
-            EXIT_FAILED,
+            + alternatives(wanted.service, ends_like(wanted.service, names), "services")
         )
     if len(found) > 1:
         raise CommandError(f"{wanted} may be a method of {_told(found)}: give the whole name")
     service = await types.service(found[0])
     if service is None:
-        raise UnknownServiceError(f"the server lists {found[0]}, and does not describe it", EXIT_FAILED)
+        raise UnknownMethodError(f"the server lists {found[0]}, and does not describe it")
     return _method(service, wanted.method)
 
 
@@ -80,7 +86,7 @@ def _method(service: ServiceDescriptor, name: str) -> MethodDescriptor:
     found = service.methods_by_name.get(name)
     if found is None:
         names = [method.name for method in service.methods]
-        raise CommandError(
+        raise UnknownMethodError(
             f"{service.full_name} has no method {visible(name, 100)}{alternatives(name, names, 'methods')}"
         )
     return found
@@ -100,9 +106,8 @@ async def _anywhere(types: Types, name: str, names: list[str]) -> MethodDescript
         if name in service.methods_by_name:
             found.append(service.methods_by_name[name])
     if not found:
-        raise UnknownServiceError(
-            f"no service has a method {visible(name, 100)}{alternatives(name, list(others), 'methods')}",
-            EXIT_FAILED,
+        raise UnknownMethodError(
+            f"no service has a method {visible(name, 100)}{alternatives(name, list(others), 'methods')}"
         )
     if len(found) > 1:
         whole = [path_of(method).removeprefix("/") for method in found]
