@@ -88,11 +88,10 @@ def _key(field: FieldDescriptor) -> str:
 
 
 def _scalar(field: FieldDescriptor) -> Any:
-    if field.cpp_type == FieldDescriptor.CPPTYPE_ENUM:
-        assert field.enum_type is not None  # it is of that type
-        return json_of(field, field.enum_type.values[0].number)
     if not field.is_repeated:
         return json_of(field, field.default_value)
+    if field.enum_type is not None:
+        return json_of(field, field.enum_type.values[0].number)
     if field.cpp_type == FieldDescriptor.CPPTYPE_STRING:
         return ""
     return False if field.cpp_type == FieldDescriptor.CPPTYPE_BOOL else json_of(field, 0)

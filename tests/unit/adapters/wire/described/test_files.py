@@ -1,10 +1,12 @@
 """Descriptors of others, who may be careless or hostile."""
 
+import json
 from typing import Any
 
 import pytest
 from google.protobuf.descriptor_pb2 import (
     DescriptorProto,
+    EnumValueDescriptorProto,
     FieldDescriptorProto,
     FileDescriptorProto,
     FileDescriptorSet,
@@ -15,6 +17,7 @@ from collector_mesh.adapters.wire.described.documents import parsed
 from collector_mesh.adapters.wire.described.files import MAX_DEFINITIONS, MAX_FILES, Files
 from collector_mesh.adapters.wire.described.messages import DescriptorError
 from collector_mesh.adapters.wire.described.reading import Reader
+from collector_mesh.adapters.wire.described.shapes import ShapeError
 from collector_mesh.adapters.wire.described.templates import template
 from collector_mesh.adapters.wire.described.texts import proto_text
 from collector_mesh.adapters.wire.described.writing import Writer
@@ -283,3 +286,64 @@ def test_descriptors_of_others_do_not_get_into_the_pool_of_all() -> None:
     assert made.message("p.OnlyHere") is not None
     with pytest.raises(KeyError):
         descriptor_pool.Default().FindMessageTypeByName("p.OnlyHere")
+
+
+def of_proto2() -> Files:
+    """What only the second version of the language has: groups, extensions, required fields, closed enums."""
+    a = message(
+        "A",
+        field("must", 1, label=Field.LABEL_REQUIRED),
+        field("inner", 2, Field.TYPE_GROUP, ".p.A.Inner"),
+        field("color", 3, Field.TYPE_ENUM, ".p.Color", default_value="BLUE"),
+        field("real", 4, Field.TYPE_DOUBLE, default_value="inf"),
+        nested_type=[message("Inner", field("text", 1))],
+    )
+    a.extension_range.add(start=100, end=200)
+    given = FileDescriptorProto(name="a.proto", package="p", message_type=[a])
+    given.enum_type.add(name="Color").value.extend(
+        [EnumValueDescriptorProto(name="RED", number=1), EnumValueDescriptorProto(name="BLUE", number=2)]
+    )
+    given.extension.append(field("more", 100, Field.TYPE_INT64, extendee=".p.A"))
+    given.extension.append(field("other", 100, Field.TYPE_INT64, extendee=".p.B"))
+    b = message("B")
+    b.extension_range.add(start=100, end=200)
+    given.message_type.append(b)
+    return files(given)
+
+
+def test_what_only_proto2_has_goes_both_ways() -> None:
+    made = of_proto2()
+    found = made.message("p.A")
+    assert found is not None
+    given = {"must": "x", "inner": {"text": "y"}, "color": "RED", "[p.more]": "7"}
+
+    data = Reader(made).read(found, parsed(json.dumps(given)))
+
+    assert Writer(made).read(found, data) == given
+    assert template(found, made) == {"must": "", "inner": {"text": ""}, "color": "BLUE", "real": "Infinity"}
+    assert proto_text(found).splitlines()[4:] == [
+        "  required string must = 1;",
+        "  group p.A.Inner inner = 2;",
+        "  p.Color color = 3 [default = BLUE];",
+        "  double real = 4 [default = inf];",
+        "  extensions 100 to 199;",
+        "}",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("given", "error"),
+    [
+        ("{}", "must: is required"),
+        ('{"must": "x", "color": 7}', "color: p.Color has no value 7"),
+        ('{"must": "x", "[p.other]": 7}', r'the request: "\[p.other\]" extends p.B, not p.A'),
+        ('{"must": "x", "[p.none]": 7}', r'the request: p.A has no field "\[p.none\]"'),
+    ],
+)
+def test_what_proto2_does_not_allow_is_named(given: str, error: str) -> None:
+    made = of_proto2()
+    found = made.message("p.A")
+    assert found is not None
+
+    with pytest.raises(ShapeError, match=error):
+        Reader(made).read(found, parsed(given))
