@@ -8,7 +8,9 @@ import pytest
 from hypothesis import HealthCheck, settings
 from tests.generated.generations import VERSIONS, Generation, load
 
-pytest.register_assert_rewrite("collector_mesh.app.testing.contract")
+pytest.register_assert_rewrite(
+    "collector_mesh.app.testing.contract", "tests.integration.services.unary_cases"
+)
 
 # How long an example takes says nothing about the code on a machine that has something else to do.
 settings.register_profile(

@@ -143,6 +143,14 @@ class BlockingUsers(users_pb2_grpc.UserServiceServicer):  # type: ignore[misc]  
         for number in range(request.count):
             yield users_pb2.User(id=number + 1)
 
+    def ImportUsers(self, requests: Iterator[users_pb2.User], context: Any) -> users_pb2.ImportSummary:
+        """The number of users that came."""
+        return users_pb2.ImportSummary(count=len(list(requests)))
+
+    def Talk(self, requests: Iterator[users_pb2.Line], context: Any) -> Iterator[users_pb2.Line]:
+        """Each line, as it comes."""
+        yield from requests
+
 
 class Audit(users_pb2_grpc.AuditServiceServicer):  # type: ignore[misc]  # the same
     """The second service."""
