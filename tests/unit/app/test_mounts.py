@@ -68,11 +68,13 @@ def test_a_callable_mounts_what_it_likes() -> None:
     [
         ("n=to_mount:nothing=to_mount:users", "--mount to_mount:nothing: to_mount has no nothing"),
         ("n=to_mount:add_users=no_module:users", "--mount no_module:users: cannot import no_module: there is no such"),
+        ("n=to_mount:Users=to_mount:add_users", "adder and servicer seem to be swapped: to_mount:Users is a class"),
         ("n=to_mount:users=to_mount:add_users", "no servicer was made: TypeError: add_UserServiceServicer_to_server"),
         ("n=to_mount:add_users=to_mount:NeedsMore", "no servicer was made: TypeError: "),
         ("n=to_mount:add_users=to_mount:make_later", "what makes a servicer must be a plain callable, got an async one"),
         ("n=to_mount:add_audit=to_mount:users", "add_AuditServiceServicer_to_server cannot add Users: "),
         ("to_mount:users", "--mount to_mount:users: must be a callable that takes the collector and mounts, got Users"),
+        ("to_mount:make", "--mount to_mount:make: must be a callable that takes the collector alone: too many positional"),
         ("to_mount:mount_later", "--mount to_mount:mount_later: must be a plain callable, got an async one"),
         ("to_mount:mount_twice", "--mount to_mount:mount_twice: method both/mesh.test.users.v1.UserService.GetUser is reg"),
         ("to_mount:fails", "--mount to_mount:fails: nothing was mounted: SystemExit: no database"),

@@ -188,6 +188,24 @@ async def test_a_request_that_the_method_does_not_take_is_refused(
 
 
 @pytest.mark.asyncio
+@pytest.mark.parametrize("error", [ValueError("secret"), SystemExit(3), asyncio.CancelledError()], ids=repr)
+async def test_a_reader_that_raises_refuses_one_request_and_says_nothing_of_why(error: BaseException) -> None:
+    def reads(value: bytes) -> Any:
+        raise error
+
+    handlers: dict[str, Any] = {"Do": grpc.unary_unary_rpc_method_handler(print, request_deserializer=reads)}
+    async with collector() as users:
+        users.mount("users", grpc.method_handlers_generic_handler("by.Hand", handlers))
+
+        reply = await users.dispatch("users", "by.Hand", "Do", Payload("any.example/x", b"abc"))
+
+        assert (reply.status.code, reply.status.message) == (
+            400,
+            "payload cannot be read as what the method takes",
+        )
+
+
+@pytest.mark.asyncio
 async def test_a_response_that_is_too_large_is_an_error_of_the_handler() -> None:
     async with collector(settings=Settings(max_payload_bytes=1024)) as users:
         users.mount("users", add_users, Users())

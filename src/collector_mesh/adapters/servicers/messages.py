@@ -117,7 +117,10 @@ def parsed(value: bytes, handler: Any, expected: str | None) -> Any:
         return value
     try:
         return read(value)
-    except Exception as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        # Whatever it wants to end, it is one request that it cannot read.
         raise InvalidCallError(f"payload cannot be read as {expected or 'what the method takes'}") from error
 
 

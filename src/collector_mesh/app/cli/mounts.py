@@ -30,8 +30,10 @@ def load_mount(reference: str, option: str) -> Mounting:
     if "=" not in reference:
         return _by_callable(load(reference, option=option), where)
     namespace, adder_reference, servicer_reference = reference.split("=")
-    adder = load(adder_reference, option=option)
-    servicer = _servicer(load(servicer_reference, option=option), where)
+    adder, found = load(adder_reference, option=option), load(servicer_reference, option=option)
+    if is_a(adder, type) and inspect.isroutine(found):
+        raise CommandError(f"{where}: adder and servicer seem to be swapped: {adder_reference} is a class")
+    servicer = _servicer(found, where)
 
     def mount(collector: "Collector") -> None:
         _told(where, lambda: collector.mount(namespace, adder, servicer))
@@ -44,6 +46,12 @@ def _by_callable(function: Any, where: str) -> Mounting:
         raise CommandError(
             f"{where}: must be a callable that takes the collector and mounts, got {kind_of(function)}"
         )
+    try:
+        inspect.signature(function).bind(None)
+    except TypeError as error:
+        raise CommandError(f"{where}: must be a callable that takes the collector alone: {error}") from error
+    except ValueError:
+        pass  # it says nothing of what it takes
 
     def mount(collector: "Collector") -> None:
         made = _told(where, lambda: function(collector))
