@@ -157,7 +157,10 @@ def _label(field: FieldDescriptorProto) -> str:
 
 
 def _type(field: FieldDescriptorProto) -> str:
-    return field.type_name.removeprefix(".") if field.type in _NAMED else _SCALARS[field.type]
+    if field.type not in _NAMED:
+        return _SCALARS[field.type]
+    name = field.type_name.removeprefix(".")
+    return f"group {name}" if field.type == FieldDescriptorProto.TYPE_GROUP else name
 
 
 def _enum(enum: EnumDescriptorProto, name: str) -> Iterator[str]:
