@@ -451,6 +451,11 @@ class PlainOnPurpose:
         "NOT_FOUND no"
         context.abort(5, "no")
 
+    def aborts_as_on_an_asyncio_server(self, request: Any, context: Any) -> Any:
+        "NOT_FOUND kept"
+        context.set_details("kept")
+        context.abort(NOT_FOUND, trailing_metadata=(("why", "so"),))
+
     def returns_nothing(self, request: Any, context: Any) -> Any:
         "INTERNAL handler error: cannot send the result: the servicer has returned None, expected mesh.test.users.v1.User"
 

@@ -27,6 +27,9 @@ def mounts(servicer: Any, **options: Any) -> Any:
     return lambda collector: collector.mount("users", add_users, servicer(), **options)
 
 
+async def mounts_later(collector: Collector) -> None: ...
+
+
 async def call(caller: Collector, method: str, request: object, **options: Any) -> Reply:
     return await caller.dispatch("users", SERVICE, method, request, **options)  # type: ignore[arg-type]  # a message
 
@@ -72,5 +75,7 @@ def test_a_mount_that_is_none_is_refused() -> None:
     async def scenario(sim: Sim) -> None:
         with pytest.raises(TypeError, match=r"mount must be a callable that takes the collector.*got Users"):
             sim.collector("users-1", mount=Users())
+        with pytest.raises(TypeError, match="got an async one"):
+            sim.collector("users-1", mount=mounts_later)
 
     Simulation(1).run(scenario, until=10.0)

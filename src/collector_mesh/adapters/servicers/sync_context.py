@@ -101,14 +101,18 @@ class SyncContext(grpc.ServicerContext):
         """What was set so; None where nothing was."""
         return self._trailing
 
-    def abort(self, code: Any, details: Any) -> NoReturn:
-        """End the call with a status, and raise."""
-        text = text_argument(details)
+    def abort(self, code: Any, details: Any = None, trailing_metadata: Any = ()) -> NoReturn:
+        """End the call with a status, and raise.
+
+        A text and metadata that are left out, as grpc's server for asyncio allows plain methods, leave what was set before.
+        """
         if self._is_cancelled:
             raise grpc.RpcError("the call was cancelled by its servicer")
-        # Where there are several, the last one counts, as on a grpc server.
-        self._rpc.details, self._details = text, _encoded(text)
-        raise self._rpc.abort(code, text, ())
+        if details is not None:
+            # Where there are several aborts, the last one counts, as on a grpc server.
+            self._rpc.details = text_argument(details)
+            self._details = _encoded(self._rpc.details)
+        raise self._rpc.abort(code, "", trailing_metadata)
 
     def abort_with_status(self, status: Any) -> NoReturn:
         """End the call with a status, as `grpc_status.rpc_status.to_status` makes one, and raise."""

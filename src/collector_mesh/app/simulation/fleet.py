@@ -2,6 +2,7 @@
 
 import asyncio
 import contextvars
+import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -151,7 +152,10 @@ class Fleet:
             self._impostors.get(collector_id, ""),
         )
         if collector_id in self._mounts:
-            self._mounts[collector_id](collector)
+            made = self._mounts[collector_id](collector)
+            if inspect.iscoroutine(made):
+                made.close()
+                raise TypeError("mount must be a plain callable, got an async one: mount does not wait")
         if collector_id in self._collectors:
             self._collectors[collector_id].retire()
         self._collectors[collector_id] = collector
