@@ -21,7 +21,7 @@ from collector_mesh.domain.model.errors import (
 from collector_mesh.domain.model.events import HandlerFailed
 from collector_mesh.domain.model.payload import Payload
 from collector_mesh.domain.model.status import OK, Reply
-from collector_mesh.domain.serving.failures import HandlerFailures
+from collector_mesh.domain.serving.failures import ChosenFailure, HandlerFailures
 from collector_mesh.domain.serving.nested import NestedCalls
 from collector_mesh.domain.serving.plain import Place, PlainFunctions
 
@@ -281,6 +281,31 @@ def test_hidden_errors_say_of_a_call_that_was_late_only_that(world: World) -> No
     reply = hiding.reply(ECHO, nested_error_of(DeadlineExceededError("deadline exceeded")), given)
 
     assert (reply.status.code, reply.status.message) == (504, "deadline exceeded")
+
+
+@pytest.mark.parametrize("expose", [True, False])
+def test_a_status_that_was_chosen_before_a_failure_stands_and_the_failure_is_told(
+    world: World, expose: bool
+) -> None:
+    failures = HandlerFailures("self", world.dice, world.observer, expose=expose)
+    failure = ChosenFailure(ValueError("boom"), lambda text: MeshError(text, code=409))
+
+    reply = failures.reply(ECHO, failure, None)
+
+    (event,) = world.observer.of(HandlerFailed)
+    assert isinstance(event, HandlerFailed)
+    assert event.error is failure.error
+    told = "boom" if expose else event.correlation_id
+    assert (reply.status.code, reply.status.message) == (409, f"handler error: {told}")
+    assert (reply.executed, reply.handled_by) == (Executed.YES, "self")
+
+
+def test_an_error_that_changes_no_reply_is_told(world: World) -> None:
+    error = ValueError("of a callback")
+
+    HandlerFailures("self", world.dice, world.observer, expose=True).tell(ECHO, error)
+
+    assert [event.error for event in world.observer.of(HandlerFailed)] == [error]  # type: ignore[attr-defined]  # it has one
 
 
 def test_a_handler_that_raises_a_code_of_its_own_for_a_failed_call_is_heard(world: World) -> None:
