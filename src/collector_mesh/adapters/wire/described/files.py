@@ -3,7 +3,7 @@
 The descriptors may come from anybody: what contradicts itself, lacks a part or is too large has an error of one line.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 from google.protobuf import descriptor_pool
@@ -14,7 +14,12 @@ from google.protobuf.descriptor import (
     MethodDescriptor,
     ServiceDescriptor,
 )
-from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet
+from google.protobuf.descriptor_pb2 import (
+    DescriptorProto,
+    EnumDescriptorProto,
+    FileDescriptorProto,
+    FileDescriptorSet,
+)
 from google.protobuf.message import DecodeError
 
 from collector_mesh.adapters.wire.described.messages import DescriptorError
@@ -246,6 +251,8 @@ class Files:
     def _add_to_pool(self, file: FileDescriptorProto) -> None:
         try:
             self._pool.AddSerializedFile(file.SerializeToString())
+            # Protobuf in pure Python looks at a file only when somebody asks for it.
+            self._pool.FindFileByName(file.name)
         except Exception as error:  # each runtime of protobuf raises others for what does not fit
             absent = [each for each in file.dependency if each in self._absent]
             if absent:
@@ -260,9 +267,23 @@ class Files:
     def _origin(self, name: str) -> str:
         return self._origins.get(name, "protobuf")
 
+    def definition(self, what: Descriptor | EnumDescriptor) -> DescriptorProto | EnumDescriptorProto:
+        """How a message or an enum of these files is written there; not every runtime of protobuf can tell."""
+        package = what.file.package
+        inside: DescriptorProto | FileDescriptorProto = self._file(what.file.name)
+        *above, last = what.full_name.removeprefix(f"{package}." if package else "").split(".")
+        for name in above:
+            inside = next(each for each in _messages_in(inside) if each.name == name)
+        of_kind = inside.enum_type if isinstance(what, EnumDescriptor) else _messages_in(inside)
+        return next(each for each in of_kind if each.name == last)
+
     def special(self, message: Descriptor) -> str:
         """The name of a message that has a form of its own in JSON; empty if it has none."""
         return self._own.special(message)
+
+
+def _messages_in(inside: DescriptorProto | FileDescriptorProto) -> Iterable[DescriptorProto]:
+    return inside.message_type if isinstance(inside, FileDescriptorProto) else inside.nested_type
 
 
 def definitions_in(file: FileDescriptorProto, most: int) -> int:

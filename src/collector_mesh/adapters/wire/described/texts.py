@@ -9,10 +9,10 @@ from google.protobuf.descriptor_pb2 import (
     DescriptorProto,
     EnumDescriptorProto,
     FieldDescriptorProto,
-    MethodDescriptorProto,
     MethodOptions,
 )
 
+from collector_mesh.adapters.wire.described.files import Files
 from collector_mesh.adapters.wire.described.messages import usable
 from collector_mesh.domain.model.texts import visible
 
@@ -26,31 +26,34 @@ _MAX_NESTED = 32
 _INDENT = "  "
 
 
-def proto_text(what: ServiceDescriptor | MethodDescriptor | Descriptor | EnumDescriptor) -> str:
+def proto_text(what: ServiceDescriptor | MethodDescriptor | Descriptor | EnumDescriptor, files: Files) -> str:
     """What a descriptor says, in the language of proto files, safe for a terminal.
+
+    Args:
+        what: a service, a method, a message or an enum.
+        files: where it is from.
 
     Raises:
         DescriptorError: it cannot be shown.
     """
     with usable(what):
-        taken = [visible(line, _MAX_LINE) for line in islice(_lines(what), _MAX_LINES + 1)]
+        taken = [visible(line, _MAX_LINE) for line in islice(_lines(what, files), _MAX_LINES + 1)]
     if len(taken) > _MAX_LINES:
         taken[_MAX_LINES:] = ["// ... and more"]
     return "\n".join(taken)
 
 
-def _lines(what: ServiceDescriptor | MethodDescriptor | Descriptor | EnumDescriptor) -> Iterable[str]:
+def _lines(
+    what: ServiceDescriptor | MethodDescriptor | Descriptor | EnumDescriptor, files: Files
+) -> Iterable[str]:
     if isinstance(what, ServiceDescriptor):
         return _service(what)
     if isinstance(what, MethodDescriptor):
         return [_method(what)]
-    if isinstance(what, EnumDescriptor):
-        of_enum = EnumDescriptorProto()
-        what.CopyToProto(of_enum)
-        return _enum(of_enum, what.full_name)
-    of_message = DescriptorProto()
-    what.CopyToProto(of_message)
-    return _message(of_message, what.full_name, 0)
+    definition = files.definition(what)
+    if isinstance(definition, EnumDescriptorProto):
+        return _enum(definition, what.full_name)
+    return _message(definition, what.full_name, 0)
 
 
 def kind_of(method: MethodDescriptor) -> str:
@@ -74,12 +77,10 @@ def _service(service: ServiceDescriptor) -> Iterator[str]:
 
 
 def _method(method: MethodDescriptor) -> str:
-    given = MethodDescriptorProto()
-    method.CopyToProto(given)
-    takes = ("stream " if given.client_streaming else "") + method.input_type.full_name
-    gives = ("stream " if given.server_streaming else "") + method.output_type.full_name
+    takes = ("stream " if method.client_streaming else "") + method.input_type.full_name
+    gives = ("stream " if method.server_streaming else "") + method.output_type.full_name
     options = [f"option idempotency_level = {level};"] if (level := idempotency_of(method)) else []
-    if given.options.deprecated:
+    if method.has_options and method.GetOptions().deprecated:
         options.append("option deprecated = true;")
     end = f" {{ {' '.join(options)} }}" if options else ";"
     return f"rpc {method.name}({takes}) returns ({gives}){end}"

@@ -70,14 +70,14 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def _described(symbol: _Symbol, files: Files) -> _Description:
     if isinstance(symbol, ServiceDescriptor):
-        return _Description(symbol.full_name, "service", proto_text(symbol))
+        return _Description(symbol.full_name, "service", proto_text(symbol, files))
     if isinstance(symbol, EnumDescriptor):
-        return _Description(symbol.full_name, "enum", proto_text(symbol))
+        return _Description(symbol.full_name, "enum", proto_text(symbol, files))
     if isinstance(symbol, Descriptor):
-        return _Description(symbol.full_name, "message", proto_text(symbol), template(symbol, files))
+        return _Description(symbol.full_name, "message", proto_text(symbol, files), template(symbol, files))
     # A type that is both is shown once.
     kinds = {kind.full_name: kind for kind in (symbol.input_type, symbol.output_type)}
-    parts = [proto_text(symbol), *map(proto_text, kinds.values())]
+    parts = [proto_text(symbol, files), *(proto_text(kind, files) for kind in kinds.values())]
     assert symbol.containing_service is not None  # it was found there
     name = f"{symbol.containing_service.full_name}/{symbol.name}"
     return _Description(name, "method", "\n\n".join(parts), template(symbol.input_type, files))

@@ -236,7 +236,7 @@ def test_the_text_of_a_message_can_be_read_as_a_proto_file() -> None:
     assert found is not None
     assert service is not None
 
-    assert proto_text(found).splitlines() == [
+    assert proto_text(found, made).splitlines() == [
         "message mesh.test.users.v1.Everything {",
         "  enum Color {",
         "    COLOR_UNSPECIFIED = 0;",
@@ -273,7 +273,7 @@ def test_the_text_of_a_message_can_be_read_as_a_proto_file() -> None:
         '  string renamed = 22 [json_name = "otherName"];',
         "}",
     ]
-    assert proto_text(service.methods_by_name["Talk"]) == (
+    assert proto_text(service.methods_by_name["Talk"], made) == (
         "rpc Talk(stream mesh.test.users.v1.Line) returns (stream mesh.test.users.v1.Line);"
     )
 
@@ -321,7 +321,7 @@ def test_what_only_proto2_has_goes_both_ways() -> None:
 
     assert Writer(made).read(found, data) == given
     assert template(found, made) == {"must": "", "inner": {"text": ""}, "color": "BLUE", "real": "Infinity"}
-    assert proto_text(found).splitlines()[4:] == [
+    assert proto_text(found, made).splitlines()[4:] == [
         "  required string must = 1;",
         "  group p.A.Inner inner = 2;",
         "  p.Color color = 3 [default = BLUE];",
