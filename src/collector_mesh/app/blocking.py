@@ -138,7 +138,7 @@ class BlockingCollector(BlockingCaller):
     def mount(
         self,
         namespace: str,
-        adder: Any,
+        adder: Callable[[Any, Any], object] | Any,
         servicer: object = None,
         *,
         interceptors: Iterable[Any] = (),
