@@ -17,6 +17,7 @@ from collector_mesh.app.calls import CallFactory, made_in_handler
 from collector_mesh.app.collector_peers import CollectorPeers
 from collector_mesh.app.collector_services import CollectorServices
 from collector_mesh.app.collector_stubs import CollectorStubs
+from collector_mesh.app.describing import Describing
 from collector_mesh.app.home import Home
 from collector_mesh.app.options import Options, own_address, settings_argument
 from collector_mesh.app.services.offered import Offered, services_of
@@ -156,6 +157,7 @@ class Collector(CollectorServices, CollectorPeers, CollectorStubs, Caller):
         )
         self._handlers = self.container.handlers()
         self._handlers.hand_over = self._home.hand_over
+        self._handlers.own = Describing(self.container).methods
         self._handlers.add(namespaces=texts_argument("namespaces", namespaces))
         self._lives = self._made_lives()
         for service in services_of(services):

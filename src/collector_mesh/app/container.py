@@ -26,9 +26,11 @@ from collector_mesh.app.making import (
     make_incarnation,
     make_link_rules,
     make_log,
+    make_named_methods,
     make_names,
     make_observer,
     make_placing,
+    make_reflecting,
     make_refusals,
     make_strangers,
     make_times,
@@ -76,7 +78,7 @@ from collector_mesh.domain.topology.topology import Topology
 class CollectorContainer:
     """The parts of one collector. It builds them when asked and opens nothing; a test overrides one of them."""
 
-    def __init__(self, options: Options, settings: Settings) -> None:
+    def __init__(self, options: Options, settings: Settings) -> None:  # noqa: PLR0915  # each part is one
         self.options, self.settings = providers.Object(options), providers.Object(settings)
         collector_id = options.collector_id
 
@@ -347,18 +349,30 @@ class CollectorContainer:
             resident_bytes=self.resident_bytes.provider,
         )
         self.readiness = providers.Singleton(Readiness, handlers, topology, router, keeping, clock=clock)
+        named_methods = providers.Singleton(make_named_methods, handlers, topology, reachability)
         self.placing = placing = providers.Singleton(
             make_placing,
             options,
             settings,
             handlers,
+            named_methods,
             topology,
-            reachability,
             finder,
             waiting,
             checks,
             clock,
             policies,
+        )
+        reflecting = providers.Singleton(
+            make_reflecting,
+            options,
+            handlers,
+            named_methods,
+            topology,
+            reachability,
+            checks,
+            dispatcher,
+            clock,
         )
         self.gateway = providers.Singleton(
             CollectorGateway,
@@ -369,6 +383,7 @@ class CollectorContainer:
             streams,
             inspection,
             placing.provider,
+            reflecting.provider,
             collector_id=collector_id,
             clock=clock,
             policies=policies,

@@ -11,6 +11,7 @@ from collector_mesh.app.options import ClientOptions, Options
 from collector_mesh.app.overrides import namespace_limits
 from collector_mesh.app.settings import Settings
 from collector_mesh.domain.calls.checks import CallChecks
+from collector_mesh.domain.calls.dispatcher import Dispatcher
 from collector_mesh.domain.calls.finding import Finder
 from collector_mesh.domain.calls.waiting import WaitingCalls, WaitingRules
 from collector_mesh.domain.link.batching import Batching
@@ -31,6 +32,7 @@ from collector_mesh.domain.ports.clock import Clock
 from collector_mesh.domain.ports.observer import Observer
 from collector_mesh.domain.ports.placing import Placing
 from collector_mesh.domain.ports.randomness import Randomness
+from collector_mesh.domain.ports.reflecting import Reflecting
 from collector_mesh.domain.ports.transport import Transport
 from collector_mesh.domain.reporting import Rationed, for_people
 from collector_mesh.domain.routing.explainer import Explainer
@@ -42,6 +44,7 @@ from collector_mesh.domain.topology.topology import Topology
 
 if TYPE_CHECKING:
     from collector_mesh.adapters.wire.descriptors import Descriptors
+    from collector_mesh.domain.routing.named_methods import NamedMethods
 
 
 def make_names(settings: Settings) -> DnsNames:
@@ -215,12 +218,39 @@ def _is_local(options: Options, transport: Transport) -> bool:
         return False
 
 
+def make_named_methods(
+    handlers: HandlerRegistry, topology: Topology, reachability: Reachability
+) -> "NamedMethods":
+    """Where somebody has a method, by the names of service and method."""
+    # Not needed before a program calls that knows of no namespaces, here and below.
+    from collector_mesh.domain.routing.named_methods import NamedMethods
+
+    return NamedMethods(handlers, topology, reachability)
+
+
+def make_reflecting(
+    options: Options,
+    handlers: HandlerRegistry,
+    names: "NamedMethods",
+    topology: Topology,
+    reachability: Reachability,
+    checks: CallChecks,
+    dispatcher: Dispatcher,
+    clock: Clock,
+) -> Reflecting:
+    """What shows which services can be called."""
+    from collector_mesh.domain.calls.reflecting import Reflection
+
+    collector_id = options.collector_id
+    return Reflection(collector_id, handlers, names, topology, reachability, checks, dispatcher, clock=clock)
+
+
 def make_placing(
     options: Options,
     settings: Settings,
     handlers: HandlerRegistry,
+    names: "NamedMethods",
     topology: Topology,
-    reachability: Reachability,
     finder: Finder,
     waiting: WaitingCalls,
     checks: CallChecks,
@@ -228,14 +258,12 @@ def make_placing(
     policies: Policies,
 ) -> Placing:
     """Where calls are meant to go that name a service and a method only."""
-    # Not needed before there is such a call.
     from collector_mesh.domain.calls.placing import Placer
-    from collector_mesh.domain.routing.named_methods import NamedMethods
 
     return Placer(
         options.collector_id,
         handlers,
-        NamedMethods(handlers, topology, reachability),
+        names,
         topology,
         finder,
         waiting,

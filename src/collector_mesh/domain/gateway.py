@@ -35,6 +35,7 @@ from collector_mesh.domain.ports.gateway import Gateway
 from collector_mesh.domain.ports.inspector import Inspector
 from collector_mesh.domain.ports.observer import Observer
 from collector_mesh.domain.ports.placing import Placing
+from collector_mesh.domain.ports.reflecting import Reflecting
 from collector_mesh.domain.routing.refusals import with_method
 from collector_mesh.domain.serving.executor import Executor
 
@@ -50,6 +51,7 @@ class CollectorGateway:
         streams: takes links.
         inspector: answers those that look at the collector.
         placing: gives what says where calls are meant to go that name a service and a method only; each time the same.
+        reflecting: gives what shows which services can be called; each time the same.
         collector_id: of this collector.
         clock: tells the time.
         policies: how much time a call has that says nothing about it.
@@ -65,6 +67,7 @@ class CollectorGateway:
         streams: Streams,
         inspector: Inspector,
         placing: Callable[[], Placing],
+        reflecting: Callable[[], Reflecting],
         *,
         collector_id: str,
         clock: Clock,
@@ -85,6 +88,7 @@ class CollectorGateway:
         self._streams = streams
         self._inspector = inspector
         self._placing = placing
+        self._reflecting = reflecting
         self._clock = clock
         self._policies = policies
         self._holdings = streams.holdings
@@ -140,6 +144,11 @@ class CollectorGateway:
     def placing(self) -> Placing:
         """See the port."""
         return self._placing()
+
+    @property
+    def reflecting(self) -> Reflecting:
+        """See the port."""
+        return self._reflecting()
 
     async def connect(self, offer: Offer) -> Welcome:
         """See the port."""

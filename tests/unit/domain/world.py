@@ -12,6 +12,7 @@ from collector_mesh.domain.calls.checks import CallChecks
 from collector_mesh.domain.calls.dispatcher import Dispatcher
 from collector_mesh.domain.calls.finding import Finder
 from collector_mesh.domain.calls.placing import Placer
+from collector_mesh.domain.calls.reflecting import Reflection
 from collector_mesh.domain.calls.sender import Sender
 from collector_mesh.domain.calls.waiting import WaitingCalls, WaitingRules
 from collector_mesh.domain.gateway import CollectorGateway
@@ -278,6 +279,16 @@ class World:
             policies=self.policies,
             default=gateway_namespace,
         )
+        self.reflection = Reflection(
+            "self",
+            self.handlers,
+            self.names,
+            self.topology,
+            self.reachability,
+            self.checks,
+            self.dispatcher,
+            clock=self.clock,
+        )
         self.gateway = CollectorGateway(
             self.checks,
             self.dispatcher,
@@ -286,6 +297,7 @@ class World:
             self.streams,
             self.inspection,
             lambda: self.placing,
+            lambda: self.reflection,
             collector_id="self",
             clock=self.clock,
             policies=self.policies,

@@ -218,7 +218,8 @@ class Services:
         if reflection:
             from collector_mesh.adapters.grpc.reflection import Reflection
 
-            self.handlers.append(Reflection().handler(door))
+            shown = Reflection(gateway, proves_identity=proves_identity, shows_mesh=forwards)
+            self.handlers += shown.handlers(door)
         if forwards:
             # The last one: it takes whatever nobody else has taken.
             self.handlers.append(AnyMethod(gateway, door, proves_identity=proves_identity))

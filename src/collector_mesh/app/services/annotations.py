@@ -117,6 +117,16 @@ def result_for(hint: Any) -> Result:
     return Result(checked, may_be_payload=fits(EMPTY))
 
 
+def class_of(hint: Any) -> type | None:
+    """The class of messages that an annotation names, `NoneType` if it names nothing, None for anything else."""
+    if says_nothing(hint):
+        return None
+    hint = plain_hint(hint)
+    if hint is None or hint is type(None):
+        return type(None)
+    return hint if is_a(hint, type) and is_message(hint) else None
+
+
 # ---- the table ---------------------------------------------------------------------------------------
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from collector_mesh.app.arguments import flag_argument
 from collector_mesh.app.outside import outside
-from collector_mesh.app.services.annotations import reader_for, result_for
+from collector_mesh.app.services.annotations import class_of, reader_for, result_for
 from collector_mesh.app.services.callables import (
     ALLOWED,
     check_has_self,
@@ -36,9 +36,10 @@ def method_from(key: MethodKey, function: Callable[..., Any], *, idempotent: boo
         raise TypeError(f"{what} is a generator; streaming methods are not supported yet")
     signature = signature_of(what, function, where)
     inner = innermost(function)
+    # What a class gives is an instance of it.
+    gives = inner if is_a(inner, type) else awaited(signature.result)
     try:
-        # What a class gives is an instance of it.
-        result = result_for(inner if is_a(inner, type) else awaited(signature.result))
+        result = result_for(gives)
     except TypeError as error:
         if is_a(inner, type):
             raise TypeError(f"{what} is {kind_of(inner)}: an instance of it is needed") from error
@@ -55,4 +56,6 @@ def method_from(key: MethodKey, function: Callable[..., Any], *, idempotent: boo
         write=result.write,
         may_be_payload=result.may_be_payload,
         idempotent=idempotent,
+        takes=class_of(signature.request) if signature.takes else type(None),
+        gives=class_of(gives),
     )

@@ -13,6 +13,7 @@ from collector_mesh.domain.model.errors import (
 from collector_mesh.domain.model.frames import Mode
 from collector_mesh.domain.model.identity import Identity
 from collector_mesh.domain.model.limits import SHORT_TYPE_URL, check_sizes
+from collector_mesh.domain.model.names import OWN_PACKAGE
 from collector_mesh.domain.policies.policy import Policies
 from collector_mesh.domain.policies.relaying import MAX_HOPS
 from collector_mesh.domain.ports.authorizer import Authorizer
@@ -104,8 +105,7 @@ class CallChecks:
             raise ForbiddenError("a client may dispatch only")
         if self._authorizer is not None:
             self.check_use(call.identity, call.key.namespace)
-        if origin is Origin.PEER:
-            self._check_shared(call)
+        (self._check_shared if origin is Origin.PEER else _check_not_own)(call)
         if self.is_draining:
             raise UnavailableError(f"collector {quoted(self._collector_id)} is draining")
         if origin is Origin.PEER and mode == Mode.DISPATCH and not (is_here and not call.target):
@@ -155,3 +155,9 @@ class CallChecks:
                 f"no collector found for namespace {quoted(call.key.namespace)}: collector"
                 f" {quoted(self._collector_id)} does not pass calls on"
             )
+
+
+def _check_not_own(call: Call) -> None:
+    """See that a caller that is no collector does not call what is for collectors only."""
+    if call.key.service.startswith(OWN_PACKAGE):
+        raise NotFoundError(f"method {quoted(call.key.short)} is for collectors only")

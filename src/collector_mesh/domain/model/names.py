@@ -11,6 +11,9 @@ NAME = re.compile(r"[A-Za-z0-9._-]{1,128}")
 IDENTIFIERS = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
 """What a service and a method match, whole: identifiers, joined by dots."""
 
+OWN_PACKAGE = "collector_mesh."
+"""How the names of services begin that are the mesh's own: collectors call them, and no program outside the mesh."""
+
 MAX_IDENTIFIERS = 256
 """Longest service or method name, in characters."""
 

@@ -13,6 +13,7 @@ from collector_mesh.domain.model.status import Reply
 from collector_mesh.domain.ports.frame_stream import FrameStream
 from collector_mesh.domain.ports.inspector import Inspector
 from collector_mesh.domain.ports.placing import Placing
+from collector_mesh.domain.ports.reflecting import Reflecting
 
 
 class Gateway(Protocol):
@@ -49,6 +50,11 @@ class Gateway(Protocol):
     @property
     def placing(self) -> Placing:
         """Says where calls are meant to go that name a service and a method only."""
+        ...
+
+    @property
+    def reflecting(self) -> Reflecting:
+        """Shows which services can be called, and what their messages look like."""
         ...
 
     async def connect(self, offer: Offer) -> Welcome:

@@ -49,6 +49,8 @@ class NamedMethods:
         """Where somebody has a method, and how many have told of that."""
         self._places: dict[_Names, tuple[Place, ...]] = {}
         """The same in order, as far as it was asked for since it has changed."""
+        self._services: dict[str, tuple[str, ...]] | None = None
+        """The services of each namespace, if that was asked for since something has changed."""
         self._told: dict[str, _Told] = {}
         """What was taken in, by who has told it."""
         self._silent: dict[str, tuple[str, ...]] = {}
@@ -81,6 +83,18 @@ class NamedMethods:
         return [
             kind for namespace, kind in self.places(key.service, key.method) if namespace == key.namespace
         ]
+
+    def services(self, namespace: str) -> tuple[str, ...]:
+        """The services of which somebody has a method in a namespace, in order."""
+        if self._changed != {} or self._own_changes != self._handlers.changes:
+            self._catch_up()
+        if self._services is None:
+            found: dict[str, dict[str, None]] = {}
+            for (service, _), counts in self._counts.items():
+                for place in counts:
+                    found.setdefault(place.namespace, {})[service] = None
+            self._services = {name: tuple(sorted(services)) for name, services in found.items()}
+        return self._services.get(namespace, ())
 
     def silent(self) -> list[str]:
         """The namespaces in which a peer does not say what it has, in order."""
@@ -139,6 +153,7 @@ class NamedMethods:
             self._told.pop(teller, None)
 
     def _change(self, old: tuple[MethodInfo, ...], new: tuple[MethodInfo, ...]) -> None:
+        self._services = None
         # Mostly few are other ones, beside each other.
         least = min(len(old), len(new))
         begin = same_at_begin(old, new, least)

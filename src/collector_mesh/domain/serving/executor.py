@@ -202,7 +202,7 @@ class Executor:
         CURRENT.set(context)
         key = call.key
         try:
-            if self.validator is not None:
+            if self.validator is not None and (method is None or not method.is_own):
                 await self._validate(self.validator, key, context)
                 method = self._handlers.find(key)
             if method is None:

@@ -42,6 +42,9 @@ class Method:
         kind: how many messages go in and come out; only methods of one and one can be called.
         idempotent: whether it may run twice for one call.
         life: what the lifespan of its service has opened in this collector, None where it has none.
+        takes: the class of messages that it takes, `NoneType` where it takes nothing; None where that is not known.
+        gives: the same of its results.
+        is_own: whether it is a method of the mesh itself: nobody is told of it, and no validator asked.
     """
 
     key: MethodKey
@@ -53,6 +56,9 @@ class Method:
     kind: Kind = attrs.field(default=UNARY, validator=attrs.validators.in_(KINDS))
     idempotent: bool = False
     life: Uses | None = attrs.field(default=None, eq=False, repr=False)
+    takes: type | None = attrs.field(default=None, eq=False, repr=False)
+    gives: type | None = attrs.field(default=None, eq=False, repr=False)
+    is_own: bool = False
     info: "MethodInfo" = attrs.field(init=False, eq=False, repr=False)
     """The method as others see it: one and the same object each time, so that they can tell what is new."""
 
@@ -87,6 +93,8 @@ class HandlerRegistry:
         It is the look-up itself, and no method: each call asks up to four times. It may be another one after a change.
         """
         self._set_methods({})
+        self.own: Callable[[str], Iterable[Method]] = _none
+        """Gives the mesh's own methods in a namespace, which are there as long as the collector is a member of it."""
         self.changes = 0
         """Counts the changes."""
         self._lock: AbstractContextManager[object] = lock or nullcontext()
@@ -106,13 +114,13 @@ class HandlerRegistry:
     def methods(self) -> tuple[Method, ...]:
         """What can run here, in order of the names."""
         methods = self._methods
-        return tuple(methods[key] for key in sorted(methods))
+        return tuple(methods[key] for key in sorted(methods) if not methods[key].is_own)
 
     @property
     def infos(self) -> "tuple[MethodInfo, ...]":
         """What can run here, as others see it, in the order in which it was added."""
         # A list of them is made at once, whatever another thread does.
-        return tuple([method.info for method in list(self._methods.values())])
+        return tuple([method.info for method in list(self._methods.values()) if not method.is_own])
 
     def add_namespace(self, namespace: str) -> None:
         """Become a member of a namespace. Idempotent.
@@ -149,7 +157,9 @@ class HandlerRegistry:
                     raise self._no_namespace(key.namespace)
                 if key in self._methods and not replace:
                     raise DuplicateMethodError(f"method {key} is registered already")
-            has_changed = bool(added) or any(namespace not in self._namespaces for namespace in joined)
+            new = [namespace for namespace in joined if namespace not in self._namespaces]
+            has_changed = bool(added) or bool(new)
+            added |= {method.key: method for namespace in new for method in self.own(namespace)}
             self._namespaces.update(dict.fromkeys(joined))
             if any(key in self._methods and self._methods[key].kind != added[key].kind for key in added):
                 self._set_methods({**self._methods, **added})
@@ -234,6 +244,11 @@ class HandlerRegistry:
 def _callable(methods: dict[MethodKey, Method]) -> dict[MethodKey, Method]:
     """Those methods that can be called."""
     return {key: method for key, method in methods.items() if method.kind == UNARY}
+
+
+def _none(_namespace: str) -> tuple[Method, ...]:
+    """The mesh has no methods of its own."""
+    return ()
 
 
 def _nobody() -> None:

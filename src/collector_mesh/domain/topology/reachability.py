@@ -1,7 +1,7 @@
 """Who can be reached through whom: what peers tell of it, and whom that is news for."""
 
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from collector_mesh.domain.link.offense import ProtocolError
 from collector_mesh.domain.link.sieve import Sieve
@@ -64,7 +64,7 @@ class Reachability:
         self._forgetting: deque[tuple[Way, list[str]]] = deque()
         """Links that have ended, and of whom was told over them."""
         self._is_coming = False
-        topology.ask_for_passing(self._onward)
+        topology.ask_for_passing(self._onward, self._ways_to)
 
     # ---- what happens --------------------------------------------------------------------------------
 
@@ -192,6 +192,11 @@ class Reachability:
         # Also while it is gone: what was reached through it is not known to be gone, and is no 404.
         heard = self._heard.get(connection.way)
         return None if heard is None else heard.onward(key)
+
+    def _ways_to(self, target: str) -> Mapping[Way, Reach]:
+        """The links over which a collector is reached, as far as what was told over them is true."""
+        found = self._tellers.get(target, {})
+        return {way: reach for way, reach in found.items() if way in self._heard}
 
     def _clear_away(self, heard: Heard) -> None:
         if heard.has_rest and heard not in self._clearing:

@@ -1,10 +1,11 @@
 """Who is connected, and who could take a call."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 
 from collector_mesh.domain.link.way import Way
 from collector_mesh.domain.model.kinds import UNARY
-from collector_mesh.domain.model.names import MethodKey
+from collector_mesh.domain.model.names import OWN_PACKAGE, MethodKey
+from collector_mesh.domain.model.reach import Reach
 from collector_mesh.domain.model.snapshot import MethodInfo, State
 from collector_mesh.domain.model.texts import visible
 from collector_mesh.domain.policies.method_times import MethodTimes
@@ -29,6 +30,15 @@ FLAPS = 2
 
 _MAX_FLAPPED = 64
 """Most namespaces in which that holds also where no call was routed to it before."""
+
+
+_Ways = Callable[[str], Mapping[Way, Reach]]
+"""Over which links a collector is reached that is not connected itself."""
+
+
+def _no_ways(_target: str) -> Mapping[Way, Reach]:
+    """Nobody is reached through others."""
+    return {}
 
 
 class Topology:
@@ -57,6 +67,7 @@ class Topology:
         self.having = index.having
         self.silent = index.silent
         self.onward = index.onward
+        self._ways: _Ways = _no_ways
         self.changes = 0
         """Counts the changes of who is well."""
         self.on_turn: Callable[[Standing, bool], None] = _nobody
@@ -140,9 +151,10 @@ class Topology:
         if peer_id in self._connections:
             self._has_changed(peer_id)
 
-    def ask_for_passing(self, passing: Passing) -> None:
-        """Whom to ask what a peer passes calls for a method on to."""
+    def ask_for_passing(self, passing: Passing, ways: _Ways = _no_ways) -> None:
+        """Whom to ask what a peer passes calls for a method on to, and over which ways a collector is reached."""
         self._index.passing = passing
+        self._ways = ways
 
     def shares(self, peer_id: str, namespace: str) -> bool:
         """Whether a peer is connected and shares a namespace."""
@@ -196,7 +208,23 @@ class Topology:
             onward = self._index.passing(candidate.connection, key)
             if onward is not None and target in onward.targets:
                 ways.append((not candidate.connection.is_usable, candidate.hops, candidate))
+        if not ways and key.service.startswith(OWN_PACKAGE):
+            ways = list(self._ways_to_own(target, key))
         return min(ways, key=lambda way: way[:2])[2] if ways else None
+
+    def _ways_to_own(self, target: str, key: MethodKey) -> Iterator[tuple[bool, int, Candidate]]:
+        """The peers that pass on a call for one of the mesh's own methods, of which nobody tells: each namespace has it."""
+        for way, reach in self._ways(target).items():
+            connection = self.connection_over(way)
+            if (
+                connection is not None
+                and connection.shares(key.namespace)
+                and any(info.key.namespace == key.namespace for info in reach.methods)
+            ):
+                standing = self.standings.of(connection.peer_id, key.namespace, connection.last_news)
+                times, hops = self.times_of(key), len(reach.path)
+                candidate = Candidate(connection, standing, times, is_idempotent=True, hops=hops)
+                yield not connection.is_usable, hops, candidate
 
     def _has_changed(self, peer_id: str) -> None:
         self._index.changed(peer_id)

@@ -1,0 +1,46 @@
+"""Port: shows which services the mesh has, and what their messages look like."""
+
+from typing import NamedTuple, Protocol
+
+from collector_mesh.domain.model.identity import Identity
+
+
+class Holder(NamedTuple):
+    """A collector that serves a service.
+
+    Attributes:
+        collector_id: its id.
+        version: another object when it serves something else, or may do so.
+    """
+
+    collector_id: str
+    version: object
+
+
+class Reflecting(Protocol):
+    """Shows callers what they may use, and nothing else."""
+
+    def namespaces(self, identity: Identity | None, named: str) -> tuple[str, ...]:
+        """The namespaces that a caller may use, in order; the one that it names, if it names one.
+
+        Raises:
+            ForbiddenError: the caller may not use the one that it names.
+            NotFoundError: this collector is not a member of that.
+        """
+        ...
+
+    def services(self, namespace: str) -> tuple[str, ...]:
+        """The services that can be called in a namespace, here or elsewhere, in order."""
+        ...
+
+    def holders(self, namespace: str, service: str) -> tuple[Holder, ...]:
+        """Some of those who serve a service, those first who are nearest."""
+        ...
+
+    async def describe(self, namespace: str, service: str, collector_id: str, *, timeout: float) -> bytes:
+        """The descriptor of a service, with all that it depends on, as a collector tells it: a `FileDescriptorSet`.
+
+        Raises:
+            MeshError: the collector cannot be reached, or has none.
+        """
+        ...
