@@ -165,11 +165,27 @@ async def client() -> AsyncIterator[Side]:
         yield _of(client, users)
 
 
+@asynccontextmanager
+async def mounted() -> AsyncIterator[Side]:
+    """A collector with a link over gRPC to one that has mounted the servicer of the bare server."""
+    users = Users()
+    async with (
+        Collector("server", listen="127.0.0.1:0") as server,
+        Collector("front", namespaces=[NAMESPACE], listen="127.0.0.1:0") as front,
+    ):
+        server.mount(NAMESPACE, users_pb2_grpc.add_UserServiceServicer_to_server, users)
+        await front.connect(server.address)
+        yield Side(
+            lambda interceptors: front.channel(NAMESPACE, interceptors=interceptors), lambda: users.cancelled
+        )
+
+
 SIDES = {
     "grpc": bare_grpc,
     "own": own_handlers,
     "loopback": loopback,
     "link": link,
     "client": client,
+    "mounted": mounted,
 }
 CODES = {code.value[0]: code for code in grpc.StatusCode}

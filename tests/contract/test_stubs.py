@@ -85,24 +85,35 @@ async def test_a_call_can_be_awaited_again_and_by_several_tasks(side: Side) -> N
     assert await call is answers[0]
 
 
-@pytest.mark.parametrize("number", range(1, 17))
-async def test_any_code_comes_with_its_details_and_metadata(side: Side, number: int) -> None:
-    details = f"Grüße: {number}"
+async def failed_with(stub: Any, number: int) -> list[Any]:
+    """What is to be seen of a call that ends with a code."""
     trailing = [Pair(key="why", value=b"so"), Pair(key="grpc-status-details-bin", value=b"\x08\x05")]
-
-    call = side.stub().Behave(Behavior(code=number, details=details, trailing_metadata=trailing))
+    call = stub.Behave(Behavior(code=number, details=f"Grüße: {number}", trailing_metadata=trailing))
     error = await failure(call)
-
-    assert (error.code(), error.details()) == (CODES[number], details)
     assert isinstance(error.initial_metadata(), aio.Metadata)
-    assert isinstance(error.trailing_metadata(), aio.Metadata)
-    assert error.trailing_metadata().get("why") == "so"
-    assert error.trailing_metadata().get("grpc-status-details-bin") == b"\x08\x05"
-    assert (await call.code(), await call.details()) == (CODES[number], details)
-    assert (await call.trailing_metadata()).get("why") == "so"
-    assert str(number) in (error.debug_error_string() or "")
-    assert call.done()
-    assert call.cancelled() == (number == 1)
+    told = error.trailing_metadata()
+    return [
+        error.code(),
+        error.details(),
+        (told.get("why"), told.get("grpc-status-details-bin")),
+        (await call.code(), await call.details(), (await call.trailing_metadata()).get("why")),
+        (call.done(), call.cancelled(), str(number) in (error.debug_error_string() or "")),
+    ]
+
+
+async def test_any_code_comes_with_its_details_and_metadata(side: Side) -> None:
+    stub = side.stub()
+
+    assert [await failed_with(stub, number) for number in range(1, 17)] == [
+        [
+            CODES[number],
+            f"Grüße: {number}",
+            ("so", b"\x08\x05"),
+            (CODES[number], f"Grüße: {number}", "so"),
+            (True, number == 1, True),
+        ]
+        for number in range(1, 17)
+    ]
 
 
 async def test_each_who_awaits_a_failed_call_gets_an_error_of_its_own(side: Side) -> None:

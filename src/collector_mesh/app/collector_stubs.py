@@ -5,10 +5,12 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from collector_mesh.adapters.runtime.bridge import Bridge
+from collector_mesh.app.begun_in_handler import BegunInHandler
 from collector_mesh.app.calls import CallFactory
 from collector_mesh.app.home import Home
 from collector_mesh.app.stub_channels import channel_to, sync_channel_to
 from collector_mesh.domain.model.caller import Metadata
+from collector_mesh.domain.model.context import current_call
 from collector_mesh.domain.model.errors import MeshError
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.payload import Payload
@@ -48,7 +50,8 @@ class CollectorStubs:
     ) -> StartedCall | None:
         """Begin a call as `dispatch` does, and be told of the reply; nothing awaits it.
 
-        It inherits from the handler that it is begun in: the deadline, and the metadata that `forward_metadata` names.
+        It inherits from the handler that it is begun in: the deadline, and the metadata that `forward_metadata` names. It is
+        cancelled with the handler, and its reply has the code 499 then.
 
         Args:
             key: the method.
@@ -77,7 +80,11 @@ class CollectorStubs:
         except MeshError as error:
             answer(Reply.refused(error))
             return None
-        return dispatcher.submit(call, answer)
+        context = current_call()
+        if context is None:
+            return dispatcher.submit(call, answer)
+        nested = BegunInHandler(context, answer)
+        return nested.begun(dispatcher.submit(call, nested.settle))
 
     def contact(self, namespace: str, target: str = "", *, connect: bool = False) -> Contact:
         """Say whether somebody is there for calls in a namespace; see `CallStarter.contact`."""

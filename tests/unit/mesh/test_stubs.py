@@ -444,6 +444,43 @@ async def test_a_call_in_a_handler_has_no_more_time_than_that_and_is_cancelled_w
     assert 0 < float(given.value) <= LIMIT_SECONDS
 
 
+async def test_what_a_handler_has_begun_and_does_not_await_is_cancelled_with_it(
+    network: LoopbackNetwork, echo: Echo
+) -> None:
+    front = Collector("front", namespaces=["demo"], transport=network)
+    stubs, service = front.channel("demo"), Service("demo", "demo.Nested")
+    begun: list[Any] = []
+
+    @service.method("Wait")
+    async def wait() -> None:
+        begun.append(method(stubs, "Wait")(StringValue()))
+        begun.append(method(stubs, "Echo")(StringValue(value="x")))
+        await asyncio.Event().wait()
+
+    @service.method("Leave")
+    async def leave() -> None:
+        begun.append(method(stubs, "Echo")(StringValue(value="left")))
+
+    front.add_service(service)
+    async with front:
+        await front.connect("a")
+        waiting = asyncio.create_task(front.dispatch("demo", "demo.Nested", "Wait", timeout=LIMIT_SECONDS))
+        await asyncio.wait_for(echo.begun.wait(), LIMIT_SECONDS)
+        assert await begun[1] == StringValue(value="x")
+        waiting.cancel()
+        await asyncio.wait_for(echo.cancelled.wait(), LIMIT_SECONDS)
+        code, details = await failure(begun[0])
+        await front.dispatch("demo", "demo.Nested", "Leave")
+        left = await begun[2]
+
+    assert (code, details) == (
+        grpc.StatusCode.CANCELLED,
+        "the handler that has made the call was cancelled",
+    )
+    # What outlives a handler that has ended by itself goes on.
+    assert left == StringValue(value="left")
+
+
 class Careless(aio.UnaryUnaryClientInterceptor):
     """Begins a call and never looks at it."""
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Self
 
 from collector_mesh.adapters.runtime.bridge import Bridge
 from collector_mesh.app.arguments import key_argument
+from collector_mesh.app.begun_in_handler import BegunInHandler
 from collector_mesh.app.calls import made_in_handler
 from collector_mesh.app.clients.client_calls import ClientCalls
 from collector_mesh.app.home import Home
@@ -16,6 +17,7 @@ from collector_mesh.app.stub_channels import channel_to, sync_channel_to
 from collector_mesh.app.unclosed import Unclosed
 from collector_mesh.domain.model.call import Call
 from collector_mesh.domain.model.caller import Caller, Metadata
+from collector_mesh.domain.model.context import current_call
 from collector_mesh.domain.model.errors import MeshError
 from collector_mesh.domain.model.names import MethodKey, text_argument
 from collector_mesh.domain.model.payload import Message, Payload, Plain
@@ -202,7 +204,11 @@ class MeshClient(Caller):
         except MeshError as error:
             answer(Reply.refused(error))
             return None
-        return link.submit(call, answer)
+        context = current_call()
+        if context is None:
+            return link.submit(call, answer)
+        nested = BegunInHandler(context, answer)
+        return nested.begun(link.submit(call, nested.settle))
 
     def contact(self, namespace: str, target: str = "", *, connect: bool = False) -> Contact:
         """Say whether the client has a collector to call; see `CallStarter.contact`."""

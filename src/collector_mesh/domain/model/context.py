@@ -35,6 +35,14 @@ class HandlerCalls(Protocol):
         ...
 
 
+class EndsWithHandler(Protocol):
+    """Something that a handler has begun."""
+
+    def abandon(self) -> None:
+        """End it: nobody waits for what the handler makes of it. It must not raise."""
+        ...
+
+
 class CallContext(Caller):
     """The call that a handler runs for; the handler makes calls of its own by `call`, `dispatch` and `blocking`.
 
@@ -48,6 +56,7 @@ class CallContext(Caller):
     # A plain slotted class: one is made for every call.
     __slots__ = (
         "__weakref__",
+        "_begun",
         "_call",
         "_calls",
         "_initial_metadata",
@@ -69,6 +78,8 @@ class CallContext(Caller):
     _initial_metadata: Metadata
     """What the handler has sent so; there is none where it has not, here and below."""
     _trailing_metadata: Metadata
+    _begun: "dict[EndsWithHandler, None]"
+    """What it has begun, and does not await."""
     on_cancel: Callable[[], None]
     """Called when nobody waits for the result anymore, in the event loop; there is none where nobody asks for it."""
 
@@ -268,6 +279,18 @@ class CallContext(Caller):
         hook: Callable[[], None] | None = getattr(self, "on_cancel", None)
         if hook is not None:
             hook()
+        for begun in list(getattr(self, "_begun", ())):
+            begun.abandon()
+
+    def begins(self, call: "EndsWithHandler") -> None:
+        """Take down what the handler has begun, and does not await: it ends when nobody waits for the result anymore."""
+        if not hasattr(self, "_begun"):
+            self._begun = {}
+        self._begun[call] = None
+
+    def ends(self, call: "EndsWithHandler") -> None:
+        """Take down that it has ended by itself."""
+        self._begun.pop(call, None)
 
 
 class BlockingCalls(BlockingCaller):

@@ -53,7 +53,8 @@ class CallStarter(Protocol):
     ) -> StartedCall | None:
         """Begin a call, as `Caller.dispatch` does; it takes no task, and nobody awaits it.
 
-        What is inherited from a handler is what the context of whoever calls this says.
+        What is inherited from a handler is what the context of whoever calls this says. With that handler it is cancelled; its
+        reply has the code 499 then.
 
         Args:
             key: the method; its names are looked at here.
