@@ -217,3 +217,89 @@ client.close()
 """
 
     assert ran(program, address) == (0, ["True", "{'handled'}"], "")
+
+
+STUBS = """
+import grpc
+channel = client.sync_channel("tests")
+say, wait = channel.unary_unary("/Echo/Echo"), channel.unary_unary("/Echo/Wait")
+
+
+def tried(use):
+    try:
+        return use()
+    except RuntimeError as error:
+        return str(error)
+
+"""
+
+
+def test_a_channel_opens_nothing_before_its_first_call(address: str) -> None:
+    program = f"""{STUBS}
+print(threading.active_count())
+in_child(lambda: say(b"child"))
+print(say(b"parent"), threading.active_count() > 1)
+client.close()
+"""
+
+    assert ran(program, address) == (0, ["1", "b'child'", "b'parent' True"], "")
+
+
+def test_a_program_ends_quietly_whatever_waits_in_stubs(address: str) -> None:
+    program = f"""{STUBS}
+print(say(b"x"))
+for _ in range(5):
+    pending = wait.future(b"")
+    pending.add_done_callback(lambda ended: ended.code())
+    threading.Thread(target=wait, args=(b"",), daemon=True).start()
+    threading.Thread(target=pending.result, daemon=True).start()
+say(b"y")
+"""
+
+    assert ran(program, address) == (0, ["b'x'"], "")
+
+
+def test_ctrl_c_ends_a_program_that_waits_in_a_stub(address: str) -> None:
+    program = f"""{STUBS}
+say(b"x")
+threading.Timer(0.2, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+wait(b"")
+"""
+
+    code, _, errors = ran(program, address)
+
+    assert code == -2
+    assert errors.endswith("KeyboardInterrupt\n")
+    assert errors.count("Traceback") == 1
+
+
+def test_signal_handlers_and_many_threads_use_stubs_from_the_first_call_on(address: str) -> None:
+    program = f"""{STUBS}
+handled, ended = [], []
+def handle(*_):
+    handled.append(tried(lambda: say(b"handled")))
+    if len(handled) % 5 == 0:
+        call = tried(lambda: wait.future(b""))
+        if not isinstance(call, str):
+            call.add_done_callback(ended.append)
+            call.cancel()
+    signal.setitimer(signal.ITIMER_REAL, 0.002)
+
+signal.signal(signal.SIGALRM, handle)
+signal.setitimer(signal.ITIMER_REAL, 0.001)
+with ThreadPoolExecutor(16) as pool:
+    found = list(pool.map(lambda n: [say(b"%d %d" % (n, m)) for m in range(20)], range(16)))
+while len(handled) < 20:
+    calls = [wait.future(b"") for _ in range(3)]
+    for call in calls:
+        call.add_done_callback(ended.append)
+        call.cancel()
+    say.future(b"main").result()
+signal.setitimer(signal.ITIMER_REAL, 0)
+print(found == [[b"%d %d" % (n, m) for m in range(20)] for n in range(16)])
+print({{text for text in handled if not str(text).endswith("use it later")}})
+print({{call.cancelled() for call in ended}})
+client.close()
+"""
+
+    assert ran(program, address) == (0, ["True", "{b'handled'}", "{True}"], "")

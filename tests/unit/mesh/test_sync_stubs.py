@@ -1,6 +1,7 @@
 """Stubs in threads: what is the mesh's own about them; what they share with grpc's is in tests/contract."""
 
 import asyncio
+import os
 import pickle
 import threading
 from collections.abc import AsyncIterator, Callable
@@ -176,6 +177,26 @@ async def test_before_the_collector_is_entered_and_after_it_was_left_it_is_an_er
         pass
     with pytest.raises(RuntimeError, match="collector 'a' is closed"):
         await asyncio.to_thread(called, SOMEBODY)
+
+
+async def test_in_a_forked_process_it_is_an_error_and_here_it_goes_on(
+    collector: Collector, monkeypatch: pytest.MonkeyPatch, users: Users
+) -> None:
+    stub = stub_of(collector.sync_channel("users"))
+    pending = stub.Behave.future(waiting())
+    await until(lambda: users.begun)
+    uses = [lambda: stub.GetUser(SOMEBODY), lambda: stub.GetUser.future(SOMEBODY)]
+    number = os.getpid()
+
+    with monkeypatch.context() as child:
+        child.setattr(os, "getpid", lambda: number + 1)
+        for use in (*uses, pending.result, pending.exception, pending.code, pending.cancel):
+            with pytest.raises(RuntimeError, match="belongs to the process that this one was forked from"):
+                await asyncio.to_thread(use)
+        assert (pending.done(), pending.running()) == (False, True)
+
+    assert (await asyncio.to_thread(stub.GetUser, SOMEBODY)).id == 7
+    assert pending.cancel()
 
 
 async def test_futures_that_are_under_way_end_with_their_collector(
