@@ -442,6 +442,27 @@ async def test_a_call_has_the_time_that_the_mesh_allows_unless_it_says_so(
     assert users.left[2] == float("inf")
 
 
+@pytest.mark.parametrize("timeout", ["1", True, object()])
+async def test_a_timeout_that_is_no_number_is_a_type_error(collector: Collector, timeout: object) -> None:
+    stub = stub_of(collector.sync_channel("users"))
+
+    for use in (stub.GetUser, stub.GetUser.with_call, stub.GetUser.future):
+        with pytest.raises(TypeError, match="timeout must be a number of seconds"):
+            await asyncio.to_thread(use, SOMEBODY, timeout=timeout)
+
+
+@pytest.mark.parametrize("timeout", [10**400, float("inf"), 1e300])
+async def test_times_beyond_all_measure_are_no_limit(collector: Collector, timeout: float) -> None:
+    stub = stub_of(collector.sync_channel("users"))
+
+    def work() -> int:
+        call = stub.GetUser.future(SOMEBODY, timeout=timeout)
+        assert call.result(timeout=timeout).id == stub.GetUser(SOMEBODY, timeout=timeout).id
+        return int(call.result().id)
+
+    assert await asyncio.to_thread(work) == 7
+
+
 async def test_a_target_runs_all_calls_of_a_channel_or_one(network: LoopbackNetwork, users: Users) -> None:
     other = Users()
     async with (

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextvars
-import math
 import os
 import threading
 import time
@@ -24,6 +23,9 @@ _LOOK_SECONDS = 0.5
 
 _STUCK_SECONDS = 15.0
 """Seconds without a turn after which a loop counts as blocked, as by waiting for the thread that waits for it."""
+
+_FOREVER_SECONDS = 1e9
+"""What nobody lives to see: longer times are none."""
 
 
 def check_no_loop(what: str, awaited: str) -> None:
@@ -185,7 +187,7 @@ class Bridge:
             RuntimeError: as for `run`.
         """
         self.check(awaited)
-        if timeout == math.inf:
+        if timeout is not None and timeout > _FOREVER_SECONDS:
             timeout = None
         with WAITING.get() or nullcontext():
             if (wait := getattr(self._loop, "wait_in_thread", None)) is not None:
@@ -246,6 +248,8 @@ class Bridge:
         try:
             self._wake()
         except RuntimeError:
+            # Nobody takes them anymore, and they may hold much.
+            self._errands.clear()
             raise self._closed() from None
 
     def _await(self, ended: threading.Lock, timeout: float | None) -> bool:

@@ -9,7 +9,6 @@ from collector_mesh.adapters.runtime.bridge import Bridge
 from collector_mesh.adapters.runtime.callback_thread import CallbackThread
 from collector_mesh.adapters.stubs.channel import STATES
 from collector_mesh.adapters.stubs.method import StubMethod, key_of
-from collector_mesh.adapters.stubs.sync_call import CHANNEL_CLOSED, SyncCall
 from collector_mesh.adapters.stubs.sync_connectivity import Connectivity
 from collector_mesh.adapters.stubs.sync_methods import (
     Missing,
@@ -18,6 +17,7 @@ from collector_mesh.adapters.stubs.sync_methods import (
     SyncUnaryStream,
     SyncUnaryUnary,
 )
+from collector_mesh.adapters.stubs.sync_work import CHANNEL_CLOSED, SyncWork
 from collector_mesh.domain.ports.call_starter import CallStarter, Contact
 
 Opened = Callable[[], tuple[Bridge, CallStarter]]
@@ -54,7 +54,7 @@ class SyncChannel(grpc.Channel):
         """See `CallOwner`."""
         self._failed = failed
         self._at_failure = at_failure
-        self._calls: dict[SyncCall, None] = {}
+        self._calls: dict[SyncWork, None] = {}
         """Those under way."""
         self._is_closed = self._was_open = False
         self._callbacks = CallbackThread("collector-mesh-callbacks")
@@ -130,7 +130,7 @@ class SyncChannel(grpc.Channel):
         self._was_open = True
         return opened
 
-    def begins(self, call: SyncCall) -> None:
+    def begins(self, call: SyncWork) -> None:
         """Take down that a call is under way.
 
         Raises:
@@ -141,7 +141,7 @@ class SyncChannel(grpc.Channel):
             call.end(CHANNEL_CLOSED)
             raise self._closed()
 
-    def has_ended(self, call: SyncCall) -> None:
+    def has_ended(self, call: SyncWork) -> None:
         """Take down that a call has ended."""
         self._calls.pop(call, None)
 

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import grpc
 
-from collector_mesh.adapters.stubs.method import StubMethod, UnfitRequestError
+from collector_mesh.adapters.stubs.method import StubMethod, UnfitRequestError, seconds_of
 from collector_mesh.adapters.stubs.owner import CREDENTIALS, not_carried
-from collector_mesh.adapters.stubs.sync_call import CANCELLED, SyncCall
+from collector_mesh.adapters.stubs.sync_call import SyncCall
 from collector_mesh.adapters.stubs.sync_outcome import SyncRpcError
+from collector_mesh.adapters.stubs.sync_work import CANCELLED
 from collector_mesh.domain.model.errors import MeshError
 from collector_mesh.domain.model.status import Metadata, Reply
 from collector_mesh.domain.ports.call_starter import StartedCall
@@ -109,6 +110,7 @@ class SyncUnaryUnary(grpc.UnaryUnaryMultiCallable):  # type: ignore[type-arg]  #
     def _made(self, request: Any, timeout: float | None, metadata: Any, credentials: Any) -> SyncCall:
         channel, method = self._channel, self._method
         bridge, starter = channel.opened()
+        seconds = seconds_of(timeout)
         if credentials is not None:
             raise SyncRpcError(grpc.StatusCode.UNAUTHENTICATED, CREDENTIALS)
         try:
@@ -126,7 +128,7 @@ class SyncUnaryUnary(grpc.UnaryUnaryMultiCallable):  # type: ignore[type-arg]  #
         def begin(told: Callable[[Reply], None], left: float | None) -> StartedCall | None:
             return starter.submit(method.key, payload, told, timeout=left, target=target, metadata=pairs)
 
-        call = SyncCall(channel, bridge, method, begin, timeout)
+        call = SyncCall(channel, bridge, method, begin, seconds)
         channel.begins(call)
         call.belong()
         if refused is not None:
