@@ -53,7 +53,6 @@ class Chain:
     def __init__(self, interceptors: Sequence[Any], handlers: Iterable[Own], around: Around) -> None:
         self._interceptors = interceptors
         self._by_path = {own.path: own for own in handlers}
-        self._own = {id(own.handler): own for own in self._by_path.values()}
         self._around = around
 
     async def run_async(self, own: Own, payload: Payload, call: CallContext) -> Payload:
@@ -104,6 +103,6 @@ class Chain:
                 Code.UNIMPLEMENTED,
                 f"an interceptor has given a handler of the kind {its_kind} for a unary call",
             )
-        own = self._own.get(id(handler))
+        own = next((own for own in self._by_path.values() if own.handler is handler), None)
         takes, gives = (own.takes, own.gives) if own is not None else (input_of(handler), None)
         return Runner(handler, gives, self._around), parsed(checked(payload, takes), handler, takes)

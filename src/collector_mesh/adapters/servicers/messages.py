@@ -47,8 +47,11 @@ def _pools(handlers: Mapping[str, Any]) -> Iterator[Any]:
         for handler in handlers.values()
         if (message := _message_of(handler)) is not None
     ]
-    # One of a few: those that messages come from that several services share, as Empty, come first by chance only.
-    yield from {id(pool): pool for pool in (*pools, descriptor_pool.Default())}.values()
+    seen: list[Any] = []
+    for pool in (*pools, descriptor_pool.Default()):
+        if not any(pool is other for other in seen):
+            seen.append(pool)
+            yield pool
 
 
 def _fits(method: MethodDescriptor | None, handler: Any) -> bool:
