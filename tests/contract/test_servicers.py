@@ -51,8 +51,8 @@ class PlainServicer(AsyncServicer):
         return self.body(request, context)
 
 
-async def on_aio(body: Any) -> Seen:
-    server = grpc.aio.server()
+async def on_aio(body: Any, interceptors: Any = ()) -> Seen:
+    server = grpc.aio.server(interceptors=interceptors)
     users_pb2_grpc.add_UserServiceServicer_to_server(AsyncServicer(body), server)
     return await _called(server, server.add_insecure_port("127.0.0.1:0"))
 
@@ -100,11 +100,12 @@ async def _seen(channel: grpc.aio.Channel) -> Seen:
 
 
 @asynccontextmanager
-async def mounted(servicer: object, **options: Any) -> AsyncIterator[Collector]:
+async def mounted(servicer: object, interceptors: Any = (), **options: Any) -> AsyncIterator[Collector]:
     """A collector that has a servicer mounted."""
     options.setdefault("transport", LoopbackNetwork())
     async with Collector("users-1", **options) as collector:
-        collector.mount("users", users_pb2_grpc.add_UserServiceServicer_to_server, servicer)
+        add_users = users_pb2_grpc.add_UserServiceServicer_to_server
+        collector.mount("users", add_users, servicer, interceptors=interceptors)
         yield collector
 
 
@@ -554,6 +555,54 @@ async def test_a_plain_servicer_is_told_when_its_caller_has_gone() -> None:
         await until(lambda: len(seen) == 3)
 
     assert seen == [True, False, False]
+
+
+class Answers(grpc.aio.ServerInterceptor):
+    """Gives what it is told to, in place of the handler."""
+
+    def __init__(self, answer: Any) -> None:
+        self.answer = answer
+
+    async def intercept_service(self, continuation: Any, handler_call_details: Any) -> Any:
+        return self.answer
+
+
+class Asks(grpc.aio.ServerInterceptor):
+    """Lets calls pass whose metadata say so, and answers others itself."""
+
+    async def intercept_service(self, continuation: Any, handler_call_details: Any) -> Any:
+        if ("k", "2") in [tuple(pair) for pair in handler_call_details.invocation_metadata]:
+            return await continuation(handler_call_details)
+        return None
+
+
+def _handler(body: Any) -> Any:
+    return grpc.unary_unary_rpc_method_handler(
+        body,
+        request_deserializer=users_pb2.GetUserRequest.FromString,
+        response_serializer=users_pb2.User.SerializeToString,
+    )
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    "interceptors",
+    [
+        [Asks()],
+        [Asks(), Asks()],
+        [Asks(), Answers(None)],
+        [Answers(_handler(Async().returns)), Asks()],
+        [Answers(_handler(Async().aborts))],
+        [Asks(), Answers(_handler(Plain().aborts))],
+    ],
+    ids=["pass", "both pass", "none", "answers", "refuses", "refuses in a thread"],
+)
+async def test_interceptors_answer_as_on_grpcs_asyncio_server(interceptors: Any) -> None:
+    body = Async().sends_metadata
+
+    seen = await on_aio(body, interceptors)
+
+    assert await on_mesh(AsyncServicer(body), interceptors=interceptors) == seen
 
 
 def _names(kind: type) -> set[str]:

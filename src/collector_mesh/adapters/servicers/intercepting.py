@@ -58,7 +58,7 @@ class Chain:
     async def run_async(self, own: Own, payload: Payload, call: CallContext) -> Payload:
         """Run a call where the interceptors are for asyncio: in the event loop."""
         handler = await self._next(0, self._details(own, call))
-        runner, request = self._read(handler, payload)
+        runner, request = self._read(own, handler, payload)
         if is_async(handler):
             return await runner.run_async(request, call)
         result = await self._around.in_thread(partial(runner.run_plain, request, call))
@@ -67,7 +67,7 @@ class Chain:
     def run_plain(self, own: Own, payload: Payload, call: CallContext) -> "Payload | Awaitable[Payload]":
         """Run a call where they are not: in a thread. Gives what is to be awaited where the handler is async."""
         handler = self._next_plain(0, self._details(own, call))
-        runner, request = self._read(handler, payload)
+        runner, request = self._read(own, handler, payload)
         return runner.run_async(request, call) if is_async(handler) else runner.run_plain(request, call)
 
     async def _next(self, index: int, details: grpc.HandlerCallDetails) -> Any:
@@ -87,7 +87,7 @@ class Chain:
         own = self._by_path.get(details.method)
         return None if own is None else own.handler
 
-    def _read(self, handler: Any, payload: Payload) -> tuple[Runner, Any]:
+    def _read(self, called: Own, handler: Any, payload: Payload) -> tuple[Runner, Any]:
         """What runs the handler, and the request as it takes it.
 
         Raises:
@@ -103,6 +103,8 @@ class Chain:
                 Code.UNIMPLEMENTED,
                 f"an interceptor has given a handler of the kind {its_kind} for a unary call",
             )
-        own = next((own for own in self._by_path.values() if own.handler is handler), None)
+        # Methods may share a handler: that of the call comes first.
+        known = (called, *self._by_path.values())
+        own = next((own for own in known if own.handler is handler), None)
         takes, gives = (own.takes, own.gives) if own is not None else (input_of(handler), None)
         return Runner(handler, gives, self._around), parsed(checked(payload, takes), handler, takes)
