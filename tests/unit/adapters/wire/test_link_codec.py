@@ -1,5 +1,6 @@
 """The frames of a link as bytes."""
 
+import attrs
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -48,7 +49,11 @@ def _tuples(of: st.SearchStrategy[object], size: int | None = None) -> st.Search
 
 
 _STATUSES = st.just(OK) | st.builds(Status, st.integers(1, 1000), _TEXTS, _MAPS)
-_INFOS = _tuples(st.builds(MethodInfo, _METHODS, st.sampled_from(["unary", "stream"]), st.booleans()))
+_INFOS = _tuples(
+    st.builds(
+        MethodInfo, _METHODS, st.sampled_from(["unary", "server", "client", "both", "later"]), st.booleans()
+    )
+)
 _CATALOGS = st.builds(Catalog, _tuples(_TEXTS), _INFOS, st.booleans())
 _CHANGES = st.builds(
     CatalogChange, _tuples(_TEXTS), _tuples(_TEXTS), _INFOS, _tuples(_METHODS), st.booleans()
@@ -98,7 +103,7 @@ _CALL_EXTRAS = st.builds(
     _BIG,
 )
 _REPLY_EXTRAS = st.builds(
-    ReplyExtra, _SMALL, _STATUSES, st.sampled_from(Executed), _METADATA, _BIG, _tuples(_TEXTS)
+    ReplyExtra, _SMALL, _STATUSES, st.sampled_from(Executed), _METADATA, _BIG, _tuples(_TEXTS), _METADATA
 )
 
 
@@ -389,6 +394,39 @@ def test_what_few_calls_have_is_counted_before_it_is_read(where: str) -> None:
     message.call_extra.append(extra)
 
     assert "more than 16384 fields" in _unread(message) or "20000 hints, metadata" in _unread(message)
+
+
+@pytest.mark.parametrize("where", ["details", "metadata", "tried", "initial_metadata", "both metadata"])
+def test_what_few_replies_have_is_counted_before_it_is_read(where: str) -> None:
+    extra = pb.ReplyExtra()
+    for number in range(9_000):
+        if where == "details":
+            extra.details[f"{number:x}"] = ""
+        elif where == "tried":
+            extra.tried.append("v")
+        elif where == "both metadata":
+            extra.metadata.add(key="k")
+            extra.initial_metadata.add(key="k")
+        else:
+            getattr(extra, where).add(key="k")
+    message = pb.Frame(reply_to=[1], reply_type=[0], reply_value=[b""], reply_extra=[extra])
+
+    assert "more than 16384 fields" in _unread(message) or "9000 hints, metadata" in _unread(message)
+
+
+def test_a_version_that_knows_no_initial_metadata_reads_the_rest_of_a_reply() -> None:
+    extra = ReplyExtra(
+        0, Status(409, "taken"), Executed.YES, (("last", "x"),), initial_metadata=(("first", "y"),)
+    )
+    frame = Frame(replies=Replies((1,), (0,), (b"",), (), (extra,)))
+    message = pb.Frame.FromString(encode_frame(frame))
+
+    # As for those to whom the field is unknown.
+    message.reply_extra[0].ClearField("initial_metadata")
+
+    replies = decode_frame(message.SerializeToString()).replies
+    assert replies is not None
+    assert replies.extras == (attrs.evolve(extra, initial_metadata=()),)
 
 
 @pytest.mark.parametrize(
