@@ -5,6 +5,7 @@ from math import inf
 from typing import Literal
 
 from collector_mesh.domain.model.errors import quoted
+from collector_mesh.domain.model.kinds import mismatch
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.peers.wanted_peers import WantedPeers
 from collector_mesh.domain.ports.call_starter import Contact
@@ -104,9 +105,16 @@ class Readiness:
             yield f"nobody answers at {self._listed(absent)}"
         for key in methods:
             if self._handlers.find(key) is None and not self._could_call(key):
-                yield f"nobody is known to have {quoted(str(key))}"
-                if not self._handlers.has_namespace(key.namespace):
-                    yield f"this collector is not a member of namespace {quoted(key.namespace)}"
+                yield from self._missing_method(key)
+
+    def _missing_method(self, key: MethodKey) -> Iterator[str]:
+        kind = self._handlers.other_kind(key) or self._router.other_kind(key)
+        if kind is not None:
+            yield str(mismatch(key, kind))
+            return
+        yield f"nobody is known to have {quoted(str(key))}"
+        if not self._handlers.has_namespace(key.namespace):
+            yield f"this collector is not a member of namespace {quoted(key.namespace)}"
 
     def _is_there(self, peer_id: str) -> bool:
         connection = self._topology.get(peer_id)

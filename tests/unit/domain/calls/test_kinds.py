@@ -11,6 +11,7 @@ from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.payload import Payload
 from collector_mesh.domain.model.snapshot import MethodInfo
 from collector_mesh.domain.model.status import Reply
+from collector_mesh.domain.readiness import Readiness
 from collector_mesh.domain.serving.handlers import Method
 
 WATCH = MethodKey("users", "UserService", "Watch")
@@ -66,6 +67,18 @@ def test_explain_says_who_has_the_method_as_what(world: World) -> None:
         (False, "has the method as one of the kind 'both', and it is called as 'unary'"),
         (False, "has the method as one of the kind 'server', and it is called as 'unary'"),
     ]
+
+
+def test_whoever_waits_for_it_is_told_that_it_cannot_be_called(world: World) -> None:
+    world.method(WATCH, never, kind="server")
+    world.peer("a", methods=(MethodInfo(THERE, "client", idempotent=True),))
+    ready = Readiness(world.handlers, world.topology, world.router, world.keeping, clock=world.clock)
+
+    missing = run(ready.wait(0, (WATCH, THERE), timeout=0))
+
+    assert (
+        missing == f"{REFUSED[1]}; method '{THERE.short}' is of the kind 'client', and is called as 'unary'"
+    )
 
 
 def test_a_method_is_listed_with_its_kind_and_can_be_replaced_by_one_of_another_kind(world: World) -> None:

@@ -1,6 +1,7 @@
 import pytest
 from tests.unit.domain.world import ECHO, MAX_PAYLOAD, Denying, World, echo
 
+from collector_mesh.adapters.wire.grpc_codes import chosen_error, grpc_status_of
 from collector_mesh.app.testing.fakes import run
 from collector_mesh.domain.model.call import Call, Origin
 from collector_mesh.domain.model.context import CURRENT, CallContext
@@ -13,6 +14,7 @@ from collector_mesh.domain.model.errors import (
     NotFoundError,
     OutcomeUnknownError,
     OverloadedError,
+    nested_error,
 )
 from collector_mesh.domain.model.events import HandlerFailed
 from collector_mesh.domain.model.identity import Identity
@@ -21,6 +23,7 @@ from collector_mesh.domain.model.payload import Payload
 from collector_mesh.domain.model.status import Reply
 from collector_mesh.domain.serving.allow_list import AllowedMethods
 from collector_mesh.domain.serving.executor import Executor
+from collector_mesh.domain.serving.failures import HandlerFailures
 from collector_mesh.domain.serving.handlers import HandlerRegistry, Method
 from collector_mesh.domain.serving.nested import NestedCalls
 
@@ -213,6 +216,26 @@ def test_handler_errors_can_be_hidden_behind_an_id(world: World) -> None:
     (event,) = world.observer.of(HandlerFailed)
     assert isinstance(event, HandlerFailed)
     assert reply.status.message == f"handler error: {event.correlation_id}"
+
+
+def test_what_a_handler_chose_is_not_hidden_and_what_it_did_not_choose_is(world: World) -> None:
+    async def choose(request: Payload, context: CallContext) -> None:
+        context.set_trailing_metadata({"why": "because"})
+        if request.value == b"nested":
+            raise nested_error(chosen_error(5, "the password is 1234"), "a/B/C", "b")
+        raise chosen_error(9, "too early")
+
+    world.method(ECHO, choose)
+    executor = world.executor
+    executor._failures = HandlerFailures("self", world.dice, world.observer, expose=False)
+    chosen = run(executor.run(Call(ECHO)))
+    nested = run(executor.run(Call(ECHO, Payload("", b"nested"))))
+
+    assert grpc_status_of(chosen) == (9, "too early", (("why", "because"),))
+    (event,) = world.observer.of(HandlerFailed)
+    assert isinstance(event, HandlerFailed)
+    assert grpc_status_of(nested) == (2, f"handler error: {event.correlation_id}", (("why", "because"),))
+    assert dict(nested.status.details) == {}
 
 
 def test_a_mesh_error_of_a_handler_keeps_its_code_and_is_no_news(world: World) -> None:
