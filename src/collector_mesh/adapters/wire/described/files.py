@@ -22,6 +22,7 @@ from google.protobuf.descriptor_pb2 import (
 )
 from google.protobuf.message import DecodeError
 
+from collector_mesh.adapters.wire.described.entries import Entries
 from collector_mesh.adapters.wire.described.messages import DescriptorError
 from collector_mesh.adapters.wire.described.well_known import WELL_KNOWN, WellKnown, is_well_known, own_file
 from collector_mesh.domain.model.texts import visible
@@ -57,6 +58,7 @@ class Files:
         self._pool = descriptor_pool.DescriptorPool()
         self._files: dict[str, FileDescriptorProto] = {}
         self._origins: dict[str, str] = {}
+        self._entries = Entries()
         self._built: set[str] = set()
         self._absent: dict[str, str] = {}
         self._broken: dict[str, DescriptorError] = {}
@@ -249,6 +251,10 @@ class Files:
         return FileDescriptorProto(name=name) if found is None else found
 
     def _add_to_pool(self, file: FileDescriptorProto) -> None:
+        if flaw := self._entries.flaw_of(file):
+            raise DescriptorError(
+                f"{self._origin(file.name)}: file {_name(file.name)} cannot be used: {visible(flaw)}"
+            )
         try:
             self._pool.AddSerializedFile(file.SerializeToString())
             # Protobuf in pure Python looks at a file only when somebody asks for it.

@@ -213,6 +213,43 @@ def test_fields_that_are_called_like_methods_are_fields_or_an_error_of_one_line(
     assert told == given
 
 
+def with_entry(*fields: FieldDescriptorProto, key: FieldDescriptorProto | None = None) -> DescriptorProto:
+    entry = message("E", key or field("key", 1), field("value", 2))
+    entry.options.map_entry = True
+    return message("A", *fields, nested_type=[entry])
+
+
+MAP = field("map", 1, Field.TYPE_MESSAGE, ".p.A.E", label=Field.LABEL_REPEATED)
+
+
+@pytest.mark.parametrize(
+    ("given", "flaw"),
+    [
+        ([with_entry(field("one", 1, Field.TYPE_MESSAGE, ".p.A.E"))], "p.A.one is no map"),
+        ([with_entry(field("one", 1, Field.TYPE_MESSAGE, "E"))], "p.A.one is no map"),
+        ([with_entry(MAP), message("B", field("b", 1, Field.TYPE_MESSAGE, ".p.A.E"))], "p.B.b is no map"),
+        ([with_entry(MAP), message("B", MAP)], "p.B.map is no map"),
+        ([with_entry(MAP, key=field("key", 1, Field.TYPE_DOUBLE))], "p.A.E is no entry of a map"),
+        ([with_entry(MAP, key=field("other", 1))], "p.A.E is no entry of a map"),
+    ],
+)
+def test_entries_of_maps_that_would_crash_the_runtime_are_refused(
+    given: list[DescriptorProto], flaw: str
+) -> None:
+    made = files(file("a.proto", message_type=given))
+
+    with pytest.raises(DescriptorError, match=f"there: file 'a.proto' cannot be used: {flaw}"):
+        made.message("p.A")
+
+
+def test_a_map_is_one() -> None:
+    made = files(file("a.proto", message_type=[with_entry(MAP)]))
+    found = made.message("p.A")
+    assert found is not None
+
+    assert proto_text(found, made).splitlines()[1:-1] == ["  map<string, string> map = 1;"]
+
+
 def test_a_message_that_requires_itself_has_a_template_that_ends() -> None:
     required = [
         field(name, number, Field.TYPE_MESSAGE, ".p.A", label=Field.LABEL_REQUIRED)
