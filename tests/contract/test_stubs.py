@@ -312,7 +312,7 @@ async def test_done_callbacks_are_called_in_order_before_whoever_awaits_goes_on(
 
 async def test_a_call_begins_when_the_stub_is_called(side: Side) -> None:
     stub = side.stub()
-    slow = stub.Behave(Behavior(wait=10 * LIMIT_SECONDS), timeout=2.0)
+    slow = stub.Behave(Behavior(wait=10 * LIMIT_SECONDS), timeout=0.3)
 
     # Nobody awaits it: its time runs all the same.
     async with asyncio.timeout(LIMIT_SECONDS):
@@ -379,9 +379,9 @@ async def test_closing_with_a_grace_lets_calls_end(side: Side) -> None:
         f"/{SERVICE}/Behave", Behavior.SerializeToString, users_pb2.Behaved.FromString
     )
     await method(Behavior())
-    short, long = method(Behavior(wait=0.1, size=1)), method(Behavior(wait=10 * LIMIT_SECONDS))
+    short, long = method(Behavior(wait=0.01, size=1)), method(Behavior(wait=10 * LIMIT_SECONDS))
 
-    await channel.close(grace=2.0)
+    await channel.close(grace=0.5)
 
     assert (await short).payload == b"x"
     assert long.cancelled()

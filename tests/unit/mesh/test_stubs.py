@@ -6,7 +6,8 @@ import math
 import os
 import traceback
 import weakref
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from itertools import repeat
 from typing import Any
 
 import grpc
@@ -142,27 +143,42 @@ async def test_no_key_of_the_mesh_reaches_a_handler(front: Collector) -> None:
     assert found.value == "(('k', 'v'),)"
 
 
-BAD_METADATA: dict[str, tuple[Any, str]] = {
-    "capitals": ([("K", "v")], "metadata key must match"),
-    "reserved": ([("grpc-x", "v")], "not start with grpc-"),
-    "text in -bin": ([("k-bin", "v")], "must be bytes"),
-    "no ASCII": ([("k", "ä")], "printable ASCII"),
-    "bytes that are no text": ([("k", b"\xff")], "printable ASCII"),
-    "a line": ([("k", "a\nb")], "printable ASCII"),
-    "no pairs": (5, "metadata must be a mapping or pairs"),
-    "a text": ("ab", "metadata must be a mapping or pairs"),
-    "three parts": ([("k", "v", "w")], "got tuple of 3"),
-    "no text": ([("k", 5)], "must be a str or bytes, got int"),
-    "too much": ([("k", "v" * 8192)], "at most 8192 are allowed"),
-    "another namespace": ([("collector-namespace", "other")], "the channel is for namespace 'demo'"),
-    "no name": ([("collector-target", "a b")], "collector-target"),
+def _raise(*_arguments: object) -> Any:
+    raise ValueError("mine")
+
+
+BAD_METADATA: dict[str, tuple[Callable[[], Any], str]] = {
+    "capitals": (lambda: [("K", "v")], "metadata key must match"),
+    "reserved": (lambda: [("grpc-x", "v")], "not start with grpc-"),
+    "text in -bin": (lambda: [("k-bin", "v")], "must be bytes"),
+    "no ASCII": (lambda: [("k", "ä")], "printable ASCII"),
+    "bytes that are no text": (lambda: [("k", b"\xff")], "printable ASCII"),
+    "a line": (lambda: [("k", "a\nb")], "printable ASCII"),
+    "no pairs": (lambda: 5, "metadata must be a mapping or pairs"),
+    "a text": (lambda: "ab", "metadata must be a mapping or pairs"),
+    "three parts": (lambda: [("k", "v", "w")], "got tuple of 3"),
+    "no text": (lambda: [("k", 5)], "must be a str or bytes, got int"),
+    "no end": (lambda: repeat(("k", "v")), "metadata has more than"),
+    "what raises": (lambda: (_raise() for _ in range(1)), "got generator: mine"),
+    "too much": (lambda: [("k", "v" * 8192)], "at most 8192 are allowed"),
+    "another namespace": (lambda: [("collector-namespace", "other")], "the channel is for namespace 'demo'"),
+    "no name": (lambda: [("collector-target", "a b")], "collector-target"),
 }
 
 
+class Passing(aio.UnaryUnaryClientInterceptor):
+    async def intercept_unary_unary(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
+        return await continuation(client_call_details, request)
+
+
+@pytest.mark.parametrize("interceptors", [[], [Passing()]], ids=["alone", "through an interceptor"])
 @pytest.mark.parametrize("name", BAD_METADATA)
-async def test_bad_metadata_is_how_that_call_ends(front: Collector, name: str) -> None:
-    metadata, text = BAD_METADATA[name]
-    echo = method(front.channel("demo"), "Echo")
+async def test_bad_metadata_is_how_that_call_ends(
+    front: Collector, name: str, interceptors: list[Any]
+) -> None:
+    make, text = BAD_METADATA[name]
+    metadata = make()
+    echo = method(front.channel("demo", interceptors=interceptors), "Echo")
     call = echo(StringValue(), metadata=metadata)
 
     code, details = await failure(call)
@@ -197,10 +213,6 @@ async def test_a_handler_that_is_overloaded_is_an_exhausted_resource(front: Coll
     call = method(front.channel("demo"), "Busy")(StringValue())
 
     assert await call.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
-
-
-def _raise(*_arguments: object) -> Any:
-    raise ValueError("mine")
 
 
 @pytest.mark.parametrize(
@@ -414,6 +426,8 @@ async def test_done_callbacks_that_raise_stop_nothing(front: Collector) -> None:
     assert [str(context["exception"]) for context in said] == ["mine", "mine"]
     with pytest.raises(ValueError, match="mine"):
         call.add_done_callback(_raise)
+    with pytest.raises(TypeError, match="a done callback must be callable, got int"):
+        call.add_done_callback(5)
 
 
 async def test_a_call_in_a_handler_has_no_more_time_than_that_and_is_cancelled_with_it(

@@ -5,6 +5,7 @@ import contextvars
 import math
 from asyncio.events import _get_running_loop  # which does not raise where there is none
 from collections.abc import Callable, Generator
+from contextlib import suppress
 from typing import Any
 
 import grpc
@@ -13,7 +14,7 @@ from grpc import aio
 from collector_mesh.adapters.stubs.bases import UnaryUnaryCallBase
 from collector_mesh.adapters.stubs.method import StubMethod, UnfitRequestError, UnfitResponseError, seconds_of
 from collector_mesh.adapters.stubs.outcome import Outcome, cancelled, failed, outcome_of, shown
-from collector_mesh.domain.model.errors import MeshError
+from collector_mesh.domain.model.errors import MeshError, kind_of
 from collector_mesh.domain.model.status import OK, Reply
 from collector_mesh.domain.ports.call_starter import CallStarter, StartedCall
 
@@ -25,6 +26,28 @@ def set_done(future: "asyncio.Future[None]") -> None:
     """Tell whoever awaits a future, if somebody still does."""
     if not future.done():
         future.set_result(None)
+
+
+def check_callback(callback: object) -> None:
+    """See that something can be called.
+
+    Raises:
+        TypeError: it cannot.
+    """
+    if not callable(callback):
+        raise TypeError(f"a done callback must be callable, got {kind_of(callback)}")
+
+
+def call_back(
+    call: Any, callback: Callback, context: contextvars.Context, loop: asyncio.AbstractEventLoop
+) -> None:
+    """Call something of the user's with a call; what it raises goes to the exception handler of the loop."""
+    try:
+        context.run(callback, call)
+    except Exception as error:  # noqa: BLE001  # a user's; others are called too
+        loop.call_exception_handler(
+            {"message": f"a done callback of {call!r} has failed", "exception": error}
+        )
 
 
 class UnaryUnaryCall(UnaryUnaryCallBase):
@@ -157,7 +180,7 @@ class UnaryUnaryCall(UnaryUnaryCallBase):
         self._outcome = outcome
         self._finish(self._call_back)
 
-    def _finish(self, call_back: Callable[[Callback, contextvars.Context], None]) -> None:
+    def _finish(self, tell_user: Callable[[Callback, contextvars.Context], None]) -> None:
         self.is_over = True
         self._under_way.pop(self, None)
         after = self._after
@@ -167,21 +190,18 @@ class UnaryUnaryCall(UnaryUnaryCallBase):
                 if context is None:
                     tell(self)
                 else:
-                    call_back(tell, context)
+                    tell_user(tell, context)
         future = self._future
         if future is not None and not future.done():
             future.set_result(None)
 
     def _call_back_soon(self, callback: Callback, context: contextvars.Context) -> None:
         # Not where replies are read: that is the mesh's own, and others wait there.
-        self._loop.call_soon(callback, self, context=context)
+        with suppress(RuntimeError):  # the loop was closed, and nobody is called there anymore
+            self._loop.call_soon(self._call_back, callback, context)
 
     def _call_back(self, callback: Callback, context: contextvars.Context) -> None:
-        try:
-            context.run(callback, self)
-        except Exception as error:  # noqa: BLE001  # a user's; others are called too
-            told = {"message": f"Exception in a done callback of {self!r}", "exception": error}
-            self._loop.call_exception_handler(told)
+        call_back(self, callback, context, self._loop)
 
     def _when_over(self, tell: Callback, context: contextvars.Context | None = None) -> None:
         if self._after is None:
@@ -213,6 +233,7 @@ class UnaryUnaryCall(UnaryUnaryCallBase):
 
         What it raises then is raised here; later it goes to the exception handler of the event loop.
         """
+        check_callback(callback)
         if self.is_over:
             callback(self)
         else:

@@ -15,11 +15,11 @@ from grpc import aio
 
 from collector_mesh.adapters.stubs.answered import AnsweredCall
 from collector_mesh.adapters.stubs.bases import UnaryUnaryCallBase
-from collector_mesh.adapters.stubs.call import Callback, UnaryUnaryCall, set_done
-from collector_mesh.adapters.stubs.method import StubMethod, key_of
+from collector_mesh.adapters.stubs.call import Callback, UnaryUnaryCall, call_back, check_callback, set_done
+from collector_mesh.adapters.stubs.method import StubMethod, key_of, metadata_of
 from collector_mesh.adapters.stubs.outcome import Outcome, cancelled, failed, shown
 from collector_mesh.adapters.stubs.owner import CallOwner, check_credentials, check_open
-from collector_mesh.domain.model.errors import text_of
+from collector_mesh.domain.model.errors import InvalidCallError, text_of
 
 Interceptors = tuple[aio.UnaryUnaryClientInterceptor, ...]
 
@@ -108,7 +108,7 @@ class InterceptedCall(UnaryUnaryCallBase):
         self._owner.under_way.pop(self, None)
         callbacks, self._callbacks = self._callbacks, []
         for callback, context in callbacks:
-            self._loop.call_soon(callback, self, context=context)
+            self._loop.call_soon(call_back, self, callback, context, self._loop)
 
     @property
     def _call(self) -> Any:
@@ -178,6 +178,7 @@ class InterceptedCall(UnaryUnaryCallBase):
 
     def add_done_callback(self, callback: Callback) -> None:
         """Have something called with this call when it has ended: at once if it has."""
+        check_callback(callback)
         if self._is_over:
             callback(self)
         else:
@@ -241,7 +242,6 @@ def _metadata(given: Any) -> aio.Metadata:
     if given is None or isinstance(given, aio.Metadata):
         return aio.Metadata() if given is None else given
     try:
-        return aio.Metadata(*(given.items() if isinstance(given, dict) else given))
-    except (TypeError, ValueError) as error:
-        text = f"metadata must be a mapping or pairs of a str and a str or bytes: {text_of(error)}"
-        raise failed(grpc.StatusCode.INVALID_ARGUMENT, text).error() from error
+        return aio.Metadata(*metadata_of(given))
+    except InvalidCallError as error:
+        raise failed(grpc.StatusCode.INVALID_ARGUMENT, str(error)).error() from error

@@ -1,12 +1,14 @@
 """What a stub knows of a method: which one it is, how requests are written, and how responses are read."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from itertools import islice
 from typing import Any
 
 import attrs
 
 from collector_mesh.domain.model.call import checked_metadata
 from collector_mesh.domain.model.errors import InvalidCallError, kind_of, quoted, text_of
+from collector_mesh.domain.model.limits import MAX_ENTRIES
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.payload import TYPE_PREFIX, Payload, is_message, reader_of
 from collector_mesh.domain.model.routing_keys import routing_of
@@ -154,12 +156,7 @@ class StubMethod:
         Raises:
             InvalidCallError: it cannot be metadata, or says that the call is for another namespace.
         """
-        try:
-            pairs = checked_metadata(_as_texts(metadata))
-        except TypeError as error:
-            # For gRPC too whatever is wrong with metadata is the outcome of the call.
-            raise InvalidCallError(str(error)) from error
-        routing = routing_of(pairs)
+        routing = routing_of(metadata_of(metadata))
         if routing.namespace and routing.namespace != self.key.namespace:
             raise InvalidCallError(
                 f"the channel is for namespace {quoted(self.key.namespace)}, and metadata 'collector-namespace' says"
@@ -168,16 +165,25 @@ class StubMethod:
         return routing.target or self.target, routing.metadata
 
 
-def _as_texts(metadata: Any) -> Any:
-    """Metadata whose values are texts where gRPC takes bytes for such."""
+def metadata_of(given: Any) -> Metadata:
+    """What a user gives for metadata: a `grpc.aio.Metadata`, pairs, or a mapping; gRPC takes bytes for texts too.
+
+    Raises:
+        InvalidCallError: it cannot be metadata. With gRPC too whatever is wrong with it is the outcome of the call.
+    """
     try:
-        pairs = list(metadata.items() if isinstance(metadata, dict) else metadata)
-    except TypeError:
-        return metadata
-    return [
-        (pair[0], _as_text(pair[0], pair[1])) if isinstance(pair, tuple | list) and len(pair) == 2 else pair
-        for pair in pairs
-    ]
+        pairs = list(islice(given.items() if isinstance(given, Mapping) else given, MAX_ENTRIES + 1))
+    except Exception as error:
+        # A user's own, which may do anything, and have no end.
+        text = f"metadata must be a mapping or pairs, got {kind_of(given)}: {text_of(error)}"
+        raise InvalidCallError(text) from error
+    try:
+        return checked_metadata(
+            (pair[0], _as_text(pair[0], pair[1])) if type(pair) in (tuple, list) and len(pair) == 2 else pair
+            for pair in pairs
+        )
+    except TypeError as error:
+        raise InvalidCallError(str(error)) from error
 
 
 def _as_text(key: Any, value: Any) -> Any:
