@@ -116,7 +116,7 @@ class GrpcStatus(NamedTuple):
 def grpc_status_of(reply: Reply) -> GrpcStatus:
     """What gRPC tells of a reply.
 
-    A code that a handler chose is believed only where a handler ran; where the outcome is unknown it is never
+    A code that a handler chose is believed only where a handler ran. Where nobody knows whether one ran it is never
     UNAVAILABLE.
     """
     status = reply.status
@@ -132,6 +132,9 @@ def grpc_status_of(reply: Reply) -> GrpcStatus:
         code = NOT_RUN.get(status.code, code)
         if code is Code.UNIMPLEMENTED and is_not_connected(status):
             code = Code.UNAVAILABLE
+    elif not has_run and code is Code.UNAVAILABLE:
+        # Whatever it is called: it may have run.
+        code = Code.UNKNOWN
     return GrpcStatus(code, status.message, _with_pushback(reply))
 
 
