@@ -53,6 +53,15 @@ def test_the_commands_of_the_shop_do_what_its_page_says(tmp_path: Path) -> None:
     assert len(commands) == 4
 
 
+def test_the_services_of_grpc_join_the_mesh_as_their_page_says(tmp_path: Path) -> None:
+    folder = tmp_path / "grpc"
+    shutil.copytree(ROOT / "examples" / "grpc", folder)
+
+    commands = [command for command, _ in play(ROOT / "docs" / "howto" / "from-grpc.md", folder)]
+
+    assert sum(command.startswith("python ") for command in commands) == 6
+
+
 def test_the_tests_of_the_tutorial_pass() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", "/dev/null", "--rootdir", "."],
