@@ -633,7 +633,9 @@ async def front() -> AsyncIterator[str]:
 
     async with (
         Collector("users-1", listen="127.0.0.1:0", services=[greetings]) as back,
-        Collector("front", listen="127.0.0.1:0", namespaces=["users", "greetings"]) as collector,
+        Collector(
+            "front", listen="127.0.0.1:0", namespaces=["users", "greetings"], reflection=True
+        ) as collector,
     ):
         back.mount("users", users_pb2_grpc.add_UserServiceServicer_to_server, Users())
         await collector.connect(back.address)
@@ -644,22 +646,28 @@ Through = Callable[..., Awaitable[tuple[int, str, str]]]
 
 
 @pytest.mark.asyncio
-async def test_a_method_of_the_mesh_is_called_through_any_collector(
-    front: str, through: Through, tmp_path: Path
-) -> None:
-    types = ["--protoset", protoset(tmp_path, users_pb2, common_pb2)]
-
-    status, out, err = await through("call", front, "users", "GetUser", "-d", '{"id": 7}', *types)
+async def test_a_method_of_the_mesh_is_called_through_any_collector(front: str, through: Through) -> None:
+    status, out, err = await through("call", front, "users", "GetUser", "-d", '{"id": 7}')
 
     assert (status, json.loads(out)) == (0, {"id": "7", "name": "user 7"})
     assert err.startswith("OK handled by users-1, in ")
-    assert (await through("call", front, "GetUser", "-d", '{"id": 7}', *types))[0] == 0
-    told = json.loads(
-        (await through("call", front, "-", "GetUser", "--json", "--target", "users-1", *types))[1]
-    )
+    assert (await through("call", front, "GetUser", "-d", '{"id": 7}'))[0] == 0
+    told = json.loads((await through("call", front, "-", "GetUser", "--json", "--target", "users-1"))[1])
     assert (told["code"], told["message"], told["handled_by"]) == (5, "no user 0", "users-1")
-    status, _, err = await through("call", front, "users", "GetUser", "--target", "nobody", *types)
+    status, _, err = await through("call", front, "users", "GetUser", "--target", "nobody")
     assert (status, err.split(":")[2]) == (1, " UNAVAILABLE (14)")
+
+
+@pytest.mark.asyncio
+async def test_services_of_the_mesh_are_listed_and_described(front: str, through: Through) -> None:
+    listed = json.loads((await through("services", front, "--namespace", "users", "--json"))[1])["services"]
+    status, out, _ = await through("describe", front, "GetUser", "--namespace", "users")
+    nowhere, _, error = await through("services", front, "--namespace", "nowhere")
+
+    assert "mesh.test.users.v1.UserService" in [service["name"] for service in listed]
+    assert (status, out.splitlines()[2]) == (0, "message mesh.test.users.v1.GetUserRequest {")
+    assert (nowhere, error.count("\n")) == (1, 1)
+    assert "NOT_FOUND (5): namespace 'nowhere' not found" in error
 
 
 @pytest.mark.asyncio
@@ -678,3 +686,16 @@ async def test_a_method_of_plain_data_is_called_without_any_types(front: str, th
         2,
         'collector-mesh: error: the request: the key "a" stands there twice\n',
     )
+
+
+def test_what_nobody_has_thought_of_is_one_line_too(
+    address: str, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_message: object) -> str:
+        raise KeyError("\x1b[31m")
+
+    monkeypatch.setattr("collector_mesh.app.cli.typed.call.kind_of", broken)
+
+    status, _, err = run("call", address, "GetUser")
+
+    assert (status, err) == (1, "collector-mesh: error: unexpected KeyError: KeyError: '\\x1b[31m'\n")

@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 from collector_mesh.app.cli.errors import EXIT_FAILED, CommandError, tell
+from collector_mesh.domain.model.errors import text_of
 from collector_mesh.domain.model.routing_keys import HANDLED_BY_KEY
 from collector_mesh.domain.model.status import Metadata
 from collector_mesh.domain.model.texts import escaped, visible
@@ -110,7 +111,7 @@ def guarded(run: Callable[[], int], *, as_json: bool, is_machine: bool) -> int:
         is_machine: whether the outcome of a call is one object on stdout, whatever it is.
     """
     try:
-        return run()
+        return _run(run)
     except CommandError as error:
         data = error.data if isinstance(error, CallError) else {"status": _kind(error), "message": str(error)}
         if is_machine and isinstance(error, CallError):
@@ -124,6 +125,18 @@ def guarded(run: Callable[[], int], *, as_json: bool, is_machine: bool) -> int:
                 note(*error.notes)
             return status
         raise
+
+
+def _run(run: Callable[[], int]) -> int:
+    try:
+        return run()
+    except (CommandError, OSError):
+        raise
+    except Exception as error:
+        # What comes from servers may be anything, and what nobody has thought of is one line, too.
+        raise CommandError(
+            f"unexpected {type(error).__name__}: {visible(text_of(error))}", EXIT_FAILED
+        ) from error
 
 
 def _kind(error: CommandError) -> str:
