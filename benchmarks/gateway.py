@@ -46,8 +46,10 @@ async def main(conditions: Conditions) -> None:
     sides = ("plain client, collector, collector", "naive unary proxy")
     rates, costs = ([_figure(measured, side, what) for side in (0, 1)] for what in (0, 1))
     compare("calls", sides, rates[0], rates[1], at_least(1.2))
-    # Calls for a second of it, so that more is better here too.
-    compare("calls by processor time of the middle", sides, costs[0], costs[1], at_least(1.3))
+    # Calls for a second of it, so that more is better here too. Other work on the machine only adds to what a call takes: so
+    # the best round of each counts.
+    best = [Figure((max(cost.rounds),)) for cost in costs]
+    compare("calls by processor time of the middle, best round", sides, best[0], best[1], at_least(1.3))
 
 
 def _figure(measured: list[tuple[tuple[float, float], ...]], side: int, what: int) -> Figure:

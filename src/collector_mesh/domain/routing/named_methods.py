@@ -3,8 +3,7 @@
 All else is looked up by namespace first. Callers that know of no namespaces have a service and a method only.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Collection, Mapping, Sequence
 
 from collector_mesh.domain.link.catalogs import same_at_begin
 from collector_mesh.domain.model.names import MethodKey
@@ -13,15 +12,16 @@ from collector_mesh.domain.serving.handlers import HandlerRegistry
 from collector_mesh.domain.topology.reachability import Reachability
 from collector_mesh.domain.topology.topology import Topology
 
+Place = tuple[str, str]
+"""A namespace in which somebody has a method, and the kind that it has there."""
 
-class Place(NamedTuple):
-    """A namespace in which somebody has a method, and the kind that it has there."""
+_Names = tuple[str, ...]
+"""Of a service and of a method."""
 
-    namespace: str
-    kind: str
+# What plain tuples hold that hold texts alone costs the garbage collector nothing, and most methods are in one place.
+_Counted = tuple[Place, int] | dict[Place, int]
+"""The places, and how many have told of each."""
 
-
-_Names = tuple[str, str]
 _Told = Mapping[str, tuple[MethodInfo, ...]]
 """Methods by the collector that has them."""
 
@@ -45,8 +45,7 @@ class NamedMethods:
         self._handlers = handlers
         self._topology = topology
         self._reachability = reachability
-        self._counts: dict[_Names, dict[Place, int]] = {}
-        """Where somebody has a method, and how many have told of that."""
+        self._counted: dict[_Names, _Counted] = {}
         self._places: dict[_Names, tuple[Place, ...]] = {}
         """The same in order, as far as it was asked for since it has changed."""
         self._services: dict[str, tuple[str, ...]] | None = None
@@ -65,18 +64,18 @@ class NamedMethods:
         names = (service, method)
         found = self._places.get(names)
         if found is None:
-            counts = self._counts.get(names)
-            if counts is None:
+            counted = self._counted.get(names)
+            if counted is None:
                 return ()
-            found = self._places[names] = tuple(sorted(counts))
+            found = self._places[names] = tuple(sorted(_places_in(counted)))
         return found
 
     def has(self, key: MethodKey, kind: str) -> bool:
         """Whether somebody has a method of a kind."""
         if self._changed != {} or self._own_changes != self._handlers.changes:
             self._catch_up()
-        counts = self._counts.get((key.service, key.method))
-        return counts is not None and (key.namespace, kind) in counts
+        counted = self._counted.get(key[1:])
+        return counted is not None and (key.namespace, kind) in _places_in(counted)
 
     def kinds(self, key: MethodKey) -> list[str]:
         """The kinds that a method has, in order."""
@@ -90,9 +89,9 @@ class NamedMethods:
             self._catch_up()
         if self._services is None:
             found: dict[str, dict[str, None]] = {}
-            for (service, _), counts in self._counts.items():
-                for place in counts:
-                    found.setdefault(place.namespace, {})[service] = None
+            for (service, _), counted in self._counted.items():
+                for its, _ in _places_in(counted):
+                    found.setdefault(its, {})[service] = None
             self._services = {name: tuple(sorted(services)) for name, services in found.items()}
         return self._services.get(namespace, ())
 
@@ -105,7 +104,7 @@ class NamedMethods:
     @property
     def kept(self) -> int:
         """How much is kept, for whoever wants to see that none is left of what is gone."""
-        return len(self._counts) + len(self._places) + len(self._told) + len(self._silent)
+        return len(self._counted) + len(self._places) + len(self._told) + len(self._silent)
 
     def _catch_up(self) -> None:
         if self._changed is None:
@@ -162,21 +161,41 @@ class NamedMethods:
         self._add(new[begin : len(new) - end])
 
     def _add(self, methods: Sequence[MethodInfo]) -> None:
+        every = self._counted
         for info in methods:
             key = info.key
-            names, place = (key.service, key.method), Place(key.namespace, info.kind)
-            counts = self._counts.setdefault(names, {})
-            counts[place] = counts.get(place, 0) + 1
+            names, place = key[1:], (key[0], info.kind)
+            counted = every.get(names)
+            if counted is None:
+                every[names] = place, 1
+            elif isinstance(counted, dict):
+                counted[place] = counted.get(place, 0) + 1
+            elif counted[0] == place:
+                every[names] = place, counted[1] + 1
+                continue
+            else:
+                every[names] = {counted[0]: counted[1], place: 1}
             self._places.pop(names, None)
 
     def _remove(self, methods: Sequence[MethodInfo]) -> None:
+        every = self._counted
         for info in methods:
             key = info.key
-            names, place = (key.service, key.method), Place(key.namespace, info.kind)
-            counts = self._counts[names]
-            counts[place] -= 1
-            if not counts[place]:
-                del counts[place]
-            if not counts:
-                del self._counts[names]
+            names, place = key[1:], (key[0], info.kind)
+            counted = every[names]
+            if isinstance(counted, dict):
+                counted[place] -= 1
+                if not counted[place]:
+                    del counted[place]
+                if not counted:
+                    del every[names]
+            elif counted[1] > 1:
+                every[names] = place, counted[1] - 1
+                continue
+            else:
+                del every[names]
             self._places.pop(names, None)
+
+
+def _places_in(counted: _Counted) -> Collection[Place]:
+    return counted if isinstance(counted, dict) else counted[:1]
