@@ -1,9 +1,11 @@
 """Calls that a handler begins and does not await, as by stubs: they end with the call of the handler."""
 
+from asyncio.events import _get_running_loop  # which does not raise where there is none
 from collections.abc import Callable
+from contextlib import suppress
 
 from collector_mesh.domain.model.context import CallContext
-from collector_mesh.domain.model.errors import Executed, MeshError
+from collector_mesh.domain.model.errors import DeadlineExceededError, Executed, MeshError
 from collector_mesh.domain.model.status import Reply
 from collector_mesh.domain.ports.call_starter import StartedCall
 
@@ -11,20 +13,21 @@ _CANCELLED = 499
 
 
 class BegunInHandler:
-    """One such call.
+    """One such call. The handler may be one of another event loop, as where its thread has a client.
 
     Args:
         context: the call that the handler runs for.
         answer: told what comes of it.
     """
 
-    __slots__ = ("_answer", "_context", "_is_over", "_started")
+    __slots__ = ("_answer", "_context", "_is_over", "_loop", "_started")
 
     def __init__(self, context: CallContext, answer: Callable[[Reply], None]) -> None:
         self._context = context
         self._answer = answer
         self._started: StartedCall | None = None
         self._is_over = False
+        self._loop = _get_running_loop()
 
     def settle(self, reply: Reply) -> None:
         """Take its reply."""
@@ -39,6 +42,9 @@ class BegunInHandler:
         self._started = started
         if not self._is_over:
             self._context.begins(self)
+            # Looked at last: in another thread it may be cancelled meanwhile. A plain handler goes on after that.
+            if self._context.is_cancelled:
+                self.abandon()
         return self
 
     def time_remaining(self) -> float:
@@ -53,13 +59,25 @@ class BegunInHandler:
                 self._started.cancel()
 
     def abandon(self) -> None:
-        """End it, since nobody waits for the handler: whoever waits for it hears why."""
-        if not self._is_over:
-            answer = self._end()
-            if self._started is not None:
-                self._started.cancel()
-            text = "the handler that has made the call was cancelled"
-            answer(Reply.refused(MeshError(text, code=_CANCELLED, executed=Executed.MAYBE)))
+        """End it, since nobody waits for the handler: whoever waits for it hears why. Any thread may call this."""
+        if self._loop is None or _get_running_loop() is self._loop:
+            self._abandon()
+        else:
+            with suppress(RuntimeError):  # the loop is closed, and with it the call
+                self._loop.call_soon_threadsafe(self._abandon)
+
+    def _abandon(self) -> None:
+        if self._is_over:
+            return
+        answer = self._end()
+        if self._started is not None:
+            self._started.cancel()
+        if self._context.time_remaining() <= 0.0:
+            late = DeadlineExceededError("deadline exceeded", executed=Executed.MAYBE)
+            answer(Reply.refused(late))
+            return
+        text = "the handler that has made the call was cancelled"
+        answer(Reply.refused(MeshError(text, code=_CANCELLED, executed=Executed.MAYBE)))
 
     def _end(self) -> Callable[[Reply], None]:
         self._is_over = True

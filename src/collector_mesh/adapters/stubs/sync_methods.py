@@ -130,7 +130,6 @@ class SyncUnaryUnary(grpc.UnaryUnaryMultiCallable):  # type: ignore[type-arg]  #
 
         call = SyncCall(channel, bridge, method, begin, seconds)
         channel.begins(call)
-        call.belong()
         if refused is not None:
             call.refuse(refused)
         return call

@@ -6,8 +6,7 @@ import threading
 from asyncio import AbstractEventLoop
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import grpc
 
@@ -19,7 +18,6 @@ from collector_mesh.adapters.stubs.sync_outcome import (
     Outcome,
     outcome_of,
 )
-from collector_mesh.domain.model.context import current_call
 from collector_mesh.domain.model.errors import MeshError, text_of
 from collector_mesh.domain.model.status import OK, Reply
 from collector_mesh.domain.ports.call_starter import StartedCall
@@ -103,20 +101,6 @@ class SyncWork:
         self._outcomes: list[Outcome] = []
         """The first of them counts: threads that ask at once may each have made one."""
         self._callbacks: deque[Callable[[], object]] = deque()
-        self._place: Any = None
-        """What the plain handler takes of the threads that has made this, if one has."""
-
-    def belong(self) -> None:
-        """Belong to the handler that runs in this thread, if one does: once nobody waits for that, this ends too."""
-        handler = current_call()
-        place = None if handler is None else getattr(handler, "place", None)
-        if place is not None:
-            self._place = place
-            place.follow(handler, self._left)
-
-    def _left(self, reply: Reply) -> None:
-        with suppress(RuntimeError):  # of another process
-            self.stop(outcome_of(self._method, reply))
 
     # In the loop.
 
@@ -191,8 +175,6 @@ class SyncWork:
         self.is_over = True
         self.ended.release()
         self._owner.has_ended(self)
-        if self._place is not None:
-            self._place.unfollow(self._left)
         # Looked at after it was said that the call is over: whoever adds one looks at that afterwards.
         if self._callbacks:
             self._owner.call_back(self._run_callbacks, self._bridge)

@@ -28,7 +28,7 @@ _NEVER = float("inf")
 class Place:
     """What one plain function takes of the threads while it runs."""
 
-    __slots__ = ("_followers", "_has_ended", "_is_left", "_nested", "_plain", "_waits")
+    __slots__ = ("_has_ended", "_is_left", "_nested", "_plain", "_waits")
 
     def __init__(self, plain: "PlainFunctions") -> None:
         self._plain = plain
@@ -37,7 +37,6 @@ class Place:
         self._waits = 0
         """Calls that it waits for; threads that it has started may wait for several."""
         self._nested: dict[Job, Promise[tuple[Reply | None, BaseException | None]]] = {}
-        self._followers: dict[Callable[[Reply], object], None] | None = None
 
     async def wait_for(self, context: CallContext, tasks: Tasks, call: Coroutine[Any, Any, Reply]) -> Reply:
         """Make a call that the function waits for: it does not count as running meanwhile.
@@ -83,33 +82,9 @@ class Place:
         finally:
             self.goes_on()
 
-    def follow(self, context: CallContext, stop: Callable[[Reply], object]) -> None:
-        """Have something stopped, once nobody waits for the function anymore, that the function has begun elsewhere.
-
-        It may be called in any thread.
-
-        Args:
-            context: of the call that the function runs for.
-            stop: told in the event loop, or here, what that has come to; it must not raise.
-        """
-        followers = self._followers
-        if followers is None:
-            followers = self._followers = {}
-        followers[stop] = None
-        # Looked at last: it may be left meanwhile.
-        if self._is_left and followers.pop(stop, stop) is None:
-            stop(_left(context))
-
-    def unfollow(self, stop: Callable[[Reply], object]) -> None:
-        """It has ended."""
-        if self._followers is not None:
-            self._followers.pop(stop, None)
-
     def leave(self, context: CallContext) -> None:
         """Nobody waits for the function anymore: it goes on, but what it waits for does not."""
         self._is_left = True
-        for stop in list(self._followers or ()):
-            stop(_left(context))
         for job, outcome in list(self._nested.items()):
             job.cancel()
             if not outcome.done():
