@@ -114,8 +114,8 @@ class CollectorServices:
         mount = mount_of(namespace, adder, servicer, interceptors, AroundServicers(self.container))
         with self._making:
             descriptors = self.container.descriptors()
-            self._handlers.add(mount.methods, namespaces=(namespace,), replace=replace)
-            descriptors.add(namespace, mount.descriptors, of=mount.services)
+            self._handlers.add(mount.methods, namespaces=(mount.namespace,), replace=replace)
+            descriptors.add(mount.namespace, mount.descriptors, of=mount.services)
         self._look()
         return mount.services
 

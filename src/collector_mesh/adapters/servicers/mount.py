@@ -23,10 +23,12 @@ class Mount:
     """What is mounted in a namespace.
 
     Attributes:
+        namespace: the namespace, as a plain text.
         methods: the methods, in the order in which they were added.
         descriptors: those of the services that have one, by their full names.
     """
 
+    namespace: str
     methods: tuple[Method, ...]
     descriptors: Mapping[str, ServiceDescriptor]
 
@@ -66,7 +68,7 @@ def mount_of(
         methods.append(
             attrs.evolve(made, kind=kind(own.handler), idempotent=_is_idempotent(key, descriptors))
         )
-    return Mount(tuple(methods), MappingProxyType(descriptors))
+    return Mount(namespace, tuple(methods), MappingProxyType(descriptors))
 
 
 def _own(service: str, method: str, handler: Any, descriptors: Mapping[str, ServiceDescriptor]) -> Own:
