@@ -188,7 +188,10 @@ def test_what_is_no_text_or_is_not_there_is_refused_before_anybody_is_asked(run:
         (["ListUsers"], f"{USERS}/ListUsers is a method with a stream of replies"),
         (["Talk"], f"{USERS}/Talk is a method with streams both ways: this version calls unary methods only"),
         (["UserService/GetUsr"], f"{USERS} has no method GetUsr; did you mean GetUser?"),
-        (["UserServce/GetUser"], "there is no service UserServce; did you mean UserService?"),
+        (
+            ["UserServce/GetUser"],
+            "there is no service UserServce; did you mean UserService?; a method of plain data",
+        ),
         (["Nope"], "no service has a method Nope; methods: "),
         (["a b"], "the method must be SERVICE/METHOD or SERVICE.METHOD, got 'a b'"),
         (["\x1b[31m/x"], "the method must be SERVICE/METHOD or SERVICE.METHOD, got '"),

@@ -16,13 +16,15 @@ from collector_mesh.app.cli.errors import EXIT_FAILED, CommandError
 from collector_mesh.app.cli.typed import outcomes
 from collector_mesh.app.cli.typed.given import data_of, document_of
 from collector_mesh.app.cli.typed.methods import UnknownMethodError, method_of, path_of, wanted_of
-from collector_mesh.app.cli.typed.session import Session, converse
+from collector_mesh.app.cli.typed.session import ADVICE, Session, converse
 from collector_mesh.domain.model.errors import InvalidCallError
 from collector_mesh.domain.model.names import check_name
 from collector_mesh.domain.model.routing_keys import HANDLED_BY, TARGET_KEY
 
 _NOTHING = object()
 """In the place of a request, where the user has given none: null is one."""
+
+_PLAIN = "a method of plain data can be called all the same, at a collector and with its NAMESPACE"
 
 _KINDS = {"server": "a stream of replies", "client": "a stream of requests", "both": "streams both ways"}
 
@@ -53,13 +55,14 @@ def _run(arguments: argparse.Namespace) -> int:
         try:
             method = await method_of(session.types, wanted)
         except (NoReflectionError, UnknownMethodError) as error:
-            if not session.namespace or not wanted.service:
+            if not wanted.service:
                 raise
+            why = f"{error}: {ADVICE}" if isinstance(error, NoReflectionError) else str(error)
+            if not session.namespace:
+                raise CommandError(f"{why}; {_PLAIN}", EXIT_FAILED) from error
             from collector_mesh.app.cli.typed.plain_call import call_plainly
 
-            return await call_plainly(
-                arguments, session, wanted, None if given is _NOTHING else given, str(error)
-            )
+            return await call_plainly(arguments, session, wanted, None if given is _NOTHING else given, why)
         return await _call(arguments, session, method, given)
 
     return converse(arguments, words[1] if len(words) == 3 else "", talk)

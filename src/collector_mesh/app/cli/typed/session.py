@@ -25,7 +25,7 @@ from collector_mesh.domain.model.status import Metadata
 T = TypeVar("T")
 
 _AGAIN_SECONDS = 0.1
-_ADVICE = "give --protoset FILE or --proto FILE, or have the server offer reflection (a collector does with --reflection)"
+ADVICE = "give --protoset FILE or --proto FILE, or have the server offer reflection (a collector does with --reflection)"
 
 
 class Session:
@@ -86,7 +86,7 @@ async def _converse(
     except ShapeError as error:
         raise CommandError(str(error)) from error
     except NoReflectionError as error:
-        raise CommandError(f"{error}: {_ADVICE}", EXIT_FAILED) from error
+        raise CommandError(f"{error}: {ADVICE}", EXIT_FAILED) from error
     except (DescriptorError, ReflectionError, MeshError) as error:
         raise CommandError(str(error), EXIT_FAILED) from error
     except StatusError as error:
