@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -10,12 +11,14 @@ import pytest
 import pytest_asyncio
 from benchmarks.strangers.http2 import request
 from google.protobuf.wrappers_pb2 import StringValue
+from tests.integration.services.certificates import Authority
 from tests.integration.services.http2 import RawConnection
 from tests.integration.services.processes import LOOPBACK
 from tests.limits import LIMIT_SECONDS, until
 
-from collector_mesh import CallContext, Collector, MeshError, Payload, Service, Settings
+from collector_mesh import CallContext, Collector, MeshError, Payload, Service, Settings, Tls
 from collector_mesh.adapters.wire.grpc_codes import chosen_error
+from collector_mesh.domain.model.identity import Identity
 
 pytestmark = pytest.mark.asyncio
 
@@ -414,3 +417,95 @@ async def test_calls_that_never_say_what_they_ask_for_are_cut(shop: Shop) -> Non
         await silent.closed()
 
     assert shop.seen == []
+
+
+class Owners:
+    """An authorizer that lets each program use the namespace that its certificate names."""
+
+    def may_use(self, identity: Identity | None, namespace: str, /) -> bool:
+        return identity is not None and f"spiffe://test/{namespace}" in identity.uris
+
+
+def with_certificate(tls: Tls) -> grpc.ChannelCredentials:
+    assert tls.ca is not None
+    assert tls.key is not None
+    assert tls.cert is not None
+    return grpc.ssl_channel_credentials(*(Path(file).read_bytes() for file in (tls.ca, tls.key, tls.cert)))
+
+
+async def test_each_caller_is_known_by_its_certificate_and_uses_what_it_may(
+    shop: Shop, tmp_path: Path
+) -> None:
+    authority = Authority(tmp_path)
+    alice, nobody = (authority.issue(name, identity=f"spiffe://test/{name}") for name in ("a", "else"))
+    async with (
+        Collector(
+            "shop-1",
+            listen=LOOPBACK,
+            services=[shop.service("a"), shop.service("b")],
+            authorizer=Owners(),
+            tls=authority.collector("shop-1"),
+        ) as collector,
+        grpc.aio.secure_channel(collector.address, with_certificate(alice)) as hers,
+        grpc.aio.secure_channel(collector.address, with_certificate(nobody)) as others,
+    ):
+        answer = await calling(hers, "Get", b"x")
+        forbidden = await ended(calling(hers, "Get", metadata=[("collector-namespace", "b")]))
+        unknown, text = await ended(calling(others, "Get"))
+
+    assert answer == b"x"
+    assert forbidden[0] is grpc.StatusCode.PERMISSION_DENIED
+    assert unknown is grpc.StatusCode.UNIMPLEMENTED
+    assert "'a'" not in text
+    assert len(shop.seen) == 1
+
+
+async def test_what_calls_hold_counts_against_the_memory_for_others(shop: Shop) -> None:
+    settings = Settings(max_held_bytes=1 << 20)
+    async with (
+        Collector("shop-1", listen=LOOPBACK, services=[shop.service()], settings=settings) as collector,
+        grpc.aio.insecure_channel(collector.address) as channel,
+    ):
+        held = calling(channel, "Wait", b"x" * 700_000)
+        await until(lambda: shop.seen)
+        code, _ = await ended(calling(channel, "Get", b"x" * 700_000))
+        held.cancel()
+        await until(lambda: shop.cancelled)
+        await until(lambda: collector.snapshot().held_bytes == 0)
+        again = await calling(channel, "Get", b"x" * 700_000)
+
+    assert code is grpc.StatusCode.RESOURCE_EXHAUSTED
+    assert len(again) == 700_000
+
+
+async def test_a_collector_that_drains_is_unavailable_and_what_runs_goes_on(shop: Shop) -> None:
+    collector = Collector("shop-1", listen=LOOPBACK, services=[shop.service()])
+    await collector.start()
+    async with grpc.aio.insecure_channel(collector.address) as channel:
+        running = calling(channel, "Wait")
+        await until(lambda: shop.seen)
+        stopping = asyncio.create_task(collector.stop())
+        await until(lambda: collector.snapshot().state == "draining")
+        codes = [(await ended(calling(channel, method)))[0] for method in ("Get", "Missing")]
+        running.cancel()
+        await stopping
+
+    assert codes == [grpc.StatusCode.UNAVAILABLE] * 2
+
+
+async def test_a_handler_whose_link_is_lost_has_an_outcome_that_nobody_repeats(shop: Shop) -> None:
+    """UNAVAILABLE would be sent once more by clients and proxies that are told to do so."""
+    far = Collector("shop-1", listen=LOOPBACK, services=[shop.service()], settings=Settings(drain_timeout=0))
+    await far.start()
+    async with (
+        Collector("edge", listen=LOOPBACK, namespaces=["shop"]) as edge,
+        grpc.aio.insecure_channel(edge.address) as channel,
+    ):
+        await edge.connect(far.address)
+        call = calling(channel, "Wait")
+        await until(lambda: shop.seen)
+        await far.stop()
+        code, text = await ended(call)
+
+    assert code is grpc.StatusCode.UNKNOWN
+    assert "outcome unknown" in text

@@ -344,3 +344,24 @@ async def test_another_version_of_a_service_is_seen_when_it_comes() -> None:
 async def test_without_the_gateway_a_collector_shows_what_it_has_itself() -> None:
     async with edge(services=[native()], gateway=False) as asking:
         assert await asking.services() == OWN
+
+
+async def test_a_question_that_is_too_large_is_refused() -> None:
+    async with edge() as asking:
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await asking.ask(Question(file_containing_symbol="x" * 20_000))
+
+    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert "over the limit of 16384 bytes" in str(caught.value.details())
+
+
+async def test_more_services_than_go_into_an_answer_are_an_error_that_says_what_to_do() -> None:
+    async with edge() as asking:
+        handlers = asking.collector.container.handlers()
+        methods = [MethodKey("many", f"s{number}.{'x' * 240}", "Do") for number in range(14_000)]
+        handlers.add([Method(key, print) for key in methods], namespaces=["many"])
+
+        code, text = await asking.error(Question(list_services=""))
+
+    assert code == 8
+    assert text.startswith("there are 14005 services, too many for one answer")

@@ -21,6 +21,7 @@ from collector_mesh.adapters.wire.file_sets import FileSet, set_of
 from collector_mesh.adapters.wire.generated import dispatcher_pb2, inspect_pb2
 from collector_mesh.adapters.wire.grpc_codes import Code, grpc_status_of
 from collector_mesh.domain.model.errors import AmbiguousError, MeshError, NotFoundError, clipped, quoted
+from collector_mesh.domain.model.routing_keys import NAMESPACE_KEY
 from collector_mesh.domain.model.status import Reply
 from collector_mesh.domain.policies.open_streams import OpenStream
 from collector_mesh.domain.ports.gateway import Gateway
@@ -33,6 +34,14 @@ Answer = reflection_pb2.ServerReflectionResponse
 """Their bytes are the same in both versions."""
 
 _OWN_SERVICES = (SERVICE, INSPECT_SERVICE, HEALTH_SERVICE, _ALPHA, _V1)
+
+
+_MAX_QUESTION_BYTES = 16 << 10
+"""Each answer has its question in it."""
+
+_MAX_LIST_BYTES = 3 << 20
+_NAME_BYTES = 8
+"""Clients of gRPC take 4 MiB; what a name takes beside its text."""
 
 
 class Reflection:
@@ -105,9 +114,12 @@ class Reflection:
         return _failed(Code.INVALID_ARGUMENT, "there is no question in the request")
 
     def _listed(self, namespaces: tuple[str, ...]) -> Any:
-        names = {*_OWN_SERVICES, *self._reflected.services(namespaces)}
+        names = sorted({*_OWN_SERVICES, *self._reflected.services(namespaces)})
+        if sum(len(name) + _NAME_BYTES for name in names) > _MAX_LIST_BYTES:
+            text = f"there are {len(names)} services, too many for one answer: name a namespace"
+            return _failed(Code.RESOURCE_EXHAUSTED, f"{text} in the metadata {NAMESPACE_KEY!r}")
         answer = Answer()
-        for name in sorted(names):
+        for name in names:
             answer.list_services_response.service.add(name=name)
         return answer
 
@@ -174,6 +186,9 @@ def _failed(code: int, text: str) -> Any:
 async def _questions(context: Context, read: Callable[[], Awaitable[object]]) -> AsyncIterator[Any]:
     while isinstance(data := await read(), bytes):
         try:
+            if len(data) > _MAX_QUESTION_BYTES:
+                text = f"a question of {len(data)} bytes is over the limit of {_MAX_QUESTION_BYTES} bytes"
+                await context.abort(grpc.StatusCode.INVALID_ARGUMENT, text)
             question = Question.FromString(data)
         except (DecodeError, UnicodeDecodeError):
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, MALFORMED)
