@@ -117,9 +117,9 @@ class Explainer:
         elif not connection.is_usable:
             reason = "does not answer"
         else:
-            info = connection.has(key)
-            is_callable = info is None or info.kind == UNARY
-            reason = "lacks the method" if info is None or is_callable else _of_kind(info.kind)
+            kind = self._topology.other_kind_at(connection, key)
+            what = "has the method" if connection.has(key) is not None else "passes calls on to the method"
+            reason = "lacks the method" if kind is None else _of_kind(kind, what)
         return CandidateInfo(peer_id, fit=False, reason=reason)
 
 
@@ -141,8 +141,8 @@ def _why_fit(candidate: Candidate, now: float) -> str:
     return reason
 
 
-def _of_kind(kind: str) -> str:
-    return f"has the method as one of the kind {quoted(kind)}, and it is called as {quoted(UNARY)}"
+def _of_kind(kind: str, what: str = "has the method") -> str:
+    return f"{what} as one of the kind {quoted(kind)}, and it is called as {quoted(UNARY)}"
 
 
 _RUN = {Executed.NO: "not run", Executed.MAYBE: "may have run", Executed.YES: "has run"}

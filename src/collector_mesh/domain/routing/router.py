@@ -128,6 +128,8 @@ class Router:
         if connection is None:
             check_name("target_collector_id", target)
             way = topology.way_to(target, key)
+            if way is None and (kind := topology.other_kind(key, target)) is not None:
+                raise mismatch(key, kind)
             if way is None or way.peer_id in call.visited:
                 raise NotFoundError(f"no connection to collector {quoted(target)}")
             return way

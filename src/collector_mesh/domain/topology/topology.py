@@ -186,16 +186,24 @@ class Topology:
             times = self._times[key] = MethodTimes()
         return times
 
-    def other_kind(self, key: MethodKey) -> str | None:
-        """The kind of a method that a peer has, or passes calls on to, and that cannot be called; None if there is none."""
-        for connection in self._connections.values():
-            if connection.shares(key.namespace):
-                info = connection.has(key)
-                if info is None and (onward := self._index.passing(connection, key)) is not None:
-                    info = onward.info
-                if info is not None and info.kind != UNARY:
-                    return info.kind
-        return None
+    def other_kind(self, key: MethodKey, target: str = "") -> str | None:
+        """The kind of a method that somebody has and that cannot be called, None if there is none.
+
+        Args:
+            key: the method.
+            target: the id of the only collector that is asked about; empty for all.
+        """
+        kinds = (self.other_kind_at(connection, key, target) for connection in self._connections.values())
+        return next((kind for kind in kinds if kind is not None), None)
+
+    def other_kind_at(self, connection: Connection, key: MethodKey, target: str = "") -> str | None:
+        """The same of what a peer has, or what can be reached through it."""
+        if not connection.shares(key.namespace):
+            return None
+        info = connection.has(key) if target in ("", connection.peer_id) else None
+        if info is None and (onward := self._index.passing(connection, key)) is not None:
+            info = onward.info if not target or target in onward.targets else None
+        return None if info is None or info.kind == UNARY else info.kind
 
     def way_to(self, target: str, key: MethodKey) -> Candidate | None:
         """A peer that passes on calls for a method of a collector that is not connected itself, if there is one.

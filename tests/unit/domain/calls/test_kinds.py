@@ -9,6 +9,7 @@ from collector_mesh.app.testing.fakes import run
 from collector_mesh.domain.model.errors import Executed
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.payload import Payload
+from collector_mesh.domain.model.reach import Reach
 from collector_mesh.domain.model.snapshot import MethodInfo
 from collector_mesh.domain.model.status import Reply
 from collector_mesh.domain.readiness import Readiness
@@ -36,6 +37,24 @@ def test_a_call_of_another_kind_is_refused_before_the_handler_however_it_comes(w
     assert outcome(run(world.gateway.dispatch(WATCH, Payload()))) == REFUSED
     assert outcome(run(world.gateway.dispatch(WATCH, Payload(), target="self"))) == REFUSED
     assert outcome(world.dispatch(WATCH)) == REFUSED
+
+
+@pytest.mark.parametrize("target", ["", "far"])
+def test_nor_does_it_leave_for_a_peer_that_passes_calls_on(world: World, target: str) -> None:
+    link = world.peer("hub", methods=())
+    hub = world.topology.get("hub")
+    assert hub is not None
+    news = Reach("far", ("hub",), (MethodInfo(THERE, "server", idempotent=True),))
+    world.reachability.heard(hub.way, [news])
+
+    reply = world.dispatch(THERE, target=target)
+
+    assert (reply.status.code, reply.executed) == (501, Executed.NO)
+    assert not link.calls
+    assert world.dispatch(THERE, target="nobody").status.code == 404
+    explained = world.explainer.explain(THERE, now=world.clock.now()).candidates[-1]
+    told = "passes calls on to the method as one of the kind 'server', and it is called as 'unary'"
+    assert (explained.collector_id, explained.fit, explained.reason) == ("hub", False, told)
 
 
 @pytest.mark.parametrize("kind", ["server", "client", "both", "of a later version"])

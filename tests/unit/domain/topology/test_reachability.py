@@ -225,7 +225,8 @@ def test_a_method_of_another_kind_is_told_on_and_no_call_goes_there() -> None:
     net.spread()
     assert [news.methods for _, _, told in net.under_way for news in told] == [(stream,)]
     assert topology.onward(INFO.key) is None
-    assert topology.other_kind(INFO.key) == "server"
+    assert topology.other_kind(INFO.key) == topology.other_kind(INFO.key, "far") == "server"
+    assert topology.other_kind(INFO.key, "n1") is None
 
 
 def test_of_several_kinds_that_are_reached_through_a_peer_the_one_counts_that_can_be_called() -> None:
