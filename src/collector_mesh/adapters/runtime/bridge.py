@@ -77,11 +77,11 @@ class Bridge:
         self._errands: deque[Errand[Any] | ToldErrand[Any] | Posted] = deque()
         self._is_woken = False
         self._turns = 0
-
-    @property
-    def loop(self) -> asyncio.AbstractEventLoop:
-        """Where the work is done."""
-        return self._loop
+        # A simulated loop has threads of its own, and runs only while they do not.
+        self._wait_in_thread: Callable[[Any], Any] | None = getattr(loop, "wait_in_thread", None)
+        # Not the loop's own where that is a real one: some tell the time at which their last turn began.
+        self.now: Callable[[], float] = loop.time if self._wait_in_thread else time.monotonic
+        """Gives the time, in seconds, in any thread."""
 
     def check(self, awaited: str | None = None) -> None:
         """See that a thread may wait here.
@@ -130,8 +130,7 @@ class Bridge:
             BaseException: what the work raises.
         """
         self.check()
-        if (wait := getattr(self._loop, "wait_in_thread", None)) is not None:
-            # A simulated one has threads of its own, and runs only while they do not.
+        if (wait := self._wait_in_thread) is not None:
             with waiting or WAITING.get() or nullcontext():
                 given: T = wait(work)
             return given
@@ -157,7 +156,7 @@ class Bridge:
             RuntimeError: this is another process; or the loop is closed.
         """
         self.check_process()
-        if (wait := getattr(self._loop, "wait_in_thread", None)) is None:
+        if (wait := self._wait_in_thread) is None:
             self._put(posted)
         elif _get_running_loop() is self._loop:
             self._loop.call_soon(posted.go_on, self._loop)
@@ -190,7 +189,7 @@ class Bridge:
         if timeout is not None and timeout > _FOREVER_SECONDS:
             timeout = None
         with WAITING.get() or nullcontext():
-            if (wait := getattr(self._loop, "wait_in_thread", None)) is not None:
+            if (wait := self._wait_in_thread) is not None:
                 if is_new:
                     wait(partial(gone_on, posted, self._loop))
                 return bool(wait(partial(is_over, posted, timeout)))
@@ -209,7 +208,7 @@ class Bridge:
             function: must not raise.
             thread: where; a simulated loop has threads of its own.
         """
-        if hasattr(self._loop, "wait_in_thread"):
+        if self._wait_in_thread is not None:
             self.post(PostedCallback(function))
         else:
             thread.submit(function)

@@ -162,15 +162,18 @@ class SyncChannel(grpc.Channel):
         """What is told of the state; waits for the loop."""
         try:
             bridge, starter = self.opened()
-
-            async def look() -> Contact:
-                return starter.contact(self._namespace, self._target, connect=connect)
-
-            return STATES[bridge.run(look)]
         except ValueError:  # the channel is closed
             return grpc.ChannelConnectivity.SHUTDOWN
         except RuntimeError:
             return grpc.ChannelConnectivity.SHUTDOWN if self._was_open else grpc.ChannelConnectivity.IDLE
+
+        async def look() -> Contact:
+            return starter.contact(self._namespace, self._target, connect=connect)
+
+        try:
+            return STATES[bridge.run(look)]
+        except RuntimeError:  # the loop stands still, or has ended
+            return grpc.ChannelConnectivity.TRANSIENT_FAILURE
 
     def _closed(self) -> ValueError:
         return ValueError("Cannot invoke RPC on closed channel!")

@@ -88,7 +88,7 @@ class SyncWork:
         self._timeout = timeout
         if timeout is not None and timeout > _FOREVER_SECONDS:
             timeout = math.inf  # an int may be more than a float can be
-        self._until = None if timeout is None else bridge.loop.time() + timeout
+        self._until = None if timeout is None else bridge.now() + timeout
         self._context: contextvars.Context | None = contextvars.copy_context()
         self.ended = threading.Lock()
         """See `Posted`."""
@@ -104,7 +104,7 @@ class SyncWork:
 
     # In the loop.
 
-    def go_on(self, loop: AbstractEventLoop) -> None:
+    def go_on(self, _loop: AbstractEventLoop) -> None:
         """Begin; or stop what was begun, where the call has been ended by a thread. See `Posted`."""
         if self.is_over:
             started, self._started = self._started, None
@@ -115,7 +115,7 @@ class SyncWork:
         if context is None or begin is None:
             return
         try:
-            left = None if until is None else max(0.0, until - loop.time())
+            left = None if until is None else max(0.0, until - self._bridge.now())
             started = context.run(begin, self._told, left)
         except RuntimeError as closed:
             # Since the thread has looked: nothing has run.
@@ -216,7 +216,7 @@ class SyncWork:
             return
         given, until = timeout, self._until
         if until is not None and until != math.inf:
-            left = until + _LATE_SECONDS - self._bridge.loop.time()
+            left = until + _LATE_SECONDS - self._bridge.now()
             timeout = left if timeout is None else min(left, timeout)
         if not self._bridge.wait(self, timeout, is_new=is_new, awaited=self._owner.awaited):
             if timeout is given:
@@ -263,7 +263,7 @@ class SyncWork:
         """Seconds until its time is up, never negative; None where that is not known yet."""
         if (started := self._started) is not None:
             return started.time_remaining()
-        return None if self._until is None else max(0.0, self._until - self._bridge.loop.time())
+        return None if self._until is None else max(0.0, self._until - self._bridge.now())
 
 
 if TYPE_CHECKING:
