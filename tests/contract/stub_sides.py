@@ -16,6 +16,7 @@ from tests.generated.servicers import Users, metadata_of, pairs
 
 from collector_mesh import CallContext, Collector, LoopbackNetwork, MeshClient, Service
 from collector_mesh.adapters.wire.grpc_codes import chosen_error
+from collector_mesh.ports import Frame, Identity, NoLinkError
 
 NAMESPACE = "users"
 SERVICE = "mesh.test.users.v1.UserService"
@@ -180,6 +181,37 @@ async def mounted() -> AsyncIterator[Side]:
         )
 
 
+class Linkless:
+    """A stream to a collector that has no links."""
+
+    def __init__(self, address: str) -> None:
+        self.address = address
+        self.identity: Identity | None = None
+
+    async def read(self) -> Frame | None:
+        """See the port."""
+        raise NoLinkError(f"{self.address} has no links")
+
+    async def write(self, frame: Frame) -> None:
+        """See the port."""
+        raise NoLinkError(f"{self.address} has no links")
+
+    async def aclose(self) -> None:
+        """See the port."""
+
+
+@asynccontextmanager
+async def unary() -> AsyncIterator[Side]:
+    """A client that finds no link: each call is one RPC to the collector."""
+    users = MeshUsers()
+    async with Collector("server", services=[users.service], listen="127.0.0.1:0") as server:
+        client = MeshClient(server.address)
+        transport: Any = client.container.transport()
+        transport.dial = lambda address, **_options: Linkless(address)
+        async with client:
+            yield _of(client, users)
+
+
 SIDES = {
     "grpc": bare_grpc,
     "own": own_handlers,
@@ -187,5 +219,6 @@ SIDES = {
     "link": link,
     "client": client,
     "mounted": mounted,
+    "unary": unary,
 }
 CODES = {code.value[0]: code for code in grpc.StatusCode}
