@@ -1,6 +1,9 @@
 """What grpcurl does at a collector whose peers have all the services: it asks by reflection, and calls with what it is told."""
 
+import asyncio
 import json
+import shutil
+import subprocess
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
@@ -211,3 +214,51 @@ async def test_the_namespace_of_a_header_counts_for_questions_and_for_calls(curl
     assert USERS not in await audit.services()
     line = {"@type": "type.googleapis.com/mesh.test.users.v1.Line", "text": "abc"}
     assert await audit.call(AUDIT, "Record", json.dumps(line)) == "5"
+
+
+# ---- grpcurl itself, which is written in Go -----------------------------------------------------------
+
+GRPCURL = shutil.which("grpcurl")
+
+
+@pytest.mark.skipif(GRPCURL is None, reason="needs grpcurl")
+@pytest.mark.parametrize(
+    ("options", "rest", "status", "said"),
+    [
+        ((), ("list",), 0, [USERS, AUDIT, "grpc.health.v1.Health"]),
+        ((), ("list", USERS), 0, [f"{USERS}.GetUser", f"{USERS}.Talk"]),
+        ((), ("describe", USERS), 0, ["idempotency_level = IDEMPOTENT", "returns ( stream .mesh.test"]),
+        ((), ("describe", "mesh.test.users.v1.Everything"), 0, ["map<string, int64> counts", "oneof choice"]),
+        ((), ("describe", "mesh.test.common.v1.Role"), 0, ["ROLE_ADMIN = 2"]),
+        ((), ("describe", "mesh.test.users.v1.Nobody"), 1, ["Symbol not found"]),
+        (("-d", '{"id": 7}'), (f"{USERS}/GetUser",), 0, ['"name": "user 7"']),
+        (("-d", '{"id": -1}'), (f"{USERS}/GetUser",), 69, ["NotFound", "no user -1"]),
+        (("-d", '{"unsigned": "18446744073709551615", "raw": "AP8="}'), (f"{USERS}/Echo",), 0,
+            ['"18446744073709551615"', '"AP8="']),
+        (("-d", '{"any": {"@type": "x.y/mesh.test.users.v1.Line", "text": "in"}}'), (f"{USERS}/Echo",), 0, ['"text":"in"']),
+        (("-H", "a: 1", "-H", "a: 2"), (f"{USERS}/Behave",), 0, ['"key": "a"', '"value": "Mg=="']),
+        (("-v", "-d", '{"trailing_metadata": {"key": "last", "value": "MQ=="}}'), (f"{USERS}/Behave",), 0, ["last: 1"]),
+        (("-max-time", "0.2", "-d", '{"wait": 100}'), (f"{USERS}/Behave",), 68, ["DeadlineExceeded"]),
+        (("-d", '{"code": 9, "details": "not now"}'), (f"{USERS}/Behave",), 73, ["FailedPrecondition", "not now"]),
+        (("-d", '{"raises": "broken"}'), (f"{USERS}/Behave",), 66, ["Unknown", "handler error: broken"]),
+        (("-H", "collector-target: nobody"), (f"{USERS}/Behave",), 78, ["Unavailable", "'nobody'"]),
+        ((), (f"{USERS}/ListUsers",), 76, ["Unimplemented", "of the kind 'server'"]),
+        (("-d", '{"text": "a"}'), (f"{USERS}/Talk",), 76, ["Unimplemented", "of the kind 'both'"]),
+        ((), (f"{AUDIT}/Record",), 73, ["FailedPrecondition", "'audit-1', 'audit-2'"]),
+        (("-H", "collector-namespace: audit-1", "-d", '{"@type": "x.y/mesh.test.users.v1.Line", "text": "abc"}'),
+            (f"{AUDIT}/Record",), 0, ["5"]),
+        (("-H", "collector-namespace: audit-1"), ("list",), 0, [AUDIT]),
+    ],
+)  # fmt: skip
+async def test_grpcurl_itself_lists_describes_and_calls(
+    edge: Collector, options: Sequence[str], rest: Sequence[str], status: int, said: Sequence[str]
+) -> None:
+    process = await asyncio.create_subprocess_exec(
+        str(GRPCURL), "-plaintext", *options, edge.address, *rest,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+    async with asyncio.timeout(LIMIT_SECONDS):
+        output = (await process.communicate())[0].decode()
+
+    assert [words for words in said if words not in output] == [], output
+    assert process.returncode == status, output
