@@ -509,3 +509,42 @@ async def test_a_handler_whose_link_is_lost_has_an_outcome_that_nobody_repeats(s
 
     assert code is grpc.StatusCode.UNKNOWN
     assert "outcome unknown" in text
+
+
+def talking() -> grpc.GenericRpcHandler:
+    """A servicer with a method that streams both ways."""
+
+    async def talk(requests: AsyncIterator[bytes], _context: object) -> AsyncIterator[bytes]:
+        async for one in requests:
+            yield one
+
+    return grpc.method_handlers_generic_handler(
+        "shop.v1.Shop", {"Talk": grpc.stream_stream_rpc_method_handler(talk)}
+    )
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        [],
+        [("collector-namespace", "talks")],
+        [("collector-target", "shop-1")],
+        [("collector-namespace", "talks"), ("collector-target", "shop-1")],
+    ],
+    ids=["alone", "namespace", "target", "both"],
+)
+async def test_a_method_that_streams_is_refused_by_its_kind_before_anything_is_said(
+    metadata: list[tuple[str, str]],
+) -> None:
+    async with (
+        Collector("shop-1", listen=LOOPBACK) as collector,
+        Collector("edge", listen=LOOPBACK, namespaces=["talks"]) as edge,
+        grpc.aio.insecure_channel(edge.address) as channel,
+    ):
+        collector.mount("talks", talking())
+        await edge.connect(collector.address)
+        stub: Any = channel.stream_stream("/shop.v1.Shop/Talk")
+        code, text = await ended(stub(metadata=metadata, timeout=LIMIT_SECONDS))
+
+    assert code is grpc.StatusCode.UNIMPLEMENTED
+    assert "of the kind 'both'" in text

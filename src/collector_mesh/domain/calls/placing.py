@@ -131,12 +131,14 @@ class Placer:
     def _named(self, key: MethodKey, target: str, identity: Identity | None) -> MethodKey | None:
         """A method of which nobody tells that it is unary, in the namespace that the call names."""
         self._checks.check_use(identity, key.namespace)
-        if target or self._may_be_silent(key):
-            # It is asked for all the same.
+        if not target and self._may_be_silent(key):
             return key
         for kind in self._names.kinds(key):
-            if self._is_known(key, kind):
+            if self._is_at(key, target) if target else self._is_known(key, kind):
                 raise mismatch(key, kind)
+        if target and self._is_connected(key, target):
+            # It is asked for all the same: its news may be on their way.
+            return key
         self._check_worth_waiting(key, target)
         return None
 
@@ -174,13 +176,14 @@ class Placer:
         key, target = call.key, call.target
         if self._checks.is_draining:
             return UnavailableError(f"collector {quoted(self._collector_id)} is draining")
-        if key.namespace:
+        is_away = bool(target) and not self._is_connected(key, target)
+        if key.namespace and not is_away:
             error = self._finder.nobody(RetryState(call), self._now())
             return error_for(error.code, with_method(str(error), key), error.details)
         dialing = self._finder.dialing_text()
         if target:
             check_name("target_collector_id", target)
-        if target and target != self._collector_id and self._topology.get(target) is None:
+        if is_away:
             who = f"no connection to collector {quoted(target)}"
         else:
             at_target = (
@@ -207,6 +210,13 @@ class Placer:
         if kind != UNARY:
             return self._topology.other_kind(key) is not None
         return self._topology.having(key) is not None or self._topology.onward(key) is not None
+
+    def _is_connected(self, key: MethodKey, target: str) -> bool:
+        return (
+            target == self._collector_id
+            or self._topology.get(target) is not None
+            or self._topology.way_to(target, key) is not None
+        )
 
     def _is_at(self, key: MethodKey, target: str) -> bool:
         if target == self._collector_id:

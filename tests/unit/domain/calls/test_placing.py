@@ -199,6 +199,16 @@ def test_a_target_that_is_not_connected_is_named() -> None:
     assert str(refused(world, target="b")) == "no connection to collector 'b'"
 
 
+def test_a_target_in_a_namespace_is_asked_for_what_it_does_not_tell_of_and_not_for_another_kind() -> None:
+    world = World()
+    world.peer("a", methods=(info("orders", "both"),))
+    world.peer("b", methods=())
+
+    assert place(world, "orders", target="b") == key("orders")
+    assert isinstance(refused(world, "orders", target="a"), UnimplementedError)
+    assert str(refused(world, "orders", target="c")) == "no connection to collector 'c'"
+
+
 def test_a_collector_that_drains_says_so() -> None:
     world = World()
     world.checks.is_draining = True
