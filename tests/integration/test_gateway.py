@@ -1,8 +1,9 @@
-"""The gateway, from the side of a client of grpcio that knows of no mesh: every case at the collector itself and one hop on."""
+"""The gateway, from the side of a client of grpcio that knows of no mesh: at the collector itself and one hop on."""
 
 import asyncio
 import logging
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -87,16 +88,29 @@ def shop() -> Shop:
     return Shop()
 
 
-@pytest_asyncio.fixture(params=["here", "one hop on"])
-async def channel(request: pytest.FixtureRequest, shop: Shop) -> AsyncIterator[grpc.aio.Channel]:
+@asynccontextmanager
+async def gateway_of(shop: Shop, *, is_here: bool) -> AsyncIterator[grpc.aio.Channel]:
     async with (
         Collector("shop-1", listen=LOOPBACK, services=[shop.service()], settings=SETTINGS) as collector,
         Collector("edge", listen=LOOPBACK, namespaces=["shop"], settings=SETTINGS) as edge,
     ):
         await edge.connect(collector.address)
-        address = collector.address if request.param == "here" else edge.address
-        async with grpc.aio.insecure_channel(address) as channel:
+        async with grpc.aio.insecure_channel(collector.address if is_here else edge.address) as channel:
             yield channel
+
+
+@pytest_asyncio.fixture
+async def channel(shop: Shop) -> AsyncIterator[grpc.aio.Channel]:
+    """To a collector that passes calls on."""
+    async with gateway_of(shop, is_here=False) as channel:
+        yield channel
+
+
+@pytest_asyncio.fixture(params=["here", "one hop on"])
+async def either(request: pytest.FixtureRequest, shop: Shop) -> AsyncIterator[grpc.aio.Channel]:
+    """To one that has the methods itself too."""
+    async with gateway_of(shop, is_here=request.param == "here") as channel:
+        yield channel
 
 
 def calling(channel: grpc.aio.Channel, method: str, value: bytes = b"", **options: Any) -> Any:
@@ -108,10 +122,10 @@ async def ended(call: Any) -> tuple[grpc.StatusCode, str]:
     return await call.code(), await call.details()
 
 
-async def test_bytes_pass_untouched(channel: grpc.aio.Channel, shop: Shop) -> None:
+async def test_bytes_pass_untouched(either: grpc.aio.Channel, shop: Shop) -> None:
     value = bytes(range(256)) * 100
 
-    assert await calling(channel, "Get", value) == value
+    assert await calling(either, "Get", value) == value
     assert shop.seen == [((), value)]
 
 
@@ -119,14 +133,14 @@ async def test_no_bytes_are_a_message_too(channel: grpc.aio.Channel) -> None:
     assert await calling(channel, "Get", b"") == b""
 
 
-async def test_a_typed_handler_reads_the_bytes_as_what_it_takes(channel: grpc.aio.Channel) -> None:
-    answer = await calling(channel, "Upper", StringValue(value="hej").SerializeToString())
+async def test_a_typed_handler_reads_the_bytes_as_what_it_takes(either: grpc.aio.Channel) -> None:
+    answer = await calling(either, "Upper", StringValue(value="hej").SerializeToString())
 
     assert StringValue.FromString(answer).value == "HEJ"
 
 
 async def test_metadata_arrives_as_it_was_sent_and_the_keys_of_the_mesh_do_not(
-    channel: grpc.aio.Channel, shop: Shop
+    either: grpc.aio.Channel, shop: Shop
 ) -> None:
     sent = [
         ("a", "1"),
@@ -137,7 +151,7 @@ async def test_metadata_arrives_as_it_was_sent_and_the_keys_of_the_mesh_do_not(
     ]
     routing = [("collector-namespace", "shop"), ("collector-target", "shop-1"), ("collector-else", "x")]
 
-    await calling(channel, "Get", metadata=[*routing, *sent])
+    await calling(either, "Get", metadata=[*routing, *sent])
 
     # grpc keeps the order of what has the same key only.
     ((seen, _),) = shop.seen
@@ -156,8 +170,8 @@ async def test_8_kib_of_metadata_pass_and_one_byte_more_is_refused(
     assert text == "metadata has 8193 bytes, at most 8192 are allowed"
 
 
-async def test_initial_and_trailing_metadata_come_back(channel: grpc.aio.Channel) -> None:
-    call = calling(channel, "Upper")
+async def test_initial_and_trailing_metadata_come_back(either: grpc.aio.Channel) -> None:
+    call = calling(either, "Upper")
     await call
 
     assert list(await call.initial_metadata()) == [("first", "1")]
@@ -202,9 +216,9 @@ async def test_each_code_arrives_with_its_text_and_details(channel: grpc.aio.Cha
     ],
 )
 async def test_what_goes_wrong_has_a_code_of_grpc(
-    channel: grpc.aio.Channel, method: str, code: grpc.StatusCode, text: str
+    either: grpc.aio.Channel, method: str, code: grpc.StatusCode, text: str
 ) -> None:
-    assert await ended(calling(channel, method)) == (code, text)
+    assert await ended(calling(either, method)) == (code, text)
 
 
 @pytest.mark.parametrize(
@@ -228,8 +242,8 @@ async def test_a_way_that_leads_nowhere_says_so(
     assert told.startswith(text)
 
 
-async def test_a_cancel_reaches_the_handler(channel: grpc.aio.Channel, shop: Shop) -> None:
-    call = calling(channel, "Wait")
+async def test_a_cancel_reaches_the_handler(either: grpc.aio.Channel, shop: Shop) -> None:
+    call = calling(either, "Wait")
     await until(lambda: shop.seen)
 
     call.cancel()
@@ -284,8 +298,8 @@ async def test_whoever_streams_to_what_nobody_has_hears_so_before_it_says_anythi
     assert await stream(channel, "Missing").code() is grpc.StatusCode.UNIMPLEMENTED
 
 
-async def test_a_call_without_a_message_is_refused(channel: grpc.aio.Channel, shop: Shop) -> None:
-    call = stream(channel, "Get")
+async def test_a_call_without_a_message_is_refused(either: grpc.aio.Channel, shop: Shop) -> None:
+    call = stream(either, "Get")
     await call.done_writing()
 
     assert await ended(call) == (grpc.StatusCode.INVALID_ARGUMENT, "no request has come")
@@ -329,9 +343,9 @@ async def test_a_request_over_the_limit_is_refused(
 
 
 async def test_a_compressed_request_is_refused_without_a_word_in_the_log(
-    channel: grpc.aio.Channel, shop: Shop, caplog: pytest.LogCaptureFixture
+    either: grpc.aio.Channel, shop: Shop, caplog: pytest.LogCaptureFixture
 ) -> None:
-    code, text = await ended(calling(channel, "Get", b"x" * 1000, compression=grpc.Compression.Gzip))
+    code, text = await ended(calling(either, "Get", b"x" * 1000, compression=grpc.Compression.Gzip))
 
     assert code is grpc.StatusCode.UNIMPLEMENTED
     assert "gzip" in text

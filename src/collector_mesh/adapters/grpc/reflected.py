@@ -15,6 +15,9 @@ from collector_mesh.domain.ports.reflecting import Holder
 _ASK_SECONDS = 2.0
 """How long a collector has to answer."""
 
+_LOOK_SECONDS = 5.0
+"""How long services are looked through, one after the other."""
+
 _KEPT_SECONDS = 10.0
 """How long an answer is believed: a service may be replaced by one with the same methods, of which nobody tells."""
 
@@ -107,7 +110,12 @@ class Reflected:
         services = self._gateway.reflecting.services
         places = ((namespace, service) for namespace in namespaces for service in services(namespace))
         found = []
+        now = asyncio.get_running_loop().time
+        until = now() + _LOOK_SECONDS
         for namespace, service in list(islice(places, _MOST_LOOKED_AT)):
+            if now() > until:
+                # Some do not answer: whoever asks hears of what was found until then.
+                break
             try:
                 found.append((namespace, await self._of(namespace, service)))
             except NotFoundError:
