@@ -1,8 +1,10 @@
 """Entries of maps in descriptors of others: protobuf's runtime takes for granted what protoc sees to, and crashes else."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from google.protobuf.descriptor_pb2 import DescriptorProto, FieldDescriptorProto, FileDescriptorProto
+
+from collector_mesh.adapters.wire.described.linking import messages_in
 
 _KEYS = frozenset(
     {
@@ -34,7 +36,7 @@ class Entries:
 
         An entry is a message of a key and a value, and belongs to one repeated field of the message that it is in.
         """
-        every = list(_messages_in(file))
+        every = list(messages_in(file))
         for name, message in every:
             if message.options.map_entry:
                 if not _is_entry(message):
@@ -73,16 +75,6 @@ class Entries:
             return name[1:] in self._names
         # It is looked for in several places.
         return name.rpartition(".")[2] in self._last_parts
-
-
-def _messages_in(file: FileDescriptorProto) -> Iterator[tuple[str, DescriptorProto]]:
-    """The messages of a file by their full names."""
-    prefix = f"{file.package}." if file.package else ""
-    waiting = [(prefix + message.name, message) for message in file.message_type]
-    while waiting:
-        name, message = waiting.pop()
-        yield name, message
-        waiting += [(f"{name}.{nested.name}", nested) for nested in message.nested_type]
 
 
 def _is_entry(message: DescriptorProto) -> bool:

@@ -22,10 +22,16 @@ from google.protobuf.descriptor_pb2 import (
 )
 from google.protobuf.message import DecodeError
 
-from collector_mesh.adapters.wire.described.entries import Entries
+from collector_mesh.adapters.wire.described.building import Builder, name_of
+from collector_mesh.adapters.wire.described.linking import Links, defined_in
 from collector_mesh.adapters.wire.described.messages import DescriptorError
-from collector_mesh.adapters.wire.described.well_known import WELL_KNOWN, WellKnown, is_well_known, own_file
-from collector_mesh.domain.model.texts import visible
+from collector_mesh.adapters.wire.described.well_known import (
+    OWN_PACKAGE,
+    WELL_KNOWN,
+    WellKnown,
+    is_well_known,
+    own_file,
+)
 
 T = TypeVar("T")
 
@@ -58,10 +64,14 @@ class Files:
         self._pool = descriptor_pool.DescriptorPool()
         self._files: dict[str, FileDescriptorProto] = {}
         self._origins: dict[str, str] = {}
-        self._entries = Entries()
-        self._built: set[str] = set()
-        self._absent: dict[str, str] = {}
-        self._broken: dict[str, DescriptorError] = {}
+        self._links = Links()
+        for each in WELL_KNOWN:
+            self._links.add(own_file(each), is_own=True)
+        self._own_names = frozenset(self._links.defined())
+        self._absent: set[str] = set()
+        self._builder = Builder(
+            self._pool, self._files, origins=self._origins, absent=self._absent, links=self._links
+        )
         self._wanted: dict[str, str] = {}
         self._left = max_bytes
         self._max_bytes = max_bytes
@@ -122,18 +132,33 @@ class Files:
             )
         if is_well_known(name):
             return None
+        self._leave_to_own(file)
         known = self._files.get(name)
         if known is not None:
             if self._origins[name] == origin and known != file:
-                raise DescriptorError(f"{origin} has two different files {_name(name)}")
+                raise DescriptorError(f"{origin} has two different files {name_of(name)}")
             return None
         self._files[name] = file
         self._origins[name] = origin
+        self._links.add(file)
         self._wanted.pop(name, None)
         for needed in file.dependency:
             if not (needed in self._files or needed in self._absent or is_well_known(needed)):
                 self._wanted.setdefault(needed, name)
         return file
+
+    def _leave_to_own(self, file: FileDescriptorProto) -> None:
+        """Take out of a file what comes with protobuf; some servers have it in files of other names."""
+        prefix = f"{file.package}."
+        if prefix == OWN_PACKAGE:
+            for message in [each for each in file.message_type if prefix + each.name in self._own_names]:
+                file.message_type.remove(message)
+            for enum in [each for each in file.enum_type if prefix + each.name in self._own_names]:
+                file.enum_type.remove(enum)
+
+    def undefined(self) -> list[str]:
+        """Full names of what is used in some file, and defined in none."""
+        return self._links.undefined()
 
     def lacking(self) -> dict[str, str]:
         """Files that are imported and not there, each with the file that imports it; not those known to be absent."""
@@ -143,9 +168,9 @@ class Files:
         """Whether a file is there."""
         return name in self._files
 
-    def is_absent(self, name: str, importer: str) -> None:
+    def is_absent(self, name: str) -> None:
         """Nobody has a file: whatever imports it is built without it, as most do not need it for their messages."""
-        self._absent[name] = importer
+        self._absent.add(name)
         self._wanted.pop(name, None)
 
     def services(self, origins: frozenset[str] | None = None) -> Iterator[str]:
@@ -162,9 +187,8 @@ class Files:
     def message(self, name: str) -> Descriptor | None:
         """A message by its full name; those that come with protobuf are known without any file."""
         found = self._find(self._pool.FindMessageTypeByName, name)
-        if found is None and name.startswith("google.protobuf."):
-            for each in WELL_KNOWN:
-                self._build(each)
+        if found is None and name.startswith(OWN_PACKAGE):
+            self._builder.build_own()
             found = self._find(self._pool.FindMessageTypeByName, name)
         return found
 
@@ -180,103 +204,24 @@ class Files:
 
     def symbols(self) -> Iterator[str]:
         """Full names of all services, methods, messages and enums in the files that can be used."""
-        self._build_all()
-        for file in (self._files[name] for name in self._files if name in self._built):
+        for file in self._builder.usable():
             prefix = f"{file.package}." if file.package else ""
             for service in file.service:
                 yield prefix + service.name
                 yield from (f"{prefix}{service.name}.{method.name}" for method in service.method)
-            yield from (prefix + enum.name for enum in file.enum_type)
-            waiting = [(prefix, message) for message in file.message_type]
-            while waiting:
-                above, message = waiting.pop()
-                yield above + message.name
-                inside = f"{above}{message.name}."
-                yield from (inside + enum.name for enum in message.enum_type)
-                waiting += [(inside, each) for each in message.nested_type if not each.options.map_entry]
+            yield from defined_in(file, entries=False)
 
     def extension(self, name: str) -> FieldDescriptor | None:
         """An extension by its full name."""
         return self._find(self._pool.FindExtensionByName, name)
 
     def _find(self, look: Callable[[str], T], name: str) -> T | None:
-        self._build_all()
-        try:
-            return look(name)
-        except KeyError:
-            pass
-        # It may be in a file that cannot be used; others need not suffer from that.
-        for error in self._broken.values():
-            raise error
-        return None
-
-    def _build_all(self) -> None:
-        for name in self._files:
-            if name not in self._built and name not in self._broken:
-                try:
-                    self._build(name)
-                except DescriptorError as error:
-                    self._broken[name] = error
-
-    def _build(self, name: str) -> None:
-        """Build a file after those that it imports, which may be many in a row."""
-        waiting = [name]
-        under_way: dict[str, None] = {}
-        while waiting:
-            current = waiting[-1]
-            if current in self._built:
-                waiting.pop()
-                continue
-            if (error := self._broken.get(current)) is not None:
-                raise error
-            file = self._file(current)
-            needed = [each for each in file.dependency if each not in self._built]
-            if not needed:
-                self._add_to_pool(file)
-                under_way.pop(current, None)
-                waiting.pop()
-                continue
-            under_way[current] = None
-            if circle := next((each for each in needed if each in under_way), None):
-                raise DescriptorError(
-                    f"{self._origin(current)}: descriptor files import each other: {_name(current)} and {_name(circle)}"
-                )
-            waiting.append(needed[0])
-
-    def _file(self, name: str) -> FileDescriptorProto:
-        if is_well_known(name):
-            return own_file(name)
-        found = self._files.get(name)
-        # An empty one in the place of one that nobody has: few imports are needed for the messages themselves.
-        return FileDescriptorProto(name=name) if found is None else found
-
-    def _add_to_pool(self, file: FileDescriptorProto) -> None:
-        if flaw := self._entries.flaw_of(file):
-            raise DescriptorError(
-                f"{self._origin(file.name)}: file {_name(file.name)} cannot be used: {visible(flaw)}"
-            )
-        try:
-            self._pool.AddSerializedFile(file.SerializeToString())
-            # Protobuf in pure Python looks at a file only when somebody asks for it.
-            self._pool.FindFileByName(file.name)
-        except Exception as error:  # each runtime of protobuf raises others for what does not fit
-            absent = [each for each in file.dependency if each in self._absent]
-            if absent:
-                raise DescriptorError(
-                    f"{self._origin(file.name)}: file {_name(file.name)} needs {_name(absent[0])}, which is not there"
-                ) from error
-            raise DescriptorError(
-                f"{self._origin(file.name)}: file {_name(file.name)} cannot be used: {_reason(error)}"
-            ) from error
-        self._built.add(file.name)
-
-    def _origin(self, name: str) -> str:
-        return self._origins.get(name, "protobuf")
+        return self._builder.find(look, name)
 
     def definition(self, what: Descriptor | EnumDescriptor) -> DescriptorProto | EnumDescriptorProto:
         """How a message or an enum of these files is written there; not every runtime of protobuf can tell."""
         package = what.file.package
-        inside: DescriptorProto | FileDescriptorProto = self._file(what.file.name)
+        inside: DescriptorProto | FileDescriptorProto = self._builder.file(what.file.name)
         *above, last = what.full_name.removeprefix(f"{package}." if package else "").split(".")
         for name in above:
             inside = next(each for each in _messages_in(inside) if each.name == name)
@@ -306,14 +251,3 @@ def definitions_in(file: FileDescriptorProto, most: int) -> int:
         enums += message.enum_type
         waiting += message.nested_type
     return count
-
-
-def _name(name: str) -> str:
-    return repr(visible(name, 100))
-
-
-def _reason(error: Exception) -> str:
-    # The runtime's own words before the reason say nothing.
-    return visible(
-        " ".join(str(error).split()).removeprefix("Couldn't build proto file into descriptor pool: ")
-    )

@@ -22,6 +22,9 @@ _MODULES = (
 )
 _WELL_KNOWN_FOLDER = "google/protobuf/"
 
+OWN_PACKAGE = "google.protobuf."
+"""What full names of protobuf's own begin with."""
+
 WELL_KNOWN = tuple(f"{_WELL_KNOWN_FOLDER}{module}.proto" for module in _MODULES)
 """Names of the files."""
 

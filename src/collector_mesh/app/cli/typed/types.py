@@ -104,31 +104,43 @@ class Types:
         """
         if symbol in self._asked or len(symbol) > MAX_IDENTIFIERS or not IDENTIFIERS.fullmatch(symbol):
             return False
-        self._asked.add(symbol)
         try:
-            files = await self._server.files_with(symbol)
+            has_come = await self._ask(symbol)
         except NoReflectionError:
             # With types of the user's own it need not have any.
             if self._are_given:
                 return False
             raise
-        added = [file for data in files if (file := self.files.add(data, self._address)) is not None]
         await self._complete()
-        return bool(added)
+        return has_come
+
+    async def _ask(self, symbol: str) -> bool:
+        self._asked.add(symbol)
+        files = await self._server.files_with(symbol)
+        added = [self.files.add(data, self._address) for data in files]
+        return any(file is not None for file in added)
 
     async def _complete(self) -> None:
-        """Ask for all files that are imported."""
-        while lacking := self.files.lacking():
-            for name, importer in lacking.items():
-                try:
-                    got = await self._server.file(name)
-                except NoReflectionError:
-                    # The files of the user alone; most imports are not needed for the messages themselves.
-                    got = []
-                for data in got:
-                    self.files.add(data, self._address)
-                if not self.files.has(name):
-                    self.files.is_absent(name, importer)
+        """Ask for all files that are imported, and for what is used and has not been imported."""
+        while True:
+            lacking = self.files.lacking()
+            undefined = [name for name in self.files.undefined() if name not in self._asked]
+            if not lacking and not undefined:
+                return
+            try:
+                for name in lacking:
+                    for data in await self._server.file(name):
+                        self.files.add(data, self._address)
+                    if not self.files.has(name):
+                        self.files.is_absent(name)
+                for name in undefined:
+                    if name not in self._asked:
+                        await self._ask(name)
+            except NoReflectionError:
+                # The files of the user alone; most imports are not needed for the messages themselves.
+                for name in lacking:
+                    self.files.is_absent(name)
+                self._asked.update(undefined)
 
     async def request(self, kind: Descriptor, value: Any) -> bytes:
         """A serialized message of JSON; the server is asked for the types of what is in `Any`s.

@@ -83,7 +83,7 @@ def test_an_import_that_nobody_has_is_left_out_where_no_message_needs_it() -> No
     made = files(file("a.proto", "gone.proto", message_type=[message("A")]))
     assert made.lacking() == {"gone.proto": "a.proto"}
 
-    made.is_absent("gone.proto", "a.proto")
+    made.is_absent("gone.proto")
 
     assert made.lacking() == {}
     assert made.message("p.A") is not None
@@ -93,7 +93,7 @@ def test_an_import_that_nobody_has_and_a_message_needs_is_named() -> None:
     made = files(
         file("a.proto", "gone.proto", message_type=[message("A", field("b", 1, Field.TYPE_MESSAGE, ".p.B"))])
     )
-    made.is_absent("gone.proto", "a.proto")
+    made.is_absent("gone.proto")
 
     with pytest.raises(
         DescriptorError, match=r"there: file 'a.proto' needs 'gone.proto', which is not there"
@@ -144,15 +144,38 @@ def test_a_file_that_comes_with_protobuf_is_never_that_of_a_server() -> None:
     assert [each.name for each in found.fields] == ["type_url", "value"]
 
 
-def test_a_message_that_only_has_the_name_of_a_time_is_a_message_as_any_other() -> None:
+def test_a_message_that_comes_with_protobuf_is_never_that_of_a_server_in_whatever_file_it_is() -> None:
     false = message("Timestamp", field("seconds", 1), field("nanos", 2))
-    made = files(file("vendored.proto", package="google.protobuf", message_type=[false]))
-    found = made.message("google.protobuf.Timestamp")
+    made = files(
+        file("google_protobuf.proto", package="google.protobuf", message_type=[false, message("More")]),
+        file(
+            "a.proto",
+            message_type=[message("A", field("at", 1, Field.TYPE_MESSAGE, ".google.protobuf.Timestamp"))],
+        ),
+    )
+    found = made.message("p.A")
     assert found is not None
 
-    data = Reader(made).read(found, parsed('{"seconds": "x"}'))
+    data = Reader(made).read(found, parsed('{"at": "2026-01-31T12:00:00Z"}'))
 
-    assert Writer(made).read(found, data) == {"seconds": "x"}
+    assert Writer(made).read(found, data) == {"at": "2026-01-31T12:00:00Z"}
+    assert made.message("google.protobuf.More") is not None
+
+
+@pytest.mark.parametrize(
+    "imported", [[], ["another/path/b.proto"]], ids=["not imported", "imported by another path"]
+)
+def test_what_a_file_uses_is_found_by_its_name(imported: list[str]) -> None:
+    a = file("a.proto", *imported, message_type=[message("A", field("b", 1, Field.TYPE_MESSAGE, ".p.B"))])
+    made = files(a)
+    assert made.undefined() == ["p.B"]
+    for name in imported:
+        made.is_absent(name)
+
+    made.add(file("b.proto", message_type=[message("B")]).SerializeToString(), "there")
+
+    assert made.undefined() == []
+    assert made.message("p.A") is not None
 
 
 @pytest.mark.parametrize(
