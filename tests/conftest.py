@@ -12,6 +12,9 @@ pytest.register_assert_rewrite(
     "collector_mesh.app.testing.contract", "tests.integration.services.unary_cases"
 )
 
+LONGEST = {"test_first_hour", "test_faults", "test_link_restarts", "test_simulate"}
+"""Modules of tests that take many seconds each."""
+
 # How long an example takes says nothing about the code on a machine that has something else to do.
 settings.register_profile(
     "suite", deadline=None, suppress_health_check=(HealthCheck.too_slow, HealthCheck.data_too_large)
@@ -21,6 +24,11 @@ settings.load_profile("suite")
 # What a shell starts in the background ignores Ctrl-C, and tests that send it would wait for ever.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the tests that take longest: at the end nothing would be left to run beside them."""
+    items.sort(key=lambda item: item.path.stem not in LONGEST)
 
 
 @pytest.fixture(params=VERSIONS)
