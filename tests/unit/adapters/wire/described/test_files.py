@@ -162,6 +162,15 @@ def test_a_message_that_comes_with_protobuf_is_never_that_of_a_server_in_whateve
     assert made.message("google.protobuf.More") is not None
 
 
+def test_what_a_file_uses_is_found_by_a_name_that_is_not_whole() -> None:
+    made = files(
+        file("a.proto", package="x.y", message_type=[message("A", field("b", 1, Field.TYPE_MESSAGE, "z.B"))]),
+        file("b.proto", package="x.z", message_type=[message("B")]),
+    )
+
+    assert made.message("x.y.A") is not None
+
+
 @pytest.mark.parametrize(
     "imported", [[], ["another/path/b.proto"]], ids=["not imported", "imported by another path"]
 )
@@ -271,6 +280,8 @@ def test_a_map_is_one() -> None:
     assert found is not None
 
     assert proto_text(found, made).splitlines()[1:-1] == ["  map<string, string> map = 1;"]
+    assert made.undefined() == []
+    assert list(made.symbols()) == ["p.A"]
 
 
 def test_a_message_that_requires_itself_has_a_template_that_ends() -> None:
