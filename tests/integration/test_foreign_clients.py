@@ -153,6 +153,19 @@ async def client(request: pytest.FixtureRequest, mesh: Mesh) -> AsyncIterator[An
     await closed(made)
 
 
+@pytest_asyncio.fixture(loop_scope="module", scope="module", params=CLIENTS)
+async def plain(request: pytest.FixtureRequest) -> AsyncIterator[Any]:
+    """A client of a server of gRPC, without a mesh."""
+    server = grpc.aio.server()
+    users_pb2_grpc.add_UserServiceServicer_to_server(Users("users-1"), server)
+    port = server.add_insecure_port(LOOPBACK)
+    await server.start()
+    made = CLIENTS[request.param](f"127.0.0.1:{port}")
+    yield made
+    await closed(made)
+    await server.stop(None)
+
+
 async def closed(client: Any) -> None:
     if isinstance(client, AioClient):
         await client.channel.close()
@@ -163,6 +176,15 @@ async def closed(client: Any) -> None:
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 async def test_a_call_of_grpcio_comes_to_what_it_has_to(client: Any, case: Case) -> None:
     outcome = await client.call(
+        case.path, case.request.SerializeToString(), metadata=case.metadata, timeout=case.timeout
+    )
+
+    case.check(outcome)
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if not case.of_mesh], ids=lambda case: case.name)
+async def test_a_call_at_a_server_of_grpc_comes_to_the_same(plain: Any, case: Case) -> None:
+    outcome = await plain.call(
         case.path, case.request.SerializeToString(), metadata=case.metadata, timeout=case.timeout
     )
 

@@ -53,6 +53,7 @@ class Case:
         metadata: what is sent beside the request.
         timeout: in seconds.
         service: by its full name.
+        of_mesh: whether a server of gRPC has another answer, as it knows of no mesh.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Case:
     metadata: Metadata = ()
     timeout: float = LIMIT_SECONDS
     service: str = USERS
+    of_mesh: bool = False
 
     @property
     def path(self) -> str:
@@ -200,7 +202,14 @@ CASES = [
         trailing=(("looked-at", "3"),),
     ),
     *_each_code(),
-    Case("an exception", "Behave", behave(raises="broken"), code=2, details="handler error: broken"),
+    Case(
+        "an exception",
+        "Behave",
+        behave(raises="broken"),
+        code=2,
+        details="handler error: broken",
+        of_mesh=True,
+    ),
     Case(
         "an error without a text",
         "Behave",
@@ -251,6 +260,7 @@ CASES = [
         behave(),
         metadata=(("collector-else", "x"), ("collector-namespace", "users"), ("mine", "1")),
         is_right=came(("mine", "1")),
+        of_mesh=True,
     ),
     Case(
         "8 KiB of metadata",
@@ -258,6 +268,7 @@ CASES = [
         behave(),
         metadata=(("k", "x" * 8191),),
         is_right=came(("k", "x" * 8191)),
+        of_mesh=True,
     ),
     Case(
         "a byte more",
@@ -266,8 +277,11 @@ CASES = [
         metadata=(("k", "x" * 8192),),
         code=3,
         details="metadata has 8193 bytes, at most 8192 are allowed",
+        of_mesh=True,
     ),
-    Case("the namespace named", "Behave", behave(), metadata=(("collector-namespace", "users"),)),
+    Case(
+        "the namespace named", "Behave", behave(), metadata=(("collector-namespace", "users"),), of_mesh=True
+    ),
     Case(
         "a namespace that is not there",
         "Behave",
@@ -275,6 +289,7 @@ CASES = [
         metadata=(("collector-namespace", "nowhere"),),
         code=UNIMPLEMENTED,
         details="no collector found for namespace 'nowhere'…",
+        of_mesh=True,
     ),
     Case(
         "a namespace that is no name",
@@ -283,6 +298,7 @@ CASES = [
         metadata=(("collector-namespace", "a b"),),
         code=3,
         details="metadata 'collector-namespace' must match…",
+        of_mesh=True,
     ),
     Case(
         "two namespaces, none named",
@@ -291,6 +307,7 @@ CASES = [
         service=AUDIT,
         code=9,
         details=f"method '{AUDIT}/Record' can be meant in several namespaces, 'audit-1', 'audit-2': …",
+        of_mesh=True,
     ),
     Case(
         "one of two namespaces named",
@@ -300,6 +317,7 @@ CASES = [
         metadata=(("collector-namespace", "audit-2"),),
         response=Int64Value,
         is_right=lambda answer: answer.value == 3,
+        of_mesh=True,
     ),
     Case(
         "a target",
@@ -307,6 +325,7 @@ CASES = [
         behave(),
         metadata=(("collector-target", "users-2"),),
         is_right=lambda answer: answer.by == "users-2",
+        of_mesh=True,
     ),
     Case(
         "another target",
@@ -314,6 +333,7 @@ CASES = [
         behave(),
         metadata=(("collector-target", "users-1"),),
         is_right=lambda answer: answer.by == "users-1",
+        of_mesh=True,
     ),
     Case(
         "a target that is not connected",
@@ -322,6 +342,7 @@ CASES = [
         metadata=(("collector-target", "nobody"),),
         code=14,
         details="no connection to collector 'nobody'…",
+        of_mesh=True,
     ),
     Case(
         "a method that nobody has",
@@ -329,6 +350,7 @@ CASES = [
         Empty(),
         code=UNIMPLEMENTED,
         details=f"{NOBODY} '{USERS}/Fly' {MAY_USE}",
+        of_mesh=True,
     ),
     Case(
         "a service that nobody has",
@@ -337,6 +359,7 @@ CASES = [
         service="mesh.test.Nothing",
         code=UNIMPLEMENTED,
         details=f"{NOBODY} 'mesh.test.Nothing/Get' {MAY_USE}",
+        of_mesh=True,
     ),
     Case(
         "a method that is not overridden",
@@ -344,6 +367,7 @@ CASES = [
         Empty(),
         code=UNIMPLEMENTED,
         details=f"{NOBODY} '{USERS}/Forget' {MAY_USE}",
+        of_mesh=True,
     ),
     Case("a deadline that passes", "Behave", behave(wait=LIMIT_SECONDS), timeout=0.2, code=4, details="…"),
     Case(
@@ -365,6 +389,7 @@ CASES = [
         behave(padding=b"x" * MAX_PAYLOAD),
         code=8,
         details="payload of …",
+        of_mesh=True,
     ),
     Case(
         "a response over the limit",
@@ -372,6 +397,7 @@ CASES = [
         behave(size=MAX_PAYLOAD),
         code=2,
         details="handler error: result of …",
+        of_mesh=True,
     ),
     *(
         Case(
@@ -380,6 +406,7 @@ CASES = [
             Empty(),
             code=UNIMPLEMENTED,
             details=f"method '{USERS}.{method}' is of the kind '{kind}', and is called as 'unary'",
+            of_mesh=True,
         )
         for method, kind in (("ListUsers", "server"), ("ImportUsers", "client"), ("Talk", "both"))
     ),
