@@ -185,21 +185,29 @@ class Bridge:
         Raises:
             RuntimeError: as for `run`.
         """
-        self.check(awaited)
+        if _get_running_loop() is not None or os.getpid() != self._pid:
+            self.check(awaited)
         if timeout is not None and timeout > _FOREVER_SECONDS:
             timeout = None
-        with WAITING.get() or nullcontext():
-            if (wait := self._wait_in_thread) is not None:
-                if is_new:
-                    wait(partial(gone_on, posted, self._loop))
-                return bool(wait(partial(is_over, posted, timeout)))
-            if is_new:
-                self._put(posted)
-            has_ended = self._await(posted.ended, timeout)
-        if has_ended:
-            # For whoever waits beside this thread.
-            posted.ended.release()
+        if (waiting := WAITING.get()) is None:
+            has_ended = self._wait_for(posted, timeout, is_new=is_new)
+        else:
+            with waiting:
+                has_ended = self._wait_for(posted, timeout, is_new=is_new)
         return has_ended
+
+    def _wait_for(self, posted: Posted, timeout: float | None, *, is_new: bool) -> bool:
+        if (wait := self._wait_in_thread) is not None:
+            if is_new:
+                wait(partial(gone_on, posted, self._loop))
+            return bool(wait(partial(is_over, posted, timeout)))
+        if is_new:
+            self._put(posted)
+        if not self._await(posted.ended, timeout):
+            return False
+        # For whoever waits beside this thread.
+        posted.ended.release()
+        return True
 
     def call_back(self, function: Callable[[], None], thread: CallbackThread) -> None:
         """Have a function of a user's called that nobody waits for, and that may wait: in a thread, never in the loop.
