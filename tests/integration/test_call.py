@@ -67,13 +67,15 @@ def listen() -> Iterator[Callable[..., str]]:
     """Starts servers; gives their addresses."""
     servers = []
 
-    def start(*handlers: grpc.GenericRpcHandler, at: str = "127.0.0.1:0", users: bool = True) -> str:
+    def start(
+        *handlers: grpc.GenericRpcHandler, at: str = "127.0.0.1:0", users: bool = True, tls: Any = None
+    ) -> str:
         server = grpc.server(ThreadPoolExecutor(4))
         if users:
             users_pb2_grpc.add_UserServiceServicer_to_server(BlockingUsers(), server)
             users_pb2_grpc.add_AuditServiceServicer_to_server(BlockingAudit(), server)
         server.add_generic_rpc_handlers(handlers)
-        port = server.add_insecure_port(at)
+        port = server.add_secure_port(at, tls) if tls else server.add_insecure_port(at)
         server.start()
         servers.append(server)
         return at if at.startswith("unix:") else f"127.0.0.1:{port}"
@@ -446,6 +448,22 @@ def test_a_socket_of_the_machine_is_an_address_too(listen: Listen, run: Run, tmp
     address = listen(Reflecting("v1", honest).handler, at=f"unix:{tmp_path}/s")
 
     assert run("call", address, "GetUser", "-d", '{"id": 1}')[0] == 0
+
+
+def test_a_server_with_certificates_is_called_with_some(listen: Listen, run: Run, tmp_path: Path) -> None:
+    run("certs", str(tmp_path), "--id", "server", "--client", "me")
+    authority, key, chain = (
+        (tmp_path / name).read_bytes() for name in ("ca.pem", "server.key", "server.crt")
+    )
+    tls = grpc.ssl_server_credentials([(key, chain)], authority, require_client_auth=True)
+    address = listen(Reflecting("v1", honest).handler, tls=tls)
+    trust = ["--tls-ca", f"{tmp_path}/ca.pem"]
+    shown = ["--tls-cert", f"{tmp_path}/me.crt", "--tls-key", f"{tmp_path}/me.key"]
+
+    assert run("call", address, "GetUser", "-d", '{"id": 1}', *trust, *shown)[0] == 0
+    assert run("call", address, "GetUser", *trust)[2].count("certificate required") == 1
+    assert run("call", address, "GetUser", "--tls")[2].count("certificate not trusted") == 1
+    assert run("call", address, "GetUser")[2].count("plaintext to a TLS port") == 1
 
 
 def test_nobody_at_an_address_is_one_line(run: Run) -> None:

@@ -38,7 +38,8 @@ def tls_of(arguments: argparse.Namespace) -> "Tls | None":
     from collector_mesh.adapters.grpc.tls import Tls
 
     files = (arguments.tls_cert, arguments.tls_key, arguments.tls_ca)
-    return Tls(*files) if any(files) else None
+    # Some verbs may be told to use TLS without files of their own.
+    return Tls(*files) if any(files) or getattr(arguments, "tls", False) else None
 
 
 def add_look_options(parser: argparse.ArgumentParser) -> None:

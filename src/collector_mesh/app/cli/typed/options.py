@@ -53,5 +53,10 @@ def add_source_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--json", action="store_true", help="print everything as one JSON object, for programs"
     )
+    parser.add_argument(
+        "--tls",
+        action="store_true",
+        help="use TLS, and believe the authorities of this machine if there is no --tls-ca",
+    )
     loops.add_loop_option(parser)
     add_tls_options(parser)
