@@ -89,6 +89,7 @@ def test_a_stub_outlives_the_crash_of_a_replica_and_its_channel_that_of_its_coll
         await sim.sleep(1.0)
         await sim.crash("front")
         codes += [await call.code(), await stub.Behave(Behavior()).code()]
+        assert front.channel(NAMESPACE).get_state() is grpc.ChannelConnectivity.SHUTDOWN
         front = await sim.restart("front")
         await sim.settled()
         return [*codes, await Stub(front.channel(NAMESPACE)).Behave(Behavior()).code()]

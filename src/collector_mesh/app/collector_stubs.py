@@ -89,9 +89,9 @@ class CollectorStubs:
     def contact(self, namespace: str, target: str = "", *, connect: bool = False) -> Contact:
         """Say whether somebody is there for calls in a namespace; see `CallStarter.contact`."""
         _ = connect  # it dials by itself
-        self._home.check_leaving()
         if self._dispatcher is None:
             return Contact.IDLE if self._lifetime.state == "new" else Contact.CLOSED
+        self._home.check()
         return self.container.readiness().contact(namespace, target)
 
     def channel(

@@ -308,6 +308,7 @@ async def test_a_stub_is_used_while_its_collector_is_open(network: LoopbackNetwo
     async with collector:
         assert await call(StringValue(value="x")) == StringValue(value="x")
     assert channel.get_state() is grpc.ChannelConnectivity.SHUTDOWN
+    assert await asyncio.to_thread(channel.get_state) is grpc.ChannelConnectivity.SHUTDOWN
     with pytest.raises(RuntimeError, match="collector 'one' is closed"):
         call(StringValue())
     with pytest.raises(RuntimeError, match="is closed"):
@@ -339,6 +340,8 @@ async def test_a_stub_is_used_in_the_loop_of_its_collector(front: Collector) -> 
         await asyncio.to_thread(asyncio.run, use())
     with pytest.raises(RuntimeError, match="belongs to another event loop"):
         await asyncio.to_thread(call, StringValue())
+    with pytest.raises(RuntimeError, match="belongs to another event loop"):
+        await asyncio.to_thread(front.channel("demo").get_state)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there are no forks here")

@@ -213,9 +213,9 @@ class MeshClient(Caller):
     def contact(self, namespace: str, target: str = "", *, connect: bool = False) -> Contact:
         """Say whether the client has a collector to call; see `CallStarter.contact`."""
         _ = namespace, target  # the collector knows who is there
-        self._home.check_leaving()
         if self._link is None:
             return Contact.CLOSED if self._home.loop else Contact.IDLE
+        self._home.check()
         return self._link.contact(connect=connect)
 
     def channel(

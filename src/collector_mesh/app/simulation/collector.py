@@ -29,7 +29,7 @@ from collector_mesh.domain.model.payload import Message, Payload, Plain
 from collector_mesh.domain.model.snapshot import ConnectionInfo, State
 from collector_mesh.domain.model.status import Reply
 from collector_mesh.domain.policies.policy import Policies
-from collector_mesh.domain.ports.call_starter import StartedCall
+from collector_mesh.domain.ports.call_starter import Contact, StartedCall
 from collector_mesh.domain.ports.observer import Observer
 from collector_mesh.domain.topology.connection import Connection
 from collector_mesh.domain.topology.later import Later
@@ -194,6 +194,12 @@ class SimulatedCollector(Collector):
             answer(Reply.refused(UnavailableError(f"collector '{self.collector_id}' {state}")))
             return None
         return HostedCall(self._virtual, self.host, begin, answer, timeout)
+
+    def contact(self, namespace: str, target: str = "", *, connect: bool = False) -> Contact:
+        """See `Collector`."""
+        if self.host.is_down:
+            return Contact.CLOSED
+        return super().contact(namespace, target, connect=connect)
 
     async def begin(self) -> None:
         """Start it, as `async with` does with a `Collector`."""
