@@ -1,11 +1,13 @@
 """Programs of other languages in the docs call a collector, where their runtime is at hand."""
 
 import asyncio
+import os
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+from tests.integration.services.processes import serving
 from tests.limits import LIMIT_SECONDS
 
 from collector_mesh import CallContext, Collector, Service
@@ -43,3 +45,18 @@ async def test_the_program_for_node_calls_a_collector() -> None:
         "Hello, Node! '7', True said greeter",
         "404 no collector found for namespace 'greetings': nobody there has 'GreetingService.Nothing'",
     ]
+
+
+@pytest.mark.skipif(not node_has_grpc(), reason="needs node, @grpc/grpc-js and @grpc/proto-loader")
+@pytest.mark.asyncio
+async def test_the_program_for_node_that_knows_of_no_mesh_calls_the_greeter_of_grpc() -> None:
+    mount = "greetings=helloworld_pb2_grpc:add_GreeterServicer_to_server=greeter_server:Greeter"
+    of_grpc = os.pathsep.join([str(EXAMPLES.parent / "grpc"), os.environ.get("PYTHONPATH", "")])
+    async with serving("greeter", "--mount", mount, environment={"PYTHONPATH": of_grpc}) as collector:
+        process = await asyncio.create_subprocess_exec(
+            str(NODE), str(EXAMPLES / "greeter.js"), collector.address, stdout=subprocess.PIPE
+        )
+        async with asyncio.timeout(LIMIT_SECONDS):
+            output, _ = await process.communicate()
+
+    assert output.decode() == "Hello, Node!\n"
