@@ -28,6 +28,8 @@ _MANY = 32
 
 _MOST_AT_ONCE = 512
 
+_MOST_CALLERS = 1024
+
 MALFORMED = "malformed request"
 
 
@@ -61,6 +63,8 @@ class Door:
         self._streams = OpenStreams(limits)
         self._limits = limits
         self._contexts: dict[OpenStream, Context] = {}
+        self._callers: dict[str, tuple[str, str]] = {}
+        """The connection and the host of callers, by what grpc calls them: mostly there are few, with many requests."""
         self._cutting: set[asyncio.Task[None]] = set()
         self.has_begun = asyncio.Event()
         """Set whenever a request begins."""
@@ -188,13 +192,19 @@ class Door:
             self._end_connections(*worst, *stuck)
 
     def _open(self, context: Context, *, is_silent: bool) -> OpenStream | None:
-        connection = connection_of(context)
+        peer = context.peer()
+        known = self._callers.get(peer)
+        if known is None:
+            connection = connection_of(context)
+            known = connection, host_of(connection)
+            if len(self._callers) >= _MOST_CALLERS:
+                self._callers.clear()
+            self._callers[peer] = known
+        connection, host = known
         self._on_request(connection)
         now = asyncio.get_running_loop().time()
         self.has_begun.set()
-        stream = self._streams.open(
-            host_of(connection), connection, now, is_silent=is_silent, is_read_on=not is_silent
-        )
+        stream = self._streams.open(host, connection, now, is_silent=is_silent, is_read_on=not is_silent)
         if stream is None:
             self._on_limit("streams_per_address", self._limits.most_of_address, connection)
         return stream

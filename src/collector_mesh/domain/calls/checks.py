@@ -121,6 +121,11 @@ class CallChecks:
             way = ", ".join(call.visited[:8])
             raise LoopError(f"passed on {call.hops} times, by {way}: {MAX_HOPS} are allowed")
 
+    @property
+    def allows_everybody(self) -> bool:
+        """Whether nobody is asked who may use which namespace."""
+        return self._authorizer is None
+
     def may_use(self, identity: Identity | None, namespace: str) -> bool:
         """Whether a caller from outside may use a namespace."""
         return self._authorizer is None or self._authorizer.may_use(identity, namespace)

@@ -29,6 +29,8 @@ from collector_mesh.domain.routing.refusals import with_method
 from collector_mesh.domain.serving.handlers import HandlerRegistry
 from collector_mesh.domain.topology.topology import Topology
 
+_MOST_KEPT = 1024
+
 _MOST_NAMED = 10
 """Namespaces that an error names."""
 
@@ -75,6 +77,8 @@ class Placer:
         self._now = clock.now
         self._policies = policies
         self._default = default
+        self._kept: dict[tuple[str, str], tuple[tuple[int, int], MethodKey]] = {}
+        """What was meant, as long as nothing has changed; where all callers may use everything."""
         waiting.is_somewhere = self._is_somewhere
 
     def place(
@@ -85,6 +89,16 @@ class Placer:
             key = MethodKey(namespace, service, method)
             # On the way of most calls: whether the caller may use it is asked when it is dispatched.
             return key if self._names.has(key, UNARY) else self._named(key, target, identity)
+        kept = None if target else self._kept.get((service, method))
+        if kept is not None and kept[0] == (self._topology.changes, self._handlers.changes):
+            return kept[1]
+        return self._only_one(service, method, target, identity)
+
+    def _only_one(
+        self, service: str, method: str, target: str, identity: Identity | None
+    ) -> MethodKey | None:
+        """The method in the only namespace in which it can be meant."""
+        changes = self._topology.changes, self._handlers.changes
         found: dict[str, str] = {}
         for name, kind in self._names.places(service, method):
             key = MethodKey(name, service, method)
@@ -100,6 +114,10 @@ class Placer:
         key = MethodKey(name, service, method)
         if kind != UNARY:
             raise mismatch(key, kind)
+        if not target and self._checks.allows_everybody:
+            if len(self._kept) >= _MOST_KEPT:
+                self._kept.clear()
+            self._kept[service, method] = changes, key
         return key
 
     async def wait(
