@@ -22,8 +22,8 @@ MAX_STREAMS = 512
 GATEWAY_STREAMS = 4_096
 """The same where any client of gRPC may call: those know of no limit of ours, and open one connection for all they do.
 
-A call that has begun costs some 20 KiB, so that one connection can take 80 MiB; one address has as many streams over all of
-its connections.
+A call costs some 30 KiB with its handler, so that one connection can take 120 MiB; one address has as many streams over all
+of its connections.
 """
 
 _PING_TIMEOUT_MS = 5_000
