@@ -492,6 +492,19 @@ async def test_a_call_has_the_time_that_the_mesh_allows_unless_it_says_so(
     assert users.left[2] == float("inf")
 
 
+async def test_a_callback_that_is_none_is_a_type_error_where_it_is_given(collector: Collector) -> None:
+    channel = collector.sync_channel("users")
+    call = stub_of(channel).GetUser.future(SOMEBODY)
+
+    adds: list[Any] = [call.add_done_callback, call.add_callback, channel.subscribe]
+    for add in adds:
+        with pytest.raises(TypeError, match="callback must be callable, got None"):
+            add(None)
+    await until(call.done)
+    with pytest.raises(TypeError, match="callback must be callable"):
+        call.add_done_callback(7)
+
+
 @pytest.mark.parametrize("timeout", ["1", True, object()])
 async def test_a_timeout_that_is_no_number_is_a_type_error(collector: Collector, timeout: object) -> None:
     stub = stub_of(collector.sync_channel("users"))

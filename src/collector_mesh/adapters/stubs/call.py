@@ -14,7 +14,8 @@ from grpc import aio
 from collector_mesh.adapters.stubs.bases import UnaryUnaryCallBase
 from collector_mesh.adapters.stubs.method import StubMethod, UnfitRequestError, UnfitResponseError, seconds_of
 from collector_mesh.adapters.stubs.outcome import Outcome, cancelled, failed, outcome_of, shown
-from collector_mesh.domain.model.errors import MeshError, kind_of
+from collector_mesh.adapters.stubs.owner import check_callback
+from collector_mesh.domain.model.errors import MeshError
 from collector_mesh.domain.model.status import OK, Reply
 from collector_mesh.domain.ports.call_starter import CallStarter, StartedCall
 
@@ -26,16 +27,6 @@ def set_done(future: "asyncio.Future[None]") -> None:
     """Tell whoever awaits a future, if somebody still does."""
     if not future.done():
         future.set_result(None)
-
-
-def check_callback(callback: object) -> None:
-    """See that something can be called.
-
-    Raises:
-        TypeError: it cannot.
-    """
-    if not callable(callback):
-        raise TypeError(f"a done callback must be callable, got {kind_of(callback)}")
 
 
 def call_back(

@@ -15,10 +15,10 @@ from grpc import aio
 
 from collector_mesh.adapters.stubs.answered import AnsweredCall
 from collector_mesh.adapters.stubs.bases import UnaryUnaryCallBase
-from collector_mesh.adapters.stubs.call import Callback, UnaryUnaryCall, call_back, check_callback, set_done
+from collector_mesh.adapters.stubs.call import Callback, UnaryUnaryCall, call_back, set_done
 from collector_mesh.adapters.stubs.method import StubMethod, key_of, metadata_of
 from collector_mesh.adapters.stubs.outcome import Outcome, cancelled, failed, shown
-from collector_mesh.adapters.stubs.owner import CallOwner, check_credentials, check_open
+from collector_mesh.adapters.stubs.owner import CallOwner, check_callback, check_credentials, check_open
 from collector_mesh.domain.model.errors import InvalidCallError, text_of
 
 Interceptors = tuple[aio.UnaryUnaryClientInterceptor, ...]

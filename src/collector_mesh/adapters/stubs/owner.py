@@ -4,6 +4,7 @@ from typing import Any, Protocol
 
 from grpc import aio
 
+from collector_mesh.domain.model.errors import kind_of
 from collector_mesh.domain.ports.call_starter import CallStarter
 
 CREDENTIALS = (
@@ -39,6 +40,16 @@ def check_credentials(credentials: object) -> None:
     """
     if credentials is not None:
         raise aio.UsageError(CREDENTIALS)
+
+
+def check_callback(callback: object) -> None:
+    """See that something can be called.
+
+    Raises:
+        TypeError: it cannot.
+    """
+    if not callable(callback):
+        raise TypeError(f"a done callback must be callable, got {kind_of(callback)}")
 
 
 def not_carried(path: str, kind: str) -> str:

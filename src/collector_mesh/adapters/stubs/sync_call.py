@@ -7,7 +7,13 @@ from typing import Any
 
 import grpc
 
-from collector_mesh.adapters.stubs.sync_outcome import Pairs, SyncRpcError, shown_as, traceback_of
+from collector_mesh.adapters.stubs.owner import check_callback
+from collector_mesh.adapters.stubs.sync_outcome import (
+    Pairs,
+    SyncRpcError,
+    shown_as,
+    traceback_of,
+)
 from collector_mesh.adapters.stubs.sync_work import CANCELLED, SyncWork
 
 
@@ -84,13 +90,18 @@ class SyncCall(SyncWork, grpc.Call, grpc.Future):  # type: ignore[type-arg]  # i
 
         It is called in a thread of the channel, where callbacks run one after the other and may wait; here and now
         where the call has ended already.
+
+        Raises:
+            TypeError: it cannot be called.
         """
+        check_callback(fn)
         self.has_added(lambda: fn(self), even_late=True)
 
     # As a `grpc.Call`.
 
     def add_callback(self, callback: Callable[[], object]) -> bool:
         """As `add_done_callback`, without an argument; does nothing, and gives False, where the call has ended."""
+        check_callback(callback)
         return self.has_added(callback)
 
     def is_active(self) -> bool:

@@ -9,6 +9,7 @@ from collector_mesh.adapters.runtime.bridge import Bridge
 from collector_mesh.adapters.runtime.callback_thread import CallbackThread
 from collector_mesh.adapters.stubs.channel import STATES
 from collector_mesh.adapters.stubs.method import StubMethod, key_of
+from collector_mesh.adapters.stubs.owner import check_callback
 from collector_mesh.adapters.stubs.sync_connectivity import Connectivity
 from collector_mesh.adapters.stubs.sync_methods import (
     Missing,
@@ -96,7 +97,12 @@ class SyncChannel(grpc.Channel):
         """Have a function told of the state as it is now, and of each change, in a thread for that.
 
         READY means that there is somebody in the namespace; of a client, that it has a collector.
+
+        Raises:
+            TypeError: it cannot be called.
+            RuntimeError: the system gives no thread.
         """
+        check_callback(callback)
         self._connectivity.subscribe(callback, try_to_connect=bool(try_to_connect))
 
     def unsubscribe(self, callback: Callable[[grpc.ChannelConnectivity], None]) -> None:

@@ -9,6 +9,7 @@ import grpc
 from collector_mesh.adapters.stubs.method import StubMethod, UnfitResponseError
 from collector_mesh.adapters.stubs.outcome import Outcome as TellsOf
 from collector_mesh.adapters.stubs.outcome import outcome_of as told_of
+from collector_mesh.adapters.stubs.owner import check_callback
 from collector_mesh.domain.model.status import OK, Reply
 from collector_mesh.domain.model.texts import visible
 
@@ -143,6 +144,7 @@ class SyncRpcError(grpc.RpcError, grpc.Call, grpc.Future):  # type: ignore[type-
 
     def add_done_callback(self, fn: Callable[[Any], None]) -> None:
         """Call a function with this, at once."""
+        check_callback(fn)
         fn(self)
 
     def __iter__(self) -> Iterator[Any]:
