@@ -17,6 +17,7 @@ from tests.integration.services.processes import (
     Ended,
     eventually,
     free_port,
+    refused,
     run,
     serving,
 )
@@ -343,7 +344,7 @@ WRONG_CALLS: list[tuple[tuple[str, ...], str]] = [
 def test_what_is_wrong_before_listening_is_one_line_and_exit_status_2(
     arguments: tuple[str, ...], said: str
 ) -> None:
-    assert_one_clear_line(run("serve", *arguments), 2, said)
+    assert_one_clear_line(refused("serve", *arguments), 2, said)
 
 
 @pytest.mark.parametrize(
@@ -368,7 +369,7 @@ def test_what_is_wrong_in_the_file_is_one_line_and_exit_status_2(
     config = tmp_path / "collector.toml"
     config.write_bytes(written)
 
-    ended = run("serve", *BASE, "--config", str(config))
+    ended = refused("serve", *BASE, "--config", str(config))
 
     assert_one_clear_line(ended, 2, said)
     assert f"--config {config}: " in ended.stderr
@@ -632,7 +633,7 @@ async def test_a_call_by_hand_that_fails_says_why() -> None:
 def test_a_call_by_hand_that_cannot_be_made_is_one_line_and_exit_status_2(
     arguments: tuple[str, ...], said: str
 ) -> None:
-    assert_one_clear_line(run("dispatch", *arguments), 2, said)
+    assert_one_clear_line(refused("dispatch", *arguments), 2, said)
 
 
 def test_a_call_by_hand_to_nobody_is_unavailable() -> None:

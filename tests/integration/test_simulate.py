@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.integration.services.processes import COMMAND, SERVICES, run
+from tests.integration.services.processes import COMMAND, SERVICES, refused, run
 from tests.limits import LIMIT_SECONDS
 
 
@@ -138,7 +138,7 @@ def test_an_interrupt_ends_a_search_at_once_and_without_a_word(tmp_path: Path) -
     ],
 )
 def test_what_cannot_be_meant_is_refused_in_one_line(arguments: list[str], said: str) -> None:
-    ended = run("simulate", *arguments)
+    ended = refused("simulate", *arguments)
 
     assert ended.status == 2
     assert said in ended.stderr

@@ -13,7 +13,7 @@ import grpc
 import pytest
 from grpc_health.v1 import health, health_pb2_grpc
 from tests.integration.services.certificates import Authority
-from tests.integration.services.processes import LOOPBACK, Ended, eventually, free_port, run, serving
+from tests.integration.services.processes import LOOPBACK, Ended, eventually, free_port, refused, run, serving
 from tests.integration.services.things import texts_service
 from tests.limits import LIMIT_SECONDS
 
@@ -244,7 +244,7 @@ async def test_malformed_names_are_told_in_the_answer() -> None:
 def test_what_is_wrong_with_the_arguments_is_one_line_and_exit_status_2(
     arguments: tuple[str, ...], said: str
 ) -> None:
-    assert_one_clear_line(run(*arguments), 2, said)
+    assert_one_clear_line(refused(*arguments), 2, said)
 
 
 @pytest.mark.asyncio

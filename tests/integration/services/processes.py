@@ -1,6 +1,7 @@
 """Commands in processes of their own, as a user starts them; none outlives its test."""
 
 import asyncio
+import json
 import os
 import random
 import signal
@@ -10,6 +11,7 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, closing, suppress
+from functools import cache
 from pathlib import Path
 
 import attrs
@@ -46,6 +48,32 @@ def run(*arguments: str, environment: Mapping[str, str] | None = None, cwd: Path
         check=False,
     )
     return Ended(done.returncode, done.stdout, done.stderr)
+
+
+def refused(*arguments: str, cwd: Path = SERVICES) -> Ended:
+    """Run a command that is refused at once, without an interpreter of its own; see `refusing.py`."""
+    process = _refusing()
+    assert process.stdin is not None
+    assert process.stdout is not None
+    with tempfile.NamedTemporaryFile("r+") as stdout, tempfile.NamedTemporaryFile("r+") as stderr:
+        asked = {
+            "arguments": arguments,
+            "folder": str(cwd),
+            "environment": _environment(None),
+            "stdout": stdout.name,
+            "stderr": stderr.name,
+        }
+        process.stdin.write(f"{json.dumps(asked)}\n")
+        process.stdin.flush()
+        return Ended(int(process.stdout.readline()), stdout.read(), stderr.read())
+
+
+@cache
+def _refusing() -> subprocess.Popen[str]:
+    """The process that they are forks of; it ends with this one."""
+    return subprocess.Popen(
+        [sys.executable, SERVICES / "refusing.py"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
 
 
 def _environment(more: Mapping[str, str] | None) -> dict[str, str]:
