@@ -10,11 +10,13 @@ from collections import deque
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import partial
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from collector_mesh.adapters.runtime.callback_thread import CallbackThread
 from collector_mesh.adapters.runtime.errands import Errand, ToldErrand
-from collector_mesh.adapters.runtime.posted import Posted, PostedCallback, gone_on, is_over
+
+if TYPE_CHECKING:
+    from collector_mesh.adapters.runtime.callback_thread import CallbackThread
+    from collector_mesh.adapters.runtime.posted import Posted
 
 T = TypeVar("T")
 
@@ -149,7 +151,7 @@ class Bridge:
         self.check()
         return self._have(ToldErrand(begin), WAITING.get())
 
-    def post(self, posted: Posted) -> None:
+    def post(self, posted: "Posted") -> None:
         """Have something go on in the loop soon. Nobody waits, so that this may also be the loop's own thread.
 
         Raises:
@@ -161,11 +163,13 @@ class Bridge:
         elif _get_running_loop() is self._loop:
             self._loop.call_soon(posted.go_on, self._loop)
         else:
+            from collector_mesh.adapters.runtime.posted import gone_on
+
             wait(partial(gone_on, posted, self._loop))
 
     def wait(
         self,
-        posted: Posted,
+        posted: "Posted",
         timeout: float | None = None,
         *,
         is_new: bool = False,
@@ -196,8 +200,10 @@ class Bridge:
                 has_ended = self._wait_for(posted, timeout, is_new=is_new)
         return has_ended
 
-    def _wait_for(self, posted: Posted, timeout: float | None, *, is_new: bool) -> bool:
+    def _wait_for(self, posted: "Posted", timeout: float | None, *, is_new: bool) -> bool:
         if (wait := self._wait_in_thread) is not None:
+            from collector_mesh.adapters.runtime.posted import gone_on, is_over
+
             if is_new:
                 wait(partial(gone_on, posted, self._loop))
             return bool(wait(partial(is_over, posted, timeout)))
@@ -209,7 +215,7 @@ class Bridge:
         posted.ended.release()
         return True
 
-    def call_back(self, function: Callable[[], None], thread: CallbackThread) -> None:
+    def call_back(self, function: Callable[[], None], thread: "CallbackThread") -> None:
         """Have a function of a user's called that nobody waits for, and that may wait: in a thread, never in the loop.
 
         Args:
@@ -217,6 +223,8 @@ class Bridge:
             thread: where; a simulated loop has threads of its own.
         """
         if self._wait_in_thread is not None:
+            from collector_mesh.adapters.runtime.posted import PostedCallback
+
             self.post(PostedCallback(function))
         else:
             thread.submit(function)
