@@ -557,6 +557,33 @@ async def test_a_plain_servicer_is_told_when_its_caller_has_gone() -> None:
     assert seen == [True, False, False]
 
 
+@pytest.mark.asyncio
+async def test_a_callback_may_wait_for_what_its_servicer_holds_while_that_waits_for_the_loop() -> None:
+    begun, told, holds, ends = threading.Event(), threading.Event(), threading.Lock(), asyncio.Event()
+    seen: list[object] = []
+    loop = asyncio.get_running_loop()
+
+    def callback() -> None:
+        with holds:
+            told.set()
+
+    def body(request: Any, context: Any) -> Any:
+        with holds:
+            context.add_callback(callback)
+            begun.set()
+            seen.append(asyncio.run_coroutine_threadsafe(ends.wait(), loop).result(LIMIT_SECONDS / 10))
+
+    async with mounted(PlainServicer(body)) as collector:
+        call = asyncio.ensure_future(get(collector))
+        await asyncio.to_thread(begun.wait)
+        call.cancel()
+        await asyncio.wait([call])
+        ends.set()
+        await until(told.is_set)
+
+    assert seen == [True]
+
+
 class Answers(grpc.aio.ServerInterceptor):
     """Gives what it is told to, in place of the handler."""
 

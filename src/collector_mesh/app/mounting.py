@@ -31,6 +31,10 @@ class AroundServicers:
         """See the protocol."""
         return self._parts.tasks().is_cancellation(error)
 
+    def call_back(self, function: Callable[[], None]) -> None:
+        """See the protocol."""
+        self._parts.tasks().call_back(function)
+
     def in_thread(self, function: Callable[[], T]) -> Awaitable[T]:
         """See the protocol."""
         return self._parts.plain().in_thread(function)

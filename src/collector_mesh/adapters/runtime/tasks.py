@@ -8,6 +8,7 @@ from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from collector_mesh.adapters.runtime.bridge import WAITING, Bridge
+from collector_mesh.adapters.runtime.callback_thread import CallbackThread
 from collector_mesh.adapters.runtime.first_step import begin_task
 from collector_mesh.adapters.runtime.jobs import Begin, BeginTask, Jobs
 from collector_mesh.adapters.runtime.threads import DaemonThreads
@@ -68,6 +69,7 @@ class LoopTasks:
 
     def __init__(self, clock: Clock, *, max_threads: int, begin_task: BeginTask = begin_task) -> None:
         self._threads = DaemonThreads(max_threads)
+        self._callbacks = CallbackThread("collector-mesh-callbacks")
         self._bridge: Bridge | None = None
         self._jobs = Jobs(clock, begin_task)
         self.begin: Begin = self._jobs.begin
@@ -141,6 +143,10 @@ class LoopTasks:
             # It may have come after the result.
             _drop(result)
             raise
+
+    def call_back(self, function: Callable[[], None]) -> None:
+        """See the port."""
+        self._callbacks.submit(function)
 
     def wait_in_thread(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """See the port."""

@@ -1,6 +1,7 @@
 """One call of a servicer: the status that it chooses, and who is told when it has ended."""
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import Any, Protocol
 
 import grpc
@@ -145,6 +146,18 @@ class Rpc:
             except IndexError:
                 return
             self._run(callback)
+
+    def leave(self) -> bool:
+        """It is over, as for `end`, but nobody is told yet; gives whether somebody is to be."""
+        self.is_over = True
+        return bool(self._callbacks)
+
+    def end_aside(self) -> None:
+        """As `end`, in a thread of nobody's: it never raises."""
+        while self._callbacks:
+            # No user at a terminal has raised it here.
+            with suppress(KeyboardInterrupt):
+                self.end()
 
     def _run(self, callback: Callable[[], object]) -> None:
         try:

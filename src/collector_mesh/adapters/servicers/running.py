@@ -27,6 +27,10 @@ class Around(Failures, Protocol):
         """Whether an error is the cancellation of the running task, and not one of the servicer's own."""
         ...
 
+    def call_back(self, function: Callable[[], None]) -> None:
+        """Have a function called in a thread, where it may wait; it does not raise."""
+        ...
+
     def in_thread(self, function: Callable[[], T]) -> Awaitable[T]:
         """Run a function of the current call in a thread.
 
@@ -86,7 +90,7 @@ class Runner:
             BaseException: what it raises.
         """
         rpc = Rpc(call, self._around)
-        call.on_cancel = rpc.end
+        call.on_cancel = partial(self._leave, rpc)
         if call.is_cancelled:
             rpc.end()
         is_done = True
@@ -109,6 +113,12 @@ class Runner:
                 del call.on_cancel
             if is_done:
                 rpc.end()
+
+    def _leave(self, rpc: Rpc) -> None:
+        """Nobody waits for a call in a thread anymore; this is the event loop."""
+        if rpc.leave():
+            # A callback may wait for what the servicer holds, and that waits for the loop.
+            self._around.call_back(rpc.end_aside)
 
     async def rest(self, rpc: Rpc, response: Awaitable[Any]) -> Payload:
         """The response for what a plain method has given that is to be awaited."""

@@ -49,7 +49,7 @@ class SyncContext(grpc.ServicerContext):
     def add_callback(self, callback: Callable[[], None]) -> bool:
         """Have something called when the call has ended, also because its caller has gone; gives whether it will be.
 
-        Where the caller has gone, it is called in the event loop of the collector, and must not block it.
+        Where the caller has gone, it is called in a thread that all callbacks of the collector share.
         """
         return self._rpc.when_over(callback)
 

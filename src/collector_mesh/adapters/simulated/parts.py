@@ -110,6 +110,12 @@ class HostTasks(LoopTasks):
         result: T = thread.result
         return result
 
+    def call_back(self, function: Callable[[], None]) -> None:
+        """See the port: it runs at once, as in `in_thread`."""
+        loop = self._running_loop()
+        assert isinstance(loop, SimulatedLoop)  # there are no others in a simulation
+        loop.threads.run(function, self._context(), _nothing)
+
     def when_idle(self, callback: Callable[[], object]) -> None:
         """See the port."""
         loop = self._running_loop()
@@ -126,6 +132,10 @@ class HostTasks(LoopTasks):
 
     def _context(self) -> contextvars.Context:
         return self._host.context()
+
+
+def _nothing(_thread: SimulatedThread) -> None:
+    """Nobody is told."""
 
 
 def _begin_task(

@@ -217,6 +217,10 @@ class FakeTasks:
         finally:
             use.end()
 
+    def call_back(self, function: Callable[[], None]) -> None:
+        """See the port; it is called at once."""
+        function()
+
     def wait_in_thread(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """See the port; the work must not wait."""
         return run(work())

@@ -123,6 +123,14 @@ class Tasks(Protocol):
         """
         ...
 
+    def call_back(self, function: Callable[[], None]) -> None:
+        """Have a function of a user's called that nobody waits for, and that may wait: in a thread, one after the other.
+
+        Args:
+            function: must not raise.
+        """
+        ...
+
     def wait_in_thread(self, work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Have an async function run where tasks run, in a copy of this thread's context, while this thread waits.
 
