@@ -23,8 +23,8 @@ async def main(address: str) -> None:
             nonlocal answers
             while not done.is_set() or answers < 100:
                 try:
-                    await greeter.SayHello(HelloRequest(name="you"), timeout=5)
-                    await guide.GetFeature(Point(latitude=1), timeout=5)
+                    await greeter.SayHello(HelloRequest(name="you"), timeout=30)
+                    await guide.GetFeature(Point(latitude=1), timeout=30)
                     answers += 2
                 except grpc.aio.AioRpcError as error:
                     failures.append(error.code().name)

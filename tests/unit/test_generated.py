@@ -1,6 +1,8 @@
-"""Code of every generation of compilers is at hand, and none is in the way of another."""
+"""Code of every generation of compilers is at hand, and none is in the way of another; other people's is as they made it."""
 
+import hashlib
 import sys
+from pathlib import Path
 
 from mesh_test import users_pb2, users_pb2_grpc
 from scripts.generate_protos import GENERATIONS
@@ -31,3 +33,18 @@ def test_servicers_of_the_tests_leave_one_method_as_it_is() -> None:
     assert Users.Forget is left
     assert BlockingUsers.Forget is left
     assert Audit.Record is not users_pb2_grpc.AuditServiceServicer.Record
+
+
+def test_the_examples_of_grpc_are_as_grpc_has_them() -> None:
+    folder = Path(__file__).parents[2] / "examples" / "grpc"
+    files = sorted(
+        file
+        for pattern in ("*.proto", "*greeter_*.py", "*route_guide_*.py", "*.json")
+        for file in folder.glob(pattern)
+        if "_pb2" not in file.name
+    )
+
+    assert len(files) == 12
+    assert hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest() == (
+        "6c905a89cc6671295957ef03d3c4f5bfb4cbe2e97696f332dfa514369d9592d1"
+    )
