@@ -509,6 +509,10 @@ def test_the_end_of_a_channel_ends_its_calls_and_it_takes_no_others(kind: str) -
         for use in (stub.GetUser, stub.GetUser.with_call, stub.GetUser.future):
             with pytest.raises(ValueError, match="Cannot invoke RPC"):
                 use(SOMEBODY)
+        with pytest.raises(ValueError, match="Cannot invoke RPC"):
+            stub.ListUsers(users_pb2.ListUsersRequest())
+        with pytest.raises(ValueError, match="Cannot invoke RPC"):
+            stub.ImportUsers(iter([]))
         channel.close()
 
 

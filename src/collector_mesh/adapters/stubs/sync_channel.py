@@ -79,15 +79,15 @@ class SyncChannel(grpc.Channel):
 
     def unary_stream(self, method: str, *_more: Any, **_options: Any) -> SyncUnaryStream:
         """Make a method whose responses are a stream: its calls end with UNIMPLEMENTED."""
-        return SyncUnaryStream(Missing(method, "server streaming"))
+        return SyncUnaryStream(Missing(self, method, "server streaming"))
 
     def stream_unary(self, method: str, *_more: Any, **_options: Any) -> SyncStreamUnary:
         """Make a method whose requests are a stream: its calls end with UNIMPLEMENTED."""
-        return SyncStreamUnary(Missing(method, "client streaming"))
+        return SyncStreamUnary(Missing(self, method, "client streaming"))
 
     def stream_stream(self, method: str, *_more: Any, **_options: Any) -> SyncStreamStream:
         """Make a method whose requests and responses are streams: its calls end with UNIMPLEMENTED."""
-        return SyncStreamStream(Missing(method, "bidirectional streaming"))
+        return SyncStreamStream(Missing(self, method, "bidirectional streaming"))
 
     def subscribe(
         self,
@@ -130,8 +130,7 @@ class SyncChannel(grpc.Channel):
             ValueError: the channel is closed.
             RuntimeError: the collector or the client is not open.
         """
-        if self._is_closed:
-            raise self._closed()
+        self.check_open()
         opened = self._opened()
         self._was_open = True
         return opened
@@ -145,7 +144,7 @@ class SyncChannel(grpc.Channel):
         self._calls[call] = None
         if self._is_closed:  # since it was looked at
             call.end(CHANNEL_CLOSED)
-            raise self._closed()
+            self.check_open()
 
     def has_ended(self, call: SyncWork) -> None:
         """Take down that a call has ended."""
@@ -181,5 +180,17 @@ class SyncChannel(grpc.Channel):
         except RuntimeError:  # the loop stands still, or has ended
             return grpc.ChannelConnectivity.TRANSIENT_FAILURE
 
-    def _closed(self) -> ValueError:
-        return ValueError("Cannot invoke RPC on closed channel!")
+    def check_open(self) -> None:
+        """See that the channel takes calls.
+
+        Raises:
+            ValueError: it is closed.
+        """
+        if self._is_closed:
+            raise ValueError("Cannot invoke RPC on closed channel!")
+
+    def __repr__(self) -> str:
+        target = f", target {self._target!r}" if self._target else ""
+        return (
+            f"<SyncChannel to namespace {self._namespace!r}{target}{', closed' if self._is_closed else ''}>"
+        )

@@ -139,16 +139,23 @@ class Missing:
     """A method of a kind that the mesh does not have.
 
     Args:
+        channel: its channel.
         path: the method.
         kind: what its kind is called.
     """
 
-    def __init__(self, path: str, kind: str) -> None:
+    def __init__(self, channel: "SyncChannel", path: str, kind: str) -> None:
+        self._channel = channel
         self._path = path
         self._kind = kind
 
     def error(self) -> SyncRpcError:
-        """What a call of it ends with."""
+        """What a call of it ends with.
+
+        Raises:
+            ValueError: the channel is closed.
+        """
+        self._channel.check_open()
         return SyncRpcError(grpc.StatusCode.UNIMPLEMENTED, not_carried(self._path, self._kind))
 
 
