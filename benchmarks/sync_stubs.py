@@ -23,9 +23,10 @@ Works = Callable[[], Callable[[], None]]
 
 async def main(conditions: Conditions) -> None:
     """Measure and print."""
-    for title, in_flight, works in (
-        ("Sync stubs: each thread waits for one call", THREADS, _one),
-        ("Sync stubs: each thread has several futures", IN_FLIGHT, _several),
+    for title, in_flight, threads, works in (
+        ("Sync stubs: 16 threads, each with four futures", IN_FLIGHT, THREADS, _several),
+        ("Sync stubs: 64 threads, each waits for one call", IN_FLIGHT, IN_FLIGHT, _one),
+        ("Sync stubs: 16 threads, each waits for one call", THREADS, THREADS, _one),
     ):
         conditions.announce(title, in_flight=in_flight, size=len(PAYLOAD))
         async with (
@@ -36,7 +37,7 @@ async def main(conditions: Conditions) -> None:
             _of_grpc(bare) as theirs,
         ):
             rates = await in_turns(
-                conditions, *(of_threads(works(stub), THREADS) for stub in (ours, client, theirs))
+                conditions, *(of_threads(works(stub), threads) for stub in (ours, client, theirs))
             )
         for name, rate in zip(("collector.sync_channel", "SyncMeshClient.sync_channel"), rates, strict=False):
             compare("calls", (name, "bare sync grpc, sync server"), rate, rates[-1], at_least(2))
