@@ -79,7 +79,7 @@ class Placer:
         self._default = default
         self._kept: dict[tuple[str, str], tuple[tuple[int, int], MethodKey]] = {}
         """What was meant, as long as nothing has changed; where all callers may use everything."""
-        waiting.is_somewhere = self._is_somewhere
+        waiting.where = self._where
 
     def place(
         self, service: str, method: str, *, namespace: str, target: str, identity: Identity | None
@@ -87,8 +87,10 @@ class Placer:
         """See the port."""
         if namespace:
             key = MethodKey(namespace, service, method)
-            # On the way of most calls: whether the caller may use it is asked when it is dispatched.
-            return key if self._names.has(key, UNARY) else self._named(key, target, identity)
+            # Before anything else is looked at: what is there, and what is not, is the same to whoever may not use it.
+            if not self._checks.allows_everybody:
+                self._checks.check_use(identity, namespace)
+            return key if self._names.has(key, UNARY) else self._named(key, target)
         kept = None if target else self._kept.get((service, method))
         if kept is not None and kept[0] == (self._topology.changes, self._handlers.changes):
             return kept[1]
@@ -146,9 +148,8 @@ class Placer:
 
     # ---- where nobody is known to have the method ----------------------------------------------------
 
-    def _named(self, key: MethodKey, target: str, identity: Identity | None) -> MethodKey | None:
+    def _named(self, key: MethodKey, target: str) -> MethodKey | None:
         """A method of which nobody tells that it is unary, in the namespace that the call names."""
-        self._checks.check_use(identity, key.namespace)
         if not target and self._may_be_silent(key):
             return key
         for kind in self._names.kinds(key):
@@ -166,6 +167,9 @@ class Placer:
             return self.place(
                 key.service, key.method, namespace=self._default, target=target, identity=identity
             )
+        if self._uses_nothing(identity) and not self._checks.is_draining:
+            # Who is connected, or dialed, and where, is nothing to it either.
+            raise NotFoundError(_nobody_has(key))
         silent = [
             name
             for name in self._names.silent()
@@ -204,18 +208,24 @@ class Placer:
         if is_away:
             who = f"no connection to collector {quoted(target)}"
         else:
-            at_target = (
-                f"collector {quoted(target)} is not known to have" if target else "nobody is known to have"
-            )
-            who = f"{at_target} {_shown(key)} in a namespace that the caller may use"
+            who = _nobody_has(key, f"collector {quoted(target)} is not" if target else "nobody is")
         if dialing:
             return UnavailableError(f"{who}, and nobody has answered yet at {dialing}")
         return NotFoundError(who)
 
     # ---- questions -----------------------------------------------------------------------------------
 
-    def _is_somewhere(self, key: MethodKey) -> bool:
-        return bool(self._names.places(key.service, key.method))
+    def _where(self, key: MethodKey) -> object:
+        """The places to which calls may go, whoever may use them."""
+        places = self._names.places(key.service, key.method)
+        return tuple(
+            (name, kind) for name, kind in places if self._is_known(key._replace(namespace=name), kind)
+        )
+
+    def _uses_nothing(self, identity: Identity | None) -> bool:
+        if self._checks.allows_everybody:
+            return False
+        return not any(self._checks.may_use(identity, name) for name in self._handlers.namespaces)
 
     def _is_meant(self, key: MethodKey, kind: str, target: str, identity: Identity | None) -> bool:
         is_there = self._is_at(key, target) if target else self._is_known(key, kind)
@@ -256,6 +266,10 @@ class Placer:
 
 def _shown(key: MethodKey) -> str:
     return quoted(f"{key.service}/{key.method}")
+
+
+def _nobody_has(key: MethodKey, who: str = "nobody is") -> str:
+    return f"{who} known to have {_shown(key)} in a namespace that the caller may use"
 
 
 def _ambiguous(service: str, method: str, namespaces: Iterable[str]) -> AmbiguousError:

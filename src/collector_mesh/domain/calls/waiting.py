@@ -26,7 +26,8 @@ _PAUSE_OF_A_PLACE = 0.00005
 So that looking takes a fifth of the loop at most, whatever callers ask for while peers come and go.
 """
 
-_Place = tuple[MethodKey, str]
+_Place = tuple[MethodKey, str, object]
+"""A method, the only collector that may run it, and where it was known to be when the call began to wait."""
 
 
 @attrs.frozen
@@ -74,8 +75,8 @@ class WaitingCalls:
         self._rules = rules
         self._places: dict[_Place, dict[Alarm, None]] = {}
         self._callers: Counter[str] = Counter()
-        self.is_somewhere: Callable[[MethodKey], bool] = _nowhere
-        """Whether somebody has a method, in whichever namespace: asked for calls that wait and name none."""
+        self.where: Callable[[MethodKey], object] = _nowhere
+        """Where somebody has a method, in whichever namespace: asked for calls that wait and name none."""
         self._is_closed = False
         self._looked_at = float("-inf")
         self._looking: Timer | None = None
@@ -111,11 +112,12 @@ class WaitingCalls:
             state.has_waited = True
             return False
         self._keeping.dial_absent(found)
-        alarm = self._enter(call)
+        place = call.key, call.target, () if call.key.namespace else self.where(call.key)
+        alarm = self._enter(call, place)
         try:
             state.has_waited = not await alarm.wait(state.wait_until - now)
         finally:
-            self._leave(call, alarm)
+            self._leave(call, place, alarm)
         state.ask_again(self._topology)
         return True
 
@@ -130,9 +132,8 @@ class WaitingCalls:
                 return ()
             known = [] if connection is None else [connection]
         elif not key.namespace:
+            # What there is, the caller may not use: it must not hear of that by being answered at once.
             known = []
-            if self.is_somewhere(key):
-                return ()
         else:
             known = self._router.known(key, now)
             if (
@@ -150,16 +151,15 @@ class WaitingCalls:
             return False
         return not call.source or self._callers[call.source] < CALLER_SHARE * most
 
-    def _enter(self, call: Call) -> Alarm:
+    def _enter(self, call: Call, place: _Place) -> Alarm:
         if not self._places:
             self._topology.news.listen(self._look)
         alarm = self._clock.alarm()
-        self._places.setdefault((call.key, call.target), {})[alarm] = None
+        self._places.setdefault(place, {})[alarm] = None
         self._callers[call.source] += 1
         return alarm
 
-    def _leave(self, call: Call, alarm: Alarm) -> None:
-        place = (call.key, call.target)
+    def _leave(self, call: Call, place: _Place, alarm: Alarm) -> None:
         alarms = self._places[place]
         del alarms[alarm]
         if not alarms:
@@ -192,7 +192,7 @@ class WaitingCalls:
 
     def _is_for(self, place: _Place, now: float, *, may_be_unknown: bool) -> bool:
         """Whether those who wait at a place are to look again: somebody is there, or nobody is waited for anymore."""
-        key, target = place
+        key, target, was = place
         if target:
             connection = self._topology.get(target)
             way = self._topology.way_to(target, key) if connection is None else None
@@ -202,7 +202,7 @@ class WaitingCalls:
             return True
         elif not key.namespace:
             known = []
-            if self.is_somewhere(key):
+            if self.where(key) != was:
                 return True
         else:
             known = self._router.known(key, now)
@@ -211,6 +211,6 @@ class WaitingCalls:
         return not may_be_unknown and not awaited(known, (), now)
 
 
-def _nowhere(_key: MethodKey) -> bool:
+def _nowhere(_key: MethodKey) -> object:
     """Nobody is asked."""
-    return False
+    return ()

@@ -2,11 +2,13 @@
 
 import sys
 from collections.abc import Callable
+from typing import Any
 
 import attrs
 import pytest
 from tests.unit.domain.world import World, echo
 
+from collector_mesh.app.testing.fakes import run
 from collector_mesh.domain.model.errors import (
     AmbiguousError,
     ForbiddenError,
@@ -119,6 +121,48 @@ def test_whoever_may_not_use_a_namespace_learns_nothing_of_what_is_in_it() -> No
 
     assert isinstance(there, ForbiddenError)
     assert isinstance(not_there, ForbiddenError)
+
+
+def test_a_method_that_is_there_is_refused_as_early_as_one_that_is_not() -> None:
+    world = World(authorizer=Allowing(("users",)))
+    world.peer("a", methods=(info("orders"),))
+
+    assert isinstance(refused(world, "orders"), ForbiddenError)
+
+
+def test_whoever_may_use_no_namespace_hears_of_no_collectors_and_no_addresses() -> None:
+    world = World(authorizer=Allowing(()), wait_for_peer=5.0)
+    world.peer("a", methods=(info("orders"),))
+    world.keeping.want("b:1")
+    world.tasks.step()
+
+    errors = [refused(world, target=target) for target in ("", "a", "c")]
+
+    assert [str(error) for error in errors] == [
+        "nobody is known to have 'shop.v1.Shop/Get' in a namespace that the caller may use"
+    ] * 3
+    run(world.tasks.close())
+
+
+def test_a_call_waits_for_who_is_dialed_also_where_the_method_is_in_a_namespace_that_it_may_not_use() -> None:
+    """Else it would hear by the time that its answer takes what is there."""
+    world = World(authorizer=Allowing(("users",)), wait_for_peer=5.0)
+    world.keeping.want("b:1")
+    world.tasks.step()
+    world.peer("a", methods=(info("orders"),))
+    options: Any = {"namespace": "", "target": "", "identity": None, "timeout": 15.0, "address": ""}
+    waiting: Any = world.placing.wait(*GET, **options)
+    waiting.send(None)
+    world.peer("c", "orders", methods=())
+    unconcerned = waiting.send(None)
+    world.method(key("users"), echo)
+
+    with pytest.raises(StopIteration) as ended:
+        waiting.send(None)
+
+    assert unconcerned is None
+    assert ended.value.value == key("users")
+    run(world.tasks.close())
 
 
 def test_what_a_peer_has_in_a_namespace_that_is_not_shared_does_not_count() -> None:
