@@ -202,6 +202,14 @@ async def test_without_a_timeout_a_call_has_that_of_the_mesh(front: Collector) -
     assert code is grpc.StatusCode.DEADLINE_EXCEEDED
 
 
+@pytest.mark.parametrize("interceptors", [[], [Passing()]], ids=["alone", "through an interceptor"])
+async def test_an_argument_that_grpc_does_not_have_is_a_type_error(
+    front: Collector, interceptors: list[Any]
+) -> None:
+    with pytest.raises(TypeError, match="timout"):
+        method(front.channel("demo", interceptors=interceptors), "Echo")(StringValue(), timout=1)
+
+
 async def test_an_unknown_outcome_is_never_unavailable(front: Collector) -> None:
     call = method(front.channel("demo"), "Unknown")(StringValue())
 

@@ -1,6 +1,7 @@
 """Stubs in threads: what is the mesh's own about them; what they share with grpc's is in tests/contract."""
 
 import asyncio
+import math
 import os
 import pickle
 import threading
@@ -512,6 +513,19 @@ async def test_a_timeout_that_is_no_number_is_a_type_error(collector: Collector,
     for use in (stub.GetUser, stub.GetUser.with_call, stub.GetUser.future):
         with pytest.raises(TypeError, match="timeout must be a number of seconds"):
             await asyncio.to_thread(use, SOMEBODY, timeout=timeout)
+    call = stub.GetUser.future(SOMEBODY)
+    for wait in (call.result, call.exception, call.traceback):
+        with pytest.raises(TypeError, match="timeout must be a number of seconds"):
+            await asyncio.to_thread(wait, timeout)
+
+
+async def test_a_timeout_that_is_nan_is_the_outcome_of_the_call(collector: Collector) -> None:
+    stub = stub_of(collector.sync_channel("users"))
+
+    call = await asyncio.to_thread(stub.GetUser.future, SOMEBODY, timeout=math.nan)
+
+    assert call.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert call.details() == "timeout must be at least 0 seconds, got nan"
 
 
 @pytest.mark.parametrize("timeout", [10**400, float("inf"), 1e300])

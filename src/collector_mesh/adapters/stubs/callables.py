@@ -34,7 +34,6 @@ class UnaryUnaryMultiCallable(UnaryUnaryBase):
         credentials: grpc.CallCredentials | None = None,
         wait_for_ready: bool | None = None,
         compression: grpc.Compression | None = None,
-        **_later: Any,
     ) -> UnaryUnaryCall:
         """Begin a call; see `Collector.channel` for the arguments.
 
@@ -81,7 +80,6 @@ class InterceptedMultiCallable(UnaryUnaryBase):
         credentials: grpc.CallCredentials | None = None,
         wait_for_ready: bool | None = None,
         compression: grpc.Compression | None = None,
-        **_later: Any,
     ) -> InterceptedCall:
         """Begin a call, in a task in which the interceptors run.
 

@@ -59,6 +59,16 @@ def seconds_of(timeout: Any) -> float | None:
     return 0.0 if timeout < 0 else timeout
 
 
+def check_is_time(seconds: float) -> None:
+    """See that a number of seconds is one: in a comparison NaN would be any.
+
+    Raises:
+        InvalidCallError: it is NaN.
+    """
+    if seconds != seconds:  # noqa: PLR0124  # an int may be more than `isnan` takes
+        raise InvalidCallError(f"timeout must be at least 0 seconds, got {seconds!r}")
+
+
 def _reader(deserialize: Deserializer | None) -> Callable[[Payload], Any]:
     """What reads responses: that of generated code also looks whether it is a message of that class."""
     if deserialize is None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import grpc
 
+from collector_mesh.adapters.stubs.method import seconds_of
 from collector_mesh.adapters.stubs.owner import check_callback
 from collector_mesh.adapters.stubs.sync_outcome import (
     Pairs,
@@ -41,15 +42,16 @@ class SyncCall(SyncWork, grpc.Call, grpc.Future):  # type: ignore[type-arg]  # i
             grpc.FutureTimeoutError: it has not ended within `timeout` seconds.
             grpc.FutureCancelledError: it was cancelled by `cancel`.
             grpc.RpcError: it was no success.
+            TypeError: `timeout` is no number.
             RuntimeError: this thread cannot wait here; the text says why.
         """
-        self.wait(timeout)
+        self.wait(seconds_of(timeout))
         self._check_not_cancelled()
         return self.response()
 
     def exception(self, timeout: float | None = None) -> Exception | None:
         """See `grpc.Future`, and `result`."""
-        self.wait(timeout)
+        self.wait(seconds_of(timeout))
         self._check_not_cancelled()
         outcome = self.outcome()
         if outcome.code is grpc.StatusCode.OK:

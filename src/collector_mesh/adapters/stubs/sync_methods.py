@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import grpc
 
-from collector_mesh.adapters.stubs.method import StubMethod, UnfitRequestError, seconds_of
+from collector_mesh.adapters.stubs.method import StubMethod, UnfitRequestError, check_is_time, seconds_of
 from collector_mesh.adapters.stubs.owner import CREDENTIALS, not_carried
 from collector_mesh.adapters.stubs.sync_call import SyncCall
 from collector_mesh.adapters.stubs.sync_outcome import SyncRpcError
@@ -119,11 +119,13 @@ class SyncUnaryUnary(grpc.UnaryUnaryMultiCallable):  # type: ignore[type-arg]  #
             raise SyncRpcError(grpc.StatusCode.INTERNAL, str(error)) from error
         refused: MeshError | None = None
         target, pairs = method.target, _NO_PAIRS
-        if metadata is not None:
-            try:
+        try:
+            if seconds is not None:
+                check_is_time(seconds)
+            if metadata is not None:
                 target, pairs = method.routed(metadata)
-            except MeshError as error:
-                refused = error
+        except MeshError as error:
+            refused = error
 
         def begin(told: Callable[[Reply], None], left: float | None) -> StartedCall | None:
             return starter.submit(method.key, payload, told, timeout=left, target=target, metadata=pairs)
