@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collector_mesh.domain.model.introduction import Offer, Welcome
     from collector_mesh.domain.ports.authorizer import Authorizer
     from collector_mesh.domain.ports.balancer import Balancer, Candidate, Selection
-    from collector_mesh.domain.ports.call_starter import CallStarter, StartedCall
+    from collector_mesh.domain.ports.call_starter import CallStarter, Contact, StartedCall
     from collector_mesh.domain.ports.clock import Alarm, Clock, Timer
     from collector_mesh.domain.ports.frame_stream import (
         FrameStream,
@@ -44,6 +44,7 @@ _HOMES = {
     "CallStarter": "collector_mesh.domain.ports.call_starter",
     "Candidate": "collector_mesh.domain.ports.balancer",
     "Clock": "collector_mesh.domain.ports.clock",
+    "Contact": "collector_mesh.domain.ports.call_starter",
     "Event": "collector_mesh.domain.model.events",
     "Frame": "collector_mesh.domain.model.frames",
     "FrameStream": "collector_mesh.domain.ports.frame_stream",
@@ -88,6 +89,7 @@ __all__ = [
     "CallStarter",
     "Candidate",
     "Clock",
+    "Contact",
     "Event",
     "Frame",
     "FrameStream",

@@ -3,8 +3,9 @@
 from typing import TYPE_CHECKING
 
 from collector_mesh.domain.model.context import CallContext
-from collector_mesh.domain.model.names import OWN_PACKAGE, MethodKey
-from collector_mesh.domain.model.payload import Payload
+from collector_mesh.domain.model.names import MethodKey
+from collector_mesh.domain.model.payload import TYPE_PREFIX, Payload
+from collector_mesh.domain.ports.reflecting import DESCRIBE, DESCRIPTORS
 from collector_mesh.domain.serving.handlers import Method
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ class Describing:
 
     def methods(self, namespace: str) -> tuple[Method, ...]:
         """The methods in a namespace."""
-        key = MethodKey(namespace, f"{OWN_PACKAGE}reflection.v1.Descriptors", "Describe")
+        key = MethodKey(namespace, DESCRIPTORS, DESCRIBE)
         return (Method(key, self._describe, idempotent=True, is_own=True),)
 
     async def _describe(self, request: Payload, context: CallContext) -> Payload:
@@ -35,4 +36,4 @@ class Describing:
         service = request.unpack(StringValue).value
         namespace = context.namespace
         data = described(self._parts.handlers(), self._parts.descriptors(), namespace, service)
-        return Payload(f"type.googleapis.com/{FileDescriptorSet.DESCRIPTOR.full_name}", data)
+        return Payload(f"{TYPE_PREFIX}{FileDescriptorSet.DESCRIPTOR.full_name}", data)

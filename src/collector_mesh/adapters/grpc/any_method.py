@@ -6,9 +6,10 @@ from typing import Any
 import grpc
 
 from collector_mesh.adapters.grpc.door import Door
+from collector_mesh.domain.model.names import OWN_PACKAGE
 from collector_mesh.domain.ports.gateway import Gateway
 
-OWN_SERVICES = ("/grpc.", "/collector.", "/collector_mesh.")
+OWN_SERVICES = ("/grpc.", "/collector.", f"/{OWN_PACKAGE}")
 """How the paths of services begin that a collector has itself, or that are nobody else's to have."""
 
 

@@ -1,16 +1,13 @@
 """Asks a collector what it is and knows."""
 
-import time
 from collections.abc import Callable
-from types import TracebackType
-from typing import Self, TypeVar
+from typing import TypeVar
 
 import grpc
 
 from collector_mesh.adapters.grpc.errors import mesh_error
 from collector_mesh.adapters.grpc.inspect_service import INSPECT_SERVICE
-from collector_mesh.adapters.grpc.places import Place
-from collector_mesh.adapters.grpc.probes import Probes
+from collector_mesh.adapters.grpc.places import Visitor
 from collector_mesh.adapters.grpc.tls import Tls
 from collector_mesh.adapters.wire.dispatcher_codec import UNREADABLE
 from collector_mesh.adapters.wire.inspect_codec import (
@@ -29,7 +26,7 @@ _MAX_ANSWER_BYTES = 64 * 1024 * 1024
 """A snapshot of a collector with every peer and method that it may have is far below."""
 
 
-class InspectClient:
+class InspectClient(Visitor):
     """A way to the inspect service of one collector; an async context manager.
 
     Args:
@@ -42,31 +39,7 @@ class InspectClient:
     """
 
     def __init__(self, address: str, *, tls: Tls | None, insecure: bool) -> None:
-        self.address = address
-        self._place = Place(address, tls=tls, insecure=insecure)
-        self._probes = Probes(tls, time.monotonic)
-        self._channel: grpc.aio.Channel | None = None
-
-    async def __aenter__(self) -> Self:
-        """Make ready; nothing is sent yet.
-
-        Raises:
-            InvalidCallError: plaintext would leave this machine.
-            TlsError: the certificate files cannot be used.
-        """
-        self._channel = self._place.open(_MAX_ANSWER_BYTES)
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Close."""
-        channel, self._channel = self._channel, None
-        if channel is not None:
-            await channel.close()
+        super().__init__(address, tls=tls, insecure=insecure, max_bytes=_MAX_ANSWER_BYTES)
 
     async def snapshot(self, *, timeout: float) -> Snapshot:
         """What the collector is and knows.

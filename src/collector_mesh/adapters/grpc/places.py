@@ -1,13 +1,17 @@
 """Where a program may be dialed that looks or calls from outside: HOST:PORT, or a socket of this machine."""
 
 import os
+import time
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 import grpc
 
 from collector_mesh.adapters.grpc.channels import channel_options, open_channel
 from collector_mesh.adapters.grpc.forks import has_used
 from collector_mesh.adapters.grpc.local_inspection import MAX_PATH_BYTES, UNIX, target_of
+from collector_mesh.adapters.grpc.probes import Probes
 from collector_mesh.adapters.grpc.tls import Tls
 from collector_mesh.domain.model.address import HostPort
 from collector_mesh.domain.model.errors import InvalidCallError, quoted
@@ -52,6 +56,48 @@ class Place:
             has_used()
             return grpc.aio.insecure_channel(target_of(self._parsed), options=options)
         return open_channel(self._parsed, self.tls, insecure=self._insecure, options=options)
+
+
+class Visitor:
+    """A way to the program at one place; an async context manager.
+
+    Args:
+        address: HOST:PORT with a port from 1, or `unix:PATH`.
+        tls: certificates; none for a socket of the machine.
+        insecure: whether plaintext may leave this machine.
+        max_bytes: of a message.
+
+    Raises:
+        InvalidCallError: it is no such address.
+    """
+
+    def __init__(self, address: str, *, tls: Tls | None, insecure: bool, max_bytes: int) -> None:
+        self.address = address
+        self._place = Place(address, tls=tls, insecure=insecure)
+        self._max_bytes = max_bytes
+        self._probes = Probes(tls, time.monotonic)
+        self._channel: grpc.aio.Channel | None = None
+
+    async def __aenter__(self) -> Self:
+        """Make ready; nothing is sent yet.
+
+        Raises:
+            InvalidCallError: plaintext would leave this machine.
+            TlsError: the certificate files cannot be used.
+        """
+        self._channel = self._place.open(self._max_bytes)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close."""
+        channel, self._channel = self._channel, None
+        if channel is not None:
+            await channel.close()
 
 
 def _parsed(address: str) -> HostPort | str:

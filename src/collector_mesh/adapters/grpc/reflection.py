@@ -11,6 +11,7 @@ from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 
 from collector_mesh.adapters.grpc.callers import identity_of
+from collector_mesh.adapters.grpc.codes import STATUS_CODES
 from collector_mesh.adapters.grpc.door import MALFORMED, Context, Door
 from collector_mesh.adapters.grpc.headers import routing_in
 from collector_mesh.adapters.grpc.health import HEALTH_SERVICE
@@ -75,7 +76,7 @@ class Reflection:
                 if isinstance(error, NotFoundError)
                 else grpc_status_of(Reply.refused(error)).code
             )
-            await context.abort(_STATUS[code], clipped(str(error)))
+            await context.abort(STATUS_CODES[code], clipped(str(error)))
         async for question in _questions(context, partial(door.read, stream, context)):
             answer = await self._answer(question, namespaces)
             answer.valid_host = question.host
@@ -164,9 +165,6 @@ class Reflection:
         if own := find(self._own):
             return self._own, own
         return await self._reflected.found(namespaces, what, find)
-
-
-_STATUS = {code.value[0]: code for code in grpc.StatusCode}
 
 
 def _told(files: FileSet, name: str) -> Any:

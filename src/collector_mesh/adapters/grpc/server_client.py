@@ -1,15 +1,13 @@
 """Calls methods of any gRPC server, in bytes: it need not be a collector."""
 
 import time
-from types import TracebackType
-from typing import NoReturn, Self
+from typing import NoReturn
 
 import attrs
 import grpc
 
 from collector_mesh.adapters.grpc.failures import Kind
-from collector_mesh.adapters.grpc.places import Place
-from collector_mesh.adapters.grpc.probes import Probes
+from collector_mesh.adapters.grpc.places import Visitor
 from collector_mesh.adapters.grpc.tls import Tls
 from collector_mesh.domain.model.errors import InvalidCallError
 from collector_mesh.domain.model.status import Metadata
@@ -85,7 +83,7 @@ class StatusError(Exception):
         return self.code == grpc.StatusCode.UNIMPLEMENTED.value[0]
 
 
-class ServerClient:
+class ServerClient(Visitor):
     """A way to one server; an async context manager.
 
     Args:
@@ -98,31 +96,7 @@ class ServerClient:
     """
 
     def __init__(self, address: str, *, tls: Tls | None, insecure: bool) -> None:
-        self.address = address
-        self._place = Place(address, tls=tls, insecure=insecure)
-        self._probes = Probes(tls, time.monotonic)
-        self._channel: grpc.aio.Channel | None = None
-
-    async def __aenter__(self) -> Self:
-        """Make ready; nothing is sent yet.
-
-        Raises:
-            InvalidCallError: plaintext would leave this machine.
-            TlsError: the certificate files cannot be used.
-        """
-        self._channel = self._place.open(MAX_MESSAGE_BYTES)
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Close."""
-        channel, self._channel = self._channel, None
-        if channel is not None:
-            await channel.close()
+        super().__init__(address, tls=tls, insecure=insecure, max_bytes=MAX_MESSAGE_BYTES)
 
     async def unary(self, path: str, data: bytes, *, metadata: Metadata, timeout: float) -> Answer:
         """Call a unary method.

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 import grpc
 
@@ -10,13 +10,10 @@ from collector_mesh.adapters.stubs.method import StubMethod, UnfitRequestError, 
 from collector_mesh.adapters.stubs.owner import CREDENTIALS, not_carried
 from collector_mesh.adapters.stubs.sync_call import SyncCall
 from collector_mesh.adapters.stubs.sync_outcome import SyncRpcError
-from collector_mesh.adapters.stubs.sync_work import CANCELLED
+from collector_mesh.adapters.stubs.sync_work import CANCELLED, MethodOwner
 from collector_mesh.domain.model.errors import MeshError
 from collector_mesh.domain.model.status import Metadata, Reply
 from collector_mesh.domain.ports.call_starter import StartedCall
-
-if TYPE_CHECKING:
-    from collector_mesh.adapters.stubs.sync_channel import SyncChannel
 
 _NO_PAIRS: Metadata = ()
 
@@ -33,7 +30,7 @@ class SyncUnaryUnary(grpc.UnaryUnaryMultiCallable):  # type: ignore[type-arg]  #
         method: what is called, and how requests and responses are written.
     """
 
-    def __init__(self, channel: "SyncChannel", method: StubMethod) -> None:
+    def __init__(self, channel: MethodOwner, method: StubMethod) -> None:
         self._channel = channel
         self._method = method
 
@@ -146,7 +143,7 @@ class Missing:
         kind: what its kind is called.
     """
 
-    def __init__(self, channel: "SyncChannel", path: str, kind: str) -> None:
+    def __init__(self, channel: MethodOwner, path: str, kind: str) -> None:
         self._channel = channel
         self._path = path
         self._kind = kind

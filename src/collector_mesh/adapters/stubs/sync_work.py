@@ -20,7 +20,7 @@ from collector_mesh.adapters.stubs.sync_outcome import (
 )
 from collector_mesh.domain.model.errors import MeshError, text_of
 from collector_mesh.domain.model.status import OK, Reply
-from collector_mesh.domain.ports.call_starter import StartedCall
+from collector_mesh.domain.ports.call_starter import CallStarter, StartedCall
 
 _FOREVER_SECONDS = 1e9
 _LATE_SECONDS = 0.25
@@ -57,6 +57,35 @@ class CallOwner(Protocol):
 
     def callback_failed(self, error: BaseException) -> None:
         """Told what a callback has raised."""
+        ...
+
+
+class MethodOwner(CallOwner, Protocol):
+    """The channel of a method, which begins calls."""
+
+    def check_open(self) -> None:
+        """See that it is not closed.
+
+        Raises:
+            ValueError: it is.
+        """
+        ...
+
+    def opened(self) -> tuple[Bridge, CallStarter]:
+        """The way into the event loop, and who makes calls there.
+
+        Raises:
+            ValueError: the channel is closed.
+            RuntimeError: the collector or the client is not open.
+        """
+        ...
+
+    def begins(self, call: "SyncWork") -> None:
+        """Take down that a call is under way.
+
+        Raises:
+            ValueError: the channel is closed.
+        """
         ...
 
 

@@ -7,21 +7,15 @@ from collector_mesh.domain.calls.dispatcher import Dispatcher
 from collector_mesh.domain.model.call import Call
 from collector_mesh.domain.model.errors import NotFoundError, quoted
 from collector_mesh.domain.model.identity import Identity
-from collector_mesh.domain.model.names import OWN_PACKAGE, MethodKey
+from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.payload import TYPE_PREFIX, Payload
 from collector_mesh.domain.model.snapshot import MethodInfo
 from collector_mesh.domain.ports.clock import Clock
-from collector_mesh.domain.ports.reflecting import Holder, Reflecting
+from collector_mesh.domain.ports.reflecting import DESCRIBE, DESCRIPTORS, Holder, Reflecting
 from collector_mesh.domain.routing.named_methods import NamedMethods
 from collector_mesh.domain.serving.handlers import HandlerRegistry
 from collector_mesh.domain.topology.reachability import Reachability
 from collector_mesh.domain.topology.topology import Topology
-
-DESCRIPTORS = f"{OWN_PACKAGE}reflection.v1.Descriptors"
-"""The service with which collectors tell each other what the messages of their services look like."""
-
-DESCRIBE = "Describe"
-"""Its method: takes the name of a service (`google.protobuf.StringValue`), gives a `google.protobuf.FileDescriptorSet`."""
 
 _MOST_HOLDERS = 3
 """Collectors that are asked for one service."""

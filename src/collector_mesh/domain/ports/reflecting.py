@@ -3,6 +3,13 @@
 from typing import NamedTuple, Protocol
 
 from collector_mesh.domain.model.identity import Identity
+from collector_mesh.domain.model.names import OWN_PACKAGE
+
+DESCRIPTORS = f"{OWN_PACKAGE}reflection.v1.Descriptors"
+"""The service with which collectors tell each other what the messages of their services look like."""
+
+DESCRIBE = "Describe"
+"""Its method: takes the name of a service (`google.protobuf.StringValue`), gives a `google.protobuf.FileDescriptorSet`."""
 
 
 class Holder(NamedTuple):

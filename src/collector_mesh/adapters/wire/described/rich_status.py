@@ -6,9 +6,6 @@ from google.protobuf.message import DecodeError
 from collector_mesh.adapters.wire.described.files import Files
 from collector_mesh.adapters.wire.described.messages import new_message
 
-STATUS_DETAILS = "grpc-status-details-bin"
-"""The key of trailing metadata that has one."""
-
 MAX_DETAILS = 100
 """That are looked at."""
 

@@ -10,7 +10,7 @@ from collector_mesh.adapters.grpc.reflection_client import NoReflectionError, Re
 from collector_mesh.adapters.grpc.server_client import ServerClient, StatusError
 from collector_mesh.adapters.grpc.tls import TlsError
 from collector_mesh.adapters.wire.described.messages import DescriptorError
-from collector_mesh.adapters.wire.described.rich_status import STATUS_DETAILS, details_of
+from collector_mesh.adapters.wire.described.rich_status import details_of
 from collector_mesh.adapters.wire.described.shapes import ShapeError
 from collector_mesh.app.cli.dialing import tls_of
 from collector_mesh.app.cli.errors import EXIT_FAILED, CommandError
@@ -19,6 +19,7 @@ from collector_mesh.app.cli.starting import START_SECONDS
 from collector_mesh.app.cli.typed import outcomes
 from collector_mesh.app.cli.typed.given import files_of, metadata_of, namespace_of
 from collector_mesh.app.cli.typed.types import TimeLeft, Types
+from collector_mesh.domain.model.reply_metadata import STATUS_DETAILS
 from collector_mesh.domain.model.routing_keys import NAMESPACE_KEY
 from collector_mesh.domain.model.status import Metadata
 
