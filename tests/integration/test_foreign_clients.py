@@ -3,10 +3,11 @@
 import asyncio
 import base64
 import json
+import os
 import shutil
 import subprocess
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -285,18 +286,63 @@ async def test_a_gateway_that_is_switched_off_has_no_such_methods() -> None:
 # ---- a provider that dies -----------------------------------------------------------------------------
 
 
+def provider(name: str) -> AbstractAsyncContextManager[Any]:
+    """A process of its own that serves the service."""
+    mount = "users=mesh_test.users_pb2_grpc:add_UserServiceServicer_to_server=tests.generated.servicers:Users"
+    root = Path(__file__).parents[2]
+    path = os.pathsep.join(map(str, (root / "src", root, folder_of(OLDEST))))
+    return serving(name, "--mount", mount, environment={"PYTHONPATH": path})
+
+
 @asynccontextmanager
 async def edge_of_a_process() -> AsyncIterator[tuple[Collector, Any]]:
     """A collector whose only provider is a process of its own."""
-    mount = "users=mesh_test.users_pb2_grpc:add_UserServiceServicer_to_server=tests.generated.servicers:Users"
-    root = Path(__file__).parents[2]
-    path = {"PYTHONPATH": f"{root / 'src'}:{root}:{folder_of(OLDEST)}"}
     async with (
-        serving("users-1", "--mount", mount, environment=path) as provider,
-        Collector("edge", listen=LOOPBACK, namespaces=["users"], peers=[provider.address]) as edge,
+        provider("users-1") as process,
+        Collector("edge", listen=LOOPBACK, namespaces=["users"], peers=[process.address]) as edge,
     ):
         await edge.wait_for(methods=[("users", USERS, "Behave")])
-        yield edge, provider
+        yield edge, process
+
+
+async def running(edge: Collector, count: int) -> None:
+    """Wait until so many calls run at the provider, which counts them with those that ask how many."""
+    async with grpc.aio.insecure_channel(edge.address) as channel, asyncio.timeout(LIMIT_SECONDS):
+        stub = users_pb2_grpc.UserServiceStub(channel)
+        asked = 1
+        while (await stub.CreateUser(users_pb2.User())).id != asked + count:
+            asked += 1
+
+
+async def test_of_calls_that_may_run_twice_none_fails_when_one_of_two_providers_is_killed() -> None:
+    async with (
+        provider("users-1") as killed,
+        provider("users-2") as other,
+        Collector(
+            "edge", listen=LOOPBACK, namespaces=["users"], peers=[killed.address, other.address]
+        ) as edge,
+        grpc.aio.insecure_channel(edge.address) as channel,
+    ):
+        await edge.wait_for(peers=2)
+        stub = users_pb2_grpc.UserServiceStub(channel)
+        made, over = 0, False
+
+        async def load() -> None:
+            nonlocal made
+            while not over:
+                await stub.GetUser(users_pb2.GetUserRequest(id=1), timeout=LIMIT_SECONDS)
+                made += 1
+
+        async with asyncio.TaskGroup() as group:
+            for _ in range(16):
+                group.create_task(load())
+            await until(lambda: made > 300)
+            await killed.kill()
+            at_least = made + 300
+            await until(lambda: made > at_least)
+            over = True
+
+    assert made > 600
 
 
 async def test_calls_under_way_at_a_provider_that_is_killed_have_an_unknown_outcome_and_are_never_unavailable() -> (
@@ -306,14 +352,14 @@ async def test_calls_under_way_at_a_provider_that_is_killed_have_an_unknown_outc
         clients = [make(edge.address) for make in CLIENTS.values()]
         request = behave(wait=LIMIT_SECONDS).SerializeToString()
         calls = [asyncio.create_task(client.call(f"/{USERS}/Behave", request)) for client in clients]
-        await until(lambda: sum(peer.in_flight for peer in edge.snapshot().connections) == len(calls))
+        await running(edge, len(calls))
 
         await provider.kill()
 
         outcomes = [await call for call in calls]
         for client in clients:
             await closed(client)
-    assert [outcome.code for outcome in outcomes] == [grpc.StatusCode.UNKNOWN.value[0]] * 2
+    assert [outcome.code for outcome in outcomes] == [grpc.StatusCode.UNKNOWN.value[0]] * 2, outcomes
 
 
 # ---- Node.js ------------------------------------------------------------------------------------------
@@ -441,7 +487,7 @@ async def test_a_call_of_node_at_a_provider_that_is_killed_is_never_unavailable(
     request = behave(wait=LIMIT_SECONDS).SerializeToString()
     async with edge_of_a_process() as (edge, provider):
         made = asyncio.create_task(made_by_node(edge.address, [for_node(f"/{USERS}/Behave", request)]))
-        await until(lambda: sum(peer.in_flight for peer in edge.snapshot().connections) == 1)
+        await running(edge, 1)
 
         await provider.kill()
 
