@@ -24,6 +24,7 @@ METADATA = (("k", "1"), ("k", "2"), ("raw-bin", b"\x00\xff"))
 
 Status = namedtuple("Status", "code details trailing_metadata")  # noqa: PYI024  # as grpcio-status makes one
 OK, NOT_FOUND, ABORTED = grpc.StatusCode.OK, grpc.StatusCode.NOT_FOUND, grpc.StatusCode.ABORTED
+RESOURCE_EXHAUSTED = grpc.StatusCode.RESOURCE_EXHAUSTED
 FAILED_PRECONDITION = grpc.StatusCode.FAILED_PRECONDITION
 RICH = (("grpc-status-details-bin", b"\x08\x05\x12\x02no"),)
 
@@ -199,6 +200,9 @@ class Async:
 
     async def aborts_with_a_status(self, request: Any, context: Any) -> Any:
         await context.abort(NOT_FOUND, "no", RICH)
+
+    async def says_when_to_try_again(self, request: Any, context: Any) -> Any:
+        await context.abort(RESOURCE_EXHAUSTED, "full", (("grpc-retry-pushback-ms", "40"), ("why", "so")))
 
     async def sets_a_code(self, request: Any, context: Any) -> Any:
         context.set_code(FAILED_PRECONDITION)

@@ -6,8 +6,9 @@ from types import MappingProxyType
 import grpc
 
 from collector_mesh.adapters.grpc.headers import sendable
-from collector_mesh.adapters.wire.grpc_codes import PUSHBACK, GrpcStatus
+from collector_mesh.adapters.wire.grpc_codes import GrpcStatus
 from collector_mesh.domain.link.sizes import header_bytes
+from collector_mesh.domain.model.reply_metadata import PUSHBACK
 from collector_mesh.domain.model.status import Metadata
 
 STATUS_CODES: Mapping[int, grpc.StatusCode] = MappingProxyType(

@@ -5,13 +5,13 @@ header is never a reason to refuse a call: what belongs to the way that a reques
 metadata may look like, and what does not fit anymore is left out.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from collector_mesh.domain.link.sizes import METADATA_HEADER_BYTES, header_bytes
 from collector_mesh.domain.model.call import checked_metadata
 from collector_mesh.domain.model.errors import InvalidCallError
 from collector_mesh.domain.model.limits import DETAILS_CUT, MAX_ENTRIES, MAX_METADATA_BYTES
-from collector_mesh.domain.model.reply_metadata import STATUS_DETAILS, fitting_metadata
+from collector_mesh.domain.model.reply_metadata import RESERVED, fitting_metadata
 from collector_mesh.domain.model.routing_keys import OWN_PREFIX, Routing, routing_of
 from collector_mesh.domain.model.status import Metadata, Reply, Status
 
@@ -82,12 +82,12 @@ def routing_in(headers: Iterable[tuple[str, str | bytes]] | None) -> Routing:
 
 def metadata_of(headers: Iterable[tuple[str, str | bytes]] | None) -> Metadata:
     """The metadata among the headers of a request, in their order."""
-    return _among(headers, _OF_THE_WAY, "", _is_metadata)
+    return _among(headers, _OF_THE_WAY, (), _is_metadata)
 
 
 def reply_metadata_of(headers: Iterable[tuple[str, str | bytes]] | None) -> Metadata:
     """The metadata of a reply among the headers, or the trailers, of a response, in their order."""
-    return _among(headers, _OF_THE_WAY_BACK, STATUS_DETAILS, _is_reply_metadata)
+    return _among(headers, _OF_THE_WAY_BACK, RESERVED, _is_reply_metadata)
 
 
 def headers_of(reply: Reply) -> tuple[Metadata, Metadata]:
@@ -117,13 +117,13 @@ def sendable(metadata: Metadata) -> tuple[Metadata, str]:
 def _among(
     headers: Iterable[tuple[str, str | bytes]] | None,
     of_the_way: frozenset[str],
-    kept: str,
+    kept: Collection[str],
     is_metadata: Callable[[str, str | bytes], bool],
 ) -> Metadata:
     found: list[tuple[str, str | bytes]] = []
     size = 0
     for key, value in headers or ():
-        if (key in of_the_way or key.startswith(_NO_METADATA)) and key != kept:
+        if (key in of_the_way or key.startswith(_NO_METADATA)) and key not in kept:
             continue
         size_with = size + len(key) + len(value)
         if size_with > MAX_METADATA_BYTES or len(found) == MAX_ENTRIES or not is_metadata(key, value):
@@ -134,7 +134,7 @@ def _among(
 
 
 def _is_of_the_way_back(key: str) -> bool:
-    return key != STATUS_DETAILS and (key in _OF_THE_WAY_BACK or key.startswith(_NO_METADATA))
+    return key not in RESERVED and (key in _OF_THE_WAY_BACK or key.startswith(_NO_METADATA))
 
 
 def _is_reply_metadata(key: str, value: str | bytes) -> bool:

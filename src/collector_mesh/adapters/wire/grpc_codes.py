@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from collector_mesh.domain.model.errors import Executed, MeshError, clipped
+from collector_mesh.domain.model.reply_metadata import PUSHBACK
 from collector_mesh.domain.model.status import OK, Metadata, Reply, Status
 
 
@@ -43,9 +44,6 @@ GRPC_MESSAGE: Final = "grpc-message"
 
 MAX_GRPC_MESSAGE_BYTES: Final = 8192
 """Longest text that arrives whole beside a code of gRPC, in bytes of UTF-8; a longer one is cut."""
-
-PUSHBACK: Final = "grpc-retry-pushback-ms"
-"""What clients of gRPC call the time after which to try again (gRFC A6)."""
 
 _OUTCOME_UNKNOWN = 502
 
@@ -184,5 +182,8 @@ def _whole_text(status: Status) -> str:
 def _with_pushback(reply: Reply) -> Metadata:
     told = reply.status.details.get("retry_after_ms", "") if reply.status.code == 429 else ""
     if not (told.isascii() and told.isdigit() and len(told) < 10):
+        return reply.metadata
+    if any(key == PUSHBACK for key, _ in reply.metadata):
+        # The handler has said it itself.
         return reply.metadata
     return (*reply.metadata, (PUSHBACK, str(int(told))))

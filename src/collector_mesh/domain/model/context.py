@@ -182,7 +182,7 @@ class CallContext(Caller):
 
         Args:
             metadata: a mapping, or pairs; keys in lower case, with `-bin` at their end for bytes. Of the keys that begin
-                with `grpc-` there is only `grpc-status-details-bin`. 8 KiB and 1,024 pairs at most.
+                with `grpc-` there are only `grpc-status-details-bin` and `grpc-retry-pushback-ms`. 8 KiB and 1,024 pairs at most.
 
         Raises:
             ValueError: it cannot travel; the text says why.

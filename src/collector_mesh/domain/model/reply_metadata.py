@@ -8,22 +8,26 @@ from collector_mesh.domain.model.limits import DETAILS_CUT, MAX_ENTRIES, MAX_MET
 from collector_mesh.domain.model.status import Metadata, Reply, Status
 
 STATUS_DETAILS = "grpc-status-details-bin"
-"""The one key of gRPC's own that a reply may have: what programs are told of an error (`google.rpc.Status`)."""
+"""What programs are told of an error (`google.rpc.Status`)."""
 
-_ALLOWED = frozenset({STATUS_DETAILS})
+PUSHBACK = "grpc-retry-pushback-ms"
+"""When to try again, in milliseconds (gRFC A6); servers set it, and who has called them may pass it on."""
+
+RESERVED = frozenset({STATUS_DETAILS, PUSHBACK})
+"""Keys of gRPC's own that a reply may have: those that handlers set, and not gRPC itself."""
 
 
 def checked_reply_metadata(
     metadata: Mapping[str, str | bytes] | Iterable[tuple[str, str | bytes]],
 ) -> Metadata:
-    """Metadata that a reply can carry: as that of a call, and `grpc-status-details-bin`.
+    """Metadata that a reply can carry: as that of a call, and the keys in `RESERVED`.
 
     Raises:
         ValueError: a key or value is not of that form, or all of it is too large.
         TypeError: it is neither a mapping nor pairs, cannot be read, or a key or value is of another type.
     """
     try:
-        return checked_metadata(metadata, _ALLOWED)
+        return checked_metadata(metadata, RESERVED)
     except InvalidCallError as error:
         # The mistake of a handler, and not of whoever has called it.
         raise ValueError(str(error)) from None
@@ -37,7 +41,7 @@ def fitting_metadata(metadata: Metadata) -> tuple[Metadata, str]:
     if not metadata:
         return (), ""
     try:
-        checked_metadata(metadata, _ALLOWED)
+        checked_metadata(metadata, RESERVED)
     except (InvalidCallError, TypeError) as error:
         # Too much of it is not looked at pair by pair.
         if len(metadata) > MAX_ENTRIES or bytes_of_pairs(metadata) > MAX_METADATA_BYTES:
@@ -59,7 +63,7 @@ def with_fitting_metadata(reply: Reply) -> Reply:
 
 def _is_sound(pair: tuple[str, str | bytes]) -> bool:
     try:
-        checked_metadata((pair,), _ALLOWED)
+        checked_metadata((pair,), RESERVED)
     except (InvalidCallError, TypeError):
         return False
     return True

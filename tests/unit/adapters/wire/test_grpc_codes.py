@@ -167,6 +167,13 @@ def test_whoever_is_shed_is_told_when_to_try_again() -> None:
     assert grpc_status_of(kept).trailing == (("a", "b"), ("grpc-retry-pushback-ms", "7"))
 
 
+def test_what_a_handler_says_of_when_to_try_again_is_said_once() -> None:
+    said = (("grpc-retry-pushback-ms", "3"), ("a", "b"))
+    own = Reply(Status(429, "", {"retry_after_ms": "7"}), metadata=said)
+
+    assert grpc_status_of(own).trailing == said
+
+
 @pytest.mark.parametrize("told", ["", "-1", "1.5", "soon", "9" * 4000, "²"])
 def test_a_time_that_is_none_is_not_told(told: str) -> None:
     assert grpc_status_of(reply(429, NOT, details={"retry_after_ms": told})).trailing == ()

@@ -16,7 +16,18 @@ from collector_mesh.domain.model.reply_metadata import (
 from collector_mesh.domain.model.status import OK, Reply
 
 KEYS = st.sampled_from(
-    ["a", "a-bin", "A", "", "grpc-status", "grpc-status-details-bin", "a b", "k" * 65, "é"]
+    [
+        "a",
+        "a-bin",
+        "A",
+        "",
+        "grpc-status",
+        "grpc-status-details-bin",
+        "grpc-retry-pushback-ms",
+        "a b",
+        "k" * 65,
+        "é",
+    ]
 )
 PAIRS = st.lists(st.tuples(KEYS, st.text(max_size=20) | st.binary(max_size=20)), max_size=8).map(tuple)
 
