@@ -13,6 +13,7 @@ from benchmarks.strangers.http2 import (
     END_STREAM,
     HEADERS,
     PREFACE,
+    RST_STREAM,
     SETTINGS,
     WINDOW_UPDATE,
     frame,
@@ -25,10 +26,11 @@ from tests.integration.services.processes import LOOPBACK, eventually
 
 from collector_mesh.adapters.grpc.door import Context, Door
 from collector_mesh.adapters.grpc.health import Health
-from collector_mesh.domain.policies.open_streams import StreamLimits
+from collector_mesh.domain.policies.open_streams import OpenStream, StreamLimits
 
 NO_WINDOW = PREFACE + frame(SETTINGS, 0, 0, struct.pack("!HI", 4, 0))
 ANSWER = b"x" * 10_000
+TOLD = b"x" * 12_000
 REQUEST = message(b"please, and thank you")
 
 
@@ -39,15 +41,16 @@ class Taking:
         self.told: list[tuple[str, str]] = []
         self.ended: list[str] = []
         self.asked = 0
+        self.running: list[asyncio.Task[Any] | None] = []
         self.door = Door(
             on_limit=lambda limit, _most, address: self.told.append((limit, address)),
             on_defect=lambda where, error: self.told.append((where, str(error))),
             on_request=lambda _connection: None,
             end_connections=self._end,
-            limits=StreamLimits(most_untaken_bytes=25_000, patience=10.0),
+            limits=StreamLimits(most_untaken_bytes=25_000, most_sent_bytes=25_000, patience=10.0),
         )
         self.server = grpc.aio.server()
-        handlers = {"Ask": self.door.unary(self._answer)}
+        handlers = {"Ask": self.door.unary(self._answer), "Tell": self.door.streams(self._tell)}
         own = grpc.method_handlers_generic_handler("test.Test", handlers)
         self.server.add_generic_rpc_handlers((own, Health("").handler(self.door)))
         self.address = LOOPBACK
@@ -66,6 +69,12 @@ class Taking:
     async def _answer(self, _data: bytes, _context: Context) -> bytes:
         self.asked += 1
         return ANSWER
+
+    async def _tell(self, context: Context, stream: OpenStream) -> None:
+        self.asked += 1
+        self.running.append(asyncio.current_task())
+        while isinstance(await self.door.read(stream, context), bytes):
+            await self.door.write(stream, context, TOLD)
 
 
 @pytest_asyncio.fixture
@@ -183,3 +192,39 @@ async def test_who_watches_the_health_has_said_all_there_is_to_say(taking: Takin
         taking.look(100.0)
 
     assert (taking.told, taking.ended) == ([], [])
+
+
+def be_told(connection: RawConnection, stream: int) -> None:
+    connection.write(opened(stream, request(b"/test.Test/Tell")) + frame(DATA, 0, stream, REQUEST))
+
+
+@pytest.mark.asyncio
+async def test_messages_that_nobody_takes_have_a_limit_and_others_are_told(taking: Taking) -> None:
+    async with (
+        RawConnection(taking.address, first=NO_WINDOW) as silent,
+        grpc.aio.insecure_channel(taking.address) as channel,
+    ):
+        for stream in (1, 3, 5):
+            be_told(silent, stream)
+        while (refused := await silent.frame())[:2] != (HEADERS, 5):
+            pass
+        silent.write(frame(RST_STREAM, 0, 1, struct.pack("!I", 8)))
+        call: Any = channel.stream_stream("/test.Test/Tell")()
+        await call.write(REQUEST)
+        told = await call.read()
+        call.cancel()
+
+    assert b"earlier answers have not been taken" in refused[2]
+    assert told == TOLD
+    assert taking.told == [("untaken_answers", silent.local_address)]
+
+
+@pytest.mark.asyncio
+async def test_who_goes_while_something_is_sent_to_it_is_no_defect(taking: Taking) -> None:
+    async with RawConnection(taking.address, first=NO_WINDOW) as gone:
+        be_told(gone, 1)
+        be_told(gone, 3)
+        await eventually(lambda: taking.asked == 2)
+    await eventually(lambda: all(task is not None and task.done() for task in taking.running))
+
+    assert taking.told == []

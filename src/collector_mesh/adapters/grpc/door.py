@@ -108,6 +108,8 @@ class Door:
                 return answered
             except (grpc.aio.AbortError, grpc.aio.UsageError):
                 raise  # the answer was given, or nobody waits for it
+            except grpc.aio.InternalError:
+                raise grpc.aio.AbortError from None  # it cannot be sent: the caller has gone
             except Exception as error:  # noqa: BLE001  # grpc would tell its class to the caller
                 self._on_defect("an answer", error)
                 return await _refuse(context, refused, MeshError("internal error"))
@@ -130,6 +132,8 @@ class Door:
                 await run(context, stream)
             except (grpc.aio.AbortError, grpc.aio.UsageError):
                 raise
+            except grpc.aio.InternalError:
+                raise grpc.aio.AbortError from None  # as above
             except Exception as error:  # noqa: BLE001  # grpc would tell its class to the caller
                 self._on_defect("a stream", error)
                 await context.abort(grpc.StatusCode.INTERNAL, "internal error")
@@ -148,6 +152,16 @@ class Door:
             self._contexts.pop(stream, None)
             self._streams.has_spoken(stream, len(data) if isinstance(data, bytes) else 0)
         return data
+
+    async def write(self, stream: OpenStream, context: Context, data: bytes) -> None:
+        """Send a message on a stream of many; ends the stream where the caller takes none of what was sent before."""
+        if not self._streams.sends(stream, len(data), asyncio.get_running_loop().time()):
+            self._on_limit("untaken_answers", self._limits.most_sent_bytes, stream.connection)
+            await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "earlier answers have not been taken")
+        try:
+            await context.write(data)
+        finally:
+            self._streams.has_taken(stream)
 
     def pause(self, stream: OpenStream) -> None:
         """It is not for the caller to say something now."""

@@ -32,6 +32,9 @@ _MOST_LOOKED_AT = 64
 _MOST_NAMESPACES = 8
 """Namespaces whose descriptors of a service are compared."""
 
+_Place = tuple[str, str, str]
+"""A namespace, a service in it, and who serves that."""
+
 
 @attrs.frozen
 class _Kept:
@@ -52,7 +55,9 @@ class Reflected:
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
-        self._kept: dict[tuple[str, str, str], _Kept] = {}
+        self._kept: dict[_Place, _Kept] = {}
+        self._asking: dict[_Place, asyncio.Lock] = {}
+        """Held by whoever asks."""
         self._bytes = 0
 
     def services(self, namespaces: Iterable[str]) -> set[str]:
@@ -137,28 +142,44 @@ class Reflected:
 
     async def _asked(self, namespace: str, service: str, holder: Holder) -> _Kept:
         place = namespace, service, holder.collector_id
-        now = asyncio.get_running_loop().time()
-        kept = self._kept.get(place)
-        if kept is not None and kept.version is holder.version and now < kept.until:
+        kept = self._known(place, holder)
+        if kept is not None:
             return kept
+        # Of many who want to know at once, one asks.
+        lock = self._asking.setdefault(place, asyncio.Lock())
         try:
-            data = await self._gateway.reflecting.describe(
-                namespace, service, holder.collector_id, timeout=_ASK_SECONDS
-            )
-            kept = _Kept(holder.version, now + _KEPT_SECONDS, FileSet(data, service))
+            async with lock:
+                return self._known(place, holder) or await self._told(place, holder)
+        finally:
+            if not lock.locked():
+                self._asking.pop(place, None)
+
+    def _known(self, place: _Place, holder: Holder) -> _Kept | None:
+        kept = self._kept.get(place)
+        if kept is None or kept.version is not holder.version:
+            return None
+        return kept if asyncio.get_running_loop().time() < kept.until else None
+
+    async def _told(self, place: _Place, holder: Holder) -> _Kept:
+        files, reason = None, ""
+        try:
+            files = FileSet(await self._gateway.reflecting.describe(*place, timeout=_ASK_SECONDS), place[1])
         except MeshError as error:
-            kept = _Kept(holder.version, now + _REFUSED_SECONDS, None, str(error))
+            reason = str(error)
+        # From now on: to ask may have taken long.
+        until = asyncio.get_running_loop().time() + (_REFUSED_SECONDS if files is None else _KEPT_SECONDS)
+        kept = _Kept(holder.version, until, files, reason)
         self._keep(place, kept)
         return kept
 
-    def _keep(self, place: tuple[str, str, str], kept: _Kept) -> None:
+    def _keep(self, place: _Place, kept: _Kept) -> None:
         self._forget(place)
         self._kept[place] = kept
         self._bytes += _size(kept)
         while len(self._kept) > _MOST_KEPT or self._bytes > _MOST_KEPT_BYTES:
             self._forget(next(iter(self._kept)))
 
-    def _forget(self, place: tuple[str, str, str]) -> None:
+    def _forget(self, place: _Place) -> None:
         gone = self._kept.pop(place, None)
         if gone is not None:
             self._bytes -= _size(gone)

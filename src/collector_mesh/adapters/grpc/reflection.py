@@ -81,7 +81,9 @@ class Reflection:
             answer = await self._answer(question, namespaces)
             answer.valid_host = question.host
             answer.original_request.CopyFrom(question)
-            await context.write(answer.SerializeToString())
+            data = answer.SerializeToString()
+            del answer  # it has as much in it, and may wait long to be taken
+            await door.write(stream, context, data)
 
     def _namespaces(self, context: Context) -> tuple[str, ...]:
         named = routing_in(context.invocation_metadata()).namespace

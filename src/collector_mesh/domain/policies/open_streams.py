@@ -40,6 +40,8 @@ class StreamLimits:
         patience: seconds before such a one has to make room for others.
         longest: seconds after which it is cut in any case.
         most_untaken_bytes: of answers that have not been taken for as long as the patience.
+        most_sent_bytes: of messages that are sent on streams of many, and not taken, over one connection; over all of
+            them it is `most_untaken_bytes`.
         most_incomplete_bytes: of messages that have not arrived as a whole.
     """
 
@@ -48,6 +50,7 @@ class StreamLimits:
     patience: float = 2.0
     longest: float = 60.0
     most_untaken_bytes: int = 128 << 20
+    most_sent_bytes: int = 8 << 20
     most_incomplete_bytes: int = 256 << 20
 
 
@@ -71,6 +74,9 @@ class OpenStreams:
         """Bytes of messages that came over each connection; of those that are read on once they have ended."""
         self._untaken: dict[OpenStream, None] = {}
         """Those that have an answer; in the order in which it was given."""
+        self._sent: Counter[str] = Counter()
+        """Bytes that are sent over each connection, on streams of many messages, and not taken."""
+        self._sent_bytes = 0
 
     def open(
         self, address: str, connection: str, now: float, *, is_silent: bool = True, is_read_on: bool = False
@@ -121,6 +127,28 @@ class OpenStreams:
         """There is an answer of a size, which is not taken yet."""
         stream.since, stream.untaken_bytes = now, size
         self._untaken[stream] = None
+
+    def sends(self, stream: OpenStream, size: int, now: float) -> bool:
+        """A message of a size is about to be sent on a stream of many; False if it must not, as too much waits already."""
+        limits, connection = self.limits, stream.connection
+        if (
+            self._sent[connection] + size > limits.most_sent_bytes
+            or self._sent_bytes + size > limits.most_untaken_bytes
+        ):
+            return False
+        self._sent[connection] += size
+        self._sent_bytes += size
+        self.answered(stream, size, now)
+        return True
+
+    def has_taken(self, stream: OpenStream) -> None:
+        """The message that was sent on it is taken, or never will be."""
+        self._sent_bytes -= stream.untaken_bytes
+        self._sent[stream.connection] -= stream.untaken_bytes
+        if not self._sent[stream.connection]:
+            del self._sent[stream.connection]
+        self._untaken.pop(stream, None)
+        stream.untaken_bytes = 0
 
     def close(self, stream: OpenStream) -> None:
         """It has ended."""

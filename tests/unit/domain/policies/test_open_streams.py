@@ -151,3 +151,34 @@ def test_a_stream_counts_for_its_address_until_its_answer_is_taken() -> None:
 
     assert full == []
     assert len(opened(streams, 2)) == 1
+
+
+SENDING = StreamLimits(most_untaken_bytes=100, most_sent_bytes=60)
+
+
+def test_what_is_sent_on_streams_of_many_and_not_taken_has_a_limit_for_each_connection_and_for_all() -> None:
+    streams = OpenStreams(SENDING)
+    one, other, more = opened(streams, 3)
+    (elsewhere,) = opened(streams, 1, port=2)
+
+    assert streams.sends(one, 40, 0.0)
+    assert not streams.sends(other, 30, 0.0)
+    assert streams.sends(other, 20, 0.0)
+    assert not streams.sends(elsewhere, 50, 0.0)
+    assert streams.sends(elsewhere, 40, 0.0)
+    streams.has_taken(one)
+    assert streams.sends(more, 40, 0.0)
+    assert streams.not_taking(59.0) == []
+    assert streams.not_taking(60.0) == ["10.0.0.1:1", "10.0.0.1:2"]
+
+
+def test_what_was_taken_on_streams_of_many_leaves_nothing_behind() -> None:
+    streams = OpenStreams(SENDING)
+    (one,) = opened(streams, 1)
+    for _ in range(10):
+        assert streams.sends(one, 50, 0.0)
+        streams.has_taken(one)
+    streams.close(one)
+
+    assert streams.not_taking(100.0) == []
+    assert opened(streams, 8) != []
