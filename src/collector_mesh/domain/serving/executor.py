@@ -11,16 +11,13 @@ from collector_mesh.domain.model.errors import (
     Executed,
     HandlerError,
     MeshError,
-    NotFoundError,
     OutcomeUnknownError,
     OverloadedError,
     UnavailableError,
     is_a,
-    quoted,
     text_of,
 )
 from collector_mesh.domain.model.events import ValidatorRefused
-from collector_mesh.domain.model.kinds import mismatch
 from collector_mesh.domain.model.limits import SHORT_TYPE_URL, is_long, long_type_url
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.payload import Payload, flaw_of
@@ -32,6 +29,7 @@ from collector_mesh.domain.ports.observer import Observer
 from collector_mesh.domain.ports.randomness import Randomness
 from collector_mesh.domain.ports.tasks import Started, Tasks
 from collector_mesh.domain.ports.validator import Validator
+from collector_mesh.domain.serving.begun import BegunCall
 from collector_mesh.domain.serving.failures import HandlerFailures
 from collector_mesh.domain.serving.handlers import HandlerRegistry, Method
 from collector_mesh.domain.serving.life import NotServedError
@@ -39,37 +37,6 @@ from collector_mesh.domain.serving.nested import NestedCalls
 from collector_mesh.domain.serving.outlived import Outlived
 from collector_mesh.domain.serving.plain import Place, PlainFunctions
 from collector_mesh.domain.serving.validation import out_of_time, refusal_of
-
-
-class _Begun:
-    """A call that is running, and that nobody awaits."""
-
-    __slots__ = ("_answer", "_call", "_context", "_executor", "_job")
-
-    def __init__(
-        self,
-        executor: "Executor",
-        call: Call,
-        context: CallContext,
-        answer: Callable[[Reply], None],
-        release: Callable[[], None],
-        started: Started[Reply],
-    ) -> None:
-        self._executor = executor
-        self._call = call
-        self._context = context
-        self._answer = answer
-        self._job = started.go_on(call.deadline, release, self._settle)
-
-    def _settle(self, reply: Reply | None, error: BaseException | None) -> None:
-        if reply is None:
-            reply = self._executor.outcome(self._call, self._context, error)
-        self._answer(reply)
-
-    def cancel(self) -> None:
-        """Stop it."""
-        self._job.cancel()
-        self._executor.outlived.leave(self._context)
 
 
 class Executor:
@@ -125,7 +92,7 @@ class Executor:
             self.outlived.leave(context)
             raise
 
-    def execute(self, call: Call, answer: Callable[[Reply], None]) -> "_Begun | None":
+    def execute(self, call: Call, answer: Callable[[Reply], None]) -> BegunCall | None:
         """As `run`, but nobody awaits it: `answer` is called with what comes of it."""
         try:
             method, share = self._admit(call)
@@ -137,7 +104,7 @@ class Executor:
         if isinstance(outcome, Reply):
             answer(outcome)
             return None
-        return _Begun(self, call, context, answer, share.release, outcome)
+        return BegunCall(self, call, context, answer, share.release, outcome)
 
     def _begin(
         self, call: Call, context: CallContext, method: Method | None, share: Slot
@@ -161,7 +128,7 @@ class Executor:
         if call.deadline <= self._clock.now():
             raise DeadlineExceededError("deadline exceeded", executed=Executed.NO)
         if method is None and self.validator is None:
-            raise self._not_callable(call.key)
+            raise self._handlers.not_callable(call.key)
         if method is not None and method.blocking:
             return method, Lease(self._slots, call.key.namespace, call.source)
         return method, self._slots.take(call.key.namespace, call.source)
@@ -189,15 +156,6 @@ class Executor:
             error.executed = Executed.NO
         return Reply.refused(error)
 
-    def _not_callable(self, key: MethodKey) -> MeshError:
-        """Why a method cannot be run here."""
-        kind = self._handlers.other_kind(key)
-        if kind is not None:
-            return mismatch(key, kind)
-        if not self._handlers.has_namespace(key.namespace):
-            return NotFoundError(f"namespace {quoted(key.namespace)} not found")
-        return NotFoundError(f"method {quoted(key.short)} not found in namespace {quoted(key.namespace)}")
-
     async def _work(self, call: Call, context: CallContext, method: Method | None, share: Slot) -> Reply:
         CURRENT.set(context)
         key = call.key
@@ -206,7 +164,7 @@ class Executor:
                 await self._validate(self.validator, key, context)
                 method = self._handlers.find(key)
             if method is None:
-                raise self._not_callable(key)
+                raise self._handlers.not_callable(key)
             request = call.payload if method.read is None else method.read(call.payload)
             pending: Any = None
             if method.blocking:
@@ -332,7 +290,7 @@ class Executor:
     def _failed(self, key: MethodKey, error: BaseException, context: CallContext | None = None) -> Reply:
         if is_a(error, NotServedError):
             # It was closed before the handler was run.
-            return Reply.refused(self._not_callable(key))
+            return Reply.refused(self._handlers.not_callable(key))
         reply = self._failures.reply(key, error, context)
         return reply if context is None or not context.has_metadata else _with_metadata(reply, context)
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import attrs
 
 from collector_mesh.domain.model.context import CallContext
-from collector_mesh.domain.model.errors import DuplicateMethodError, NotFoundError, quoted
-from collector_mesh.domain.model.kinds import KINDS, UNARY, Kind
+from collector_mesh.domain.model.errors import DuplicateMethodError, MeshError, NotFoundError, quoted
+from collector_mesh.domain.model.kinds import KINDS, UNARY, Kind, mismatch
 from collector_mesh.domain.model.names import MethodKey, check_name, text_argument
 from collector_mesh.domain.model.payload import Payload, payload_of
 
@@ -192,6 +192,15 @@ class HandlerRegistry:
         """The kind of a method that is there and cannot be called, None if there is none or it can."""
         method = self._methods.get(key)
         return None if method is None or method.kind == UNARY else method.kind
+
+    def not_callable(self, key: MethodKey) -> MeshError:
+        """Why a method cannot be run here."""
+        kind = self.other_kind(key)
+        if kind is not None:
+            return mismatch(key, kind)
+        if not self.has_namespace(key.namespace):
+            return NotFoundError(f"namespace {quoted(key.namespace)} not found")
+        return NotFoundError(f"method {quoted(key.short)} not found in namespace {quoted(key.namespace)}")
 
     def has_namespace(self, namespace: str) -> bool:
         """Whether this collector is a member of a namespace."""
