@@ -9,6 +9,7 @@ from google.protobuf.descriptor import FileDescriptor, ServiceDescriptor
 from google.protobuf.message import DecodeError
 
 from collector_mesh.adapters.wire.described.files import definitions_in
+from collector_mesh.adapters.wire.described.names import flaw_of_names
 from collector_mesh.domain.model.errors import InvalidCallError, quoted, text_of
 from collector_mesh.domain.model.texts import visible
 
@@ -169,6 +170,8 @@ def _read(data: bytes) -> tuple[dict[str, descriptor_pb2.FileDescriptorProto], i
             raise InvalidCallError(
                 f"there are more than {MAX_DEFINITIONS} messages, fields, values and methods"
             )
+        if flaw := flaw_of_names(proto):
+            raise InvalidCallError(f"the file {quoted(proto.name)} cannot be used: {flaw}")
         if found.setdefault(proto.name, proto) != proto:
             raise InvalidCallError(f"two files that are not the same have the name {quoted(proto.name)}")
     _add_known(found)

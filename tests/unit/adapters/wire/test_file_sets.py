@@ -111,6 +111,10 @@ def test_extensions_are_found_also_in_files_that_nobody_imports() -> None:
             "there are 513 files, at most 512",
         ),
         (files(many()), "there are more than 20000 messages, fields, values and methods"),
+        (
+            files(file("a.proto", message="M" * 2000)),
+            "'a.proto' cannot be used: a name has more than 1024 char",
+        ),
         (files(SERVICE), "the file 'common.proto' is imported and is not there"),
         (files(file("a.proto", "google/protobuf/none.proto")), "'google/protobuf/none.proto' is imported"),
         (files(COMMON, file("common.proto", message="N")), "not the same have the name 'common.proto'"),

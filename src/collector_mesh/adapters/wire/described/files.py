@@ -25,6 +25,7 @@ from google.protobuf.message import DecodeError
 from collector_mesh.adapters.wire.described.building import Builder, name_of
 from collector_mesh.adapters.wire.described.linking import Links, defined_in
 from collector_mesh.adapters.wire.described.messages import DescriptorError
+from collector_mesh.adapters.wire.described.names import flaw_of_names
 from collector_mesh.adapters.wire.described.well_known import (
     OWN_PACKAGE,
     WELL_KNOWN,
@@ -122,9 +123,7 @@ class Files:
 
     def _take(self, file: FileDescriptorProto, origin: str) -> FileDescriptorProto | None:
         name = file.name
-        texts = (name, file.package, *file.dependency, *(service.name for service in file.service))
-        # This one of protobuf's own messages does not see to it that its texts are such.
-        if not all(isinstance(text, str) for text in texts):
+        if not all(isinstance(text, str) for text in (name, *file.dependency)):
             raise DescriptorError(f"{origin}: a descriptor has a name that is no text")
         if not name or len(name) > MAX_NAME:
             raise DescriptorError(
@@ -132,6 +131,8 @@ class Files:
             )
         if is_well_known(name):
             return None
+        if flaw := flaw_of_names(file):
+            raise DescriptorError(f"{origin}: file {name_of(name)} cannot be used: {flaw}")
         self._leave_to_own(file)
         known = self._files.get(name)
         if known is not None:

@@ -217,6 +217,48 @@ def test_a_server_cannot_have_definitions_without_end() -> None:
         files(many)
 
 
+def nested(name: str, depth: int) -> DescriptorProto:
+    made = message(name)
+    for _ in range(depth):
+        made = message(name, nested_type=[made])
+    return made
+
+
+@pytest.mark.parametrize(
+    ("given", "flaw"),
+    [
+        (file("a.proto", package="p" * 2000), "a name has more than 1024 characters"),
+        (file("a.proto", package="p." * 100 + "p"), "a name has more than 64 parts"),
+        (file("a.proto", message_type=[message("A" * 1023)]), "a name has more than 1024 characters"),
+        (file("a.proto", message_type=[nested("A" * 100, 10)]), "a name has more than 1024 characters"),
+        (file("a.proto", message_type=[nested("A", 70)]), "a name has more than 64 parts"),
+        (file("a.proto", message_type=[message("A", field("f" * 1021, 1))]), "a name has more than 1024"),
+        (file("a.proto", extension=[field("f", 1, extendee="E" * 2000)]), "a name has more than 1024"),
+        (file("a.proto", message_type=[message("A", field("f", 1, 11, ".B" * 70))]), "more than 64 parts"),
+    ],
+)
+def test_a_few_bytes_cannot_stand_for_names_that_fill_the_memory(
+    given: FileDescriptorProto, flaw: str
+) -> None:
+    with pytest.raises(DescriptorError, match=f"^there: file 'a.proto' cannot be used: .*{flaw}"):
+        files(given)
+
+
+def test_names_as_long_as_they_may_be_are_taken() -> None:
+    made = files(file("a.proto", package="p" * 500, message_type=[message("A" * 523)]))
+
+    assert made.message("p" * 500 + "." + "A" * 523) is not None
+
+
+def test_a_name_that_is_no_text_is_an_error() -> None:
+    data = file("a.proto", message_type=[message("ABC")]).SerializeToString().replace(b"ABC", b"A\xffC")
+
+    with pytest.raises(
+        DescriptorError, match=r"^there: (file 'a.proto' cannot be used: a name is no text|a desc)"
+    ):
+        Files().add(data, "there")
+
+
 @pytest.mark.parametrize("data", [b"", b"\xff", b"\x08\x01"], ids=["empty", "garbage", "something else"])
 def test_a_file_that_is_no_set_of_descriptors_is_named(data: bytes) -> None:
     with pytest.raises(DescriptorError, match=r"x.binpb (is no set of descriptors|has no files in it)"):
@@ -295,6 +337,26 @@ def test_a_message_that_requires_itself_has_a_template_that_ends() -> None:
     assert found is not None
 
     assert template(found, made).keys() == set("abcdef")
+
+
+def test_messages_that_require_many_others_have_a_template_that_ends() -> None:
+    levels = [
+        message(
+            f"M{level}",
+            *(
+                field(
+                    f"f{number}", number, Field.TYPE_MESSAGE, f".p.M{level + 1}", label=Field.LABEL_REQUIRED
+                )
+                for number in range(1, 6)
+            ),
+        )
+        for level in range(8)
+    ]
+    made = files(FileDescriptorProto(name="a.proto", package="p", message_type=[*levels, message("M8")]))
+    found = made.message("p.M0")
+    assert found is not None
+
+    assert json.dumps(template(found, made)).count("f1") < 1000
 
 
 def test_the_text_of_a_message_can_be_read_as_a_proto_file() -> None:
