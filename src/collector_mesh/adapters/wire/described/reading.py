@@ -24,6 +24,7 @@ class Reader:
     def __init__(self, files: Files) -> None:
         self._files = files
         self._known: dict[str, Mapping[str, FieldDescriptor]] = {}
+        self._required: dict[str, list[FieldDescriptor]] = {}
         self._special: dict[str, Callable[[Message, Any, str, int], None]] = {
             shapes.ANY: self._any,
             shapes.DURATION: _duration,
@@ -63,7 +64,7 @@ class Reader:
             self._fields(
                 made, _object(value, path, f"an object with the fields of {kind.full_name}"), path, depth
             )
-            _check_required(made, kind, path)
+            self._check_required(made, kind, path)
 
     def _fields(self, made: Message, value: Object, path: str, depth: int) -> None:
         kind = type_of(made)
@@ -88,6 +89,16 @@ class Reader:
                     path, f"{quoted(other)} and {quoted(key)} exclude each other (oneof {oneof.name})"
                 )
             self._field(made, field, item, where, depth)
+
+    def _check_required(self, made: Message, kind: Descriptor, path: str) -> None:
+        """Fields of proto2 that have to be there."""
+        required = self._required.get(kind.full_name)
+        if required is None:
+            required = [field for field in kind.fields if field.is_required]
+            self._required[kind.full_name] = required
+        for field in required:
+            if not made.HasField(field.name):
+                raise ShapeError(below(path, field.json_name), "is required")
 
     def _field(self, made: Message, field: FieldDescriptor, value: Any, path: str, depth: int) -> None:
         if shapes.is_map(field):
@@ -222,13 +233,6 @@ def _unknown(key: str, kind: Descriptor) -> str:
     names = sorted({field.json_name for field in kind.fields})
     text = f"{kind.full_name} has no field {quoted(key)}"
     return text + shapes.alternatives(key, names, "fields")
-
-
-def _check_required(made: Message, kind: Descriptor, path: str) -> None:
-    """Fields of proto2 that have to be there."""
-    for field in kind.fields:
-        if field.is_required and not made.HasField(field.name):
-            raise ShapeError(below(path, field.json_name), "is required")
 
 
 def _timestamp(made: Any, value: Any, path: str, _depth: int) -> None:

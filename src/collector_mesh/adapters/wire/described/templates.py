@@ -38,6 +38,7 @@ class _Filling:
     def __init__(self, files: Files) -> None:
         self._files = files
         self._left = _MAX_VALUES
+        self._shown: dict[str, list[tuple[str, FieldDescriptor]]] = {}
 
     def message(self, kind: Descriptor, above: tuple[str, ...]) -> Any:
         special = self._files.special(kind)
@@ -45,20 +46,17 @@ class _Filling:
             return _scalar(kind.fields_by_name["value"])
         if special:
             return _SPECIAL[special]
-        names = shapes.json_names(kind)
+        shown = self._shown.get(kind.full_name)
+        if shown is None:
+            names = shapes.json_names(kind)
+            shown = [(names[field.name], field) for field in kind.fields if _is_shown(field)]
+            self._shown[kind.full_name] = shown
         inside = (*above, kind.full_name)
-        return {
-            names[field.name]: self._field(field, inside)
-            for field in kind.fields
-            if field.is_required or self._is_shown(field)
-        }
+        return {name: self._field(field, inside) for name, field in shown if self._is_filled_in(field)}
 
-    def _is_shown(self, field: FieldDescriptor) -> bool:
-        oneof = field.containing_oneof
-        if oneof is not None and oneof.fields[0].number != field.number:
-            return False
+    def _is_filled_in(self, field: FieldDescriptor) -> bool:
         self._left -= 1
-        return self._left >= 0
+        return self._left >= 0 or field.is_required
 
     def _field(self, field: FieldDescriptor, inside: tuple[str, ...]) -> Any:
         if shapes.is_map(field):
@@ -79,6 +77,12 @@ class _Filling:
 
     def _one(self, field: FieldDescriptor, inside: tuple[str, ...]) -> Any:
         return _scalar(field) if field.message_type is None else self.message(field.message_type, inside)
+
+
+def _is_shown(field: FieldDescriptor) -> bool:
+    """Of a oneof it is the first field alone."""
+    oneof = field.containing_oneof
+    return oneof is None or oneof.fields[0].number == field.number
 
 
 def _key(field: FieldDescriptor) -> str:

@@ -17,6 +17,10 @@ MAX_VALUES = 1_000_000
 """That are made of one message: each takes a hundred times the bytes that it had."""
 
 
+_ABSENT = object()
+"""In the place of a value that is not there."""
+
+
 class TooLargeError(DescriptorError):
     """A message has more values than can be shown."""
 
@@ -34,6 +38,7 @@ class Writer:
         self._defaults = defaults
         self._left = MAX_VALUES
         self._names: dict[str, Mapping[str, str]] = {}
+        self._without_presence: dict[str, list[FieldDescriptor]] = {}
         self.unknown: set[str] = set()
         """Full names of types that were not known: what is in an `Any` of these is written in base64."""
         self._special: dict[str, Callable[[Any, int], Any]] = {
@@ -63,7 +68,6 @@ class Writer:
     def _json(self, message: Message, depth: int) -> Any:
         if depth > shapes.MAX_DEPTH:
             raise TooLargeError(f"messages are nested more than {shapes.MAX_DEPTH} deep")
-        self._count(1)
         kind = type_of(message)
         special = self._files.special(kind)
         if special in shapes.WRAPPERS:
@@ -77,18 +81,28 @@ class Writer:
         names = self._names.get(kind.full_name)
         if names is None:
             names = self._names[kind.full_name] = shapes.json_names(kind)
-        listed = cast("list[tuple[FieldDescriptor, Any]]", message.ListFields())
-        there = {field.number: (field, value) for field, value in listed}
-        made = {}
-        for field in kind.fields:
-            found = there.pop(field.number, None)
-            if found is not None:
-                made[names[field.name]] = self._field(field, found[1], depth)
-            elif self._defaults and not field.has_presence:
-                made[names[field.name]] = _default(field)
-        for field, value in there.values():
-            made[f"[{field.full_name}]"] = self._field(field, value, depth)
-        return made
+        there = cast("list[tuple[FieldDescriptor, Any]]", message.ListFields())
+        self._count(len(there))
+        if self._defaults:
+            there = [*there, *self._absent(kind, {field.number for field, _ in there})]
+        # As they stand in the proto file, and what extends the message after them.
+        there.sort(key=lambda each: (each[0].is_extension, each[0].index))
+        return {
+            f"[{field.full_name}]" if field.is_extension else names[field.name]: _default(field)
+            if value is _ABSENT
+            else self._field(field, value, depth)
+            for field, value in there
+        }
+
+    def _absent(self, kind: Descriptor, there: set[int]) -> list[tuple[FieldDescriptor, Any]]:
+        """The fields that have no value and cannot say so."""
+        without = self._without_presence.get(kind.full_name)
+        if without is None:
+            without = [field for field in kind.fields if not field.has_presence]
+            self._without_presence[kind.full_name] = without
+        # Also those that are there: each is looked at.
+        self._count(len(without))
+        return [(field, _ABSENT) for field in without if field.number not in there]
 
     def _field(self, field: FieldDescriptor, value: Any, depth: int) -> Any:
         if shapes.is_map(field):
@@ -117,7 +131,8 @@ class Writer:
         if inner is None:
             return head | {shapes.RAW_KEY: base64.b64encode(message.value).decode()}
         written = self._json(inner, depth + 1)
-        return head | ({shapes.VALUE_KEY: written} if self._files.special(type_of(inner)) else written)
+        # A field may have the name of the type, and takes nobody in.
+        return head | ({shapes.VALUE_KEY: written} if self._files.special(type_of(inner)) else written) | head
 
     def _inner(self, message: Any) -> Message | None:
         """What is in an `Any`; None if its type is not known, or it is none of that type."""

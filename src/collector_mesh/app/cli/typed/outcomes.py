@@ -40,7 +40,7 @@ def print_json(value: Any) -> None:
 def json_text(value: Any, *, encoding: str = "utf-8", indent: int | None = 2) -> str:
     """Data as JSON, in which nothing steers a terminal or turns the direction of writing."""
     text = json.dumps(value, indent=indent, ensure_ascii=False)
-    if not text.isprintable():
+    if not text.replace("\n", "").isprintable():
         text = "".join(sign if sign.isprintable() or sign == "\n" else _escape(sign) for sign in text)
     try:
         text.encode(encoding)

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mesh_test import common_pb2, users_pb2
 
+from collector_mesh.adapters.wire.described import writing
 from collector_mesh.adapters.wire.described.documents import DocumentError, parsed
 from collector_mesh.adapters.wire.described.files import Files
 from collector_mesh.adapters.wire.described.reading import Reader
@@ -327,3 +328,13 @@ def test_an_answer_of_too_many_values_is_not_made_into_json() -> None:
 
     with pytest.raises(TooLargeError, match=f"more than {MAX_VALUES} values"):
         written(data)
+
+
+@pytest.mark.parametrize("defaults", [False, True])
+def test_values_count_wherever_they_are(defaults: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writing, "MAX_VALUES", 100)
+    user = users_pb2.User() if defaults else users_pb2.User(id=1, name="x", nickname="x", role="ROLE_ADMIN")
+    given = users_pb2.Everything(by_number=dict.fromkeys(range(20), user))
+
+    with pytest.raises(TooLargeError, match="more than 100 values"):
+        written(given.SerializeToString(), defaults=defaults)
