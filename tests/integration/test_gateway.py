@@ -10,7 +10,7 @@ from typing import Any
 import grpc
 import pytest
 import pytest_asyncio
-from benchmarks.strangers.http2 import request
+from benchmarks.strangers.http2 import DATA, END_STREAM, HEADERS, frame, message, request
 from google.protobuf.wrappers_pb2 import StringValue
 from tests.integration.services.certificates import Authority
 from tests.integration.services.http2 import RawConnection
@@ -351,6 +351,22 @@ async def test_a_compressed_request_is_refused_without_a_word_in_the_log(
     assert "gzip" in text
     assert shop.seen == []
     assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
+
+
+async def test_who_has_been_answered_by_grpc_itself_leaves_no_word_in_the_log(
+    shop: Shop, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with Collector("shop-1", listen=LOOPBACK, services=[shop.service()]) as collector:
+        async with RawConnection(collector.address) as raw:
+            for number in range(1, 20, 2):
+                raw.ask(number, request(b"/shop.v1.Shop/Get"))
+                raw.write(frame(DATA, END_STREAM, number, message(b"x", compressed=True)))
+                while (await raw.frame())[:2] != (HEADERS, number):
+                    pass
+        async with grpc.aio.insecure_channel(collector.address) as channel:
+            assert await calling(channel, "Get", b"x") == b"x"
+
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
 async def test_of_two_namespaces_the_caller_has_to_name_one(shop: Shop) -> None:

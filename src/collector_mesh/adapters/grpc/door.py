@@ -32,6 +32,9 @@ _MOST_CALLERS = 1024
 
 MALFORMED = "malformed request"
 
+_ENDED = (grpc.aio.AbortError, grpc.aio.UsageError, grpc.aio.InternalError)
+"""What grpc raises where a call has ended already, by an answer or because the caller has gone."""
+
 
 class Door:
     """Lets requests in, and sees to it that they are complete soon.
@@ -106,10 +109,8 @@ class Door:
                 answered = await answer(context, stream)
                 self._streams.answered(stream, len(answered), asyncio.get_running_loop().time())
                 return answered
-            except (grpc.aio.AbortError, grpc.aio.UsageError):
+            except _ENDED:
                 raise  # the answer was given, or nobody waits for it
-            except grpc.aio.InternalError:
-                raise grpc.aio.AbortError from None  # it cannot be sent: the caller has gone
             except Exception as error:  # noqa: BLE001  # grpc would tell its class to the caller
                 self._on_defect("an answer", error)
                 return await _refuse(context, refused, MeshError("internal error"))
@@ -130,10 +131,8 @@ class Door:
                 await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "overloaded")
             try:
                 await run(context, stream)
-            except (grpc.aio.AbortError, grpc.aio.UsageError):
+            except _ENDED:
                 raise
-            except grpc.aio.InternalError:
-                raise grpc.aio.AbortError from None  # as above
             except Exception as error:  # noqa: BLE001  # grpc would tell its class to the caller
                 self._on_defect("a stream", error)
                 await context.abort(grpc.StatusCode.INTERNAL, "internal error")

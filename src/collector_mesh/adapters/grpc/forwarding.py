@@ -2,8 +2,6 @@
 
 from typing import Any, NoReturn
 
-import grpc
-
 from collector_mesh.adapters.grpc.callers import identity_of
 from collector_mesh.adapters.grpc.codes import told
 from collector_mesh.adapters.grpc.door import Context, Door
@@ -110,12 +108,8 @@ def _handled_by(reply: Reply) -> Metadata:
 
 async def _fail(context: Context, status: GrpcStatus, own: Metadata = ()) -> NoReturn:
     """End a call with an error. Where it is set and something is returned, grpc sends an empty message before it."""
-    try:
-        code, text, trailing = told(status)
-        await context.abort(code, text, (*trailing, *own))
-    except grpc.aio.InternalError:
-        # grpc itself has ended it before, because of what has come: something compressed, say.
-        raise grpc.aio.AbortError from None
+    code, text, trailing = told(status)
+    await context.abort(code, text, (*trailing, *own))
 
 
 def _names_in(path: str) -> tuple[str, str] | None:
