@@ -6,7 +6,8 @@ from contextlib import suppress
 
 from collector_mesh.domain.model.context import CallContext
 from collector_mesh.domain.model.errors import DeadlineExceededError, Executed, MeshError
-from collector_mesh.domain.model.status import Reply
+from collector_mesh.domain.model.names import MethodKey
+from collector_mesh.domain.model.status import OK, Reply
 from collector_mesh.domain.ports.call_starter import StartedCall
 
 _CANCELLED = 499
@@ -18,13 +19,19 @@ class BegunInHandler:
     Args:
         context: the call that the handler runs for.
         answer: told what comes of it.
+        key: the method.
+        here: where the call is made.
     """
 
-    __slots__ = ("_answer", "_context", "_is_over", "_loop", "_started")
+    __slots__ = ("_answer", "_context", "_here", "_is_over", "_key", "_loop", "_started")
 
-    def __init__(self, context: CallContext, answer: Callable[[Reply], None]) -> None:
+    def __init__(
+        self, context: CallContext, answer: Callable[[Reply], None], key: MethodKey, here: str
+    ) -> None:
         self._context = context
         self._answer = answer
+        self._key = key
+        self._here = here
         self._started: StartedCall | None = None
         self._is_over = False
         self._loop = _get_running_loop()
@@ -32,8 +39,7 @@ class BegunInHandler:
     def settle(self, reply: Reply) -> None:
         """Take its reply."""
         if not self._is_over:
-            answer = self._end()
-            answer(reply)
+            self._tell(self._end(), reply)
 
     def begun(self, started: StartedCall | None) -> StartedCall | None:
         """Take down that it is under way; gives what stands for it."""
@@ -74,10 +80,16 @@ class BegunInHandler:
             self._started.cancel()
         if self._context.time_remaining() <= 0.0:
             late = DeadlineExceededError("deadline exceeded", executed=Executed.MAYBE)
-            answer(Reply.refused(late))
+            self._tell(answer, Reply.refused(late))
             return
         text = "the handler that has made the call was cancelled"
-        answer(Reply.refused(MeshError(text, code=_CANCELLED, executed=Executed.MAYBE)))
+        self._tell(answer, Reply.refused(MeshError(text, code=_CANCELLED, executed=Executed.MAYBE)))
+
+    def _tell(self, answer: Callable[[Reply], None], reply: Reply) -> None:
+        if reply.status is not OK:
+            # What it raises is told from an error of the handler's own then.
+            reply.nested = (self._key, self._here)
+        answer(reply)
 
     def _end(self) -> Callable[[Reply], None]:
         self._is_over = True

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from collector_mesh.adapters.runtime.bridge import Bridge
 from collector_mesh.app.begun_in_handler import BegunInHandler
-from collector_mesh.app.calls import CallFactory
+from collector_mesh.app.calls import CallFactory, made_in_handler
 from collector_mesh.app.home import Home
 from collector_mesh.app.stub_channels import channel_to, sync_channel_to
 from collector_mesh.domain.model.caller import Metadata
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from collector_mesh.app.container import CollectorContainer
     from collector_mesh.app.lifetime import Lifetime
+    from collector_mesh.app.options import Options
     from collector_mesh.app.stub_channels import ClientInterceptor
     from collector_mesh.domain.calls.dispatcher import Dispatcher
 
@@ -31,6 +32,7 @@ class CollectorStubs:
     """Calls of a collector for whoever is told of the reply, in the event loop that it was entered in."""
 
     container: "CollectorContainer"
+    _options: "Options"
     _home: Home
     _lifetime: "Lifetime"
     _dispatcher: "Dispatcher | None"
@@ -78,12 +80,12 @@ class CollectorStubs:
         try:
             call = calls.make(key, payload, target, timeout, None, metadata, idempotent)
         except MeshError as error:
-            answer(Reply.refused(error))
+            answer(made_in_handler(Reply.refused(error), key, self._options.collector_id))
             return None
         context = current_call()
         if context is None:
             return dispatcher.submit(call, answer)
-        nested = BegunInHandler(context, answer)
+        nested = BegunInHandler(context, answer, key, self._options.collector_id)
         return nested.begun(dispatcher.submit(call, nested.settle))
 
     def contact(self, namespace: str, target: str = "", *, connect: bool = False) -> Contact:

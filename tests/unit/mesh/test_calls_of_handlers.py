@@ -176,6 +176,40 @@ async def test_what_a_nested_call_raises_says_which_call_it_was_and_who_has_fail
     assert (reply.executed, reply.handled_by) == (Executed.YES, "front")
 
 
+@KINDS
+async def test_what_a_stub_raises_in_a_handler_is_told_like_the_failure_of_a_call(kind: str) -> None:
+    back, front = Service(NS, "Back"), Service(NS, "Front")
+
+    @back.method("Find")
+    async def find() -> None:
+        raise NotFoundError("no user 7", details={"user": "7"})
+
+    async with pair(front, back) as (collector, client):
+
+        def find_by(channel: Any) -> Any:
+            return channel.unary_unary("/Back/Find", StringValue.SerializeToString, StringValue.FromString)
+
+        @front.method("Async")
+        async def wait() -> None:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(asyncio.wait_for(find_by(collector.channel(NS))(StringValue()), None))
+
+        @front.method("Plain")
+        def plain() -> None:
+            find_by(collector.sync_channel(NS))(StringValue())
+
+        collector.add_service(front, replace=True)
+        reply = await client.dispatch(NS, "Front", kind)
+
+    assert reply.status.code == 500
+    assert reply.status.message == "handler error: call of ns/Back/Find failed: 404 at back: no user 7"
+    assert dict(reply.status.details) == {
+        "nested_code": "404",
+        "nested_method": "ns/Back/Find",
+        "nested_handled_by": "back",
+    }
+
+
 async def call_by_collector(collector: Collector, _client: MeshClient, _context: CallContext) -> object:
     return await collector.call(NS, "Back", "Nope")
 

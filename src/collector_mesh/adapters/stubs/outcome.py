@@ -8,7 +8,8 @@ import grpc
 from grpc import aio
 
 from collector_mesh.adapters.wire.grpc_codes import grpc_status_of
-from collector_mesh.domain.model.status import Reply
+from collector_mesh.domain.model.errors import MeshError, stand_for
+from collector_mesh.domain.model.status import Reply, nested_error_of
 from collector_mesh.domain.model.texts import visible
 
 CODES: Mapping[int, grpc.StatusCode] = MappingProxyType({code.value[0]: code for code in grpc.StatusCode})
@@ -27,6 +28,7 @@ class Outcome(NamedTuple):
         trailing: trailing metadata.
         debug: what is known beside that.
         is_local: whether the caller has cancelled it.
+        nested: the error of the mesh, of a call that a handler has made.
     """
 
     code: grpc.StatusCode
@@ -35,12 +37,16 @@ class Outcome(NamedTuple):
     trailing: aio.Metadata
     debug: str = ""
     is_local: bool = False
+    nested: MeshError | None = None
 
     def error(self) -> aio.AioRpcError:
         """What whoever awaits the call is told."""
-        return aio.AioRpcError(
+        error = aio.AioRpcError(
             self.code, self.initial, self.trailing, details=self.details, debug_error_string=self.debug
         )
+        if self.nested is not None:
+            stand_for(error, self.nested)
+        return error
 
 
 def cancelled() -> Outcome:
@@ -65,7 +71,8 @@ def outcome_of(reply: Reply) -> Outcome:
         tried = f", tried {', '.join(map(visible, reply.tried))}" if reply.tried else ""
         mesh = f"{reply.status.code}, executed: {reply.executed.value}{by}{tried}"
         debug = f"{_debug(told, text)} ({mesh})"
-    return Outcome(told, text, metadata_of(reply.initial_metadata), metadata_of(trailing), debug)
+    initial = metadata_of(reply.initial_metadata)
+    return Outcome(told, text, initial, metadata_of(trailing), debug, nested=nested_error_of(reply))
 
 
 def metadata_of(pairs: Iterable[tuple[str, str | bytes]]) -> aio.Metadata:

@@ -10,6 +10,7 @@ from collector_mesh.adapters.stubs.method import StubMethod, UnfitResponseError
 from collector_mesh.adapters.stubs.outcome import Outcome as TellsOf
 from collector_mesh.adapters.stubs.outcome import outcome_of as told_of
 from collector_mesh.adapters.stubs.owner import check_callback
+from collector_mesh.domain.model.errors import MeshError, stand_for
 from collector_mesh.domain.model.status import OK, Reply
 from collector_mesh.domain.model.texts import visible
 
@@ -37,6 +38,7 @@ class Outcome(NamedTuple):
         is_cancelled: whether it was cancelled here.
         cause: the error behind that, if there is one.
         raised: what was raised as the call was to be begun, which is raised again in the place of all of this.
+        nested: the error of the mesh, of a call that a handler has made.
     """
 
     code: grpc.StatusCode
@@ -48,6 +50,7 @@ class Outcome(NamedTuple):
     is_cancelled: bool = False
     cause: Exception | None = None
     raised: Exception | None = None
+    nested: MeshError | None = None
 
 
 class SyncRpcError(grpc.RpcError, grpc.Call, grpc.Future):  # type: ignore[type-arg]  # it takes none when this runs
@@ -76,6 +79,8 @@ class SyncRpcError(grpc.RpcError, grpc.Call, grpc.Future):  # type: ignore[type-
         """The error for an outcome that is no success."""
         error = cls(outcome.code, outcome.details, outcome.initial, outcome.trailing, outcome.debug)
         error.__cause__ = outcome.cause
+        if outcome.nested is not None:
+            stand_for(error, outcome.nested)
         return error
 
     def code(self) -> grpc.StatusCode:
@@ -201,7 +206,14 @@ def outcome_of(method: StubMethod, reply: Reply) -> Outcome:
 
 def _of(told: TellsOf) -> Outcome:
     """The same, of what is told to those that await."""
-    return Outcome(told.code, told.details, _pairs(told.initial), _pairs(told.trailing), told.debug)
+    return Outcome(
+        told.code,
+        told.details,
+        _pairs(told.initial),
+        _pairs(told.trailing),
+        told.debug,
+        nested=told.nested,
+    )
 
 
 def _pairs(metadata: Iterable[tuple[str, str | bytes]]) -> Pairs:

@@ -202,12 +202,12 @@ class MeshClient(Caller):
         try:
             call = self._calls.make(key, payload, target, timeout, None, metadata, idempotent)
         except MeshError as error:
-            answer(Reply.refused(error))
+            answer(made_in_handler(Reply.refused(error), key, self.address))
             return None
         context = current_call()
         if context is None:
             return link.submit(call, answer)
-        nested = BegunInHandler(context, answer)
+        nested = BegunInHandler(context, answer, key, self.address)
         return nested.begun(link.submit(call, nested.settle))
 
     def contact(self, namespace: str, target: str = "", *, connect: bool = False) -> Contact:

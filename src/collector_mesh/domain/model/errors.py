@@ -358,6 +358,17 @@ def nested_error(error: MeshError, called: str, raised_by: str) -> MeshError:
     return named
 
 
+def stand_for(error: BaseException, told: MeshError) -> None:
+    """Have an error of another library's class stand for one of the mesh, where a handler lets it escape."""
+    error._collector_mesh_error = told  # type: ignore[attr-defined]  # noqa: SLF001  # a name that nobody else takes
+
+
+def stood_for(error: BaseException) -> BaseException:
+    """The error of the mesh that an error stands for; without one the error itself."""
+    told = attribute_of(error, "_collector_mesh_error")
+    return told if isinstance(told, MeshError) else error
+
+
 def error_for(
     code: int,
     message: str,

@@ -192,3 +192,13 @@ class Reply:
             if self.nested is None:
                 raise
             raise self._named(error, self.nested) from error
+
+
+def nested_error_of(reply: Reply) -> MeshError | None:
+    """What `raise_for_status` raises for a call that was made in a handler; None for any other call, and for success."""
+    if reply.nested is not None:
+        try:
+            reply.raise_for_status()
+        except MeshError as error:
+            return error.with_traceback(None)
+    return None

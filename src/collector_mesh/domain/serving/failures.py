@@ -13,6 +13,7 @@ from collector_mesh.domain.model.errors import (
     attribute_of,
     clipped,
     is_a,
+    stood_for,
     text_of,
 )
 from collector_mesh.domain.model.events import HandlerFailed
@@ -69,7 +70,8 @@ class HandlerFailures:
         """
         if is_a(error, ChosenFailure):
             return self._chosen(key, error)  # type: ignore[arg-type]  # just looked
-        first = _first_of(error)
+        raised = _first_of(error)
+        first = stood_for(raised)
         called = attribute_of(first, "called") if is_a(first, MeshError) else ""
         # A call that the handler has made, and that it has not caught the failure of, is not the handler's own code.
         is_nested = type(called) is str and called != ""
@@ -87,7 +89,7 @@ class HandlerFailures:
             shown = correlation_id
             details: Mapping[str, str] = NO_DETAILS
             if self._expose:
-                shown = text_of(error)
+                shown = text_of(error if first is raised else first)
                 details = _of_nested(first) if is_nested else NO_DETAILS
             status = Status(500, clipped(f"handler error: {shown}"), details)
         return Reply(status, handled_by=self._collector_id, executed=Executed.YES)
