@@ -191,6 +191,13 @@ class Async:
         context.set_details("kept too")
         await context.abort(NOT_FOUND, "other", (("other", "2"),))
 
+    async def sets_metadata_after_its_abort(self, request: Any, context: Any) -> Any:
+        context.set_trailing_metadata((("before", "1"),))
+        try:
+            await context.abort(NOT_FOUND, "no")
+        finally:
+            context.set_trailing_metadata((("after", "2"),))
+
     async def aborts_after_initial_metadata(self, request: Any, context: Any) -> Any:
         await context.send_initial_metadata((("first", "1"),))
         await context.abort(NOT_FOUND, "no")
@@ -292,6 +299,18 @@ class Plain:
         with suppress(Exception):
             context.abort(NOT_FOUND, "no")
         context.abort(ABORTED, "again")
+
+    def sets_metadata_after_its_abort(self, request: Any, context: Any) -> Any:
+        context.set_trailing_metadata((("before", "1"),))
+        try:
+            context.abort(NOT_FOUND, "no")
+        finally:
+            context.set_trailing_metadata((("after", "2"),))
+
+    def sets_metadata_when_it_has_cancelled(self, request: Any, context: Any) -> Any:
+        context.cancel()
+        context.set_trailing_metadata((("after", "2"),))
+        return users_pb2.User()
 
     def aborts_with_a_status(self, request: Any, context: Any) -> Any:
         context.abort_with_status(Status(NOT_FOUND, "no", RICH))

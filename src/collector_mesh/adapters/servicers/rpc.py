@@ -85,15 +85,15 @@ class Rpc:
         if not self.is_aborted:
             self.details = details
 
-    def set_trailing(self, metadata: object) -> None:
-        """Set the trailing metadata; without effect where it has gone.
+    def set_trailing(self, metadata: object, *, also_after_abort: bool = False) -> None:
+        """Set the trailing metadata; without effect where it has gone, as those of an async servicer have with an abort.
 
         Raises:
             ValueError: it cannot travel.
             TypeError: it is no metadata.
         """
         pairs = pairs_of(metadata)
-        if not self.is_aborted and not self.is_over:
+        if not self.is_over and (also_after_abort or not self.is_aborted):
             self.call.set_trailing_metadata(pairs)
 
     def send_initial(self, metadata: object) -> None:

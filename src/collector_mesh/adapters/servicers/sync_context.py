@@ -93,8 +93,8 @@ class SyncContext(grpc.ServicerContext):
         self._rpc.send_initial(initial_metadata)
 
     def set_trailing_metadata(self, trailing_metadata: Any) -> None:
-        """Set the metadata that is sent with the status."""
-        self._rpc.set_trailing(trailing_metadata)
+        """Set the metadata that is sent with the status; after an abort too, as on a grpc server."""
+        self._rpc.set_trailing(trailing_metadata, also_after_abort=True)
         self._trailing = trailing_metadata
 
     def trailing_metadata(self) -> Any:
