@@ -30,6 +30,8 @@ ABUSE = [
     "/shop.v1.Shop/",
     "//Get",
     "/shop.v1.Shop/Get/more",
+    "/shop.v1.Shop/Get/",
+    "/shop.v1.Shop/Get//",
     "/shop v1/Get",
     "/shop.v1.Shop/" + "G" * 300,
 ]

@@ -116,13 +116,17 @@ def _names_in(path: str) -> tuple[str, str] | None:
     """The service and the method of a path, None if they are no names."""
     if len(path) > 2 * MAX_IDENTIFIERS + 2:
         return None
-    _, service, method, *rest = (*path.split("/", 3), "", "")
+    parts = path.split("/", 3)
+    if len(parts) != 3 or parts[0]:
+        # A slash at the end too: whoever allows or denies paths compares all of them.
+        return None
+    _, service, method = parts
     try:
         check_identifiers("service", service)
         check_identifiers("method", method)
     except InvalidCallError:
         return None
-    return None if any(rest) or not path.startswith("/") else (service, method)
+    return service, method
 
 
 def _unreadable(path: str) -> Any:
