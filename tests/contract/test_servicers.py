@@ -18,6 +18,8 @@ from mesh_test import users_pb2, users_pb2_grpc
 from tests.limits import LIMIT_SECONDS, until
 
 from collector_mesh import Collector, HandlerError, LoopbackNetwork, NotFoundError, Reply, Settings
+from collector_mesh.app.testing.fakes import FakeObserver
+from collector_mesh.domain.model.events import HandlerFailed
 
 SERVICE = "mesh.test.users.v1.UserService"
 METADATA = (("k", "1"), ("k", "2"), ("raw-bin", b"\x00\xff"))
@@ -605,6 +607,33 @@ async def test_a_callback_may_wait_for_what_its_servicer_holds_while_that_waits_
         await until(told.is_set)
 
     assert seen == [True]
+
+
+async def in_group(context: Any, *beside: Any) -> None:
+    async with asyncio.TaskGroup() as group:
+        group.create_task(context.abort(NOT_FOUND, "no"))
+        for work in beside:
+            group.create_task(work)
+
+
+async def fails() -> None:
+    raise ValueError("beside")
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(("beside", "told"), [((), 0), ((fails,), 1)], ids=["alone", "with a defect"])
+async def test_an_abort_in_a_task_group_is_no_news_and_what_fails_beside_it_is(
+    beside: tuple[Any, ...], told: int
+) -> None:
+    async def body(request: Any, context: Any) -> Any:
+        await in_group(context, *(work() for work in beside))
+
+    observer = FakeObserver()
+    async with mounted(AsyncServicer(body), observer=observer) as collector:
+        reply = await get(collector)
+
+    assert (reply.status.message, reply.status.details["grpc-status"]) == ("no", "5")
+    assert len(observer.of(HandlerFailed)) == told
 
 
 class Answers(grpc.aio.ServerInterceptor):

@@ -9,7 +9,7 @@ import grpc.aio
 
 from collector_mesh.adapters.wire.grpc_codes import Code, chosen_error
 from collector_mesh.domain.model.context import CallContext
-from collector_mesh.domain.model.errors import MeshError, is_a, kind_of
+from collector_mesh.domain.model.errors import MeshError, attribute_of, is_a, kind_of
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.serving.failures import ChosenFailure
 
@@ -130,7 +130,7 @@ class Rpc:
     def failure(self, error: BaseException) -> BaseException:
         """What a servicer's error comes to that the status survives."""
         if self.is_aborted:
-            if not is_a(error, grpc.aio.AbortError):
+            if not _is_abort(error):
                 self._failures.failed(self.key, error)
             return chosen_error(self.code, self.details)
         code, details = self.code or Code.UNKNOWN, self.details
@@ -186,6 +186,14 @@ class Rpc:
                 return True
             return False
         return True
+
+
+def _is_abort(error: BaseException) -> bool:
+    """Whether an error is that of an abort, or a group of such, as a task group raises one."""
+    if is_a(error, BaseExceptionGroup):
+        within = attribute_of(error, "exceptions")
+        return is_a(within, tuple) and all(map(_is_abort, within))  # type: ignore[call-overload]  # just looked
+    return is_a(error, grpc.aio.AbortError)
 
 
 def number_of(code: object) -> int:
