@@ -100,6 +100,27 @@ def test_a_stub_outlives_the_crash_of_a_replica_and_its_channel_that_of_its_coll
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("kind", ["awaited", "in a thread"])
+def test_a_call_that_crashes_with_its_collector_does_not_end_late(kind: str) -> None:
+    async def scenario(sim: Sim) -> tuple[grpc.StatusCode, float]:
+        front = await pair(sim)
+        if kind == "awaited":
+            call = Stub(front.channel(NAMESPACE)).Behave(Behavior(wait=100.0), timeout=5.0)
+        else:
+            call = Stub(front.sync_channel(NAMESPACE)).Behave.future(Behavior(wait=100.0), timeout=5.0)
+        await sim.sleep(1.0)
+        began = sim.now
+        await sim.crash("front")
+        await sim.sleep(0.1)
+        ended = sim.now - began if call.done() else 100.0
+        await sim.sleep(30.0)
+        return (await call.code() if kind == "awaited" else call.code()), round(ended, 3)
+
+    report = Simulation(seed=5).run(scenario, until=100.0)
+
+    assert report.value == (grpc.StatusCode.UNKNOWN, 0.1)
+
+
 def test_a_stub_in_a_handler_calls_on_the_host_of_that() -> None:
     async def scenario(sim: Sim) -> str:
         service = Service("orders", "Orders")

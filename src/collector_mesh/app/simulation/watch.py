@@ -81,7 +81,8 @@ class Watch:
         if entry.is_over:
             return
         entry.is_over = True
-        if reply is None:
+        # What is told on a host that is down, as where it is cleared away at the end of the run, nobody hears.
+        if reply is None or entry.host.is_down:
             self._trace.note("cancelled", str(number))
             return
         entry.is_answered = True
