@@ -293,7 +293,7 @@ def test_services_are_a_list(services: Any) -> None:
 def test_what_was_never_added_cannot_be_removed(offered: Any) -> None:
     collector = Collector("a", transport=LoopbackNetwork())
 
-    with pytest.raises(TypeError, match="a service to remove is one that was added, or its class"):
+    with pytest.raises(TypeError, match="a service to remove is one that was added, its class, or its name"):
         collector.remove_service(offered)
 
 

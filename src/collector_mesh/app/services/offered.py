@@ -75,7 +75,9 @@ def keys_of(offered: object) -> tuple[MethodKey, ...]:
     kind = offered if is_a(offered, type) else type(offered)
     marks = marks_of(kind)  # type: ignore[arg-type]  # a class in either case
     if not marks:
-        raise TypeError(f"a service to remove is one that was added, or its class; got {_described(offered)}")
+        raise TypeError(
+            f"a service to remove is one that was added, its class, or its name; got {_described(offered)}"
+        )
     namespace, name = _names(offered)
     served = (mark for attribute, mark in marks.items() if callable(getattr(offered, attribute)))
     return tuple(MethodKey(namespace, name, mark.name) for mark in served)
