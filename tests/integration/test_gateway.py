@@ -18,6 +18,7 @@ from tests.integration.services.processes import LOOPBACK
 from tests.limits import LIMIT_SECONDS, until
 
 from collector_mesh import CallContext, Collector, MeshError, Payload, Service, Settings, Tls
+from collector_mesh.adapters.grpc import listener
 from collector_mesh.adapters.wire.grpc_codes import chosen_error
 from collector_mesh.domain.model.identity import Identity
 
@@ -436,6 +437,20 @@ async def test_one_connection_can_have_many_calls_under_way(shop: Shop) -> None:
         for call in calls:
             call.cancel()
         await until(lambda: shop.cancelled == count)
+
+
+async def test_more_calls_than_a_connection_has_streams_wait_at_the_client_and_none_is_refused(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listener, "GATEWAY_STREAMS", 64)
+    async with (
+        Collector("shop-1", listen=LOOPBACK, services=[shop.service()]) as collector,
+        grpc.aio.insecure_channel(collector.address) as channel,
+    ):
+        await calling(channel, "Get")  # from now on the client knows how many it may have
+        outcomes = await asyncio.gather(*(ended(calling(channel, "Get")) for _ in range(600)))
+
+    assert set(outcomes) == {(grpc.StatusCode.OK, "")}
 
 
 async def test_calls_that_never_say_what_they_ask_for_are_cut(shop: Shop) -> None:

@@ -89,6 +89,9 @@ def server_options(
         # Else a second process takes the same port and part of the calls (grpc#16920).
         ("grpc.so_reuseport", 0),
         ("grpc.max_concurrent_streams", max_streams),
+        # Else calls that have their answers count until grpc has forgotten them: with more calls than streams, up to a sixth
+        # was refused. What resets can pile up is bounded by what may be pending, below.
+        ("grpc.http.overload_protection", 0),
         ("grpc.server_handshake_timeout_ms", _HANDSHAKE_MS),
         ("grpc.max_connection_idle_ms", _IDLE_MS),
         ("grpc.http2.min_ping_interval_without_data_ms", _MIN_PING_MS),
