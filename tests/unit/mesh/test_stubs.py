@@ -28,6 +28,7 @@ from collector_mesh import (
     Payload,
     Service,
 )
+from collector_mesh.adapters.stubs.answered import AnsweredCall
 
 pytestmark = pytest.mark.asyncio
 
@@ -521,6 +522,38 @@ async def test_what_an_interceptor_has_begun_is_cancelled_with_its_call(front: C
     call.cancel()
 
     await asyncio.wait_for(echo.cancelled.wait(), LIMIT_SECONDS)
+
+
+class Mute(AnsweredCall):
+    """A call of somebody's own, which tells nobody of its end."""
+
+    def done(self) -> bool:
+        return False
+
+    def add_done_callback(self, callback: Callable[[Any], None]) -> None:
+        raise NotImplementedError
+
+
+class Muting(aio.UnaryUnaryClientInterceptor):
+    async def intercept_unary_unary(self, continuation: Any, client_call_details: Any, request: Any) -> Any:
+        return Mute(StringValue(value="mine"))
+
+
+async def test_a_call_of_an_interceptor_that_tells_nobody_of_its_end_counts_as_ended(
+    front: Collector,
+) -> None:
+    said: list[Any] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: said.append(context))
+    told = asyncio.Event()
+    call = method(front.channel("demo", interceptors=[Muting()]), "Echo")(StringValue())
+    call.add_done_callback(lambda _call: told.set())
+
+    assert await call == StringValue(value="mine")
+
+    await asyncio.wait_for(told.wait(), LIMIT_SECONDS)
+    assert [context["message"] for context in said] == [
+        "nobody can be told of the end of what an interceptor has given, Mute"
+    ]
 
 
 async def test_a_channel_is_ready_when_somebody_is_there(network: LoopbackNetwork, echo: Echo) -> None:

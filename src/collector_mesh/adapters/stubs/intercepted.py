@@ -19,7 +19,7 @@ from collector_mesh.adapters.stubs.call import Callback, UnaryUnaryCall, call_ba
 from collector_mesh.adapters.stubs.method import StubMethod, key_of, metadata_of
 from collector_mesh.adapters.stubs.outcome import Outcome, cancelled, failed, shown
 from collector_mesh.adapters.stubs.owner import CallOwner, check_callback, check_credentials, check_open
-from collector_mesh.domain.model.errors import InvalidCallError, text_of
+from collector_mesh.domain.model.errors import InvalidCallError, kind_of, text_of
 
 Interceptors = tuple[aio.UnaryUnaryClientInterceptor, ...]
 
@@ -100,8 +100,19 @@ class InterceptedCall(UnaryUnaryCallBase):
                 call.cancel()
             self._finish()
         else:
-            chain.result().add_done_callback(lambda _call: self._finish())
+            self._follow(chain.result())
         self._begun.clear()
+
+    def _follow(self, call: Any) -> None:
+        """Have ended when a call has, which may be of an interceptor's own class, and unable to tell."""
+        try:
+            if not call.done():
+                call.add_done_callback(lambda _call: self._finish())
+                return
+        except Exception as error:  # noqa: BLE001  # the interceptor's own
+            message = f"nobody can be told of the end of what an interceptor has given, {kind_of(call)}"
+            self._loop.call_exception_handler({"message": message, "exception": error})
+        self._finish()
 
     def _finish(self) -> None:
         self._is_over = True
