@@ -48,10 +48,11 @@ class FileSet:
         self.pool = descriptor_pool.DescriptorPool()
         for name in _in_order(protos):
             proto = protos[name]
-            serialized = self.files[name] = proto.SerializeToString(deterministic=True)
             self._imports[name] = tuple(dict.fromkeys(proto.dependency))
             try:
-                self.pool.AddSerializedFile(serialized)
+                # Fails as well: some options have fields that are required.
+                self.files[name] = proto.SerializeToString(deterministic=True)
+                self.pool.AddSerializedFile(self.files[name])
             except Exception as error:
                 raise InvalidCallError(
                     f"the file {quoted(name)} does not fit: {visible(text_of(error))}"

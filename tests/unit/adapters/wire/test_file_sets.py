@@ -151,3 +151,12 @@ def _varint(number: int) -> bytes:
         done += bytes([number & 127 | 128])
         number >>= 7
     return done + bytes([number])
+
+
+def test_a_file_with_options_that_lack_what_they_need_is_refused() -> None:
+    """It can be read, and not be written."""
+    lacking = file("a.proto", message="M")
+    lacking.options.uninterpreted_option.add().name.add()
+
+    with pytest.raises(InvalidCallError, match=r"the file 'a\.proto' does not fit: .*name_part"):
+        FileSet(FileDescriptorSet(file=[lacking]).SerializePartialToString())
