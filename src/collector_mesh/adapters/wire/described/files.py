@@ -26,6 +26,7 @@ from collector_mesh.adapters.wire.described.building import Builder, name_of
 from collector_mesh.adapters.wire.described.linking import Links, defined_in
 from collector_mesh.adapters.wire.described.messages import DescriptorError
 from collector_mesh.adapters.wire.described.names import flaw_of_names
+from collector_mesh.adapters.wire.described.weight import TooLargeError, Weights
 from collector_mesh.adapters.wire.described.well_known import (
     OWN_PACKAGE,
     WELL_KNOWN,
@@ -75,6 +76,7 @@ class Files:
         )
         self._wanted: dict[str, str] = {}
         self._left = max_bytes
+        self._weights = Weights()
         self._max_bytes = max_bytes
         self._definitions = 0
 
@@ -97,9 +99,12 @@ class Files:
         if len(self._files) >= MAX_FILES:
             raise DescriptorError(f"{origin}: more than {MAX_FILES} descriptor files")
         try:
+            self._weights.check(FileDescriptorProto.DESCRIPTOR, data)
             file = FileDescriptorProto.FromString(data)
         except (DecodeError, UnicodeDecodeError) as error:
             raise DescriptorError(f"{origin}: a descriptor cannot be read") from error
+        except TooLargeError as error:
+            raise DescriptorError(f"{origin}: a descriptor is too large: {error}") from error
         self._definitions += definitions_in(file, MAX_DEFINITIONS - self._definitions)
         if self._definitions > MAX_DEFINITIONS:
             raise DescriptorError(

@@ -11,6 +11,7 @@ from collector_mesh.adapters.wire.described import shapes
 from collector_mesh.adapters.wire.described.files import Files
 from collector_mesh.adapters.wire.described.messages import DescriptorError, new_message, type_of, usable
 from collector_mesh.adapters.wire.described.scalars import json_key, json_of
+from collector_mesh.adapters.wire.described.weight import TooLargeError, Weights
 from collector_mesh.domain.model.texts import visible
 
 MAX_VALUES = 1_000_000
@@ -19,10 +20,6 @@ MAX_VALUES = 1_000_000
 
 _ABSENT = object()
 """In the place of a value that is not there."""
-
-
-class TooLargeError(DescriptorError):
-    """A message has more values than can be shown."""
 
 
 class Writer:
@@ -37,6 +34,7 @@ class Writer:
         self._files = files
         self._defaults = defaults
         self._left = MAX_VALUES
+        self._weights = Weights()
         self._names: dict[str, Mapping[str, str]] = {}
         self._without_presence: dict[str, list[FieldDescriptor]] = {}
         self.unknown: set[str] = set()
@@ -58,6 +56,7 @@ class Writer:
             DescriptorError: it is no such message, the type cannot be used, or there is too much in it.
         """
         with usable(kind):
+            self._weights.check(kind, data)
             made = new_message(kind)
             try:
                 made.ParseFromString(data)
@@ -142,6 +141,7 @@ class Writer:
             if kind is None:
                 self.unknown.add(name)
                 return None
+            self._weights.check(kind, message.value)
             inner = new_message(kind)
             inner.ParseFromString(message.value)
         except (DecodeError, UnicodeDecodeError, DescriptorError):

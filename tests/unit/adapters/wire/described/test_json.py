@@ -17,7 +17,8 @@ from collector_mesh.adapters.wire.described.files import Files
 from collector_mesh.adapters.wire.described.reading import Reader
 from collector_mesh.adapters.wire.described.shapes import ShapeError, UnknownTypeError
 from collector_mesh.adapters.wire.described.templates import template
-from collector_mesh.adapters.wire.described.writing import MAX_VALUES, TooLargeError, Writer
+from collector_mesh.adapters.wire.described.weight import TooLargeError
+from collector_mesh.adapters.wire.described.writing import MAX_VALUES, Writer
 
 EVERYTHING = "mesh.test.users.v1.Everything"
 USER = "mesh.test.users.v1.User"
