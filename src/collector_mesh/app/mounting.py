@@ -37,7 +37,7 @@ class AroundServicers:
 
     def in_thread(self, function: Callable[[], T]) -> Awaitable[T]:
         """See the protocol."""
-        return self._parts.plain().in_thread(function)
+        return self._parts.plain().in_thread(function, comes_first=False)
 
 
 def keys_named(handlers: HandlerRegistry, name: str) -> tuple[MethodKey, ...]:

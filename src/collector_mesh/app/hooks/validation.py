@@ -59,7 +59,7 @@ class AnyValidator:
 
     async def _in_thread(self, ask: Callable[..., T], arguments: tuple[Any, ...]) -> T:
         try:
-            outcome = await self._plain().in_thread(lambda: _outcome(ask, arguments))
+            outcome = await self._plain().in_thread(lambda: _outcome(ask, arguments), comes_first=True)
         except OverloadedError as error:
             raise UnavailableError("every thread for plain functions is taken") from error
         return outcome()

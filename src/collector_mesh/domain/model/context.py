@@ -134,6 +134,11 @@ class CallContext(Caller):
         return self._call.caller
 
     @property
+    def source(self) -> str:
+        """Who has sent the call here, by what is proved, else by where it is; empty for this process itself."""
+        return self._call.source
+
+    @property
     def identity(self) -> Identity | None:
         """What the transport has proved about the caller, or None."""
         return self._call.identity

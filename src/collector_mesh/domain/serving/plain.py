@@ -196,20 +196,31 @@ class PlainFunctions:
                 place.leave(context)
             raise
 
-    async def in_thread(self, function: Callable[[], T]) -> T:
-        """Run a function that belongs to the current call, as a validator does.
+    async def in_thread(self, function: Callable[[], T], *, comes_first: bool) -> T:
+        """Run a function that belongs to the current call.
+
+        Args:
+            function: the function, as for `run`.
+            comes_first: whether it comes before those that wait already, as a validator does; a handler does not.
 
         Raises:
             OverloadedError: see `run`.
         """
         context = CURRENT.get()
         if context is None:
-            return await self.run(function, None, begins=_nothing, comes_first=True)
+            return await self.run(function, None, begins=_nothing, comes_first=comes_first)
 
         def begins(place: Place) -> None:
             context.place = place
 
-        return await self.run(function, context, begins=begins, namespace=context.namespace, comes_first=True)
+        return await self.run(
+            function,
+            context,
+            begins=begins,
+            namespace=context.namespace,
+            source="" if comes_first else context.source,
+            comes_first=comes_first,
+        )
 
     def pauses(self) -> None:
         """A function waits in a call: another one may run, but first of all the one that it waits for."""

@@ -420,7 +420,7 @@ def test_what_belongs_to_a_call_runs_for_its_context_and_comes_first() -> None:
 
     def validator() -> Work:
         CURRENT.set(context)
-        return Work(hall.plain.in_thread(lambda: "valid"))
+        return Work(hall.plain.in_thread(lambda: "valid", comes_first=True))
 
     asked = contextvars.copy_context().run(validator)
     hall.end("a")
@@ -435,11 +435,31 @@ def test_what_belongs_to_a_call_runs_for_its_context_and_comes_first() -> None:
     assert asked.result == "valid"
 
 
+def test_what_belongs_to_a_call_waits_for_its_turn_where_it_does_not_come_first() -> None:
+    hall = Hall(seats=2)
+    hall.enter("a")
+    other = hall.enter("b")
+    context = CallContext(Call(KEY, source="someone"), "self", hall.clock.now)
+
+    def handler() -> Work:
+        CURRENT.set(context)
+        return Work(hall.plain.in_thread(lambda: "done", comes_first=False))
+
+    asked = contextvars.copy_context().run(handler)
+    assert hall.seats.remembered_callers == 1
+    hall.end("a")
+    other.step()
+    asked.step()
+
+    assert hall.began == ["a", "b"]
+    assert not asked.is_over
+
+
 def test_what_belongs_to_no_call_runs_all_the_same_and_comes_first() -> None:
     hall = Hall()
     hall.enter("a")
     other = hall.enter("b")
-    asked = Work(hall.plain.in_thread(lambda: "valid"))
+    asked = Work(hall.plain.in_thread(lambda: "valid", comes_first=True))
 
     hall.end("a")
     asked.step()
