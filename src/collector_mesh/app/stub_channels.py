@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from collector_mesh.adapters.runtime.bridge import Bridge
 from collector_mesh.adapters.telemetry.records import log
 from collector_mesh.app.arguments import several
+from collector_mesh.domain.model.errors import kind_of
 from collector_mesh.domain.model.names import check_name, text_argument
 from collector_mesh.domain.ports.call_starter import CallStarter
 
@@ -66,6 +67,18 @@ def sync_channel_to(
 
     namespace, target = _checked(namespace, target)
     around = several("interceptors", interceptors)
+    kinds = (
+        grpc.UnaryUnaryClientInterceptor,
+        grpc.UnaryStreamClientInterceptor,
+        grpc.StreamUnaryClientInterceptor,
+        grpc.StreamStreamClientInterceptor,
+    )
+    for interceptor in around:
+        if not isinstance(interceptor, kinds):
+            raise TypeError(
+                "each of interceptors must be an instance of one of grpc's client interceptors for threads, as"
+                f" grpc.UnaryUnaryClientInterceptor, got {kind_of(interceptor)}"
+            )
     channel = SyncChannel(namespace, target, opened, _callback_failed, awaited=awaited, at_failure=at_failure)
     return grpc.intercept_channel(channel, *around) if around else channel  # type: ignore[arg-type]  # it looks itself
 

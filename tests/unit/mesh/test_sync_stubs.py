@@ -578,10 +578,12 @@ async def test_what_a_channel_is_made_from_is_looked_at_when_it_is_made(collecto
         collector.sync_channel(7)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="target"):
         collector.sync_channel("users", target=7)  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match="interceptor"):
+    with pytest.raises(TypeError, match=r"one of grpc's client interceptors for threads, as .*, got int"):
         collector.sync_channel("users", interceptors=[7])  # type: ignore[list-item]
-    with pytest.raises(ValueError, match=r"/package\.Service/Method"):
-        collector.sync_channel("users").unary_unary("GetUser", bytes, bytes)
+    channel = collector.sync_channel("users")
+    for make in (channel.unary_unary, channel.unary_stream, channel.stream_unary, channel.stream_stream):
+        with pytest.raises(ValueError, match=r"/package\.Service/Method"):
+            make("GetUser", bytes, bytes)
 
 
 STREAMS: dict[str, Callable[[Stub], object]] = {

@@ -79,15 +79,15 @@ class SyncChannel(grpc.Channel):
 
     def unary_stream(self, method: str, *_more: Any, **_options: Any) -> SyncUnaryStream:
         """Make a method whose responses are a stream: its calls end with UNIMPLEMENTED."""
-        return SyncUnaryStream(Missing(self, method, "server streaming"))
+        return SyncUnaryStream(Missing(self, key_of(self._namespace, method), "server streaming"))
 
     def stream_unary(self, method: str, *_more: Any, **_options: Any) -> SyncStreamUnary:
         """Make a method whose requests are a stream: its calls end with UNIMPLEMENTED."""
-        return SyncStreamUnary(Missing(self, method, "client streaming"))
+        return SyncStreamUnary(Missing(self, key_of(self._namespace, method), "client streaming"))
 
     def stream_stream(self, method: str, *_more: Any, **_options: Any) -> SyncStreamStream:
         """Make a method whose requests and responses are streams: its calls end with UNIMPLEMENTED."""
-        return SyncStreamStream(Missing(self, method, "bidirectional streaming"))
+        return SyncStreamStream(Missing(self, key_of(self._namespace, method), "bidirectional streaming"))
 
     def subscribe(
         self,

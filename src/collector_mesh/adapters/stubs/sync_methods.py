@@ -12,6 +12,7 @@ from collector_mesh.adapters.stubs.sync_call import SyncCall
 from collector_mesh.adapters.stubs.sync_outcome import SyncRpcError
 from collector_mesh.adapters.stubs.sync_work import CANCELLED, MethodOwner
 from collector_mesh.domain.model.errors import MeshError
+from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.status import Metadata, Reply
 from collector_mesh.domain.ports.call_starter import StartedCall
 
@@ -139,13 +140,13 @@ class Missing:
 
     Args:
         channel: its channel.
-        path: the method.
+        key: the method.
         kind: what its kind is called.
     """
 
-    def __init__(self, channel: MethodOwner, path: str, kind: str) -> None:
+    def __init__(self, channel: MethodOwner, key: MethodKey, kind: str) -> None:
         self._channel = channel
-        self._path = path
+        self._path = f"/{key.service}/{key.method}"
         self._kind = kind
 
     def error(self) -> SyncRpcError:
