@@ -202,6 +202,10 @@ def test_what_is_no_text_or_is_not_there_is_refused_before_anybody_is_asked(run:
         (["Echo", "-H", "nothing"], "--metadata must be KEY=VALUE or KEY:VALUE"),
         (["Echo", "-H", "grpc-x=1"], "--metadata: metadata key must match"),
         (
+            ["Echo", "-H", f"authorization Bearer {SECRET}=="],
+            "KEY=VALUE or KEY:VALUE with a key that matches",
+        ),
+        (
             ["Echo", "-H", "collector-target=b"],
             "keys that begin with collector- are the mesh's own: give --target",
         ),
@@ -652,8 +656,14 @@ async def front() -> AsyncIterator[str]:
     async def greet(name: str) -> str:
         return f"Hello, {name}!"
 
+    shop = Service("greetings", "shop.v1.Shop")
+
+    @shop.method("Sum")
+    async def total(numbers: list[float]) -> float:
+        return sum(numbers)
+
     async with (
-        Collector("users-1", listen="127.0.0.1:0", services=[greetings]) as back,
+        Collector("users-1", listen="127.0.0.1:0", services=[greetings, shop]) as back,
         Collector(
             "front", listen="127.0.0.1:0", namespaces=["users", "greetings"], reflection=True
         ) as collector,
@@ -707,6 +717,32 @@ async def test_a_method_of_plain_data_is_called_without_any_types(front: str, th
         2,
         'collector-mesh: error: the request: the key "a" stands there twice\n',
     )
+
+
+@pytest.mark.asyncio
+async def test_a_service_of_plain_data_has_the_name_that_the_server_lists(
+    front: str, through: Through
+) -> None:
+    status, out, _ = await through("call", front, "greetings", "Shop/Sum", "-d", "[1, 2.5]")
+
+    assert (status, out) == (0, "3.5\n")
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    ("given", "error"),
+    [
+        ("[9007199254740993]", "the int is beyond 2^53"),
+        ("[1e400]", "[0]: expected a number that 64 bits can hold, got 1E+400"),
+    ],
+)
+async def test_plain_data_that_cannot_travel_is_an_error_of_the_request(
+    front: str, through: Through, given: str, error: str
+) -> None:
+    status, out, err = await through("call", front, "greetings", "Shop/Sum", "-d", given)
+
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert error in err
 
 
 def test_what_nobody_has_thought_of_is_one_line_too(

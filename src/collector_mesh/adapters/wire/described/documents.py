@@ -5,6 +5,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, NoReturn
 
+from collector_mesh.adapters.wire.described.scalars import real_of
 from collector_mesh.adapters.wire.described.shapes import ShapeError, below, quoted
 from collector_mesh.domain.model.texts import visible
 
@@ -48,7 +49,7 @@ def plain(value: Any, path: str = "") -> Any:
     """A document as plain data of Python.
 
     Raises:
-        ShapeError: a key stands there twice, or it is nested too deeply.
+        ShapeError: a key stands there twice, a number is too large, or it is nested too deeply.
     """
     try:
         return _plain(value, path)
@@ -63,7 +64,7 @@ def _plain(value: Any, path: str) -> Any:
         return {key: _plain(item, below(path, key)) for key, item in value.items()}
     if isinstance(value, list):
         return [_plain(item, f"{path}[{position}]") for position, item in enumerate(value)]
-    return float(value) if isinstance(value, Decimal) else value
+    return real_of(value, path) if isinstance(value, Decimal) else value
 
 
 def _refused(name: str) -> NoReturn:

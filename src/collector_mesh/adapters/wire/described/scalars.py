@@ -111,6 +111,15 @@ def bytes_of(value: Any, path: str) -> bytes:
     raise ShapeError(path, f"expected bytes in base64, got {said(value)}")
 
 
+def real_of(value: Any, path: str) -> float:
+    """A number with a fraction, as 64 bits hold it.
+
+    Raises:
+        ShapeError: it is none, or too large.
+    """
+    return _real(value, path, is_short=False)
+
+
 def json_of(field: FieldDescriptor, value: Any) -> Any:
     """What JSON has for the value of a field; an enum has its name, if it has one."""
     kind = field.cpp_type

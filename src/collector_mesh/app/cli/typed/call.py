@@ -62,7 +62,8 @@ def _run(arguments: argparse.Namespace) -> int:
                 raise CommandError(f"{why}; {_PLAIN}", EXIT_FAILED) from error
             from collector_mesh.app.cli.typed.plain_call import call_plainly
 
-            return await call_plainly(arguments, session, wanted, None if given is _NOTHING else given, why)
+            whole = wanted._replace(service=getattr(error, "service", "") or wanted.service)
+            return await call_plainly(arguments, session, whole, None if given is _NOTHING else given, why)
         return await _call(arguments, session, method, given)
 
     return converse(arguments, words[1] if len(words) == 3 else "", talk)

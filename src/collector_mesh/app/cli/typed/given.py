@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -26,6 +27,7 @@ MAX_DATA_BYTES = 64 * 1024 * 1024
 NO_NAMESPACE = "-"
 """What a user types where a namespace could stand, for none."""
 
+_KEY = re.compile(r"[a-z0-9_.-]{1,64}")
 _STDIN = ("-", "@-", "@")
 _OPTIONS: Mapping[str, str] = {NAMESPACE_KEY: "NAMESPACE", TARGET_KEY: "--target"}
 
@@ -129,6 +131,11 @@ def metadata_of(pairs: list[str]) -> Metadata:
             raise CommandError("--metadata must be KEY=VALUE or KEY:VALUE")
         # Keys know no capital letters, and people write them as headers of HTTP.
         key, value = pair[: min(ends)].strip().lower(), pair[min(ends) + 1 :].strip()
+        if not _KEY.fullmatch(key):
+            # Whoever has forgotten what stands between key and value has the value in front of it.
+            raise CommandError(
+                f"--metadata must be KEY=VALUE or KEY:VALUE with a key that matches {_KEY.pattern}"
+            )
         if key.startswith(OWN_PREFIX):
             option = _OPTIONS.get(key)
             more = f": give {option}" if option else ""

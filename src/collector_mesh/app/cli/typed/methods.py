@@ -33,10 +33,12 @@ class UnknownMethodError(CommandError):
 
     Args:
         text: what is not known, and what is.
+        service: the full name of the service, where that is known.
     """
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, *, service: str = "") -> None:
         super().__init__(text, EXIT_FAILED)
+        self.service = service
 
 
 def wanted_of(text: str) -> Wanted:
@@ -78,7 +80,7 @@ async def method_of(types: Types, wanted: Wanted) -> MethodDescriptor:
         raise CommandError(f"{wanted} may be a method of {_told(found)}: give the whole name")
     service = await types.service(found[0])
     if service is None:
-        raise UnknownMethodError(f"the server lists {found[0]}, and does not describe it")
+        raise UnknownMethodError(f"the server lists {found[0]}, and does not describe it", service=found[0])
     return _method(service, wanted.method)
 
 
@@ -87,7 +89,8 @@ def _method(service: ServiceDescriptor, name: str) -> MethodDescriptor:
     if found is None:
         names = [method.name for method in service.methods]
         raise UnknownMethodError(
-            f"{service.full_name} has no method {visible(name, 100)}{alternatives(name, names, 'methods')}"
+            f"{service.full_name} has no method {visible(name, 100)}{alternatives(name, names, 'methods')}",
+            service=service.full_name,
         )
     return found
 

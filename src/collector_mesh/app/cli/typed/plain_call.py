@@ -8,6 +8,7 @@ from collector_mesh.adapters.wire.described.documents import plain
 from collector_mesh.adapters.wire.described.messages import DescriptorError
 from collector_mesh.adapters.wire.grpc_codes import Code, grpc_status_of
 from collector_mesh.app.cli.dialing import tls_of
+from collector_mesh.app.cli.errors import CommandError
 from collector_mesh.app.cli.replies import plain_of, raw_of, type_name
 from collector_mesh.app.cli.starting import once_it_listens
 from collector_mesh.app.cli.typed import outcomes
@@ -15,7 +16,7 @@ from collector_mesh.app.cli.typed.given import metadata_of
 from collector_mesh.app.cli.typed.methods import Wanted
 from collector_mesh.app.cli.typed.session import Session
 from collector_mesh.app.clients.client import MeshClient
-from collector_mesh.domain.model.errors import Executed
+from collector_mesh.domain.model.errors import Executed, InvalidCallError
 from collector_mesh.domain.model.payload import Payload
 from collector_mesh.domain.model.status import Reply
 
@@ -28,16 +29,17 @@ async def call_plainly(
     Args:
         arguments: of the command.
         session: the conversation; only its time, its types and its namespace are used.
-        wanted: service and method, as the user has typed them.
+        wanted: service and method, as the server lists them, or else as the user has typed them.
         value: the request as `documents.parsed` gives it, None for none.
         why: why the types of the method are not known.
 
     Raises:
         CallError: the call has failed.
         ShapeError: the request is no plain data.
+        CommandError: it has what plain data cannot carry.
         MeshError: the client cannot be made.
     """
-    request = None if value is None else plain(value)
+    request = None if value is None else _packed(plain(value))
     metadata = metadata_of(arguments.metadata)
     async with MeshClient(arguments.address, tls=tls_of(arguments), insecure=arguments.insecure) as client:
         began = time.monotonic()
@@ -78,6 +80,13 @@ async def call_plainly(
         outcomes.print_json(made)
         outcomes.note(f"OK {outcomes.how(session.client.address, reply.handled_by, seconds)}")
     return 0
+
+
+def _packed(data: Any) -> Payload:
+    try:
+        return Payload.pack(data)
+    except InvalidCallError as error:
+        raise CommandError(f"the request: {error}") from error
 
 
 def _error(
