@@ -663,6 +663,41 @@ def _handler(body: Any) -> Any:
     )
 
 
+class Awaited:
+    """What a plain method gives that is to be awaited."""
+
+    def __init__(self) -> None:
+        self.is_closed = threading.Event()
+
+    def __await__(self) -> Any:
+        yield
+
+    def close(self) -> None:
+        self.is_closed.set()
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("is_intercepted", [False, True])
+async def test_what_is_to_be_awaited_is_closed_where_the_caller_has_gone_meanwhile(
+    is_intercepted: bool,
+) -> None:
+    begun, gone, awaited = threading.Event(), threading.Event(), Awaited()
+
+    def body(request: Any, context: Any) -> Any:
+        begun.set()
+        gone.wait(LIMIT_SECONDS)
+        return awaited
+
+    interceptors = [Answers(_handler(body))] if is_intercepted else []
+    async with mounted(PlainServicer(body), interceptors) as collector:
+        call = asyncio.ensure_future(get(collector))
+        await asyncio.to_thread(begun.wait)
+        call.cancel()
+        await asyncio.wait([call])
+        gone.set()
+        await until(awaited.is_closed.is_set)
+
+
 @pytest.mark.asyncio
 @pytest.mark.parametrize(
     "interceptors",

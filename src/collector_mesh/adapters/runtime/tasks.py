@@ -22,10 +22,10 @@ PATIENCE_SECONDS = 1.0
 """How long cancelled work may take to end when everything does."""
 
 
-def _drop(result: object) -> None:
+def drop(result: object) -> None:
     """Nobody waits for what a function has given: where that is to be awaited, it never is."""
-    if asyncio.iscoroutine(result):
-        result.close()
+    if hasattr(type(result), "__await__") and hasattr(type(result), "close"):
+        result.close()  # type: ignore[attr-defined]  # just looked
 
 
 class _Background:
@@ -111,7 +111,7 @@ class LoopTasks:
             nonlocal error
             use.end()
             if outcome.done():
-                _drop(result)
+                drop(result)
             elif error is not None:
                 outcome.set_exception(error)
                 error = None
@@ -141,7 +141,7 @@ class LoopTasks:
             return await outcome
         except asyncio.CancelledError:
             # It may have come after the result.
-            _drop(result)
+            drop(result)
             raise
 
     def call_back(self, function: Callable[[], None]) -> None:

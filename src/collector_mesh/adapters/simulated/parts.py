@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from collector_mesh.adapters.runtime.clock import LoopAlarm
-from collector_mesh.adapters.runtime.tasks import LoopTasks, waiting_context
+from collector_mesh.adapters.runtime.tasks import LoopTasks, drop, waiting_context
 from collector_mesh.adapters.simulated.host import Host
 from collector_mesh.adapters.simulated.loop import SimulatedLoop
 from collector_mesh.adapters.simulated.threads import Gone, SimulatedThread
@@ -98,7 +98,11 @@ class HostTasks(LoopTasks):
 
         def settle(thread: SimulatedThread) -> None:
             use.end()
-            if outcome is not None and not outcome.done():
+            if outcome is None:
+                return
+            if outcome.done():
+                drop(thread.result)
+            else:
                 thread.tell(outcome)
 
         thread = loop.threads.run(function, waiting_context(loop, use), settle)
