@@ -17,6 +17,7 @@ from tests.integration.services.processes import LOOPBACK
 from tests.limits import LIMIT_SECONDS, until
 
 from collector_mesh import Collector, Payload, Service, Settings
+from collector_mesh.adapters.grpc import reflection
 from collector_mesh.domain.model.identity import Identity
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.serving.handlers import Method
@@ -365,3 +366,25 @@ async def test_more_services_than_go_into_an_answer_are_an_error_that_says_what_
 
     assert code == 8
     assert text.startswith("there are 14005 services, too many for one answer")
+
+
+async def test_the_list_of_services_is_made_anew_where_something_has_changed_and_only_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Many may ask, and there may be thousands of services."""
+    made: list[object] = []
+    make = reflection._list_of
+
+    def seen(told: list[tuple[str, ...]]) -> Any:
+        made.append(told)
+        return make(told)
+
+    monkeypatch.setattr(reflection, "_list_of", seen)
+    async with edge("tools", services=[native()]) as asking:
+        first = [await asking.services() for _ in range(3)]
+        asking.collector.add_service(plain())
+        later = [await asking.services() for _ in range(3)]
+
+    assert first == [OWN | {"tools.v1.Tools"}] * 3
+    assert later == [OWN | {"tools.v1.Tools", "tools.v1.Plain"}] * 3
+    assert len(made) == 2

@@ -1,7 +1,7 @@
 """What the services of the mesh look like, asked of those who have them, and kept for a while."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from itertools import islice
 
 import attrs
@@ -59,11 +59,6 @@ class Reflected:
         self._asking: dict[_Place, asyncio.Lock] = {}
         """Held by whoever asks."""
         self._bytes = 0
-
-    def services(self, namespaces: Iterable[str]) -> set[str]:
-        """The names of all services in some namespaces."""
-        services = self._gateway.reflecting.services
-        return {service for namespace in namespaces for service in services(namespace)}
 
     async def files_of(self, namespaces: tuple[str, ...], service: str) -> FileSet | None:
         """The files of a service that is in some of the namespaces, None if it is in none.

@@ -2,8 +2,11 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
+from itertools import chain
+from operator import is_
 from typing import Any
 
+import attrs
 import grpc
 from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet
 from google.protobuf.message import DecodeError
@@ -44,6 +47,17 @@ _MAX_LIST_BYTES = 3 << 20
 _NAME_BYTES = 8
 """Clients of gRPC take 4 MiB; what a name takes beside its text."""
 
+_MOST_LISTS = 8
+"""Lists that are kept: callers may see different namespaces."""
+
+
+@attrs.frozen
+class _List:
+    """An answer that lists services, and what it was made of."""
+
+    told: list[tuple[str, ...]]
+    answer: Any
+
 
 class Reflection:
     """Answers which services there are; it takes bytes, as all of ours do.
@@ -60,6 +74,7 @@ class Reflection:
         self._shows_mesh = shows_mesh
         self._own = FileSet(_own_files())
         self._reflected = Reflected(gateway)
+        self._lists: dict[tuple[str, ...], _List] = {}
 
     def handlers(self, door: Door) -> list[grpc.GenericRpcHandler]:
         """What a server takes: both versions of the service."""
@@ -117,13 +132,16 @@ class Reflection:
         return _failed(Code.INVALID_ARGUMENT, "there is no question in the request")
 
     def _listed(self, namespaces: tuple[str, ...]) -> Any:
-        names = sorted({*_OWN_SERVICES, *self._reflected.services(namespaces)})
-        if sum(len(name) + _NAME_BYTES for name in names) > _MAX_LIST_BYTES:
-            text = f"there are {len(names)} services, too many for one answer: name a namespace"
-            return _failed(Code.RESOURCE_EXHAUSTED, f"{text} in the metadata {NAMESPACE_KEY!r}")
+        services = self._gateway.reflecting.services
+        told = [services(namespace) for namespace in namespaces]
+        kept = self._lists.get(namespaces)
+        # What has not changed is the same object: many may ask, and there may be thousands of services.
+        if kept is None or not all(map(is_, kept.told, told)):
+            if len(self._lists) >= _MOST_LISTS:
+                self._lists.clear()
+            kept = self._lists[namespaces] = _List(told, _list_of(told))
         answer = Answer()
-        for name in names:
-            answer.list_services_response.service.add(name=name)
+        answer.CopyFrom(kept.answer)
         return answer
 
     async def _file(self, namespaces: tuple[str, ...], name: str) -> Any:
@@ -167,6 +185,18 @@ class Reflection:
         if own := find(self._own):
             return self._own, own
         return await self._reflected.found(namespaces, what, find)
+
+
+def _list_of(told: list[tuple[str, ...]]) -> Any:
+    """The answer that lists services of some namespaces, and those of the collector."""
+    names = sorted({*_OWN_SERVICES, *chain.from_iterable(told)})
+    if sum(len(name) + _NAME_BYTES for name in names) > _MAX_LIST_BYTES:
+        text = f"there are {len(names)} services, too many for one answer: name a namespace"
+        return _failed(Code.RESOURCE_EXHAUSTED, f"{text} in the metadata {NAMESPACE_KEY!r}")
+    answer = Answer()
+    for name in names:
+        answer.list_services_response.service.add(name=name)
+    return answer
 
 
 def _told(files: FileSet, name: str) -> Any:
