@@ -17,7 +17,7 @@ import pytest
 from mesh_test import users_pb2, users_pb2_grpc
 from tests.limits import LIMIT_SECONDS, until
 
-from collector_mesh import Collector, HandlerError, LoopbackNetwork, NotFoundError, Reply, Settings
+from collector_mesh import Collector, Executed, HandlerError, LoopbackNetwork, NotFoundError, Reply, Settings
 from collector_mesh.app.testing.fakes import FakeObserver
 from collector_mesh.domain.model.events import HandlerFailed
 
@@ -661,6 +661,28 @@ def _handler(body: Any) -> Any:
         request_deserializer=users_pb2.GetUserRequest.FromString,
         response_serializer=users_pb2.User.SerializeToString,
     )
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("is_intercepted", [False, True])
+async def test_a_plain_method_for_which_there_is_no_thread_has_not_run(is_intercepted: bool) -> None:
+    begun, gone = threading.Event(), threading.Event()
+
+    def body(request: Any, context: Any) -> Any:
+        begun.set()
+        gone.wait(LIMIT_SECONDS)
+        return users_pb2.User()
+
+    interceptors = [Answers(_handler(body))] if is_intercepted else []
+    settings = Settings(max_threads=1, max_waiting=0)
+    async with mounted(PlainServicer(body), interceptors, settings=settings) as collector:
+        runs = asyncio.ensure_future(get(collector))
+        await asyncio.to_thread(begun.wait)
+        shed = await get(collector)
+        gone.set()
+
+        assert (shed.status.code, shed.executed) == (429, Executed.NO)
+        assert (await runs).executed is Executed.YES
 
 
 class Awaited:

@@ -291,6 +291,9 @@ class Executor:
         if is_a(error, NotServedError):
             # It was closed before the handler was run.
             return Reply.refused(self._handlers.not_callable(key))
+        if context is not None and not context.has_started and is_a(error, OverloadedError):
+            # There was no thread for what the interceptors of the handler are around.
+            return Reply.refused(error)  # type: ignore[arg-type]  # just looked
         reply = self._failures.reply(key, error, context)
         return reply if context is None or not context.has_metadata else _with_metadata(reply, context)
 

@@ -201,7 +201,8 @@ class PlainFunctions:
 
         Args:
             function: the function, as for `run`.
-            comes_first: whether it comes before those that wait already, as a validator does; a handler does not.
+            comes_first: whether it comes before those that wait already, as a validator does. A handler does not, and has
+                not been started until there is a thread.
 
         Raises:
             OverloadedError: see `run`.
@@ -212,7 +213,10 @@ class PlainFunctions:
 
         def begins(place: Place) -> None:
             context.place = place
+            context.has_started = context.has_started or not comes_first
 
+        if not comes_first:
+            context.has_started = False
         return await self.run(
             function,
             context,
