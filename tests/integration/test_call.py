@@ -226,6 +226,24 @@ def test_what_a_user_gets_wrong_is_one_line_that_says_what_is_allowed(
     assert err.count("\n") == 1
 
 
+def test_a_server_that_speaks_http2_and_not_grpc_is_not_taken_for_one_without_reflection(
+    listen: Listen, run: Run
+) -> None:
+    def tell(_requests: Iterator[bytes], context: Any) -> Iterator[bytes]:
+        # What grpc makes of the answer of a web server.
+        context.abort(grpc.StatusCode.UNIMPLEMENTED, "Received http2 header with status: 404")
+        yield b""
+
+    method: grpc.RpcMethodHandler[Any, Any] = grpc.stream_stream_rpc_method_handler(tell)
+    service = "grpc.reflection.v1.ServerReflection"
+    handler = grpc.method_handlers_generic_handler(service, {"ServerReflectionInfo": method})
+
+    status, out, err = run("services", listen(handler))
+
+    assert (status, out) == (1, "")
+    assert "error: UNIMPLEMENTED (12): Received http2 header with status: 404 (from" in err
+
+
 def test_metadata_goes_both_ways(address: str, run: Run) -> None:
     request = {"trailingMetadata": [{"key": "x-told", "value": base64.b64encode(b"\x1b").decode()[:0]}]}
 

@@ -18,6 +18,9 @@ MAX_MESSAGE_BYTES = 64 * 1024 * 1024
 
 _LATE = "deadline exceeded"
 
+_NO_GRPC = "Received http2 header with status"
+"""What grpc says where HTTP/2 is spoken, and not gRPC."""
+
 
 @attrs.frozen
 class Answer:
@@ -79,8 +82,8 @@ class StatusError(Exception):
 
     @property
     def is_unimplemented(self) -> bool:
-        """Whether the server says that it has no such method."""
-        return self.code == grpc.StatusCode.UNIMPLEMENTED.value[0]
+        """Whether the server says that it has no such method; a server of web pages says so in its own way."""
+        return self.code == grpc.StatusCode.UNIMPLEMENTED.value[0] and not self.text.startswith(_NO_GRPC)
 
 
 class ServerClient(Visitor):
