@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from dependency_injector import providers
 from google.protobuf.wrappers_pb2 import Int64Value, StringValue
 from tests.limits import LIMIT_SECONDS
 
@@ -24,6 +25,8 @@ from collector_mesh import (
     Settings,
     SettingsError,
 )
+from collector_mesh.app.testing.fakes import FakeObserver
+from collector_mesh.domain.model.events import HandlerFailed
 from collector_mesh.testing import FakeCalls, call_context
 
 pytestmark = pytest.mark.asyncio
@@ -208,6 +211,45 @@ async def test_what_a_stub_raises_in_a_handler_is_told_like_the_failure_of_a_cal
         "nested_method": "ns/Back/Find",
         "nested_handled_by": "back",
     }
+
+
+@pytest.mark.parametrize("kind", ["blocking", "stub"])
+async def test_a_plain_handler_whose_call_ends_since_its_caller_has_gone_has_not_failed(kind: str) -> None:
+    begun, ended, over = asyncio.Event(), asyncio.Event(), threading.Event()
+    back, front = Service(NS, "Back"), Service(NS, "Front")
+    observer = FakeObserver()
+
+    @back.method("Wait")
+    async def wait() -> None:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    @front.method("Plain")
+    def plain(context: CallContext) -> None:
+        try:
+            if kind == "blocking":
+                context.blocking.call(NS, "Back", "Wait")
+            else:
+                wait_for: Any = collector.sync_channel(NS).unary_unary("/Back/Wait")
+                wait_for(b"")
+        finally:
+            over.set()
+
+    network = LoopbackNetwork()
+    collector = Collector("front", transport=network, services=[front, back])
+    collector.container.observer.override(providers.Object(observer))
+    async with collector, MeshClient("front", transport=network) as client:
+        call = asyncio.create_task(client.dispatch(NS, "Front", "Plain"))
+        await asyncio.wait_for(begun.wait(), LIMIT_SECONDS)
+        call.cancel()
+        await asyncio.wait_for(ended.wait(), LIMIT_SECONDS)
+        assert await asyncio.to_thread(over.wait, LIMIT_SECONDS)
+
+    # It has stopped: what the thread has to tell has been told.
+    assert observer.of(HandlerFailed) == []
 
 
 async def call_by_collector(collector: Collector, _client: MeshClient, _context: CallContext) -> object:

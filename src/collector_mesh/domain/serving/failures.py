@@ -10,6 +10,7 @@ from collector_mesh.domain.model.errors import (
     Executed,
     HandlerError,
     MeshError,
+    OutcomeUnknownError,
     attribute_of,
     clipped,
     is_a,
@@ -23,6 +24,8 @@ from collector_mesh.domain.ports.observer import Observer
 from collector_mesh.domain.ports.randomness import Randomness
 
 _LATE = "deadline exceeded"
+
+_CANCELLED = 499
 
 _SPENT_SECONDS = 0.05
 """What a call may have left, on its own clock, when a call that was made in it has run out of the same time elsewhere."""
@@ -82,6 +85,13 @@ class HandlerFailures:
                 handled_by=self._collector_id,
                 executed=Executed.YES,
             )
+        if is_nested and context is not None and _is_abandoned(first, context):
+            # It was ended because the caller has gone, which is nobody's fault, and nobody waits for the reply.
+            return Reply(
+                Status(_CANCELLED, "the caller no longer waits for the handler"),
+                handled_by=self._collector_id,
+                executed=Executed.YES,
+            )
         status = None if is_nested or is_a(error, HandlerError) else chosen_status(error)
         if status is None:
             correlation_id = self._dice.token()
@@ -119,6 +129,11 @@ def _has_used_up(error: BaseException, context: CallContext) -> bool:
     return attribute_of(error, "code") == DeadlineExceededError.code and (
         context.time_remaining() <= _SPENT_SECONDS
     )
+
+
+def _is_abandoned(error: BaseException, context: CallContext) -> bool:
+    """Whether a call that a handler has made was ended because the caller of the handler has gone."""
+    return context.is_cancelled and attribute_of(error, "code") in (_CANCELLED, OutcomeUnknownError.code)
 
 
 def _of_nested(error: BaseException) -> dict[str, str]:
