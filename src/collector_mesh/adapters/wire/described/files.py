@@ -192,11 +192,9 @@ class Files:
 
     def message(self, name: str) -> Descriptor | None:
         """A message by its full name; those that come with protobuf are known without any file."""
-        found = self._find(self._pool.FindMessageTypeByName, name)
-        if found is None and name.startswith(OWN_PACKAGE):
+        if name.startswith(OWN_PACKAGE):
             self._builder.build_own()
-            found = self._find(self._pool.FindMessageTypeByName, name)
-        return found
+        return self._find(self._pool.FindMessageTypeByName, name)
 
     def enum(self, name: str) -> EnumDescriptor | None:
         """An enum by its full name."""

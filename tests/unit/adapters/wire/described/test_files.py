@@ -244,6 +244,16 @@ def test_a_few_bytes_cannot_stand_for_names_that_fill_the_memory(
         files(given)
 
 
+def test_what_comes_with_protobuf_is_there_whatever_else_cannot_be_used() -> None:
+    made = files(
+        file("a.proto", message_type=[message("A", field("b", 1, Field.TYPE_MESSAGE, ".p.Nowhere"))])
+    )
+
+    assert made.message("google.protobuf.Any") is not None
+    with pytest.raises(DescriptorError, match="cannot be used"):
+        made.message("p.A")
+
+
 def test_names_as_long_as_they_may_be_are_taken() -> None:
     made = files(file("a.proto", package="p" * 500, message_type=[message("A" * 523)]))
 
