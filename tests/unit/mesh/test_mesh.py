@@ -65,7 +65,7 @@ async def mesh(size: int) -> AsyncIterator[list[Collector]]:
         # Whoever dials ends first: else those who are left dial the others again and again.
         for index, collector in enumerate(collectors):
             for other in collectors[:index]:
-                await collector.connect(other.address)
+                await collector.connect(other.address, timeout=LIMIT_SECONDS)
         yield collectors
 
 

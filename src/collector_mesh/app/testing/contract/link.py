@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from collector_mesh.app.settings import Settings
-from collector_mesh.app.testing.contract.base import Contract, count, eventually, outcome
+from collector_mesh.app.testing.contract.base import LIMIT_SECONDS, Contract, count, eventually, outcome
 from collector_mesh.app.testing.networks import Network, Node, NodeOptions
 from collector_mesh.domain.model.payload import Payload
 from collector_mesh.domain.model.snapshot import ConnectionInfo
@@ -96,7 +96,7 @@ class LinkContract(Contract):
 
     @pytest.mark.asyncio
     async def test_a_drain_is_announced_while_calls_run(self, mesh: Network) -> None:
-        a = await _start(mesh, "a")
+        a = await _start(mesh, "a", Settings(wait_for_peer=0))
         b = await _start(mesh, "b", Settings(drain_timeout=2.0))
         await a.connect(b.address)
         running = asyncio.create_task(a.dispatch("users", "EchoService", "Hang", target="b"))
@@ -111,7 +111,7 @@ class LinkContract(Contract):
             return (await connection(a)).state == "draining"
 
         await eventually(is_announced)
-        refused = await a.dispatch("users", "EchoService", "Echo", target="b", timeout=1.0)
+        refused = await a.dispatch("users", "EchoService", "Echo", target="b", timeout=LIMIT_SECONDS)
         await stopping
         reply = await running
 
