@@ -277,7 +277,7 @@ class CollectorContainer:
             clock=clock,
             rules=providers.Factory(make_waiting_rules, settings),
         )
-        finder = providers.Singleton(Finder, router, topology, keeping, refusals, waiting, dice)
+        finder = providers.Singleton(Finder, checks, router, topology, keeping, refusals, waiting, dice)
         self.attempt_loop = attempt_loop = providers.Singleton(
             AttemptLoop,
             collector_id,

@@ -202,7 +202,9 @@ class World:
             clock=self.clock,
             rules=WaitingRules(wait_for_peer, most=most_waiting),
         )
-        self.finder = Finder(self.router, self.topology, self.keeping, self.refusals, self.waiting, self.dice)
+        self.finder = Finder(
+            self.checks, self.router, self.topology, self.keeping, self.refusals, self.waiting, self.dice
+        )
         self.loop = AttemptLoop(
             "self",
             self.checks,

@@ -17,8 +17,10 @@ from collector_mesh import (
     LifespanError,
     LoopbackNetwork,
     NotFoundError,
+    Reply,
     Service,
     Settings,
+    UnavailableError,
 )
 from collector_mesh.domain.model.events import LifespanFailed
 from collector_mesh.ports import Event
@@ -584,3 +586,26 @@ async def test_what_makes_no_async_context_manager_does_not_open() -> None:
         LifespanError, match=r"lifespan of n/S has not opened: TypeError: .*asynchronous context manager"
     ):
         await collector_of(service).start()
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("target", ["", "b"])
+async def test_a_call_that_is_made_when_the_links_of_a_draining_collector_are_gone_says_that_it_is_draining(
+    target: str,
+) -> None:
+    told, replies, network = Told(), list[Reply](), LoopbackNetwork()
+
+    async def closing() -> None:
+        async with asyncio.timeout(LIMIT):
+            while collector.snapshot().connections:
+                await asyncio.sleep(0)
+        replies.append(await collector.dispatch("n", "B", "state", target=target))
+
+    async with Collector("b", transport=network, services=[told.service("B")]) as other:
+        collector = Collector("a", transport=network, services=[told.service(closing=closing)])
+        await collector.start()
+        await collector.connect(other.address)
+        assert (await collector.dispatch("n", "B", "state", target=target)).status.code == 200
+        await collector.stop()
+
+    assert replies == [Reply.refused(UnavailableError("collector 'a' is draining"))]

@@ -107,9 +107,13 @@ class CallChecks:
             self.check_use(call.identity, call.key.namespace)
         (self._check_shared if origin is Origin.PEER else _check_not_own)(call)
         if self.is_draining:
-            raise UnavailableError(f"collector {quoted(self._collector_id)} is draining")
+            raise self.draining()
         if origin is Origin.PEER and mode == Mode.DISPATCH and not (is_here and not call.target):
             self._check_relay(call, is_here=is_here)
+
+    def draining(self) -> UnavailableError:
+        """Why a collector that is draining takes no call."""
+        return UnavailableError(f"collector {quoted(self._collector_id)} is draining")
 
     def relays(self, namespace: str) -> bool:
         """Whether calls of peers in a namespace are passed on."""

@@ -1,5 +1,6 @@
 """Who gets a call next, and why nobody does."""
 
+from collector_mesh.domain.calls.checks import CallChecks
 from collector_mesh.domain.calls.retry_state import RetryState
 from collector_mesh.domain.calls.waiting import WaitingCalls
 from collector_mesh.domain.model.errors import MeshError, NotFoundError
@@ -15,6 +16,7 @@ class Finder:
     """Finds somebody for a call, in turn.
 
     Args:
+        checks: whether this collector is draining.
         router: chooses.
         topology: who is connected.
         keeping: dials those who are gone.
@@ -25,6 +27,7 @@ class Finder:
 
     def __init__(
         self,
+        checks: CallChecks,
         router: Router,
         topology: Topology,
         keeping: Keeping,
@@ -32,6 +35,7 @@ class Finder:
         waiting: WaitingCalls,
         dice: Randomness,
     ) -> None:
+        self._checks = checks
         self._router = router
         self._topology = topology
         self._keeping = keeping
@@ -61,6 +65,8 @@ class Finder:
         except NotFoundError:
             if self._topology.get(target) is not None:
                 raise
+            if self._has_left:
+                raise self._checks.draining() from None
             # It may be one of those who have not said yet who they are.
             if self._waiting.may(state, now):
                 return None
@@ -74,6 +80,8 @@ class Finder:
 
     def nobody(self, state: RetryState, now: float) -> MeshError:
         """Why nobody was tried; those who are wanted and gone are dialed."""
+        if self._has_left:
+            return self._checks.draining()
         known = [
             connection
             for connection in self._router.known(state.call.key, now)
@@ -82,6 +90,11 @@ class Finder:
         if known and not any(connection.is_up for connection in known):
             self._keeping.dial_now(known)
         return self._refusals.nobody(state.call, known, dialing=self._dialing())
+
+    @property
+    def _has_left(self) -> bool:
+        """Whether nobody is there because this collector ends: its links go before its services."""
+        return self._checks.is_draining and not self._topology
 
     def _dialing(self) -> tuple[str, ...]:
         """Where somebody is dialed who has not told yet what it has, and why nobody has answered there."""

@@ -197,7 +197,7 @@ class Placer:
     def _nobody(self, call: Call) -> MeshError:
         key, target = call.key, call.target
         if self._checks.is_draining:
-            return UnavailableError(f"collector {quoted(self._collector_id)} is draining")
+            return self._checks.draining()
         is_away = bool(target) and not self._is_connected(key, target)
         if key.namespace and not is_away:
             error = self._finder.nobody(RetryState(call), self._now())
