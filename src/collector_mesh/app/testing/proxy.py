@@ -61,6 +61,7 @@ class _Pipe:
                 data = b""
             if data and self._direction in proxy.dropped:
                 self.has_lost = True
+                proxy.lost[self._direction] += len(data)
                 continue
             self._held.append((loop.time() + proxy.delay, data))
             self._held_bytes += len(data)
@@ -104,6 +105,7 @@ class FaultyProxy:
         rate: bytes a second in each direction of each connection; `math.inf` for no limit.
         dropped: directions in which all bytes are thrown away.
         passed: number of bytes passed on, by direction.
+        lost: number of bytes thrown away, by direction.
         accepted: when connections were taken, on the loop's clock.
     """
 
@@ -115,6 +117,7 @@ class FaultyProxy:
         self.rate = math.inf
         self.dropped: frozenset[str] = frozenset()
         self.passed: dict[str, int] = dict.fromkeys(BOTH, 0)
+        self.lost: dict[str, int] = dict.fromkeys(BOTH, 0)
         self.accepted: list[float] = []
         self.running = asyncio.Event()
         """Cleared while nothing is read, and nothing passed on."""
