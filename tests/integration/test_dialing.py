@@ -29,7 +29,7 @@ def is_live(collector: Collector) -> bool:
 async def slow_wires(tls: Tls | None) -> AsyncIterator[tuple[FaultyProxy, FaultyProxy]]:
     """Two to one collector that is far away."""
     async with (
-        Collector("texts-1", listen="localhost:0", services=[texts_service()], tls=tls) as texts,
+        Collector("texts-1", listen="127.0.0.1:0", services=[texts_service()], tls=tls) as texts,
         FaultyProxy(texts.address) as one,
         FaultyProxy(texts.address) as other,
     ):
@@ -161,7 +161,7 @@ async def test_where_a_certificate_is_half_written_meanwhile_the_peer_is_dialed_
     ca = tmp_path / "believed.pem"
     ca.write_bytes(authority.ca.read_bytes())
     observer = FakeObserver()
-    texts = Collector("texts-1", listen="localhost:0", services=[texts_service()], tls=theirs)
+    texts = Collector("texts-1", listen="127.0.0.1:0", services=[texts_service()], tls=theirs)
     async with texts, FaultyProxy(texts.address) as wire:
         address = wire.address.replace("127.0.0.1", "localhost")
         async with Collector(
