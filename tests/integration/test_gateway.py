@@ -18,7 +18,7 @@ from tests.integration.services.processes import LOOPBACK
 from tests.limits import LIMIT_SECONDS, until
 
 from collector_mesh import CallContext, Collector, MeshError, Payload, Service, Settings, Tls
-from collector_mesh.adapters.grpc import listener
+from collector_mesh.adapters.grpc import channels
 from collector_mesh.adapters.wire.grpc_codes import chosen_error
 from collector_mesh.domain.model.identity import Identity
 
@@ -425,7 +425,7 @@ async def test_a_gateway_that_is_switched_off_takes_no_calls(shop: Shop) -> None
 
 
 async def test_one_connection_can_have_many_calls_under_way(shop: Shop) -> None:
-    count = 1000
+    count = 500
     async with (
         Collector(
             "shop-1", listen=LOOPBACK, services=[shop.service()], settings=Settings(max_running=8192)
@@ -442,7 +442,7 @@ async def test_one_connection_can_have_many_calls_under_way(shop: Shop) -> None:
 async def test_more_calls_than_a_connection_has_streams_wait_at_the_client_and_none_is_refused(
     shop: Shop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(listener, "GATEWAY_STREAMS", 64)
+    monkeypatch.setattr(channels, "MAX_STREAMS", 64)
     async with (
         Collector("shop-1", listen=LOOPBACK, services=[shop.service()]) as collector,
         grpc.aio.insecure_channel(collector.address) as channel,

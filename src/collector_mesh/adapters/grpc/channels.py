@@ -17,13 +17,10 @@ from collector_mesh.domain.model.errors import InvalidCallError
 Options = list[tuple[str, int | str]]
 
 MAX_STREAMS = 512
-"""Calls at once on one connection; beyond it a call fails with RST_STREAM (a reset costs memory)."""
+"""Calls at once on one connection; more wait at the client, which is told of this number.
 
-GATEWAY_STREAMS = 4_096
-"""The same where any client of gRPC may call: those know of no limit of ours, and open one connection for all they do.
-
-A call costs some 30 KiB with its handler, so that one connection can take 120 MiB; one address has as many streams over all
-of its connections.
+A call costs some 30 KiB with its handler. With 4,096 of them a stranger that opens links and resets them keeps others waiting
+for two seconds; with 1,024 some of them.
 """
 
 _PING_TIMEOUT_MS = 5_000
@@ -79,16 +76,14 @@ def _common(
     ]
 
 
-def server_options(
-    *, max_payload_bytes: int, keepalive_interval: float, max_streams: int = MAX_STREAMS
-) -> Options:
+def server_options(*, max_payload_bytes: int, keepalive_interval: float) -> Options:
     """Options for `grpc.aio.server`; the interval is in seconds."""
     return [
         # What is larger is refused by grpc itself, and not in the answer as everything else is.
         *_common(max_payload_bytes, keepalive_interval, _LINK_PING_TIMEOUT_MS, takes=_TAKEN),
         # Else a second process takes the same port and part of the calls (grpc#16920).
         ("grpc.so_reuseport", 0),
-        ("grpc.max_concurrent_streams", max_streams),
+        ("grpc.max_concurrent_streams", MAX_STREAMS),
         # Else calls that have their answers count until grpc has forgotten them: with more calls than streams, up to a sixth
         # was refused. What resets can pile up is bounded by what may be pending, below.
         ("grpc.http.overload_protection", 0),

@@ -10,8 +10,6 @@ import grpc
 from collector_mesh.adapters.grpc.any_method import AnyMethod
 from collector_mesh.adapters.grpc.certificates import ServerCertificates
 from collector_mesh.adapters.grpc.channels import (
-    GATEWAY_STREAMS,
-    MAX_STREAMS,
     check_plaintext,
     server_options,
 )
@@ -105,7 +103,6 @@ class Listening:
         options = server_options(
             max_payload_bytes=self._max_payload_bytes,
             keepalive_interval=self._keepalive_interval,
-            max_streams=GATEWAY_STREAMS if self._gateway else MAX_STREAMS,
         )
         certificates = None
         if self._tls is not None:
