@@ -1,0 +1,133 @@
+"""The numbers that the fields of messages and the values of enums have, and those that new ones get.
+
+In protobuf a member is known by its number. So a number stays with its member, and is never given to another one.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
+
+import attrs
+
+from collector_mesh.app.contracts.errors import ContractError
+from collector_mesh.domain.model.errors import quoted
+from collector_mesh.domain.registry.schema import Reserved
+
+MAX_FIELD_NUMBER = 536_870_911
+"""The largest number of a field, 2 to the power of 29 less 1 (protobuf's language guide, "Assigning Field Numbers")."""
+
+OF_PROTOBUF = (19_000, 19_999)
+"""Numbers of fields that protobuf keeps for itself, the first and the last one."""
+
+MIN_VALUE_NUMBER, MAX_VALUE_NUMBER = -(1 << 31), (1 << 31) - 1
+"""The numbers that a value of an enum may have."""
+
+_Ranges = tuple[tuple[int, int], ...]
+_NOTHING: Mapping[str, int] = MappingProxyType({})
+_NONE_RESERVED = Reserved()
+
+
+@attrs.frozen
+class Numbered:
+    """The members of a message or an enum, with their numbers.
+
+    Attributes:
+        numbers: by the names of the members.
+        reserved: numbers and names that no member may have.
+    """
+
+    numbers: Mapping[str, int] = _NOTHING
+    reserved: Reserved = _NONE_RESERVED
+
+
+@attrs.frozen
+class Numbers:
+    """What is known of the numbers of one contract.
+
+    Attributes:
+        messages: by full names.
+        enums: by full names.
+        services: the names of their methods, by full names.
+        is_locked: whether they come from a lock file, and not from the order of definition.
+    """
+
+    messages: Mapping[str, Numbered] = MappingProxyType({})
+    enums: Mapping[str, Numbered] = MappingProxyType({})
+    services: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+    is_locked: bool = False
+
+    @classmethod
+    def none(cls) -> "Numbers":
+        """Those of a contract without a lock file: members are numbered in the order in which they are defined."""
+        return cls()
+
+    def of_message(self, name: str, fields: Sequence[str]) -> Numbered:
+        """The numbers of the fields that a message has now, and what it may never use again.
+
+        A field that is new gets the lowest free number. Those of fields that it has no more are reserved.
+
+        Args:
+            name: the full name of the message.
+            fields: the names of its fields, in the order of definition.
+
+        Raises:
+            ContractError: no number is left.
+        """
+        known = self.messages.get(name, Numbered())
+        return _numbered(name, known, fields, first=1, last=MAX_FIELD_NUMBER, unusable=(OF_PROTOBUF,))
+
+    def of_enum(self, name: str, values: Sequence[str]) -> Numbered:
+        """The numbers of the values that an enum has now, and what it may never use again; see `of_message`.
+
+        Args:
+            name: the full name of the enum.
+            values: the names of its values; the first one, which stands for none, gets 0.
+
+        Raises:
+            ContractError: no number is left.
+        """
+        known = self.enums.get(name, Numbered())
+        return _numbered(name, known, values, first=0, last=MAX_VALUE_NUMBER, unusable=())
+
+
+def _numbered(
+    owner: str, known: Numbered, names: Sequence[str], *, first: int, last: int, unusable: _Ranges
+) -> Numbered:
+    wanted = frozenset(names)
+    gone = {name: number for name, number in known.numbers.items() if name not in wanted}
+    taken = [(number, number) for number in known.numbers.values()]
+    free = _free(first, last, merged([*taken, *known.reserved.ranges, *unusable]))
+    numbers = {}
+    for name in names:
+        number = known.numbers.get(name)
+        if number is None and (number := next(free, None)) is None:
+            raise ContractError(
+                f"{owner}.{quoted(name)} cannot have a number: all up to {last} are taken or reserved"
+            )
+        numbers[name] = number
+    # A name that is used again is free again; its old number is not.
+    kept = [name for name in known.reserved.names if name not in wanted]
+    reserved = Reserved(
+        merged([*known.reserved.ranges, *((number, number) for number in gone.values())]),
+        tuple(sorted({*kept, *gone})),
+    )
+    return Numbered(numbers, reserved)
+
+
+def _free(first: int, last: int, taken: _Ranges) -> Iterator[int]:
+    """The numbers from `first` to `last` that are in none of some ranges, which are in order."""
+    number = first
+    for start, end in taken:
+        yield from range(number, min(start, last + 1))
+        number = max(number, end + 1)
+    yield from range(number, last + 1)
+
+
+def merged(ranges: Iterable[tuple[int, int]]) -> _Ranges:
+    """Ranges in order, first and last number included; those that overlap or touch are one."""
+    found: list[tuple[int, int]] = []
+    for start, end in sorted(ranges):
+        if found and start <= found[-1][1] + 1:
+            found[-1] = (found[-1][0], max(end, found[-1][1]))
+        else:
+            found.append((start, end))
+    return tuple(found)
