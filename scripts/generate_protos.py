@@ -13,6 +13,7 @@ install them.
 """
 
 import argparse
+import re
 import subprocess
 import sys
 import tempfile
@@ -43,6 +44,12 @@ PATCHES = (
     ("\n# source: ", "\n# patched by scripts/generate_protos.py\n# source: "),
 )
 """What has to be in the code of the wire once, and what takes its place."""
+
+IMPORTS = (
+    (r"^from collector import (\w+_pb2)", r"from collector_mesh.adapters.wire.generated import \1"),
+    (r"^(from google\.protobuf import \w+ as (google_dot_\w+))$", r"\1\n_pool.take(\2)"),
+)
+"""Patterns of what a file has in it that imports others, ours or those of protobuf, and what takes their place."""
 
 
 def compiler(version: str) -> Path:
@@ -105,7 +112,7 @@ class Source:
             return {self.target / file: text for file, text in texts.items()}
         module = ".".join((*self.file.parent.parts, f"{self.file.stem}_pb2"))
         return {
-            self.target / file.name: patched(text, module) if file.suffix == ".py" else text
+            self.target / file.name: importing(patched(text, module) if file.suffix == ".py" else text)
             for file, text in texts.items()
         }
 
@@ -114,6 +121,13 @@ SOURCES = (
     Source(Path("proto"), Path("collector/dispatcher.proto"), WIRE, has_own_pool=True),
     Source(Path("proto"), Path("collector_mesh/link/v1/link.proto"), WIRE, has_own_pool=True),
     Source(Path("proto"), Path("collector_mesh/inspect/v1/inspect.proto"), WIRE, has_own_pool=True),
+    Source(Path("proto"), Path("collector/registry.proto"), WIRE, has_own_pool=True),
+    Source(
+        Path("proto"),
+        Path("collector_mesh/registry/v1/registry.proto"),
+        WIRE / "registry_v1",
+        has_own_pool=True,
+    ),
     Source(SHOP, Path("shop.proto"), SHOP),
 )
 
@@ -143,6 +157,13 @@ def patched(text: str, module: str) -> str:
         if text.count(wanted) != 1:
             sys.exit(f"protoc writes its code otherwise than expected: {wanted.strip()!r} is not in it once")
         text = text.replace(wanted, own)
+    return text
+
+
+def importing(text: str) -> str:
+    """The code of a module, which finds what it imports where that is, and has it in the pool."""
+    for wanted, own in IMPORTS:
+        text = re.sub(wanted, own, text, flags=re.MULTILINE)
     return text
 
 

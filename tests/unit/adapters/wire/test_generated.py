@@ -1,15 +1,16 @@
-"""The generated code of the wire: what WIRE §1 fixes, and that it stays to itself."""
+"""The generated code of the wire: what WIRE §1 and §4 fix, and that it stays to itself."""
 
 import os
 import subprocess
 import sys
+from types import ModuleType
 
 import pytest
-from google.protobuf import any_pb2, descriptor_pool
+from google.protobuf import any_pb2, descriptor_pb2, descriptor_pool
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from tests.limits import LIMIT_SECONDS
 
-from collector_mesh.adapters.wire.generated import dispatcher_pb2
+from collector_mesh.adapters.wire.generated import dispatcher_pb2, registry_pb2
 from collector_mesh.adapters.wire.generated.pool import POOL
 
 STRINGS = "map<string, string>"
@@ -52,6 +53,68 @@ MESSAGES = {
         2: (ANY, "output"),
         3: ("string", "handled_by_collector_id"),
     },
+}
+
+FILE = "google.protobuf.FileDescriptorProto"
+SERVICE_PROTO = "google.protobuf.ServiceDescriptorProto"
+TIMESTAMP = "google.protobuf.Timestamp"
+
+REGISTRY_MESSAGES = {
+    "RegisterProtoRequest": {
+        1: ("string", "namespace"),
+        2: (FILE, "file_descriptor"),
+        3: (f"repeated {FILE}", "dependencies"),
+    },
+    "RegisterProtoResponse": {
+        1: (STATUS, "status"),
+        2: ("string", "proto_id"),
+        3: ("repeated string", "registered_messages"),
+    },
+    "RegisterServiceRequest": {
+        1: ("string", "namespace"),
+        2: (SERVICE_PROTO, "service_descriptor"),
+        3: (FILE, "file_descriptor"),
+    },
+    "RegisterServiceResponse": {
+        1: (STATUS, "status"),
+        2: ("string", "service_id"),
+        3: ("repeated string", "registered_methods"),
+    },
+    "LookupServiceRequest": {1: ("string", "namespace"), 2: ("string", "service_name")},
+    "LookupServiceResponse": {1: (STATUS, "status"), 2: ("collector.RegisteredService", "service")},
+    "ValidateMethodRequest": {
+        1: ("string", "namespace"),
+        2: ("string", "service_name"),
+        3: ("string", "method_name"),
+    },
+    "ValidateMethodResponse": {1: (STATUS, "status"), 2: ("bool", "is_valid"), 3: ("string", "message")},
+    "ListServicesRequest": {1: ("string", "namespace")},
+    "ListServicesResponse": {1: (STATUS, "status"), 2: ("repeated collector.RegisteredService", "services")},
+    "RegisteredService": {
+        1: ("string", "id"),
+        2: ("string", "namespace"),
+        3: ("string", "service_name"),
+        4: (SERVICE_PROTO, "service_descriptor"),
+        5: ("repeated string", "method_names"),
+        6: ("collector.Metadata", "metadata"),
+    },
+    "RegisteredProto": {
+        1: ("string", "id"),
+        2: ("string", "namespace"),
+        3: ("repeated string", "message_names"),
+        4: (FILE, "file_descriptor"),
+        5: ("repeated string", "dependencies"),
+        6: ("collector.Metadata", "metadata"),
+    },
+    "Metadata": {1: (TIMESTAMP, "created_at"), 2: (TIMESTAMP, "updated_at"), 3: (STRINGS, "labels")},
+}
+
+MODULES = {dispatcher_pb2: MESSAGES, registry_pb2: REGISTRY_MESSAGES}
+EVERY_MESSAGE = [(module, name) for module, messages in MODULES.items() for name in messages]
+
+REGISTRY_METHODS = {
+    name: (f"collector.{name}Request", f"collector.{name}Response")
+    for name in ("RegisterProto", "RegisterService", "LookupService", "ValidateMethod", "ListServices")
 }
 
 METHODS = {
@@ -103,7 +166,11 @@ def fields_of(message: Descriptor) -> dict[int, tuple[str, str]]:
 
 def type_of(field: FieldDescriptor) -> str:
     """The type of a field, as a proto file spells it."""
-    names = {FieldDescriptor.TYPE_STRING: "string", FieldDescriptor.TYPE_INT32: "int32"}
+    names = {
+        FieldDescriptor.TYPE_STRING: "string",
+        FieldDescriptor.TYPE_INT32: "int32",
+        FieldDescriptor.TYPE_BOOL: "bool",
+    }
     if field.message_type is None:
         return f"repeated {names[field.type]}" if field.is_repeated else names[field.type]
     if field.message_type.GetOptions().map_entry:
@@ -123,26 +190,37 @@ def run(script: str, implementation: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("name", MESSAGES)
-def test_a_message_has_the_fields_that_the_wire_contract_says(name: str) -> None:
-    assert fields_of(dispatcher_pb2.DESCRIPTOR.message_types_by_name[name]) == MESSAGES[name]
+@pytest.mark.parametrize(("module", "name"), EVERY_MESSAGE)
+def test_a_message_has_the_fields_that_the_wire_contract_says(module: ModuleType, name: str) -> None:
+    assert fields_of(module.DESCRIPTOR.message_types_by_name[name]) == MODULES[module][name]
 
 
-def test_there_are_no_other_messages() -> None:
-    assert list(dispatcher_pb2.DESCRIPTOR.message_types_by_name) == list(MESSAGES)
+@pytest.mark.parametrize("module", MODULES)
+def test_there_are_no_other_messages(module: ModuleType) -> None:
+    assert list(module.DESCRIPTOR.message_types_by_name) == list(MODULES[module])
 
 
-def test_the_service_has_the_methods_that_the_wire_contract_says() -> None:
-    (service,) = dispatcher_pb2.DESCRIPTOR.services_by_name.values()
+@pytest.mark.parametrize(
+    ("module", "name", "methods"),
+    [
+        (dispatcher_pb2, "collector.CollectiveDispatcher", METHODS),
+        (registry_pb2, "collector.CollectorRegistry", REGISTRY_METHODS),
+    ],
+)
+def test_a_service_has_the_methods_that_the_wire_contract_says(
+    module: ModuleType, name: str, methods: dict[str, tuple[str, str]]
+) -> None:
+    (service,) = module.DESCRIPTOR.services_by_name.values()
 
-    assert service.full_name == "collector.CollectiveDispatcher"
+    assert service.full_name == name
     assert {
         method.name: (method.input_type.full_name, method.output_type.full_name) for method in service.methods
-    } == METHODS
+    } == methods
 
 
-def test_generated_code_of_other_languages_has_a_place() -> None:
-    options = dispatcher_pb2.DESCRIPTOR.GetOptions()
+@pytest.mark.parametrize("module", MODULES)
+def test_generated_code_of_other_languages_has_a_place(module: ModuleType) -> None:
+    options = module.DESCRIPTOR.GetOptions()
 
     assert (options.go_package, options.java_package, options.csharp_namespace) == (
         "collectormesh/collectorpb",
@@ -151,8 +229,9 @@ def test_generated_code_of_other_languages_has_a_place() -> None:
     )
 
 
-def test_no_method_streams() -> None:
-    (service,) = dispatcher_pb2.DESCRIPTOR.services_by_name.values()
+@pytest.mark.parametrize("module", MODULES)
+def test_no_method_streams(module: ModuleType) -> None:
+    (service,) = module.DESCRIPTOR.services_by_name.values()
 
     assert not any(method.client_streaming or method.server_streaming for method in service.methods)
 
@@ -172,18 +251,26 @@ def test_the_bytes_are_those_of_any_other_program() -> None:
     )
 
 
-def test_the_code_is_in_a_pool_of_its_own() -> None:
-    assert dispatcher_pb2.DESCRIPTOR.pool is POOL
+@pytest.mark.parametrize("module", MODULES)
+def test_the_code_is_in_a_pool_of_its_own(module: ModuleType) -> None:
+    assert module.DESCRIPTOR.pool is POOL
     assert POOL is not descriptor_pool.Default()
 
 
-def test_the_default_pool_hears_nothing_of_it() -> None:
+@pytest.mark.parametrize("module", MODULES)
+def test_the_default_pool_hears_nothing_of_it(module: ModuleType) -> None:
     with pytest.raises(KeyError):
-        descriptor_pool.Default().FindFileByName("collector/dispatcher.proto")
+        descriptor_pool.Default().FindFileByName(module.DESCRIPTOR.name)
 
 
 def test_our_any_is_not_the_public_one() -> None:
     assert not isinstance(dispatcher_pb2.ServeRequest().input, any_pb2.Any)
+
+
+def test_our_descriptors_are_not_the_public_ones() -> None:
+    assert not isinstance(
+        registry_pb2.RegisterProtoRequest().file_descriptor, descriptor_pb2.FileDescriptorProto
+    )
 
 
 def test_classes_are_named_after_where_they_are() -> None:
@@ -205,6 +292,10 @@ def test_a_user_may_have_messages_of_the_same_names(implementation: str, order: 
 
 @pytest.mark.parametrize("implementation", ["upb", "python"])
 def test_it_loads_without_a_warning(implementation: str) -> None:
-    done = run("import collector_mesh.adapters.wire.generated.dispatcher_pb2", implementation)
+    done = run(
+        "import collector_mesh.adapters.wire.generated.registry_pb2;"
+        "import collector_mesh.adapters.wire.generated.registry_v1.registry_pb2",
+        implementation,
+    )
 
     assert (done.returncode, done.stderr) == (0, "")

@@ -1,18 +1,23 @@
 """The descriptor pool of our generated code.
 
 The default pool refuses two files with the same names, and a user may have generated the same messages.
+The messages of `google.protobuf` that are in it are other classes than those of protobuf's own modules.
 """
 
+from types import ModuleType
 from typing import Any
 
-from google.protobuf import any_pb2
 from google.protobuf.descriptor import Descriptor, FileDescriptor
 from google.protobuf.descriptor_pool import DescriptorPool
 from google.protobuf.message import Message
 from google.protobuf.reflection import GeneratedProtocolMessageType
 
 POOL = DescriptorPool()
-POOL.AddSerializedFile(any_pb2.DESCRIPTOR.serialized_pb)
+
+
+def take(module: ModuleType) -> None:
+    """Have a file of protobuf's own in the pool too; once more has no effect."""
+    POOL.AddSerializedFile(module.DESCRIPTOR.serialized_pb)
 
 
 def build(file: FileDescriptor, module: str, namespace: dict[str, Any]) -> None:
