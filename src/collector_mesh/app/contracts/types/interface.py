@@ -1,0 +1,136 @@
+"""A contract as its types say it, and what is made of them: descriptors, and codecs for the values of its methods."""
+
+import inspect
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, Protocol
+
+import attrs
+
+from collector_mesh.domain.registry.schema import File
+
+NO_DEFAULT: Any = inspect.Parameter.empty
+"""In place of the default of a parameter that has none."""
+
+
+@attrs.frozen
+class Parameter:
+    """A parameter of a method of a contract.
+
+    Attributes:
+        name: as the method has it.
+        hint: its annotation, as an object.
+        default: its value where a caller gives none; `NO_DEFAULT` if there is none.
+        keyword_only: whether callers must name it.
+    """
+
+    name: str
+    hint: Any
+    default: Any = NO_DEFAULT
+    keyword_only: bool = False
+
+
+@attrs.frozen
+class MethodTypes:
+    """What a method of a contract takes and gives.
+
+    Attributes:
+        name: as it is called in the mesh and in descriptors.
+        parameters: in order, without `self` and without the context of the call.
+        result: the annotation of the result, as an object.
+        idempotent: whether it may run twice.
+    """
+
+    name: str
+    parameters: tuple[Parameter, ...] = ()
+    result: Any = None
+    idempotent: bool = False
+
+
+@attrs.frozen
+class ServiceTypes:
+    """A contract.
+
+    Attributes:
+        full_name: of the service; what is before the last dot is the package of all its messages.
+        methods: in the order of definition.
+        module: the module that defines it, for errors; empty if it is not known.
+        file: the path under which other files import its descriptors; empty for one made of the full name.
+        names: the names that count where the contract is defined; of use where classes are defined in functions and their
+            annotations are texts.
+    """
+
+    full_name: str
+    methods: tuple[MethodTypes, ...] = ()
+    module: str = ""
+    file: str = ""
+    names: Mapping[str, Any] = MappingProxyType({})
+
+
+class MethodCodec(Protocol):
+    """Turns what a method takes and gives into bytes, and back."""
+
+    @property
+    def takes(self) -> str:
+        """The full name of the message that it takes."""
+        ...
+
+    @property
+    def gives(self) -> str:
+        """The full name of the message that it gives."""
+        ...
+
+    def write_request(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bytes:
+        """The arguments of a call as bytes.
+
+        Raises:
+            TypeError: the method cannot be called with so many arguments, or those names.
+            InvalidCallError: an argument, or a part of one, is of a wrong type or out of range; every one is named.
+        """
+        ...
+
+    def read_request(self, data: bytes) -> tuple[Any, ...]:
+        """The arguments of a call, one for each parameter, in order.
+
+        Raises:
+            InvalidCallError: the bytes cannot be read, or a value is missing or not accepted; every one is named.
+        """
+        ...
+
+    def write_result(self, value: Any) -> bytes:
+        """A result as bytes.
+
+        Raises:
+            HandlerError: it, or a part of it, is of a wrong type or out of range; every one is named.
+        """
+        ...
+
+    def read_result(self, data: bytes) -> Any:
+        """A result.
+
+        Raises:
+            InvalidCallError: as `Payload.unpack` does, where the bytes cannot be read as the type.
+        """
+        ...
+
+
+class Described(Protocol):
+    """What is made of the types of a contract."""
+
+    @property
+    def file(self) -> File:
+        """Its descriptors, as plain values."""
+        ...
+
+    @property
+    def service_descriptor(self) -> Any:
+        """The descriptor of the service, in a pool of its own; protobuf is loaded for it."""
+        ...
+
+    def codec(self, method: str) -> MethodCodec:
+        """The codec of a method.
+
+        Raises:
+            KeyError: the contract has no such method.
+        """
+        ...
