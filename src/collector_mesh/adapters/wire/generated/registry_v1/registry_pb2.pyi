@@ -41,14 +41,20 @@ class GivenService(_message.Message):
     def __init__(self, name: _Optional[str] = ..., service_descriptor: _Optional[bytes] = ...) -> None: ...
 
 class RegisterResponse(_message.Message):
-    __slots__ = ("ids", "differences", "is_changed")
-    IDS_FIELD_NUMBER: _ClassVar[int]
+    __slots__ = ("registered",)
+    REGISTERED_FIELD_NUMBER: _ClassVar[int]
+    registered: _containers.RepeatedCompositeFieldContainer[Registered]
+    def __init__(self, registered: _Optional[_Iterable[_Union[Registered, _Mapping]]] = ...) -> None: ...
+
+class Registered(_message.Message):
+    __slots__ = ("id", "outcome", "differences")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    OUTCOME_FIELD_NUMBER: _ClassVar[int]
     DIFFERENCES_FIELD_NUMBER: _ClassVar[int]
-    IS_CHANGED_FIELD_NUMBER: _ClassVar[int]
-    ids: _containers.RepeatedScalarFieldContainer[str]
+    id: str
+    outcome: str
     differences: _containers.RepeatedScalarFieldContainer[str]
-    is_changed: bool
-    def __init__(self, ids: _Optional[_Iterable[str]] = ..., differences: _Optional[_Iterable[str]] = ..., is_changed: bool = ...) -> None: ...
+    def __init__(self, id: _Optional[str] = ..., outcome: _Optional[str] = ..., differences: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class DeregisterRequest(_message.Message):
     __slots__ = ("namespace", "name")
@@ -99,7 +105,7 @@ class ListResponse(_message.Message):
     def __init__(self, services: _Optional[_Iterable[_Union[Service, _Mapping]]] = ..., next: _Optional[str] = ...) -> None: ...
 
 class Service(_message.Message):
-    __slots__ = ("id", "namespace", "name", "full_name", "file", "methods", "created_at", "updated_at", "labels", "service_descriptor")
+    __slots__ = ("id", "namespace", "name", "file", "method_names", "created_at", "updated_at", "labels", "service_descriptor")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -110,9 +116,8 @@ class Service(_message.Message):
     ID_FIELD_NUMBER: _ClassVar[int]
     NAMESPACE_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
-    FULL_NAME_FIELD_NUMBER: _ClassVar[int]
     FILE_FIELD_NUMBER: _ClassVar[int]
-    METHODS_FIELD_NUMBER: _ClassVar[int]
+    METHOD_NAMES_FIELD_NUMBER: _ClassVar[int]
     CREATED_AT_FIELD_NUMBER: _ClassVar[int]
     UPDATED_AT_FIELD_NUMBER: _ClassVar[int]
     LABELS_FIELD_NUMBER: _ClassVar[int]
@@ -120,28 +125,13 @@ class Service(_message.Message):
     id: str
     namespace: str
     name: str
-    full_name: str
     file: str
-    methods: _containers.RepeatedCompositeFieldContainer[Method]
+    method_names: _containers.RepeatedScalarFieldContainer[str]
     created_at: _timestamp_pb2.Timestamp
     updated_at: _timestamp_pb2.Timestamp
     labels: _containers.ScalarMap[str, str]
     service_descriptor: bytes
-    def __init__(self, id: _Optional[str] = ..., namespace: _Optional[str] = ..., name: _Optional[str] = ..., full_name: _Optional[str] = ..., file: _Optional[str] = ..., methods: _Optional[_Iterable[_Union[Method, _Mapping]]] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., updated_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., labels: _Optional[_Mapping[str, str]] = ..., service_descriptor: _Optional[bytes] = ...) -> None: ...
-
-class Method(_message.Message):
-    __slots__ = ("name", "takes", "gives", "client_streaming", "server_streaming")
-    NAME_FIELD_NUMBER: _ClassVar[int]
-    TAKES_FIELD_NUMBER: _ClassVar[int]
-    GIVES_FIELD_NUMBER: _ClassVar[int]
-    CLIENT_STREAMING_FIELD_NUMBER: _ClassVar[int]
-    SERVER_STREAMING_FIELD_NUMBER: _ClassVar[int]
-    name: str
-    takes: str
-    gives: str
-    client_streaming: bool
-    server_streaming: bool
-    def __init__(self, name: _Optional[str] = ..., takes: _Optional[str] = ..., gives: _Optional[str] = ..., client_streaming: bool = ..., server_streaming: bool = ...) -> None: ...
+    def __init__(self, id: _Optional[str] = ..., namespace: _Optional[str] = ..., name: _Optional[str] = ..., file: _Optional[str] = ..., method_names: _Optional[_Iterable[str]] = ..., created_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., updated_at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., labels: _Optional[_Mapping[str, str]] = ..., service_descriptor: _Optional[bytes] = ...) -> None: ...
 
 class HistoryRequest(_message.Message):
     __slots__ = ("namespace", "name", "after", "limit")
@@ -156,27 +146,35 @@ class HistoryRequest(_message.Message):
     def __init__(self, namespace: _Optional[str] = ..., name: _Optional[str] = ..., after: _Optional[str] = ..., limit: _Optional[int] = ...) -> None: ...
 
 class HistoryResponse(_message.Message):
-    __slots__ = ("changes", "next")
+    __slots__ = ("changes", "next", "dropped")
     CHANGES_FIELD_NUMBER: _ClassVar[int]
     NEXT_FIELD_NUMBER: _ClassVar[int]
+    DROPPED_FIELD_NUMBER: _ClassVar[int]
     changes: _containers.RepeatedCompositeFieldContainer[Change]
     next: str
-    def __init__(self, changes: _Optional[_Iterable[_Union[Change, _Mapping]]] = ..., next: _Optional[str] = ...) -> None: ...
+    dropped: int
+    def __init__(self, changes: _Optional[_Iterable[_Union[Change, _Mapping]]] = ..., next: _Optional[str] = ..., dropped: _Optional[int] = ...) -> None: ...
 
 class Change(_message.Message):
-    __slots__ = ("id", "kind", "action", "at", "by", "differences", "forced")
-    ID_FIELD_NUMBER: _ClassVar[int]
+    __slots__ = ("number", "namespace", "kind", "name", "action", "at", "by", "details", "is_forced", "version")
+    NUMBER_FIELD_NUMBER: _ClassVar[int]
+    NAMESPACE_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
+    NAME_FIELD_NUMBER: _ClassVar[int]
     ACTION_FIELD_NUMBER: _ClassVar[int]
     AT_FIELD_NUMBER: _ClassVar[int]
     BY_FIELD_NUMBER: _ClassVar[int]
-    DIFFERENCES_FIELD_NUMBER: _ClassVar[int]
-    FORCED_FIELD_NUMBER: _ClassVar[int]
-    id: str
+    DETAILS_FIELD_NUMBER: _ClassVar[int]
+    IS_FORCED_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    number: int
+    namespace: str
     kind: str
+    name: str
     action: str
     at: _timestamp_pb2.Timestamp
     by: str
-    differences: _containers.RepeatedScalarFieldContainer[str]
-    forced: bool
-    def __init__(self, id: _Optional[str] = ..., kind: _Optional[str] = ..., action: _Optional[str] = ..., at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., by: _Optional[str] = ..., differences: _Optional[_Iterable[str]] = ..., forced: bool = ...) -> None: ...
+    details: _containers.RepeatedScalarFieldContainer[str]
+    is_forced: bool
+    version: int
+    def __init__(self, number: _Optional[int] = ..., namespace: _Optional[str] = ..., kind: _Optional[str] = ..., name: _Optional[str] = ..., action: _Optional[str] = ..., at: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., by: _Optional[str] = ..., details: _Optional[_Iterable[str]] = ..., is_forced: bool = ..., version: _Optional[int] = ...) -> None: ...
