@@ -1,0 +1,249 @@
+"""Port: keeps what a registry knows, where it outlives the process."""
+
+from collections.abc import Mapping, Sequence
+from typing import Literal, NamedTuple, Protocol
+
+import attrs
+
+from collector_mesh.domain.model.errors import ConflictError
+
+EntryKind = Literal["file", "service"]
+
+Action = Literal["registered", "changed", "deregistered"]
+"""What became of an entry."""
+
+
+class StaleRevisionError(ConflictError):
+    """Somebody else has changed the namespace since it was looked at; nothing was written."""
+
+
+class EntryKey(NamedTuple):
+    """What an entry is kept under.
+
+    Attributes:
+        kind: whether it is a file or a service.
+        namespace: the namespace that it is in.
+        name: the path of the file, or the full name of the service.
+    """
+
+    kind: EntryKind
+    namespace: str
+    name: str
+
+
+@attrs.frozen
+class StoredEntry:
+    """A file or a service.
+
+    Attributes:
+        key: what it is kept under.
+        data: its descriptor.
+        needs: the files that it needs: those that a file imports, or the one that a service is in.
+        offers: the full names of the services that a file has.
+        labels: what was said of it.
+        created_at: when it was registered, in seconds since 1970.
+        updated_at: when it was last changed, likewise.
+        version: how often it was registered and changed under this name, this time included.
+        is_dependency: whether it is a file that came with others only, and goes with the last of them.
+        created: the revision that it came with; 0 has the store put in that of the write.
+        revision: the revision that it was last changed with; the store puts it in.
+    """
+
+    key: EntryKey
+    data: bytes
+    needs: tuple[str, ...]
+    offers: tuple[str, ...]
+    labels: Mapping[str, str]
+    created_at: float
+    updated_at: float
+    version: int
+    is_dependency: bool = False
+    created: int = 0
+    revision: int = 0
+
+
+@attrs.frozen
+class StoredHead:
+    """What there is to know of an entry without its descriptor.
+
+    Attributes:
+        key: what it is kept under.
+        needs: see `StoredEntry`.
+        offers: see `StoredEntry`.
+        size: bytes of its descriptor.
+        is_dependency: see `StoredEntry`.
+    """
+
+    key: EntryKey
+    needs: tuple[str, ...]
+    offers: tuple[str, ...]
+    size: int
+    is_dependency: bool
+
+
+@attrs.frozen
+class StoredCatalogue:
+    """All that is kept of a namespace, without descriptors.
+
+    Attributes:
+        revision: of the namespace: that of the last write to it; 0 where there was none.
+        heads: its entries, in order of kind and name.
+        namespaces: how many namespaces the store has.
+        total_bytes: of all descriptors in the store, those of other namespaces included.
+    """
+
+    revision: int
+    heads: tuple[StoredHead, ...] = ()
+    namespaces: int = 0
+    total_bytes: int = 0
+
+
+@attrs.frozen
+class StoredChange:
+    """What was done to an entry.
+
+    Attributes:
+        key: which entry.
+        action: what was done.
+        at: when, in seconds since 1970.
+        by: who did it, as far as that is known.
+        details: what is different now.
+        is_forced: whether it was incompatible, and was done all the same.
+        version: which one of the changes under this name it is, from 1 on.
+        number: the store puts it in: later changes have greater ones.
+    """
+
+    key: EntryKey
+    action: Action
+    at: float
+    by: str
+    details: tuple[str, ...]
+    is_forced: bool
+    version: int
+    number: int = 0
+
+
+@attrs.frozen
+class Kept:
+    """How much history is kept; the oldest goes first.
+
+    Attributes:
+        of_name: changes of one entry.
+        of_namespace: changes of all entries of a namespace, those that are gone included.
+    """
+
+    of_name: int
+    of_namespace: int
+
+
+@attrs.frozen
+class Write:
+    """Changes of one namespace that are made together, or not at all.
+
+    Attributes:
+        namespace: where.
+        expected_revision: the revision that the namespace must still have.
+        put: entries, new ones or in place of those of the same key.
+        removed: keys of entries that go.
+        changes: what the history has of it.
+        kept: how much history is kept.
+    """
+
+    namespace: str
+    expected_revision: int
+    put: tuple[StoredEntry, ...]
+    removed: tuple[EntryKey, ...]
+    changes: tuple[StoredChange, ...]
+    kept: Kept
+
+
+class Position(NamedTuple):
+    """Where a page of entries ends.
+
+    Attributes:
+        created: the revision that the last one came with.
+        namespace: its namespace.
+        name: its name.
+    """
+
+    created: int
+    namespace: str
+    name: str
+
+
+@attrs.frozen
+class StoredHistory:
+    """Changes, latest first.
+
+    Attributes:
+        changes: the changes.
+        dropped: how many older ones are no longer kept, of what was asked for.
+    """
+
+    changes: tuple[StoredChange, ...]
+    dropped: int
+
+
+class RegistryStore(Protocol):
+    """Keeps entries and their history, with a revision for each namespace.
+
+    Whatever a method gives was true at one moment. What `write` has returned for is there for all who ask from then on, and
+    after any end of the process or the machine. Where a method raises `UnavailableError`, the store is as it was before,
+    and may work again the next time; that of a `write` says so in its `executed` where this is not known.
+    A cancelled `write` is done as a whole, or not at all.
+    """
+
+    async def catalogue(self, namespace: str) -> StoredCatalogue:
+        """Give what there is in a namespace.
+
+        Raises:
+            UnavailableError: the store cannot be used now; the text says why.
+        """
+        ...
+
+    async def read(self, keys: Sequence[EntryKey]) -> tuple[StoredEntry | None, ...]:
+        """Give entries in the order of their keys, None for each that is not there.
+
+        Raises:
+            UnavailableError: the store cannot be used now.
+        """
+        ...
+
+    async def newest(
+        self, kind: EntryKind, namespace: str, after: Position | None, limit: int
+    ) -> tuple[StoredEntry, ...]:
+        """Give entries of a kind: the latest `created` first, and by namespace and name where those are the same.
+
+        Args:
+            kind: which.
+            namespace: where; empty for everywhere.
+            after: the last one of the page before; None for the first page.
+            limit: most of them.
+
+        Raises:
+            UnavailableError: the store cannot be used now.
+        """
+        ...
+
+    async def write(self, write: Write) -> int:
+        """Make changes to a namespace, and give its new revision, which is greater than all before, of any namespace.
+
+        Raises:
+            StaleRevisionError: the namespace has another revision than was expected; nothing was written.
+            UnavailableError: the store cannot be used now, as where its disk is full.
+        """
+        ...
+
+    async def changes(self, namespace: str, name: str, before: int, limit: int) -> StoredHistory:
+        """Give changes, latest first.
+
+        Args:
+            namespace: where; empty for everywhere.
+            name: of which file or service; empty for all.
+            before: only those with a smaller number; 0 for all.
+            limit: most of them.
+
+        Raises:
+            UnavailableError: the store cannot be used now.
+        """
+        ...

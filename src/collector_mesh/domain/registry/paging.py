@@ -1,0 +1,58 @@
+"""Where a page begins, as text: what a caller gets with one page and gives for the next."""
+
+import re
+
+from collector_mesh.domain.model.errors import InvalidCallError, quoted
+from collector_mesh.domain.ports.registry_store import Position
+from collector_mesh.domain.registry.limits import MAX_PAGE
+
+_POSITION = re.compile(r"([1-9][0-9]{0,17})/([^/]{1,128})/(.{1,512})", re.DOTALL)
+_NUMBER = re.compile(r"[1-9][0-9]{0,17}")
+
+
+def limit_of(limit: int) -> int:
+    """How many entries a page has.
+
+    Raises:
+        InvalidCallError: less than one, or too many.
+    """
+    if not 1 <= limit <= MAX_PAGE:
+        raise InvalidCallError(f"limit must be between 1 and {MAX_PAGE}, got {limit}")
+    return limit
+
+
+def position_text(position: Position) -> str:
+    """A position as text."""
+    return f"{position.created}/{position.namespace}/{position.name}"
+
+
+def position_of(after: str) -> Position | None:
+    """The position in a text, None if that is empty.
+
+    Raises:
+        InvalidCallError: it is none.
+    """
+    if not after:
+        return None
+    found = _POSITION.fullmatch(after)
+    if found is None:
+        raise _malformed(after)
+    created, namespace, name = found.groups()
+    return Position(int(created), namespace, name)
+
+
+def number_of(after: str) -> int:
+    """The number of a change in a text, 0 if that is empty.
+
+    Raises:
+        InvalidCallError: it is none.
+    """
+    if not after:
+        return 0
+    if not _NUMBER.fullmatch(after):
+        raise _malformed(after)
+    return int(after)
+
+
+def _malformed(after: str) -> InvalidCallError:
+    return InvalidCallError(f"after must be what came with the page before, got {quoted(after)}")
