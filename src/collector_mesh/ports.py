@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from collector_mesh._door import door
 
 if TYPE_CHECKING:
+    from collector_mesh.domain.model.allowed import Allowed
     from collector_mesh.domain.model.call import Call, Origin
     from collector_mesh.domain.model.events import Event
     from collector_mesh.domain.model.frames import Frame
@@ -34,10 +35,11 @@ if TYPE_CHECKING:
     from collector_mesh.domain.ports.randomness import Randomness
     from collector_mesh.domain.ports.tasks import Job, Promise, Task, Tasks, ThreadUse
     from collector_mesh.domain.ports.transport import Listener, Transport
-    from collector_mesh.domain.ports.validator import Validator
+    from collector_mesh.domain.ports.validator import ReadyValidator, Validator
 
 _HOMES = {
     "Alarm": "collector_mesh.domain.ports.clock",
+    "Allowed": "collector_mesh.domain.model.allowed",
     "Authorizer": "collector_mesh.domain.ports.authorizer",
     "Balancer": "collector_mesh.domain.ports.balancer",
     "Call": "collector_mesh.domain.model.call",
@@ -65,6 +67,7 @@ _HOMES = {
     "Pump": "collector_mesh.domain.ports.frame_stream",
     "PushStream": "collector_mesh.domain.ports.frame_stream",
     "Randomness": "collector_mesh.domain.ports.randomness",
+    "ReadyValidator": "collector_mesh.domain.ports.validator",
     "Selection": "collector_mesh.domain.ports.balancer",
     "StartedCall": "collector_mesh.domain.ports.call_starter",
     "StreamBrokenError": "collector_mesh.domain.ports.frame_stream",
@@ -83,6 +86,7 @@ _HOMES = {
 
 __all__ = [
     "Alarm",
+    "Allowed",
     "Authorizer",
     "Balancer",
     "Call",
@@ -110,6 +114,7 @@ __all__ = [
     "Pump",
     "PushStream",
     "Randomness",
+    "ReadyValidator",
     "Selection",
     "StartedCall",
     "StreamBrokenError",

@@ -5,8 +5,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from collector_mesh.app.hooks.shape import is_async, method_of
+from collector_mesh.domain.model.allowed import Allowed
 from collector_mesh.domain.model.context import CURRENT, CallContext
-from collector_mesh.domain.model.errors import OverloadedError, UnavailableError
+from collector_mesh.domain.model.errors import OverloadedError, UnavailableError, attribute_of
+from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.ports.validator import Validator
 
 if TYPE_CHECKING:
@@ -44,8 +46,14 @@ class AnyValidator:
         self._takes_context = _takes_context(found)
         self._is_async = is_async(found)
         self._plain = plain
+        # Its class has to have it too: a mock has every name.
+        if attribute_of(type(validator), "at_hand") is not None and callable(validator.at_hand):  # type: ignore[attr-defined]  # just looked
+            self.at_hand: Callable[[MethodKey], Allowed | None] = validator.at_hand  # type: ignore[attr-defined]  # just looked
+            """Gives the answer that is at hand: the validator's own, as each call asks for it. Not all have it."""
 
-    async def validate_service_method(self, namespace: str, service_name: str, method_name: str, /) -> None:
+    async def validate_service_method(
+        self, namespace: str, service_name: str, method_name: str, /
+    ) -> Allowed | None:
         """See the port."""
         arguments: tuple[Any, ...] = (namespace, service_name, method_name)
         if self._takes_context:
@@ -55,7 +63,9 @@ class AnyValidator:
         ask = getattr(self._validator, _METHOD)
         found = ask(*arguments) if self._is_async else await self._in_thread(ask, arguments)
         if inspect.isawaitable(found):
-            await found
+            found = await found
+        # One that knows of no types may return anything.
+        return found if type(found) is Allowed else None
 
     async def _in_thread(self, ask: Callable[..., T], arguments: tuple[Any, ...]) -> T:
         try:

@@ -94,21 +94,32 @@ def reader_of(returns: type[M]) -> Callable[[Payload], M]:
     name: str = message.DESCRIPTOR.full_name
     expected = TYPE_PREFIX + name
     parse: Callable[[bytes], M] = message.FromString
-    fits_nothing = name == "google.protobuf.Empty"
 
     def read(payload: Payload) -> M:
         url = payload.type_url
-        if url != expected and not (
-            url == WHATEVER_FITS or url.rpartition("/")[2] == name or (fits_nothing and not url)
-        ):
-            found = f"is a {quoted(url)}" if url else "is missing"
-            raise InvalidCallError(f"payload {found}, expected {expected!r}")
+        if url != expected and not is_type(url, name):
+            raise wrong_type(url, expected)
         try:
             return parse(payload.value)
         except Exception as error:
             raise InvalidCallError(f"payload cannot be read as {name}") from error
 
     return read
+
+
+def is_type(type_url: str, name: str) -> bool:
+    """Whether a type URL may stand for the message of a full name; nothing stands for `google.protobuf.Empty`."""
+    return (
+        type_url == WHATEVER_FITS
+        or type_url.rpartition("/")[2] == name
+        or (not type_url and name == EMPTY_NAME)
+    )
+
+
+def wrong_type(type_url: str, expected: str) -> InvalidCallError:
+    """The error for a payload of a type URL where one of another is expected."""
+    found = f"is a {quoted(type_url)}" if type_url else "is missing"
+    return InvalidCallError(f"payload {found}, expected {expected!r}")
 
 
 def writer_of(message: type[Message]) -> Callable[[Any, int], Payload]:
@@ -120,7 +131,9 @@ def writer_of(message: type[Message]) -> Callable[[Any, int], Payload]:
     return lambda value, _most: _packed(name, value)
 
 
-EMPTY = Payload(TYPE_PREFIX + "google.protobuf.Empty")
+EMPTY_NAME = "google.protobuf.Empty"
+
+EMPTY = Payload(TYPE_PREFIX + EMPTY_NAME)
 """What stands for nothing: no request, no result."""
 
 
@@ -214,7 +227,7 @@ def takes_plain(shape: Shape, type_url: str) -> bool:
         return dict in shape.kinds
     if name == LIST:
         return list in shape.kinds
-    if not type_url or name == _EMPTY_NAME:
+    if not type_url or name == EMPTY_NAME:
         return type(None) in shape.kinds
     return name == VALUE
 
@@ -236,7 +249,7 @@ def _name_for(shape: Shape, data: bytes) -> str:
         )
     if not fitting and data:
         raise InvalidCallError(f"payload has no type, and is no {VALUE}, expected {shape.name} as plain data")
-    return fitting[0] if fitting else _EMPTY_NAME
+    return fitting[0] if fitting else EMPTY_NAME
 
 
 def plain_reader(shape: Shape) -> Callable[[Payload], Any]:
@@ -250,7 +263,7 @@ def plain_reader(shape: Shape) -> Callable[[Payload], Any]:
             name = _name_for(shape, payload.value)
             url = TYPE_PREFIX + name
         value: object = None
-        if name in _PLAIN_NAMES:
+        if name in PLAIN_NAMES:
             value = decoded(name, payload.value)
         elif not takes_plain(shape, url):
             found = f"is a {quoted(url)}" if url else "is missing"
@@ -266,8 +279,8 @@ def plain_reader(shape: Shape) -> Callable[[Payload], Any]:
 _ENTRY_TAG = 0x0A
 """What the one field of a Struct or a ListValue begins with; no field of a Value has that tag."""
 
-_PLAIN_NAMES = frozenset({STRUCT, LIST, VALUE})
-_EMPTY_NAME = EMPTY.type_url.removeprefix(TYPE_PREFIX)
+PLAIN_NAMES = frozenset({STRUCT, LIST, VALUE})
+"""The full names of the messages in which plain data travels."""
 
 
 def check_readable(name: str, value: object) -> None:

@@ -2,6 +2,9 @@
 
 from typing import Protocol
 
+from collector_mesh.domain.model.allowed import Allowed
+from collector_mesh.domain.model.names import MethodKey
+
 
 class Validator(Protocol):
     """Says whether a method may be called; asked once before each call, by the collector that runs it.
@@ -10,10 +13,26 @@ class Validator(Protocol):
     the call as a fourth argument.
     """
 
-    async def validate_service_method(self, namespace: str, service_name: str, method_name: str, /) -> None:
+    async def validate_service_method(
+        self, namespace: str, service_name: str, method_name: str, /
+    ) -> Allowed | None:
         """Return to allow, raise to refuse; the text of the exception goes to the caller.
+
+        Whoever returns an `Allowed` that names what the method takes has the payload looked at too: one of another type is
+        answered with 400, and no handler runs.
 
         A `MeshError` with the code 503 or 504, a `TimeoutError` and an `OSError` mean that it cannot decide: the call ends
         with 503 and may be tried elsewhere. A `PermissionError` that the system has not raised refuses.
+        """
+        ...
+
+
+class ReadyValidator(Validator, Protocol):
+    """A validator that has many of its answers at hand, so that most calls need not wait for one."""
+
+    def at_hand(self, key: MethodKey, /) -> Allowed | None:
+        """The answer to `validate_service_method`, where it is at hand and is yes; None has that asked.
+
+        It is called in the event loop, before each call: it must not wait, and must not raise.
         """
         ...

@@ -17,7 +17,6 @@ from collector_mesh.domain.model.errors import (
     is_a,
     text_of,
 )
-from collector_mesh.domain.model.events import ValidatorRefused
 from collector_mesh.domain.model.limits import SHORT_TYPE_URL, is_long, long_type_url
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.payload import Payload, flaw_of
@@ -36,7 +35,7 @@ from collector_mesh.domain.serving.life import NotServedError
 from collector_mesh.domain.serving.nested import NestedCalls
 from collector_mesh.domain.serving.outlived import Outlived
 from collector_mesh.domain.serving.plain import Place, PlainFunctions
-from collector_mesh.domain.serving.validation import out_of_time, refusal_of
+from collector_mesh.domain.serving.validation import Validation, out_of_time
 
 
 class Executor:
@@ -68,10 +67,20 @@ class Executor:
         self._nested = nested
         self._max_payload_bytes = max_payload_bytes
         self._failures = HandlerFailures(collector_id, dice, observer, expose=expose_handler_errors)
+        self._validation: Validation | None = None
         self.validator = validator
-        """Asked before each call that is run here, if there is one."""
         self.outlived = Outlived()
         """Those whose callers have gone before the handler has ended."""
+
+    @property
+    def validator(self) -> Validator | None:
+        """Asked before each call that is run here, if there is one."""
+        return None if self._validation is None else self._validation.validator
+
+    @validator.setter
+    def validator(self, validator: Validator | None) -> None:
+        parts = self._collector_id, self._handlers, self._tasks, self._observer
+        self._validation = None if validator is None else Validation(validator, *parts)
 
     async def run(self, call: Call) -> Reply:
         """Run a call whose fields have been checked."""
@@ -127,7 +136,7 @@ class Executor:
         method = self._handlers.find(call.key)
         if call.deadline <= self._clock.now():
             raise DeadlineExceededError("deadline exceeded", executed=Executed.NO)
-        if method is None and self.validator is None:
+        if method is None and self._validation is None:
             raise self._handlers.not_callable(call.key)
         if method is not None and method.blocking:
             return method, Lease(self._slots, call.key.namespace, call.source)
@@ -160,9 +169,13 @@ class Executor:
         CURRENT.set(context)
         key = call.key
         try:
-            if self.validator is not None and (method is None or not method.is_own):
-                await self._validate(self.validator, key, context)
-                method = self._handlers.find(key)
+            validation = self._validation
+            if validation is not None and (
+                (allowed := validation.at_hand(key)) is None
+                or method is None
+                or (allowed.type_url != call.payload.type_url and allowed.type_url is not None)
+            ):
+                method = await validation.method_of(call, context, method, allowed)
             if method is None:
                 raise self._handlers.not_callable(key)
             request = call.payload if method.read is None else method.read(call.payload)
@@ -189,25 +202,6 @@ class Executor:
         finally:
             context.has_ended = True
         return self._succeeded(method, result, context)
-
-    async def _validate(self, validator: Validator, key: MethodKey, context: CallContext) -> None:
-        context.is_validating = True
-        try:
-            await validator.validate_service_method(key.namespace, key.service, key.method)
-        except KeyboardInterrupt:
-            # The user's, at the terminal.
-            raise
-        except BaseException as error:
-            if self._tasks.is_cancellation(error):
-                raise
-            refusal = refusal_of(error, self._collector_id)
-            self._observer.tell(ValidatorRefused(self._collector_id, key, str(refusal)))
-            raise refusal from error
-        context.is_validating = False
-        if context.is_cancelled:
-            # The time was up while the validator was asked, or it has kept a cancellation to itself. Whoever
-            # waits has been told that no handler ran.
-            raise DeadlineExceededError("deadline exceeded", executed=Executed.NO)
 
     async def _run_in_thread(
         self, method: Method, request: object, context: CallContext, call: Call, share: Slot

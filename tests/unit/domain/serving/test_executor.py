@@ -1,8 +1,11 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.unit.domain.world import ECHO, MAX_PAYLOAD, Denying, World, echo
 
 from collector_mesh.adapters.wire.grpc_codes import chosen_error, grpc_status_of
 from collector_mesh.app.testing.fakes import run
+from collector_mesh.domain.model.allowed import Allowed
 from collector_mesh.domain.model.call import Call, Origin
 from collector_mesh.domain.model.context import CURRENT, CallContext
 from collector_mesh.domain.model.errors import (
@@ -19,7 +22,7 @@ from collector_mesh.domain.model.errors import (
 from collector_mesh.domain.model.events import HandlerFailed
 from collector_mesh.domain.model.identity import Identity
 from collector_mesh.domain.model.names import MethodKey
-from collector_mesh.domain.model.payload import Payload
+from collector_mesh.domain.model.payload import TYPE_PREFIX, Payload
 from collector_mesh.domain.model.status import Reply
 from collector_mesh.domain.serving.allow_list import AllowedMethods
 from collector_mesh.domain.serving.executor import Executor
@@ -370,3 +373,69 @@ def test_a_method_needs_a_namespace_of_the_collector() -> None:
         HandlerRegistry(["orders", "stock"]).register(Method(ECHO, echo))
     with pytest.raises(InvalidCallError, match="namespace must match"):
         HandlerRegistry(["or ders"])
+
+
+class Typed:
+    """A validator that knows what each method takes, and has its answers at hand or not."""
+
+    def __init__(self, takes: str, *, ready: bool) -> None:
+        self.allowed = Allowed(takes)
+        self.asked = 0
+        if ready:
+            self.at_hand = lambda key: self.allowed if key.method != "Missing" else None
+
+    async def validate_service_method(self, *_names: str) -> Allowed:
+        self.asked += 1
+        return self.allowed
+
+
+@pytest.mark.parametrize("ready", [True, False])
+def test_a_payload_of_another_type_does_not_reach_the_handler(world: World, ready: bool) -> None:
+    world.executor.validator = Typed("n.Wanted", ready=ready)
+
+    reply = world.serve(ECHO, Payload("type.googleapis.com/n.Other"))
+
+    said = "payload is a 'type.googleapis.com/n.Other', expected 'type.googleapis.com/n.Wanted'"
+    assert outcome(reply) == (400, said, Executed.NO, "")
+
+
+@pytest.mark.parametrize("ready", [True, False])
+@pytest.mark.parametrize(
+    "type_url", ["type.googleapis.com/n.Wanted", "x.org/n.Wanted", "type.googleapis.com/"]
+)
+def test_a_payload_that_the_method_takes_reaches_the_handler(
+    world: World, type_url: str, ready: bool
+) -> None:
+    world.executor.validator = Typed("n.Wanted", ready=ready)
+
+    assert outcome(world.serve(ECHO, Payload(type_url)))[0] == 200
+
+
+@given(
+    takes=st.sampled_from(["", "a.B", "a.C"]),
+    type_url=st.sampled_from(["", "t/a.B", f"{TYPE_PREFIX}a.C", TYPE_PREFIX]),
+)
+def test_an_answer_at_hand_decides_as_one_that_was_asked_for(takes: str, type_url: str) -> None:
+    worlds = World(), World()
+    for world, ready in zip(worlds, (True, False), strict=True):
+        world.executor.validator = Typed(takes, ready=ready)
+
+    ready_one, asked_one = (outcome(world.serve(ECHO, Payload(type_url))) for world in worlds)
+
+    assert ready_one == asked_one
+
+
+def test_a_validator_with_its_answer_at_hand_is_not_asked(world: World) -> None:
+    world.executor.validator = validator = Typed("n.Wanted", ready=True)
+
+    assert outcome(world.serve(ECHO, Payload("type.googleapis.com/n.Wanted")))[0] == 200
+    assert outcome(world.serve(MethodKey("users", "UserService", "Missing")))[0] == 404
+    assert validator.asked == 1
+
+
+def test_that_there_is_no_method_is_said_before_its_type_is_looked_at(world: World) -> None:
+    world.executor.validator = Typed("n.Wanted", ready=False)
+
+    reply = world.serve(MethodKey("users", "UserService", "Missing"), Payload("n.Other"))
+
+    assert reply.status.message == "method 'UserService.Missing' not found in namespace 'users'"
