@@ -11,7 +11,7 @@ from collector_mesh.domain.ports.clock import Clock
 from collector_mesh.domain.ports.randomness import Randomness
 from collector_mesh.domain.ports.tasks import Promise, Tasks
 from collector_mesh.domain.ports.validator import ReadyValidator
-from collector_mesh.domain.registry.answers import Answer, Answers, Times, Undecided
+from collector_mesh.domain.registry.remembered import Answer, Answers, Times, Undecided
 
 _CLOSED = Undecided("the validator was closed", is_away=True)
 

@@ -11,7 +11,7 @@ from collector_mesh.domain.model.allowed import Allowed
 from collector_mesh.domain.model.errors import NotFoundError, UnavailableError
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.policies.backoff import Backoff
-from collector_mesh.domain.registry.answers import Answer, Refused, Times, Undecided, Valid
+from collector_mesh.domain.registry.remembered import Answer, Refused, Times, Undecided, Valid
 from collector_mesh.domain.serving.asking import Asking
 
 GET, SET = MethodKey("users", "UserService", "Get"), MethodKey("users", "UserService", "Set")

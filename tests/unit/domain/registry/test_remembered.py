@@ -8,7 +8,7 @@ from collector_mesh.app.testing.fakes import FakeDice
 from collector_mesh.domain.model.allowed import Allowed
 from collector_mesh.domain.model.errors import MeshError, NotFoundError, UnavailableError
 from collector_mesh.domain.model.names import MethodKey
-from collector_mesh.domain.registry.answers import (
+from collector_mesh.domain.registry.remembered import (
     UNCHECKED,
     Answer,
     Answers,
