@@ -4,6 +4,7 @@ import sys
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from collector_mesh.app.cli.errors import CommandError
@@ -20,21 +21,9 @@ def load(reference: str, *, option: str) -> Any:
         CommandError: there is no such module or object, or the module cannot be imported.
     """
     module_name, colon, path = reference.partition(":")
-    if not colon or not all(map(str.isidentifier, [*module_name.split("."), *path.split(".")])):
+    if not colon or not is_module_name(module_name) or not is_module_name(path):
         raise CommandError(f"{option} must be MODULE:OBJECT, got {reference!r}")
-    # The current directory may be gone.
-    with suppress(OSError):
-        here = str(Path.cwd())
-        if here not in sys.path:
-            sys.path.insert(0, here)
-    try:
-        found: Any = import_module(module_name)
-    except KeyboardInterrupt:
-        raise
-    except BaseException as error:
-        missing = isinstance(error, ModuleNotFoundError) and error.name == module_name.partition(".")[0]
-        why = "there is no such module" if missing else f"{type(error).__name__}: {error}"
-        raise CommandError(f"{option} {reference}: cannot import {module_name}: {why}") from error
+    found: Any = imported(module_name, f"{option} {reference}")
     for name in path.split("."):
         try:
             found = getattr(found, name)
@@ -44,3 +33,33 @@ def load(reference: str, *, option: str) -> Any:
             why = f"{type(error).__name__}: {error}"
             raise CommandError(f"{option} {reference}: cannot get {path}: {why}") from error
     return found
+
+
+def is_module_name(name: str) -> bool:
+    """Whether a text can be the name of a module."""
+    return all(map(str.isidentifier, name.split(".")))
+
+
+def imported(module_name: str, where: str) -> ModuleType:
+    """Import a module; the current directory is importable.
+
+    Args:
+        module_name: its full name.
+        where: what the user has named it in, for the error.
+
+    Raises:
+        CommandError: there is no such module, or it cannot be imported.
+    """
+    # The current directory may be gone.
+    with suppress(OSError):
+        here = str(Path.cwd())
+        if here not in sys.path:
+            sys.path.insert(0, here)
+    try:
+        return import_module(module_name)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        missing = isinstance(error, ModuleNotFoundError) and error.name == module_name.partition(".")[0]
+        why = "there is no such module" if missing else f"{type(error).__name__}: {error}"
+        raise CommandError(f"{where}: cannot import {module_name}: {why}") from error
