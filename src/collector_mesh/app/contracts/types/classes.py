@@ -1,0 +1,62 @@
+"""Classes of messages for the values of a contract.
+
+Their fields are called by their numbers, `f1` and so on: whatever a field is called in the contract, it never stands in the
+way of a method of messages. On the wire there are only numbers.
+"""
+
+from typing import Any
+
+from collector_mesh.app.contracts.types.plan import EMPTY, EnumKind, Kind, Model, Plan, Slot
+from collector_mesh.domain.registry.schema import Cardinality, Field, FieldType, File, Message
+
+_TIME = Message("Time", (Field("f1", 1, "int64"), Field("f2", 2, "int32")))
+"""In place of Timestamp and Duration, which have the same two fields, and to which protobuf adds methods of their own."""
+
+_NOTHING = Message("Nothing")
+
+
+def classes_of(plan: Plan) -> dict[str, Any]:
+    """The class of each message of a contract, whose types are numbered, and of Empty, by their full names."""
+    from collector_mesh.adapters.wire.message_classes import classes_for
+
+    places = {model.name: f"M{place}" for place, model in enumerate(plan.models)}
+    messages = [_TIME, _NOTHING]
+    for model in plan.models:
+        messages += _messages(model, places)
+    made = classes_for(File("contract.proto", messages=tuple(messages)), [_NOTHING.name, *places.values()])
+    return {EMPTY: made[_NOTHING.name], **{name: made[place] for name, place in places.items()}}
+
+
+def _messages(model: Model, places: dict[str, str]) -> list[Message]:
+    """The message of a model, and those of the entries of its maps."""
+    place = places[model.name]
+    entries = []
+    for slot in model.slots:
+        if slot.hinted.key is not None:
+            kind, name = _type_of(slot.hinted.kind, places)
+            fields = (Field("key", 1, slot.hinted.key.type), Field("value", 2, kind, name))
+            entries.append(Message(f"{place}.{_entry(model, slot)}", fields, is_map_entry=True))
+    return [Message(place, tuple(_field(model, slot, places) for slot in model.slots)), *entries]
+
+
+def _entry(model: Model, slot: Slot) -> str:
+    return f"F{model.numbers[slot.name]}Entry"
+
+
+def _field(model: Model, slot: Slot, places: dict[str, str]) -> Field:
+    number = model.numbers[slot.name]
+    name = f"f{number}"
+    if slot.hinted.key is not None:
+        return Field(name, number, "message", f"{places[model.name]}.{_entry(model, slot)}", "map")
+    cardinality: Cardinality = "optional" if slot.is_optional else "implicit"
+    kind, type_name = _type_of(slot.hinted.kind, places)
+    return Field(name, number, kind, type_name, "repeated" if slot.hinted.many != "one" else cardinality)
+
+
+def _type_of(kind: Kind, places: dict[str, str]) -> tuple[FieldType, str]:
+    if isinstance(kind, EnumKind):
+        # An enum travels as an int32; which numbers there are is seen to when a value is read.
+        return "int32", ""
+    if isinstance(kind, Model):
+        return "message", places[kind.name]
+    return kind.type, _TIME.name if kind.type == "message" else ""

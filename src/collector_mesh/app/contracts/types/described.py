@@ -1,0 +1,75 @@
+"""What is made of the types of a contract: its descriptors, and the codecs of its methods."""
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from collector_mesh.app.contracts.numbers import Numbers
+from collector_mesh.app.contracts.types.analysis import planned
+from collector_mesh.app.contracts.types.descriptors import file_for, numbered
+from collector_mesh.app.contracts.types.interface import Described, MethodCodec, ServiceTypes
+from collector_mesh.app.contracts.types.plan import Plan
+from collector_mesh.domain.registry.schema import File
+
+if TYPE_CHECKING:
+    from collector_mesh.app.contracts.types.codec import Building
+
+
+def described(service: ServiceTypes, numbers: Numbers | None = None) -> "DescribedTypes":
+    """Make descriptors and codecs of the types of a contract; nothing of protobuf is loaded yet.
+
+    Args:
+        service: the types.
+        numbers: those of the lock file; None for numbers in the order of definition.
+
+    Raises:
+        ContractError: a type cannot travel, or the lock file lacks something; the text names all of it.
+    """
+    plan = planned(service)
+    given = Numbers.none() if numbers is None else numbers
+    numbered(plan, given)
+    return DescribedTypes(plan, given)
+
+
+class DescribedTypes:
+    """The descriptors and codecs of a contract; see `described`."""
+
+    def __init__(self, plan: Plan, numbers: Numbers) -> None:
+        self._plan = plan
+        self._numbers = numbers
+        self._methods = {method.types.name: method for method in plan.methods}
+        self._codecs: dict[str, MethodCodec] = {}
+
+    @cached_property
+    def file(self) -> File:
+        """Its descriptors, as plain values."""
+        return file_for(self._plan, self._numbers)
+
+    @cached_property
+    def service_descriptor(self) -> Any:
+        """The descriptor of the service, in a pool of its own."""
+        from collector_mesh.adapters.wire.message_classes import service_of
+
+        return service_of(self.file, self._plan.service.full_name)
+
+    @cached_property
+    def _building(self) -> "Building":
+        from collector_mesh.app.contracts.types.codec import Building
+
+        return Building(self._plan)
+
+    def codec(self, method: str) -> MethodCodec:
+        """The codec of a method.
+
+        Raises:
+            KeyError: the contract has no such method.
+        """
+        found = self._codecs.get(method)
+        if found is None:
+            from collector_mesh.app.contracts.types.codec import Codec
+
+            found = self._codecs.setdefault(method, Codec(self._methods[method], self._building))
+        return found
+
+
+if TYPE_CHECKING:
+    _fits: type[Described] = DescribedTypes

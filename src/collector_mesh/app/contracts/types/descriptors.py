@@ -1,0 +1,148 @@
+"""The descriptors of a contract, as plain values: its types, with their numbers."""
+
+from collections.abc import Iterator
+
+from collector_mesh.app.contracts.errors import ContractError
+from collector_mesh.app.contracts.numbers import Numbered, Numbers
+from collector_mesh.app.contracts.types.naming import entry_of, file_of, json_name_of
+from collector_mesh.app.contracts.types.plan import EMPTY, EnumKind, Kind, MethodPlan, Model, Plan, Slot
+from collector_mesh.app.contracts.types.scalars import Scalar
+from collector_mesh.domain.registry.schema import (
+    Cardinality,
+    Enum,
+    EnumValue,
+    Field,
+    FieldType,
+    File,
+    Message,
+    Method,
+    Service,
+)
+
+_IMPORTS = {
+    "google.protobuf.Duration": "google/protobuf/duration.proto",
+    "google.protobuf.Empty": "google/protobuf/empty.proto",
+    "google.protobuf.Timestamp": "google/protobuf/timestamp.proto",
+}
+
+_MOST_TOLD = 20
+
+
+def numbered(plan: Plan, numbers: Numbers) -> None:
+    """Give every field and every value of an enum its number.
+
+    Raises:
+        ContractError: the contract has what its lock file does not have; the text says what to run.
+    """
+    if numbers.is_locked:
+        _check_locked(plan, numbers)
+    for model in plan.models:
+        model.numbers = _of_model(model, numbers).numbers
+    for enum in plan.enums:
+        enum.numbers = _of_enum(enum, numbers).numbers
+
+
+def file_for(plan: Plan, numbers: Numbers) -> File:
+    """The file of a contract whose types are numbered."""
+    messages = [message for model in plan.models for message in _messages(model, numbers)]
+    enums = tuple(_enum(enum, numbers) for enum in plan.enums)
+    service = Service(plan.service.full_name, tuple(_method(method) for method in plan.methods))
+    used = {field.type_name for message in messages for field in message.fields}
+    used |= {name for method in service.methods for name in (method.takes, method.gives)}
+    imports = tuple(sorted({_IMPORTS[name] for name in used if name in _IMPORTS}))
+    name = plan.service.file or file_of(plan.service.full_name)
+    return File(
+        name, plan.package, imports=imports, messages=tuple(messages), enums=enums, services=(service,)
+    )
+
+
+def _of_model(model: Model, numbers: Numbers) -> Numbered:
+    return numbers.of_message(model.name, [slot.name for slot in model.slots])
+
+
+def _of_enum(enum: EnumKind, numbers: Numbers) -> Numbered:
+    return numbers.of_enum(enum.name, [name for name, _ in enum.values])
+
+
+def _check_locked(plan: Plan, numbers: Numbers) -> None:
+    lacking = list(_lacking(plan, numbers))
+    if lacking:
+        more = f" and {len(lacking) - _MOST_TOLD} more" if len(lacking) > _MOST_TOLD else ""
+        raise ContractError(
+            f"the lock file of contract {plan.service.full_name} does not have {', '.join(lacking[:_MOST_TOLD])}{more};"
+            f" run: collector-mesh contract lock {plan.service.module or 'MODULE'}"
+        )
+
+
+def _lacking(plan: Plan, numbers: Numbers) -> Iterator[str]:
+    nothing = Numbered()
+    for model in plan.models:
+        known = numbers.messages.get(model.name)
+        if known is None:
+            yield model.name
+        yield from (
+            f"{model.name}.{slot.name}"
+            for slot in model.slots
+            if known is not None and slot.name not in known.numbers
+        )
+    for enum in plan.enums:
+        known = numbers.enums.get(enum.name, nothing)
+        yield from (f"{enum.name}.{name}" for name, _ in enum.values if name not in known.numbers)
+    methods = numbers.services.get(plan.service.full_name, ())
+    yield from (
+        f"{plan.service.full_name}.{method.types.name}"
+        for method in plan.methods
+        if method.types.name not in methods
+    )
+
+
+def _method(method: MethodPlan) -> Method:
+    takes = method.request.name if method.request else EMPTY
+    gives = method.response.name if method.response else EMPTY
+    idempotency = "idempotent" if method.types.idempotent else "unknown"
+    return Method(method.types.name, takes, gives, idempotency=idempotency)  # type: ignore[arg-type]  # one of two words
+
+
+def _messages(model: Model, numbers: Numbers) -> Iterator[Message]:
+    """The message of a model, and those of the entries of its maps."""
+    reserved = _of_model(model, numbers).reserved
+    yield Message(model.name, tuple(_field(model, slot) for slot in model.slots), reserved)
+    for slot in model.slots:
+        if slot.hinted.key is not None:
+            key, (kind, name) = slot.hinted.key, _type_of(slot.hinted.kind)
+            fields = (
+                Field("key", 1, key.type, json_name="key"),
+                Field("value", 2, kind, name, json_name="value"),
+            )
+            yield Message(f"{model.name}.{entry_of(slot.name)}", fields, is_map_entry=True)
+
+
+def _field(model: Model, slot: Slot) -> Field:
+    number = model.numbers[slot.name]
+    json_name = slot.json_name or json_name_of(slot.name)
+    if slot.hinted.many == "dict":
+        entry = f"{model.name}.{entry_of(slot.name)}"
+        return Field(slot.name, number, "message", entry, "map", json_name=json_name)
+    cardinality: Cardinality = "implicit"
+    if slot.hinted.many != "one":
+        cardinality = "repeated"
+    elif slot.is_optional:
+        cardinality = "optional"
+    kind, name = _type_of(slot.hinted.kind)
+    return Field(slot.name, number, kind, name, cardinality, json_name=json_name)
+
+
+def _type_of(kind: Kind) -> tuple[FieldType, str]:
+    if isinstance(kind, Scalar):
+        return kind.type, kind.type_name
+    return ("enum" if isinstance(kind, EnumKind) else "message"), kind.name
+
+
+def _enum(enum: EnumKind, numbers: Numbers) -> Enum:
+    given = _of_enum(enum, numbers)
+    values = sorted(
+        (EnumValue(name, given.numbers[name]) for name, _ in enum.values),
+        # The first one must be 0.
+        key=lambda value: value.number != 0,
+    )
+    return Enum(enum.name, tuple(values), given.reserved)

@@ -1,0 +1,84 @@
+"""The annotations of a class as objects, those that it inherits too, with types in the place of type variables."""
+
+import inspect
+import sys
+import typing
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from collector_mesh.app.services.hints import UnresolvedHintError, resolved
+
+
+def hints_of(
+    kind: type, arguments: tuple[Any, ...], names: Mapping[str, Any], wanted: Collection[str]
+) -> dict[str, Any]:
+    """The annotations of a class, by the names of what is annotated; a TypeError for each that cannot be resolved.
+
+    Args:
+        kind: the class.
+        arguments: what stands for its type variables.
+        names: the names that count besides those where the class is defined.
+        wanted: which ones; others may be anything.
+    """
+    variables = _variables_of(kind, arguments)
+    found: dict[str, Any] = {}
+    for owner in reversed(kind.__mro__):
+        module = sys.modules.get(owner.__module__)
+        known = {**(vars(module) if module else {}), owner.__name__: owner}
+        local = {**names, kind.__name__: kind}
+        for name, hint in _annotations_of(owner).items():
+            if name not in wanted:
+                continue
+            try:
+                found[name] = bound(resolved(hint, known, local), variables.get(owner, {}), kind)
+            except UnresolvedHintError as error:
+                found[name] = error
+    return found
+
+
+def _annotations_of(owner: type) -> dict[str, Any]:
+    return (
+        inspect.get_annotations(owner)
+        if "__annotations__" in vars(owner) or sys.version_info >= (3, 14)
+        else {}
+    )
+
+
+def bound(hint: Any, variables: Mapping[Any, Any], kind: type | None = None) -> Any:
+    """An annotation with types in the place of type variables, and a class in the place of `Self`."""
+    if hint is typing.Self and kind is not None:
+        return kind
+    if is_variable(hint):
+        return variables.get(hint, hint)
+    parameters = getattr(hint, "__parameters__", ())
+    if isinstance(hint, type) and typing.get_origin(hint) is None:
+        return hint
+    if not parameters or not any(each in variables for each in parameters):
+        return hint
+    try:
+        return hint[tuple(variables.get(each, each) for each in parameters)]
+    except TypeError as error:
+        raise UnresolvedHintError(str(error)) from error
+
+
+def is_variable(hint: Any) -> bool:
+    """Whether an annotation is a type variable."""
+    return isinstance(hint, typing.TypeVar)
+
+
+def _variables_of(kind: type, arguments: tuple[Any, ...]) -> dict[type, dict[Any, Any]]:
+    """What stands for the type variables of a class and of its bases, by the classes."""
+    parameters: tuple[Any, ...] = getattr(kind, "__parameters__", ())
+    found: dict[type, dict[Any, Any]] = {kind: dict(zip(parameters, arguments, strict=False))}
+    waiting = [kind]
+    while waiting:
+        owner = waiting.pop()
+        given = vars(owner).get("__orig_bases__", ())
+        for base in (*given, *owner.__bases__):
+            origin = typing.get_origin(base) or base
+            if origin in found or not isinstance(origin, type):
+                continue
+            inner = [bound(each, found[owner]) for each in typing.get_args(base)]
+            found[origin] = dict(zip(getattr(origin, "__parameters__", ()), inner, strict=False))
+            waiting.append(origin)
+    return found
