@@ -47,7 +47,7 @@ class Numbers:
         messages: by full names.
         enums: by full names.
         services: the names of their methods, by full names.
-        is_locked: whether they come from a lock file, and not from the order of definition.
+        is_locked: whether the contract may have no member that is not here.
     """
 
     messages: Mapping[str, Numbered] = MappingProxyType({})

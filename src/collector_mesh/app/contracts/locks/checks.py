@@ -53,7 +53,7 @@ def contract_of_node(key: str, node: Node) -> File:
         node: what the lock file has of it.
 
     Raises:
-        ContractError: it cannot be used; the text says where and why.
+        LockFileError: it cannot be used; the text says where and why.
     """
     namespace, slash, service = key.partition("/")
     if not slash or not NAME.fullmatch(namespace) or not _is_full_name(service):

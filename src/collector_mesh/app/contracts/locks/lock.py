@@ -6,7 +6,7 @@ from types import MappingProxyType
 import attrs
 
 from collector_mesh.app.contracts.numbers import Numbered, Numbers, merged
-from collector_mesh.domain.registry.schema import Enum, File, Message, Method, Reserved, Service
+from collector_mesh.domain.registry.schema import Enum, Field, File, Message, Method, Reserved, Service
 
 FORMAT = 1
 """The version of the format; a later one may say what this one cannot read."""
@@ -50,7 +50,7 @@ def numbers_of(file: File) -> Numbers:
 
 
 def canonical(file: File) -> File:
-    """A file in the order in which a lock file has it, so that two of them can be compared.
+    """A file as a lock file has it, so that two of them can be compared.
 
     Members are in the order of their numbers, everything else is in the order of names.
     """
@@ -64,8 +64,14 @@ def canonical(file: File) -> File:
 
 
 def _message(message: Message) -> Message:
-    fields = sorted(message.fields, key=lambda field: (field.number, field.name))
+    fields = sorted(map(_field, message.fields), key=lambda field: (field.number, field.name))
     return attrs.evolve(message, fields=tuple(fields), reserved=_reserved(message.reserved))
+
+
+def _field(field: Field) -> Field:
+    # A single message can be absent, whatever stands before it.
+    is_single = field.type == "message" and field.cardinality == "implicit"
+    return attrs.evolve(field, cardinality="optional") if is_single else field
 
 
 def _enum(enum: Enum) -> Enum:

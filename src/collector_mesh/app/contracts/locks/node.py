@@ -5,7 +5,7 @@ from typing import Any, NoReturn
 
 import attrs
 
-from collector_mesh.app.contracts.errors import ContractError
+from collector_mesh.app.contracts.errors import LockFileError
 from collector_mesh.domain.model.errors import kind_of, quoted
 from collector_mesh.domain.model.texts import visible
 
@@ -17,7 +17,7 @@ MAX_TEXT = 512
 class Node:
     """A value of a lock file.
 
-    Every method that looks at the value raises ContractError where it is not what is asked for.
+    Every method that looks at the value raises LockFileError where it is not what is asked for.
 
     Attributes:
         where: the path of the file.
@@ -33,10 +33,10 @@ class Node:
         """Raise the error that something is wrong here.
 
         Raises:
-            ContractError: always.
+            LockFileError: always.
         """
         place = f"{self.where}: {' > '.join(visible(part, 100) for part in self.path)}".removesuffix(": ")
-        raise ContractError(f"{place}: {problem}")
+        raise LockFileError(f"{place}: {problem}")
 
     def part(self, name: str) -> "Node":
         """A part of an object, which must be there."""

@@ -6,7 +6,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from collector_mesh.app.contracts.errors import ContractError
+from collector_mesh.app.contracts.errors import LockFileError
 from collector_mesh.app.contracts.locks.lock import MAX_LOCK_BYTES
 from collector_mesh.domain.model.errors import attribute_of, clipped, text_of
 
@@ -23,12 +23,12 @@ def path_of(module_name: str, given: str = "") -> str:
         given: the path that the contract names, from the folder of the module; empty if it names none.
 
     Raises:
-        ContractError: the contract names one, and its module is in no file.
+        LockFileError: the contract names one, and its module is in no file.
     """
     file = attribute_of(sys.modules.get(module_name), "__file__")
     if type(file) is not str or not file:
         if given:
-            raise ContractError(
+            raise LockFileError(
                 f"lock={given!r}: the module {module_name} is in no file, so the path leads nowhere"
             )
         return ""
@@ -46,7 +46,7 @@ def data_at(path: str, module_name: str) -> bytes | None:
         module_name: of the module that it belongs to.
 
     Raises:
-        ContractError: it is there and cannot be read.
+        LockFileError: it is there and cannot be read.
     """
     try:
         state = Path(path).stat()
@@ -55,7 +55,7 @@ def data_at(path: str, module_name: str) -> bytes | None:
     except (OSError, ValueError) as error:
         raise _unreadable(path, error) from error
     if not stat.S_ISREG(state.st_mode):
-        raise ContractError(f"{path} is no file: the lock file of {module_name} has its place there")
+        raise LockFileError(f"{path} is no file: the lock file of {module_name} has its place there")
     try:
         with Path(path).open("rb") as stream:
             # One more than may be there tells whether there is too much.
@@ -83,8 +83,8 @@ def _in_archive(path: str, module: ModuleType | None) -> bytes | None:
     return data
 
 
-def _unreadable(path: str, error: Exception) -> ContractError:
-    return ContractError(f"{path} cannot be read: {clipped(text_of(error))}")
+def _unreadable(path: str, error: Exception) -> LockFileError:
+    return LockFileError(f"{path} cannot be read: {clipped(text_of(error))}")
 
 
 def importable_name(module_name: str) -> str:

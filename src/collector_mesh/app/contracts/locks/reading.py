@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from collector_mesh.app.contracts.errors import ContractError
+from collector_mesh.app.contracts.errors import LockFileError
 from collector_mesh.app.contracts.locks.checks import contract_of_node
 from collector_mesh.app.contracts.locks.lock import FORMAT, MAX_LOCK_BYTES, Lock
 from collector_mesh.app.contracts.locks.node import Node
@@ -28,19 +28,19 @@ def lock_of(data: bytes, where: str) -> Lock:
         where: its path, for errors.
 
     Raises:
-        ContractError: it cannot be used; the text says where in the file, what is allowed, and what to do.
+        LockFileError: it cannot be used; the text says where in the file, what is allowed, and what to do.
     """
     if len(data) > MAX_LOCK_BYTES:
-        raise ContractError(
+        raise LockFileError(
             f"{where} has more than {MAX_LOCK_BYTES} bytes, which no lock file has: {_RESTORE}"
         )
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise ContractError(f"{where} is no text in UTF-8 (byte {error.start}): {_RESTORE}") from error
+        raise LockFileError(f"{where} is no text in UTF-8 (byte {error.start}): {_RESTORE}") from error
     if (marker := _MARKER.search(text)) is not None:
         line = _line(text, marker.start())
-        raise ContractError(
+        raise LockFileError(
             f"{where}, line {line}: the marker of a merge conflict. Keep the members of both sides, delete the markers;"
             " where two members have one number, delete the one that nobody uses yet. Then lock the contract again"
         )
@@ -58,17 +58,17 @@ def _parsed(text: str, where: str) -> Any:
         name = str(error)
         lines = [number for number, line in enumerate(text.splitlines(), 1) if f"{json.dumps(name)}:" in line]
         at = f" (lines {', '.join(map(str, lines[:_MOST_LINES]))})" if lines else ""
-        raise ContractError(
+        raise LockFileError(
             f"{where}: {quoted(name)} stands twice in one object{at}. Delete the one that nobody uses yet, and lock the"
             " contract again"
         ) from error
     except json.JSONDecodeError as error:
-        raise ContractError(
+        raise LockFileError(
             f"{where}, line {error.lineno}: this is no JSON: {error.msg}. Mend it, or {_RESTORE}"
         ) from error
     except (ValueError, RecursionError) as error:
         # A number of thousands of digits, or objects in objects without end.
-        raise ContractError(f"{where} is no lock file: {_RESTORE}") from error
+        raise LockFileError(f"{where} is no lock file: {_RESTORE}") from error
 
 
 def _object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
@@ -93,7 +93,7 @@ def _line(text: str, at: int) -> int:
 def _check_format(top: Node) -> None:
     version = top.part("format").number(1, (1 << 31) - 1)
     if version > FORMAT:
-        raise ContractError(
+        raise LockFileError(
             f"{top.where} is of format {version}, from a later version of collector-mesh; this one reads {FORMAT}."
             " Install the version that wrote it"
         )

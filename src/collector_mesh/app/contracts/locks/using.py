@@ -2,7 +2,7 @@
 
 import attrs
 
-from collector_mesh.app.contracts.errors import ContractError
+from collector_mesh.app.contracts.errors import LockFileError
 from collector_mesh.app.contracts.locks.changes import changes
 from collector_mesh.app.contracts.locks.lock import key_of, numbers_of
 from collector_mesh.app.contracts.locks.places import data_at, importable_name, path_of
@@ -41,13 +41,13 @@ class Locked:
             now: the descriptors of the contract, made with `numbers`.
 
         Raises:
-            ContractError: it does not; the text says what differs, and what to run.
+            LockFileError: it does not; the text says what differs, and what to run.
         """
         found = () if self.file is None else changes(self.file, now)
         if found:
             more = f"; and {len(found) - _MOST_TOLD} more" if len(found) > _MOST_TOLD else ""
             told = "; ".join(found[:_MOST_TOLD])
-            raise ContractError(
+            raise LockFileError(
                 f"{self.path} does not have {self.key} as it is now: {told}{more}. Run: {lock_command(self.module)}"
             )
 
@@ -62,7 +62,7 @@ def locked_contract(module: str, namespace: str, service: str, lock: str = "") -
         lock: the path of the lock file from the folder of the module, where the contract names one.
 
     Raises:
-        ContractError: the lock file cannot be read, is broken, or does not have the contract; or the contract names one
+        LockFileError: the lock file cannot be read, is broken, or does not have the contract; or the contract names one
             that is not there.
     """
     key = key_of(namespace, service)
@@ -70,11 +70,11 @@ def locked_contract(module: str, namespace: str, service: str, lock: str = "") -
     data = data_at(path, module) if path else None
     if data is None:
         if lock:
-            raise ContractError(f"{key}: there is no lock file {path}. Run: {lock_command(module)}")
+            raise LockFileError(f"{key}: there is no lock file {path}. Run: {lock_command(module)}")
         return Locked(key, module, path)
     file = lock_of(data, path).files.get(key)
     if file is None:
-        raise ContractError(f"{path} does not have {key}. Run: {lock_command(module)}")
+        raise LockFileError(f"{path} does not have {key}. Run: {lock_command(module)}")
     return Locked(key, module, path, file)
 
 

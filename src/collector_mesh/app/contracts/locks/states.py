@@ -1,0 +1,104 @@
+"""Contracts beside their lock files: what is locked, what they are now, and what that comes to."""
+
+from collections.abc import Callable, Sequence
+
+import attrs
+
+from collector_mesh.app.contracts.errors import ContractError
+from collector_mesh.app.contracts.locks.lock import numbers_of
+from collector_mesh.app.contracts.locks.locking import Comparing, Locking, locking
+from collector_mesh.app.contracts.locks.places import data_at
+from collector_mesh.app.contracts.locks.reading import lock_of
+from collector_mesh.app.contracts.locks.text import text_of
+from collector_mesh.app.contracts.numbers import Numbers
+from collector_mesh.domain.registry.schema import File
+
+
+@attrs.frozen
+class Lockable:
+    """A contract that can be locked.
+
+    Attributes:
+        title: the name of the class.
+        module: the module that defines it.
+        key: `NAMESPACE/SERVICE`.
+        path: of its lock file, empty where the module is in no file.
+        describe: makes its descriptors with given numbers; may raise ContractError.
+    """
+
+    title: str
+    module: str
+    key: str
+    path: str
+    describe: Callable[[Numbers], File]
+
+
+@attrs.frozen
+class State:
+    """A lock file, and what becomes of it.
+
+    Attributes:
+        path: of the lock file.
+        module: the first of the modules whose contracts are in it.
+        data: what is in it, None if there is none.
+        locking: what locking comes to.
+    """
+
+    path: str
+    module: str
+    data: bytes | None
+    locking: Locking
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether there is no lock file."""
+        return self.data is None
+
+    @property
+    def is_current(self) -> bool:
+        """Whether the lock file has all contracts as they are now."""
+        return not self.is_missing and not self.locking.changes and not self.locking.differences
+
+    @property
+    def new_data(self) -> bytes:
+        """What is to be in the lock file."""
+        return text_of(self.locking.lock).encode()
+
+
+def states_of(contracts: Sequence[Lockable], compared: Comparing) -> list[State]:
+    """The lock files of some contracts, in the order of these.
+
+    Args:
+        contracts: all that are to be in those lock files.
+        compared: the rules of compatibility.
+
+    Raises:
+        ContractError: a lock file cannot be read or is broken, a contract cannot be described, or two have one name.
+    """
+    by_path: dict[str, list[Lockable]] = {}
+    for contract in contracts:
+        if not contract.path:
+            raise ContractError(
+                f"{contract.title}: the module {contract.module} is in no file, so it has no lock file"
+            )
+        by_path.setdefault(contract.path, []).append(contract)
+    return [_state(path, group, compared) for path, group in by_path.items()]
+
+
+def _state(path: str, contracts: Sequence[Lockable], compared: Comparing) -> State:
+    module = contracts[0].module
+    data = data_at(path, module)
+    old = None if data is None else lock_of(data, path)
+    now: dict[str, File] = {}
+    titles: dict[str, str] = {}
+    for contract in contracts:
+        if contract.key in now:
+            raise ContractError(
+                f"{contract.title} and {titles[contract.key]} are both {contract.key}: a service has one contract"
+            )
+        locked = None if old is None else old.files.get(contract.key)
+        titles[contract.key] = contract.title
+        # A member that is new has to get a number here.
+        known = Numbers.none() if locked is None else attrs.evolve(numbers_of(locked), is_locked=False)
+        now[contract.key] = contract.describe(known)
+    return State(path, module, data, locking(old, now, compared))
