@@ -27,9 +27,16 @@ class TooLargeError(DescriptorError):
 
 
 class Weights:
-    """Knows how much room messages take, by their types."""
+    """Knows how much room messages take, by their types.
 
-    def __init__(self) -> None:
+    Args:
+        max_memory: bytes that a message may take, about; `MAX_MEMORY` by default.
+        max_parts: fields in its bytes, and in those of the messages within it; `MAX_PARTS` by default.
+    """
+
+    def __init__(self, *, max_memory: int | None = None, max_parts: int | None = None) -> None:
+        self._max_memory = MAX_MEMORY if max_memory is None else max_memory
+        self._max_parts = MAX_PARTS if max_parts is None else max_parts
         self._inner: dict[str, Mapping[int, Descriptor]] = {}
         self._heaviest: dict[str, int] = {}
 
@@ -39,7 +46,7 @@ class Weights:
         Raises:
             TooLargeError: it would take too much.
         """
-        if len(data) // _SMALLEST * self._heaviest_in(kind) <= MAX_MEMORY:
+        if len(data) // _SMALLEST * self._heaviest_in(kind) <= self._max_memory:
             return
         try:
             self._look(kind, data)
@@ -56,12 +63,12 @@ class Weights:
             around: list[Mapping[int, Descriptor]] = []
             while at < end:
                 parts += 1
-                if memory > MAX_MEMORY or parts > MAX_PARTS:
+                if memory > self._max_memory or parts > self._max_parts:
                     raise TooLargeError(f"{len(data)} bytes of {visible(name)} would take too much memory")
-                tag, at = _varint(data, at)
+                tag, at = varint(data, at)
                 found, form = inner.get(tag >> 3), tag & 7
                 if form == 2:
-                    size, at = _varint(data, at)
+                    size, at = varint(data, at)
                     if found is not None:
                         memory += _weight(found)
                         if size:
@@ -74,7 +81,7 @@ class Weights:
                 elif form == 4 and around:
                     inner = around.pop()
                 else:
-                    at = _after_number(data, at, form)
+                    at = after_number(data, at, form)
 
     def _messages_of(self, kind: Descriptor) -> Mapping[int, Descriptor]:
         """The types of the fields that are messages, by their numbers."""
@@ -105,15 +112,25 @@ def _weight(kind: Descriptor) -> int:
     return _MESSAGE + _FIELD * len(kind.fields)
 
 
-def _after_number(data: bytes, at: int, form: int) -> int:
+def after_number(data: bytes, at: int, form: int) -> int:
+    """Where a value ends that has no length before it, as the form of its tag says.
+
+    Raises:
+        IndexError: it is none, or does not end.
+    """
     if form == 0:
-        return _varint(data, at)[1]
+        return varint(data, at)[1]
     if form in {1, 5}:
         return at + (8 if form == 1 else 4)
     raise IndexError  # it is no message
 
 
-def _varint(data: bytes, at: int) -> tuple[int, int]:
+def varint(data: bytes, at: int) -> tuple[int, int]:
+    """A number in the bytes of a message, and where it ends.
+
+    Raises:
+        IndexError: there is none, or it does not end.
+    """
     value = shift = 0
     while True:
         byte = data[at]
