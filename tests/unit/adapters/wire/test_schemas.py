@@ -152,7 +152,7 @@ def set_attribute(path: str, value: object) -> Callable[[FileDescriptorProto], N
         at: object = file
         *above, last = path.split(".")
         for part in above:
-            at = at[int(part)] if part.isdigit() else getattr(at, part)
+            at = at[int(part)] if part.isdigit() else getattr(at, part)  # type: ignore[index]  # a list
         setattr(at, last, value)
 
     return change
@@ -161,7 +161,7 @@ def set_attribute(path: str, value: object) -> Callable[[FileDescriptorProto], N
 def add_field(**values: object) -> Callable[[FileDescriptorProto], None]:
     def change(file: FileDescriptorProto) -> None:
         given: dict[str, object] = {"name": "more", "number": 20, "type": 9, "label": 1, **values}
-        order_of(file).field.add(**{name: value for name, value in given.items() if value is not None})  # type: ignore[arg-type]
+        order_of(file).field.add(**{name: value for name, value in given.items() if value is not None})
 
     return change
 
