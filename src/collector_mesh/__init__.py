@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from collector_mesh._door import door
 
 if TYPE_CHECKING:
+    from collector_mesh.adapters.grpc.registry_validator import RegistryValidator
     from collector_mesh.adapters.grpc.tls import Tls, TlsError
     from collector_mesh.adapters.loopback.network import LoopbackNetwork
     from collector_mesh.adapters.telemetry.configuring import configure_logs
@@ -78,6 +79,7 @@ _HOMES = {
     "OverloadedError": "collector_mesh.domain.model.errors",
     "Payload": "collector_mesh.domain.model.payload",
     "PayloadTooLargeError": "collector_mesh.domain.model.errors",
+    "RegistryValidator": "collector_mesh.adapters.grpc.registry_validator",
     "Reply": "collector_mesh.domain.model.status",
     "Service": "collector_mesh.app.services.service",
     "Settings": "collector_mesh.app.settings",
@@ -123,6 +125,7 @@ __all__ = [
     "OverloadedError",
     "Payload",
     "PayloadTooLargeError",
+    "RegistryValidator",
     "Reply",
     "Service",
     "Settings",

@@ -13,6 +13,8 @@ from collector_mesh.domain.model.names import text_argument
 
 if TYPE_CHECKING:
     from collector_mesh.app.container import CollectorContainer
+    from collector_mesh.app.home import Home
+    from collector_mesh.app.lifetime import Lifetime
     from collector_mesh.app.services.added import Added
     from collector_mesh.app.services.lives import Lives
     from collector_mesh.domain.ports.validator import Validator
@@ -24,6 +26,8 @@ class CollectorServices:
 
     container: "CollectorContainer"
     _handlers: "HandlerRegistry"
+    _home: "Home"
+    _lifetime: "Lifetime"
     _lives: "Lives"
     _making: RLock
     """Held while parts are made or replaced."""
@@ -170,6 +174,7 @@ class CollectorServices:
         checked = None if validator is None else AnyValidator(validator, self.container.plain)
         with self._making:
             self.container.executor().validator = checked
+        self._home.hand_over(self._lifetime.holding.look)
 
     def _look(self) -> None:
         """See what nobody needs anymore of what is no longer served."""

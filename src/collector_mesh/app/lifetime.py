@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack
 from typing import Literal
 
 from collector_mesh.app.container import CollectorContainer
+from collector_mesh.app.hooks.holding import Holding
 from collector_mesh.app.services.lives import Lives
 from collector_mesh.domain.model.events import Draining, Started, Stopped
 from collector_mesh.domain.peers.waiting import holds_within
@@ -24,6 +25,8 @@ class Lifetime:
     def __init__(self, container: CollectorContainer, lives: Lives) -> None:
         self._container = container
         self._lives = lives
+        self.holding = Holding(container)
+        """The validator that is used while it is open."""
         self.state: State = "new"
         self.listener: Listener | None = None
         self._opened = AsyncExitStack()
@@ -82,6 +85,8 @@ class Lifetime:
             opened.push_async_callback(self._close)
             for address in peers:
                 keeping.check(address)
+            opened.push_async_callback(self.holding.close)
+            self.holding.open()
             opened.push_async_callback(self._lives.close)
             await self._lives.open()
             ready()

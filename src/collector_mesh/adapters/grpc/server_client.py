@@ -93,13 +93,16 @@ class ServerClient(Visitor):
         address: HOST:PORT with a port from 1, or `unix:PATH`.
         tls: certificates; none for a socket of the machine.
         insecure: whether plaintext may leave this machine.
+        max_bytes: of a request and of an answer, about.
 
     Raises:
         InvalidCallError: it is no such address.
     """
 
-    def __init__(self, address: str, *, tls: Tls | None, insecure: bool) -> None:
-        super().__init__(address, tls=tls, insecure=insecure, max_bytes=MAX_MESSAGE_BYTES)
+    def __init__(
+        self, address: str, *, tls: Tls | None, insecure: bool, max_bytes: int = MAX_MESSAGE_BYTES
+    ) -> None:
+        super().__init__(address, tls=tls, insecure=insecure, max_bytes=max_bytes)
 
     async def unary(self, path: str, data: bytes, *, metadata: Metadata, timeout: float) -> Answer:
         """Call a unary method.

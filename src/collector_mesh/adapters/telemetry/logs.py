@@ -43,6 +43,8 @@ _WORDS: Mapping[type[events.Event], tuple[str, int]] = MappingProxyType(
         events.HookFailed: ("hook_failed", logging.ERROR),
         events.LifespanFailed: ("lifespan_failed", logging.ERROR),
         events.ValidatorRefused: ("validator_refused", logging.WARNING),
+        events.RegistryAway: ("registry_away", logging.WARNING),
+        events.RegistryBack: ("registry_back", logging.INFO),
         events.BreakerOpened: ("breaker_opened", logging.WARNING),
         events.BreakerShut: ("breaker_shut", logging.INFO),
         events.Shedding: ("shedding", logging.WARNING),

@@ -9,7 +9,8 @@ from collector_mesh.domain.model.allowed import Allowed
 from collector_mesh.domain.model.context import CURRENT, CallContext
 from collector_mesh.domain.model.errors import OverloadedError, UnavailableError, attribute_of
 from collector_mesh.domain.model.names import MethodKey
-from collector_mesh.domain.ports.validator import Validator
+from collector_mesh.domain.ports.observer import Observer
+from collector_mesh.domain.ports.validator import HeldValidator
 
 if TYPE_CHECKING:
     from collector_mesh.domain.serving.plain import PlainFunctions
@@ -40,16 +41,27 @@ class AnyValidator:
         TypeError: it is no validator; the text says what one is.
     """
 
-    def __init__(self, validator: object, plain: "Callable[[], PlainFunctions]") -> None:
+    def __init__(self, validator: Any, plain: "Callable[[], PlainFunctions]") -> None:
         found = method_of("validator", validator, _METHOD)
-        self._validator = validator
+        self.validator: Any = validator
+        """The user's own."""
         self._takes_context = _takes_context(found)
         self._is_async = is_async(found)
         self._plain = plain
         # Its class has to have it too: a mock has every name.
-        if attribute_of(type(validator), "at_hand") is not None and callable(validator.at_hand):  # type: ignore[attr-defined]  # just looked
-            self.at_hand: Callable[[MethodKey], Allowed | None] = validator.at_hand  # type: ignore[attr-defined]  # just looked
+        if attribute_of(type(validator), "at_hand") is not None and callable(self.validator.at_hand):
+            self.at_hand: Callable[[MethodKey], Allowed | None] = self.validator.at_hand
             """Gives the answer that is at hand: the validator's own, as each call asks for it. Not all have it."""
+
+    def begin_use(self, collector_id: str, observer: Observer) -> None:
+        """Tell the validator that a collector uses it, if it wants to know; see `ports.validator.HeldValidator`."""
+        if attribute_of(type(self.validator), "begin_use") is not None:
+            self.validator.begin_use(collector_id, observer)
+
+    async def end_use(self, collector_id: str) -> None:
+        """Tell it that the collector does not use it anymore."""
+        if attribute_of(type(self.validator), "end_use") is not None:
+            await self.validator.end_use(collector_id)
 
     async def validate_service_method(
         self, namespace: str, service_name: str, method_name: str, /
@@ -60,7 +72,7 @@ class AnyValidator:
             # The executor sets it before it asks.
             arguments = (*arguments, CURRENT.get())
         # Looked up each time: a test may put another one in its place.
-        ask = getattr(self._validator, _METHOD)
+        ask = getattr(self.validator, _METHOD)
         found = ask(*arguments) if self._is_async else await self._in_thread(ask, arguments)
         if inspect.isawaitable(found):
             found = await found
@@ -117,4 +129,4 @@ def _takes_context(function: Callable[..., Any]) -> bool:
 
 
 if TYPE_CHECKING:
-    _fits: type[Validator] = AnyValidator
+    _fits: type[HeldValidator] = AnyValidator

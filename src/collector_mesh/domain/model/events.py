@@ -335,6 +335,31 @@ class ValidatorRefused(Event):
 
 
 @attrs.frozen
+class RegistryAway(Event):
+    """The registry that the validator asks does not answer; calls are decided by earlier answers, or as the user has chosen.
+
+    Attributes:
+        address: of the registry.
+    """
+
+    address: str
+    reason: str
+
+
+@attrs.frozen
+class RegistryBack(Event):
+    """The registry answers again.
+
+    Attributes:
+        address: of the registry.
+        seconds: how long it was away.
+    """
+
+    address: str
+    seconds: float
+
+
+@attrs.frozen
 class Shedding(Event):
     """The collector is at a limit and refuses calls with 429; reported once for each such time.
 

@@ -4,6 +4,7 @@ from typing import Protocol
 
 from collector_mesh.domain.model.allowed import Allowed
 from collector_mesh.domain.model.names import MethodKey
+from collector_mesh.domain.ports.observer import Observer
 
 
 class Validator(Protocol):
@@ -35,4 +36,16 @@ class ReadyValidator(Validator, Protocol):
 
         It is called in the event loop, before each call: it must not wait, and must not raise.
         """
+        ...
+
+
+class HeldValidator(Validator, Protocol):
+    """A validator that has something open while collectors use it, and tells of what becomes of it."""
+
+    def begin_use(self, collector_id: str, observer: Observer) -> None:
+        """A running collector uses it; its observer is told of events."""
+        ...
+
+    async def end_use(self, collector_id: str) -> None:
+        """The collector does not use it anymore; with the last one it closes what it has open."""
         ...

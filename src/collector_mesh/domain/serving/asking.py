@@ -74,10 +74,15 @@ class Asking:
 
     def close(self) -> None:
         """Begin no more requests; whoever waits for one is told so. What is remembered stays."""
-        self._tasks = None
-        for waiting in self._requests.values():
+        requests = list(self._requests.values())
+        self.abandon()
+        for waiting in requests:
             _settle(waiting, _CLOSED)
-        self._requests.clear()
+
+    def abandon(self) -> None:
+        """As `close`, where nobody can wait anymore, as the loop has ended."""
+        self._tasks = None
+        self._requests = {}
         self._is_probing = False
 
     def at_hand(self, key: MethodKey, /) -> Allowed | None:

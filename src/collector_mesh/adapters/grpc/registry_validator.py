@@ -1,0 +1,149 @@
+"""Asks a registry over gRPC whether methods may be called: ours, or the original."""
+
+import asyncio
+from typing import TYPE_CHECKING, Literal
+
+import grpc
+
+from collector_mesh.adapters.grpc.channels import check_plaintext
+from collector_mesh.adapters.grpc.server_client import ServerClient, StatusError
+from collector_mesh.adapters.grpc.tls import Tls, TlsError
+from collector_mesh.adapters.runtime.asking import AskingValidator
+from collector_mesh.adapters.wire.registry_questions import decode_answer, encode_question
+from collector_mesh.domain.model.address import HostPort
+from collector_mesh.domain.model.errors import MeshError
+from collector_mesh.domain.model.names import MethodKey
+from collector_mesh.domain.model.texts import visible
+from collector_mesh.domain.ports.validator import ReadyValidator
+from collector_mesh.domain.registry.remembered import Answer, Times, Undecided
+
+_VALIDATE = "/collector.CollectorRegistry/ValidateMethod"
+
+_MAX_ANSWER_BYTES = 64 << 10
+
+_MAX_ASKED = 64
+"""Questions at once; others wait for their turn."""
+
+# One method, or the methods of one namespace, at most: everything else is the same for all.
+_OF_THE_METHOD = frozenset(
+    code.value[0]
+    for code in (
+        grpc.StatusCode.INVALID_ARGUMENT,
+        grpc.StatusCode.NOT_FOUND,
+        grpc.StatusCode.PERMISSION_DENIED,
+        grpc.StatusCode.FAILED_PRECONDITION,
+        grpc.StatusCode.OUT_OF_RANGE,
+        grpc.StatusCode.UNKNOWN,
+        grpc.StatusCode.INTERNAL,
+        grpc.StatusCode.DATA_LOSS,
+    )
+)
+
+
+class RegistryValidator(AskingValidator):
+    """A validator that asks a registry, once for each method, and remembers the answer.
+
+    Where the registry knows what a method takes, payloads of another type are refused with 400. It never registers anything.
+
+    While the registry is away, no call waits for it: methods that were there the last time may be called for `stale`
+    seconds, and `fail` says what holds for all others. In the background it is asked until it answers.
+
+    It belongs to the event loop that it is first used in. The collector that has it closes its connection when it stops;
+    elsewhere use `async with`, or `aclose`.
+
+    Args:
+        address: HOST:PORT of the registry, or `unix:PATH`.
+        tls: certificates.
+        insecure: whether plaintext may leave this machine.
+        fail: `closed` answers 503 where nothing is known, `open` allows it.
+        fresh: seconds for which it is believed that a method is there.
+        refused: seconds for which it is believed that one is not there.
+        stale: seconds for which an answer counts while the registry is away.
+        timeout: seconds for an answer.
+        max_methods: methods of which the answers are remembered, and as many names that are none.
+
+    Raises:
+        InvalidCallError: it is no address, or plaintext would leave this machine.
+        ValueError: a number is out of range.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        *,
+        tls: Tls | None = None,
+        insecure: bool = False,
+        fail: Literal["closed", "open"] = "closed",
+        fresh: float = 60.0,
+        refused: float = 5.0,
+        stale: float = 3600.0,
+        timeout: float = 2.0,
+        max_methods: int = 10_000,
+    ) -> None:
+        if not timeout > 0:
+            raise ValueError(f"timeout must be over 0 seconds, got {timeout!r}")
+        times = Times(fresh=fresh, refused=refused, stale=stale, fails=fail, most=max_methods)
+        self._client = ServerClient(address, tls=tls, insecure=insecure, max_bytes=_MAX_ANSWER_BYTES)
+        if not address.startswith("unix:"):
+            check_plaintext(HostPort.parse(address), tls, insecure=insecure)
+        super().__init__(address, times)
+        self._has_tls = tls is not None
+        self._timeout = timeout
+        self._slots = asyncio.Semaphore(_MAX_ASKED)
+        self._is_open = False
+
+    async def _ask(self, key: MethodKey) -> Answer:
+        late = Undecided(
+            f"no answer from the registry at {self._registry} within {self._timeout:g} s", is_away=True
+        )
+        try:
+            async with asyncio.timeout(self._timeout), self._slots:
+                await self._connect()
+                answer = await self._client.unary(
+                    _VALIDATE, encode_question(key), metadata=(), timeout=self._timeout
+                )
+        except TimeoutError:
+            return late
+        except StatusError as error:
+            return late if error.is_late else await self._failed(error)
+        except (MeshError, TlsError, RuntimeError, grpc.aio.BaseError) as error:
+            # The last two where another question has closed the connection.
+            return Undecided(str(error), is_away=True)
+        except asyncio.CancelledError:
+            # A closed channel looks like a cancellation of whoever waits.
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            return Undecided(f"the connection to the registry at {self._registry} was closed", is_away=True)
+        return decode_answer(answer.data, answer.trailing)
+
+    async def _connect(self) -> None:
+        if not self._is_open:
+            await self._client.__aenter__()
+            self._is_open = True
+
+    async def _failed(self, error: StatusError) -> Answer:
+        if error.is_unreached and self._has_tls:
+            # The next one reads the certificates anew.
+            await self._leave()
+        if error.is_unimplemented:
+            return Undecided(f"{self._registry} is no registry", is_away=True)
+        text = (
+            visible(error.text)
+            if error.is_unreached
+            else f"the registry at {self._registry} has answered {error}"
+        )
+        return Undecided(text, is_away=error.code not in _OF_THE_METHOD)
+
+    async def _leave(self) -> None:
+        if self._is_open:
+            self._is_open = False
+            await self._client.__aexit__(None, None, None)
+
+    def _begin(self) -> None:
+        self._is_open = False
+        self._slots = asyncio.Semaphore(_MAX_ASKED)
+
+
+if TYPE_CHECKING:
+    _fits: type[ReadyValidator] = RegistryValidator
