@@ -1,6 +1,6 @@
 """Classes of messages, and descriptors of services, for files that nobody else knows: each time in a descriptor pool of its own."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 from google.protobuf import descriptor_pool, message_factory
@@ -13,15 +13,18 @@ from collector_mesh.domain.model.errors import PayloadTooLargeError
 from collector_mesh.domain.registry.schema import Field, File, Message
 
 
-def classes_for(file: File, names: Iterable[str]) -> dict[str, Any]:
+def classes_for(file: File, names: Sequence[str]) -> dict[str, Any]:
     """The classes of messages of a file, by their full names.
 
     Args:
         file: it imports nothing but what comes with protobuf.
-        names: the full names of the messages.
+        names: the full names of the messages; one that has another one in a field stands before it, where that can be.
     """
     pool = _pool_of(file)
-    return {name: message_factory.GetMessageClass(pool.FindMessageTypeByName(name)) for name in names}
+    # The last ones first: protobuf makes those of the fields of each, one within the other.
+    return {
+        name: message_factory.GetMessageClass(pool.FindMessageTypeByName(name)) for name in reversed(names)
+    }
 
 
 def service_of(file: File, name: str) -> ServiceDescriptor:

@@ -100,7 +100,7 @@ class _Analysis:
         request, takes_model = self._request(method)
         hinted = None
         if method.result is not None and method.result is not type(None):
-            hinted = self._hinted(method.result, f"{method.name} -> result")
+            hinted = self._hinted(method.result, f"result of {method.name}")
         if hinted is None:
             return MethodPlan(method, request, takes_model, None, gives_model=False)
         if isinstance(hinted.kind, Model) and hinted.many == "one" and not hinted.may_be_none:
@@ -112,7 +112,7 @@ class _Analysis:
     def _request(self, method: MethodTypes) -> tuple[Model | None, bool]:
         slots = []
         for parameter in method.parameters:
-            path = f"{method.name}.{parameter.name}"
+            path = f"{method.name}({parameter.name})"
             has_default = parameter.default is not NO_DEFAULT
             member = Member(
                 parameter.name,

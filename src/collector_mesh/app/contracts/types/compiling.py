@@ -101,7 +101,10 @@ class _Source:
         if hinted.many == "dict":
             key = "k" if hinted.key is None else self._one(hinted.key, "k", "")
             one = self._one(hinted.kind, "y", "d + 2")
-            return f"{{{key}: {one} for k, y in as_dict({value}).items()}}"
+            several = f"{{{key}: {one} for k, y in as_dict({value}).items()}}"
+            # An entry is a message, too.
+            is_deep = isinstance(hinted.kind, Scalar) and slot.is_message
+            return f"{several} if d < {MAX_DEPTH} or not {value} else too_deep()" if is_deep else several
         items = f'as_items({value}, "{hinted.many}")'
         one = self._one(hinted.kind, "y", "d + 1")
         several = f"[{one} for y in {items}]"

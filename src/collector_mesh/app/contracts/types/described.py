@@ -19,10 +19,11 @@ def described(service: ServiceTypes, numbers: Numbers | None = None) -> "Describ
 
     Args:
         service: the types.
-        numbers: those of the lock file; None for numbers in the order of definition.
+        numbers: those of the lock file; None for numbers in the order of definition. What has none gets the next free one:
+            whether the lock file has all of the contract is for whoever has it to see (`Locked.check`).
 
     Raises:
-        ContractError: a type cannot travel, or the lock file lacks something; the text names all of it.
+        ContractError: a type cannot travel; the text names all that cannot.
     """
     plan = planned(service)
     given = Numbers.none() if numbers is None else numbers

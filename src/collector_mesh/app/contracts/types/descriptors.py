@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-from collector_mesh.app.contracts.errors import ContractError
 from collector_mesh.app.contracts.numbers import Numbered, Numbers
 from collector_mesh.app.contracts.types.naming import entry_of, file_of, json_name_of
 from collector_mesh.app.contracts.types.plan import EMPTY, EnumKind, Kind, MethodPlan, Model, Plan, Slot
@@ -25,17 +24,13 @@ _IMPORTS = {
     "google.protobuf.Timestamp": "google/protobuf/timestamp.proto",
 }
 
-_MOST_TOLD = 20
-
 
 def numbered(plan: Plan, numbers: Numbers) -> None:
     """Give every field and every value of an enum its number.
 
     Raises:
-        ContractError: the contract has what its lock file does not have; the text says what to run.
+        ContractError: no number is left for one.
     """
-    if numbers.is_locked:
-        _check_locked(plan, numbers)
     for model in plan.models:
         model.numbers = _of_model(model, numbers).numbers
     for enum in plan.enums:
@@ -62,38 +57,6 @@ def _of_model(model: Model, numbers: Numbers) -> Numbered:
 
 def _of_enum(enum: EnumKind, numbers: Numbers) -> Numbered:
     return numbers.of_enum(enum.name, [name for name, _ in enum.values])
-
-
-def _check_locked(plan: Plan, numbers: Numbers) -> None:
-    lacking = list(_lacking(plan, numbers))
-    if lacking:
-        more = f" and {len(lacking) - _MOST_TOLD} more" if len(lacking) > _MOST_TOLD else ""
-        raise ContractError(
-            f"the lock file of contract {plan.service.full_name} does not have {', '.join(lacking[:_MOST_TOLD])}{more};"
-            f" run: collector-mesh contract lock {plan.service.module or 'MODULE'}"
-        )
-
-
-def _lacking(plan: Plan, numbers: Numbers) -> Iterator[str]:
-    nothing = Numbered()
-    for model in plan.models:
-        known = numbers.messages.get(model.name)
-        if known is None:
-            yield model.name
-        yield from (
-            f"{model.name}.{slot.name}"
-            for slot in model.slots
-            if known is not None and slot.name not in known.numbers
-        )
-    for enum in plan.enums:
-        known = numbers.enums.get(enum.name, nothing)
-        yield from (f"{enum.name}.{name}" for name, _ in enum.values if name not in known.numbers)
-    methods = numbers.services.get(plan.service.full_name, ())
-    yield from (
-        f"{plan.service.full_name}.{method.types.name}"
-        for method in plan.methods
-        if method.types.name not in methods
-    )
 
 
 def _method(method: MethodPlan) -> Method:

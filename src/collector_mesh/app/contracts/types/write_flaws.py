@@ -56,6 +56,8 @@ class _Look:
             return
         try:
             if hinted.many == "dict":
+                if depth >= MAX_DEPTH and value and slot.is_message:
+                    raise FlawError(f"is more than {MAX_DEPTH} messages deep")
                 for key, each in as_dict(value).items():
                     # The key itself is a value, too.
                     if hinted.key is not None:

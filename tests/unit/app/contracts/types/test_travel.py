@@ -12,9 +12,7 @@ from zoneinfo import ZoneInfo
 
 import attrs
 import pytest
-
-from collector_mesh.app.contracts.types.described import described
-from collector_mesh.app.contracts.types.interface import MethodCodec, MethodTypes, Parameter, ServiceTypes
+from tests.unit.app.contracts.types.echo import codec_of, there_and_back
 
 Sku = NewType("Sku", str)
 
@@ -61,19 +59,6 @@ class Account:
 class Point(NamedTuple):
     x: float
     y: float = 2.0
-
-
-def codec_of(hint: Any) -> MethodCodec:
-    """The codec of a method that takes a value of a type and gives one back."""
-    method = MethodTypes("echo", (Parameter("value", hint),), hint)
-    return described(ServiceTypes("test.v1.Echo", (method,))).codec("echo")
-
-
-def there_and_back(hint: Any, value: Any) -> Any:
-    codec = codec_of(hint)
-    (found,) = codec.read_request(codec.write_request((value,), {}))
-    assert codec.read_result(codec.write_result(value)) == found or found != found  # noqa: PLR0124  # NaN
-    return found
 
 
 @pytest.mark.parametrize(
@@ -137,10 +122,13 @@ def there_and_back(hint: Any, value: Any) -> Any:
     ],
 )
 def test_a_value_comes_back_as_it_was(hint: Any, value: Any) -> None:
-    found = there_and_back(hint, value)
+    codec = codec_of(hint)
 
-    assert found == value
-    assert type(found) is type(value)
+    (taken,) = codec.read_request(codec.write_request((value,), {}))
+    given = codec.read_result(codec.write_result(value))
+
+    assert taken == given == value
+    assert type(taken) is type(given) is type(value)
 
 
 def test_a_negative_zero_keeps_its_sign() -> None:
