@@ -50,6 +50,7 @@ if TYPE_CHECKING:
         StandingInfo,
     )
     from collector_mesh.domain.model.status import Reply, Status
+    from collector_mesh.domain.ports.registry_store import RegistryError
 
 _HOMES = {
     "AllowList": "collector_mesh.app.allow_list",
@@ -79,6 +80,7 @@ _HOMES = {
     "OverloadedError": "collector_mesh.domain.model.errors",
     "Payload": "collector_mesh.domain.model.payload",
     "PayloadTooLargeError": "collector_mesh.domain.model.errors",
+    "RegistryError": "collector_mesh.domain.ports.registry_store",
     "RegistryValidator": "collector_mesh.adapters.grpc.registry_validator",
     "Reply": "collector_mesh.domain.model.status",
     "Service": "collector_mesh.app.services.service",
@@ -125,6 +127,7 @@ __all__ = [
     "OverloadedError",
     "Payload",
     "PayloadTooLargeError",
+    "RegistryError",
     "RegistryValidator",
     "Reply",
     "Service",

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collector_mesh.app.testing.contract.connection import ConnectionContract
     from collector_mesh.app.testing.contract.dispatch import DispatchContract
     from collector_mesh.app.testing.contract.link import LinkContract
+    from collector_mesh.app.testing.contract.registry_store import RegistryStoreContract
     from collector_mesh.app.testing.contract.serve import ServeContract
     from collector_mesh.app.testing.contract.transport import TransportContract
     from collector_mesh.app.testing.contract.validation import ValidationContract
@@ -43,6 +44,7 @@ _HOMES = {
     "NodeProcesses": "collector_mesh.app.testing.process_network",
     "ProcessNetwork": "collector_mesh.app.testing.process_network",
     "ProcessNode": "collector_mesh.app.testing.process_network",
+    "RegistryStoreContract": "collector_mesh.app.testing.contract.registry_store",
     "ServeContract": "collector_mesh.app.testing.contract.serve",
     "TransportContract": "collector_mesh.app.testing.contract.transport",
     "ValidationContract": "collector_mesh.app.testing.contract.validation",
@@ -66,6 +68,7 @@ __all__ = [
     "NodeProcesses",
     "ProcessNetwork",
     "ProcessNode",
+    "RegistryStoreContract",
     "ServeContract",
     "TransportContract",
     "ValidationContract",

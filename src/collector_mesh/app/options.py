@@ -9,8 +9,9 @@ from collector_mesh.app.arguments import flag_argument
 from collector_mesh.app.hooks.shape import check_authorizer, check_hook, check_observer, check_transport
 from collector_mesh.app.hooks.validation import check_validator
 from collector_mesh.app.settings import Settings
+from collector_mesh.domain.model import limits
 from collector_mesh.domain.model.errors import InvalidCallError, kind_of, quoted
-from collector_mesh.domain.model.limits import MAX_LABEL_CHARACTERS, MAX_LABELS, MAX_WEIGHT
+from collector_mesh.domain.model.limits import MAX_WEIGHT
 from collector_mesh.domain.model.names import check_name, text_argument
 
 if TYPE_CHECKING:
@@ -33,18 +34,7 @@ def check_labels(_instance: object, _attribute: object, value: Mapping[str, str]
         InvalidCallError: there are too many, or one is malformed.
         TypeError: they are no texts.
     """
-    if not isinstance(value, Mapping):
-        raise TypeError(f"labels must be a mapping of str to str, got {kind_of(value)}")
-    if len(value) > MAX_LABELS:
-        raise InvalidCallError(f"labels must be at most {MAX_LABELS}, got {len(value)}")
-    for name, text in value.items():
-        if not isinstance(name, str) or not isinstance(text, str):
-            raise TypeError(f"labels must be texts, got {name!r}: {text!r}")
-        check_name("label", name)
-        if len(text) > MAX_LABEL_CHARACTERS or not text.isprintable():
-            raise InvalidCallError(
-                f"label {name} must have at most {MAX_LABEL_CHARACTERS} printable characters, got {quoted(text)}"
-            )
+    limits.check_labels(value)
 
 
 def check_weight(_instance: object, _attribute: object, value: object) -> None:

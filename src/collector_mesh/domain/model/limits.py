@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from collector_mesh.domain.model.errors import InvalidCallError, quoted
+from collector_mesh.domain.model.errors import InvalidCallError, kind_of, quoted
 from collector_mesh.domain.model.names import NAME, check_name
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ MAX_ID_BYTES = 128
 """Of a collector id or a namespace."""
 
 MAX_LABELS = 32
-"""Most labels of a collector."""
+"""Most labels of a collector, or of what is registered."""
 
 MAX_LABEL_CHARACTERS = 256
 """Of the text of a label."""
@@ -60,6 +60,27 @@ def fitting_labels(labels: Mapping[str, str]) -> Mapping[str, str]:
     if len(labels) <= MAX_LABELS and all(map(_is_label, labels.items())):
         return labels
     return dict(islice(filter(_is_label, labels.items()), MAX_LABELS))
+
+
+def check_labels(value: object) -> None:
+    """See that labels may be told to others.
+
+    Raises:
+        InvalidCallError: there are too many, or one is malformed.
+        TypeError: they are no texts.
+    """
+    if not isinstance(value, Mapping):
+        raise TypeError(f"labels must be a mapping of str to str, got {kind_of(value)}")
+    if len(value) > MAX_LABELS:
+        raise InvalidCallError(f"labels must be at most {MAX_LABELS}, got {len(value)}")
+    for name, text in value.items():
+        if not isinstance(name, str) or not isinstance(text, str):
+            raise TypeError(f"labels must be texts, got {name!r}: {text!r}")
+        check_name("label", name)
+        if len(text) > MAX_LABEL_CHARACTERS or not text.isprintable():
+            raise InvalidCallError(
+                f"label {name} must have at most {MAX_LABEL_CHARACTERS} printable characters, got {quoted(text)}"
+            )
 
 
 def _is_label(label: tuple[str, str]) -> bool:

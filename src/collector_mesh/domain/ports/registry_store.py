@@ -5,7 +5,7 @@ from typing import Literal, NamedTuple, Protocol
 
 import attrs
 
-from collector_mesh.domain.model.errors import ConflictError
+from collector_mesh.domain.model.errors import ConflictError, UnavailableError
 
 EntryKind = Literal["file", "service"]
 
@@ -15,6 +15,10 @@ Action = Literal["registered", "changed", "deregistered"]
 
 class StaleRevisionError(ConflictError):
     """Somebody else has changed the namespace since it was looked at; nothing was written."""
+
+
+class RegistryError(UnavailableError):
+    """The store of a registry cannot be used, now or at all; the text says why."""
 
 
 class EntryKey(NamedTuple):
@@ -43,10 +47,10 @@ class StoredEntry:
         labels: what was said of it.
         created_at: when it was registered, in seconds since 1970.
         updated_at: when it was last changed, likewise.
-        version: how often it was registered and changed under this name, this time included.
         is_dependency: whether it is a file that came with others only, and goes with the last of them.
         created: the revision that it came with; 0 has the store put in that of the write.
         revision: the revision that it was last changed with; the store puts it in.
+        version: how often it was registered and changed under this name; the store puts it in.
     """
 
     key: EntryKey
@@ -56,10 +60,10 @@ class StoredEntry:
     labels: Mapping[str, str]
     created_at: float
     updated_at: float
-    version: int
     is_dependency: bool = False
     created: int = 0
     revision: int = 0
+    version: int = 0
 
 
 @attrs.frozen
@@ -109,8 +113,8 @@ class StoredChange:
         by: who did it, as far as that is known.
         details: what is different now.
         is_forced: whether it was incompatible, and was done all the same.
-        version: which one of the changes under this name it is, from 1 on.
         number: the store puts it in: later changes have greater ones.
+        version: which one of the changes under this name it is, from 1 on; the store puts it in.
     """
 
     key: EntryKey
@@ -118,9 +122,9 @@ class StoredChange:
     at: float
     by: str
     details: tuple[str, ...]
-    is_forced: bool
-    version: int
+    is_forced: bool = False
     number: int = 0
+    version: int = 0
 
 
 @attrs.frozen
@@ -145,7 +149,7 @@ class Write:
         expected_revision: the revision that the namespace must still have.
         put: entries, new ones or in place of those of the same key.
         removed: keys of entries that go.
-        changes: what the history has of it.
+        changes: what the history has of it, one for each key of `put` and `removed`.
         kept: how much history is kept.
     """
 
@@ -188,7 +192,7 @@ class RegistryStore(Protocol):
     """Keeps entries and their history, with a revision for each namespace.
 
     Whatever a method gives was true at one moment. What `write` has returned for is there for all who ask from then on, and
-    after any end of the process or the machine. Where a method raises `UnavailableError`, the store is as it was before,
+    after any end of the process or the machine. Where a method raises `RegistryError`, the store is as it was before,
     and may work again the next time; that of a `write` says so in its `executed` where this is not known.
     A cancelled `write` is done as a whole, or not at all.
     """
@@ -197,7 +201,7 @@ class RegistryStore(Protocol):
         """Give what there is in a namespace.
 
         Raises:
-            UnavailableError: the store cannot be used now; the text says why.
+            RegistryError: the store cannot be used now; the text says why.
         """
         ...
 
@@ -205,7 +209,7 @@ class RegistryStore(Protocol):
         """Give entries in the order of their keys, None for each that is not there.
 
         Raises:
-            UnavailableError: the store cannot be used now.
+            RegistryError: the store cannot be used now.
         """
         ...
 
@@ -221,7 +225,7 @@ class RegistryStore(Protocol):
             limit: most of them.
 
         Raises:
-            UnavailableError: the store cannot be used now.
+            RegistryError: the store cannot be used now.
         """
         ...
 
@@ -230,7 +234,7 @@ class RegistryStore(Protocol):
 
         Raises:
             StaleRevisionError: the namespace has another revision than was expected; nothing was written.
-            UnavailableError: the store cannot be used now, as where its disk is full.
+            RegistryError: the store cannot be used now, as where its disk is full.
         """
         ...
 
@@ -244,6 +248,6 @@ class RegistryStore(Protocol):
             limit: most of them.
 
         Raises:
-            UnavailableError: the store cannot be used now.
+            RegistryError: the store cannot be used now.
         """
         ...

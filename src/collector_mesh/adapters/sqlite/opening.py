@@ -1,0 +1,200 @@
+"""Opens the file of a registry, and leaves alone what is none: nothing is written before a file is known to be one."""
+
+import os
+import secrets
+import sqlite3
+import stat
+from contextlib import closing, suppress
+from pathlib import Path
+from urllib.parse import quote
+
+from collector_mesh.adapters.sqlite import layout
+from collector_mesh.domain.ports.registry_store import RegistryError
+
+CHECKED_BYTES = 64 << 20
+"""A file of at most this size is read as a whole when it is opened, to see whether it is damaged."""
+
+_WAL_BYTES = 16 << 20
+"""What is left of the write-ahead log of a file that is in use."""
+
+
+def open_file(path: Path, busy_seconds: float, *, may_create: bool) -> sqlite3.Connection:
+    """Open a registry.
+
+    Args:
+        path: where it is.
+        busy_seconds: how long it may be locked by another program, each time that it is used.
+        may_create: whether to make a new one where there is none.
+
+    Raises:
+        RegistryError: it cannot be used; the text says why. What is there stays as it is.
+    """
+    try:
+        if may_create and not os.path.lexists(path):
+            _create(path, busy_seconds)
+        _check_file(path)
+        _check_header(path)
+        _check_content(path, busy_seconds)
+        return _connect(path, busy_seconds)
+    except OSError as error:
+        raise RegistryError(f"registry {shown(path)}: {_reason(error)}") from error
+    except sqlite3.Error as error:
+        raise failure(path, error) from error
+
+
+def failure(path: Path, error: sqlite3.Error) -> RegistryError:
+    """The error of a registry that SQLite fails at."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    reasons = {
+        sqlite3.SQLITE_BUSY: "is locked by another program",
+        sqlite3.SQLITE_LOCKED: "is locked by another program",
+        sqlite3.SQLITE_FULL: "its disk is full",
+        sqlite3.SQLITE_READONLY: "cannot be written",
+        sqlite3.SQLITE_CORRUPT: "is damaged",
+        sqlite3.SQLITE_NOTADB: "is no database, or is damaged",
+        sqlite3.SQLITE_PERM: "may not be opened",
+        sqlite3.SQLITE_CANTOPEN: "cannot be opened",
+    }
+    reason = reasons.get(code, "cannot be used")
+    return RegistryError(f"registry {shown(path)} {reason} ({error})")
+
+
+def shown(path: Path) -> str:
+    """A path as an error names it."""
+    return repr(str(path))
+
+
+def _reason(error: OSError) -> str:
+    return error.strerror or type(error).__name__
+
+
+def _uri(path: Path, options: str) -> str:
+    return f"file:{quote(os.fsencode(path))}?{options}"
+
+
+def _create(path: Path, busy_seconds: float) -> None:
+    """Make a registry under another name, and give it its own once it is whole: nobody ever sees half of one."""
+    if not path.parent.is_dir():
+        raise RegistryError(f"registry {shown(path)}: there is no folder {shown(path.parent)}")
+    made = path.with_name(f"{path.name}.new-{secrets.token_hex(4)}")
+    try:
+        with closing(_connect(made, busy_seconds, mode="rwc")) as connection:
+            connection.executescript(f"BEGIN IMMEDIATE; {layout.TABLES} COMMIT;")
+        _sync(made)
+        try:
+            os.link(made, path)
+        except FileExistsError:  # another process was quicker
+            return
+        except OSError:  # not every file system has links
+            if not os.path.lexists(path):
+                made.rename(path)
+        _sync(path.parent)
+    finally:
+        for rest in ("", "-wal", "-shm", "-journal"):
+            with suppress(OSError):
+                made.with_name(made.name + rest).unlink()
+
+
+def _sync(path: Path) -> None:
+    """See that what is there stays there when the machine stops."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _check_file(path: Path) -> None:
+    """See that it is a file that may be read and written; a pipe would have whoever opens it wait."""
+    mode = path.stat().st_mode
+    if not stat.S_ISREG(mode):
+        what = "a folder" if stat.S_ISDIR(mode) else "no ordinary file"
+        raise RegistryError(f"registry {shown(path)} is {what}")
+    for one in (path, path.parent):
+        if not os.access(one, os.R_OK | os.W_OK):
+            what = "it" if one == path else f"the folder {shown(one)}, where SQLite keeps its log,"
+            raise RegistryError(f"registry {shown(path)} cannot be used: {what} may not be read and written")
+
+
+def _check_header(path: Path) -> None:
+    """See that a file is a registry, and one of this version, without SQLite, which would take it for its own."""
+    with path.open("rb") as file:
+        header = file.read(layout.HEADER_BYTES)
+    if len(header) < layout.HEADER_BYTES or not header.startswith(layout.MAGIC):
+        what = "is empty" if not header else "is no database of SQLite"
+        raise RegistryError(f"registry {shown(path)} {what}: it stays as it is; choose another file")
+    if int.from_bytes(header[68:72], "big") != layout.APPLICATION_ID:
+        raise RegistryError(
+            f"registry {shown(path)} is a database of another program: it stays as it is; choose another file"
+        )
+    version = int.from_bytes(header[60:64], "big")
+    if version > layout.VERSION:
+        raise RegistryError(
+            f"registry {shown(path)} was written by a later version of collector-mesh"
+            f" (format {version}, this one knows {layout.VERSION})"
+        )
+
+
+def _check_content(path: Path, busy_seconds: float) -> None:
+    """See that a file is not damaged, as far as that can be seen in a moment."""
+    log = path.with_name(f"{path.name}-wal")
+    if log.exists():
+        _read_through(path, "mode=ro", busy_seconds)
+        return
+    # Nobody has it open: it is read as if it could not change, so that SQLite puts nothing beside it.
+    try:
+        _check_length(path)
+        _read_through(path, "mode=ro&immutable=1", busy_seconds)
+    except (RegistryError, sqlite3.Error):
+        if not log.exists():
+            raise
+        # Somebody has opened it meanwhile, and it does change.
+        _read_through(path, "mode=ro", busy_seconds)
+
+
+def _check_length(path: Path) -> None:
+    with path.open("rb") as file:
+        header = file.read(layout.HEADER_BYTES)
+        size = os.fstat(file.fileno()).st_size
+    page = int.from_bytes(header[16:18], "big")
+    page = 1 << 16 if page == 1 else page
+    whole = page * int.from_bytes(header[28:32], "big")
+    if size < whole:
+        raise RegistryError(f"registry {shown(path)} is damaged: it has {size} bytes of {whole}")
+
+
+def _read_through(path: Path, options: str, busy_seconds: float) -> None:
+    with closing(sqlite3.connect(_uri(path, options), uri=True, timeout=busy_seconds)) as connection:
+        tables = {
+            name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")
+        }
+        missing = sorted({"namespaces", "entries", "changes"} - tables)
+        if missing:
+            raise RegistryError(f"registry {shown(path)} is damaged: it has no table {', '.join(missing)}")
+        if path.stat().st_size > CHECKED_BYTES:
+            return
+        (problem,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+        if problem != "ok":
+            raise RegistryError(f"registry {shown(path)} is damaged: {' '.join(problem.split())[:200]}")
+
+
+def _connect(path: Path, busy_seconds: float, *, mode: str = "rw") -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        # Without an isolation level Python begins no transactions by itself, in any version.
+        _uri(path, f"mode={mode}"),
+        uri=True,
+        timeout=busy_seconds,
+        isolation_level=None,
+    )
+    try:
+        (journal,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+        if journal != "wal":
+            raise RegistryError(f"registry {shown(path)}: its file system has no write-ahead log of SQLite's")
+        # NORMAL may lose the last commits when the machine stops.
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute(f"PRAGMA journal_size_limit = {_WAL_BYTES}")
+        connection.execute("PRAGMA trusted_schema = OFF")
+    except BaseException:
+        connection.close()
+        raise
+    return connection

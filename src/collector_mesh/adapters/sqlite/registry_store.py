@@ -1,0 +1,201 @@
+"""A registry in a file of SQLite."""
+
+import os
+import sqlite3
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self, TypeVar
+
+from collector_mesh.adapters.sqlite import rows
+from collector_mesh.adapters.sqlite.opening import failure, open_file, shown
+from collector_mesh.adapters.sqlite.worker import Worker
+from collector_mesh.domain.model.errors import Executed
+from collector_mesh.domain.ports.registry_store import (
+    EntryKey,
+    EntryKind,
+    Position,
+    RegistryError,
+    RegistryStore,
+    StoredCatalogue,
+    StoredEntry,
+    StoredHistory,
+    Write,
+)
+
+T = TypeVar("T")
+
+BUSY_SECONDS = 5.0
+"""How long a request waits for a file that another program has locked."""
+
+_OPENED_ANEW = frozenset(
+    {
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_CORRUPT,
+        sqlite3.SQLITE_NOTADB,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_PROTOCOL,
+        sqlite3.SQLITE_MISUSE,
+    }
+)
+"""After these a connection is not to be trusted."""
+
+
+class SqliteStore:
+    """Keeps a registry in a file; everything is done in one thread, and nothing in the event loop.
+
+    What `write` has returned for is on the disk. Several processes may have one file open at once.
+
+    Args:
+        path: of the file; a new one is made where there is none.
+        busy_seconds: how long a request waits for a file that another program has locked.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, busy_seconds: float = BUSY_SECONDS) -> None:
+        self._path = Path(os.path.abspath(os.fsdecode(path)))  # noqa: PTH100  # links stay as they are
+        self._busy_seconds = busy_seconds
+        self._worker = Worker(f"registry {shown(self._path)}")
+        # These belong to the thread.
+        self._connection: sqlite3.Connection | None = None
+        self._file: tuple[int, int] | None = None
+
+    async def __aenter__(self) -> Self:
+        """Open the file.
+
+        Raises:
+            RegistryError: it cannot be used, as one that is no registry, or is damaged; it stays as it is.
+        """
+        self._worker.start()
+        try:
+            await self._worker.run(self._opened)
+        except BaseException:
+            await self._worker.end(self._close)
+            raise
+        return self
+
+    async def __aexit__(
+        self,
+        _kind: type[BaseException] | None,
+        _error: BaseException | None,
+        _traceback: TracebackType | None,
+    ) -> None:
+        """Close the file, after what was asked for before."""
+        await self._worker.end(self._close)
+
+    async def catalogue(self, namespace: str) -> StoredCatalogue:
+        """See the port."""
+        return await self._reading(lambda connection: rows.catalogue(connection, namespace))
+
+    async def read(self, keys: Sequence[EntryKey]) -> tuple[StoredEntry | None, ...]:
+        """See the port."""
+        return await self._reading(lambda connection: rows.read(connection, keys))
+
+    async def newest(
+        self, kind: EntryKind, namespace: str, after: Position | None, limit: int
+    ) -> tuple[StoredEntry, ...]:
+        """See the port."""
+        return await self._reading(lambda connection: rows.newest(connection, kind, namespace, after, limit))
+
+    async def write(self, write: Write) -> int:
+        """See the port."""
+        return await self._worker.run(partial(self._write, write))
+
+    async def changes(self, namespace: str, name: str, before: int, limit: int) -> StoredHistory:
+        """See the port."""
+        return await self._reading(
+            lambda connection: rows.changes(connection, namespace, name, before, limit)
+        )
+
+    async def _reading(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        return await self._worker.run(partial(self._read, work))
+
+    # What follows runs in the thread.
+
+    def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        connection = self._opened()
+        try:
+            # One moment of the file, whatever is read.
+            connection.execute("BEGIN")
+            result = work(connection)
+            connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise self._failed(connection, error) from error
+        except ValueError as error:  # somebody has written into it by hand
+            _roll_back(connection)
+            raise RegistryError(f"registry {shown(self._path)} is damaged: {error}") from error
+        except BaseException:
+            _roll_back(connection)
+            raise
+        return result
+
+    def _write(self, write: Write) -> int:
+        connection = self._opened()
+        try:
+            # Nobody else writes from here on.
+            connection.execute("BEGIN IMMEDIATE")
+            revision = rows.write(connection, write)
+        except sqlite3.Error as error:
+            raise self._failed(connection, error) from error
+        except BaseException:
+            _roll_back(connection)
+            raise
+        try:
+            connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            failed = self._failed(connection, error)
+            if self._connection is None:
+                # It may be on the disk, and may come back with the next start.
+                failed.executed = Executed.MAYBE
+            raise failed from error
+        return revision
+
+    def _opened(self) -> sqlite3.Connection:
+        """The connection, opened if there is none.
+
+        Raises:
+            RegistryError: the file cannot be used, or another one is in its place.
+        """
+        if self._connection is None:
+            self._connection = open_file(self._path, self._busy_seconds, may_create=self._file is None)
+            is_new = True
+        else:
+            is_new = False
+        try:
+            status = self._path.stat()
+        except OSError as error:
+            raise RegistryError(f"registry {shown(self._path)} is gone: {error.strerror}") from error
+        file = (status.st_dev, status.st_ino)
+        if self._file is None:
+            self._file = file
+        elif self._file != file:
+            # What would be written goes to a file that has no name anymore.
+            if is_new:
+                self._close()
+            raise RegistryError(
+                f"registry {shown(self._path)} was replaced by another file: start anew to use it"
+            )
+        return self._connection
+
+    def _failed(self, connection: sqlite3.Connection, error: sqlite3.Error) -> RegistryError:
+        _roll_back(connection)
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF in _OPENED_ANEW:
+            self._close()
+        return failure(self._path, error)
+
+    def _close(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(sqlite3.Error):
+                connection.close()
+
+
+def _roll_back(connection: sqlite3.Connection) -> None:
+    if connection.in_transaction:
+        with suppress(sqlite3.Error):
+            connection.execute("ROLLBACK")
+
+
+if TYPE_CHECKING:
+    _fits: type[RegistryStore] = SqliteStore
