@@ -93,24 +93,25 @@ class Catalogue:
         """What needs a file directly: files and services."""
         return [head.key.name for head in self.stored.heads if file in head.needs]
 
-    def left_over(self, service: str) -> list[str]:
-        """The files that nobody needs once a service is gone: its own, and those that came with it alone."""
-        gone = {self.service_key(service)}
-        found: list[str] = []
-        waiting = list(self.services[service].needs)
-        own = set(waiting)
+    def left_over(self, gone: Iterable[EntryKey]) -> dict[EntryKey, None]:
+        """What goes with some entries: the file of a service, and dependencies, once nothing else needs them."""
+        all_gone = dict.fromkeys(gone)
+        found: dict[EntryKey, None] = {}
+        waiting = [(name, key.kind == "service") for key in all_gone for name in self._head(key).needs]
         while waiting:
-            name = waiting.pop()
-            head = self.files.get(name)
-            if head is None or head.key in gone or not (head.is_dependency or name in own):
-                continue
-            if any(name in other.needs for other in self.stored.heads if other.key not in gone):
-                continue
-            gone.add(head.key)
-            found.append(name)
             # What it has needed comes after it, and is looked at again for each that has needed it.
-            waiting += head.needs
+            name, is_own = waiting.pop()
+            head = self.files.get(name)
+            if head is None or head.key in all_gone or not (head.is_dependency or is_own):
+                continue
+            if any(name in other.needs for other in self.stored.heads if other.key not in all_gone):
+                continue
+            all_gone[head.key] = found[head.key] = None
+            waiting += ((needed, False) for needed in head.needs)
         return found
+
+    def _head(self, key: EntryKey) -> StoredHead:
+        return (self.files if key.kind == "file" else self.services)[key.name]
 
     def _only(self, found: list[str], name: str) -> str:
         if len(found) > 1:

@@ -1,0 +1,120 @@
+"""Descriptors as a registry takes them: in one form, from whichever language they come."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from google.protobuf.descriptor_pb2 import (
+    DescriptorProto,
+    FileDescriptorProto,
+    ServiceDescriptorProto,
+)
+from google.protobuf.message import DecodeError
+
+from collector_mesh.adapters.wire.described.well_known import is_well_known, own_file
+from collector_mesh.adapters.wire.schema_checks import MAX_FILE_BYTES, parsed
+from collector_mesh.adapters.wire.schemas import read_file, well_known
+from collector_mesh.domain.model.errors import InvalidCallError, quoted
+from collector_mesh.domain.registry.reading import Schemas
+from collector_mesh.domain.registry.results import GivenFile
+from collector_mesh.domain.registry.schema import File, Service
+
+
+def given_file(data: bytes) -> GivenFile:
+    """A serialized `FileDescriptorProto` as a registry takes it.
+
+    It has no comments and no positions in the source, and has the names of fields in JSON, which some languages leave away:
+    the same file gives the same bytes, so that to register it from another language changes nothing.
+
+    Raises:
+        InvalidCallError: it is malformed, or too large; the text says what is wrong.
+    """
+    proto = parsed(data)
+    proto.ClearField("source_code_info")
+    for message in proto.message_type:
+        _name_for_json(message)
+    canonical: bytes = proto.SerializeToString(deterministic=True)
+    return GivenFile(read_file(canonical), canonical)
+
+
+def canonical_service(data: bytes) -> bytes:
+    """A serialized `ServiceDescriptorProto` in the one form that a registry keeps.
+
+    Raises:
+        InvalidCallError: it cannot be read, or is too large.
+    """
+    canonical: bytes = _service(data).SerializeToString(deterministic=True)
+    return canonical
+
+
+class WireSchemas:
+    """Reads descriptors for a registry."""
+
+    def read_file(self, data: bytes) -> File:
+        """See the port."""
+        return read_file(data)
+
+    def read_service(self, data: bytes) -> Service:
+        """See the port."""
+        proto = _service(data)
+        if not proto.name:
+            raise InvalidCallError("service descriptor name is required")
+        # Read as the only thing in a file, so that the same is allowed in it.
+        package, _, name = proto.name.rpartition(".")
+        file = FileDescriptorProto(name="service.proto", package=package, syntax="proto3", service=[proto])
+        file.service[0].name = name
+        return read_file(file.SerializeToString()).services[0]
+
+    def service_data(self, data: bytes, name: str) -> bytes:
+        """See the port."""
+        proto = FileDescriptorProto.FromString(data)
+        prefix = f"{proto.package}." if proto.package else ""
+        for service in proto.service:
+            if prefix + service.name == name:
+                found: bytes = service.SerializeToString(deterministic=True)
+                return found
+        raise KeyError(f"file {quoted(proto.name)} has no service {quoted(name)}")
+
+    def known_file(self, name: str) -> GivenFile | None:
+        """See the port."""
+        schema = well_known(name)
+        if schema is None:
+            return None
+        return GivenFile(schema, own_file(name).SerializeToString(deterministic=True))
+
+
+def without_known(files: Iterable[FileDescriptorProto]) -> tuple[FileDescriptorProto, ...]:
+    """Files without those that every registry has by itself."""
+    return tuple(file for file in files if not is_well_known(file.name))
+
+
+def _service(data: bytes) -> ServiceDescriptorProto:
+    if len(data) > MAX_FILE_BYTES:
+        raise InvalidCallError(
+            f"the service descriptor has {len(data)} bytes, at most {MAX_FILE_BYTES} are taken"
+        )
+    try:
+        proto = ServiceDescriptorProto.FromString(data)
+    except (DecodeError, UnicodeDecodeError) as error:
+        raise InvalidCallError("the service descriptor cannot be read") from error
+    # What is no text comes as bytes.
+    if type(proto.name) is not str:
+        raise InvalidCallError("the service descriptor has a name that is no text")
+    return proto
+
+
+def _name_for_json(message: DescriptorProto) -> None:
+    for field in message.field:
+        if not field.json_name:
+            field.json_name = json_name(field.name)
+    for nested in message.nested_type:
+        _name_for_json(nested)
+
+
+def json_name(name: str) -> str:
+    """The name of a field in JSON where the file says none, as protoc makes it."""
+    first, *rest = name.split("_")
+    return first + "".join(part[:1].upper() + part[1:] for part in rest)
+
+
+if TYPE_CHECKING:
+    _fits: type[Schemas] = WireSchemas
