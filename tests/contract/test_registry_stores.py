@@ -1,10 +1,9 @@
 """Every store of a registry keeps the contract."""
 
-from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, nullcontext
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
 
 from collector_mesh.adapters.sqlite.registry_store import SqliteStore
 from collector_mesh.domain.ports.registry_store import RegistryStore
@@ -14,12 +13,11 @@ from collector_mesh.testing import RegistryStoreContract
 
 class TestMemory(RegistryStoreContract):
     @pytest.fixture
-    def store(self) -> RegistryStore:
-        return MemoryStore()
+    def opening(self) -> AbstractAsyncContextManager[RegistryStore]:
+        return nullcontext(MemoryStore())
 
 
 class TestSqlite(RegistryStoreContract):
-    @pytest_asyncio.fixture
-    async def store(self, tmp_path: Path) -> AsyncIterator[RegistryStore]:
-        async with SqliteStore(tmp_path / "registry.db") as store:
-            yield store
+    @pytest.fixture
+    def opening(self, tmp_path: Path) -> AbstractAsyncContextManager[RegistryStore]:
+        return SqliteStore(tmp_path / "registry.db")

@@ -1,9 +1,11 @@
 """The contract of stores of a registry."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager
 
 import pytest
+import pytest_asyncio
 
 from collector_mesh.domain.ports.registry_store import (
     EntryKey,
@@ -51,12 +53,22 @@ def write(
 
 
 class RegistryStoreContract:
-    """Tests for a `store`, a fixture that a subclass defines; it is empty and open."""
+    """Tests for a store that a fixture `opening` of a subclass gives: a context manager that opens an empty one."""
 
     @pytest.fixture
-    def store(self) -> RegistryStore:
-        """The store under test."""
-        raise NotImplementedError("define a fixture 'store' that gives a RegistryStore")
+    def opening(self) -> AbstractAsyncContextManager[RegistryStore]:
+        """Opens the store under test, and closes it."""
+        raise NotImplementedError(
+            "define a fixture 'opening' that gives a context manager of a RegistryStore"
+        )
+
+    @pytest_asyncio.fixture
+    async def store(
+        self, opening: AbstractAsyncContextManager[RegistryStore]
+    ) -> AsyncIterator[RegistryStore]:
+        """The store, open."""
+        async with opening as store:
+            yield store
 
     @pytest.mark.asyncio
     async def test_a_new_one_has_nothing(self, store: RegistryStore) -> None:
