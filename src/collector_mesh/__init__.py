@@ -16,10 +16,15 @@ if TYPE_CHECKING:
     from collector_mesh.app.clients.client import MeshClient
     from collector_mesh.app.clients.sync_client import SyncMeshClient
     from collector_mesh.app.collector import Collector
+    from collector_mesh.app.contracts.contract import BlockingClient, Contract
+    from collector_mesh.app.contracts.errors import ContractError
+    from collector_mesh.app.contracts.generated import contract_of
+    from collector_mesh.app.contracts.implementing import implements
     from collector_mesh.app.services.lifespan import LifespanError
     from collector_mesh.app.services.marks import method
     from collector_mesh.app.services.service import Service
     from collector_mesh.app.settings import Settings, SettingsError
+    from collector_mesh.domain.model.caller import CallOptions
     from collector_mesh.domain.model.context import CallContext, current_call
     from collector_mesh.domain.model.errors import (
         ConflictError,
@@ -55,11 +60,15 @@ if TYPE_CHECKING:
 _HOMES = {
     "AllowList": "collector_mesh.app.allow_list",
     "AllowListError": "collector_mesh.app.allow_list",
+    "BlockingClient": "collector_mesh.app.contracts.contract",
     "CallContext": "collector_mesh.domain.model.context",
+    "CallOptions": "collector_mesh.domain.model.caller",
     "CandidateInfo": "collector_mesh.domain.model.snapshot",
     "Collector": "collector_mesh.app.collector",
     "ConflictError": "collector_mesh.domain.model.errors",
     "ConnectionInfo": "collector_mesh.domain.model.snapshot",
+    "Contract": "collector_mesh.app.contracts.contract",
+    "ContractError": "collector_mesh.app.contracts.errors",
     "DeadlineExceededError": "collector_mesh.domain.model.errors",
     "DuplicateMethodError": "collector_mesh.domain.model.errors",
     "Executed": "collector_mesh.domain.model.errors",
@@ -95,18 +104,24 @@ _HOMES = {
     "UnavailableError": "collector_mesh.domain.model.errors",
     "UnimplementedError": "collector_mesh.domain.model.errors",
     "configure_logs": "collector_mesh.adapters.telemetry.configuring",
+    "contract_of": "collector_mesh.app.contracts.generated",
     "current_call": "collector_mesh.domain.model.context",
+    "implements": "collector_mesh.app.contracts.implementing",
     "method": "collector_mesh.app.services.marks",
 }
 
 __all__ = [
     "AllowList",
     "AllowListError",
+    "BlockingClient",
     "CallContext",
+    "CallOptions",
     "CandidateInfo",
     "Collector",
     "ConflictError",
     "ConnectionInfo",
+    "Contract",
+    "ContractError",
     "DeadlineExceededError",
     "DuplicateMethodError",
     "Executed",
@@ -142,7 +157,9 @@ __all__ = [
     "UnavailableError",
     "UnimplementedError",
     "configure_logs",
+    "contract_of",
     "current_call",
+    "implements",
     "method",
 ]
 

@@ -7,13 +7,14 @@ from typing import Any, NamedTuple
 import grpc
 
 from collector_mesh.adapters.servicers.callers import invocation_metadata
-from collector_mesh.adapters.servicers.messages import checked, input_of, parsed
+from collector_mesh.adapters.servicers.messages import input_of, parsed
 from collector_mesh.adapters.servicers.offered import behavior_of, kind
 from collector_mesh.adapters.servicers.running import Around, Runner, is_async
 from collector_mesh.adapters.wire.grpc_codes import Code, chosen_error
 from collector_mesh.domain.model.context import CallContext
 from collector_mesh.domain.model.errors import kind_of
 from collector_mesh.domain.model.payload import Payload
+from collector_mesh.domain.model.typed_payload import value_of
 
 
 class _Details(NamedTuple):
@@ -107,4 +108,4 @@ class Chain:
         known = (called, *self._by_path.values())
         own = next((own for own in known if own.handler is handler), None)
         takes, gives = (own.takes, own.gives) if own is not None else (input_of(handler), None)
-        return Runner(handler, gives, self._around), parsed(checked(payload, takes), handler, takes)
+        return Runner(handler, gives, self._around), parsed(value_of(payload, takes), handler, takes)

@@ -13,12 +13,10 @@ from collector_mesh.domain.model.errors import (
     attribute_of,
     is_a,
     kind_of,
-    quoted,
     text_of,
 )
-from collector_mesh.domain.model.payload import TYPE_PREFIX, WHATEVER_FITS, Payload, is_message
-
-_EMPTY = "google.protobuf.Empty"
+from collector_mesh.domain.model.payload import TYPE_PREFIX, Payload, is_message
+from collector_mesh.domain.model.typed_payload import value_of
 
 _NO_SIDE_EFFECTS, _IDEMPOTENT = 1, 2
 """Idempotency levels of a method that may run twice (google/protobuf/descriptor.proto)."""
@@ -94,21 +92,6 @@ def is_idempotent(method: MethodDescriptor | None) -> bool:
     return method is not None and method.GetOptions().idempotency_level in {_NO_SIDE_EFFECTS, _IDEMPOTENT}
 
 
-def checked(payload: Payload, expected: str | None) -> bytes:
-    """The bytes of a payload that is of a type, or of one that nobody has named; any is, where none is expected.
-
-    Raises:
-        InvalidCallError: it is of another type; the text names both.
-    """
-    url = payload.type_url
-    if expected is not None and url != WHATEVER_FITS:
-        name = url.rpartition("/")[2]
-        if name != expected and (url or expected != _EMPTY):
-            found = f"is a {quoted(url)}" if url else "is missing"
-            raise InvalidCallError(f"payload {found}, expected {TYPE_PREFIX + expected!r}")
-    return payload.value
-
-
 def parsed(value: bytes, handler: Any, expected: str | None) -> Any:
     """The request, as the handler reads it.
 
@@ -129,7 +112,7 @@ def parsed(value: bytes, handler: Any, expected: str | None) -> Any:
 
 def reader(handler: Any, expected: str | None) -> Callable[[Payload], Any]:
     """A function that reads requests for a handler."""
-    return lambda payload: parsed(checked(payload, expected), handler, expected)
+    return lambda payload: parsed(value_of(payload, expected), handler, expected)
 
 
 def writer(handler: Any, expected: str | None) -> Callable[[Any], Payload]:

@@ -57,6 +57,7 @@ class Lives:
     def __init__(self, parts: CollectorContainer, hand_over: Callable[[Callable[[], None]], None]) -> None:
         self._parts = parts
         self._handlers: HandlerRegistry = parts.handlers()
+        self._descriptors = parts.descriptors()
         self._hand_over = hand_over
         self._lock = RLock()
         self._all: list[_Lived] = []
@@ -67,7 +68,7 @@ class Lives:
         """Serve a service: at once, or as soon as its lifespan is open; see `Collector.add_service`."""
         with self._lock:
             if service.lifespan is None:
-                self._handlers.add(service.methods, namespaces=(service.namespace,), replace=replace)
+                self._serve(service, service.methods, replace=replace)
                 added = Added(at_once=True)
             elif (known := self._known(service)) is not None:
                 added = self._again(known, replace=replace)
@@ -154,8 +155,13 @@ class Lives:
         return _Lived(service, life, Lifespan(name, service.lifespan, life, tasks=parts.tasks, failed=failed))
 
     def _register(self, lived: _Lived, methods: tuple[Method, ...], *, replace: bool) -> None:
-        self._handlers.add(methods, namespaces=(lived.service.namespace,), replace=replace)
+        self._serve(lived.service, methods, replace=replace)
         lived.is_registered = True
+
+    def _serve(self, service: Service, methods: tuple[Method, ...], *, replace: bool) -> None:
+        self._handlers.add(methods, namespaces=(service.namespace,), replace=replace)
+        if service.descriptor is not None:
+            self._descriptors.add(service.namespace, {service.name: service.descriptor}, of=(service.name,))
 
     def _again(self, lived: _Lived, *, replace: bool) -> Added:
         """A service that is there already: it may have other methods now, and its lifespan stays open."""

@@ -1,17 +1,24 @@
 """Methods of classes, marked to be served."""
 
 import functools
-from collections.abc import Callable
-from typing import Any, TypeVar, overload
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar, overload
 
 import attrs
 
 from collector_mesh.app.arguments import flag_argument
+from collector_mesh.app.contracts.operations import Operation
 from collector_mesh.app.services.service import name_of
 from collector_mesh.domain.model.errors import attribute_of, is_a, kind_of
 from collector_mesh.domain.model.names import check_identifiers
 
+if TYPE_CHECKING:
+    from collector_mesh.app.contracts.contract import Contract
+
 F = TypeVar("F", bound=Callable[..., Any])
+P = ParamSpec("P")
+R = TypeVar("R")
+C = TypeVar("C", bound="Contract")
 
 _ATTRIBUTE = "__collector_mesh_method__"
 
@@ -29,15 +36,39 @@ class Mark:
     idempotent: bool
 
 
+class _Marker(Protocol):
+    """What `method` gives that was given no function yet."""
+
+    @overload
+    def __call__(
+        self, function: Callable[Concatenate[C, P], Coroutine[Any, Any, R]], /
+    ) -> Operation[Callable[P, R]]: ...
+
+    @overload
+    def __call__(self, function: Callable[Concatenate[C, P], R], /) -> Operation[Callable[P, R]]: ...
+
+    @overload
+    def __call__(self, function: F, /) -> F: ...
+
+
+# In the class of a contract the result is a method of its clients, which takes call options too.
+@overload
+def method(name: Callable[Concatenate[C, P], Coroutine[Any, Any, R]], /) -> Operation[Callable[P, R]]: ...
+
+
+@overload
+def method(name: Callable[Concatenate[C, P], R], /) -> Operation[Callable[P, R]]: ...
+
+
 @overload
 def method(name: F, /) -> F: ...
 
 
 @overload
-def method(name: str | None = None, *, idempotent: bool = False) -> Callable[[F], F]: ...
+def method(name: str | None = None, *, idempotent: bool = False) -> _Marker: ...
 
 
-def method(name: F | str | None = None, *, idempotent: bool = False) -> F | Callable[[F], F]:
+def method(name: Any = None, *, idempotent: bool = False) -> Any:
     """Mark a method of a class to be served; a decorator, with or without arguments.
 
     The class names its `namespace` and its `service`, and is given to a collector in the place of a `Service`: then it is
@@ -46,6 +77,9 @@ def method(name: F | str | None = None, *, idempotent: bool = False) -> F | Call
 
     A subclass serves what its bases mark. A method that overrides one is served in its place, by the name that the base has
     given it unless it is marked itself; where it is no callable, it is not served.
+
+    In the class of a contract it gives a method another name, or says that it may run twice. There type checkers know of a
+    marked method that clients take the options of a call beside its arguments, and that some clients are not awaited.
 
     Args:
         name: identifiers joined by dots; by default the name of the function.
@@ -58,14 +92,13 @@ def method(name: F | str | None = None, *, idempotent: bool = False) -> F | Call
     if name is not None and not is_a(name, str):
         if not _is_function(name):
             raise TypeError(f"the name of a method must be a str, got {kind_of(name)}")
-        function: F = name  # type: ignore[assignment]  # no str, as was looked
-        return _marked(function, None, idempotent=False)
+        return _marked(name, None, idempotent=False)
 
     if name is not None:
-        check_identifiers("method_name", name)  # type: ignore[arg-type]  # a str, see above
+        check_identifiers("method_name", name)
 
     def mark(function: F) -> F:
-        return _marked(function, name, idempotent=idempotent)  # type: ignore[arg-type]  # a str, see above
+        return _marked(function, name, idempotent=idempotent)
 
     return mark
 
@@ -79,15 +112,16 @@ def marks_of(kind: type) -> dict[str, Mark]:
     found: dict[str, Mark] = {}
     for each in reversed(kind.__mro__):
         for name, value in vars(each).items():
-            if is_a(value, property) and _mark_of(value.fget) is not None:
+            if is_a(value, property) and mark_of(value.fget) is not None:
                 raise TypeError(f"{each.__qualname__}.{name} is a property, and cannot be served")
-            mark = _mark_of(value)
+            mark = mark_of(value)
             if mark is not None:
                 found[name] = mark
     return found
 
 
-def _mark_of(value: object) -> Mark | None:
+def mark_of(value: object) -> Mark | None:
+    """What was said of a function, None where nothing was."""
     mark = attribute_of(value, _ATTRIBUTE) or attribute_of(attribute_of(value, "__func__"), _ATTRIBUTE)
     return mark if is_a(mark, Mark) else None  # type: ignore[return-value]  # just looked
 

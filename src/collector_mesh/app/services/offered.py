@@ -4,20 +4,22 @@ import inspect
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from collector_mesh.app.contracts.declaration import Declaration, given_declaration, implemented_by
 from collector_mesh.app.services.marks import marks_of
 from collector_mesh.app.services.service import Service
 from collector_mesh.domain.model.errors import attribute_of, is_a, kind_of
 from collector_mesh.domain.model.names import MethodKey
 
 Offered = Service | type | Callable[[], Any] | Any
-"""A service, a class that marks methods, an instance of one, or a callable without arguments that makes one of these.
+"""A service, a class that marks methods or implements a contract, an instance of one, or a callable without arguments that
+makes one of these.
 
 A collector cannot say more of it in a type: instances may be of any class.
 """
 
 _ALLOWED = (
-    "a Service, a class that marks methods with @collector_mesh.method, an instance of one, or a callable without"
-    " arguments that makes one of these"
+    "a Service, a class that marks methods with @collector_mesh.method or implements a contract, an instance of one, or a"
+    " callable without arguments that makes one of these"
 )
 
 
@@ -30,9 +32,15 @@ def service_of(offered: object) -> Service:
     """
     if (service := _service(offered)) is not None:
         return service
+    if (contract := _contract(offered)) is not None:
+        raise TypeError(
+            f"{contract.title} is a contract, which runs nothing: serve a class under @implements({contract.title})"
+        )
     if is_a(offered, type):
         if not issubclass(offered, Service):  # type: ignore[arg-type]  # just looked
-            raise TypeError(f"{kind_of(offered)} marks no method with @collector_mesh.method")
+            raise TypeError(
+                f"{kind_of(offered)} marks no method with @collector_mesh.method, and implements no contract"
+            )
     elif not callable(offered):
         raise TypeError(f"a service must be {_ALLOWED}; got {_described(offered)}")
     elif inspect.iscoroutinefunction(offered):
@@ -73,7 +81,12 @@ def keys_of(offered: object) -> tuple[MethodKey, ...]:
     if is_a(offered, Service):
         return tuple(method.key for method in offered.methods)  # type: ignore[attr-defined]  # just looked
     kind = offered if is_a(offered, type) else type(offered)
-    marks = marks_of(kind)  # type: ignore[arg-type]  # a class in either case
+    contract = implemented_by(kind)  # type: ignore[arg-type]  # a class in either case
+    if contract is not None:
+        from collector_mesh.app.contracts.serving import contract_keys
+
+        return contract_keys(kind, contract)  # type: ignore[arg-type]  # the same
+    marks = marks_of(kind)  # type: ignore[arg-type]  # the same
     if not marks:
         raise TypeError(
             f"a service to remove is one that was added, its class, or its name; got {_described(offered)}"
@@ -92,7 +105,7 @@ def _service(offered: object) -> Service | None:
             )
         return offered  # type: ignore[return-value]  # just looked
     kind = offered if is_a(offered, type) else type(offered)
-    if not marks_of(kind):  # type: ignore[arg-type]  # a class in either case
+    if implemented_by(kind) is None and not marks_of(kind):  # type: ignore[arg-type]  # a class in either case
         return None
     if kind is offered:
         _check_takes_nothing(offered)
@@ -112,10 +125,14 @@ def _check_takes_nothing(maker: Any) -> None:
 
 
 def _of_instance(instance: object) -> Service:
-    namespace, name = _names(instance)
     # Only one that is there: what answers for whatever it is asked has none.
     has_life = inspect.getattr_static(instance, "lifespan", None) is not None
     lifespan: Any = attribute_of(instance, "lifespan") if has_life else None
+    if (contract := implemented_by(type(instance))) is not None:
+        from collector_mesh.app.contracts.serving import contract_service
+
+        return contract_service(instance, contract, lifespan)
+    namespace, name = _names(instance)
     service = Service(namespace, name, lifespan=lifespan)
     for attribute, mark in marks_of(type(instance)).items():
         handler = getattr(instance, attribute)
@@ -132,6 +149,11 @@ def _names(offered: object) -> tuple[str, str]:
         example = "; ".join(f'{each} = "..."' for each in missing)
         raise TypeError(f"{kind} has to say its {' and its '.join(missing)}, as in {example}")
     return str(names["namespace"]), str(names["service"])
+
+
+def _contract(offered: object) -> Declaration | None:
+    """The contract that something is, or is a client of."""
+    return given_declaration(offered) or given_declaration(type(offered))
 
 
 def _name(offered: object) -> str:

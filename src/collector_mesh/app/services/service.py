@@ -1,13 +1,16 @@
 """Services: callables made into methods of the mesh."""
 
 from collections.abc import Callable
-from typing import Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from collector_mesh.app.arguments import key_argument
 from collector_mesh.app.services.lifespan import MakeLifespan, check_lifespan
 from collector_mesh.app.services.methods import method_from
 from collector_mesh.domain.model.errors import DuplicateMethodError, attribute_of, is_a, kind_of
 from collector_mesh.domain.serving.handlers import Method
+
+if TYPE_CHECKING:
+    from google.protobuf.descriptor import ServiceDescriptor
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -21,18 +24,27 @@ class Service:
         lifespan: a callable without arguments that makes an async context manager, as a function under
             `contextlib.asynccontextmanager` does. Each collector opens one before the first call and closes it after the
             drain. The value that it yields is `context.state` in each call there.
+        descriptor: the protobuf descriptor of the service, where it has one.
 
     Raises:
         InvalidCallError: a name is malformed.
         TypeError: the lifespan is no such callable.
     """
 
-    def __init__(self, namespace: str, name: str, *, lifespan: MakeLifespan | None = None) -> None:
+    def __init__(
+        self,
+        namespace: str,
+        name: str,
+        *,
+        lifespan: MakeLifespan | None = None,
+        descriptor: "ServiceDescriptor | None" = None,
+    ) -> None:
         key = key_argument(namespace, name, "method")
         key.check()
         if lifespan is not None:
             check_lifespan(f"{key.namespace}/{key.service}", lifespan)
         self.lifespan = lifespan
+        self.descriptor = descriptor
         self.namespace = key.namespace
         self.name = key.service
         self._methods: dict[str, Method] = {}
@@ -102,6 +114,10 @@ class Service:
         if key.method in self._methods and not replace:
             raise DuplicateMethodError(f"method {key} is registered already; replace=True replaces it")
         self._methods[key.method] = method_from(key, function, idempotent=idempotent)
+
+    def put(self, method: Method) -> None:
+        """Take a method that was made already."""
+        self._methods[method.key.method] = method
 
     def __repr__(self) -> str:
         return f"Service({self.namespace!r}, {self.name!r}, methods={list(self._methods)})"

@@ -1,7 +1,8 @@
 """Outcomes, as other programs see them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import islice
+from typing import TypeVar
 
 import attrs
 
@@ -46,6 +47,8 @@ class Status:
         """Pickle it; a read-only mapping cannot be."""
         return Status, (self.code, self.message, dict(self.details))
 
+
+T = TypeVar("T")
 
 OK = Status(200, "OK")
 NO_PAYLOAD = Payload()
@@ -185,11 +188,21 @@ class Reply:
         Raises:
             MeshError: the status is not 200; or the result is not such a message (400).
         """
+        return self.read(lambda payload: payload.unpack(returns))
+
+    def read(self, reader: Callable[[Payload], T]) -> T:
+        """The result, as something reads it that raises InvalidCallError for a payload that it cannot read.
+
+        Raises:
+            MeshError: the status is not 200; or the result cannot be read (400).
+        """
         payload = self.raise_for_status().payload
         try:
-            return payload.unpack(returns)
+            return reader(payload)
         except MeshError as error:
             if self.nested is None:
+                # Whatever it is that cannot be read here, the handler has run.
+                error.executed, error.handled_by = self.executed, self.handled_by
                 raise
             raise self._named(error, self.nested) from error
 
