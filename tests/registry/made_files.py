@@ -226,7 +226,7 @@ class Maker:
         if self.dice.random() < 0.6:
             return fields
         name = self.dice.choice(("pick", "choice"))
-        return [
+        changed = [
             attrs.evolve(field, cardinality="optional", oneof=name)
             if field.cardinality in {"implicit", "optional"}
             and not (syntax == "proto3" and field.cardinality == "optional" and field.type in SCALARS)
@@ -234,6 +234,8 @@ class Maker:
             else field
             for field in fields
         ]
+        # Compilers want them side by side.
+        return sorted(changed, key=lambda field: field.oneof)
 
     def _extensions(self, package: str, syntax: Syntax, messages: Sequence[Message]) -> list[Extension]:
         if syntax == "proto3":

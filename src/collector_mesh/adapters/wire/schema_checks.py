@@ -20,7 +20,7 @@ MAX_FILE_BYTES = 10 * 1024 * 1024
 MAX_FILE_DEFINITIONS = 50_000
 """Messages, fields, enums, their values, and methods in one file."""
 
-_MAX_MEMORY = 1 << 27
+_MAX_MEMORY = 1 << 26
 """Bytes that a file takes as protobuf reads it, about."""
 
 _MAX_PARTS = 500_000

@@ -1,6 +1,5 @@
 """From a file of descriptors to the plain words of the domain; what one file alone can have wrong is refused here."""
 
-from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 
 from google.protobuf.descriptor_pb2 import (
@@ -17,6 +16,7 @@ from google.protobuf.descriptor_pb2 import (
 from collector_mesh.adapters.wire.schema_features import Features, syntax_of
 from collector_mesh.adapters.wire.schema_fields import FieldReader, below, named, text, wrong
 from collector_mesh.domain.model.errors import InvalidCallError, quoted
+from collector_mesh.domain.registry.ranges import Ranges
 from collector_mesh.domain.registry.schema import (
     MAX_NUMBER,
     Enum,
@@ -124,13 +124,19 @@ class FileReader:
     def _oneofs(self, name: str, proto: DescriptorProto) -> Sequence[str]:
         """The names of the oneofs, empty for those that protobuf makes of an optional field."""
         members: list[list[FieldDescriptorProto]] = [[] for _ in proto.oneof_decl]
+        last = -1
         for field in proto.field:
             if field.HasField("oneof_index"):
                 if not 0 <= field.oneof_index < len(members):
                     raise self._wrong(below(name, field.name), "is in a oneof that is not there")
+                if members[field.oneof_index] and field.oneof_index != last:
+                    raise self._wrong(
+                        below(name, field.name), "does not stand beside the others of its oneof"
+                    )
                 members[field.oneof_index].append(field)
             elif field.proto3_optional:
                 raise self._wrong(below(name, field.name), "is optional and in no oneof of its own")
+            last = field.oneof_index if field.HasField("oneof_index") else -1
         found: list[str] = []
         for oneof, fields in zip(proto.oneof_decl, members, strict=True):
             if not fields:
@@ -163,7 +169,7 @@ class FileReader:
             self._reserved_names(name, proto.reserved_name),
         )
         names, numbers = frozenset(reserved.names), set()
-        taken = _Ranges(reserved.ranges)
+        taken = Ranges(reserved.ranges)
         for value in values:
             if value.number in numbers and not proto.options.allow_alias:
                 raise self._wrong(name, f"has the number {value.number} twice, without allow_alias")
@@ -217,7 +223,7 @@ class FileReader:
         extensions: Sequence[tuple[int, int]],
     ) -> None:
         names = frozenset(reserved.names)
-        taken, extending = _Ranges(reserved.ranges), _Ranges(extensions)
+        taken, extending = Ranges(reserved.ranges), Ranges(extensions)
         numbers: dict[int, str] = {}
         in_json: dict[str, str] = {}
         for field in fields:
@@ -241,25 +247,3 @@ class FileReader:
                     name,
                     f"has the field {quoted(field.name)} = {field.number}, which is a number for extensions",
                 )
-
-
-class _Ranges:
-    """Ranges of numbers; asked once for each of very many, so it does not go through all of them each time.
-
-    Args:
-        ranges: the first and last of each.
-    """
-
-    def __init__(self, ranges: Iterable[tuple[int, int]]) -> None:
-        self._firsts: list[int] = []
-        self._lasts: list[int] = []
-        for first, last in sorted(ranges):
-            if self._lasts and first <= self._lasts[-1]:
-                self._lasts[-1] = max(self._lasts[-1], last)
-            else:
-                self._firsts.append(first)
-                self._lasts.append(last)
-
-    def __contains__(self, number: int) -> bool:
-        at = bisect_right(self._firsts, number) - 1
-        return at >= 0 and number <= self._lasts[at]
