@@ -230,6 +230,9 @@ class _Analysis:
             return self._enum(kind, path)
         if isinstance(kind, type) and is_model(kind):
             return self._model(spelling, path)
+        for model in self._models.values():
+            if pydantic_models.is_meant(kind, model.kind):
+                return model
         self._flaw(path, refusal_of(kind))
         return None
 

@@ -6,7 +6,7 @@ import typing
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from collector_mesh.app.services.hints import UnresolvedHintError, resolved
+from collector_mesh.app.services.hints import UnresolvedHintError, is_union, resolved
 
 
 def hints_of(
@@ -21,6 +21,7 @@ def hints_of(
         wanted: which ones; others may be anything.
     """
     variables = _variables_of(kind, arguments)
+    itself = kind[arguments] if arguments else kind  # type: ignore[index]  # then it is generic
     found: dict[str, Any] = {}
     for owner in reversed(kind.__mro__):
         module = sys.modules.get(owner.__module__)
@@ -30,7 +31,7 @@ def hints_of(
             if name not in wanted:
                 continue
             try:
-                found[name] = bound(resolved(hint, known, local), variables.get(owner, {}), kind)
+                found[name] = _with_self(bound(resolved(hint, known, local), variables.get(owner, {})), itself)
             except UnresolvedHintError as error:
                 found[name] = error
     return found
@@ -44,10 +45,8 @@ def _annotations_of(owner: type) -> dict[str, Any]:
     )
 
 
-def bound(hint: Any, variables: Mapping[Any, Any], kind: type | None = None) -> Any:
-    """An annotation with types in the place of type variables, and a class in the place of `Self`."""
-    if hint is typing.Self and kind is not None:
-        return kind
+def bound(hint: Any, variables: Mapping[Any, Any]) -> Any:
+    """An annotation with types in the place of type variables."""
     if is_variable(hint):
         return variables.get(hint, hint)
     parameters = getattr(hint, "__parameters__", ())
@@ -59,6 +58,20 @@ def bound(hint: Any, variables: Mapping[Any, Any], kind: type | None = None) -> 
         return hint[tuple(variables.get(each, each) for each in parameters)]
     except TypeError as error:
         raise UnresolvedHintError(str(error)) from error
+
+
+def _with_self(hint: Any, itself: Any) -> Any:
+    """An annotation with a class in the place of `Self`."""
+    if hint is typing.Self:
+        return itself
+    arguments = typing.get_args(hint)
+    replaced = tuple(_with_self(each, itself) for each in arguments)
+    if all(new is old for new, old in zip(replaced, arguments, strict=True)):
+        return hint
+    if is_union(hint):
+        return typing.Union[replaced]  # noqa: UP007  # of as many as there are
+    origin: Any = typing.get_origin(hint)
+    return origin[replaced]
 
 
 def is_variable(hint: Any) -> bool:

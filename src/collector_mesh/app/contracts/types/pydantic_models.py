@@ -108,6 +108,22 @@ def generic_of(kind: Any) -> tuple[type, tuple[Any, ...]] | None:
     return (origin, tuple(metadata.get("args", ()))) if origin is not None else None
 
 
+def is_meant(hint: Any, kind: Any) -> bool:
+    """Whether pydantic's note of a generic model that was being made stands for a model: it is left in annotations."""
+    noted = attribute_of(hint, "type_ref")
+    if type(hint).__name__ != "PydanticRecursiveRef" or not isinstance(noted, str) or not is_model(kind):
+        return False
+    generic = generic_of(kind)
+    if generic is None:
+        return False
+    # Of the model and of its arguments it has the identities.
+    origin, arguments = generic
+    inner = noted.partition("[")[2]
+    return noted.startswith(f"{origin.__module__}.{origin.__qualname__}:{id(origin)}[") and all(
+        str(id(each)) in inner for each in arguments
+    )
+
+
 def flaws_in(error: BaseException) -> Iterator[tuple[str, str]] | None:
     """What an error of pydantic says, each with the path of the field; None for any other error."""
     base = attribute_of(sys.modules.get("pydantic_core"), "ValidationError")
