@@ -31,7 +31,9 @@ def hints_of(
             if name not in wanted:
                 continue
             try:
-                found[name] = _with_self(bound(resolved(hint, known, local), variables.get(owner, {})), itself)
+                found[name] = _with_self(
+                    bound(resolved(hint, known, local), variables.get(owner, {})), itself
+                )
             except UnresolvedHintError as error:
                 found[name] = error
     return found

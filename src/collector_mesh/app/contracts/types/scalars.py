@@ -201,7 +201,7 @@ def _write_uuid(value: Any) -> str:
 
 def _read_uuid(text: str) -> UUID:
     if _UUID.fullmatch(text):
-        return UUID(text)
+        return UUID(int=int(text.replace("-", ""), 16))
     raise _unreadable(text, "a UUID")
 
 
