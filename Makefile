@@ -60,6 +60,7 @@ lint: $(READY) ## style
 
 types: $(READY) ## types
 	$(BIN)/mypy
+	$(BIN)/basedpyright
 
 imports: $(READY) ## which part may know which
 	PYTHONPATH=src $(BIN)/lint-imports --no-cache
