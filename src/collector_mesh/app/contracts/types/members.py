@@ -12,6 +12,8 @@ from collector_mesh.app.contracts.types.hint_texts import hints_of
 from collector_mesh.app.contracts.types.plan import NOTHING
 from collector_mesh.domain.model.errors import attribute_of, is_a, text_of
 
+_FACTORY: type = attrs.Factory  # type: ignore[assignment]  # it is a class
+
 _POSITIONS = frozenset({inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD})
 
 
@@ -133,7 +135,9 @@ def _of_attrs(kind: type) -> list[Member]:
             field.alias or field.name,
             None if isinstance(field.type, str) else field.type,
             has_default=field.default is not attrs.NOTHING,
-            default=NOTHING if is_a(field.default, attrs.Factory) else field.default,  # type: ignore[arg-type]  # a class
+            default=NOTHING
+            if field.default is attrs.NOTHING or is_a(field.default, _FACTORY)
+            else field.default,
         )
         for field in attrs.fields(kind)
         if field.init
