@@ -36,7 +36,7 @@ def service_of(file: File, name: str) -> ServiceDescriptor:
 def _pool_of(file: File) -> descriptor_pool.DescriptorPool:
     pool = descriptor_pool.DescriptorPool()
     for name in file.imports:
-        assert is_well_known(name), name  # whoever makes the file sees to it
+        assert is_well_known(name), name  # as the caller promises
         pool.AddSerializedFile(own_file(name).SerializeToString())
     pool.AddSerializedFile(file_proto(file))
     return pool

@@ -20,7 +20,7 @@ def described(service: ServiceTypes, numbers: Numbers | None = None) -> "Describ
     Args:
         service: the types.
         numbers: those of the lock file; None for numbers in the order of definition. What has none gets the next free one:
-            whether the lock file has all of the contract is for whoever has it to see (`Locked.check`).
+            `Locked.check` sees whether the lock file has all of the contract.
 
     Raises:
         ContractError: a type cannot travel; the text names all that cannot.

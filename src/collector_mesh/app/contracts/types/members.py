@@ -110,7 +110,7 @@ def _is_named_tuple(kind: type) -> bool:
 
 
 def _of_dataclass(kind: type) -> list[Member]:
-    # A field that the class makes itself is made again by whoever reads the value.
+    # A field that the class makes itself is made again where the value is read.
     return [
         Member(
             field.name,
