@@ -6,17 +6,23 @@ from typing import TYPE_CHECKING
 from google.protobuf.descriptor_pb2 import (
     DescriptorProto,
     FileDescriptorProto,
+    MethodDescriptorProto,
     ServiceDescriptorProto,
 )
 from google.protobuf.message import DecodeError
 
 from collector_mesh.adapters.wire.described.well_known import is_well_known, own_file
 from collector_mesh.adapters.wire.schema_checks import MAX_FILE_BYTES, parsed
+from collector_mesh.adapters.wire.schema_reading import IDEMPOTENCY
 from collector_mesh.adapters.wire.schemas import read_file, well_known
 from collector_mesh.domain.model.errors import InvalidCallError, quoted
+from collector_mesh.domain.model.names import check_identifiers
 from collector_mesh.domain.registry.reading import Schemas
 from collector_mesh.domain.registry.results import GivenFile
-from collector_mesh.domain.registry.schema import File, Service
+from collector_mesh.domain.registry.schema import File, Method, Service
+
+MAX_METHODS = 5_000
+"""Of a service that is given without its file."""
 
 
 def given_file(data: bytes) -> GivenFile:
@@ -56,13 +62,14 @@ class WireSchemas:
     def read_service(self, data: bytes) -> Service:
         """See the port."""
         proto = _service(data)
-        if not proto.name:
-            raise InvalidCallError("service descriptor name is required")
-        # Read as the only thing in a file, so that the same is allowed in it.
-        package, _, name = proto.name.rpartition(".")
-        file = FileDescriptorProto(name="service.proto", package=package, syntax="proto3", service=[proto])
-        file.service[0].name = name
-        return read_file(file.SerializeToString()).services[0]
+        check_identifiers("service descriptor name", proto.name)
+        names = [method.name for method in proto.method]
+        for name in names:
+            check_identifiers("method_name", name)
+        if len(set(names)) < len(names):
+            twice = next(name for name in names if names.count(name) > 1)
+            raise InvalidCallError(f"service {quoted(proto.name)} has the method {quoted(twice)} twice")
+        return Service(proto.name, tuple(map(_method, proto.method)))
 
     def service_data(self, data: bytes, name: str) -> bytes:
         """See the port."""
@@ -96,10 +103,37 @@ def _service(data: bytes) -> ServiceDescriptorProto:
         proto = ServiceDescriptorProto.FromString(data)
     except (DecodeError, UnicodeDecodeError) as error:
         raise InvalidCallError("the service descriptor cannot be read") from error
+    texts = (
+        proto.name,
+        *(text for one in proto.method for text in (one.name, one.input_type, one.output_type)),
+    )
     # What is no text comes as bytes.
-    if type(proto.name) is not str:
+    if not all(type(text) is str for text in texts):
         raise InvalidCallError("the service descriptor has a name that is no text")
+    if len(proto.method) > MAX_METHODS:
+        raise InvalidCallError(
+            f"the service descriptor has {len(proto.method)} methods, at most {MAX_METHODS} are taken"
+        )
     return proto
+
+
+def _method(proto: MethodDescriptorProto) -> Method:
+    """A method by itself: types that are not named in full are to be found from anywhere, and may be left away."""
+    takes, gives = (
+        name[1:] if name.startswith(".") else f"/{name}" if name else ""
+        for name in (proto.input_type, proto.output_type)
+    )
+    for name in (takes, gives):
+        if name:
+            check_identifiers("type of a method", name.removeprefix("/"))
+    return Method(
+        proto.name,
+        takes,
+        gives,
+        proto.client_streaming,
+        proto.server_streaming,
+        IDEMPOTENCY.get(proto.options.idempotency_level, "unknown"),
+    )
 
 
 def _name_for_json(message: DescriptorProto) -> None:

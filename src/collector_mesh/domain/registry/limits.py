@@ -101,18 +101,18 @@ class RegistryLimits:
                 raise InvalidCallError(f"there would be {count} {what}, at most {most} are allowed")
 
 
-def check_file_name(name: str) -> None:
+def check_file_name(name: str, what: str = "file descriptor name") -> None:
     """Check the name of a file.
 
     Raises:
         InvalidCallError: it is empty, too long, or no path.
         TypeError: it is no text.
     """
-    text_argument("file descriptor name", name)
+    text_argument(what, name)
     if not name:
-        raise InvalidCallError("file descriptor name is required")
+        raise InvalidCallError(f"{what} is required")
     if len(name) > MAX_FILE_NAME or not FILE_NAME.fullmatch(name):
         raise InvalidCallError(
-            f"file descriptor name must match {FILE_NAME.pattern} and have at most {MAX_FILE_NAME} characters,"
+            f"{what} must match {FILE_NAME.pattern} and have at most {MAX_FILE_NAME} characters,"
             f" got {quoted(name)}"
         )

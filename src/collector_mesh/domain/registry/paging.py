@@ -3,10 +3,11 @@
 import re
 
 from collector_mesh.domain.model.errors import InvalidCallError, quoted
+from collector_mesh.domain.model.names import NAME
 from collector_mesh.domain.ports.registry_store import Position
-from collector_mesh.domain.registry.limits import MAX_PAGE
+from collector_mesh.domain.registry.limits import FILE_NAME, MAX_PAGE
 
-_POSITION = re.compile(r"([1-9][0-9]{0,17})/([^/]{1,128})/(.{1,512})", re.DOTALL)
+_POSITION = re.compile(rf"([1-9][0-9]{{0,17}})/({NAME.pattern})/({FILE_NAME.pattern})")
 _NUMBER = re.compile(r"[1-9][0-9]{0,17}")
 
 
@@ -37,7 +38,7 @@ def position_of(after: str) -> Position | None:
     found = _POSITION.fullmatch(after)
     if found is None:
         raise _malformed(after)
-    created, namespace, name = found.groups()
+    created, namespace, name = found.group(1, 2, 3)
     return Position(int(created), namespace, name)
 
 

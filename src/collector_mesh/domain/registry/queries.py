@@ -7,6 +7,7 @@ from collector_mesh.domain.model.names import check_name
 from collector_mesh.domain.ports.registry_store import EntryKey, Position, RegistryStore, StoredEntry
 from collector_mesh.domain.registry.answers import change_answer, file_answer, service_answer
 from collector_mesh.domain.registry.catalogue import Catalogue
+from collector_mesh.domain.registry.limits import check_file_name
 from collector_mesh.domain.registry.paging import limit_of, number_of, position_of, position_text
 from collector_mesh.domain.registry.reading import Reader
 from collector_mesh.domain.registry.results import (
@@ -97,6 +98,8 @@ class Queries:
         """See `Registry.history`."""
         if namespace:
             check_name("namespace", namespace)
+        if name:
+            check_file_name(name, "name")  # that of a service is such a one as well
         most = limit_of(limit)
         found = await store.changes(namespace, name, number_of(after), most + 1)
         shown = found.changes[:most]

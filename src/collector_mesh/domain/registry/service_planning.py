@@ -135,7 +135,8 @@ def _is_same(own: Service, service: Service) -> bool:
 
 
 def _may_be(name: str, full: str) -> bool:
-    return f".{full}".endswith(f".{type_name(name)}")
+    # Some programs leave the types of methods away where they have no file for them.
+    return not name or f".{full}".endswith(f".{type_name(name)}")
 
 
 def _in_full(service: Service, name: str) -> Service:
