@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collector_mesh.app.contracts.errors import ContractError
     from collector_mesh.app.contracts.generated import contract_of
     from collector_mesh.app.contracts.implementing import implements
+    from collector_mesh.app.registry.registry import Registry
     from collector_mesh.app.services.lifespan import LifespanError
     from collector_mesh.app.services.marks import method
     from collector_mesh.app.services.service import Service
@@ -56,6 +57,16 @@ if TYPE_CHECKING:
     )
     from collector_mesh.domain.model.status import Reply, Status
     from collector_mesh.domain.ports.registry_store import RegistryError
+    from collector_mesh.domain.registry.limits import RegistryLimits
+    from collector_mesh.domain.registry.results import (
+        HistoryPage,
+        IncompatibleError,
+        RegisteredFile,
+        RegisteredService,
+        Registration,
+        ServicePage,
+        Validity,
+    )
 
 _HOMES = {
     "AllowList": "collector_mesh.app.allow_list",
@@ -75,7 +86,9 @@ _HOMES = {
     "Explanation": "collector_mesh.domain.model.snapshot",
     "ForbiddenError": "collector_mesh.domain.model.errors",
     "HandlerError": "collector_mesh.domain.model.errors",
+    "HistoryPage": "collector_mesh.domain.registry.results",
     "Identity": "collector_mesh.domain.model.identity",
+    "IncompatibleError": "collector_mesh.domain.registry.results",
     "InvalidCallError": "collector_mesh.domain.model.errors",
     "LifespanError": "collector_mesh.app.services.lifespan",
     "ListenError": "collector_mesh.domain.model.errors",
@@ -89,10 +102,16 @@ _HOMES = {
     "OverloadedError": "collector_mesh.domain.model.errors",
     "Payload": "collector_mesh.domain.model.payload",
     "PayloadTooLargeError": "collector_mesh.domain.model.errors",
+    "RegisteredFile": "collector_mesh.domain.registry.results",
+    "RegisteredService": "collector_mesh.domain.registry.results",
+    "Registration": "collector_mesh.domain.registry.results",
+    "Registry": "collector_mesh.app.registry.registry",
     "RegistryError": "collector_mesh.domain.ports.registry_store",
+    "RegistryLimits": "collector_mesh.domain.registry.limits",
     "RegistryValidator": "collector_mesh.adapters.grpc.registry_validator",
     "Reply": "collector_mesh.domain.model.status",
     "Service": "collector_mesh.app.services.service",
+    "ServicePage": "collector_mesh.domain.registry.results",
     "Settings": "collector_mesh.app.settings",
     "SettingsError": "collector_mesh.app.settings",
     "Snapshot": "collector_mesh.domain.model.snapshot",
@@ -103,6 +122,7 @@ _HOMES = {
     "TlsError": "collector_mesh.adapters.grpc.tls",
     "UnavailableError": "collector_mesh.domain.model.errors",
     "UnimplementedError": "collector_mesh.domain.model.errors",
+    "Validity": "collector_mesh.domain.registry.results",
     "configure_logs": "collector_mesh.adapters.telemetry.configuring",
     "contract_of": "collector_mesh.app.contracts.generated",
     "current_call": "collector_mesh.domain.model.context",
@@ -128,7 +148,9 @@ __all__ = [
     "Explanation",
     "ForbiddenError",
     "HandlerError",
+    "HistoryPage",
     "Identity",
+    "IncompatibleError",
     "InvalidCallError",
     "LifespanError",
     "ListenError",
@@ -142,10 +164,16 @@ __all__ = [
     "OverloadedError",
     "Payload",
     "PayloadTooLargeError",
+    "RegisteredFile",
+    "RegisteredService",
+    "Registration",
+    "Registry",
     "RegistryError",
+    "RegistryLimits",
     "RegistryValidator",
     "Reply",
     "Service",
+    "ServicePage",
     "Settings",
     "SettingsError",
     "Snapshot",
@@ -156,6 +184,7 @@ __all__ = [
     "TlsError",
     "UnavailableError",
     "UnimplementedError",
+    "Validity",
     "configure_logs",
     "contract_of",
     "current_call",

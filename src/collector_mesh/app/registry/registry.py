@@ -8,7 +8,6 @@ from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from collector_mesh.domain.registry.compatibility import Level
 from collector_mesh.domain.registry.limits import RegistryLimits
 from collector_mesh.domain.registry.memory_store import MemoryStore
 from collector_mesh.domain.registry.registry import PAGE
@@ -21,6 +20,7 @@ from collector_mesh.domain.registry.results import (
     ServicePage,
     Validity,
 )
+from collector_mesh.domain.registry.rules import Level
 
 if TYPE_CHECKING:
     from collector_mesh.app.registry.registrable import Registrable
