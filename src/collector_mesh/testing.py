@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collector_mesh.app.testing.contract.serve import ServeContract
     from collector_mesh.app.testing.contract.transport import TransportContract
     from collector_mesh.app.testing.contract.validation import ValidationContract
+    from collector_mesh.app.testing.contracts import check_contract
     from collector_mesh.app.testing.networks import (
         LocalNetwork,
         LocalNode,
@@ -49,6 +50,7 @@ _HOMES = {
     "TransportContract": "collector_mesh.app.testing.contract.transport",
     "ValidationContract": "collector_mesh.app.testing.contract.validation",
     "call_context": "collector_mesh.app.testing.contexts",
+    "check_contract": "collector_mesh.app.testing.contracts",
     "contract_service": "collector_mesh.app.testing.services",
 }
 
@@ -73,6 +75,7 @@ __all__ = [
     "TransportContract",
     "ValidationContract",
     "call_context",
+    "check_contract",
     "contract_service",
 ]
 

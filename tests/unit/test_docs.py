@@ -20,6 +20,7 @@ from tests.limits import LIMIT_SECONDS
 from collector_mesh import Settings
 from collector_mesh.app.cli import certs, demo, dispatch, explain, serve, simulate, topology
 from collector_mesh.app.cli.config import ServeConfig
+from collector_mesh.app.cli.contracts import verbs as contract
 from collector_mesh.app.cli.main import parser
 from collector_mesh.app.cli.typed import verbs
 from collector_mesh.app.testing.contract import transport
@@ -203,6 +204,19 @@ def unexplained(add: Callable[[Any], None], name: str, page: str) -> set[str]:
 
     assert len(flags) > 1
     return flags - set(FLAG.findall(section)) - {"--help", "--include"}
+
+
+def test_every_flag_of_contract_is_explained() -> None:
+    section = (
+        (ROOT / "docs" / "serve.md").read_text("utf-8").partition("\n## contract\n")[2].partition("\n## ")[0]
+    )
+    added = argparse.ArgumentParser().add_subparsers()
+    contract.add_parser(added)
+    actions = added.choices["contract"]._actions
+    (inner,) = (action for action in actions if isinstance(action, argparse._SubParsersAction))
+    flags = {flag for each in inner.choices.values() for flag in FLAG.findall(each.format_help())}
+
+    assert flags - {"--help"} == set(FLAG.findall(section))
 
 
 @pytest.mark.parametrize("options", [ServeConfig, Settings])

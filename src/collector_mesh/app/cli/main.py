@@ -23,6 +23,7 @@ _VERBS: Mapping[str, str] = MappingProxyType(
         "dispatch": "dispatch:add_parser",
         "topology": "topology:add_parser",
         "explain": "explain:add_parser",
+        "contract": "contracts.verbs:add_parser",
         "certs": "certs:add_parser",
         "simulate": "simulate:add_parser",
         "demo": "demo:add_parser",

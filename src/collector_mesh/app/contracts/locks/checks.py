@@ -20,7 +20,6 @@ from collector_mesh.app.contracts.numbers import OF_PROTOBUF as NUMBERS_OF_PROTO
 from collector_mesh.domain.model.errors import quoted
 from collector_mesh.domain.model.names import IDENTIFIERS, MAX_IDENTIFIERS, NAME
 from collector_mesh.domain.registry.schema import (
-    Cardinality,
     Enum,
     EnumValue,
     Field,
@@ -131,10 +130,9 @@ def _field(message: str, name: str, node: Node, names: _Names) -> tuple[Field, M
 
 
 def _map_entry(name: str, key: tuple[FieldType, str], value: tuple[FieldType, str]) -> Message:
-    presence: Cardinality = "optional" if value[0] == "message" else "implicit"
     fields = (
-        Field("key", 1, *key, json_name="key"),
-        Field("value", 2, *value, presence, json_name="value"),
+        Field("key", 1, *key, "optional", json_name="key"),
+        Field("value", 2, *value, "optional", json_name="value"),
     )
     return Message(name, fields, is_map_entry=True)
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import attrs
 
 from collector_mesh.app.contracts.errors import ContractError
-from collector_mesh.app.contracts.locks.lock import numbers_of
+from collector_mesh.app.contracts.locks.lock import Lock, numbers_of
 from collector_mesh.app.contracts.locks.locking import Comparing, Locking, locking
 from collector_mesh.app.contracts.locks.places import data_at
 from collector_mesh.app.contracts.locks.reading import lock_of
@@ -65,12 +65,13 @@ class State:
         return text_of(self.locking.lock).encode()
 
 
-def states_of(contracts: Sequence[Lockable], compared: Comparing) -> list[State]:
+def states_of(contracts: Sequence[Lockable], compared: Comparing, *, are_all: bool = True) -> list[State]:
     """The lock files of some contracts, in the order of these.
 
     Args:
-        contracts: all that are to be in those lock files.
+        contracts: the contracts.
         compared: the rules of compatibility.
+        are_all: whether a lock file may have no others; those that are not given are gone then.
 
     Raises:
         ContractError: a lock file cannot be read or is broken, a contract cannot be described, or two have one name.
@@ -82,10 +83,10 @@ def states_of(contracts: Sequence[Lockable], compared: Comparing) -> list[State]
                 f"{contract.title}: the module {contract.module} is in no file, so it has no lock file"
             )
         by_path.setdefault(contract.path, []).append(contract)
-    return [_state(path, group, compared) for path, group in by_path.items()]
+    return [_state(path, group, compared, are_all=are_all) for path, group in by_path.items()]
 
 
-def _state(path: str, contracts: Sequence[Lockable], compared: Comparing) -> State:
+def _state(path: str, contracts: Sequence[Lockable], compared: Comparing, *, are_all: bool) -> State:
     module = contracts[0].module
     data = data_at(path, module)
     old = None if data is None else lock_of(data, path)
@@ -101,4 +102,6 @@ def _state(path: str, contracts: Sequence[Lockable], compared: Comparing) -> Sta
         # A member that is new has to get a number here.
         known = Numbers.none() if locked is None else attrs.evolve(numbers_of(locked), is_locked=False)
         now[contract.key] = contract.describe(known)
+    if old is not None and not are_all:
+        old = Lock({key: file for key, file in old.files.items() if key in now})
     return State(path, module, data, locking(old, now, compared))

@@ -1,5 +1,6 @@
 """What is made of the types of a contract: its descriptors, and the codecs of its methods."""
 
+from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -44,6 +45,12 @@ class DescribedTypes:
     def file(self) -> File:
         """Its descriptors, as plain values."""
         return file_for(self._plan, self._numbers)
+
+    @property
+    def classes(self) -> Mapping[str, type]:
+        """The classes that messages and enums are made of, by their full names."""
+        models = {model.name: model.kind for model in self._plan.models if model.kind is not None}
+        return {**models, **{enum.name: enum.kind for enum in self._plan.enums}}
 
     @cached_property
     def service_descriptor(self) -> Any:

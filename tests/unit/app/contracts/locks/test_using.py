@@ -74,7 +74,7 @@ def test_a_field_that_the_lock_file_does_not_have_is_an_error_with_the_command_t
         locked_contract(module, *SERVICE).check(now)
 
     assert str(caught.value) == (
-        f"{lock_file(module)} does not have {KEY} as it is now: acme.shop.Item.note is new: string, number 2."
+        f"{lock_file(module)} does not have {KEY} as it is now: acme.shop.Item: field note (2) was added."
         f" Run: collector-mesh contract lock {module}"
     )
 
@@ -84,7 +84,7 @@ def test_of_many_changes_the_error_names_some(module: str) -> None:
     now = with_item(*(Field(f"n{number}", number, "string") for number in range(1, 20)))
 
     with pytest.raises(
-        ContractError, match=r"acme.shop.Item.n10 is new: string, number 10; .* and 15 more\. Run: "
+        ContractError, match=r"acme\.shop\.Item: field n1 \(1\) was added; .*; and 15 more\. Run: "
     ):
         locked_contract(module, *SERVICE).check(now)
 
