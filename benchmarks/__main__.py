@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine
 from importlib import metadata
 
 from benchmarks import (
+    contracts,
     dispatch_local,
     gateway,
     idle,
@@ -41,6 +42,7 @@ BENCHMARKS: dict[str, Callable[[Conditions], Coroutine[None, None, None]]] = {
     "idle": idle.main,
     "policies": policies.main,
     "plain": plain.main,
+    "contracts": contracts.main,
     "start": start.main,
     "stubs": stubs.main,
     "sync": sync.main,

@@ -182,6 +182,16 @@ async def _server_of(handler: grpc.GenericRpcHandler) -> None:
     await server.wait_for_termination()
 
 
+async def contract(_told: Told) -> None:
+    """A collector that serves a contract, and the same by messages of protobuf."""
+    from benchmarks.contracts import MyShop, by_messages  # no other server needs them
+
+    async with Collector("server", listen="127.0.0.1:0", services=[MyShop]) as served:
+        served.add_service(by_messages(served)[0])
+        _say(f"ready {served.address}")
+        await asyncio.Event().wait()
+
+
 async def collector(_told: Told) -> None:
     """A collector with one handler."""
     async with Collector("server", listen="127.0.0.1:0", services=[echo_service()]) as served:
@@ -239,6 +249,7 @@ ROLES: dict[str, Callable[..., Coroutine[None, None, None]]] = {
     "bare-sync": bare_sync,
     "bare-sync-typed": bare_sync_typed,
     "collector": collector,
+    "contract": contract,
     "dialers": dialers,
     "hop": hop,
     "typed": typed,
