@@ -69,6 +69,8 @@ class Collector(CollectorServices, CollectorPeers, CollectorStubs, Caller):
             callable without arguments that makes one of these.
         peers: addresses of collectors to stay connected with; they are dialed until they answer.
         validator: asked before each call that runs here.
+        register_at: HOST:PORT of a registry at which it registers, in the background, what it serves with descriptors. It
+            shows the same certificates as everywhere.
         authorizer: asked for each call from outside; without one every caller may call.
         transport: how collectors reach each other; gRPC by default.
         tls: certificates for gRPC.
@@ -104,6 +106,7 @@ class Collector(CollectorServices, CollectorPeers, CollectorStubs, Caller):
         peers: Iterable[str] = (),
         validator: "Validator | None" = None,
         authorizer: "Authorizer | None" = None,
+        register_at: str | None = None,
         transport: "Transport | None" = None,
         tls: "Tls | None" = None,
         insecure: bool = False,
@@ -130,6 +133,7 @@ class Collector(CollectorServices, CollectorPeers, CollectorStubs, Caller):
             listen=listen,
             advertise=advertise,
             validator=validator,
+            register_at=register_at,
             authorizer=authorizer,
             transport=transport,
             tls=tls,

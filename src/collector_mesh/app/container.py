@@ -32,6 +32,7 @@ from collector_mesh.app.making import (
     make_placing,
     make_reflecting,
     make_refusals,
+    make_registering,
     make_strangers,
     make_times,
     make_transport,
@@ -103,6 +104,16 @@ class CollectorContainer:
 
         self.handlers = handlers = providers.Singleton(HandlerRegistry, lock=providers.Singleton(RLock))
         self.descriptors = providers.Singleton(make_descriptors, handlers)
+        self.registering = providers.Singleton(
+            make_registering,
+            options,
+            handlers,
+            self.descriptors.provider,
+            tasks,
+            clock,
+            dice,
+            guarded_observer,
+        )
         self.balancers = balancers = providers.Singleton(make_balancers, options, guarded_observer.provider)
         self.policies = policies = providers.Singleton(policies_of, settings, balancers=balancers)
         self.counts = counts = providers.Singleton(Counts)

@@ -77,7 +77,7 @@ class Lifetime:
         parts = self._container
         options, collector_id = parts.options(), parts.options().collector_id
         keeping, admission, observer = parts.keeping(), parts.admission(), parts.guarded_observer()
-        gateway, inspection = parts.gateway(), parts.inspection()
+        gateway, inspection, registering = parts.gateway(), parts.inspection(), parts.registering()
         gateway.on_unreachable = self._lost
         parts.topology().on_turn = parts.reporting().breaker_turned
         async with AsyncExitStack() as opened:
@@ -104,6 +104,9 @@ class Lifetime:
             if options.wait_for_peers is not None:
                 parts.tasks().start(self._wait_for(options.wait_for_peers), "wait for peers")
             opened.push_async_callback(self._drain)
+            if registering is not None:
+                opened.push_async_callback(registering.close)
+                registering.start()
             self.state = inspection.state = "serving"
             observer.tell(Started(collector_id, admission.address))
             # No generator waits here for the end: asyncio would close it beside the transport's own, where the loop of a

@@ -33,6 +33,7 @@ from collector_mesh.domain.ports.observer import Observer
 from collector_mesh.domain.ports.placing import Placing
 from collector_mesh.domain.ports.randomness import Randomness
 from collector_mesh.domain.ports.reflecting import Reflecting
+from collector_mesh.domain.ports.tasks import Tasks
 from collector_mesh.domain.ports.transport import Transport
 from collector_mesh.domain.reporting import Rationed, for_people
 from collector_mesh.domain.routing.explainer import Explainer
@@ -44,6 +45,7 @@ from collector_mesh.domain.topology.topology import Topology
 
 if TYPE_CHECKING:
     from collector_mesh.adapters.wire.descriptors import Descriptors
+    from collector_mesh.app.registry.registering import Registering
     from collector_mesh.domain.routing.named_methods import NamedMethods
 
 
@@ -116,6 +118,26 @@ def make_descriptors(handlers: HandlerRegistry) -> "Descriptors":
     from collector_mesh.adapters.wire.descriptors import Descriptors
 
     return Descriptors(handlers)
+
+
+def make_registering(
+    options: Options,
+    handlers: HandlerRegistry,
+    descriptors: Callable[[], "Descriptors"],
+    tasks: Tasks,
+    clock: Clock,
+    dice: Randomness,
+    observer: Observer,
+) -> "Registering | None":
+    """What registers elsewhere what is served here, where the user wants that."""
+    if options.register_at is None:
+        return None
+    # grpc and protobuf are needed here, and not before.
+    from collector_mesh.app.registry.registering import Registering
+
+    return Registering(
+        options, handlers, descriptors(), tasks=tasks, clock=clock, dice=dice, observer=observer
+    )
 
 
 def make_dial_seconds(settings: Settings) -> float:

@@ -10,6 +10,7 @@ from collector_mesh.app.hooks.shape import check_authorizer, check_hook, check_o
 from collector_mesh.app.hooks.validation import check_validator
 from collector_mesh.app.settings import Settings
 from collector_mesh.domain.model import limits
+from collector_mesh.domain.model.address import HostPort
 from collector_mesh.domain.model.errors import InvalidCallError, kind_of, quoted
 from collector_mesh.domain.model.limits import MAX_WEIGHT
 from collector_mesh.domain.model.names import check_name, text_argument
@@ -65,6 +66,22 @@ def _if_given(check: Callable[[object], None]) -> Callable[[object, object, Any]
             check(value)
 
     return checked
+
+
+def check_registry_address(name: str, value: object) -> None:
+    """See that something is the address of a registry.
+
+    Raises:
+        InvalidCallError: it is none.
+        TypeError: it is no text.
+    """
+    address = text_argument(name, value)
+    if not address.startswith("unix:") and HostPort.parse(address, field=name).port == 0:
+        raise InvalidCallError(f"{name} must have a port from 1 to 65535, got {quoted(address)}")
+
+
+def _check_register_at(value: object) -> None:
+    check_registry_address("register_at", value)
 
 
 def _is_text(_instance: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
@@ -131,6 +148,7 @@ class Options:
     collector_id: str = attrs.field(validator=_is_name)
     listen: str = attrs.field(default="", validator=_is_text)
     advertise: str | None = attrs.field(default=None, validator=_is_text)
+    register_at: str | None = attrs.field(default=None, validator=_if_given(_check_register_at))
     validator: "Validator | None" = attrs.field(default=None, validator=_if_given(check_validator))
     authorizer: "Authorizer | None" = attrs.field(default=None, validator=_if_given(check_authorizer))
     transport: "Transport | None" = attrs.field(default=None, validator=_if_given(check_transport))

@@ -133,9 +133,9 @@ class AskingValidator:
             if observer is None:
                 continue
             if away:
-                observer.tell(RegistryAway(str(holder), self._registry, away))
+                observer.tell(RegistryAway(str(holder), self._registry, away, "validate"))
             else:
-                observer.tell(RegistryBack(str(holder), self._registry, round(seconds, 3)))
+                observer.tell(RegistryBack(str(holder), self._registry, round(seconds, 3), "validate"))
 
 
 if TYPE_CHECKING:

@@ -45,6 +45,8 @@ _WORDS: Mapping[type[events.Event], tuple[str, int]] = MappingProxyType(
         events.ValidatorRefused: ("validator_refused", logging.WARNING),
         events.RegistryAway: ("registry_away", logging.WARNING),
         events.RegistryBack: ("registry_back", logging.INFO),
+        events.Registered: ("registered", logging.INFO),
+        events.RegistrationRefused: ("registration_refused", logging.WARNING),
         events.BreakerOpened: ("breaker_opened", logging.WARNING),
         events.BreakerShut: ("breaker_shut", logging.INFO),
         events.Shedding: ("shedding", logging.WARNING),

@@ -9,7 +9,7 @@ import attrs
 from collector_mesh.adapters.dns.target import PREFIX, Target
 from collector_mesh.app.cli.logs import FORMATS, LEVELS
 from collector_mesh.app.cli.problems import got
-from collector_mesh.app.options import check_labels, check_weight
+from collector_mesh.app.options import check_labels, check_registry_address, check_weight
 from collector_mesh.app.settings import Settings
 from collector_mesh.domain.model.address import HostPort
 from collector_mesh.domain.model.errors import MeshError
@@ -74,6 +74,10 @@ def _address(_instance: object, attribute: "attrs.Attribute[Any]", value: str) -
         # Required it is not: it can be left out.
         raise ValueError(f"{attribute.name} must be HOST:PORT, got {value!r}")
     HostPort.parse(value, field=attribute.name)
+
+
+def _registry(_instance: object, attribute: "attrs.Attribute[Any]", value: str) -> None:
+    check_registry_address(attribute.name, value)
 
 
 def _peer(instance: object, attribute: "attrs.Attribute[Any]", value: str) -> None:
@@ -165,6 +169,9 @@ class ServeConfig:
     service: tuple[str, ...] = attrs.field(default=(), validator=_each(_reference))
     mount: tuple[str, ...] = attrs.field(default=(), validator=_each(_mount))
     validator: str | None = attrs.field(default=None, validator=_maybe(_reference))
+    validate_at: str | None = attrs.field(default=None, validator=_maybe(_registry))
+    validate_open: bool = False
+    register_at: str | None = attrs.field(default=None, validator=_maybe(_registry))
     authorizer: str | None = attrs.field(default=None, validator=_maybe(_reference))
     peer: tuple[str, ...] = attrs.field(default=(), validator=_each(_peer))
     wait_for_peers: str | None = attrs.field(default=None, validator=_maybe(_peer_count))

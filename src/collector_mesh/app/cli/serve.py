@@ -70,6 +70,15 @@ def add_parser(verbs: Any) -> None:
     )
     parser.add_argument("--validator", metavar="MODULE:OBJECT", help="is asked before each call")
     parser.add_argument(
+        "--validate-at", metavar="HOST:PORT", help="a registry that is asked before each call, once a method"
+    )
+    parser.add_argument(
+        "--validate-open", action="store_true", help="allow what is not known while that registry is away"
+    )
+    parser.add_argument(
+        "--register-at", metavar="HOST:PORT", help="a registry at which to register what is served"
+    )
+    parser.add_argument(
         "--authorizer", metavar="MODULE:OBJECT", help="says who may call, look in and be called"
     )
     parser.add_argument(

@@ -39,10 +39,6 @@ def collector_of(sourced: Sourced) -> Collector:
             from collector_mesh.app.cli.mounts import load_mount
 
             mounts.append(load_mount(reference, sourced.source("mount")))
-    validator = None
-    if config.validator is not None:
-        with problems.gathered():
-            validator = _validator(config.validator, sourced.source("validator"))
     authorizer = None
     if config.authorizer is not None:
         with problems.gathered():
@@ -54,6 +50,9 @@ def collector_of(sourced: Sourced) -> Collector:
     tls = None
     with problems.gathered(TlsError):
         tls = _tls(sourced)
+    validator = _validator_of(sourced, tls, problems)
+    with problems.gathered(MeshError):
+        _check_way(sourced, "register_at", config.register_at, tls)
     names = DnsNames()
     for peer in config.peer:
         with problems.gathered(MeshError):
@@ -77,6 +76,7 @@ def collector_of(sourced: Sourced) -> Collector:
         services=services,
         peers=config.peer,
         validator=validator,
+        register_at=config.register_at,
         authorizer=authorizer,
         tls=tls,
         insecure=config.insecure,
@@ -110,6 +110,38 @@ def _validator(reference: str, option: str) -> Any:
             f"{option} {reference}: is no object with a method validate_service_method but {_kind(validator)}"
         )
     return validator
+
+
+def _validator_of(sourced: Sourced, tls: Tls | None, problems: Problems) -> Any:
+    """The validator that the configuration names, None if it names none or one that cannot be used."""
+    config = sourced.config
+    if config.validator is not None:
+        with problems.gathered():
+            if config.validate_at is not None:
+                both = f"{sourced.source('validator')} and {sourced.source('validate_at')}"
+                raise CommandError(f"{both}: a collector has one validator")
+            return _validator(config.validator, sourced.source("validator"))
+    elif config.validate_at is not None:
+        # Whoever asks no registry does not need it.
+        from collector_mesh.adapters.grpc.registry_validator import RegistryValidator
+
+        with problems.gathered(MeshError):
+            _check_way(sourced, "validate_at", config.validate_at, tls)
+            return RegistryValidator(
+                config.validate_at,
+                tls=tls,
+                insecure=config.insecure,
+                fail="open" if config.validate_open else "closed",
+            )
+    return None
+
+
+def _check_way(sourced: Sourced, name: str, address: str | None, tls: Tls | None) -> None:
+    """See that a registry may be asked at an address: what asks it in the background would only log it."""
+    if address is not None and not address.startswith("unix:"):
+        check_plaintext(
+            HostPort.parse(address, field=sourced.source(name)), tls, insecure=sourced.config.insecure
+        )
 
 
 def _authorizer(reference: str, option: str) -> Any:

@@ -336,14 +336,16 @@ class ValidatorRefused(Event):
 
 @attrs.frozen
 class RegistryAway(Event):
-    """The registry that the validator asks does not answer; calls are decided by earlier answers, or as the user has chosen.
+    """A registry does not answer. Where it validates, calls are decided by earlier answers, or as the user has chosen.
 
     Attributes:
         address: of the registry.
+        use: what it is asked for: `validate` or `register`.
     """
 
     address: str
     reason: str
+    use: str
 
 
 @attrs.frozen
@@ -353,10 +355,41 @@ class RegistryBack(Event):
     Attributes:
         address: of the registry.
         seconds: how long it was away.
+        use: what it is asked for, as in `RegistryAway`.
     """
 
     address: str
     seconds: float
+    use: str
+
+
+@attrs.frozen
+class Registered(Event):
+    """A registry has taken services of this collector that it did not have, or not so.
+
+    Attributes:
+        address: of the registry.
+        number: how many services.
+        services: some of them, as `namespace/Service`.
+    """
+
+    address: str
+    number: int
+    services: tuple[str, ...]
+
+
+@attrs.frozen
+class RegistrationRefused(Event):
+    """A registry does not take a service of this collector; told once for each reason.
+
+    Attributes:
+        address: of the registry.
+        service: the service, as `namespace/Service`.
+    """
+
+    address: str
+    service: str
+    reason: str
 
 
 @attrs.frozen

@@ -100,6 +100,8 @@ class HandlerRegistry:
         self._lock: AbstractContextManager[object] = lock or nullcontext()
         self.on_change: Callable[[], None] = _nobody
         """Called after each change, by `hand_over`."""
+        self.watchers: list[Callable[[], None]] = []
+        """Called after that; they must not raise."""
         self.hand_over: Callable[[Callable[[], None]], None] = _at_once
         """Calls something where the rest of the collector runs, now or soon."""
         for namespace in namespaces:
@@ -239,6 +241,8 @@ class HandlerRegistry:
 
     def _tell(self) -> None:
         self.on_change()
+        for watcher in list(self.watchers):
+            watcher()
 
     def _no_namespace(self, namespace: str) -> NotFoundError:
         known = ", ".join(self._namespaces) or "none"

@@ -1,0 +1,96 @@
+"""A way to a registry: one request, and its answer or an error of the mesh."""
+
+import re
+
+import grpc
+
+from collector_mesh.adapters.grpc.channels import check_plaintext
+from collector_mesh.adapters.grpc.server_client import ServerClient, StatusError
+from collector_mesh.adapters.grpc.tls import Tls
+from collector_mesh.adapters.wire.grpc_codes import FROM_GRPC
+from collector_mesh.domain.model.address import HostPort
+from collector_mesh.domain.model.errors import (
+    DeadlineExceededError,
+    MeshError,
+    UnavailableError,
+    UnimplementedError,
+    error_for,
+)
+from collector_mesh.domain.model.status import Metadata
+from collector_mesh.domain.model.texts import visible
+from collector_mesh.domain.registry.metadata import COLLECTOR_ID_KEY
+from collector_mesh.domain.registry.results import IncompatibleError
+
+ORIGINAL = "/collector.CollectorRegistry/"
+OURS = "/collector_mesh.registry.v1.Registry/"
+
+_MAX_BYTES = 64 << 20
+_MAX_TEXT = 8 << 10
+_DIFFERENCES = re.compile(r"incompatible with what is registered, \d+ differences?: (.*)", re.DOTALL)
+
+
+class RegistryWay(ServerClient):
+    """A way to one registry; an async context manager.
+
+    Args:
+        address: HOST:PORT, or `unix:PATH`.
+        tls: certificates.
+        insecure: whether plaintext may leave this machine.
+        collector_id: the collector that asks; empty for none.
+        timeout: seconds for an answer.
+
+    Raises:
+        InvalidCallError: it is no address, or plaintext would leave this machine.
+        ValueError: the timeout is none.
+    """
+
+    def __init__(
+        self, address: str, *, tls: Tls | None, insecure: bool, collector_id: str = "", timeout: float
+    ) -> None:
+        super().__init__(address, tls=tls, insecure=insecure, max_bytes=_MAX_BYTES)
+        if not timeout > 0:
+            raise ValueError(f"timeout must be over 0 seconds, got {timeout!r}")
+        if not address.startswith("unix:"):
+            check_plaintext(HostPort.parse(address), tls, insecure=insecure)
+        self._metadata: Metadata = ((COLLECTOR_ID_KEY, collector_id),) if collector_id else ()
+        self._timeout = timeout
+
+    async def send(self, path: str, data: bytes) -> tuple[bytes, Metadata]:
+        """Send a request; gives the answer, and the trailing metadata.
+
+        Raises:
+            UnimplementedError: the server has no such method.
+            UnavailableError: nobody answers.
+            DeadlineExceededError: there is no answer in time.
+            MeshError: the registry refuses; the class says why.
+        """
+        try:
+            answer = await self.unary(path, data, metadata=self._metadata, timeout=self._timeout)
+        except StatusError as error:
+            raise self._error(error) from error
+        return answer.data, answer.trailing
+
+    async def lost(self) -> None:
+        """Wait until the connection is lost that is there, or will be."""
+        channel = self._open()
+        ready = grpc.ChannelConnectivity.READY
+        while (state := channel.get_state()) is not ready:
+            await channel.wait_for_state_change(state)
+        await channel.wait_for_state_change(ready)
+
+    def _error(self, error: StatusError) -> MeshError:
+        where = f"the registry at {self.address}"
+        if error.is_unreached:
+            return UnavailableError(visible(error.text))
+        if error.is_unimplemented:
+            return UnimplementedError(f"{self.address} is no registry, or one without this method")
+        if error.is_late:
+            return DeadlineExceededError(f"no answer from {where} within {self._timeout:g} s")
+        text = visible(error.text, _MAX_TEXT)
+        if error.code == grpc.StatusCode.ALREADY_EXISTS.value[0]:
+            incompatible = IncompatibleError(text)
+            found = _DIFFERENCES.search(text)
+            incompatible.differences = tuple(found[1].split("; ")) if found else ()
+            return incompatible
+        code = FROM_GRPC.get(error.code)  # type: ignore[call-overload]  # a number is found by what it is
+        return error_for(500 if code is None else int(code), f"{where}: {text or error.name}")
