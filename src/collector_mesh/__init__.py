@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collector_mesh.adapters.grpc.tls import Tls, TlsError
     from collector_mesh.adapters.loopback.network import LoopbackNetwork
     from collector_mesh.adapters.telemetry.configuring import configure_logs
+    from collector_mesh.adapters.wire.registry_requests import RegisteredName
     from collector_mesh.app.allow_list import AllowList, AllowListError
     from collector_mesh.app.clients.client import MeshClient
     from collector_mesh.app.clients.sync_client import SyncMeshClient
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
     from collector_mesh.app.contracts.errors import ContractError
     from collector_mesh.app.contracts.generated import contract_of
     from collector_mesh.app.contracts.implementing import implements
+    from collector_mesh.app.registry.client import RegistryClient
     from collector_mesh.app.registry.registry import Registry
+    from collector_mesh.app.registry.validator import LocalRegistryValidator
     from collector_mesh.app.services.lifespan import LifespanError
     from collector_mesh.app.services.marks import method
     from collector_mesh.app.services.service import Service
@@ -92,6 +95,7 @@ _HOMES = {
     "InvalidCallError": "collector_mesh.domain.model.errors",
     "LifespanError": "collector_mesh.app.services.lifespan",
     "ListenError": "collector_mesh.domain.model.errors",
+    "LocalRegistryValidator": "collector_mesh.app.registry.validator",
     "LoopbackNetwork": "collector_mesh.adapters.loopback.network",
     "MeshClient": "collector_mesh.app.clients.client",
     "MeshError": "collector_mesh.domain.model.errors",
@@ -104,8 +108,10 @@ _HOMES = {
     "PayloadTooLargeError": "collector_mesh.domain.model.errors",
     "RegisteredFile": "collector_mesh.domain.registry.results",
     "RegisteredService": "collector_mesh.domain.registry.results",
+    "RegisteredName": "collector_mesh.adapters.wire.registry_requests",
     "Registration": "collector_mesh.domain.registry.results",
     "Registry": "collector_mesh.app.registry.registry",
+    "RegistryClient": "collector_mesh.app.registry.client",
     "RegistryError": "collector_mesh.domain.ports.registry_store",
     "RegistryLimits": "collector_mesh.domain.registry.limits",
     "RegistryValidator": "collector_mesh.adapters.grpc.registry_validator",
@@ -154,6 +160,7 @@ __all__ = [
     "InvalidCallError",
     "LifespanError",
     "ListenError",
+    "LocalRegistryValidator",
     "LoopbackNetwork",
     "MeshClient",
     "MeshError",
@@ -165,9 +172,11 @@ __all__ = [
     "Payload",
     "PayloadTooLargeError",
     "RegisteredFile",
+    "RegisteredName",
     "RegisteredService",
     "Registration",
     "Registry",
+    "RegistryClient",
     "RegistryError",
     "RegistryLimits",
     "RegistryValidator",

@@ -1,0 +1,93 @@
+"""A registry that is elsewhere, for programs."""
+
+from collections.abc import AsyncIterator, Mapping
+from typing import TYPE_CHECKING
+
+from collector_mesh.adapters.grpc.remote_registry import RemoteRegistry
+from collector_mesh.adapters.grpc.tls import Tls
+from collector_mesh.app.registry.registrable import registrable
+from collector_mesh.domain.registry.limits import MAX_PAGE
+from collector_mesh.domain.registry.results import Change, RegisteredService
+
+if TYPE_CHECKING:
+    from collector_mesh.adapters.wire.registry_requests import RegisteredName
+    from collector_mesh.app.registry.registrable import Registrable
+
+
+class RegistryClient(RemoteRegistry):
+    """Asks a registry that is elsewhere, and changes what is in it; `Registry` is one in this process.
+
+    It is used inside `async with`, in one event loop. Requests may overlap. Each ends within `timeout` seconds, with an answer
+    or an error. With the original registry it registers, looks up, validates and lists.
+
+    Args:
+        address: HOST:PORT, or `unix:PATH`.
+        tls: certificates.
+        insecure: whether plaintext may leave this machine.
+        timeout: seconds for an answer.
+
+    Raises:
+        InvalidCallError: it is no address, or plaintext would leave this machine.
+        ValueError: the timeout is none.
+    """
+
+    def __init__(
+        self, address: str, *, tls: Tls | None = None, insecure: bool = False, timeout: float = 10.0
+    ) -> None:
+        super().__init__(address, tls=tls, insecure=insecure, timeout=timeout)
+
+    async def register(
+        self,
+        namespace: str,
+        what: "Registrable",
+        *,
+        labels: Mapping[str, str] | None = None,
+        force: bool = False,
+        dry_run: bool = False,
+    ) -> "tuple[RegisteredName, ...]":
+        """Register services and the files that they are in; all of them, or none.
+
+        Args:
+            namespace: where.
+            what: as for `Registry.register`.
+            labels: of the services, or of the files where there are none; None for those that they have.
+            force: whether to register it also where it is incompatible with what is registered.
+            dry_run: whether to say only what would come of it; differences are in the result then, and no error.
+
+        Returns:
+            What has become of each service, or of each file where there are no services.
+
+        Raises:
+            InvalidCallError: something is malformed, missing, contradicts itself, or is more than there may be.
+            IncompatibleError: it is incompatible; the text has the differences.
+            ForbiddenError: the registry does not let this program.
+            UnavailableError: the registry is away.
+            DeadlineExceededError: it has not answered in time, and may have done it: to register the same again changes nothing.
+            TypeError: an argument is of the wrong type.
+        """
+        given = registrable(what)
+        return await self.register_files(
+            namespace, given.files, given.services, labels=labels, force=force, dry_run=dry_run
+        )
+
+    async def every(self, namespace: str = "") -> AsyncIterator[RegisteredService]:
+        """Give all services, newest first, page by page; see `list`."""
+        after = ""
+        while True:
+            page = await self.list(namespace, after=after, limit=MAX_PAGE)
+            for service in page.services:
+                yield service
+            after = page.after
+            if not after:
+                return
+
+    async def every_change(self, namespace: str = "", name: str = "") -> AsyncIterator[Change]:
+        """Give all changes, latest first, page by page; see `history`."""
+        after = ""
+        while True:
+            page = await self.history(namespace, name, after=after, limit=MAX_PAGE)
+            for change in page.changes:
+                yield change
+            after = page.after
+            if not after:
+                return
