@@ -1,13 +1,12 @@
 """What the class of a contract says."""
 
-import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from collector_mesh.app.contracts.declaration import Declaration, Member
 from collector_mesh.app.contracts.errors import ContractError
 from collector_mesh.app.contracts.form import is_options
-from collector_mesh.app.contracts.hints import contract_hint, result_hint
+from collector_mesh.app.contracts.hints import contract_hint, result_hint, signature_of
 from collector_mesh.app.contracts.locks.using import locked_contract
 from collector_mesh.app.contracts.types.described import described
 from collector_mesh.app.contracts.types.interface import (
@@ -65,7 +64,7 @@ class ClassDeclaration(Declaration):
         function: Any = member.function
         what = f"{member.owner}.{member.attribute}"
         names = self._names()
-        signature = inspect.signature(function)
+        signature = signature_of(function)
         parameters = []
         for each in list(signature.parameters.values())[1:]:
             if is_options(each):

@@ -1,6 +1,7 @@
 """What a class has otherwise than the contract that it implements."""
 
 import inspect
+import typing
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -9,7 +10,13 @@ from collector_mesh.app.contracts.form import is_options
 from collector_mesh.app.contracts.hints import hint_in, result_hint
 from collector_mesh.app.contracts.types.interface import MethodTypes
 from collector_mesh.app.services.callables import is_generator, parameters_of
-from collector_mesh.app.services.hints import UnresolvedHintError, is_context, says_nothing, shown_hint
+from collector_mesh.app.services.hints import (
+    UnresolvedHintError,
+    is_context,
+    is_union,
+    says_nothing,
+    shown_hint,
+)
 from collector_mesh.app.services.marks import marks_of
 from collector_mesh.domain.model.errors import is_a
 from collector_mesh.domain.model.kinds import UNARY
@@ -175,9 +182,22 @@ def same(one: Any, other: Any) -> bool:
         # A class of the same message that was made elsewhere is as good.
         return bool(one.DESCRIPTOR.full_name == other.DESCRIPTOR.full_name)
     try:
-        return bool(one == other)
+        if one == other:
+            return True
     except Exception:  # noqa: BLE001  # they may be anything
         return False
+    # `List[int]` and `list[int]`, and the same types in another order.
+    if is_union(one) and is_union(other):
+        these, those = typing.get_args(one), typing.get_args(other)
+        return len(these) == len(those) and all(any(same(each, its) for its in those) for each in these)
+    origin, arguments = typing.get_origin(one), typing.get_args(one)
+    others = typing.get_args(other)
+    return (
+        origin is not None
+        and origin is typing.get_origin(other)
+        and len(arguments) == len(others)
+        and all(each is its is ... or same(each, its) for each, its in zip(arguments, others, strict=True))
+    )
 
 
 def shown_type(hint: Any) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 from collector_mesh.app.contracts.calling import OPTIONS
 from collector_mesh.app.contracts.declaration import Member
 from collector_mesh.app.contracts.errors import ContractError
+from collector_mesh.app.contracts.hints import signature_of
 from collector_mesh.app.services.marks import mark_of
 from collector_mesh.domain.model.context import CallContext
 from collector_mesh.domain.model.errors import InvalidCallError, is_a
@@ -109,7 +110,7 @@ def _problems(attribute: str, function: Any, taken: Collection[str]) -> Iterator
     if inspect.isasyncgenfunction(function) or inspect.isgeneratorfunction(function):
         yield "is a generator; methods with streams do not exist yet"
         return
-    signature = inspect.signature(function)
+    signature = signature_of(function)
     parameters = list(signature.parameters.values())
     if not parameters or parameters[0].kind not in {
         inspect.Parameter.POSITIONAL_ONLY,

@@ -2,6 +2,7 @@
 
 import collections.abc
 import inspect
+import sys
 import typing
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -71,9 +72,13 @@ def contract_hint(
     return hint
 
 
-def result_annotation(function: Callable[..., Any]) -> Any:
-    """What a function is annotated to give."""
-    return inspect.signature(function).return_annotation
+def signature_of(function: Callable[..., Any]) -> inspect.Signature:
+    """The signature of a method; what its annotations name need not be there yet."""
+    if sys.version_info >= (3, 14):
+        import annotationlib
+
+        return inspect.signature(function, annotation_format=annotationlib.Format.FORWARDREF)
+    return inspect.signature(function)
 
 
 def result_hint(hint: Any) -> Any:

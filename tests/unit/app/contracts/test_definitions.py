@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import typing
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any, Unpack
@@ -297,6 +298,23 @@ def test_every_difference_from_the_contract_is_named_when_the_class_is_defined(
 ) -> None:
     with pytest.raises(ContractError, match=re.escape(said)):
         define()
+
+
+def test_the_same_types_may_be_spelled_otherwise() -> None:
+    class Spelled(Contract, namespace="a"):
+        def f(self, orders: list[Order], note: str | None, both: tuple[int, ...]) -> int | None: ...
+
+    @implements(Spelled)
+    class MySpelled:
+        def f(
+            self,
+            orders: typing.List["Order"],  # noqa: UP006, UP037  # what is tested
+            note: typing.Optional["str"],  # noqa: UP037, UP045  # the same
+            both: typing.Tuple[int, ...],  # noqa: UP006  # the same
+        ) -> typing.Union[None, int]:  # noqa: UP007, RUF036  # the same
+            return None
+
+    assert served(MySpelled) == ["a/Spelled.f"]
 
 
 @pytest.mark.parametrize("given", [3, Payload, Contract, None])
