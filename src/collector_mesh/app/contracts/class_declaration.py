@@ -78,5 +78,5 @@ class ClassDeclaration(Declaration):
     def _describe(self) -> Described:
         locked = locked_contract(self.module, self.namespace, self.service, self.lock)
         made = described(self.service_types(), locked.numbers)
-        locked.check(made.file)
+        locked.check(made.shape)
         return made

@@ -5,6 +5,7 @@ from collections.abc import Collection, Sequence
 
 import attrs
 
+from collector_mesh.app.contracts.locks.lock import Shape
 from collector_mesh.app.contracts.locks.names import (
     MAP_KEYS,
     OF_PROTOBUF,
@@ -32,20 +33,22 @@ from collector_mesh.domain.registry.schema import (
 )
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_LABELS = ("optional", "repeated")
+_LABELS = ("optional", "repeated", "required")
 _IDEMPOTENCY = ("idempotent", "no_side_effects")
 
 
 @attrs.frozen
 class _Names:
-    """What is defined in a contract, so that a type is known for what it is."""
+    """What is defined in a contract, so that a type is known for what it is; and what its fields have come to."""
 
     messages: Collection[str]
     enums: Collection[str]
+    entries: list[Message] = attrs.Factory(list)
+    required: set[str] = attrs.Factory(set)
 
 
-def contract_of_node(key: str, node: Node) -> File:
-    """The descriptors of a contract.
+def contract_of_node(key: str, node: Node) -> Shape:
+    """What a lock file keeps of a contract.
 
     Args:
         key: `NAMESPACE/SERVICE`.
@@ -68,17 +71,17 @@ def contract_of_node(key: str, node: Node) -> File:
     names = _Names({name for name, _ in messages}, {name for name, _ in enums})
     for name, one in (*messages, *enums):
         _check_name(name, one, package, names)
-    entries: list[Message] = []
-    return File(
+    file = File(
         node.part("file").text(),
         package,
         imports=()
         if (part := node.maybe("imports")) is None
         else tuple(one.text() for one in part.elements()),
-        messages=(*(_message(name, one, names, entries) for name, one in messages), *entries),
+        messages=(*(_message(name, one, names) for name, one in messages), *names.entries),
         enums=tuple(_enum(name, one) for name, one in enums),
         services=(Service(service, tuple(_method(*each, names) for each in node.part("methods").items())),),
     )
+    return Shape(file, frozenset(names.required))
 
 
 def _is_full_name(name: str) -> bool:
@@ -92,20 +95,17 @@ def _check_name(name: str, node: Node, package: str, names: _Names) -> None:
         node.fail("is the name of a message and of an enum")
 
 
-def _message(name: str, node: Node, names: _Names, entries: list[Message]) -> Message:
+def _message(name: str, node: Node, names: _Names) -> Message:
     node.only("fields", "reserved_numbers", "reserved_names")
     reserved = _reserved(node, 1, MAX_FIELD_NUMBER)
     fields = []
     for field, part in node.part("fields").items():
-        found, entry = _field(name, field, part, names)
-        fields.append(found)
-        if entry is not None:
-            entries.append(entry)
+        fields.append(_field(name, field, part, names))
     _check_members([(field.name, field.number) for field in fields], node.part("fields"), reserved)
     return Message(name, tuple(fields), reserved)
 
 
-def _field(message: str, name: str, node: Node, names: _Names) -> tuple[Field, Message | None]:
+def _field(message: str, name: str, node: Node, names: _Names) -> Field:
     node.only("number", "type", "label", "json_name")
     number = node.part("number").number(1, MAX_FIELD_NUMBER)
     first, last = NUMBERS_OF_PROTOBUF
@@ -119,14 +119,20 @@ def _field(message: str, name: str, node: Node, names: _Names) -> tuple[Field, M
         kind, type_name = _type(given, given.text(), names)
         # A single message can always be absent.
         cardinality = label or ("optional" if kind == "message" else "implicit")
-        return Field(name, number, kind, type_name, cardinality, json_name=json), None  # type: ignore[arg-type]
+        if label == "required":
+            names.required.add(f"{message}.{name}")
+            cardinality = "optional" if kind == "message" else "implicit"
+        return Field(name, number, kind, type_name, cardinality, json_name=json)  # type: ignore[arg-type]  # just looked
     if label is not None:
         node.fail("a map has no label")
     if pair[0] not in MAP_KEYS:
         given.fail(f"the keys of a map must be one of {', '.join(sorted(MAP_KEYS))}, got {quoted(pair[0])}")
     types = (_type(given, pair[0], names), _type(given, pair[1], names))
     entry = _map_entry(entry_name(message, name), *types)
-    return Field(name, number, "message", entry.name, "map", json_name=json), entry
+    if entry.name in names.messages or entry.name in names.enums:
+        node.fail(f"protobuf needs the name {quoted(entry.name)} for the entries of this map")
+    names.entries.append(entry)
+    return Field(name, number, "message", entry.name, "map", json_name=json)
 
 
 def _map_entry(name: str, key: tuple[FieldType, str], value: tuple[FieldType, str]) -> Message:

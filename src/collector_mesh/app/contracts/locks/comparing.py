@@ -1,21 +1,46 @@
-"""The rules of compatibility, for the descriptors of contracts."""
+"""What a change of a contract breaks: by the rules of compatibility, and by what Python needs of a message to read it."""
+
+from collections.abc import Iterator
 
 from collector_mesh.adapters.wire.schemas import well_known
-from collector_mesh.app.contracts.locks.lock import canonical
+from collector_mesh.app.contracts.locks.changes import fields_of
+from collector_mesh.app.contracts.locks.lock import Shape, canonical
 from collector_mesh.domain.registry.closure import linked
 from collector_mesh.domain.registry.compatibility import differences
 from collector_mesh.domain.registry.schema import File, Schema
 
 
-def compared(old: File, new: File) -> tuple[str, ...]:
-    """What breaks between programs with the one description and those with the other, one text each.
+def compared(old: Shape, new: Shape) -> tuple[str, ...]:
+    """What breaks between programs with the one shape and those with the other, one text each.
 
     Args:
         old: what is locked.
         new: what it is now.
     """
-    return tuple(str(difference) for difference in differences(_schema(old), _schema(new)))
+    found = differences(_schema(old.file), _schema(new.file))
+    return (*map(str, found), *_required(old, new))
 
 
 def _schema(file: File) -> Schema:
     return linked((canonical(file),), find=well_known)
+
+
+def _required(old: Shape, new: Shape) -> Iterator[str]:
+    """Fields without which one of both cannot read a message, and which the other does not send."""
+    before, after = fields_of(old.file), fields_of(new.file)
+    messages = {one.name for one in old.file.messages} & {one.name for one in new.file.messages}
+    for field in sorted(new.required - old.required):
+        message, _, name = field.rpartition(".")
+        if message in messages:
+            how = "must be there now" if field in before else "is new and must be there"
+            yield (
+                f"{new.file.name!r}: the field {name!r} ({after[field]}) of {message!r} {how}, and programs of the version"
+                " before need not send it: give it a default, or let it be None"
+            )
+    for field in sorted(old.required - new.required):
+        message, _, name = field.rpartition(".")
+        if message in messages and field not in after:
+            yield (
+                f"{new.file.name!r}: the field {name!r} ({before[field]}) of {message!r} was removed, without which programs"
+                " of the version before cannot read it: give it a default first, and remove it when none of them is left"
+            )

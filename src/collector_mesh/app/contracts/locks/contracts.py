@@ -41,5 +41,5 @@ def lockable(contract: object) -> Lockable:
         declaration.module,
         key_of(declaration.namespace, declaration.service),
         path_of(declaration.module, declaration.lock),
-        lambda numbers: described(declaration.service_types(), numbers).file,
+        lambda numbers: described(declaration.service_types(), numbers).shape,
     )

@@ -16,14 +16,27 @@ MAX_LOCK_BYTES = 4 << 20
 
 
 @attrs.frozen
+class Shape:
+    """What a lock file keeps of a contract.
+
+    Attributes:
+        file: its descriptors.
+        required: the fields without which a message cannot be read, as `MESSAGE.FIELD`; protobuf does not know of them.
+    """
+
+    file: File
+    required: frozenset[str] = frozenset()
+
+
+@attrs.frozen
 class Lock:
     """The contracts of a lock file.
 
     Attributes:
-        files: the descriptors of each contract, by `NAMESPACE/SERVICE`.
+        contracts: the shape of each contract, by `NAMESPACE/SERVICE`.
     """
 
-    files: Mapping[str, File] = MappingProxyType({})
+    contracts: Mapping[str, Shape] = MappingProxyType({})
 
 
 def key_of(namespace: str, service: str) -> str:

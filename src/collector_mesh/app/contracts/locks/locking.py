@@ -5,11 +5,10 @@ from collections.abc import Callable, Mapping
 import attrs
 
 from collector_mesh.app.contracts.locks.changes import changes
-from collector_mesh.app.contracts.locks.lock import Lock
-from collector_mesh.domain.registry.schema import File
+from collector_mesh.app.contracts.locks.lock import Lock, Shape
 
-Comparing = Callable[[File, File], tuple[str, ...]]
-"""What programs with the one description cannot read or write of those with the other, one text each."""
+Comparing = Callable[[Shape, Shape], tuple[str, ...]]
+"""What programs with the one shape cannot read or write of those with the other, one text each."""
 
 
 @attrs.frozen
@@ -27,15 +26,15 @@ class Locking:
     differences: tuple[str, ...] = ()
 
 
-def locking(old: Lock | None, now: Mapping[str, File], compared: Comparing) -> Locking:
+def locking(old: Lock | None, now: Mapping[str, Shape], compared: Comparing) -> Locking:
     """Compare the contracts of a module with its lock file.
 
     Args:
         old: the lock file, None if there is none.
-        now: the descriptors of each contract, with the numbers of the lock file, by `NAMESPACE/SERVICE`.
+        now: the shape of each contract, with the numbers of the lock file, by `NAMESPACE/SERVICE`.
         compared: the rules of compatibility.
     """
-    before: Mapping[str, File] = {} if old is None else old.files
+    before: Mapping[str, Shape] = {} if old is None else old.contracts
     gone = tuple(f"{key}: the contract is gone" for key in sorted(before) if key not in now)
     changed, differences = list(gone), list(gone)
     for key in sorted(now):

@@ -5,13 +5,12 @@ from collections.abc import Callable, Sequence
 import attrs
 
 from collector_mesh.app.contracts.errors import ContractError
-from collector_mesh.app.contracts.locks.lock import Lock, numbers_of
+from collector_mesh.app.contracts.locks.lock import Lock, Shape, numbers_of
 from collector_mesh.app.contracts.locks.locking import Comparing, Locking, locking
 from collector_mesh.app.contracts.locks.places import data_at
 from collector_mesh.app.contracts.locks.reading import lock_of
 from collector_mesh.app.contracts.locks.text import text_of
 from collector_mesh.app.contracts.numbers import Numbers
-from collector_mesh.domain.registry.schema import File
 
 
 @attrs.frozen
@@ -23,14 +22,14 @@ class Lockable:
         module: the module that defines it.
         key: `NAMESPACE/SERVICE`.
         path: of its lock file, empty where the module is in no file.
-        describe: makes its descriptors with given numbers; may raise ContractError.
+        describe: makes its shape with given numbers; may raise ContractError.
     """
 
     title: str
     module: str
     key: str
     path: str
-    describe: Callable[[Numbers], File]
+    describe: Callable[[Numbers], Shape]
 
 
 @attrs.frozen
@@ -90,18 +89,18 @@ def _state(path: str, contracts: Sequence[Lockable], compared: Comparing, *, are
     module = contracts[0].module
     data = data_at(path, module)
     old = None if data is None else lock_of(data, path)
-    now: dict[str, File] = {}
+    now: dict[str, Shape] = {}
     titles: dict[str, str] = {}
     for contract in contracts:
         if contract.key in now:
             raise ContractError(
                 f"{contract.title} and {titles[contract.key]} are both {contract.key}: a service has one contract"
             )
-        locked = None if old is None else old.files.get(contract.key)
+        locked = None if old is None else old.contracts.get(contract.key)
         titles[contract.key] = contract.title
         # A member that is new has to get a number here.
-        known = Numbers.none() if locked is None else attrs.evolve(numbers_of(locked), is_locked=False)
+        known = Numbers.none() if locked is None else attrs.evolve(numbers_of(locked.file), is_locked=False)
         now[contract.key] = contract.describe(known)
     if old is not None and not are_all:
-        old = Lock({key: file for key, file in old.files.items() if key in now})
+        old = Lock({key: shape for key, shape in old.contracts.items() if key in now})
     return State(path, module, data, locking(old, now, compared))

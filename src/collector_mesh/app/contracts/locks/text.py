@@ -23,11 +23,12 @@ class _Pair(list[int]):
 
 def text_of(lock: Lock) -> str:
     """The text of a lock file."""
-    contracts = {key: _contract(canonical(lock.files[key])) for key in sorted(lock.files)}
+    contracts = {key: _contract(shape.file, shape.required) for key, shape in sorted(lock.contracts.items())}
     return f"{_rendered({'format': FORMAT, 'contracts': contracts}, '')}\n"
 
 
-def _contract(file: File) -> dict[str, Any]:
+def _contract(given: File, required: frozenset[str]) -> dict[str, Any]:
+    file = canonical(given)
     entries = entries_of(file)
     told: dict[str, Any] = {"file": file.name, "package": file.package}
     if file.imports:
@@ -36,7 +37,9 @@ def _contract(file: File) -> dict[str, Any]:
         method.name: _method(method) for service in file.services for method in service.methods
     }
     told["messages"] = {
-        message.name: _message(message, entries) for message in file.messages if message.name not in entries
+        message.name: _message(message, entries, required)
+        for message in file.messages
+        if message.name not in entries
     }
     if file.enums:
         told["enums"] = {enum.name: _enum(enum) for enum in file.enums}
@@ -50,11 +53,12 @@ def _method(method: Method) -> _Line:
     return told
 
 
-def _message(message: Message, entries: Mapping[str, Message]) -> dict[str, Any]:
-    return {
-        "fields": {field.name: _field(field, entries) for field in message.fields},
-        **_reserved(message.reserved),
-    }
+def _message(message: Message, entries: Mapping[str, Message], required: frozenset[str]) -> dict[str, Any]:
+    fields = {field.name: _field(field, entries) for field in message.fields}
+    for name, told in fields.items():
+        if f"{message.name}.{name}" in required:
+            told["label"] = "required"
+    return {"fields": fields, **_reserved(message.reserved)}
 
 
 def _field(field: Field, entries: Mapping[str, Message]) -> _Line:

@@ -4,11 +4,10 @@ import attrs
 
 from collector_mesh.app.contracts.errors import LockFileError
 from collector_mesh.app.contracts.locks.changes import changes
-from collector_mesh.app.contracts.locks.lock import key_of, numbers_of
+from collector_mesh.app.contracts.locks.lock import Shape, key_of, numbers_of
 from collector_mesh.app.contracts.locks.places import data_at, importable_name, path_of
 from collector_mesh.app.contracts.locks.reading import lock_of
 from collector_mesh.app.contracts.numbers import Numbers
-from collector_mesh.domain.registry.schema import File
 
 _MOST_TOLD = 5
 
@@ -21,29 +20,29 @@ class Locked:
         key: `NAMESPACE/SERVICE`.
         module: the module that defines the contract.
         path: of the lock file; empty where the module is in no file.
-        file: the descriptors of the contract as they were locked; None where the module has no lock file.
+        shape: the contract as it was locked; None where the module has no lock file.
     """
 
     key: str
     module: str
     path: str = ""
-    file: File | None = None
+    shape: Shape | None = None
 
     @property
     def numbers(self) -> Numbers:
         """The numbers of the members; those of a contract without a lock file follow the order of definition."""
-        return Numbers.none() if self.file is None else numbers_of(self.file)
+        return Numbers.none() if self.shape is None else numbers_of(self.shape.file)
 
-    def check(self, now: File) -> None:
+    def check(self, now: Shape) -> None:
         """See that the lock file has the contract as it is now.
 
         Args:
-            now: the descriptors of the contract, made with `numbers`.
+            now: the contract, made with `numbers`.
 
         Raises:
             LockFileError: it does not; the text says what differs, and what to run.
         """
-        found = () if self.file is None else changes(self.file, now)
+        found = () if self.shape is None else changes(self.shape, now)
         if found:
             more = f"; and {len(found) - _MOST_TOLD} more" if len(found) > _MOST_TOLD else ""
             told = "; ".join(found[:_MOST_TOLD])
@@ -72,10 +71,10 @@ def locked_contract(module: str, namespace: str, service: str, lock: str = "") -
         if lock:
             raise LockFileError(f"{key}: there is no lock file {path}. Run: {lock_command(module)}")
         return Locked(key, module, path)
-    file = lock_of(data, path).files.get(key)
-    if file is None:
+    shape = lock_of(data, path).contracts.get(key)
+    if shape is None:
         raise LockFileError(f"{path} does not have {key}. Run: {lock_command(module)}")
-    return Locked(key, module, path, file)
+    return Locked(key, module, path, shape)
 
 
 def lock_command(module: str) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from collector_mesh.app.contracts.locks.lock import Shape
 from collector_mesh.app.contracts.numbers import Numbers
 from collector_mesh.app.contracts.types.analysis import planned
 from collector_mesh.app.contracts.types.descriptors import file_for, numbered
@@ -45,6 +46,13 @@ class DescribedTypes:
     def file(self) -> File:
         """Its descriptors, as plain values."""
         return file_for(self._plan, self._numbers)
+
+    @property
+    def shape(self) -> Shape:
+        """What a lock file keeps of it."""
+        models = self._plan.models
+        needed = [f"{model.name}.{slot.name}" for model in models for slot in model.slots if slot.is_required]
+        return Shape(self.file, frozenset(needed))
 
     @property
     def classes(self) -> Mapping[str, type]:

@@ -115,6 +115,16 @@ class Slot:
         return self.hinted.many == "one" and (self.is_message or self.is_optional)
 
     @property
+    def is_required(self) -> bool:
+        """Whether a message without it cannot be read: it has no default, and nothing stands for an absent one."""
+        kind = self.hinted.kind
+        if self.hinted.many != "one" or self.is_optional:
+            return False
+        if isinstance(kind, EnumKind):
+            return kind.values[0][1] is None
+        return isinstance(kind, Model) or not (kind.is_plain or kind.name == "bool")
+
+    @property
     def is_optional(self) -> bool:
         """Whether it may be absent."""
         return self.hinted.many == "one" and (self.hinted.may_be_none or self.has_default)

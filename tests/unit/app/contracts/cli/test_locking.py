@@ -87,6 +87,56 @@ def test_another_type_is_refused_and_nothing_is_written(locked: ApiFile, capsys:
     assert locked.lock.read_text() == before
 
 
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        (
+            "    at: datetime\n",
+            "the field 'at' (3) of 'Order' is new and must be there, and programs of the version before need",
+        ),
+        ("    size: Size\n", "the field 'size' (3) of 'Order' is new and must be there"),
+        ("    price: Decimal\n", "the field 'price' (3) of 'Order' is new and must be there"),
+        ("    receipt: Receipt\n", "the field 'receipt' (3) of 'Order' is new and must be there"),
+    ],
+)
+def test_a_new_field_that_must_be_there_is_refused(
+    line: str, problem: str, locked: ApiFile, capsys: Output
+) -> None:
+    edited(locked, f"{line}{NOTE}")
+    locked.edit("@dataclass\nclass Order", "class Size(Enum):\n    SMALL = 1\n\n\n@dataclass\nclass Order")
+    locked.write(
+        f"from datetime import datetime\nfrom decimal import Decimal\nfrom enum import Enum\n{locked.path.read_text()}"
+    )
+    locked.edit("@dataclass\nclass Receipt:\n    number: int\n\n\n", "")
+    locked.edit("class Size(Enum)", "@dataclass\nclass Receipt:\n    number: int\n\n\nclass Size(Enum)")
+
+    assert main(["contract", "lock", "shop_api"]) == 1
+    assert problem in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("line", ["    at: datetime | None = None\n", "    number: int = 0\n"])
+def test_a_new_field_that_may_be_absent_is_taken_in(line: str, locked: ApiFile) -> None:
+    edited(locked, f"{line}{NOTE}")
+    locked.write(f"from datetime import datetime\n{locked.path.read_text()}")
+
+    assert main(["contract", "lock", "shop_api"]) == 0
+
+
+def test_a_field_that_must_be_there_is_removed_in_two_steps(api: ApiFile, capsys: Output) -> None:
+    text = api.path.read_text().replace("    item: str\n", "    item: Decimal\n")
+    api.write(f"from decimal import Decimal\n{text}")
+    assert main(["contract", "lock", "shop_api"]) == 0
+    assert '"item": {"number": 1, "type": "string", "label": "required"}' in api.lock.read_text()
+
+    api.edit("    item: Decimal\n", "")
+    assert main(["contract", "lock", "shop_api"]) == 1
+    assert "the field 'item' (1) of 'Order' was removed, without which programs" in capsys.readouterr().out
+    api.edit("    count: int = 1\n", "    count: int = 1\n    item: Decimal | None = None\n")
+    assert main(["contract", "lock", "shop_api"]) == 0
+    api.edit("    item: Decimal | None = None\n", "")
+    assert main(["contract", "lock", "shop_api"]) == 0
+
+
 def test_force_locks_what_is_refused(locked: ApiFile) -> None:
     edited(locked, '    count: str = ""\n')
 

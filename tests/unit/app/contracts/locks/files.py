@@ -1,5 +1,6 @@
 """Descriptors of contracts, for the tests of lock files."""
 
+from collector_mesh.app.contracts.locks.lock import Shape
 from collector_mesh.domain.registry.schema import (
     Enum,
     EnumValue,
@@ -54,6 +55,7 @@ SHOP = File(
         ),
     ),
 )
+SHAPE = Shape(SHOP, frozenset({"acme.shop.Order.at", "acme.shop.Order.size"}))
 KEY = "shop/acme.shop.Shop"
 TEXT = """\
 {
@@ -79,8 +81,8 @@ TEXT = """\
           "fields": {
             "item": {"number": 1, "type": "string"},
             "unit_count": {"number": 2, "type": "int64", "label": "optional"},
-            "size": {"number": 3, "type": "enum acme.shop.Size"},
-            "at": {"number": 4, "type": "message google.protobuf.Timestamp"},
+            "size": {"number": 3, "type": "enum acme.shop.Size", "label": "required"},
+            "at": {"number": 4, "type": "message google.protobuf.Timestamp", "label": "required"},
             "others": {"number": 5, "type": "message acme.shop.Order", "label": "repeated"},
             "stock": {"number": 7, "type": "map<string, message acme.shop.Item>"},
             "as_is": {"number": 8, "type": "bytes", "json_name": "AsIs"}

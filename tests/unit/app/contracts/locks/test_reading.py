@@ -7,7 +7,7 @@ import re
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.unit.app.contracts.locks.files import KEY, SHOP, TEXT
+from tests.unit.app.contracts.locks.files import KEY, SHAPE, SHOP, TEXT
 
 from collector_mesh.app.contracts.errors import ContractError
 from collector_mesh.app.contracts.locks.lock import MAX_LOCK_BYTES, Lock, canonical
@@ -40,11 +40,12 @@ def edited(old: str, new: str) -> str:
 
 
 def test_a_lock_file_has_a_member_on_each_line() -> None:
-    assert text_of(Lock({KEY: SHOP})) == TEXT
+    assert text_of(Lock({KEY: SHAPE})) == TEXT
 
 
 def test_what_is_written_is_read_as_it_was() -> None:
-    assert canonical(read(TEXT).files[KEY]) == canonical(SHOP)
+    assert canonical(read(TEXT).contracts[KEY].file) == canonical(SHOP)
+    assert read(TEXT).contracts[KEY].required == SHAPE.required
 
 
 def test_to_write_what_was_read_changes_nothing() -> None:
@@ -118,7 +119,7 @@ def test_a_file_of_a_later_version_is_not_read() -> None:
         ('"enum acme.shop.Size"', '"message acme.shop.Size"', "there is no message 'acme.shop.Size'"),
         ("map<string, message", "map<double, message", "the keys of a map must be one of bool, fixed32"),
         ('Item>"', 'Item>", "label": "optional"', "a map has no label"),
-        ('"optional"', '"required"', "must be one of optional, repeated, got 'required'"),
+        ('"optional"', '"always"', "must be one of optional, repeated, required, got 'always'"),
         ('"SIZE_SMALL": 1', '"SIZE_SMALL": 0', "'SIZE_UNSPECIFIED' and 'SIZE_SMALL' both have the number 0"),
         ('"SIZE_UNSPECIFIED": 0', '"SIZE_UNSPECIFIED": -1', "one of them must have the number 0"),
         ('"SIZE_SMALL": 1', '"SIZE_SMALL": 7', "has the number 7, which is reserved"),
@@ -131,6 +132,7 @@ def test_a_file_of_a_later_version_is_not_read() -> None:
         ("shop/acme.shop.Shop", "acme.shop.Shop", "the name of a contract must be NAMESPACE/SERVICE"),
         ('"acme.shop.Item": {', '"acme.Item": {', "must be the full name of a type in the package 'acme.shop'"),
         ('"acme/shop/shop.proto"', "7", "file: must be a text of at most 512 characters, got 7"),
+        ('"acme.shop.Item": {', '"acme.shop.Order.StockEntry": {"fields": {}}, "acme.shop.Item": {', "for the entries of this map"),
         ('"format": 1,', "", "shop_api.lock.json: 'format' is missing"),
         ('"format": 1,', '"format": "1",', "format: must be a whole number from 1 to"),
         ('"format": 1,', '"format": 1', "line 3: this is no JSON"),

@@ -4,20 +4,21 @@ from pathlib import Path
 
 import attrs
 import pytest
-from tests.unit.app.contracts.locks.files import KEY, SHOP, TEXT
+from tests.unit.app.contracts.locks.files import KEY, SHAPE, SHOP, TEXT
 
 from collector_mesh.app.contracts.errors import ContractError
+from collector_mesh.app.contracts.locks.lock import Shape
 from collector_mesh.app.contracts.locks.states import Lockable, states_of
 from collector_mesh.app.contracts.numbers import Numbers
-from collector_mesh.domain.registry.schema import Field, File, Message
+from collector_mesh.domain.registry.schema import Field, Message
 
 
-def compatible(_old: File, _new: File) -> tuple[str, ...]:
+def compatible(_old: Shape, _new: Shape) -> tuple[str, ...]:
     return ()
 
 
-def lockable(path: Path | str, key: str = KEY, file: File = SHOP) -> Lockable:
-    return Lockable("Shop", "shop_api", key, str(path), lambda _numbers: file)
+def lockable(path: Path | str, key: str = KEY, shape: Shape = SHAPE) -> Lockable:
+    return Lockable("Shop", "shop_api", key, str(path), lambda _numbers: shape)
 
 
 def test_a_contract_that_was_never_locked_has_no_lock_file(tmp_path: Path) -> None:
@@ -41,14 +42,14 @@ def test_a_new_member_gets_a_number_that_was_never_used(tmp_path: Path) -> None:
     path = tmp_path / "shop_api.lock.json"
     path.write_text(TEXT)
 
-    def describe(numbers: Numbers) -> File:
+    def describe(numbers: Numbers) -> Shape:
         order = numbers.of_message("acme.shop.Order", ["item", "gift"])
         fields = tuple(Field(name, number, "string") for name, number in order.numbers.items())
-        return attrs.evolve(SHOP, messages=(Message("acme.shop.Order", fields, order.reserved),))
+        return Shape(attrs.evolve(SHOP, messages=(Message("acme.shop.Order", fields, order.reserved),)))
 
     (state,) = states_of([Lockable("Shop", "shop_api", KEY, str(path), describe)], compatible)
 
-    (order,) = state.locking.lock.files[KEY].messages
+    (order,) = state.locking.lock.contracts[KEY].file.messages
     assert [(field.name, field.number) for field in order.fields] == [("item", 1), ("gift", 9)]
     assert order.reserved.ranges == ((2, 8),)
     assert order.reserved.names == ("as_is", "at", "note", "others", "size", "stock", "unit_count")
@@ -59,7 +60,7 @@ def test_contracts_of_one_lock_file_are_locked_together(tmp_path: Path) -> None:
 
     states = states_of([lockable(one), lockable(other), lockable(one, "shop/Other")], compatible)
 
-    assert [(state.path, sorted(state.locking.lock.files)) for state in states] == [
+    assert [(state.path, sorted(state.locking.lock.contracts)) for state in states] == [
         (str(one), ["shop/Other", KEY]),
         (str(other), [KEY]),
     ]

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import attrs
 import pytest
-from tests.unit.app.contracts.locks.files import ITEM, KEY, SHOP, TEXT
+from tests.unit.app.contracts.locks.files import ITEM, KEY, SHAPE, SHOP, TEXT
 
 from collector_mesh.app.contracts.errors import ContractError
+from collector_mesh.app.contracts.locks.lock import Shape
 from collector_mesh.app.contracts.locks.places import importable_name
 from collector_mesh.app.contracts.locks.using import Locked, locked_contract
 from collector_mesh.app.contracts.numbers import Numbers
-from collector_mesh.domain.registry.schema import Field, File
+from collector_mesh.domain.registry.schema import Field
 
 SERVICE = ("shop", "acme.shop.Shop")
 
@@ -36,16 +37,15 @@ def lock_file(module: str) -> Path:
     return Path(file).with_suffix(".lock.json")
 
 
-def with_item(*fields: Field) -> File:
-    return attrs.evolve(
-        SHOP, messages=(*SHOP.messages[:1], attrs.evolve(ITEM, fields=fields), SHOP.messages[2])
-    )
+def with_item(*fields: Field) -> Shape:
+    messages = (*SHOP.messages[:1], attrs.evolve(ITEM, fields=fields), SHOP.messages[2])
+    return attrs.evolve(SHAPE, file=attrs.evolve(SHOP, messages=messages))
 
 
 def test_without_a_lock_file_the_order_of_definition_counts(module: str) -> None:
     found = locked_contract(module, *SERVICE)
 
-    found.check(SHOP)
+    found.check(SHAPE)
     assert found.numbers == Numbers.none()
 
 
@@ -63,7 +63,7 @@ def test_a_lock_file_beside_the_module_has_the_numbers(module: str) -> None:
 def test_a_lock_file_that_has_the_contract_as_it_is_says_nothing(module: str) -> None:
     lock_file(module).write_text(TEXT)
 
-    locked_contract(module, *SERVICE).check(SHOP)
+    locked_contract(module, *SERVICE).check(SHAPE)
 
 
 def test_a_field_that_the_lock_file_does_not_have_is_an_error_with_the_command_to_run(module: str) -> None:
@@ -120,7 +120,7 @@ def test_a_queue_in_its_place_is_an_error_and_nobody_waits_for_it(module: str) -
 def test_a_contract_may_name_another_lock_file(module: str) -> None:
     lock_file(module).with_name("numbers.json").write_text(TEXT)
 
-    assert locked_contract(module, *SERVICE, lock="numbers.json").file is not None
+    assert locked_contract(module, *SERVICE, lock="numbers.json").shape is not None
 
 
 def test_a_lock_file_that_a_contract_names_must_be_there(module: str) -> None:
@@ -146,8 +146,8 @@ def test_a_module_in_an_archive_has_its_lock_file_there(
     for name in ("zipped_api", "zipped_plain"):
         monkeypatch.setitem(sys.modules, name, importlib.import_module(name))
 
-    assert locked_contract("zipped_api", *SERVICE).file is not None
-    assert locked_contract("zipped_plain", *SERVICE).file is None
+    assert locked_contract("zipped_api", *SERVICE).shape is not None
+    assert locked_contract("zipped_plain", *SERVICE).shape is None
 
 
 def test_a_program_is_named_as_a_command_can_import_it(monkeypatch: pytest.MonkeyPatch) -> None:
