@@ -15,6 +15,7 @@ from tests.limits import LIMIT_SECONDS
 
 from collector_mesh import Collector, MeshClient
 from collector_mesh.app.cli.main import main
+from collector_mesh.testing import check_contract
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "contracts"
 ENVIRONMENT = {"PYTHONPATH": os.pathsep.join([str(EXAMPLE), *filter(None, [os.environ.get("PYTHONPATH")])])}
@@ -85,3 +86,10 @@ async def test_bytes_that_are_no_request_are_a_400_that_says_which_method_expect
 
     assert reply.status.code == 400
     assert "expected 'type.googleapis.com/cafe.v1.Order'" in reply.status.message
+
+
+async def test_the_lock_file_of_the_example_has_its_contract(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(EXAMPLE))
+    from shop_api import Shop
+
+    check_contract(Shop)
