@@ -3,6 +3,7 @@
 import warnings
 from asyncio.events import _get_running_loop  # which does not raise where there is none
 from collections.abc import Iterable, Mapping
+from os import PathLike
 from threading import RLock
 from typing import TYPE_CHECKING, Literal, Self
 from weakref import ref
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from collector_mesh.adapters.grpc.tls import Tls
     from collector_mesh.app.container import CollectorContainer
     from collector_mesh.app.lifetime import Lifetime
+    from collector_mesh.app.registry.registry import Registry
     from collector_mesh.app.services.lives import Lives
     from collector_mesh.domain.calls.dispatcher import Dispatcher
     from collector_mesh.domain.peers.keeping import Keeping
@@ -72,6 +74,8 @@ class Collector(CollectorServices, CollectorPeers, CollectorStubs, Caller):
         register_at: HOST:PORT of a registry at which it registers, in the background, what it serves with descriptors. It
             shows the same certificates as everywhere.
         authorizer: asked for each call from outside; without one every caller may call.
+        registry: a registry that it offers, or the path of the file in which one is kept; it is opened before the first
+            call can come, and closed after the last one, unless it was open before.
         transport: how collectors reach each other; gRPC by default.
         tls: certificates for gRPC.
         insecure: whether plaintext may be used on addresses that are not of this machine.
@@ -107,6 +111,7 @@ class Collector(CollectorServices, CollectorPeers, CollectorStubs, Caller):
         validator: "Validator | None" = None,
         authorizer: "Authorizer | None" = None,
         register_at: str | None = None,
+        registry: "Registry | str | PathLike[str] | None" = None,
         transport: "Transport | None" = None,
         tls: "Tls | None" = None,
         insecure: bool = False,
@@ -135,6 +140,7 @@ class Collector(CollectorServices, CollectorPeers, CollectorStubs, Caller):
             validator=validator,
             register_at=register_at,
             authorizer=authorizer,
+            registry=registry,
             transport=transport,
             tls=tls,
             insecure=insecure,
@@ -197,6 +203,7 @@ class Collector(CollectorServices, CollectorPeers, CollectorStubs, Caller):
             ListenError: the address is taken or not of this machine.
             TlsError: the certificate files cannot be used.
             LifespanError: the lifespan of a service could not be opened; those opened before it are closed again.
+            MeshError: the store of the registry cannot be used.
             RuntimeError: the collector was started before; it can be started once.
         """
         await self._begin()

@@ -33,6 +33,8 @@ from collector_mesh.app.making import (
     make_reflecting,
     make_refusals,
     make_registering,
+    make_registry,
+    make_registry_door,
     make_strangers,
     make_times,
     make_transport,
@@ -94,7 +96,14 @@ class CollectorContainer:
         self.guarded_authorizer = guarded_authorizer = providers.Singleton(make_authorizer, options, failures)
         self.tasks = tasks = providers.Singleton(LoopTasks, clock, max_threads=settings.max_threads)
         self.names = names = providers.Singleton(make_names, settings)
-        self.transport = transport = providers.Singleton(make_transport, options, settings, clock, names)
+        self.trust = trust = providers.Singleton(make_trust, options, settings)
+        self.registry = registry = providers.Singleton(make_registry, options)
+        registry_door = providers.Singleton(
+            make_registry_door, registry, guarded_authorizer.provider, trust.provider
+        )
+        self.transport = transport = providers.Singleton(
+            make_transport, options, settings, clock, names, registry_door
+        )
         self.guarded_transport = guarded_transport = providers.Singleton(
             GuardedTransport, transport, failures, clock
         )
@@ -143,7 +152,6 @@ class CollectorContainer:
             interval=settings.report_interval,
         )
         self.link_rules = link_rules = providers.Singleton(make_link_rules, options, settings)
-        self.trust = trust = providers.Singleton(make_trust, options, settings)
         self.admission = admission = providers.Singleton(
             Admission,
             collector_id,

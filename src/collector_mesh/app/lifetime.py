@@ -63,6 +63,7 @@ class Lifetime:
 
         Raises:
             LifespanError: the lifespan of a service could not be opened.
+            MeshError: the store of the registry cannot be used.
             InvalidCallError: an address is malformed, or plaintext would leave this machine.
             ListenError: the address cannot be listened on.
             Exception: what the transport raises when it is opened.
@@ -85,6 +86,9 @@ class Lifetime:
             opened.push_async_callback(self._close)
             for address in peers:
                 keeping.check(address)
+            registry = parts.registry()
+            if registry is not None and not registry.is_open:
+                await opened.enter_async_context(registry)
             opened.push_async_callback(self.holding.close)
             self.holding.open()
             opened.push_async_callback(self._lives.close)

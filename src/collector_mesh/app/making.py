@@ -46,6 +46,8 @@ from collector_mesh.domain.topology.topology import Topology
 if TYPE_CHECKING:
     from collector_mesh.adapters.wire.descriptors import Descriptors
     from collector_mesh.app.registry.registering import Registering
+    from collector_mesh.app.registry.registry import Registry
+    from collector_mesh.domain.registry.door import RegistryDoor
     from collector_mesh.domain.routing.named_methods import NamedMethods
 
 
@@ -54,8 +56,34 @@ def make_names(settings: Settings) -> DnsNames:
     return DnsNames(settings.dns_servers)
 
 
+def make_registry(options: Options) -> "Registry | None":
+    """The registry that is offered, if there is one; nothing is opened."""
+    if options.registry is None:
+        return None
+    from collector_mesh.app.registry.registry import Registry
+
+    return options.registry if isinstance(options.registry, Registry) else Registry(options.registry)
+
+
+def make_registry_door(
+    registry: "Registry | None",
+    authorizer: Callable[[], GuardedAuthorizer | None],
+    trust: Callable[[], TrustDomain | None],
+) -> "RegistryDoor | None":
+    """Who may use that registry."""
+    if registry is None:
+        return None
+    from collector_mesh.domain.registry.door import RegistryDoor
+
+    return RegistryDoor(lambda: registry.core, authorizer(), trust())
+
+
 def make_transport(
-    options: Options | ClientOptions, settings: Settings, clock: Clock, names: object
+    options: Options | ClientOptions,
+    settings: Settings,
+    clock: Clock,
+    names: object,
+    registry: "RegistryDoor | None" = None,
 ) -> Transport:
     """The way to other collectors: the one that was given, else gRPC."""
     if options.transport is not None:
@@ -71,6 +99,7 @@ def make_transport(
         advertise=listening.advertise if listening else None,
         reflection=listening is not None and listening.reflection,
         gateway=listening is not None and listening.gateway,
+        registry=registry,
         max_payload_bytes=settings.max_payload_bytes,
         keepalive_interval=settings.keepalive_interval,
         dial_timeout=settings.dial_timeout,

@@ -1,6 +1,8 @@
 """What a collector is made from, checked."""
 
+import os
 from collections.abc import Callable, Mapping
+from os import PathLike
 from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
@@ -17,6 +19,7 @@ from collector_mesh.domain.model.names import check_name, text_argument
 
 if TYPE_CHECKING:
     from collector_mesh.adapters.grpc.tls import Tls
+    from collector_mesh.app.registry.registry import Registry
     from collector_mesh.domain.ports.authorizer import Authorizer
     from collector_mesh.domain.ports.balancer import Balancer
     from collector_mesh.domain.ports.observer import Observer
@@ -101,6 +104,19 @@ def _check_tls(tls: object) -> None:
         raise TypeError(f"tls must be a collector_mesh.Tls, got {kind_of(tls)}")
 
 
+def _check_registry(registry: object) -> None:
+    if isinstance(registry, str | PathLike):
+        if not os.fspath(registry):
+            raise InvalidCallError("registry must be the path of a file, got ''")
+        return
+    from collector_mesh.app.registry.registry import Registry
+
+    if not isinstance(registry, Registry):
+        raise TypeError(
+            f"registry must be a collector_mesh.Registry or the path of a file, got {kind_of(registry)}"
+        )
+
+
 def settings_argument(settings: Settings | None) -> Settings:
     """The settings that are given, or those by default.
 
@@ -151,6 +167,9 @@ class Options:
     register_at: str | None = attrs.field(default=None, validator=_if_given(_check_register_at))
     validator: "Validator | None" = attrs.field(default=None, validator=_if_given(check_validator))
     authorizer: "Authorizer | None" = attrs.field(default=None, validator=_if_given(check_authorizer))
+    registry: "Registry | str | PathLike[str] | None" = attrs.field(
+        default=None, validator=_if_given(_check_registry)
+    )
     transport: "Transport | None" = attrs.field(default=None, validator=_if_given(check_transport))
     tls: "Tls | None" = attrs.field(default=None, validator=_if_given(_check_tls))
     insecure: bool = attrs.field(default=False, validator=_is_flag)
@@ -163,6 +182,17 @@ class Options:
     observer: "Observer | None" = attrs.field(default=None, validator=_if_given(check_observer))
     wait_for_peers: int | Literal["all"] | None = attrs.field(default=None, validator=_are_peers)
     balancers: "Mapping[str, Balancer]" = attrs.field(factory=dict, validator=_are_balancers)
+
+    def __attrs_post_init__(self) -> None:
+        """See that a registry can be reached.
+
+        Raises:
+            InvalidCallError: it cannot.
+        """
+        if self.registry is not None and self.transport is not None:
+            raise InvalidCallError("registry needs gRPC: it cannot be there with a transport of your own")
+        if self.registry is not None and not self.listen:
+            raise InvalidCallError("registry needs an address to listen at: give listen")
 
 
 @attrs.frozen(kw_only=True)

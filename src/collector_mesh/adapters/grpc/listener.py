@@ -29,6 +29,9 @@ from collector_mesh.domain.model.errors import InvalidCallError, ListenError
 from collector_mesh.domain.ports.gateway import Gateway
 from collector_mesh.domain.ports.transport import Listener
 
+if TYPE_CHECKING:
+    from collector_mesh.domain.registry.door import RegistryDoor
+
 _GRACE = 1.0
 """Seconds for answers that are on their way when a listener ends; the calls have ended before."""
 
@@ -58,6 +61,7 @@ class Listening:
             real one.
         reflection: whether the server tells which services it has.
         gateway: whether the server takes calls for any method that the mesh has.
+        registry: what the server offers as a registry, if it is one.
         max_payload_bytes: largest payload of a call.
         keepalive_interval: seconds between two pings.
     """
@@ -70,6 +74,7 @@ class Listening:
         advertise: str | None,
         reflection: bool,
         gateway: bool = True,
+        registry: "RegistryDoor | None" = None,
         max_payload_bytes: int,
         keepalive_interval: float,
     ) -> None:
@@ -78,6 +83,7 @@ class Listening:
         self._advertise = advertise
         self._reflection = reflection
         self._gateway = gateway
+        self._registry = registry
         self._max_payload_bytes = max_payload_bytes
         self._keepalive_interval = keepalive_interval
 
@@ -99,6 +105,7 @@ class Listening:
             is_local=asked.is_loopback,
             reflection=self._reflection,
             forwards=self._gateway,
+            registry=self._registry,
         )
         options = server_options(
             max_payload_bytes=self._max_payload_bytes,
@@ -191,6 +198,7 @@ class Services:
         is_local: whether only programs on this machine can connect.
         reflection: whether it is told which services there are.
         forwards: whether calls are taken for any method that the mesh has.
+        registry: the registry that is offered, if there is one.
     """
 
     def __init__(
@@ -202,6 +210,7 @@ class Services:
         is_local: bool,
         reflection: bool,
         forwards: bool,
+        registry: "RegistryDoor | None" = None,
     ) -> None:
         self.health = Health("", SERVICE)
         gateway.on_ready(self.health.ready)
@@ -212,10 +221,19 @@ class Services:
             inspect.handler(door),
             self.health.handler(door),
         ]
+        if registry is not None:
+            from collector_mesh.adapters.grpc.registry_services import registry_services
+
+            self.handlers += registry_services(registry, door, proves_identity=proves_identity)
         if reflection:
             from collector_mesh.adapters.grpc.reflection import Reflection
 
-            shown = Reflection(gateway, proves_identity=proves_identity, shows_mesh=forwards)
+            shown = Reflection(
+                gateway,
+                proves_identity=proves_identity,
+                shows_mesh=forwards,
+                has_registry=registry is not None,
+            )
             self.handlers += shown.handlers(door)
         if forwards:
             # The last one: it takes whatever nobody else has taken.

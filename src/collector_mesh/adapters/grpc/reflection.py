@@ -39,6 +39,8 @@ Answer = reflection_pb2.ServerReflectionResponse
 
 _OWN_SERVICES = (SERVICE, INSPECT_SERVICE, HEALTH_SERVICE, _ALPHA, _V1)
 
+REGISTRY_SERVICES = ("collector.CollectorRegistry", "collector_mesh.registry.v1.Registry")
+"""What a server has that is a registry."""
 
 _MAX_QUESTION_BYTES = 16 << 10
 """Each answer has its question in it."""
@@ -66,13 +68,17 @@ class Reflection:
         gateway: the collector.
         proves_identity: whether callers show certificates.
         shows_mesh: whether the services of the mesh are shown too, which callers reach by the gateway.
+        has_registry: whether the server has the services of a registry.
     """
 
-    def __init__(self, gateway: Gateway, *, proves_identity: bool, shows_mesh: bool) -> None:
+    def __init__(
+        self, gateway: Gateway, *, proves_identity: bool, shows_mesh: bool, has_registry: bool = False
+    ) -> None:
         self._gateway = gateway
         self._proves_identity = proves_identity
         self._shows_mesh = shows_mesh
-        self._own = FileSet(_own_files())
+        self._own = FileSet(_own_files(has_registry=has_registry))
+        self._own_services = (*_OWN_SERVICES, *(REGISTRY_SERVICES if has_registry else ()))
         self._reflected = Reflected(gateway)
         self._lists: dict[tuple[str, ...], _List] = {}
 
@@ -139,7 +145,7 @@ class Reflection:
         if kept is None or not all(map(is_, kept.told, told)):
             if len(self._lists) >= _MOST_LISTS:
                 self._lists.clear()
-            kept = self._lists[namespaces] = _List(told, _list_of(told))
+            kept = self._lists[namespaces] = _List(told, _list_of(self._own_services, told))
         answer = Answer()
         answer.CopyFrom(kept.answer)
         return answer
@@ -187,9 +193,9 @@ class Reflection:
         return await self._reflected.found(namespaces, what, find)
 
 
-def _list_of(told: list[tuple[str, ...]]) -> Any:
+def _list_of(own: tuple[str, ...], told: list[tuple[str, ...]]) -> Any:
     """The answer that lists services of some namespaces, and those of the collector."""
-    names = sorted({*_OWN_SERVICES, *chain.from_iterable(told)})
+    names = sorted({*own, *chain.from_iterable(told)})
     if sum(len(name) + _NAME_BYTES for name in names) > _MAX_LIST_BYTES:
         text = f"there are {len(names)} services, too many for one answer: name a namespace"
         return _failed(Code.RESOURCE_EXHAUSTED, f"{text} in the metadata {NAMESPACE_KEY!r}")
@@ -225,9 +231,14 @@ async def _questions(context: Context, read: Callable[[], Awaitable[object]]) ->
         yield question
 
 
-def _own_files() -> bytes:
+def _own_files(*, has_registry: bool) -> bytes:
     """The files of the collector's own services."""
-    modules = (dispatcher_pb2, inspect_pb2, health_pb2, reflection_pb2)
+    modules = [dispatcher_pb2, inspect_pb2, health_pb2, reflection_pb2]
+    if has_registry:
+        from collector_mesh.adapters.wire.generated import registry_pb2
+        from collector_mesh.adapters.wire.generated.registry_v1 import registry_pb2 as paged_registry_pb2
+
+        modules += [registry_pb2, paged_registry_pb2]
     files = FileDescriptorSet.FromString(set_of(module.DESCRIPTOR for module in modules))
     files.file.append(_v1_of(FileDescriptorProto.FromString(reflection_pb2.DESCRIPTOR.serialized_pb)))
     data: bytes = files.SerializeToString()

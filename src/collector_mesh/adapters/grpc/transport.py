@@ -21,6 +21,9 @@ from collector_mesh.domain.ports.gateway import Gateway
 from collector_mesh.domain.ports.link import UnaryLink
 from collector_mesh.domain.ports.transport import Listener, Transport
 
+if TYPE_CHECKING:
+    from collector_mesh.domain.registry.door import RegistryDoor
+
 
 class GrpcTransport:
     """Dials and listens with grpc.
@@ -33,6 +36,7 @@ class GrpcTransport:
             real one.
         reflection: whether the server tells which services it has.
         gateway: whether the server takes calls for any method that the mesh has.
+        registry: what the server offers as a registry, if it is one.
         max_payload_bytes: largest payload of a call.
         keepalive_interval: seconds between two pings.
         dial_timeout: seconds that one attempt to connect may take.
@@ -51,6 +55,7 @@ class GrpcTransport:
         advertise: str | None,
         reflection: bool,
         gateway: bool = True,
+        registry: "RegistryDoor | None" = None,
         max_payload_bytes: int,
         keepalive_interval: float,
         dial_timeout: float = 5.0,
@@ -71,6 +76,7 @@ class GrpcTransport:
             advertise=advertise,
             reflection=reflection,
             gateway=gateway,
+            registry=registry,
             max_payload_bytes=max_payload_bytes,
             keepalive_interval=keepalive_interval,
         )

@@ -119,6 +119,11 @@ def _seconds(_instance: object, attribute: "attrs.Attribute[Any]", value: float)
         )
 
 
+def _file(_instance: object, attribute: "attrs.Attribute[Any]", value: str) -> None:
+    if not value or "\0" in value:
+        raise ValueError(f"{attribute.name} must be the path of a file, got {got(value)}")
+
+
 def _reference(_instance: object, attribute: "attrs.Attribute[Any]", value: str) -> None:
     if not _REFERENCE.fullmatch(value):
         raise ValueError(f"{attribute.name} must be MODULE:OBJECT, got {got(value)}")
@@ -173,6 +178,7 @@ class ServeConfig:
     validate_open: bool = False
     register_at: str | None = attrs.field(default=None, validator=_maybe(_registry))
     authorizer: str | None = attrs.field(default=None, validator=_maybe(_reference))
+    registry: str | None = attrs.field(default=None, validator=_maybe(_file))
     peer: tuple[str, ...] = attrs.field(default=(), validator=_each(_peer))
     wait_for_peers: str | None = attrs.field(default=None, validator=_maybe(_peer_count))
     wait_for_peers_timeout: float | None = attrs.field(default=None, validator=_maybe(_seconds))

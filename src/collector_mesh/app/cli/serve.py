@@ -13,8 +13,17 @@ from typing import TYPE_CHECKING, Any
 
 from collector_mesh.adapters.telemetry.records import log
 from collector_mesh.app.cli import loops
+from collector_mesh.app.cli.collector_options import (
+    STOPS,
+    add_authorizer_option,
+    add_config_options,
+    add_place_options,
+    add_process_options,
+    add_showing_options,
+    add_tls_options,
+)
 from collector_mesh.app.cli.errors import EXIT_FAILED, CommandError, tell
-from collector_mesh.app.cli.logs import FORMATS, LEVELS, configure
+from collector_mesh.app.cli.logs import configure
 from collector_mesh.app.cli.memory import start_trimming
 from collector_mesh.app.cli.output import Outlet, Outlets
 from collector_mesh.domain.model.texts import escaped
@@ -40,21 +49,10 @@ _LOG_SECONDS = 0.2
 def add_parser(verbs: Any) -> None:
     """Add the verb to the command line."""
     parser: argparse.ArgumentParser = verbs.add_parser(
-        "serve",
-        help="run a collector",
-        description="Run a collector until SIGTERM or SIGINT. Each flag can be given as an environment variable too:"
-        " COLLECTOR_MESH_LISTEN for --listen, COLLECTOR_MESH_SETTINGS__MAX_RUNNING for the setting max_running.",
+        "serve", help="run a collector", description=f"Run a collector {STOPS}"
     )
     parser.set_defaults(run=run)
-    parser.add_argument(
-        "--id", help="id of the collector, unique in the mesh (the name of the host and a random suffix)"
-    )
-    parser.add_argument(
-        "--listen",
-        metavar="HOST:PORT",
-        help="where to take calls; port 0 picks a free one (127.0.0.1:0)",
-    )
-    parser.add_argument("--advertise", metavar="HOST:PORT", help="what others dial instead of --listen")
+    add_place_options(parser, default_id="the name of the host and a random suffix")
     parser.add_argument("--namespace", metavar="NS", action="append", help="a namespace to be a member of")
     parser.add_argument(
         "--service",
@@ -69,6 +67,7 @@ def add_parser(verbs: Any) -> None:
         help="a servicer of gRPC to serve; or MODULE:CALLABLE, which is given the collector, and mounts",
     )
     parser.add_argument("--validator", metavar="MODULE:OBJECT", help="is asked before each call")
+    add_authorizer_option(parser)
     parser.add_argument(
         "--validate-at", metavar="HOST:PORT", help="a registry that is asked before each call, once a method"
     )
@@ -79,7 +78,7 @@ def add_parser(verbs: Any) -> None:
         "--register-at", metavar="HOST:PORT", help="a registry at which to register what is served"
     )
     parser.add_argument(
-        "--authorizer", metavar="MODULE:OBJECT", help="says who may call, look in and be called"
+        "--registry", metavar="FILE", help="have a registry, kept in this file; it is made if it is not there"
     )
     parser.add_argument(
         "--peer",
@@ -108,47 +107,32 @@ def add_parser(verbs: Any) -> None:
         action="append",
         help="a strategy of your own, by the name that settings use",
     )
-    parser.add_argument(
-        "--config", metavar="FILE", help="TOML with the same names; flags and the environment win over it"
-    )
-    parser.add_argument(
-        "--show-config",
-        action="store_true",
-        help="print the configuration, and where each value comes from, instead of running",
-    )
-    tls = parser.add_argument_group("TLS")
-    tls.add_argument("--tls-cert", metavar="FILE", help="certificate chain, PEM")
-    tls.add_argument("--tls-key", metavar="FILE", help="its private key, PEM")
-    tls.add_argument("--tls-ca", metavar="FILE", help="whom to believe, PEM; callers need certificates then")
-    tls.add_argument("--insecure", action="store_true", help="allow plaintext beyond this machine")
+    add_config_options(parser)
+    add_tls_options(parser)
     parser.add_argument(
         "--accept-peers",
         action="store_true",
         help="let collectors of other machines connect without mutual TLS",
     )
     parser.add_argument("--accept-unary-peers", action="store_true", help="deprecated: --accept-peers")
-    parser.add_argument(
-        "--inspect",
-        action="store_true",
-        help="let every program that can connect look in, as topology and explain do",
-    )
-    parser.add_argument("--reflection", action="store_true", help="offer gRPC server reflection")
+    add_showing_options(parser)
     parser.add_argument(
         "--gateway",
         action=argparse.BooleanOptionalAction,
         help="take calls of any gRPC client for any method that the mesh has (yes)",
     )
-    loops.add_loop_option(parser)
-    # What they may be is looked at with all the rest: argparse would stop at the first that is wrong.
-    parser.add_argument("--log-format", metavar="|".join(FORMATS), help="of the logs on stderr (pretty)")
-    parser.add_argument("--log-level", metavar="|".join(LEVELS), help="of the logs on stderr (info)")
+    add_process_options(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the verb."""
-    sourced = _read(arguments)
+    return run_collector(_read(arguments), shows_config=arguments.show_config)
+
+
+def run_collector(sourced: "Sourced", *, shows_config: bool) -> int:
+    """Run a collector until a signal, or show its configuration; gives the exit status."""
     config = sourced.config
-    if arguments.show_config:
+    if shows_config:
         from collector_mesh.app.cli.sources import shown
 
         sys.stdout.write("\n".join(map(escaped, shown(sourced))) + "\n")

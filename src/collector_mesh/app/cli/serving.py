@@ -78,6 +78,7 @@ def collector_of(sourced: Sourced) -> Collector:
         validator=validator,
         register_at=config.register_at,
         authorizer=authorizer,
+        registry=config.registry,
         tls=tls,
         insecure=config.insecure,
         accept_peers=config.accept_peers or config.accept_unary_peers,

@@ -6,6 +6,7 @@ import secrets
 import socket
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path as FilePath
+from types import MappingProxyType
 from typing import Any
 
 import attrs
@@ -25,6 +26,8 @@ _Value = tuple[object, str]
 
 _Told = dict[Path, _Value]
 
+_AS_IT_IS: Mapping[str, str] = MappingProxyType({})
+
 _TEXT_FIELDS = tuple(field.name for field in attrs.fields(ServeConfig) if field.name != _SETTINGS)
 _DEFAULTS = {field.name: field.default for field in attrs.fields(ServeConfig)}
 _SETTING_FIELDS = tuple(field.name for field in attrs.fields(Settings))
@@ -42,10 +45,12 @@ class Sourced:
     Attributes:
         config: the configuration.
         sources: of what is not a default, by its path: `("settings", "max_running")`.
+        spelled: how users spell values that are not called as they are here.
     """
 
     config: ServeConfig
     sources: Mapping[Path, str]
+    spelled: Mapping[str, str] = _AS_IT_IS
 
     def source(self, *path: str) -> str:
         """Where a value has come from, as errors name it: `--peer`, `env COLLECTOR_MESH_PEER`, `default`."""
@@ -61,31 +66,49 @@ def variable_of(path: Path) -> str:
     return VARIABLES + "__".join(path).upper()
 
 
-def read_config(arguments: argparse.Namespace, environment: Mapping[str, str]) -> Sourced:
+def read_config(
+    arguments: argparse.Namespace,
+    environment: Mapping[str, str],
+    *,
+    own_id: str | None = None,
+    spelled: Mapping[str, str] = _AS_IT_IS,
+) -> Sourced:
     """Put together what flags, the environment and a file say.
+
+    Args:
+        arguments: the flags.
+        environment: variables, those of other programs too.
+        own_id: the id where none is given; None for one of the host's name and a random suffix.
+        spelled: how users spell values that are not called as they are here: in flags, variables and files.
 
     Raises:
         CommandError: the file cannot be read, a name is unknown, or values are wrong; the text has every problem,
             each with its source.
     """
     problems = Problems()
-    layers = [dict(_from_environment(environment, problems)), dict(_from_flags(arguments))]
+    layers = [
+        dict(_from_environment(environment, problems, spelled)),
+        dict(_from_flags(arguments, spelled)),
+    ]
     file, source = arguments.config, "--config"
     if not file and environment.get(_CONFIG, "").strip():
         file, source = environment[_CONFIG].strip(), f"env {_CONFIG}"
     if file:
-        layers.insert(0, dict(_from_file(FilePath(file), f"{source} {file}", problems)))
-    own_id = default_id(socket.gethostname(), secrets.token_hex(3))
-    told: _Told = {("id",): (own_id, "default: the host's name and a random suffix")}
+        layers.insert(0, dict(_from_file(FilePath(file), f"{source} {file}", problems, spelled)))
+    told: _Told = {("id",): (own_id, "default")}
+    if own_id is None:
+        made = default_id(socket.gethostname(), secrets.token_hex(3))
+        told = {("id",): (made, "default: the host's name and a random suffix")}
     for layer in layers:
         # Each by itself: a value that is wrong is wrong also where another one wins over it.
         _check(layer, problems)
         told.update(layer)
     problems.check()
-    return Sourced(structured(_nested(told), ServeConfig), {path: where for path, (_, where) in told.items()})
+    sources = {path: where for path, (_, where) in told.items()}
+    return Sourced(structured(_nested(told), ServeConfig), sources, spelled)
 
 
-def _from_flags(arguments: argparse.Namespace) -> Iterator[tuple[Path, _Value]]:
+def _from_flags(arguments: argparse.Namespace, spelled: Mapping[str, str]) -> Iterator[tuple[Path, _Value]]:
     for name in _TEXT_FIELDS:
         given = getattr(arguments, name, None)
         # Most flags can only be given; one that can be denied is None where it is neither.
@@ -93,11 +116,13 @@ def _from_flags(arguments: argparse.Namespace) -> Iterator[tuple[Path, _Value]]:
             continue
         value = Words(given) if isinstance(given, str) else given
         no = "no-" if given is False else ""
-        yield (name,), (value, f"--{no}{name.replace('_', '-')}")
+        yield (name,), (value, f"--{no}{spelled.get(name, name).replace('_', '-')}")
 
 
-def _from_environment(environment: Mapping[str, str], problems: Problems) -> Iterator[tuple[Path, _Value]]:
-    known: dict[str, Path] = {variable_of((name,)): (name,) for name in _TEXT_FIELDS}
+def _from_environment(
+    environment: Mapping[str, str], problems: Problems, spelled: Mapping[str, str]
+) -> Iterator[tuple[Path, _Value]]:
+    known: dict[str, Path] = {variable_of((spelled.get(name, name),)): (name,) for name in _TEXT_FIELDS}
     known |= {variable_of((_SETTINGS, name)): (_SETTINGS, name) for name in _SETTING_FIELDS}
     for name in sorted(name for name in environment if name.startswith(VARIABLES)):
         if name in known:
@@ -129,7 +154,9 @@ def _is_of_kubernetes(name: str, value: str) -> bool:
     )
 
 
-def _from_file(path: FilePath, source: str, problems: Problems) -> Iterator[tuple[Path, _Value]]:
+def _from_file(
+    path: FilePath, source: str, problems: Problems, spelled: Mapping[str, str]
+) -> Iterator[tuple[Path, _Value]]:
     import tomllib
 
     try:
@@ -151,7 +178,9 @@ def _from_file(path: FilePath, source: str, problems: Problems) -> Iterator[tupl
         problems.add(f"{source}: cannot be read: {error}")
         return
     settings = read.pop(_SETTINGS, {})
-    yield from _known(read, (), "key", _TEXT_FIELDS, source, problems)
+    names = {spelled.get(name, name): name for name in _TEXT_FIELDS}
+    for (name,), value in _known(read, (), "key", names, source, problems):
+        yield (names[name],), value
     if isinstance(settings, dict):
         yield from _known(settings, (_SETTINGS,), "setting", _SETTING_FIELDS, source, problems)
     else:
@@ -204,7 +233,7 @@ def shown(sourced: Sourced) -> Iterator[str]:
     """The configuration as lines of TOML that `--config` takes, each value with where it has come from."""
     config = sourced.config
     for name in _TEXT_FIELDS:
-        yield _line(name, getattr(config, name), sourced.source(name))
+        yield _line(sourced.spelled.get(name, name), getattr(config, name), sourced.source(name))
     yield ""
     yield f"[{_SETTINGS}]"
     for name in _SETTING_FIELDS:

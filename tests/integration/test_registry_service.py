@@ -1,0 +1,170 @@
+"""A registry over gRPC, as clients of the original and our own see it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from google.protobuf.descriptor_pb2 import FileDescriptorProto
+from tests.integration.services.processes import LOOPBACK
+from tests.integration.services.registry_stub import (
+    RegistryStub,
+    in_pool,
+    refusal,
+    registering,
+    users_file,
+)
+
+from collector_mesh import Collector
+from collector_mesh.domain.model.identity import Identity
+
+pytestmark = pytest.mark.asyncio
+
+USERS = users_file()
+
+
+@pytest_asyncio.fixture
+async def collector(tmp_path: Path) -> AsyncIterator[Collector]:
+    async with Collector("registry", listen=LOOPBACK, registry=tmp_path / "registry.db") as entered:
+        yield entered
+
+
+@pytest_asyncio.fixture
+async def registry(collector: Collector) -> AsyncIterator[RegistryStub]:
+    async with RegistryStub(collector.address) as entered:
+        yield entered
+
+
+async def test_a_service_is_registered_with_its_methods_in_the_order_of_the_descriptor(
+    registry: RegistryStub,
+) -> None:
+    answer = await registry.call("RegisterService", **registering(USERS))
+
+    assert (answer.status.code, answer.service_id) == (0, "users/UserService")
+    assert list(answer.registered_methods) == ["GetUser", "AddUser"]
+
+
+async def test_a_file_is_registered_with_its_top_level_messages(registry: RegistryStub) -> None:
+    answer = await registry.call("RegisterProto", namespace="users", file_descriptor=in_pool(USERS, "file"))
+
+    assert (answer.status.code, answer.proto_id) == (0, "users/acme/users.proto")
+    assert list(answer.registered_messages) == ["User", "GetUserRequest"]
+
+
+@pytest.mark.parametrize(
+    ("method", "fields", "text"),
+    [
+        ("RegisterProto", {}, "namespace is required"),
+        ("RegisterProto", {"file_descriptor": {"name": "a.proto"}}, "namespace is required"),
+        ("RegisterProto", {"namespace": "n"}, "file descriptor is required"),
+        ("RegisterProto", {"namespace": "n", "file_descriptor": {}}, "file descriptor name is required"),
+        ("RegisterService", {}, "namespace is required"),
+        ("RegisterService", {"namespace": "n"}, "service descriptor is required"),
+        ("RegisterService", {"namespace": "n", "service_descriptor": {}}, "service descriptor name is required"),
+    ],
+)
+async def test_what_is_missing_is_a_status_of_grpc_with_the_text_of_the_original(
+    registry: RegistryStub, method: str, fields: dict[str, Any], text: str
+) -> None:
+    assert await refusal(registry.call(method, **fields)) == ("INVALID_ARGUMENT", text)
+
+
+@pytest.mark.parametrize("name", ["UserService", "acme.v1.UserService"])
+async def test_a_service_is_found_by_its_short_and_its_full_name(registry: RegistryStub, name: str) -> None:
+    await registry.call("RegisterService", **registering(USERS))
+
+    answer = await registry.call("LookupService", namespace="users", service_name=name)
+
+    assert (answer.status.code, answer.status.message) == (0, "Success")
+    assert (answer.service.id, answer.service.namespace) == ("users/UserService", "users")
+    assert answer.service.service_name == "UserService"
+    assert list(answer.service.method_names) == ["GetUser", "AddUser"]
+    assert answer.service.metadata.created_at.seconds > 0
+
+
+async def test_descriptors_come_back_as_they_were_written(registry: RegistryStub) -> None:
+    # A field that no version of protobuf has, as options that are not known here are.
+    strange = in_pool(USERS.service[0], "service").SerializeToString() + b"\xfa\xff\xff\x7f\x03abc"
+
+    await registry.raw("RegisterService", b"\x0a\x05users\x12" + bytes([len(strange)]) + strange)
+    answer = await registry.raw("LookupService", b"\x0a\x05users\x12\x0bUserService")
+
+    assert strange in answer
+
+
+async def test_ids_of_services_with_the_same_short_name_are_told_apart(registry: RegistryStub) -> None:
+    await registry.call("RegisterService", **registering(USERS))
+    other = users_file(package="other.v1")
+    other.name = "other/users.proto"
+
+    answer = await registry.call("RegisterService", **registering(other))
+    everything = await registry.call("ListServices", namespace="users")
+    unclear = await registry.call("LookupService", namespace="users", service_name="UserService")
+
+    assert answer.service_id == "users/other.v1.UserService"
+    assert [service.id for service in everything.services] == [
+        "users/other.v1.UserService",
+        "users/acme.v1.UserService",
+    ]
+    assert unclear.status.code == 4
+    assert "ambiguous" in unclear.status.message
+
+
+async def test_what_is_not_there_is_told_in_the_answer(registry: RegistryStub) -> None:
+    await registry.call("RegisterService", **registering(USERS))
+
+    service = await registry.call("LookupService", namespace="users", service_name="Nothing")
+    method = await registry.call(
+        "ValidateMethod", namespace="users", service_name="UserService", method_name="Drop"
+    )
+    nowhere = await registry.call("ValidateMethod", namespace="", service_name="A", method_name="B")
+
+    assert (service.status.code, service.status.message) == (4, "service users/Nothing not found")
+    assert not service.HasField("service")
+    assert (method.status.code, method.is_valid) == (4, False)
+    assert method.message == "method Drop not found on service users/UserService"
+    assert (nowhere.status.code, nowhere.message) == (4, "service /A not found")
+
+
+async def test_a_method_that_is_there_is_valid_and_its_types_are_told_beside_the_answer(
+    registry: RegistryStub,
+) -> None:
+    await registry.call("RegisterService", **registering(USERS))
+
+    call = registry.call(
+        "ValidateMethod", namespace="users", service_name="UserService", method_name="GetUser"
+    )
+    answer = await call
+
+    assert (answer.status.code, answer.is_valid, answer.message) == (0, True, "Method is valid")
+    assert dict(await call.trailing_metadata()) == {
+        "collector-takes": "acme.v1.GetUserRequest",
+        "collector-gives": "acme.v1.User",
+    }
+
+
+async def test_an_empty_namespace_lists_all_services_the_newest_first(registry: RegistryStub) -> None:
+    await registry.call("RegisterService", **registering(USERS, "a"))
+    await registry.call("RegisterService", **registering(USERS, "b"))
+
+    everywhere = await registry.call("ListServices")
+    there = await registry.call("ListServices", namespace="a")
+
+    assert (everywhere.status.code, everywhere.status.message) == (0, "Success")
+    assert [service.id for service in everywhere.services] == ["b/UserService", "a/UserService"]
+    assert [service.id for service in there.services] == ["a/UserService"]
+
+
+async def test_to_register_the_same_again_is_fine_and_an_incompatible_change_is_not(
+    registry: RegistryStub,
+) -> None:
+    await registry.call("RegisterService", **registering(USERS))
+
+    again = await registry.call("RegisterService", **registering(USERS))
+    code, text = await refusal(registry.call("RegisterService", **registering(users_file("other"))))
+
+    assert again.status.code == 0
+    assert code == "ALREADY_EXISTS"
+    assert "acme.v1.User" in text
