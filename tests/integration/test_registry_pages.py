@@ -89,7 +89,7 @@ async def test_a_dry_run_tells_what_would_happen_and_force_does_it(registry: Reg
     dry = await registry.paged("Register", **given(other, dry_run=True))
     code, text = await refusal(registry.paged("Register", **given(other)))
     forced = await registry.paged("Register", **given(other, force=True))
-    history = await registry.paged("History", namespace="users", name=NAME)
+    history = await registry.paged("History", namespace="users", name="acme/users.proto")
 
     assert dry.registered[0].outcome == "changed"
     assert dry.registered[0].differences

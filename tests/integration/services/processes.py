@@ -129,13 +129,14 @@ async def serving(
     listen: str = LOOPBACK,
     environment: Mapping[str, str] | None = None,
     first: str = "",
+    verb: str = "serve",
 ) -> AsyncIterator[Serving]:
     """A collector that takes calls; `first` is what a shell does before it becomes that."""
     shell = ("/bin/sh", "-c", f'{first}; exec "$@"', "sh") if first else ()
     process = await asyncio.create_subprocess_exec(
         *shell,
         *COMMAND,
-        *("serve", "--id", collector_id, "--listen", listen, *arguments),
+        *(verb, "--id", collector_id, "--listen", listen, *arguments),
         cwd=SERVICES,
         env=_environment(environment),
         stdout=asyncio.subprocess.PIPE,

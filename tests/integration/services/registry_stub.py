@@ -28,11 +28,11 @@ class RegistryStub:
 
     def call(self, method: str, metadata: Pairs = (), **fields: Any) -> Any:
         """Call a method of `collector.CollectorRegistry`; the call is awaited for its answer."""
-        return self._begin(original, "collector.CollectorRegistry", method, metadata, **fields)
+        return self._begin(original, "collector.CollectorRegistry", method, metadata, fields)
 
     def paged(self, method: str, metadata: Pairs = (), **fields: Any) -> Any:
         """Call a method of `collector_mesh.registry.v1.Registry`, likewise."""
-        return self._begin(paged, "collector_mesh.registry.v1.Registry", method, metadata, **fields)
+        return self._begin(paged, "collector_mesh.registry.v1.Registry", method, metadata, fields)
 
     def _begin(
         self,
@@ -40,7 +40,7 @@ class RegistryStub:
         service: str,
         method: str,
         metadata: Pairs,
-        **fields: Any,
+        fields: dict[str, Any],
     ) -> Any:
         request = getattr(module, f"{method}Request")
         return self._channel.unary_unary(

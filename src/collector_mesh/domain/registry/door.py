@@ -48,11 +48,11 @@ class RegistryDoor:
 
     def __init__(
         self,
-        registry: Registry,
+        core: Callable[[], Registry],
         authorizer: ServingAuthorizer | None = None,
         trust: TrustDomain | None = None,
     ) -> None:
-        self.registry = registry
+        self._core = core
         self._authorizer = authorizer
         self._trust = trust
 
