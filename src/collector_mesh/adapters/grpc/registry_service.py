@@ -34,6 +34,7 @@ from collector_mesh.domain.model.errors import (
     NotFoundError,
     UnavailableError,
 )
+from collector_mesh.domain.model.names import check_identifiers
 from collector_mesh.domain.model.texts import visible
 from collector_mesh.domain.registry.catalogue import short_name
 from collector_mesh.domain.registry.limits import MAX_PAGE
@@ -95,6 +96,7 @@ class RegistryService:
         name = name_in(request.service)
         if not name:
             raise InvalidCallError("service descriptor name is required")
+        check_identifiers("service descriptor name", name)
         check_service(request.service)
         async with self._calls.turn(len(data)):
             given = await self._calls.given(() if request.file is None else (request.file,))
