@@ -199,6 +199,13 @@ async def collector(_told: Told) -> None:
         await asyncio.Event().wait()
 
 
+async def registry(_told: Told, path: str) -> None:
+    """A collector with a registry in a file."""
+    async with Collector("registry", listen="127.0.0.1:0", registry=path) as serving:
+        _say(f"ready {serving.address}")
+        await asyncio.Event().wait()
+
+
 async def hop(_told: Told, address: str) -> None:
     """A collector without a handler, connected to one that has it."""
     async with Collector("hop", listen="127.0.0.1:0", namespaces=["bench"]) as between:
@@ -252,6 +259,7 @@ ROLES: dict[str, Callable[..., Coroutine[None, None, None]]] = {
     "contract": contract,
     "dialers": dialers,
     "hop": hop,
+    "registry": registry,
     "typed": typed,
 }
 

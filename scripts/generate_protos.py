@@ -33,6 +33,8 @@ WIRE = Path("src/collector_mesh/adapters/wire/generated")
 SHOP = Path("examples/shop")
 FOREIGN = Path("examples/grpc")
 TESTS = Path("tests/generated")
+REGISTRY_CLIENT = TESTS / "registry_client"
+"""The code of our own files as other programs have it: as the compiler writes it, in the default pool."""
 
 PATCHES = (
     (
@@ -143,6 +145,10 @@ OF_TESTS = (
         )
         for version in GENERATIONS
         for file in ("mesh_test/common.proto", "mesh_test/users.proto")
+    ),
+    *(
+        Source(Path("proto"), Path(file), REGISTRY_CLIENT, GENERATIONS[0], has_services=True, has_types=False)
+        for file in ("collector/dispatcher.proto", "collector/registry.proto")
     ),
     *(
         Source(FOREIGN, Path(file), FOREIGN, GENERATIONS[0], has_services=True)

@@ -375,9 +375,9 @@ async def test_the_list_of_services_is_made_anew_where_something_has_changed_and
     made: list[object] = []
     make = reflection._list_of
 
-    def seen(told: list[tuple[str, ...]]) -> Any:
+    def seen(own: tuple[str, ...], told: list[tuple[str, ...]]) -> Any:
         made.append(told)
-        return make(told)
+        return make(own, told)
 
     monkeypatch.setattr(reflection, "_list_of", seen)
     async with edge("tools", services=[native()]) as asking:

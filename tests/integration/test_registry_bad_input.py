@@ -203,9 +203,7 @@ async def test_writers_of_one_name_at_once_leave_one_of_what_they_wrote(registry
 
 async def test_callers_who_go_leave_a_whole_registration_or_none(registry: RegistryStub) -> None:
     file = users_file(package="gone")
-    calls = [
-        registry.call("RegisterService", **registering(file, f"gone-{number}")) for number in range(20)
-    ]
+    calls = [registry.call("RegisterService", **registering(file, f"gone-{number}")) for number in range(20)]
     await asyncio.sleep(0)
     for call in calls[::2]:
         call.cancel()

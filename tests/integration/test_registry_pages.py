@@ -4,13 +4,18 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import grpc
 import pytest
 import pytest_asyncio
 from google.protobuf.descriptor_pb2 import FileDescriptorProto
 from tests.integration.services.certificates import Authority
 from tests.integration.services.processes import LOOPBACK
-from tests.integration.services.registry_stub import RegistryStub, refusal, registering, users_file
+from tests.integration.services.registry_stub import (
+    RegistryStub,
+    credentials_of,
+    refusal,
+    registering,
+    users_file,
+)
 
 from collector_mesh import Collector
 from collector_mesh.domain.model.identity import Identity
@@ -199,18 +204,16 @@ async def test_with_certificates_the_history_has_the_name_that_was_proved_and_no
 ) -> None:
     authority = Authority(tmp_path)
     own, users = authority.collector("registry"), authority.collector("users-1")
-    credentials = grpc.ssl_channel_credentials(
-        *(Path(str(part)).read_bytes() for part in (users.ca, users.key, users.cert))
-    )
-    async with Collector(
-        "registry", listen="localhost:0", registry=tmp_path / "registry.db", tls=own
-    ) as collector:
-        async with RegistryStub(collector.address, credentials=credentials) as registry:
-            await registry.paged("Register", **given(USERS))
-            history = await registry.paged("History")
-            code, text = await refusal(
-                registry.paged("Register", metadata=(("collector-id", "users-2"),), **given(USERS))
-            )
+    credentials = credentials_of(users)
+    async with (
+        Collector("registry", listen="localhost:0", registry=tmp_path / "registry.db", tls=own) as collector,
+        RegistryStub(collector.address, credentials=credentials) as registry,
+    ):
+        await registry.paged("Register", **given(USERS))
+        history = await registry.paged("History")
+        code, text = await refusal(
+            registry.paged("Register", metadata=(("collector-id", "users-2"),), **given(USERS))
+        )
 
     assert history.changes[0].by.startswith("spiffe://")
     assert history.changes[0].by.endswith("/collector/users-1")

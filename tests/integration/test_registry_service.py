@@ -1,14 +1,18 @@
 """A registry over gRPC, as clients of the original and our own see it."""
 
 import asyncio
+import json
+import os
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
-from google.protobuf.descriptor_pb2 import FileDescriptorProto
-from tests.integration.services.processes import LOOPBACK
+from scripts.generate_protos import REGISTRY_CLIENT, ROOT
+from tests.integration.services.processes import LOOPBACK, SERVICES
 from tests.integration.services.registry_stub import (
     RegistryStub,
     in_pool,
@@ -16,9 +20,10 @@ from tests.integration.services.registry_stub import (
     registering,
     users_file,
 )
+from tests.integration.test_other_languages import NODE, node_has_grpc
+from tests.limits import LIMIT_SECONDS
 
 from collector_mesh import Collector
-from collector_mesh.domain.model.identity import Identity
 
 pytestmark = pytest.mark.asyncio
 
@@ -62,7 +67,11 @@ async def test_a_file_is_registered_with_its_top_level_messages(registry: Regist
         ("RegisterProto", {"namespace": "n", "file_descriptor": {}}, "file descriptor name is required"),
         ("RegisterService", {}, "namespace is required"),
         ("RegisterService", {"namespace": "n"}, "service descriptor is required"),
-        ("RegisterService", {"namespace": "n", "service_descriptor": {}}, "service descriptor name is required"),
+        (
+            "RegisterService",
+            {"namespace": "n", "service_descriptor": {}},
+            "service descriptor name is required",
+        ),
     ],
 )
 async def test_what_is_missing_is_a_status_of_grpc_with_the_text_of_the_original(
@@ -168,3 +177,55 @@ async def test_to_register_the_same_again_is_fine_and_an_incompatible_change_is_
     assert again.status.code == 0
     assert code == "ALREADY_EXISTS"
     assert "acme.v1.User" in text
+
+
+async def test_a_program_with_the_code_that_the_compiler_made_of_the_originals_messages_uses_it(
+    collector: Collector,
+) -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        str(SERVICES / "registry_client.py"),
+        collector.address,
+        env={**os.environ, "PYTHONPATH": str(ROOT / REGISTRY_CLIENT)},
+        stdout=subprocess.PIPE,
+    )
+    async with asyncio.timeout(LIMIT_SECONDS):
+        output, _ = await process.communicate()
+    file, service, valid, invalid, descriptor, listed, refused = json.loads(output)
+
+    success = {"message": "Success"}
+    methods = ["GetUser", "AddUser"]
+    assert file == {
+        "status": success,
+        "protoId": "users/users.proto",
+        "registeredMessages": ["User", "GetUserRequest"],
+    }
+    assert service == {"status": success, "serviceId": "users/UserService", "registeredMethods": methods}
+    assert valid == {
+        "status": {"message": "Method is valid"},
+        "isValid": True,
+        "message": "Method is valid",
+    }
+    assert invalid["status"] == {
+        "code": 4,
+        "message": "method Drop not found on service users/UserService",
+    }
+    assert [method["name"] for method in descriptor["method"]] == methods
+    assert listed == {
+        "id": "users/UserService",
+        "namespace": "users",
+        "serviceName": "UserService",
+        "methodNames": methods,
+    }
+    assert refused == "INVALID_ARGUMENT: service descriptor is required"
+
+
+@pytest.mark.skipif(not node_has_grpc(), reason="needs node, @grpc/grpc-js and @grpc/proto-loader")
+async def test_a_program_for_node_with_the_originals_messages_uses_it(collector: Collector) -> None:
+    process = await asyncio.create_subprocess_exec(
+        str(NODE), str(SERVICES / "registry_client.js"), collector.address, stdout=subprocess.PIPE
+    )
+    async with asyncio.timeout(LIMIT_SECONDS):
+        output, _ = await process.communicate()
+
+    assert output.decode() == "users/UserService GetUser true service descriptor is required\n"

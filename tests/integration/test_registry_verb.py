@@ -11,7 +11,7 @@ import grpc
 import pytest
 from tests.integration.services.certificates import Authority, flags
 from tests.integration.services.processes import LOOPBACK, Ended, Serving, refused, run, serving
-from tests.integration.services.registry_stub import RegistryStub, registering, users_file
+from tests.integration.services.registry_stub import RegistryStub, credentials_of, registering, users_file
 
 USERS = users_file()
 LIST = "collector.CollectorRegistry/ListServices"
@@ -117,9 +117,7 @@ def test_its_configuration_is_shown_and_comes_from_files_as_flags_do(tmp_path: P
 async def test_with_tls_it_asks_callers_for_certificates(tmp_path: Path) -> None:
     authority = Authority(tmp_path)
     own, users = authority.collector("registry"), authority.collector("users-1")
-    credentials = grpc.ssl_channel_credentials(
-        *(Path(str(part)).read_bytes() for part in (users.ca, users.key, users.cert))
-    )
+    credentials = credentials_of(users)
     async with registry(tmp_path / "registry.db", *flags(own), listen="localhost:0") as process:
         async with RegistryStub(process.address, credentials) as stub:
             await stub.call("RegisterService", **registering(USERS))

@@ -18,7 +18,7 @@ from scripts.pages import Block, blocks_of, is_printed, save_file
 from tests.limits import LIMIT_SECONDS
 
 from collector_mesh import Settings
-from collector_mesh.app.cli import certs, demo, dispatch, explain, serve, simulate, topology
+from collector_mesh.app.cli import certs, demo, dispatch, explain, registry, serve, simulate, topology
 from collector_mesh.app.cli.config import ServeConfig
 from collector_mesh.app.cli.contracts import verbs as contract
 from collector_mesh.app.cli.main import parser
@@ -178,7 +178,7 @@ def test_every_scenario_is_in_the_list_of_examples() -> None:
 
 @pytest.mark.parametrize(
     "verb",
-    [serve, dispatch, topology, explain, certs, simulate, demo],
+    [serve, dispatch, topology, explain, registry, certs, simulate, demo],
     ids=lambda verb: verb.__name__.rpartition(".")[2],
 )
 def test_every_flag_of_a_verb_is_explained(verb: ModuleType) -> None:

@@ -1,14 +1,16 @@
 """The two services of a registry as a program of grpc calls them, and descriptors to call them with."""
 
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import grpc
 from google.protobuf.descriptor_pb2 import FieldDescriptorProto, FileDescriptorProto
+from tests.limits import LIMIT_SECONDS
 
+from collector_mesh import Tls
 from collector_mesh.adapters.wire.generated import registry_pb2 as original
 from collector_mesh.adapters.wire.generated.registry_v1 import registry_pb2 as paged
-from tests.limits import LIMIT_SECONDS
 
 _STRING = FieldDescriptorProto.TYPE_STRING
 _OPTIONAL = FieldDescriptorProto.LABEL_OPTIONAL
@@ -62,6 +64,13 @@ class RegistryStub:
         self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None
     ) -> None:
         await self._channel.close()
+
+
+def credentials_of(tls: Tls) -> grpc.ChannelCredentials:
+    """What a client shows that has a certificate."""
+    return grpc.ssl_channel_credentials(
+        *(Path(str(part)).read_bytes() for part in (tls.ca, tls.key, tls.cert))
+    )
 
 
 async def refusal(calling: Any) -> tuple[str, str]:
