@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from collector_mesh.adapters.wire.descriptors import Descriptors
     from collector_mesh.app.registry.registering import Registering
     from collector_mesh.app.registry.registry import Registry
-    from collector_mesh.domain.registry.door import RegistryDoor
+    from collector_mesh.domain.registering import RegistryDoor
     from collector_mesh.domain.routing.named_methods import NamedMethods
 
 
@@ -73,7 +73,7 @@ def make_registry_door(
     """Who may use that registry."""
     if registry is None:
         return None
-    from collector_mesh.domain.registry.door import RegistryDoor
+    from collector_mesh.domain.registering import RegistryDoor
 
     return RegistryDoor(lambda: registry.core, authorizer(), trust())
 

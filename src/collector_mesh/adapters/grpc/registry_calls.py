@@ -20,7 +20,7 @@ from collector_mesh.domain.model.errors import (
 from collector_mesh.domain.model.names import check_name
 from collector_mesh.domain.model.status import Reply
 from collector_mesh.domain.policies.concurrency import RETRY_AFTER
-from collector_mesh.domain.registry.door import RegistryCaller, RegistryDoor
+from collector_mesh.domain.registering import RegistryCaller, RegistryDoor
 from collector_mesh.domain.registry.limits import RegistryLimits
 from collector_mesh.domain.registry.metadata import COLLECTOR_ID_KEY
 from collector_mesh.domain.registry.results import GivenFile, IncompatibleError

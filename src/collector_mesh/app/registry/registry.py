@@ -112,6 +112,11 @@ class Registry:
         await self._opened.aclose()
 
     @property
+    def is_open(self) -> bool:
+        """Whether it is open."""
+        return self._core is not None
+
+    @property
     def core(self) -> DomainRegistry:
         """What decides, for parts that have descriptors in bytes.
 

@@ -5,7 +5,7 @@ import pytest
 from collector_mesh.domain.model.errors import ForbiddenError, InvalidCallError, UnavailableError
 from collector_mesh.domain.model.identity import Identity
 from collector_mesh.domain.policies.trust import TrustDomain
-from collector_mesh.domain.registry.door import RegistryCaller, RegistryDoor
+from collector_mesh.domain.registering import RegistryCaller, RegistryDoor
 from collector_mesh.domain.registry.registry import Registry
 
 USERS = Identity(uris=("spiffe://mesh.test/collector/users-1",))
