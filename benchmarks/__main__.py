@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine
 from importlib import metadata
 
 from benchmarks import (
+    codecs,
     contracts,
     dispatch_local,
     gateway,
@@ -32,6 +33,7 @@ from benchmarks.sides import CallFailedError
 
 BENCHMARKS: dict[str, Callable[[Conditions], Coroutine[None, None, None]]] = {
     "route": route.main,
+    "codecs": codecs.main,
     "dispatch": dispatch_local.main,
     "serve": serve_unary.main,
     "link": link.main,
