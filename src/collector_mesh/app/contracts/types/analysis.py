@@ -54,7 +54,7 @@ class _Analysis:
         self._package = service.full_name.rpartition(".")[0]
         self._models: dict[Any, Model] = {}
         self._enums: dict[type, EnumKind] = {}
-        self._symbols: dict[str, str] = {}
+        self._symbols: dict[str, tuple[object, str]] = {}
         self._waiting: list[tuple[Model, Spelled]] = []
         self._all: list[Model] = []
         self._flaws: list[str] = []
@@ -63,7 +63,7 @@ class _Analysis:
         service = self._service
         if flaw := flaw_of_full_name(service.full_name):
             raise ContractError(f"service {shown_hint(service.full_name)} {flaw}")
-        self._symbols[service.full_name] = "the service itself"
+        self._symbols[service.full_name] = (service, "the service itself")
         seen: set[str] = set()
         methods = []
         for method in service.methods:
@@ -88,11 +88,12 @@ class _Analysis:
     def _full(self, name: str) -> str:
         return f"{self._package}.{name}" if self._package else name
 
-    def _claim(self, name: str, owner: str, path: str) -> None:
+    def _claim(self, name: str, owner: object, shown: str, path: str) -> None:
         """Have a full name stand for one thing only."""
-        other = self._symbols.setdefault(name, owner)
+        other, other_shown = self._symbols.setdefault(name, (owner, shown))
         if other != owner:
-            self._flaw(path, f"{owner} and {other} would both be {name!r}: give one of them another name")
+            both = f"{shown} and {other_shown}" if shown != other_shown else f"two classes {shown}"
+            self._flaw(path, f"{both} would both be {name!r}: give one of them another name")
 
     # ---- methods -------------------------------------------------------------------------------------
 
@@ -138,7 +139,7 @@ class _Analysis:
         """The message of what a method takes or gives, where that is no message itself."""
         name = self._full(camel(method.name) + ending)
         what = "the arguments" if ending == "Request" else "the result"
-        self._claim(name, f"{what} of {method.name}", method.name)
+        self._claim(name, (method.name, what), f"{what} of {method.name}", method.name)
         self._check_names(slots, method.name)
         made = Model(name, method.name, method.name, slots=slots)
         self._all.append(made)
@@ -250,7 +251,7 @@ class _Analysis:
             self._flaw(path, f"{spelling.name!r} {flaw}")
             return None
         full = self._full(spelling.name)
-        self._claim(full, _named(spelling.kind, spelling.arguments), path)
+        self._claim(full, key, _named(spelling.kind, spelling.arguments), path)
         # Of what is deep inside, the way from its own class tells more.
         below = spelling.name if path.count(".") > 8 or "." not in path else path
         made = Model(full, spelling.name, below, kind=spelling.value_kind)
@@ -270,7 +271,7 @@ class _Analysis:
             self._flaw(path, f"{kind.__name__} has no members")
             return None
         full = self._full(kind.__name__)
-        self._claim(full, _named(kind), path)
+        self._claim(full, kind, _named(kind), path)
         prefix = snake(kind.__name__).upper()
         zero = f"{prefix}_UNSPECIFIED"
         values: dict[str, Enum | None] = {zero: None}
@@ -282,7 +283,7 @@ class _Analysis:
                 self._flaw(path, f"two members of {kind.__name__} would be {name!r}")
             values[name] = member
         for name in values:
-            self._claim(self._full(name), f"a value of {_named(kind)}", path)
+            self._claim(self._full(name), (kind, name), f"a value of {_named(kind)}", path)
         made = EnumKind(full, kind, tuple(values.items()))
         self._enums[kind] = made
         return made

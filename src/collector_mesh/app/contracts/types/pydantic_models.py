@@ -68,10 +68,10 @@ def told_by(kind: Any) -> Told:
         flaws.append(("", "allows extra fields, whose types are not known"))
     if attribute_of(kind, "__pydantic_root_model__") is True:
         flaws.append(("", "is a RootModel, which has no fields: name the type that it holds"))
-    by_name = (
-        config.get("populate_by_name")
-        or config.get("validate_by_name")
-        or config.get("validate_by_alias") is False
+    by_name = config.get("populate_by_name") or (
+        # Before version 2.11 it says nothing.
+        "validate_by_name" in sys.modules["pydantic"].ConfigDict.__annotations__
+        and (config.get("validate_by_name") or config.get("validate_by_alias") is False)
     )
     fields = []
     for name, field in kind.model_fields.items():
@@ -82,7 +82,7 @@ def told_by(kind: Any) -> Told:
             continue
         argument = name if by_name else _argument_of(name, field)
         if argument is None:
-            flaws.append((name, "is read by a path: allow the model to be read by names (validate_by_name)"))
+            flaws.append((name, "is read by a path: allow the model to be read by names (populate_by_name)"))
             continue
         alias = field.serialization_alias or field.alias
         json_name = alias if isinstance(alias, str) and alias != name else ""

@@ -102,7 +102,7 @@ class Item(pydantic.BaseModel):
 
 
 class Basket(pydantic.BaseModel, Generic[T]):
-    model_config = pydantic.ConfigDict(extra="forbid", validate_by_name=True, validate_by_alias=False)
+    model_config = pydantic.ConfigDict(extra="forbid", populate_by_name=True)
     items: list[T]
     other: "Basket[T] | None" = None
     by_sku: dict[str, T] = pydantic.Field(default_factory=dict, alias="bySku")

@@ -191,13 +191,24 @@ def test_not_more_is_told_than_can_be_read() -> None:
 
 
 def test_two_classes_of_one_name_are_both_named() -> None:
-    one = dataclasses.make_dataclass("Order", [("a", int)], namespace={"__module__": "shop.one"})
-    other = dataclasses.make_dataclass("Order", [("b", int)], namespace={"__module__": "shop.two"})
+    one = dataclasses.make_dataclass("Order", [("a", int)])
+    other = dataclasses.make_dataclass("Order", [("b", int)])
+    one.__module__, other.__module__ = "shop.one", "shop.two"
     both = dataclasses.make_dataclass("Both", [("a", one), ("b", other)])
 
     with pytest.raises(
         ContractError, match=r"shop\.two\.Order and shop\.one\.Order would both be 'test\.v1\.Order'"
     ):
+        described_of(both)
+
+
+def test_two_classes_that_look_the_same_are_two() -> None:
+    one = dataclasses.make_dataclass("Order", [("a", int)])
+    other = dataclasses.make_dataclass("Order", [("a", int)])
+    one.__module__ = other.__module__ = "shop"
+    both = dataclasses.make_dataclass("Both", [("a", one), ("b", other)])
+
+    with pytest.raises(ContractError, match=r"two classes shop\.Order would both be 'test\.v1\.Order'"):
         described_of(both)
 
 
