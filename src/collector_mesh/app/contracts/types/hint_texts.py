@@ -25,7 +25,8 @@ def hints_of(
     found: dict[str, Any] = {}
     for owner in reversed(kind.__mro__):
         module = sys.modules.get(owner.__module__)
-        known = {**(vars(module) if module else {}), owner.__name__: owner}
+        own = {each.__name__: each for each in getattr(owner, "__type_params__", ())}  # from Python 3.12 on
+        known = {**(vars(module) if module else {}), owner.__name__: owner, **own}
         local = {**names, kind.__name__: kind}
         for name, hint in _annotations_of(owner).items():
             if name not in wanted:

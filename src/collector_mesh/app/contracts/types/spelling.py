@@ -7,6 +7,7 @@ from typing import Any
 import attrs
 
 from collector_mesh.app.contracts.types import pydantic_models
+from collector_mesh.app.contracts.types.hint_texts import bound
 from collector_mesh.app.contracts.types.members import is_model
 from collector_mesh.app.contracts.types.naming import camel
 from collector_mesh.app.contracts.types.plan import Many
@@ -14,7 +15,11 @@ from collector_mesh.app.contracts.types.refusals import refusal_of
 from collector_mesh.app.services.hints import is_union, shown_hint
 from collector_mesh.domain.model.shapes import plain_hint
 
-_MOST_ALTERNATIVES = 32
+_DEEPEST = 32
+"""Annotations in each other."""
+
+_MOST_LOOKED_AT = 1_000
+"""Parts of a union, and of unions in it."""
 
 _MANY: dict[Any, Many] = {
     list: "list",
@@ -52,11 +57,13 @@ class Spelled:
     value_kind: Any = None
 
 
-def spelled(hint: Any) -> Spelled:
-    """What an annotation says."""
-    hint = plain_hint(hint)
+def spelled(hint: Any, depth: int = 0) -> Spelled:
+    """What an annotation says; `depth` is how many others it stands in."""
+    if depth > _DEEPEST:
+        return Spelled(hint, flaw="an alias that contains itself cannot travel: use a class")
+    hint = _unaliased(plain_hint(hint))
     if is_union(hint):
-        return _optional(hint)
+        return _optional(hint, depth)
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     many = _MANY.get(origin)
     if many is None:
@@ -65,7 +72,7 @@ def spelled(hint: Any) -> Spelled:
         return _one(hint)
     if many == "tuple" and (len(arguments) != 2 or arguments[1] is not Ellipsis):
         return Spelled(hint, flaw=refusal_of(tuple) if not arguments else refusal_of(_Fixed))
-    inner = spelled(arguments[1] if many == "dict" else arguments[0])
+    inner = spelled(arguments[1] if many == "dict" else arguments[0], depth + 1)
     if inner.flaw:
         return inner
     if inner.many != "one" or inner.may_be_none:
@@ -81,22 +88,35 @@ class _Fixed(tuple[Any, ...]):  # noqa: SLOT001  # only its being a tuple counts
     """A tuple of as many types as values."""
 
 
-def _optional(hint: Any) -> Spelled:
+def _unaliased(hint: Any) -> Any:
+    """What an alias with type variables stands for, as `type Several[T] = list[T]` of Python 3.12."""
+    origin: Any = typing.get_origin(hint)
+    if type(origin).__name__ != "TypeAliasType":
+        return hint
+    variables = dict(zip(origin.__type_params__, typing.get_args(hint), strict=False))
+    return plain_hint(bound(origin.__value__, variables))
+
+
+def _optional(hint: Any, depth: int) -> Spelled:
     waiting = list(typing.get_args(hint))
     found: list[Any] = []
-    while waiting and len(found) < _MOST_ALTERNATIVES:
-        each = plain_hint(waiting.pop(0))
+    for _ in range(_MOST_LOOKED_AT):
+        if not waiting:
+            break
+        each = _unaliased(plain_hint(waiting.pop(0)))
         if is_union(each):
             waiting = [*typing.get_args(each), *waiting]
         else:
             found.append(each)
+    if waiting:
+        return Spelled(hint, flaw="an alias that contains itself cannot travel: use a class")
     others = list(dict.fromkeys(each for each in found if each is not None and each is not type(None)))
     if len(others) != 1:
-        names = [shown_hint(each) for each in others]
+        names = [shown_hint(each) for each in others[:_DEEPEST]]
         listed = f"{', '.join(names[:-1])} and {names[-1]}" if names else "nothing"
         fields = "or a class with an optional field for each"
         return Spelled(hint, flaw=f"a union of {listed} cannot travel: use one of them, {fields}")
-    inner = spelled(others[0])
+    inner = spelled(others[0], depth + 1)
     if inner.flaw:
         return inner
     if inner.many != "one":

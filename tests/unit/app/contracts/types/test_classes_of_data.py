@@ -1,6 +1,7 @@
 """Classes of data, as people write them: how they are described, and how their values are made again."""
 
 import enum
+import sys
 from dataclasses import InitVar, dataclass, field, make_dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar, Generic, NamedTuple, Self, TypeVar
@@ -11,6 +12,7 @@ import pydantic
 import pytest
 from tests.unit.app.contracts.types.echo import codec_of, described_of, there_and_back
 
+from collector_mesh.app.contracts.errors import ContractError
 from collector_mesh.app.contracts.numbers import Numbered, Numbers
 from collector_mesh.app.contracts.types.described import described
 from collector_mesh.app.contracts.types.interface import MethodTypes, Parameter, ServiceTypes
@@ -361,3 +363,39 @@ def test_a_thousand_fields_and_types_a_thousand_deep_are_no_trouble() -> None:
 
     assert there_and_back(wide, wide()) == wide()
     assert there_and_back(deep, deep()) == deep()
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="has no such syntax")
+def test_aliases_and_classes_with_type_parameters_are_what_they_stand_for() -> None:
+    names: dict[str, Any] = {}
+    exec(NEW_SYNTAX, names)  # what follows is no Python to older ones
+    page, order = names["Page"], names["Order"]
+    value = page([order(["a"])], page([]))
+
+    assert fields_of(page[order], "PageOfOrder") == [
+        ("items", "message", "repeated"),
+        ("next", "message", "optional"),
+    ]
+    assert there_and_back(page[order], value) == value
+    with pytest.raises(ContractError, match="an alias that contains itself cannot travel"):
+        described_of(names["Loop"])
+    with pytest.raises(ContractError, match="an alias that contains itself cannot travel"):
+        described_of(names["Knot"])
+
+
+NEW_SYNTAX = """
+from dataclasses import dataclass, field
+
+type Several[T] = list[T]
+type Loop = list[Loop]
+type Knot = Knot | int
+
+@dataclass
+class Order:
+    tags: Several[str]
+
+@dataclass
+class Page[T]:
+    items: list[T]
+    next: "Page[T] | None" = None
+"""
