@@ -29,7 +29,7 @@ define each
 	[ -z "$$failed" ] || { echo "failed:$$failed" >&2; exit 1; }
 endef
 
-.PHONY: help demo test lint types imports tests test-domain test-rest first-hour bench against protos protos-check reliability strangers scale simulate test-oldest \
+.PHONY: help demo test lint types imports tests test-domain test-rest first-hour bench against protos protos-check compatibility reliability strangers scale simulate test-oldest \
 	test-all-pythons clean
 
 help: ## show this list
@@ -92,6 +92,10 @@ REF ?= main
 
 against: $(READY) ## what a call costs here and at REF=main, side by side; takes minutes
 	$(BIN)/python -m benchmarks.against $(REF)
+
+compatibility: $(READY) ## our verdicts on changes of interfaces, held against buf's: CHANGES=2000 SEED=1000
+	COMPATIBILITY_BUF=required COMPATIBILITY_CHANGES=$(or $(CHANGES),2000) COMPATIBILITY_SEED=$(or $(SEED),1000) \
+		$(BIN)/pytest tests/contract/test_compatibility.py
 
 reliability: $(READY) ## faults with real processes, and their figures into docs/reliability.md
 	$(BIN)/python -m benchmarks.faults --write

@@ -20,6 +20,7 @@ from benchmarks import (
     profiling,
     registry,
     route,
+    rules,
     serve_unary,
     start,
     stubs,
@@ -34,6 +35,7 @@ from benchmarks.sides import CallFailedError
 BENCHMARKS: dict[str, Callable[[Conditions], Coroutine[None, None, None]]] = {
     "route": route.main,
     "codecs": codecs.main,
+    "rules": rules.main,
     "dispatch": dispatch_local.main,
     "serve": serve_unary.main,
     "link": link.main,

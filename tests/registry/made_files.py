@@ -101,7 +101,7 @@ class Maker:
     def message(
         self, name: str, syntax: Syntax, names: Sequence[str], enums: Sequence[Enum]
     ) -> list[Message]:
-        """A message, and the entries of the maps in it."""
+        """A message, and those within it: the entries of maps, and a group."""
         dice = self.dice
         entries: list[Message] = []
         fields: list[Field] = []
@@ -109,6 +109,15 @@ class Maker:
         for index, number in enumerate(numbers):
             fields.append(self.field(name, f"f{index}_x", number, syntax, names, enums, entries))
         fields = self._in_oneof(fields, syntax)
+        if syntax == "proto2" and dice.random() < 0.2:
+            entries.append(
+                Message(f"{name}.Box", (Field("in_box", 1, "int32", "", "optional", json_name="inBox"),))
+            )
+            entries[-1] = attrs.evolve(entries[-1], is_json=False)
+            box = Field(
+                "box", 45, "group", f"{name}.Box", dice.choice(("optional", "repeated")), json_name="box"
+            )
+            fields = [box, *fields]
         reserved = Reserved(
             tuple(
                 (first, first + dice.randint(0, 3)) for first in dice.sample((50, 60, 70), dice.randint(0, 2))

@@ -88,6 +88,8 @@ class FieldReader:
             and proto.type == FieldDescriptorProto.TYPE_MESSAGE
             and proto.type_name.rpartition(".")[2] in entries
         )
+        if is_map and proto.type_name.rpartition(".")[2] != entry_name_of(proto.name):
+            raise wrong(self._file, where, f"is a map whose entry must be called {entry_name_of(proto.name)}")
         kind = self._type(where, proto, own, is_prefixed=is_map or is_in_entry)
         if proto.HasField("oneof_index") and proto.label != FieldDescriptorProto.LABEL_OPTIONAL:
             raise wrong(self._file, where, "is in a oneof, and is repeated or required")
@@ -219,6 +221,12 @@ def json_name_of(name: str) -> str:
     """The name that a field has in JSON where its file does not say another: `order_id` is `orderId`."""
     first, *rest = name.split("_")
     return first + "".join(part[:1].upper() + part[1:] for part in rest)
+
+
+def entry_name_of(name: str) -> str:
+    """What protobuf calls the entry of a map: that of `order_ids` is `OrderIdsEntry`."""
+    json_name = json_name_of(name)
+    return f"{json_name[:1].upper()}{json_name[1:]}Entry"
 
 
 def below(scope: str, name: str) -> str:

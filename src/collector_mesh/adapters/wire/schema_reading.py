@@ -16,7 +16,7 @@ from google.protobuf.descriptor_pb2 import (
 from collector_mesh.adapters.wire.schema_features import Features, syntax_of
 from collector_mesh.adapters.wire.schema_fields import FieldReader, below, named, text, wrong
 from collector_mesh.domain.model.errors import InvalidCallError, quoted
-from collector_mesh.domain.registry.ranges import Ranges
+from collector_mesh.domain.registry.ranges import Ranges, overlap
 from collector_mesh.domain.registry.schema import (
     MAX_NUMBER,
     Enum,
@@ -93,13 +93,13 @@ class FileReader:
         is_entry = proto.options.map_entry
         entries = {nested.name for nested in proto.nested_type if nested.options.map_entry}
         highest = MAX_MESSAGE_SET_NUMBER if proto.options.message_set_wire_format else MAX_NUMBER
-        reserved = Reserved(
-            tuple(self._range(name, one.start, one.end - 1, 1, highest) for one in proto.reserved_range),
-            self._reserved_names(name, proto.reserved_name),
-        )
         extensions = tuple(
             self._range(name, one.start, one.end - 1, 1, highest) for one in proto.extension_range
         )
+        ranges = (self._range(name, one.start, one.end - 1, 1, highest) for one in proto.reserved_range)
+        reserved = self._reserved(name, ranges, proto.reserved_name, extensions)
+        if extensions and self._syntax == "proto3":
+            raise self._wrong(name, "has numbers for extensions, which messages of proto3 do not have")
         oneofs = self._oneofs(name, proto)
         fields = tuple(
             self._fields.field(
@@ -164,10 +164,8 @@ class FileReader:
                 name, f"begins with {values[0].number}; the first value of an open enum must be 0"
             )
         lowest, highest = -(1 << 31), (1 << 31) - 1
-        reserved = Reserved(
-            tuple(self._range(name, one.start, one.end, lowest, highest) for one in proto.reserved_range),
-            self._reserved_names(name, proto.reserved_name),
-        )
+        ranges = (self._range(name, one.start, one.end, lowest, highest) for one in proto.reserved_range)
+        reserved = self._reserved(name, ranges, proto.reserved_name)
         names, numbers = frozenset(reserved.names), set()
         taken = Ranges(reserved.ranges)
         for value in values:
@@ -178,6 +176,8 @@ class FileReader:
                 raise self._wrong(
                     name, f"has the value {quoted(value.name)} = {value.number}, which is reserved"
                 )
+        if proto.options.allow_alias and len(numbers) == len(values):
+            raise self._wrong(name, "allows aliases, and has none")
         self._enums.append(
             Enum(
                 name,
@@ -212,8 +212,21 @@ class FileReader:
             )
         return first, last
 
-    def _reserved_names(self, name: str, names: Iterable[str]) -> tuple[str, ...]:
-        return tuple(text(self._proto.name, name, one) for one in names)
+    def _reserved(
+        self,
+        name: str,
+        ranges: Iterable[tuple[int, int]],
+        names: Iterable[str],
+        others: Iterable[tuple[int, int]] = (),
+    ) -> Reserved:
+        reserved = Reserved(tuple(ranges), tuple(text(self._proto.name, name, one) for one in names))
+        if (twice := overlap((*reserved.ranges, *others))) is not None:
+            raise self._wrong(
+                name, f"has a range from {twice[0]} to {twice[1]} that begins within another one"
+            )
+        if len(frozenset(reserved.names)) < len(reserved.names):
+            raise self._wrong(name, "reserves a name twice")
+        return reserved
 
     def _check_numbers(
         self,

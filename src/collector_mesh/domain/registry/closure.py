@@ -216,6 +216,8 @@ def _check_field(schema: Schema, file: File, where: str, field: Field, *, is_in_
     if field.type != "enum":
         if field.cardinality != "map":
             _refuse_entry(schema, file, where, field.type_name)
+        if field.type == "group" and file.syntax == "proto2":
+            _check_group(file, where, field.type_name)
         return
     enum = schema.enums[field.type_name]
     if field.default and can_have_default(field):
@@ -231,10 +233,20 @@ def _check_field(schema: Schema, file: File, where: str, field: Field, *, is_in_
             f"{quoted(where)} in {quoted(file.name)} has the type {quoted(enum.name)}: "
             "the first value of an enum in a map must be 0"
         )
-    if field.cardinality == "implicit" and enum.is_closed:
+    if enum.is_closed and (file.syntax == "proto3" or field.cardinality == "implicit"):
         raise InvalidCallError(
             f"{quoted(where)} in {quoted(file.name)} has the type {quoted(enum.name)}, an enum of proto2: "
-            "a field of proto3 that has one must be optional or repeated"
+            "fields of proto3, and others that cannot be absent, must have open ones"
+        )
+
+
+def _check_group(file: File, where: str, name: str) -> None:
+    """See that a group is what compilers make of one, a field and a message at once."""
+    scope, _, short = name.rpartition(".")
+    if f"{scope}.{short.lower()}" != where:
+        raise InvalidCallError(
+            f"{quoted(where)} in {quoted(file.name)} is a group of the message {quoted(name)}: "
+            "it must stand beside it, and be called like it in lower case"
         )
 
 

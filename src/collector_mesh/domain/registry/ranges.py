@@ -39,3 +39,13 @@ class Ranges:
                 yield first, self._firsts[at] - 1
             first = self._lasts[at] + 1
             at += 1
+
+
+def overlap(ranges: Iterable[Range]) -> Range | None:
+    """The first range that begins within another one; None where there is none."""
+    end: int | None = None
+    for first, last in sorted(ranges):
+        if end is not None and first <= end:
+            return first, last
+        end = last
+    return None

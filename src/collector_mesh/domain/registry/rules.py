@@ -61,7 +61,11 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "field_cardinality_changed",
         "a field changes between a single one, a required one, and several (for JSON also a map)",
-        ("FIELD_WIRE_JSON_COMPATIBLE_CARDINALITY", "FIELD_WIRE_COMPATIBLE_CARDINALITY"),
+        (
+            "FIELD_WIRE_JSON_COMPATIBLE_CARDINALITY",
+            "FIELD_WIRE_COMPATIBLE_CARDINALITY",
+            "MESSAGE_SAME_REQUIRED_FIELDS",
+        ),
     ),
     Rule("field_oneof_changed", "a field moves into a oneof, or out of it", ("FIELD_SAME_ONEOF",)),
     Rule("field_default_changed", "a field changes its default", ("FIELD_SAME_DEFAULT",)),

@@ -232,6 +232,15 @@ BROKEN: dict[str, tuple[Callable[[FileDescriptorProto], None], str]] = {
     "a reserved name": (add_field(name="old"), "'old' = 20, which is reserved"),
     "a range that ends before it begins": (reserve(9, 3), "from 9 to 2"),
     "a range that is too high": (reserve(9, 1 << 30), "allowed are 1 to 536870911"),
+    "a range in another one": (reserve(8, 9), "has a range from 8 to 8 that begins within another one"),
+    "a reserved name twice": (
+        lambda file: order_of(file).reserved_name.append("old"),
+        "reserves a name twice",
+    ),
+    "numbers for extensions": (
+        lambda file: order_of(file).extension_range.add(start=100, end=200) and None,
+        "has numbers for extensions, which messages of proto3 do not have",
+    ),
     "no type": (add_field(type=None), "has no type"),
     "a message without its name": (add_field(type=11), "has the type message, and no name of one"),
     "a text with the name of a type": (
@@ -265,9 +274,17 @@ BROKEN: dict[str, tuple[Callable[[FileDescriptorProto], None], str]] = {
         set_attribute("message_type.0.nested_type.0.field.0.type", FieldDescriptorProto.TYPE_DOUBLE),
         "is no entry of a map",
     ),
+    "an entry of another name": (
+        set_attribute("message_type.0.field.3.name", "costs"),
+        "is a map whose entry must be called CostsEntry",
+    ),
     "an enum without values": (
         lambda file: file.enum_type.add(name="None") and None,
         "an enum without values",
+    ),
+    "aliases that are not there": (
+        set_attribute("enum_type.0.options.allow_alias", True),
+        "allows aliases, and has none",
     ),
     "an enum that begins with 1": (
         lambda file: file.enum_type.add(name="None").value.add(name="ONE", number=1) and None,

@@ -134,13 +134,17 @@ def with_message(message: Message) -> File:
         ),
         (
             with_message(Message("p.N", (Field("f", 1, "enum", "p.Closed", "implicit"),))),
-            "an enum of proto2: a field of proto3 that has one must be optional or repeated",
+            "an enum of proto2: fields of proto3, and others that cannot be absent, must have open ones",
         ),
         (
             with_message(
                 Message("p.N", (Field("value", 2, "enum", "p.One", "optional"),), is_map_entry=True)
             ),
             "the first value of an enum in a map must be 0",
+        ),
+        (
+            attrs.evolve(with_message(Message("p.N", (Field("m", 1, "group", "p.M"),))), syntax="proto2"),
+            "'p.N.m' in 'a' is a group of the message 'p.M': it must stand beside it",
         ),
         (
             File("a", "p", imports=("base",), extensions=(Extension("p.M", Field("p.x", 7, "int32")),)),
