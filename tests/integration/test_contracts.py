@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -13,13 +14,39 @@ import pytest_asyncio
 from tests.integration.services.processes import LOOPBACK, Serving, serving
 from tests.limits import LIMIT_SECONDS
 
-from collector_mesh import Collector, MeshClient
+from collector_mesh import Collector, Contract, MeshClient, implements
 from collector_mesh.app.cli.main import main
 from collector_mesh.testing import check_contract
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "contracts"
 ENVIRONMENT = {"PYTHONPATH": os.pathsep.join([str(EXAMPLE), *filter(None, [os.environ.get("PYTHONPATH")])])}
 ORDER = {"customer": "Bob", "cups": [{"drink": "tea", "size": "SIZE_LARGE"}]}
+
+
+@dataclass
+class Order:
+    item: str
+
+
+class Shop(Contract, namespace="shop", service="cafe.v1.Shop"):
+    async def order(self, order: Order) -> Order: ...  # type: ignore[empty-body]
+
+
+class Admin(Contract, namespace="shop", service="cafe.v1.Admin"):
+    async def change(self, order: Order) -> Order: ...  # type: ignore[empty-body]
+
+
+@implements(Shop)
+class MyShop:
+    async def order(self, order: Order) -> Order:
+        return order
+
+
+@implements(Admin)
+class MyAdmin:
+    async def change(self, order: Order) -> Order:
+        return order
+
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -86,6 +113,21 @@ async def test_bytes_that_are_no_request_are_a_400_that_says_which_method_expect
 
     assert reply.status.code == 400
     assert "expected 'type.googleapis.com/cafe.v1.Order'" in reply.status.message
+
+
+async def test_contracts_of_one_package_may_use_the_same_classes(capsys: pytest.CaptureFixture[str]) -> None:
+    services = [MyShop, MyAdmin]
+    async with Collector("a", listen=LOOPBACK, services=services, reflection=True) as collector:
+        listed = await asyncio.to_thread(main, ["services", collector.address])
+        told = capsys.readouterr().out
+        method, data = "cafe.v1.Admin/change", '{"item": "tea"}'
+        called = await asyncio.to_thread(main, ["call", collector.address, method, "-d", data])
+
+    assert (listed, called) == (0, 0)
+    assert "cafe.v1.Admin\n  change  unary  cafe.v1.Order -> cafe.v1.Order\n" in told
+    assert "cafe.v1.Shop\n  order  unary  cafe.v1.Order -> cafe.v1.Order\n" in told
+    assert "grpc.health.v1.Health\n  Check" in told
+    assert json.loads(capsys.readouterr().out) == {"item": "tea"}
 
 
 async def test_the_lock_file_of_the_example_has_its_contract(monkeypatch: pytest.MonkeyPatch) -> None:

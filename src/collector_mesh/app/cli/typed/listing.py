@@ -42,13 +42,20 @@ async def _services(session: Session) -> list[dict[str, Any]]:
         service = None
         if not problem:
             try:
-                service = await session.types.service(name)
+                service = await _described(session, name)
                 problem = "" if service is not None else "the server does not describe it"
             except (DescriptorError, ReflectionError) as error:
                 # The others are to be seen all the same.
                 problem = str(error)
         told.append({"name": name, "problem": problem} if service is None else _told(service))
     return told
+
+
+async def _described(session: Session, name: str) -> ServiceDescriptor | None:
+    try:
+        return await session.types.service(name)
+    except DescriptorError:
+        return await session.types.service_by_itself(name)
 
 
 def _told(service: ServiceDescriptor) -> dict[str, Any]:

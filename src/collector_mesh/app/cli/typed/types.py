@@ -1,8 +1,8 @@
 """Types of a server: those that the user has given, and those that the server tells by reflection."""
 
 import time
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, ServiceDescriptor
 
@@ -14,6 +14,8 @@ from collector_mesh.adapters.wire.described.reading import Reader
 from collector_mesh.adapters.wire.described.shapes import UnknownTypeError
 from collector_mesh.adapters.wire.described.writing import Writer
 from collector_mesh.domain.model.names import IDENTIFIERS, MAX_IDENTIFIERS
+
+T = TypeVar("T")
 
 _MOST_TYPES = 64
 """Of what is in `Any`s, that are asked for on behalf of one message."""
@@ -75,27 +77,34 @@ class Types:
             DescriptorError: its descriptors cannot be used.
             ReflectionError, StatusError: see `services`.
         """
-        await self._complete()
-        found = self.files.service(name)
-        if found is None and await self.load(name):
-            found = self.files.service(name)
-        return found
+        return await self._found(self.files.service, name)
+
+    async def service_by_itself(self, name: str) -> ServiceDescriptor | None:
+        """A service as the server tells it, whatever else it has told: another of its files may define the same names.
+
+        Errors are those of `service`.
+        """
+        return await Types(Files(), self._server, self._address).service(name)
 
     async def message(self, name: str) -> Descriptor | None:
         """A message by its full name; see `service`."""
-        await self._complete()
-        found = self.files.message(name)
-        if found is None and await self.load(name):
-            found = self.files.message(name)
-        return found
+        return await self._found(self.files.message, name)
 
     async def enum(self, name: str) -> EnumDescriptor | None:
         """An enum by its full name; see `service`."""
+        return await self._found(self.files.enum, name)
+
+    async def _found(self, look: Callable[[str], T | None], name: str) -> T | None:
         await self._complete()
-        found = self.files.enum(name)
-        if found is None and await self.load(name):
-            found = self.files.enum(name)
-        return found
+        try:
+            if (found := look(name)) is not None:
+                return found
+        except DescriptorError:
+            # What it is in may not have been asked for yet.
+            if not await self.load(name):
+                raise
+            return look(name)
+        return look(name) if await self.load(name) else None
 
     async def load(self, symbol: str) -> bool:
         """Ask the server for the file of a symbol, once; whether anything has come of it.
