@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 from tests.integration.services.processes import LOOPBACK, Serving, serving
+from tests.integration.test_other_languages import NODE, node_has_grpc
 from tests.limits import LIMIT_SECONDS
 
 from collector_mesh import Collector, Contract, MeshClient, implements
@@ -135,3 +137,29 @@ async def test_the_lock_file_of_the_example_has_its_contract(monkeypatch: pytest
     from shop_api import Shop
 
     check_contract(Shop)
+
+
+def command(*arguments: str) -> str:
+    """What a command prints, in the folder of the example."""
+    done = subprocess.run(
+        [sys.executable, "-m", "collector_mesh", "contract", *arguments],
+        cwd=EXAMPLE,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=LIMIT_SECONDS,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.mark.skipif(not node_has_grpc(), reason="needs node, @grpc/grpc-js and @grpc/proto-loader")
+async def test_a_program_for_node_calls_by_the_proto_of_the_contract(shop: Serving, tmp_path: Path) -> None:
+    await asyncio.to_thread(command, "proto", "shop_api:Shop", "--out", str(tmp_path))
+    process = await asyncio.create_subprocess_exec(
+        str(NODE), str(EXAMPLE / "order.js"), shop.address, str(tmp_path), stdout=subprocess.PIPE
+    )
+    async with asyncio.timeout(LIMIT_SECONDS):
+        output, _ = await process.communicate()
+
+    assert re.fullmatch(r"receipt \d+: 500 cents\n", output.decode())

@@ -62,6 +62,12 @@ def test_the_services_of_grpc_join_the_mesh_as_their_page_says(tmp_path: Path) -
     assert sum(command.startswith("python ") for command in commands) == 6
 
 
+def test_a_contract_is_locked_and_changed_as_its_page_says(tmp_path: Path) -> None:
+    commands = [command for command, _ in play(ROOT / "docs" / "contracts.md", tmp_path)]
+
+    assert sum(command.startswith("collector-mesh contract lock") for command in commands) == 3
+
+
 def test_the_tests_of_the_tutorial_pass() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", "/dev/null", "--rootdir", "."],
