@@ -1,17 +1,18 @@
 """Calls by a contract: arguments are written and checked before anything is sent, results are read."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from collector_mesh.app.calls import made_in_handler
 from collector_mesh.app.contracts.declaration import Declaration, Member
+from collector_mesh.app.contracts.types.interface import MethodCodec
 from collector_mesh.domain.model.blocking_caller import BlockingCaller
 from collector_mesh.domain.model.caller import Caller, CallOptions
 from collector_mesh.domain.model.errors import InvalidCallError, MeshError, attribute_of, is_a, kind_of
 from collector_mesh.domain.model.kinds import UNARY, mismatch
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.payload import TYPE_PREFIX, Payload
-from collector_mesh.domain.model.status import Reply
+from collector_mesh.domain.model.status import Reply, nested_error_of
 from collector_mesh.domain.model.typed_payload import value_of
 
 OPTIONS = frozenset(CallOptions.__annotations__)
@@ -60,32 +61,14 @@ class Calls:
         key = self.declaration.key(member)
         if member.kind != UNARY:
             return _refusing(mismatch(key, member.kind))
-        codec = self._described.codec(member.name)
-        url, gives = TYPE_PREFIX + codec.takes, codec.gives
-        write, read_result = codec.write_request, codec.read_result
+        exchange = self.declaration.kept(
+            member.attribute, lambda: _exchange(key, self._described.codec(member.name))
+        )
         options, caller = _Options(self.options, member.fields), self.caller
-
-        def made(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Payload:
-            try:
-                return Payload(url, write(args, kwargs))
-            except MeshError as error:
-                refused = made_in_handler(Reply.refused(error), key, _place_of(caller))
-                if refused.nested is None:
-                    raise
-                # A handler whose own call is wrong has not been called wrongly.
-                refused.raise_for_status()
-                raise
-
-        def read(payload: Payload) -> Any:
-            try:
-                return read_result(value_of(payload, gives))
-            except MeshError as error:
-                raise InvalidCallError(f"result of {key}: {error}") from error
-
         if is_a(caller, Caller):
-            call = _async_call(caller, key, made, read, options)  # type: ignore[arg-type]  # just looked
+            call = _async_call(caller, exchange, options)  # type: ignore[arg-type]  # just looked
         else:
-            call = _blocking_call(caller, key, made, read, options)  # type: ignore[arg-type]  # the other one
+            call = _blocking_call(caller, exchange, options)  # type: ignore[arg-type]  # the other one
         call.__name__ = member.attribute
         call.__qualname__ = f"{member.owner}.{member.attribute}"
         if member.function is not None:
@@ -100,8 +83,28 @@ class Calls:
         return f"<client of {self.declaration.title} by {self.caller!r}>"
 
 
-_Made = Callable[[tuple[Any, ...], dict[str, Any]], Payload]
-_Read = Callable[[Payload], Any]
+class _Exchange(NamedTuple):
+    """What is the same for all calls of a method, whatever makes them."""
+
+    key: MethodKey
+    written: Callable[[Sequence[Any], Mapping[str, Any]], Payload]
+    read: Callable[[Payload], Any]
+
+
+def _exchange(key: MethodKey, codec: MethodCodec) -> _Exchange:
+    url, gives = TYPE_PREFIX + codec.takes, codec.gives
+    write, read_result = codec.write_request, codec.read_result
+
+    def written(args: Sequence[Any], kwargs: Mapping[str, Any]) -> Payload:
+        return Payload(url, write(args, kwargs))
+
+    def read(payload: Payload) -> Any:
+        try:
+            return read_result(value_of(payload, gives))
+        except MeshError as error:
+            raise InvalidCallError(f"result of {key}: {error}") from error
+
+    return _Exchange(key, written, read)
 
 
 class _Options:
@@ -134,31 +137,46 @@ class _Options:
         return {**self.defaults, **given}
 
 
-def _async_call(
-    caller: Caller, key: MethodKey, made: _Made, read: _Read, options: _Options
-) -> Callable[..., Any]:
+def _async_call(caller: Caller, exchange: _Exchange, options: _Options) -> Callable[..., Any]:
+    key, written, read = exchange
     dispatch, (namespace, service, method) = caller.dispatch, key
     taken, defaults = options.taken, options.defaults
 
     async def call(*args: Any, **kwargs: Any) -> Any:
         its = taken(args, kwargs) if kwargs else defaults
-        reply = await dispatch(namespace, service, method, made(args, kwargs), **its)
+        try:
+            request = written(args, kwargs)
+        except MeshError as error:
+            _raise_nested(error, key, caller)
+            raise
+        reply = await dispatch(namespace, service, method, request, **its)
         return reply.read(read)
 
     return call
 
 
-def _blocking_call(
-    caller: BlockingCaller, key: MethodKey, made: _Made, read: _Read, options: _Options
-) -> Callable[..., Any]:
+def _blocking_call(caller: BlockingCaller, exchange: _Exchange, options: _Options) -> Callable[..., Any]:
+    key, written, read = exchange
     dispatch, (namespace, service, method) = caller.dispatch, key
     taken, defaults = options.taken, options.defaults
 
     def call(*args: Any, **kwargs: Any) -> Any:
         its = taken(args, kwargs) if kwargs else defaults
-        return dispatch(namespace, service, method, made(args, kwargs), **its).read(read)
+        try:
+            request = written(args, kwargs)
+        except MeshError as error:
+            _raise_nested(error, key, caller)
+            raise
+        return dispatch(namespace, service, method, request, **its).read(read)
 
     return call
+
+
+def _raise_nested(error: MeshError, key: MethodKey, caller: object) -> None:
+    """Raise what is wrong with a call that a handler makes as an error of that call: the handler was not called wrongly."""
+    told = nested_error_of(made_in_handler(Reply.refused(error), key, _place_of(caller)))
+    if told is not None:
+        raise told from error
 
 
 def _refusing(error: MeshError) -> Callable[..., Any]:

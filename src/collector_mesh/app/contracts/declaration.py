@@ -4,7 +4,7 @@ import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from threading import RLock
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
 
@@ -13,6 +13,8 @@ from collector_mesh.app.contracts.types.interface import Described, MethodTypes
 from collector_mesh.domain.model.errors import attribute_of, is_a
 from collector_mesh.domain.model.kinds import UNARY, Kind
 from collector_mesh.domain.model.names import MethodKey
+
+T = TypeVar("T")
 
 _ATTRIBUTE = "__collector_mesh_contract__"
 _IMPLEMENTS = "__collector_mesh_implements__"
@@ -72,6 +74,7 @@ class Declaration(ABC):
         self._lock = RLock()
         self._types: dict[str, MethodTypes] = {}
         self._described: Described | None = None
+        self._kept: dict[str, Any] = {}
 
     def key(self, member: Member) -> MethodKey:
         """The names of a method in the mesh."""
@@ -100,10 +103,10 @@ class Declaration(ABC):
                     self._described = self._describe()
         return self._described
 
-    @property
-    def streams(self) -> tuple[str, ...]:
-        """The methods of other kinds, which cannot be called."""
-        return tuple(member.attribute for member in self.members.values() if member.kind != UNARY)
+    def kept(self, attribute: str, make: Callable[[], T]) -> T:
+        """What all clients have in common for a method; it is made once."""
+        found: T | None = self._kept.get(attribute)
+        return self._kept.setdefault(attribute, make()) if found is None else found
 
     @abstractmethod
     def _find_types(self, member: Member) -> MethodTypes: ...
