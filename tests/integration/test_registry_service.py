@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,15 @@ from tests.integration.services.registry_stub import (
 from tests.integration.test_other_languages import NODE, node_has_grpc
 from tests.limits import LIMIT_SECONDS
 
-from collector_mesh import Collector
+from collector_mesh import (
+    Collector,
+    InvalidCallError,
+    LoopbackNetwork,
+    Registry,
+    RegistryError,
+)
+from collector_mesh.domain.model.errors import ListenError
+from collector_mesh.domain.registry.memory_store import MemoryStore
 
 pytestmark = pytest.mark.asyncio
 
@@ -229,3 +238,113 @@ async def test_a_program_for_node_with_the_originals_messages_uses_it(collector:
         output, _ = await process.communicate()
 
     assert output.decode() == "users/UserService GetUser true service descriptor is required\n"
+
+
+class Failing:
+    """A store that works until it is told to fail."""
+
+    def __init__(self) -> None:
+        self._store = MemoryStore()
+        self.fails = False
+
+    def __getattr__(self, name: str) -> Any:
+        if self.fails:
+            raise RegistryError("the disk is full")
+        return getattr(self._store, name)
+
+
+async def test_a_store_that_fails_is_told_and_the_collector_goes_on() -> None:
+    store = Failing()
+    async with (
+        Collector("registry", listen=LOOPBACK, registry=Registry(store=store)) as collector,
+        RegistryStub(collector.address) as registry,
+    ):
+        await registry.call("RegisterService", **registering(USERS))
+        store.fails = True
+        refused = [
+            await refusal(registry.call("RegisterService", **registering(USERS))),
+            await refusal(
+                registry.call("RegisterProto", namespace="n", file_descriptor=in_pool(USERS, "file"))
+            ),
+            await refusal(registry.paged("Lookup", namespace="users", service="UserService")),
+            await refusal(registry.paged("List")),
+        ]
+        found = await registry.call("LookupService", namespace="users", service_name="UserService")
+        valid = await registry.call(
+            "ValidateMethod", namespace="users", service_name="UserService", method_name="GetUser"
+        )
+        listed = await registry.call("ListServices")
+        store.fails = False
+        again = await registry.call("LookupService", namespace="users", service_name="UserService")
+
+    assert refused == [("UNAVAILABLE", "the disk is full")] * 4
+    assert (found.status.code, found.status.message) == (12, "the disk is full")
+    assert (valid.status.code, valid.is_valid, valid.message) == (12, False, "the disk is full")
+    assert listed.status.code == 12
+    assert again.status.code == 0
+
+
+async def test_a_registry_of_a_programs_own_that_is_open_stays_open() -> None:
+    async with Registry() as own:
+        async with (
+            Collector("registry", listen=LOOPBACK, registry=own) as collector,
+            RegistryStub(collector.address) as registry,
+        ):
+            await registry.call("RegisterService", **registering(USERS))
+        found = await own.lookup("users", "UserService")
+
+    assert found.method_names == ("GetUser", "AddUser")
+
+
+async def test_a_registry_that_its_program_has_closed_is_one_that_cannot_be_used_now() -> None:
+    async with AsyncExitStack() as closing:
+        own = await closing.enter_async_context(Registry())
+        async with (
+            Collector("registry", listen=LOOPBACK, registry=own) as collector,
+            RegistryStub(collector.address) as registry,
+        ):
+            await closing.aclose()
+            refused = await refusal(registry.call("RegisterService", **registering(USERS)))
+            found = await registry.call("LookupService", namespace="users", service_name="UserService")
+
+    assert refused == ("UNAVAILABLE", "the registry is closed")
+    assert (found.status.code, found.status.message) == (12, "the registry is closed")
+
+
+async def test_a_start_that_fails_leaves_the_store_to_the_next_one(tmp_path: Path) -> None:
+    path = tmp_path / "registry.db"
+    async with Collector("other", listen=LOOPBACK) as other:
+        with pytest.raises(ListenError):
+            await Collector("registry", listen=other.address, registry=path).start()
+
+    async with (
+        Collector("registry", listen=LOOPBACK, registry=path) as collector,
+        RegistryStub(collector.address) as registry,
+    ):
+        answer = await registry.call("RegisterService", **registering(USERS))
+
+    assert answer.status.code == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"listen": ""}, "registry needs an address to listen at"),
+        ({"listen": "a", "transport": LoopbackNetwork()}, "registry needs gRPC"),
+        ({"listen": LOOPBACK, "registry": ""}, "registry must be the path of a file, got ''"),
+        (
+            {"listen": LOOPBACK, "registry": 7},
+            "registry must be a collector_mesh.Registry or the path of a file",
+        ),
+    ],
+)
+async def test_a_registry_that_nobody_could_reach_is_refused(options: dict[str, Any], text: str) -> None:
+    with pytest.raises((InvalidCallError, TypeError), match=text):
+        Collector("registry", **{"registry": Registry(), **options})
+
+
+async def test_a_collector_without_a_registry_has_none_of_its_methods() -> None:
+    async with Collector("c-1", listen=LOOPBACK) as collector, RegistryStub(collector.address) as registry:
+        code, _ = await refusal(registry.call("ListServices"))
+
+    assert code == "UNIMPLEMENTED"
