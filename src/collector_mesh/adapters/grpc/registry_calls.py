@@ -8,6 +8,7 @@ from typing import NoReturn
 from collector_mesh.adapters.grpc.callers import connection_of, identity_of
 from collector_mesh.adapters.grpc.codes import TRAILERS_OF_A_CLIENT, told
 from collector_mesh.adapters.grpc.door import Answer, Context
+from collector_mesh.adapters.runtime.aside import aside
 from collector_mesh.adapters.wire.grpc_codes import Code, GrpcStatus, grpc_status_of
 from collector_mesh.adapters.wire.schemas import read_file
 from collector_mesh.domain.model.errors import (
@@ -108,7 +109,7 @@ class RegistryCalls:
         def read() -> list[GivenFile]:
             return [GivenFile(read_file(data), data) for data in every]
 
-        return read() if sum(map(len, every)) <= _QUICK_BYTES else await asyncio.to_thread(read)
+        return read() if sum(map(len, every)) <= _QUICK_BYTES else await aside(read)
 
     def answering(self, answer: Answer) -> Answer:
         """The same with errors as statuses of gRPC, and answers that clients take."""

@@ -83,6 +83,7 @@ class Registry:
         if self._was_entered:
             raise RuntimeError("a Registry can be entered once; make a new one")
         self._was_entered = True
+        from collector_mesh.adapters.runtime.aside import aside
         from collector_mesh.adapters.wire.given_files import WireSchemas
         from collector_mesh.domain.registry.compatibility import differences
 
@@ -97,6 +98,7 @@ class Registry:
             wall=time.time,
             compare=lambda old, new: [str(one) for one in differences(old, new, level=self._level)],
             limits=self._limits,
+            aside=aside,
             turn=asyncio.Lock(),
         )
         return self

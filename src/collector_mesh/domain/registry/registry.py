@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
+from functools import partial
 from typing import Any, TypeVar
 
 from collector_mesh.domain.model.errors import UnavailableError, quoted
@@ -38,6 +39,9 @@ T = TypeVar("T")
 ATTEMPTS = 16
 """Tries of something that somebody else's write has come in between each time; then it ends with 503."""
 
+Aside = Callable[[Callable[[], Planned]], Awaitable[Planned]]
+"""Does a piece of work, and gives what comes of it, once the work is over, also where that is no longer wanted."""
+
 PAGE = 100
 """Entries of a page, where nothing else is asked for."""
 
@@ -53,6 +57,7 @@ class Registry:
         wall: gives the time of day, in seconds since 1970.
         compare: says what is incompatible.
         limits: how much is taken.
+        aside: does what takes time, as to compare large files, where it keeps nobody else waiting.
         turn: entered around each write, so that those of one process come one after the other, as an `asyncio.Lock` has them;
             it may be entered again and again.
     """
@@ -65,15 +70,18 @@ class Registry:
         wall: Callable[[], float],
         compare: Compare,
         limits: RegistryLimits = RegistryLimits(),  # noqa: B008  # frozen
+        aside: Aside | None = None,
         turn: AbstractAsyncContextManager[Any] | None = None,
     ) -> None:
         self._store = store
-        self._reader = Reader(schemas)
+        self._planning = Reader(schemas)
+        """Used by one write at a time, wherever that is planned."""
+        self._aside = aside or _at_once
         self._wall = wall
         self._compare = compare
         self._limits = limits
         self._turn = turn or nullcontext()
-        self._queries = Queries(self._reader)
+        self._queries = Queries(Reader(schemas))
 
     async def register_file(
         self,
@@ -171,10 +179,10 @@ class Registry:
         )
 
         def plan(catalogue: Catalogue, entries: Mapping[EntryKey, StoredEntry]) -> Planned:
-            return planned(order, catalogue, entries, self._reader, self._compare)
+            return planned(order, catalogue, entries, self._planning, self._compare)
 
         async def once() -> Registration:
-            done = await self._planned(namespace, plan)
+            done = await self._planned(namespace, plan, self._aside)
             if done.differences and not (force or dry_run):
                 raise done.error()
             write = done.write(self._limits.kept)
@@ -288,17 +296,20 @@ class Registry:
         self, namespace: str, plan: Callable[[Catalogue, Mapping[EntryKey, StoredEntry]], T]
     ) -> T:
         check_name("namespace", namespace)
-        return await self._again(namespace, lambda: self._planned(namespace, plan))
+        return await self._again(namespace, lambda: self._planned(namespace, plan, _at_once))
 
     async def _planned(
-        self, namespace: str, plan: Callable[[Catalogue, Mapping[EntryKey, StoredEntry]], T]
+        self,
+        namespace: str,
+        plan: Callable[[Catalogue, Mapping[EntryKey, StoredEntry]], T],
+        aside: Callable[[Callable[[], T]], Awaitable[T]],
     ) -> T:
         """Something that depends on entries, of which it says which ones when it comes to them."""
         catalogue = Catalogue(namespace, await self._store.catalogue(namespace))
         entries: dict[EntryKey, StoredEntry] = {}
         while True:
             try:
-                return plan(catalogue, entries)
+                return await aside(partial(plan, catalogue, entries))
             except NotLoadedError as missing:
                 keys = missing.keys
             for key, entry in zip(keys, await self._store.read(keys), strict=True):
@@ -316,3 +327,7 @@ class Registry:
         raise UnavailableError(
             f"namespace {quoted(namespace)} was changed by others {ATTEMPTS} times meanwhile: try again"
         )
+
+
+async def _at_once(work: Callable[[], T]) -> T:
+    return work()
