@@ -9,11 +9,12 @@ from collector_mesh.app.contracts.locks.states import State, states_of
 from collector_mesh.app.contracts.locks.using import lock_command
 
 
-def check_contract(contract: object) -> None:
-    """See that a contract is as its lock file has it, as `collector-mesh contract check` does.
+def check_contract(*contracts: object) -> None:
+    """See that contracts are as their lock files have them, as `collector-mesh contract check` does.
 
     Args:
-        contract: the class of a contract, or a module for all contracts that it defines.
+        contracts: classes of contracts, or modules for all contracts that they define. Modules that share a lock file are
+            given together: what is locked and not among them has gone.
 
     Raises:
         AssertionError: the lock file is missing, broken or out of date; the text has all differences, first those that break
@@ -21,19 +22,24 @@ def check_contract(contract: object) -> None:
         ContractError: it is no contract, the module defines none, or the contract cannot be used.
     """
     __tracebackhide__ = True
-    kinds: list[object] = [contract]
-    if is_module := isinstance(contract, ModuleType):
-        kinds = [*contracts_of(contract)]
-    if not kinds:
-        raise ContractError(f"{contract!r} defines no contracts")
-    contracts = [lockable(kind) for kind in kinds]
+    are_modules = all(isinstance(one, ModuleType) for one in contracts)
+    kinds = dict.fromkeys(kind for one in contracts for kind in _kinds(one))
     try:
-        states = states_of(contracts, compared, are_all=is_module)
+        states = states_of([lockable(kind) for kind in kinds], compared, are_all=are_modules)
     except LockFileError as error:
         raise AssertionError(str(error)) from error
     problems = [_problem(state) for state in states if not state.is_current]
     if problems:
         raise AssertionError("\n".join(problems))
+
+
+def _kinds(contract: object) -> list[object]:
+    if not isinstance(contract, ModuleType):
+        return [contract]
+    found = contracts_of(contract)
+    if not found:
+        raise ContractError(f"{contract!r} defines no contracts")
+    return [*found]
 
 
 def _problem(state: State) -> str:

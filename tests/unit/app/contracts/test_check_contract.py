@@ -1,7 +1,10 @@
 """`check_contract`, for the tests of users."""
 
+import importlib
+import sys
+
 import pytest
-from tests.unit.app.contracts.api_files import ApiFile, api
+from tests.unit.app.contracts.api_files import SHOP, ApiFile, api
 
 from collector_mesh import ContractError
 from collector_mesh.app.cli.main import main
@@ -63,6 +66,23 @@ def test_a_module_is_checked_for_contracts_that_have_gone_too(locked: ApiFile) -
 
     with pytest.raises(AssertionError, match="shop/Shop: the contract is gone"):
         check_contract(locked.imported())
+
+
+def test_modules_that_share_a_lock_file_are_checked_together(
+    api: ApiFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = api.path.with_name("other_api.py")
+    other.write_text(
+        SHOP.replace("class Shop(", "class Other(").replace('"shop"', '"shop", lock="shop_api.lock.json"')
+    )
+    monkeypatch.delitem(sys.modules, "other_api", raising=False)
+    assert main(["contract", "lock", "shop_api", "other_api"]) == 0
+    modules = (api.imported(), importlib.import_module("other_api"))
+
+    check_contract(*modules)
+    check_contract(modules[1].Other)
+    with pytest.raises(AssertionError, match="shop/Other: the contract is gone"):
+        check_contract(modules[0])
 
 
 def test_a_module_without_contracts_is_an_error() -> None:

@@ -28,8 +28,9 @@ def run_lock(arguments: argparse.Namespace) -> int:
             "nothing was written: undo what breaks others, or give --force to lock the contracts as they are",
             EXIT_FAILED,
         )
-    for state in states:
-        _write(state)
+    data = used(lambda: [state.new_data for state in states])
+    for state, new in zip(states, data, strict=True):
+        _write(state, new)
     return 0
 
 
@@ -46,8 +47,7 @@ def _states(modules: Sequence[str]) -> list[State]:
     return used(lambda: states_of(contracts, compared))
 
 
-def _write(state: State) -> None:
-    data = state.new_data
+def _write(state: State, data: bytes) -> None:
     if data == state.data:
         print(f"{_shown(state.path)} is up to date")
         return

@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 
 import attrs
 
-from collector_mesh.app.contracts.errors import ContractError
-from collector_mesh.app.contracts.locks.lock import Lock, Shape, numbers_of
+from collector_mesh.app.contracts.errors import ContractError, LockFileError
+from collector_mesh.app.contracts.locks.lock import MAX_LOCK_BYTES, Lock, Shape, numbers_of
 from collector_mesh.app.contracts.locks.locking import Comparing, Locking, locking
 from collector_mesh.app.contracts.locks.places import data_at
 from collector_mesh.app.contracts.locks.reading import lock_of
@@ -60,8 +60,18 @@ class State:
 
     @property
     def new_data(self) -> bytes:
-        """What is to be in the lock file."""
-        return text_of(self.locking.lock).encode()
+        """What is to be in the lock file.
+
+        Raises:
+            LockFileError: it would be too large to be read.
+        """
+        data = text_of(self.locking.lock).encode()
+        if len(data) > MAX_LOCK_BYTES:
+            raise LockFileError(
+                f"{self.path} would have {len(data)} bytes, and at most {MAX_LOCK_BYTES} are read: give some of the"
+                ' contracts another one, by lock="FILE"'
+            )
+        return data
 
 
 def states_of(contracts: Sequence[Lockable], compared: Comparing, *, are_all: bool = True) -> list[State]:
