@@ -54,13 +54,14 @@ def parsed(data: bytes) -> FileDescriptorProto:
         deep = f": messages are nested more than {MAX_PARTS} deep" if _is_too_deep(data) else ""
         raise InvalidCallError(f"the file of descriptors cannot be read{deep}") from error
     # What is no text comes as bytes.
-    if not all(type(text) is str for text in (proto.name, proto.syntax, *proto.dependency)):
+    if type(proto.name) is not str or type(proto.syntax) is not str:
         raise InvalidCallError("the file of descriptors has a name that is no text")
     check_path(proto.name, "a file of descriptors")
     count = definitions_in(proto, MAX_FILE_DEFINITIONS) + sum(1 + len(one.method) for one in proto.service)
-    if count > MAX_FILE_DEFINITIONS:
+    if count > MAX_FILE_DEFINITIONS or _others_in(proto) > MAX_FILE_DEFINITIONS:
         raise InvalidCallError(
-            f"the file {quoted(proto.name)} has more than {MAX_FILE_DEFINITIONS} messages, fields, values and methods"
+            f"the file {quoted(proto.name)} has more than {MAX_FILE_DEFINITIONS} messages, fields, values, methods, "
+            "or reserved numbers and names"
         )
     if flaw := flaw_of_names(proto):
         raise InvalidCallError(f"the file {quoted(proto.name)} cannot be used: {flaw}")
@@ -69,6 +70,20 @@ def parsed(data: bytes) -> FileDescriptorProto:
     if flaw := Entries().flaw_of(proto):
         raise InvalidCallError(f"the file {quoted(proto.name)} cannot be used: {visible(flaw)}")
     return proto
+
+
+def _others_in(proto: FileDescriptorProto) -> int:
+    """How many ranges, reserved names and oneofs are in a file, of which there may be as many as there are bytes."""
+    count = 0
+    enums = list(proto.enum_type)
+    waiting = list(proto.message_type)
+    while waiting:
+        message = waiting.pop()
+        count += len(message.reserved_range) + len(message.reserved_name)
+        count += len(message.extension_range) + len(message.oneof_decl)
+        enums += message.enum_type
+        waiting += message.nested_type
+    return count + sum(len(enum.reserved_range) + len(enum.reserved_name) for enum in enums)
 
 
 def check_path(path: str, what: str) -> None:
@@ -107,13 +122,16 @@ def _check_imports(proto: FileDescriptorProto) -> None:
         )
     seen: set[str] = set()
     for name in proto.dependency:
+        if type(name) is not str:
+            raise InvalidCallError(f"{where} imports a file whose name is no text")
         check_path(name, f"a file that {where} imports")
         if name in seen:
             raise InvalidCallError(f"{where} imports {quoted(name)} twice")
         seen.add(name)
     if proto.name in seen:
         raise InvalidCallError(f"{where} imports itself")
-    if not all(0 <= index < len(proto.dependency) for index in proto.public_dependency):
+    public = proto.public_dependency
+    if len(public) > len(seen) or not all(0 <= index < len(seen) for index in public):
         raise InvalidCallError(f"{where} has public imports that are none of its imports")
 
 

@@ -9,6 +9,9 @@ from collector_mesh.domain.registry.schema import Enum, Field
 Value = str | bytes | int | float
 """A default; a bool is 0 or 1, of an enum it is the number."""
 
+MAX_DEFAULT = 1 << 16
+"""Characters of the text of a default."""
+
 _INTEGER = re.compile(r"-?[0-9]{1,20}")
 _FLOAT = re.compile(r"[+-]?([0-9]{1,400}\.?[0-9]{0,400}|\.[0-9]{1,400})([eE][+-]?[0-9]{1,5})?|-?inf|-?nan")
 _ESCAPE = re.compile(
@@ -48,6 +51,8 @@ def default_of(field: Field, enum: Enum | None) -> Value:
         ValueError: the default is no value of its type; the text says what would be one.
     """
     text = field.default
+    if len(text) > MAX_DEFAULT:
+        raise ValueError(f"at most {MAX_DEFAULT} characters long")
     if field.type == "enum":
         return _of_enum(text, enum)
     if field.type == "string":

@@ -364,6 +364,25 @@ def test_there_are_not_more_definitions_than_can_be_looked_at() -> None:
         read_file(file)
 
 
+@pytest.mark.parametrize("what", [b"\x52\x00", b"\x4a\x00", b"\x2a\x00"])
+def test_there_is_not_more_reserved_than_can_be_looked_at(what: bytes) -> None:
+    # Names, ranges and numbers for extensions: of two bytes each.
+    message = b"\x0a\x01M" + what * (MAX_FILE_DEFINITIONS + 1)
+
+    with pytest.raises(InvalidCallError, match="or reserved numbers and names"):
+        read_file(b"\x0a\x01f\x22" + _size(message) + message)
+
+
+def test_a_default_is_not_longer_than_can_be_looked_at() -> None:
+    file = shop()
+    file.syntax = "proto2"
+    order_of(file).field[1].proto3_optional = False
+    order_of(file).field.add(name="many", number=20, type=12, label=1, default_value="\\" * 100_000)
+
+    with pytest.raises(InvalidCallError, match="it must be at most 65536 characters long"):
+        read(file)
+
+
 def test_a_name_that_is_not_in_full_is_kept_with_its_scope_and_written_so() -> None:
     file = shop()
     file.service[0].method[0].input_type = "Order"
