@@ -68,7 +68,7 @@ def test_contracts_of_one_lock_file_are_locked_together(tmp_path: Path) -> None:
 
 def test_a_lock_file_that_would_be_too_large_to_be_read_is_an_error(tmp_path: Path) -> None:
     fields = tuple(
-        Field(f"a_field_with_a_name_{number:060}", number, "string") for number in range(1, 20_000)
+        Field(f"a_field_with_a_name_{number:0220}", number, "string") for number in range(1, 20_000)
     )
     shape = Shape(attrs.evolve(SHOP, messages=(Message("acme.shop.Large", fields),)))
     (state,) = states_of([lockable(tmp_path / "large.lock.json", shape=shape)], compatible)
