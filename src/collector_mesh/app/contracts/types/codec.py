@@ -97,7 +97,9 @@ class Coding:
             return ()
         try:
             return self._value(message)
-        except Exception as error:  # noqa: BLE001  # the same
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001  # the class of a value may end in anything
             self._refuse_message(message, error)
 
     def _refuse_value(self, value: Any, error: Exception) -> NoReturn:
@@ -110,7 +112,7 @@ class Coding:
         told = str(flaws) if len(flaws) else f"{', '.join(self._names)}: {_unnamed(error)}"
         raise InvalidCallError(told) from None
 
-    def _refuse_message(self, message: Any, error: Exception) -> NoReturn:
+    def _refuse_message(self, message: Any, error: BaseException) -> NoReturn:
         assert self._model is not None  # nothing is read of none
         flaws = flaws_of_message(self._model, message, self._names)
         told = str(flaws) if len(flaws) else f"{', '.join(self._names)}: {text_of(error)}"

@@ -111,8 +111,11 @@ def _is_named_tuple(kind: type) -> bool:
 
 def _of_dataclass(kind: type) -> list[Member]:
     # A field that the class makes itself is made again where the value is read.
+    own = pydantic_models.dataclass_fields(kind)
     return [
-        Member(
+        _of_pydantic(field.name, own[field.name])
+        if field.name in own
+        else Member(
             field.name,
             field.name,
             field.name,
@@ -125,6 +128,13 @@ def _of_dataclass(kind: type) -> list[Member]:
         for field in dataclasses.fields(kind)
         if field.init
     ]
+
+
+def _of_pydantic(name: str, told: pydantic_models.PydanticField | None) -> Member:
+    """A field of a dataclass of pydantic's; one that cannot be read by a name is not taken by the class."""
+    if told is None:
+        return Member(name, name, "", None)
+    return Member(name, name, told.argument, None, told.has_default, NOTHING, told.json_name)
 
 
 def _of_attrs(kind: type) -> list[Member]:

@@ -1,7 +1,9 @@
 """Models of pydantic, where the user has imported it: what they consist of, and what their errors say."""
 
 import sys
-from collections.abc import Callable, Iterator
+import typing
+from collections.abc import Callable, Iterator, Mapping
+from enum import Enum
 from typing import Any
 
 import attrs
@@ -68,26 +70,50 @@ def told_by(kind: Any) -> Told:
         flaws.append(("", "allows extra fields, whose types are not known"))
     if attribute_of(kind, "__pydantic_root_model__") is True:
         flaws.append(("", "is a RootModel, which has no fields: name the type that it holds"))
+    fields = []
+    for name, field in kind.model_fields.items():
+        if field.exclude:
+            if field.is_required():
+                flaws.append((name, "is excluded from what the model writes, and has no default"))
+            continue
+        if config.get("use_enum_values") and _names_enum(field.annotation):
+            flaws.append((name, "is an enum whose members become their values (use_enum_values)"))
+        told = field_of(name, field, config)
+        if told is None:
+            flaws.append((name, "is read by a path: allow the model to be read by names (populate_by_name)"))
+        else:
+            fields.append(told)
+    return Told(tuple(fields), kind.model_validate, tuple(flaws))
+
+
+def field_of(name: str, field: Any, config: Any) -> PydanticField | None:
+    """A field of a model, or of a dataclass of pydantic's; None if it can be read by a path only."""
     by_name = config.get("populate_by_name") or (
         # Before version 2.11 it says nothing.
         "validate_by_name" in sys.modules["pydantic"].ConfigDict.__annotations__
         and (config.get("validate_by_name") or config.get("validate_by_alias") is False)
     )
-    fields = []
-    for name, field in kind.model_fields.items():
-        has_default = not field.is_required()
-        if field.exclude:
-            if not has_default:
-                flaws.append((name, "is excluded from what the model writes, and has no default"))
-            continue
-        argument = name if by_name else _argument_of(name, field)
-        if argument is None:
-            flaws.append((name, "is read by a path: allow the model to be read by names (populate_by_name)"))
-            continue
-        alias = field.serialization_alias or field.alias
-        json_name = alias if isinstance(alias, str) and alias != name else ""
-        fields.append(PydanticField(name, argument, field.annotation, has_default, json_name))
-    return Told(tuple(fields), kind.model_validate, tuple(flaws))
+    argument = name if by_name else _argument_of(name, field)
+    if argument is None:
+        return None
+    alias = field.serialization_alias or field.alias
+    json_name = alias if isinstance(alias, str) and alias != name else ""
+    return PydanticField(name, argument, field.annotation, not field.is_required(), json_name)
+
+
+def dataclass_fields(kind: type) -> Mapping[str, PydanticField | None]:
+    """What pydantic knows of the fields of a dataclass of its own; empty for any other dataclass."""
+    infos = attribute_of(kind, "__pydantic_fields__") if "pydantic" in sys.modules else None
+    if type(infos) is not dict:
+        return {}
+    config = attribute_of(kind, "__pydantic_config__") or {}
+    return {name: field_of(name, info, config) for name, info in infos.items()}
+
+
+def _names_enum(hint: Any) -> bool:
+    if isinstance(hint, type) and typing.get_origin(hint) is None:
+        return issubclass(hint, Enum)
+    return any(_names_enum(each) for each in typing.get_args(hint))
 
 
 def _argument_of(name: str, field: Any) -> str | None:

@@ -87,7 +87,9 @@ class _Look:
         arguments = {name: value for name, value in values.items() if value is not NOTHING}
         try:
             return model.make(arguments) if model.by_mapping else model.make(**arguments)
-        except Exception as error:  # noqa: BLE001  # the class may check its values as it likes
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # noqa: BLE001  # whatever the class wants to end, it is one value that it refuses
             told = pydantic_models.flaws_in(error)
             if told is None:
                 self._flaws.add(path, text_of(error))

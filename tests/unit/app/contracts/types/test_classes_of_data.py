@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 
 import attrs
 import pydantic
+import pydantic.dataclasses
 import pytest
 from tests.unit.app.contracts.types.echo import codec_of, described_of, there_and_back
 
@@ -120,6 +121,22 @@ class Mixed(pydantic.BaseModel):
     base: Base
 
 
+@pydantic.dataclasses.dataclass
+class Parcel:
+    weight: int = pydantic.Field(gt=0)
+    label: str = pydantic.Field(default="x", alias="theLabel")
+    tags: list[str] = pydantic.Field(default_factory=list)
+
+
+@dataclass
+class Leaving:
+    code: int = 0
+
+    def __post_init__(self) -> None:
+        if self.code:
+            raise SystemExit(self.code)
+
+
 class Spot(NamedTuple):
     x: int
     label: str = "here"
@@ -198,6 +215,7 @@ def test_generic_classes_have_a_name_for_each_use(
         (Basket[Item], Basket[Item](items=[Item.model_validate({"item-sku": "ab"})])),
         (Mixed, Mixed(base=Base(1))),
         (Spot, Spot(1)),
+        (Parcel, Parcel(weight=3, theLabel="y")),
     ],
 )
 def test_values_of_such_classes_come_back(hint: Any, value: Any) -> None:
@@ -264,6 +282,26 @@ def test_each_field_that_pydantic_does_not_accept_is_named() -> None:
         "value.item-sku: String should have at least 2 characters; "
         "value.amount: Input should be greater than 0"
     )
+
+
+def test_a_dataclass_of_pydantic_is_one_of_its_models() -> None:
+    described = described_of(Parcel)
+
+    assert [
+        (field.name, field.cardinality, field.json_name)
+        for field in message_in(described.file, "Parcel").fields
+    ] == [
+        ("weight", "implicit", "weight"),
+        ("label", "optional", "theLabel"),
+        ("tags", "repeated", "tags"),
+    ]
+    with pytest.raises(InvalidCallError, match=r"^value\.weight: Input should be greater than 0$"):
+        described.codec("echo").read_request(b"")
+
+
+def test_a_class_that_wants_to_end_the_program_only_refuses_the_value() -> None:
+    with pytest.raises(InvalidCallError, match=r"^value: SystemExit: 3$"):
+        codec_of(Leaving).read_request(b"\x08\x03")
 
 
 def test_a_validator_of_a_whole_model_is_named_by_its_path() -> None:

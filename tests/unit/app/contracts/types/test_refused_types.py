@@ -116,6 +116,11 @@ class Excluded(pydantic.BaseModel):
     a: int = pydantic.Field(exclude=True)
 
 
+class Valued(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(use_enum_values=True)
+    rights: list[Twice] = []
+
+
 class ByPath(pydantic.BaseModel):
     a: int = pydantic.Field(validation_alias=pydantic.AliasPath("x", 0))
 
@@ -159,6 +164,7 @@ class ByPath(pydantic.BaseModel):
         (Root, "is a RootModel"),
         (Excluded, "Excluded.a: is excluded from what the model writes"),
         (ByPath, "ByPath.a: is read by a path"),
+        (Valued, "Valued.rights: is an enum whose members become their values (use_enum_values)"),
         (None, ""),
     ],
 )
