@@ -272,6 +272,18 @@ async def test_a_handler_is_tested_as_the_function_that_it_is() -> None:
         await MyShop().order_twice(ORDER, call_context(answers))
 
 
+async def test_a_fake_of_a_contract_answers_the_calls_of_a_handler_that_is_tested() -> None:
+    calls = FakeCalls(services=[MyShop(40)])
+
+    assert (await MyShop().order_twice(ORDER, call_context(calls))).number == 41
+    assert MyShop().order_twice_in_a_thread(call_context(calls), ORDER).number == 43
+    assert [each.method for each in calls.made] == ["shop/acme.shop.v1.Shop/create_order"] * 4
+    with pytest.raises(HandlerError, match="KeyError: 7"):
+        await Shop.client(calls).raises(7)
+    reply = await calls.dispatch("shop", "acme.shop.v1.Shop", "create_order", {"a": 1})
+    assert (reply.status.code, reply.executed) == (400, Executed.NO)
+
+
 async def test_a_contract_has_a_descriptor_while_it_is_served() -> None:
     async with Collector("a", transport=LoopbackNetwork()) as collector:
         descriptors = collector.container.descriptors()

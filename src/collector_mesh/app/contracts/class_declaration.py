@@ -7,8 +7,6 @@ from collector_mesh.app.contracts.declaration import Declaration, Member
 from collector_mesh.app.contracts.errors import ContractError
 from collector_mesh.app.contracts.form import is_options
 from collector_mesh.app.contracts.hints import contract_hint, result_hint, signature_of
-from collector_mesh.app.contracts.locks.using import locked_contract
-from collector_mesh.app.contracts.types.described import described
 from collector_mesh.app.contracts.types.interface import (
     NO_DEFAULT,
     Described,
@@ -76,6 +74,10 @@ class ClassDeclaration(Declaration):
         return MethodTypes(member.name, tuple(parameters), result_hint(result), member.idempotent)
 
     def _describe(self) -> Described:
+        # Whoever imports a contract need not use it.
+        from collector_mesh.app.contracts.locks.using import locked_contract
+        from collector_mesh.app.contracts.types.described import described
+
         locked = locked_contract(self.module, self.namespace, self.service, self.lock)
         made = described(self.service_types(), locked.numbers)
         locked.check(made.shape)

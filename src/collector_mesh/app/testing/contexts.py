@@ -1,7 +1,8 @@
 """Contexts for tests of a handler alone: the calls that it makes go to a fake."""
 
+import inspect
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -12,6 +13,7 @@ from collector_mesh.app.arguments import (
     payload_argument,
     seconds_argument,
 )
+from collector_mesh.app.services.offered import Offered, services_of
 from collector_mesh.app.testing.fakes import run
 from collector_mesh.domain.model.call import Call, checked_hints, checked_metadata
 from collector_mesh.domain.model.caller import Caller
@@ -20,8 +22,9 @@ from collector_mesh.domain.model.context import CallContext, HandlerCalls
 from collector_mesh.domain.model.errors import Executed, MeshError, NotFoundError
 from collector_mesh.domain.model.identity import Identity
 from collector_mesh.domain.model.names import MethodKey, text_argument
-from collector_mesh.domain.model.payload import Message, Payload, Plain, payload_of
+from collector_mesh.domain.model.payload import MAX_PAYLOAD_BYTES, Message, Payload, Plain, payload_of
 from collector_mesh.domain.model.status import OK, Reply, status_of
+from collector_mesh.domain.serving.handlers import Method
 
 Answer = Message | Payload | Plain | MeshError | None | Callable[[Payload], Any]
 """What a fake method gives: a result, an error, or a function of the request that gives or raises one of them."""
@@ -45,14 +48,22 @@ class MadeCall:
 
 
 class FakeCalls(Caller):
-    """Answers calls from a table, and keeps those that were made.
+    """Answers calls from a table, or by services that it runs itself, and keeps those that were made.
 
     Args:
         answers: what each method gives, by `NAMESPACE/SERVICE/METHOD`; any other call is a 404.
+        services: whatever a collector could serve, as a class that implements a contract; methods run where they are
+            called. What is in the table stands before them, and no lifespan is opened.
+
+    Raises:
+        TypeError: one of the services is none.
     """
 
-    def __init__(self, answers: Mapping[str, Answer] | None = None) -> None:
+    def __init__(
+        self, answers: Mapping[str, Answer] | None = None, *, services: Iterable[Offered] = ()
+    ) -> None:
         self._answers = dict(answers or {})
+        self._methods = {"/".join(each.key): each for one in services_of(services) for each in one.methods}
         self.made: list[MadeCall] = []
         """The calls that were made, in order."""
 
@@ -86,8 +97,11 @@ class FakeCalls(Caller):
         name = "/".join(key)
         given = {option: value for option, value in options.items() if value not in ("", None, {}, ())}
         self.made.append(MadeCall(name, payload, given))
+        if name not in self._answers and name in self._methods:
+            return await self._run(self._methods[name], payload)
         if name not in self._answers:
-            return Reply.refused(NotFoundError(f"no answer for {name}: there are {', '.join(self._answers)}"))
+            known = ", ".join([*self._answers, *self._methods])
+            return Reply.refused(NotFoundError(f"no answer for {name}: there are {known}"))
         answer: Any = self._answers[name]
         try:
             # A message class has a `__call__` too; a message has none.
@@ -97,8 +111,30 @@ class FakeCalls(Caller):
                 raise answer
             return Reply(OK, payload_of(answer), _WHO, Executed.YES)
         except Exception as error:  # as a handler's
-            metadata = error.metadata if isinstance(error, MeshError) else ()
-            return Reply(status_of(error), handled_by=_WHO, executed=Executed.YES, metadata=metadata)
+            return _failed(error)
+
+    async def _run(self, method: Method, payload: Payload) -> Reply:
+        try:
+            request = payload if method.read is None else method.read(payload)
+        except MeshError as error:
+            return Reply.refused(error)
+        try:
+            result = method.function(
+                request, call_context(self, method="/".join(method.key), request=payload)
+            )
+            if inspect.isawaitable(result):
+                result = await result
+            if type(result) is not Payload or not method.may_be_payload:
+                result = method.write(result, MAX_PAYLOAD_BYTES)
+            return Reply(OK, result, _WHO, Executed.YES)
+        except Exception as error:  # as a handler's
+            return _failed(error)
+
+
+def _failed(error: Exception) -> Reply:
+    """The reply for what a handler raises."""
+    metadata = error.metadata if isinstance(error, MeshError) else ()
+    return Reply(status_of(error), handled_by=_WHO, executed=Executed.YES, metadata=metadata)
 
 
 class _TestCalls:

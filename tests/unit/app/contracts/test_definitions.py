@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import re
+import subprocess
+import sys
 import typing
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -204,6 +206,28 @@ def test_a_stream_is_named_when_the_contract_is_used() -> None:
 
     with pytest.raises(ContractError, match=r"Odd.f: the result is a stream.*do not exist yet"):
         Odd.client(FakeCalls())
+
+
+def test_importing_and_implementing_a_contract_loads_neither_grpc_nor_protobuf() -> None:
+    program = """
+import sys
+from collector_mesh import Contract, implements, method
+
+class Shop(Contract, namespace="shop"):
+    @method(idempotent=True)
+    def total(self, count: int) -> float: ...
+
+@implements(Shop)
+class MyShop:
+    def total(self, count: int) -> float:
+        return 1.0
+
+print([name for name in sys.modules if name.partition(".")[0] in {"grpc", "google"}])
+"""
+
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert done.stdout == "[]\n"
 
 
 # ---- classes that implement one ----------------------------------------------------------------------
