@@ -84,9 +84,9 @@ class SqliteStore:
         """Close the file, after what was asked for before."""
         await self._worker.end(self._close)
 
-    async def catalogue(self, namespace: str) -> StoredCatalogue:
+    async def catalogue(self, namespace: str, known: int = -1) -> StoredCatalogue:
         """See the port."""
-        return await self._reading(lambda connection: rows.catalogue(connection, namespace))
+        return await self._reading(lambda connection: rows.catalogue(connection, namespace, known))
 
     async def read(self, keys: Sequence[EntryKey]) -> tuple[StoredEntry | None, ...]:
         """See the port."""

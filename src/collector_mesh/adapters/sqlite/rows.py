@@ -24,12 +24,14 @@ _ENTRY = "kind, namespace, name, data, needs, offers, labels, created_at, update
 _CHANGE = "kind, namespace, name, action, at, by, details, is_forced, number, version"
 
 
-def catalogue(connection: sqlite3.Connection, namespace: str) -> StoredCatalogue:
+def catalogue(connection: sqlite3.Connection, namespace: str, known: int) -> StoredCatalogue:
     """See `RegistryStore.catalogue`."""
     revision = _revision(connection, namespace)
     namespaces, total = connection.execute(
         "SELECT COUNT(*), COALESCE(SUM(size), 0) FROM namespaces"
     ).fetchone()
+    if revision == known:
+        return StoredCatalogue(revision, None, namespaces, total)
     rows = connection.execute(
         "SELECT kind, name, needs, offers, LENGTH(data), is_dependency FROM entries"
         " WHERE namespace = ? ORDER BY kind, name",

@@ -91,13 +91,13 @@ class StoredCatalogue:
 
     Attributes:
         revision: of the namespace: that of the last write to it; 0 where there was none.
-        heads: its entries, in order of kind and name.
+        heads: its entries, in order of kind and name; None where they are as they were known to be.
         namespaces: how many namespaces the store has.
         total_bytes: of all descriptors in the store, those of other namespaces included.
     """
 
     revision: int
-    heads: tuple[StoredHead, ...] = ()
+    heads: tuple[StoredHead, ...] | None = ()
     namespaces: int = 0
     total_bytes: int = 0
 
@@ -197,8 +197,12 @@ class RegistryStore(Protocol):
     A cancelled `write` is done as a whole, or not at all.
     """
 
-    async def catalogue(self, namespace: str) -> StoredCatalogue:
+    async def catalogue(self, namespace: str, known: int = -1) -> StoredCatalogue:
         """Give what there is in a namespace.
+
+        Args:
+            namespace: where.
+            known: the revision whose entries are known: where the namespace still has it, they need not be given.
 
         Raises:
             RegistryError: the store cannot be used now; the text says why.

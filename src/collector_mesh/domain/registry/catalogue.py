@@ -2,35 +2,79 @@
 
 from collections.abc import Iterable, Mapping
 
+import attrs
+
 from collector_mesh.domain.model.errors import AmbiguousError, quoted
-from collector_mesh.domain.ports.registry_store import EntryKey, StoredCatalogue, StoredHead
+from collector_mesh.domain.ports.registry_store import (
+    EntryKey,
+    StoredCatalogue,
+    StoredEntry,
+    StoredHead,
+    Write,
+)
+from collector_mesh.domain.registry.indexes import Indexes, short_name
 
 _NAMED = 5
 """Services that an error names."""
 
 
-def short_name(name: str) -> str:
-    """The last part of a full name."""
-    return name.rpartition(".")[2]
+def head_of(entry: StoredEntry) -> StoredHead:
+    """An entry without its descriptor."""
+    return StoredHead(entry.key, entry.needs, entry.offers, len(entry.data), entry.is_dependency)
 
 
+@attrs.frozen(eq=False)
 class Catalogue:
     """What is registered in a namespace, without the descriptors.
 
-    Args:
+    Attributes:
         namespace: where.
-        stored: what the store has of it.
+        revision: of the namespace; 0 where nothing was ever registered.
+        namespaces: how many namespaces there are.
+        total_bytes: of the descriptors of all of them.
+        size: bytes of the descriptors of this one.
+        files: the files by their names.
+        services: the services by their full names.
     """
 
-    def __init__(self, namespace: str, stored: StoredCatalogue) -> None:
-        self.namespace = namespace
-        self.stored = stored
-        self.files: Mapping[str, StoredHead] = {
-            head.key.name: head for head in stored.heads if head.key.kind == "file"
-        }
-        self.services: Mapping[str, StoredHead] = {
-            head.key.name: head for head in stored.heads if head.key.kind == "service"
-        }
+    namespace: str
+    revision: int = 0
+    namespaces: int = 0
+    total_bytes: int = 0
+    size: int = 0
+    files: Mapping[str, StoredHead] = attrs.field(factory=dict)
+    services: Mapping[str, StoredHead] = attrs.field(factory=dict)
+    _indexes: Indexes = attrs.field(factory=Indexes)
+
+    @classmethod
+    def of(cls, namespace: str, stored: StoredCatalogue) -> "Catalogue":
+        """What a store has."""
+        empty = cls(namespace, stored.revision, stored.namespaces, stored.total_bytes)
+        return empty.changed(stored.heads or (), ())
+
+    def after(self, write: Write, revision: int) -> "Catalogue":
+        """The same once something was written that expected it to be as it is."""
+        return attrs.evolve(self.changed(map(head_of, write.put), write.removed), revision=revision)
+
+    def changed(self, put: Iterable[StoredHead], removed: Iterable[EntryKey]) -> "Catalogue":
+        """The same with other entries."""
+        kinds = {"file": dict(self.files), "service": dict(self.services)}
+        indexes = self._indexes.copy()
+        coming = list(put)
+        size = self.size
+        for key in (*removed, *(head.key for head in coming)):
+            if (before := kinds[key.kind].pop(key.name, None)) is not None:
+                indexes.remove(before)
+                size -= before.size
+        for head in coming:
+            kinds[head.key.kind][head.key.name] = head
+            indexes.add(head)
+            size += head.size
+        return attrs.evolve(self, size=size, files=kinds["file"], services=kinds["service"], indexes=indexes)
+
+    def head(self, key: EntryKey) -> StoredHead | None:
+        """What is registered under a key."""
+        return (self.files if key.kind == "file" else self.services).get(key.name)
 
     def file_key(self, name: str) -> EntryKey:
         """The key of a file."""
@@ -48,7 +92,7 @@ class Catalogue:
         """
         if name in self.services:
             return name
-        return self._only([full for full in self.services if short_name(full) == name], name)
+        return self._only([key.name for key in self._indexes.short[name]], name)
 
     def file_that_offers(self, service: str) -> tuple[str, str]:
         """The file that has a service, by its full or its short name, and the full name; empty if none has.
@@ -56,11 +100,14 @@ class Catalogue:
         Raises:
             AmbiguousError: several have this short name.
         """
-        offered = {full: file for file, head in self.files.items() for full in head.offers}
-        if service in offered:
-            return offered[service], service
-        full = self._only([full for full in offered if short_name(full) == service], service)
-        return offered.get(full, ""), full
+        found = {
+            full: key.name
+            for key in self._indexes.offered[service]
+            for full in self.files[key.name].offers
+            if service in {full, short_name(full)}
+        }
+        full = service if service in found else self._only(list(found), service)
+        return found.get(full, ""), full
 
     def closure(self, names: Iterable[str]) -> dict[str, None]:
         """Those of some files that are registered, with all registered ones that they need; in no certain order."""
@@ -75,43 +122,51 @@ class Catalogue:
 
     def dependents(self, names: Iterable[str]) -> dict[str, None]:
         """The registered files that need one of some files, by themselves or by others; those themselves are left out."""
-        importers: dict[str, list[str]] = {}
-        for name, head in self.files.items():
-            for needed in head.needs:
-                importers.setdefault(needed, []).append(name)
         given = dict.fromkeys(names)
         found: dict[str, None] = {}
         waiting = list(given)
         while waiting:
-            for name in importers.get(waiting.pop(), ()):
-                if name not in found and name not in given:
-                    found[name] = None
-                    waiting.append(name)
+            for key in self._indexes.users[waiting.pop()]:
+                if key.kind == "file" and key.name not in found and key.name not in given:
+                    found[key.name] = None
+                    waiting.append(key.name)
         return found
 
-    def users(self, file: str) -> list[str]:
+    def users(self, file: str) -> list[EntryKey]:
         """What needs a file directly: files and services."""
-        return [head.key.name for head in self.stored.heads if file in head.needs]
+        return list(self._indexes.users[file])
 
-    def left_over(self, gone: Iterable[EntryKey]) -> dict[EntryKey, None]:
-        """What goes with some entries: the file of a service, and dependencies, once nothing else needs them."""
+    def left_over(self, gone: Iterable[EntryKey], put: Iterable[StoredEntry] = ()) -> dict[EntryKey, None]:
+        """The files that go with a change, because nothing needs them any longer.
+
+        Those are dependencies, and the file of a service that goes.
+
+        Args:
+            gone: entries that go.
+            put: entries that come, or are there in place of those of the same key.
+        """
         all_gone = dict.fromkeys(gone)
+        coming = list(put)
+        waiting: list[tuple[str, bool]] = []
+        for key in all_gone:
+            head = self.head(key)
+            waiting += ((name, key.kind == "service") for name in (head.needs if head else ()))
+        for entry in coming:
+            head = self.head(entry.key)
+            waiting += ((name, False) for name in (head.needs if head else ()) if name not in entry.needs)
+        after = self.changed(map(head_of, coming), all_gone) if waiting else self
         found: dict[EntryKey, None] = {}
-        waiting = [(name, key.kind == "service") for key in all_gone for name in self._head(key).needs]
         while waiting:
-            # What it has needed comes after it, and is looked at again for each that has needed it.
+            # What a file has needed comes after it, and is looked at again for each that has needed it.
             name, is_own = waiting.pop()
-            head = self.files.get(name)
-            if head is None or head.key in all_gone or not (head.is_dependency or is_own):
+            head = after.files.get(name)
+            if head is None or head.key in found or not (head.is_dependency or is_own):
                 continue
-            if any(name in other.needs for other in self.stored.heads if other.key not in all_gone):
+            if any(key not in found for key in after.users(name)):
                 continue
-            all_gone[head.key] = found[head.key] = None
             waiting += ((needed, False) for needed in head.needs)
+            found[head.key] = None
         return found
-
-    def _head(self, key: EntryKey) -> StoredHead:
-        return (self.files if key.kind == "file" else self.services)[key.name]
 
     def _only(self, found: list[str], name: str) -> str:
         if len(found) > 1:
@@ -120,3 +175,40 @@ class Catalogue:
                 f"service {quoted(name)} is ambiguous in namespace {quoted(self.namespace)}: use the full name, of {named}"
             )
         return found[0] if found else ""
+
+
+class Catalogues:
+    """The catalogues that were used last; those of a namespace whose revision has changed are of no use.
+
+    Args:
+        most: entries that all of them have together, about.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._known: dict[str, Catalogue] = {}
+
+    def revision(self, namespace: str) -> int:
+        """Of the catalogue that is known of a namespace; -1 for none."""
+        known = self._known.get(namespace)
+        return known.revision if known is not None else -1
+
+    def of(self, namespace: str, stored: StoredCatalogue) -> Catalogue | None:
+        """The catalogue for what a store has given that was told which revision is known; None if that is forgotten."""
+        if stored.heads is not None:
+            found = Catalogue.of(namespace, stored)
+        elif (known := self._known.get(namespace)) is not None:
+            found = attrs.evolve(known, namespaces=stored.namespaces, total_bytes=stored.total_bytes)
+        else:
+            return None
+        self.put(found)
+        return found
+
+    def put(self, catalogue: Catalogue) -> None:
+        """Know one of a namespace, unless a later one is known."""
+        known = self._known.pop(catalogue.namespace, catalogue)
+        self._known[catalogue.namespace] = catalogue if catalogue.revision >= known.revision else known
+        count = sum(len(one.files) + len(one.services) for one in self._known.values())
+        while count > self._most and len(self._known) > 1:
+            oldest = self._known.pop(next(iter(self._known)))
+            count -= len(oldest.files) + len(oldest.services)

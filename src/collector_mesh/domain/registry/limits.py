@@ -7,7 +7,8 @@ import attrs
 
 from collector_mesh.domain.model.errors import InvalidCallError, quoted
 from collector_mesh.domain.model.names import text_argument
-from collector_mesh.domain.ports.registry_store import Kept, StoredCatalogue, Write
+from collector_mesh.domain.ports.registry_store import Kept, Write
+from collector_mesh.domain.registry.catalogue import Catalogue
 
 FILE_NAME = re.compile(r"[A-Za-z0-9_+-][A-Za-z0-9._+-]*(/[A-Za-z0-9_+-][A-Za-z0-9._+-]*)*")
 """What the name of a file matches, whole: a path with slashes, of which no part begins with a dot."""
@@ -69,33 +70,28 @@ class RegistryLimits:
                 f"the given files have {sum(each)} bytes, at most {self.given_bytes} are taken at once"
             )
 
-    def check_write(self, catalogue: StoredCatalogue, write: Write) -> None:
+    def check_write(self, before: Catalogue, write: Write) -> None:
         """See that there is room for what is to be written.
 
         Raises:
             InvalidCallError: there is not; the text says of what there is too much.
         """
-        before = {head.key: head.size for head in catalogue.heads}
-        after = {key: size for key, size in before.items() if key not in write.removed}
-        after |= {entry.key: len(entry.data) for entry in write.put}
+        after = before.after(write, before.revision)
         where = f"in namespace {quoted(write.namespace)}"
-        grown = sum(after.values()) - sum(before.values())
-        counted = [
-            ("namespaces in the registry", catalogue.namespaces + 1, self.namespaces, not catalogue.revision)
-        ]
-        for kind, most in (("file", self.files), ("service", self.services)):
-            count = sum(key.kind == kind for key in after)
-            counted.append((f"{kind}s {where}", count, most, count > sum(key.kind == kind for key in before)))
-        counted += [
-            (f"bytes of descriptors {where}", sum(after.values()), self.namespace_bytes, grown > 0),
+        grown = after.size - before.size
+        is_first = not before.revision
+        for what, count, most, is_more in (
+            ("namespaces in the registry", before.namespaces + 1, self.namespaces, is_first),
+            (f"files {where}", len(after.files), self.files, len(after.files) > len(before.files)),
             (
-                "bytes of descriptors in the registry",
-                catalogue.total_bytes + grown,
-                self.total_bytes,
-                grown > 0,
+                f"services {where}",
+                len(after.services),
+                self.services,
+                len(after.services) > len(before.services),
             ),
-        ]
-        for what, count, most, is_more in counted:
+            (f"bytes of descriptors {where}", after.size, self.namespace_bytes, grown > 0),
+            ("bytes of descriptors in the registry", before.total_bytes + grown, self.total_bytes, grown > 0),
+        ):
             # What makes room, or needs none, goes on where a limit was lowered.
             if is_more and count > most:
                 raise InvalidCallError(f"there would be {count} {what}, at most {most} are allowed")

@@ -16,10 +16,10 @@ from collector_mesh.domain.ports.registry_store import (
     StoredCatalogue,
     StoredChange,
     StoredEntry,
-    StoredHead,
     StoredHistory,
     Write,
 )
+from collector_mesh.domain.registry.catalogue import head_of
 
 
 class MemoryStore:
@@ -28,23 +28,20 @@ class MemoryStore:
     def __init__(self) -> None:
         self._revision = 0
         self._number = 0
+        self._total_bytes = 0
         self._revisions: dict[str, int] = {}
         self._dropped: dict[str, int] = {}
         self._entries: dict[EntryKey, StoredEntry] = {}
         self._changes: list[StoredChange] = []
 
-    async def catalogue(self, namespace: str) -> StoredCatalogue:
+    async def catalogue(self, namespace: str, known: int = -1) -> StoredCatalogue:
         """See the port."""
-        found = [entry for key, entry in self._entries.items() if key.namespace == namespace]
-        return StoredCatalogue(
-            self._revisions.get(namespace, 0),
-            tuple(
-                StoredHead(entry.key, entry.needs, entry.offers, len(entry.data), entry.is_dependency)
-                for entry in sorted(found, key=attrgetter("key"))
-            ),
-            len(self._revisions),
-            sum(len(entry.data) for entry in self._entries.values()),
-        )
+        revision = self._revisions.get(namespace, 0)
+        heads = None
+        if revision != known:
+            found = [entry for key, entry in self._entries.items() if key.namespace == namespace]
+            heads = tuple(head_of(entry) for entry in sorted(found, key=attrgetter("key")))
+        return StoredCatalogue(revision, heads, len(self._revisions), self._total_bytes)
 
     async def read(self, keys: Sequence[EntryKey]) -> tuple[StoredEntry | None, ...]:
         """See the port."""
@@ -78,8 +75,10 @@ class MemoryStore:
             versions[change.key] = self._version(change.key) + 1
             self._changes.append(attrs.evolve(change, number=self._number, version=versions[change.key]))
         for key in write.removed:
-            self._entries.pop(key, None)
+            self._remove(key)
         for entry in write.put:
+            self._remove(entry.key)
+            self._total_bytes += len(entry.data)
             self._entries[entry.key] = attrs.evolve(
                 entry, created=entry.created or revision, revision=revision, version=versions[entry.key]
             )
@@ -101,6 +100,10 @@ class MemoryStore:
         if before:
             found = [change for change in found if change.number < before]
         return StoredHistory(tuple(found[:limit]), dropped)
+
+    def _remove(self, key: EntryKey) -> None:
+        before = self._entries.pop(key, None)
+        self._total_bytes -= len(before.data) if before is not None else 0
 
     def _version(self, key: EntryKey) -> int:
         """Of the last change under a key."""

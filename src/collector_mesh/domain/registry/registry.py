@@ -14,8 +14,9 @@ from collector_mesh.domain.ports.registry_store import (
     RegistryStore,
     StaleRevisionError,
     StoredEntry,
+    Write,
 )
-from collector_mesh.domain.registry.catalogue import Catalogue
+from collector_mesh.domain.registry.catalogue import Catalogue, Catalogues
 from collector_mesh.domain.registry.limits import MAX_BY, RegistryLimits
 from collector_mesh.domain.registry.planning import Compare, Order
 from collector_mesh.domain.registry.queries import Queries
@@ -41,6 +42,9 @@ ATTEMPTS = 16
 
 Aside = Callable[[Callable[[], Planned]], Awaitable[Planned]]
 """Does a piece of work, and gives what comes of it, once the work is over, also where that is no longer wanted."""
+
+KNOWN_ENTRIES = 50_000
+"""Entries whose names are known without a look into the store, about; each takes some hundred bytes."""
 
 PAGE = 100
 """Entries of a page, where nothing else is asked for."""
@@ -82,6 +86,7 @@ class Registry:
         self._limits = limits
         self._turn = turn or nullcontext()
         self._queries = Queries(Reader(schemas))
+        self._catalogues = Catalogues(KNOWN_ENTRIES)
 
     async def register_file(
         self,
@@ -187,9 +192,9 @@ class Registry:
                 raise done.error()
             write = done.write(self._limits.kept)
             if write is not None:
-                self._limits.check_write(done.catalogue.stored, write)
+                self._limits.check_write(done.catalogue, write)
                 if not dry_run:
-                    await self._store.write(write)
+                    await self._write(done.catalogue, write)
             return done.registration()
 
         async with self._turn:
@@ -216,9 +221,9 @@ class Registry:
         now, who = self._wall(), visible(by, MAX_BY)
 
         async def once() -> str:
-            catalogue = Catalogue(namespace, await self._store.catalogue(namespace))
+            catalogue = await self._catalogue(namespace)
             key, write = removal(catalogue, name, who, now, self._limits.kept)
-            await self._store.write(write)
+            await self._write(catalogue, write)
             return f"{namespace}/{key.name}"
 
         async with self._turn:
@@ -305,7 +310,7 @@ class Registry:
         aside: Callable[[Callable[[], T]], Awaitable[T]],
     ) -> T:
         """Something that depends on entries, of which it says which ones when it comes to them."""
-        catalogue = Catalogue(namespace, await self._store.catalogue(namespace))
+        catalogue = await self._catalogue(namespace)
         entries: dict[EntryKey, StoredEntry] = {}
         while True:
             try:
@@ -313,9 +318,19 @@ class Registry:
             except NotLoadedError as missing:
                 keys = missing.keys
             for key, entry in zip(keys, await self._store.read(keys), strict=True):
-                if entry is None or entry.revision > catalogue.stored.revision:
+                if entry is None or entry.revision > catalogue.revision:
                     raise StaleRevisionError(f"namespace {quoted(namespace)} has changed meanwhile")
                 entries[key] = entry
+
+    async def _catalogue(self, namespace: str) -> Catalogue:
+        while True:
+            stored = await self._store.catalogue(namespace, self._catalogues.revision(namespace))
+            if (found := self._catalogues.of(namespace, stored)) is not None:
+                return found
+
+    async def _write(self, catalogue: Catalogue, write: Write) -> None:
+        revision = await self._store.write(write)
+        self._catalogues.put(catalogue.after(write, revision))
 
     async def _again(self, namespace: str, once: Callable[[], Awaitable[T]]) -> T:
         """Do something anew as often as somebody else's write has come in between, within bounds."""

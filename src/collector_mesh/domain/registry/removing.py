@@ -22,12 +22,14 @@ def removal(catalogue: Catalogue, name: str, by: str, now: float, kept: Kept) ->
     key = catalogue.service_key(service) if service else catalogue.file_key(name)
     users = [] if service else catalogue.users(name)
     if users:
-        told = ", ".join(users[:_NAMED]) + (f" and {len(users) - _NAMED} more" if len(users) > _NAMED else "")
+        told = ", ".join(key.name for key in users[:_NAMED]) + (
+            f" and {len(users) - _NAMED} more" if len(users) > _NAMED else ""
+        )
         raise ConflictError(f"the file {quoted(name)} is needed by {told}: remove them first")
     removed = (key, *catalogue.left_over((key,)))
     changes = tuple(
         StoredChange(one, "deregistered", now, by, () if one == key else (f"went with {key.name}",))
         for one in removed
     )
-    write = Write(catalogue.namespace, catalogue.stored.revision, (), removed, changes, kept)
+    write = Write(catalogue.namespace, catalogue.revision, (), removed, changes, kept)
     return key, write

@@ -7,8 +7,8 @@ import attrs
 from collector_mesh.domain.model.errors import AmbiguousError, InvalidCallError, quoted
 from collector_mesh.domain.model.names import check_identifiers
 from collector_mesh.domain.ports.registry_store import StoredEntry
-from collector_mesh.domain.registry.catalogue import short_name
 from collector_mesh.domain.registry.edits import edits_of_service
+from collector_mesh.domain.registry.indexes import short_name
 from collector_mesh.domain.registry.planning import Compare, Decided, Order, compared, edits_of_entry
 from collector_mesh.domain.registry.results import GivenFile, GivenService
 from collector_mesh.domain.registry.schema import File, Method, Schema, Service

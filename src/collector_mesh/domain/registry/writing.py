@@ -69,14 +69,17 @@ class Planned:
             )
             for one in decided
         ]
-        changes += [
-            StoredChange(key, "deregistered", order.now, order.by, ("a service with a file takes its place",))
-            for key in self.replaced
-        ]
         put = tuple(one.entry for one in decided)
-        return Write(
-            order.namespace, self.catalogue.stored.revision, put, self.replaced, tuple(changes), kept
+        unneeded = tuple(
+            key for key in self.catalogue.left_over(self.replaced, put) if key.name not in self.files
         )
+        for keys, why in (
+            (self.replaced, "a service with a file takes its place"),
+            (unneeded, "nothing needs it any longer"),
+        ):
+            changes += (StoredChange(key, "deregistered", order.now, order.by, (why,)) for key in keys)
+        removed = (*self.replaced, *unneeded)
+        return Write(order.namespace, self.catalogue.revision, put, removed, tuple(changes), kept)
 
     def registration(self) -> Registration:
         """The answer, as it is once this is written."""

@@ -30,9 +30,9 @@ class BusyStore(MemoryStore):
             run(self.other.registry.register_file("shop", self.other.given(file), force=True))
             self.before_writes, self.before_reads = let
 
-    async def catalogue(self, namespace: str) -> StoredCatalogue:
+    async def catalogue(self, namespace: str, known: int = -1) -> StoredCatalogue:
         self.asked += 1
-        return await super().catalogue(namespace)
+        return await super().catalogue(namespace, known)
 
     async def read(self, keys: Sequence[EntryKey]) -> tuple[StoredEntry | None, ...]:
         self._let(self.before_reads)

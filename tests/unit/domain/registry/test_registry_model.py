@@ -43,7 +43,10 @@ class Model(RuleBasedStateMachine):
         is_moved = not is_new_service and self.service[namespace] != name
         expected = "unchanged" if before == fields and not is_moved else "changed"
         assert done.outcome == ("registered" if is_new_service else expected)
-        self.changes += (before != fields) + (is_new_service or is_moved)
+        self.changes += (before != fields) + (is_new_service or is_moved) + is_moved
+        if is_moved:
+            # Nothing needs the file that it was in.
+            del self.files[namespace, self.service[namespace]]
         self.files[namespace, name] = fields
         self.service[namespace] = name
 

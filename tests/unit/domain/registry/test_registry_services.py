@@ -186,8 +186,22 @@ def test_a_service_that_moves_to_another_file_is_compared(world: World) -> None:
     done = register(world, shop(name="new.proto"))
 
     assert (done.file, done.outcome) == ("new.proto", "changed")
+    assert ("file", "shop.proto", "deregistered") in told(world)
     page = run(world.registry.history("shop", "acme.Shop"))
     assert page.changes[0].details == ("is now in the file new.proto",)
+
+
+def test_a_dependency_goes_with_the_last_import_of_it(world: World) -> None:
+    importing = attrs.evolve(shop(), imports=("common.proto",))
+    register(world, importing, common=COMMON)
+    run(world.registry.register_file("shop", world.given(File("other.proto", imports=("common.proto",)))))
+
+    register(world)
+    assert run(world.registry.file("shop", "common.proto")).id == "shop/common.proto"
+    run(world.registry.register_file("shop", world.given(File("other.proto"))))
+
+    with pytest.raises(NotFoundError):
+        run(world.registry.file("shop", "common.proto"))
 
 
 @pytest.mark.parametrize(

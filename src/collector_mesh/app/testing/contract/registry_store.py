@@ -140,8 +140,22 @@ class RegistryStoreContract:
         assert first < second < third
         assert (await store.catalogue("users")).revision == second
         catalogue = await store.catalogue("shop")
+        assert catalogue.heads is not None
         assert (catalogue.revision, len(catalogue.heads), catalogue.namespaces) == (third, 2, 2)
         assert catalogue.total_bytes == 6
+
+    @pytest.mark.asyncio
+    async def test_entries_that_are_known_need_not_be_given_again(self, store: RegistryStore) -> None:
+        first = await store.write(write(0, entry("a.proto")))
+        second = await store.write(write(first, entry("b.proto")))
+
+        catalogue = await store.catalogue("shop", second)
+        assert catalogue.heads is None or len(catalogue.heads) == 2
+        assert (catalogue.revision, catalogue.namespaces, catalogue.total_bytes) == (second, 1, 4)
+        for known in (first, second + 1, 0):
+            heads = (await store.catalogue("shop", known)).heads
+            assert heads is not None
+            assert len(heads) == 2
 
     @pytest.mark.asyncio
     async def test_a_change_keeps_when_an_entry_came_and_counts_on(self, store: RegistryStore) -> None:
