@@ -36,7 +36,7 @@ from collector_mesh.domain.model.errors import (
 )
 from collector_mesh.domain.model.names import check_identifiers
 from collector_mesh.domain.model.texts import visible
-from collector_mesh.domain.registry.catalogue import short_name
+from collector_mesh.domain.registry.indexes import short_name
 from collector_mesh.domain.registry.limits import MAX_PAGE
 from collector_mesh.domain.registry.metadata import GIVES_KEY, MAX_TYPE_NAME, TAKES_KEY
 from collector_mesh.domain.registry.results import RegisteredService, Validity
