@@ -48,7 +48,7 @@ def _problem(state: State) -> str:
         return f"there is no lock file {state.path}; {command}"
     breaking = state.locking.differences
     if not breaking:
-        return _listed(f"{state.path} is out of date; {command}", state.locking.changes)
+        return _listed(f"{state.path} is out of date; {command}", state.outdated)
     head = f"{state.path}: these changes break programs that use the contract as it is locked"
     return _listed(head, breaking)
 

@@ -64,9 +64,9 @@ def _tell(state: State) -> None:
     elif state.locking.differences:
         print(f"{path} is out of date, and this breaks programs that use the contract as it is locked:")
         _list(state.locking.differences)
-    elif state.locking.changes:
+    elif state.outdated:
         print(f"{path} is out of date: {command}")
-        _list(state.locking.changes)
+        _list(state.outdated)
     else:
         print(f"{path} is up to date")
 

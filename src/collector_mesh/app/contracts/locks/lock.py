@@ -34,9 +34,11 @@ class Lock:
 
     Attributes:
         contracts: the shape of each contract, by `NAMESPACE/SERVICE`.
+        is_mended: whether commas had to be set, or taken away, to read it.
     """
 
     contracts: Mapping[str, Shape] = MappingProxyType({})
+    is_mended: bool = False
 
 
 def key_of(namespace: str, service: str) -> str:

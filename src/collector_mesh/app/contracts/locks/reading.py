@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, NoReturn
 
 from collector_mesh.app.contracts.errors import LockFileError
@@ -12,6 +13,8 @@ from collector_mesh.app.contracts.locks.node import Node
 from collector_mesh.domain.model.errors import quoted
 
 _MARKER = re.compile(r"^(?:<{7}|={7}|>{7}|\|{7})(?: |\r?$)", re.MULTILINE)
+_MISSING = re.compile(r'(["\w}\]])(?=\r?\n[ \t]*["\[\d])')
+_TOO_MANY = re.compile(r",(\s*[}\]])")
 _MOST_LINES = 5
 _RESTORE = "restore it from version control"
 
@@ -20,12 +23,14 @@ class _TwiceError(ValueError):
     """A name stands twice in an object."""
 
 
-def lock_of(data: bytes, where: str) -> Lock:
+def lock_of(data: bytes, where: str, *, mends: bool = False) -> Lock:
     """What is in a lock file.
 
     Args:
         data: the file.
         where: its path, for errors.
+        mends: whether to set commas that are missing at the ends of lines, and to take away those that are too many: lines
+            of both sides of a merge come to that.
 
     Raises:
         LockFileError: it cannot be used; the text says where in the file, what is allowed, and what to do.
@@ -44,16 +49,18 @@ def lock_of(data: bytes, where: str) -> Lock:
             f"{where}, line {line}: the marker of a merge conflict. Keep the members of both sides, delete the markers;"
             " where two members have one number, delete the one that nobody uses yet. Then lock the contract again"
         )
-    top = Node(where, (), _parsed(text, where))
+    value, is_mended = _parsed(text, where, mends=mends)
+    top = Node(where, (), value)
     _check_format(top)
     top.only("format", "contracts")
     contracts = top.part("contracts").items()
-    return Lock({key: contract_of_node(key, node) for key, node in contracts})
+    return Lock({key: contract_of_node(key, node) for key, node in contracts}, is_mended)
 
 
-def _parsed(text: str, where: str) -> Any:
+def _parsed(text: str, where: str, *, mends: bool) -> tuple[Any, bool]:
+    """The value, and whether it had to be mended."""
     try:
-        return json.loads(text, object_pairs_hook=_object, parse_constant=_constant)
+        return _loaded(text, mends=mends)
     except _TwiceError as error:
         name = str(error)
         lines = [number for number, line in enumerate(text.splitlines(), 1) if f"{json.dumps(name)}:" in line]
@@ -69,6 +76,23 @@ def _parsed(text: str, where: str) -> Any:
     except (ValueError, RecursionError) as error:
         # A number of thousands of digits, or objects in objects without end.
         raise LockFileError(f"{where} is no lock file: {_RESTORE}") from error
+
+
+def _loaded(text: str, *, mends: bool) -> tuple[Any, bool]:
+    try:
+        return _json(text), False
+    except json.JSONDecodeError:
+        # No text in a lock file has the end of a line in it.
+        mended = _TOO_MANY.sub(r"\1", _MISSING.sub(r"\1,", text))
+        with suppress(json.JSONDecodeError):
+            if mends and mended != text:
+                return _json(mended), True
+        # The line that it names is one of the file.
+        raise
+
+
+def _json(text: str) -> Any:
+    return json.loads(text, object_pairs_hook=_object, parse_constant=_constant)
 
 
 def _object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import attrs
 
 from collector_mesh.app.contracts.errors import ContractError, LockFileError
-from collector_mesh.app.contracts.locks.lock import MAX_LOCK_BYTES, Lock, Shape, numbers_of
+from collector_mesh.app.contracts.locks.lock import MAX_LOCK_BYTES, Shape, numbers_of
 from collector_mesh.app.contracts.locks.locking import Comparing, Locking, locking
 from collector_mesh.app.contracts.locks.places import data_at
 from collector_mesh.app.contracts.locks.reading import lock_of
@@ -41,12 +41,14 @@ class State:
         module: the first of the modules whose contracts are in it.
         data: what is in it, None if there is none.
         locking: what locking comes to.
+        is_mended: whether what is in it could be read only with other commas.
     """
 
     path: str
     module: str
     data: bytes | None
     locking: Locking
+    is_mended: bool = False
 
     @property
     def is_missing(self) -> bool:
@@ -54,9 +56,14 @@ class State:
         return self.data is None
 
     @property
+    def outdated(self) -> tuple[str, ...]:
+        """What the lock file does not have as it is to be, one text each."""
+        return (*self.locking.changes, *(["it has too many commas, or too few"] if self.is_mended else []))
+
+    @property
     def is_current(self) -> bool:
         """Whether the lock file has all contracts as they are now."""
-        return not self.is_missing and not self.locking.changes and not self.locking.differences
+        return not (self.is_missing or self.outdated or self.locking.differences)
 
     @property
     def new_data(self) -> bytes:
@@ -98,7 +105,7 @@ def states_of(contracts: Sequence[Lockable], compared: Comparing, *, are_all: bo
 def _state(path: str, contracts: Sequence[Lockable], compared: Comparing, *, are_all: bool) -> State:
     module = contracts[0].module
     data = data_at(path, module)
-    old = None if data is None else lock_of(data, path)
+    old = None if data is None else lock_of(data, path, mends=True)
     now: dict[str, Shape] = {}
     titles: dict[str, str] = {}
     for contract in contracts:
@@ -109,8 +116,10 @@ def _state(path: str, contracts: Sequence[Lockable], compared: Comparing, *, are
         locked = None if old is None else old.contracts.get(contract.key)
         titles[contract.key] = contract.title
         # A member that is new has to get a number here.
-        known = Numbers.none() if locked is None else attrs.evolve(numbers_of(locked.file), is_locked=False)
-        now[contract.key] = contract.describe(known)
+        numbers = Numbers.none() if locked is None else attrs.evolve(numbers_of(locked.file), is_locked=False)
+        now[contract.key] = contract.describe(numbers)
     if old is not None and not are_all:
-        old = Lock({key: shape for key, shape in old.contracts.items() if key in now})
-    return State(path, module, data, locking(old, now, compared))
+        known = {key: shape for key, shape in old.contracts.items() if key in now}
+        old = attrs.evolve(old, contracts=known)
+    is_mended = old is not None and old.is_mended
+    return State(path, module, data, locking(old, now, compared), is_mended)

@@ -15,7 +15,7 @@ def comments_of(contract: object, declaration: Declaration, classes: Mapping[str
         declaration: what it says.
         classes: what is made into messages and enums, by their full names.
     """
-    found = {declaration.service: _own(contract)}
+    found = {declaration.service: _own(contract) if isinstance(contract, type) else ""}
     for member in declaration.members.values():
         found[f"{declaration.service}.{member.name}"] = _own(member.function)
     found |= {name: _own(kind) for name, kind in classes.items()}

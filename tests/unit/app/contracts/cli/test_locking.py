@@ -266,7 +266,7 @@ def test_two_branches_that_took_one_number_are_mended_by_deleting_one_line(
     edited(locked, NOTE + '    note: str = ""\n    gift: bool = False\n')
     text = locked.lock.read_text()
     count = '"count": {"number": 2, "type": "int64", "label": "optional"}'
-    merged = f'{count},\n"note": {{"number": 3, "type": "string", "label": "optional"}}'
+    merged = f'{count}\n"note": {{"number": 3, "type": "string", "label": "optional"}}'
     locked.lock.write_text(
         text.replace(count, f'{merged},\n"gift": {{"number": 3, "type": "bool", "label": "optional"}}')
     )

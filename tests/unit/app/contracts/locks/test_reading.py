@@ -69,6 +69,25 @@ def test_every_marker_of_a_merge_is_seen(marker: str) -> None:
     assert "line 1: the marker of a merge conflict" in error_of(f"{marker}\r\n{TEXT}")
 
 
+def test_the_lines_of_both_sides_of_a_merge_are_read_without_the_comma_between_them() -> None:
+    merged = (
+        re.sub(r",$", "", TEXT, count=4, flags=re.MULTILINE)
+        .replace("2,\n", "2\n")
+        .replace("[5, 9]\n", "[5, 9],\n")
+    )
+
+    lock = lock_of(merged.encode(), "shop_api.lock.json", mends=True)
+
+    assert lock.is_mended
+    assert text_of(lock) == TEXT
+    assert "this is no JSON: Expecting ',' delimiter" in error_of(merged)
+
+
+def test_what_commas_cannot_mend_is_an_error_of_the_line_where_it_is() -> None:
+    with pytest.raises(ContractError, match="line 2: this is no JSON"):
+        lock_of(TEXT.replace('"format": 1,', '"format" 1').encode(), "shop_api.lock.json", mends=True)
+
+
 def test_two_fields_with_one_number_are_both_named() -> None:
     gift = (
         '"as_is": {"number": 8, "type": "bytes", "json_name": "AsIs"},\n"gift": {"number": 8, "type": "bool"}'
