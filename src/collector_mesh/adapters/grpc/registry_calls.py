@@ -9,8 +9,8 @@ from collector_mesh.adapters.grpc.callers import connection_of, identity_of
 from collector_mesh.adapters.grpc.codes import TRAILERS_OF_A_CLIENT, told
 from collector_mesh.adapters.grpc.door import Answer, Context
 from collector_mesh.adapters.runtime.aside import aside
+from collector_mesh.adapters.wire.given_files import given_file
 from collector_mesh.adapters.wire.grpc_codes import Code, GrpcStatus, grpc_status_of
-from collector_mesh.adapters.wire.schemas import read_file
 from collector_mesh.domain.model.errors import (
     InvalidCallError,
     MeshError,
@@ -107,7 +107,7 @@ class RegistryCalls:
         _LIMITS.check_given(map(len, every))
 
         def read() -> list[GivenFile]:
-            return [GivenFile(read_file(data), data) for data in every]
+            return [given_file(data) for data in every]
 
         return read() if sum(map(len, every)) <= _QUICK_BYTES else await aside(read)
 

@@ -42,16 +42,6 @@ def given_file(data: bytes) -> GivenFile:
     return GivenFile(read_file(canonical), canonical)
 
 
-def canonical_service(data: bytes) -> bytes:
-    """A serialized `ServiceDescriptorProto` in the one form that a registry keeps.
-
-    Raises:
-        InvalidCallError: it cannot be read, or is too large.
-    """
-    canonical: bytes = _service(data).SerializeToString(deterministic=True)
-    return canonical
-
-
 class WireSchemas:
     """Reads descriptors for a registry."""
 

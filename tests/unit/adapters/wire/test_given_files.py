@@ -1,0 +1,113 @@
+"""Descriptors as a registry takes them."""
+
+import pytest
+from google.protobuf.descriptor_pb2 import FileDescriptorProto, MethodOptions, ServiceDescriptorProto
+from mesh_test import users_pb2
+
+from collector_mesh.adapters.wire.given_files import MAX_METHODS, WireSchemas, given_file, json_name
+from collector_mesh.domain.model.errors import InvalidCallError
+from collector_mesh.domain.registry.schema import Method
+
+READER = WireSchemas()
+
+
+def service(name: str, *methods: tuple[str, str, str]) -> bytes:
+    proto = ServiceDescriptorProto(name=name)
+    for method, takes, gives in methods:
+        proto.method.add(name=method, input_type=takes, output_type=gives)
+    data: bytes = proto.SerializeToString()
+    return data
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("a", "a"), ("user_name", "userName"), ("a_1b", "a1b"), ("_a", "A"), ("a__b_", "aB")],
+)
+def test_names_in_json_are_those_of_protoc(name: str, expected: str) -> None:
+    assert json_name(name) == expected
+
+
+def test_names_in_json_are_those_of_the_runtime() -> None:
+    names = {
+        field.name: field.json_name
+        for message in users_pb2.DESCRIPTOR.message_types_by_name.values()
+        for field in message.fields
+    }
+
+    assert {name: json_name(name) for name in names} == {**names, "renamed": "renamed"}
+
+
+def test_the_same_file_gives_the_same_bytes_whoever_has_written_it() -> None:
+    plain = FileDescriptorProto.FromString(users_pb2.DESCRIPTOR.serialized_pb)
+    told = FileDescriptorProto.FromString(users_pb2.DESCRIPTOR.serialized_pb)
+    told.source_code_info.location.add(leading_comments="users")
+    for message in told.message_type:
+        for field in message.field:
+            field.json_name = field.json_name or json_name(field.name)
+
+    assert given_file(told.SerializeToString()) == given_file(plain.SerializeToString())
+
+
+def test_what_is_kept_is_read_as_what_was_given() -> None:
+    given = given_file(users_pb2.DESCRIPTOR.serialized_pb)
+
+    assert (
+        READER.read_file(given.data) == given.schema == READER.read_file(users_pb2.DESCRIPTOR.serialized_pb)
+    )
+
+
+def test_a_service_by_itself_is_read_in_its_order_with_or_without_types() -> None:
+    read = READER.read_service(service("acme.Shop", ("Z", ".acme.A", "B"), ("A", "", "")))
+
+    assert read.name == "acme.Shop"
+    assert read.methods == (Method("Z", "acme.A", "/B"), Method("A", "", ""))
+
+
+def test_kinds_of_methods_are_read() -> None:
+    proto = ServiceDescriptorProto(name="S")
+    method = proto.method.add(name="M", client_streaming=True, server_streaming=True)
+    method.options.idempotency_level = MethodOptions.NO_SIDE_EFFECTS
+
+    (read,) = READER.read_service(proto.SerializeToString()).methods
+
+    assert read == Method("M", "", "", True, True, "no_side_effects")
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        (b"\xff", "the service descriptor cannot be read"),
+        (service(""), "service descriptor name is required"),
+        (service("a b"), "service descriptor name must match"),
+        (service("S", ("", "", "")), "method_name is required"),
+        (service("S", ("M/N", "", "")), "method_name must match"),
+        (service("S", ("M", "a b", "")), "type of a method must match"),
+        (service("S", ("M", "", ""), ("M", "", "")), "service 'S' has the method 'M' twice"),
+        (
+            service("S", *((f"M{one}", "", "") for one in range(MAX_METHODS + 1))),
+            "5001 methods, at most 5000",
+        ),
+        (b"\0" * (10 << 20) + b"\0", "has 10485761 bytes"),
+    ],
+)
+def test_a_service_that_cannot_be_is_refused(data: bytes, told: str) -> None:
+    with pytest.raises(InvalidCallError, match=told):
+        READER.read_service(data)
+
+
+def test_services_of_a_file_are_given_by_their_full_names() -> None:
+    data = given_file(users_pb2.DESCRIPTOR.serialized_pb).data
+
+    found = ServiceDescriptorProto.FromString(READER.service_data(data, "mesh.test.users.v1.UserService"))
+
+    assert found.name == "UserService"
+    with pytest.raises(KeyError):
+        READER.service_data(data, "UserService")
+
+
+def test_files_that_everybody_has_are_known() -> None:
+    known = READER.known_file("google/protobuf/empty.proto")
+
+    assert known is not None
+    assert known.schema.messages[0].name == "google.protobuf.Empty"
+    assert READER.known_file("google/api/http.proto") is None
