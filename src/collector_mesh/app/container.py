@@ -39,6 +39,7 @@ from collector_mesh.app.making import (
     make_times,
     make_transport,
     make_trust,
+    make_types,
     make_validator,
     make_waiting_rules,
 )
@@ -113,6 +114,7 @@ class CollectorContainer:
 
         self.handlers = handlers = providers.Singleton(HandlerRegistry, lock=providers.Singleton(RLock))
         self.descriptors = providers.Singleton(make_descriptors, handlers)
+        self.types = providers.Singleton(make_types, options)
         self.registering = providers.Singleton(
             make_registering,
             options,
@@ -392,6 +394,7 @@ class CollectorContainer:
             checks,
             dispatcher,
             clock,
+            self.types,
         )
         self.gateway = providers.Singleton(
             CollectorGateway,

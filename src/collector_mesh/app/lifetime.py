@@ -78,7 +78,8 @@ class Lifetime:
         parts = self._container
         options, collector_id = parts.options(), parts.options().collector_id
         keeping, admission, observer = parts.keeping(), parts.admission(), parts.guarded_observer()
-        gateway, inspection, registering = parts.gateway(), parts.inspection(), parts.registering()
+        gateway, inspection = parts.gateway(), parts.inspection()
+        registering, types = parts.registering(), parts.types()
         gateway.on_unreachable = self._lost
         parts.topology().on_turn = parts.reporting().breaker_turned
         async with AsyncExitStack() as opened:
@@ -89,6 +90,8 @@ class Lifetime:
             registry = parts.registry()
             if registry is not None and not registry.is_open:
                 await opened.enter_async_context(registry)
+            if types is not None:
+                opened.push_async_callback(types.aclose)
             opened.push_async_callback(self.holding.close)
             self.holding.open()
             opened.push_async_callback(self._lives.close)

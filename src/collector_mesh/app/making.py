@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from collector_mesh.adapters.dns.names import DnsNames
+from collector_mesh.adapters.runtime.asking import AskingValidator
 from collector_mesh.adapters.telemetry.logs import LoggingObserver
 from collector_mesh.app.hooks.guards import GuardedAuthorizer, GuardedObserver, HookFailures
 from collector_mesh.app.hooks.validation import AnyValidator
@@ -44,6 +45,7 @@ from collector_mesh.domain.topology.reachability import Reachability
 from collector_mesh.domain.topology.topology import Topology
 
 if TYPE_CHECKING:
+    from collector_mesh.adapters.runtime.registry_types import RegistryTypes
     from collector_mesh.adapters.wire.descriptors import Descriptors
     from collector_mesh.app.registry.registering import Registering
     from collector_mesh.app.registry.registry import Registry
@@ -169,6 +171,17 @@ def make_registering(
     )
 
 
+def make_types(options: Options) -> "RegistryTypes | None":
+    """The registry that tells what services look like which nobody describes: the one of the validator, or of `register_at`."""
+    if isinstance(options.validator, AskingValidator):
+        return options.validator.types()
+    if options.register_at is None:
+        return None
+    from collector_mesh.adapters.grpc.remote_types import RemoteTypes
+
+    return RemoteTypes(options.register_at, tls=options.tls, insecure=options.insecure)
+
+
 def make_dial_seconds(settings: Settings) -> float:
     """How long a dial may take: once for an attempt to connect, and as long for the answer."""
     return 2 * settings.dial_timeout
@@ -288,12 +301,15 @@ def make_reflecting(
     checks: CallChecks,
     dispatcher: Dispatcher,
     clock: Clock,
+    types: "RegistryTypes | None",
 ) -> Reflecting:
     """What shows which services can be called."""
     from collector_mesh.domain.calls.reflecting import Reflection
 
     collector_id = options.collector_id
-    return Reflection(collector_id, handlers, names, topology, reachability, checks, dispatcher, clock=clock)
+    return Reflection(
+        collector_id, handlers, names, topology, reachability, checks, dispatcher, clock=clock, types=types
+    )
 
 
 def make_placing(

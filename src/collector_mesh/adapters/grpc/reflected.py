@@ -123,12 +123,14 @@ class Reflected:
         return found
 
     async def _of(self, namespace: str, service: str) -> FileSet:
-        reason = "nobody has it anymore"
+        reasons: list[str] = []
         for holder in self._gateway.reflecting.holders(namespace, service):
             kept = await self._asked(namespace, service, holder)
             if kept.files is not None:
                 return kept.files
-            reason = f"collector {quoted(holder.collector_id)}: {kept.reason}"
+            who = f"collector {quoted(holder.collector_id)}" if holder.collector_id else "registry"
+            reasons.append(f"{who}: {kept.reason}")
+        reason = "; ".join(reasons[-2:]) or "nobody has it anymore"
         raise NotFoundError(
             clipped(
                 f"no descriptor of the service {quoted(service)} in namespace {quoted(namespace)}: {reason}"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 import grpc
 
 from collector_mesh.adapters.grpc.channels import check_plaintext
+from collector_mesh.adapters.grpc.remote_types import RemoteTypes
 from collector_mesh.adapters.grpc.server_client import ServerClient, StatusError
 from collector_mesh.adapters.grpc.tls import Tls, TlsError
 from collector_mesh.adapters.runtime.asking import AskingValidator
@@ -87,10 +88,14 @@ class RegistryValidator(AskingValidator):
         if not address.startswith("unix:"):
             check_plaintext(HostPort.parse(address), tls, insecure=insecure)
         super().__init__(address, times)
-        self._has_tls = tls is not None
+        self._tls, self._insecure = tls, insecure
         self._timeout = timeout
         self._slots = asyncio.Semaphore(_MAX_ASKED)
         self._is_open = False
+
+    def types(self) -> RemoteTypes:
+        """What tells the types of services that the registry has."""
+        return RemoteTypes(self._registry, tls=self._tls, insecure=self._insecure)
 
     async def _ask(self, key: MethodKey) -> Answer:
         late = Undecided(
@@ -123,7 +128,7 @@ class RegistryValidator(AskingValidator):
             self._is_open = True
 
     async def _failed(self, error: StatusError) -> Answer:
-        if error.is_unreached and self._has_tls:
+        if error.is_unreached and self._tls is not None:
             # The next one reads the certificates anew.
             await self._leave()
         if error.is_unimplemented:

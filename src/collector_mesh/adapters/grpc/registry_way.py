@@ -1,5 +1,6 @@
 """A way to a registry: one request, and its answer or an error of the mesh."""
 
+import asyncio
 import re
 
 import grpc
@@ -68,6 +69,14 @@ class RegistryWay(ServerClient):
             answer = await self.unary(path, data, metadata=self._metadata, timeout=self._timeout)
         except StatusError as error:
             raise self._error(error) from error
+        except grpc.aio.BaseError as error:
+            raise UnavailableError(f"the connection to {self.address} is closed") from error
+        except asyncio.CancelledError:
+            # A closed channel looks like a cancellation of whoever waits.
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                raise
+            raise UnavailableError(f"the connection to {self.address} was closed") from None
         return answer.data, answer.trailing
 
     async def lost(self) -> None:

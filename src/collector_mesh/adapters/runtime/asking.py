@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Self
 
 from collector_mesh.adapters.runtime.clock import LoopClock
 from collector_mesh.adapters.runtime.randomness import SystemRandomness
+from collector_mesh.adapters.runtime.registry_types import RegistryTypes
 from collector_mesh.adapters.runtime.tasks import LoopTasks
 from collector_mesh.domain.model.allowed import Allowed
 from collector_mesh.domain.model.errors import UnavailableError
@@ -105,6 +106,10 @@ class AskingValidator:
     def __repr__(self) -> str:
         away = f", away: {self._asking.away}" if self._asking.away else ""
         return f"<{type(self).__name__} {self._registry}{away}>"
+
+    def types(self) -> RegistryTypes:
+        """What tells the types of services that the same registry has."""
+        raise NotImplementedError
 
     async def _ask(self, key: MethodKey) -> Answer:
         """Ask the registry about a method; it ends in time."""

@@ -10,7 +10,7 @@ from google.protobuf.message import DecodeError
 
 from collector_mesh.adapters.wire.described.files import definitions_in
 from collector_mesh.adapters.wire.described.names import flaw_of_names
-from collector_mesh.domain.model.errors import InvalidCallError, quoted, text_of
+from collector_mesh.domain.model.errors import InvalidCallError, NotFoundError, quoted, text_of
 from collector_mesh.domain.model.texts import visible
 
 MAX_SET_BYTES = 1 << 20
@@ -130,6 +130,21 @@ def set_of(descriptors: Iterable[ServiceDescriptor | FileDescriptor]) -> bytes:
     for file in found.values():
         files.file.add().ParseFromString(file.serialized_pb)
     data: bytes = files.SerializeToString(deterministic=True)
+    return data
+
+
+def set_of_files(files: Iterable[bytes], service: str) -> bytes:
+    """Serialized files of a service as a `FileDescriptorSet`.
+
+    Raises:
+        NotFoundError: there are none.
+    """
+    found = list(files)
+    if not found:
+        raise NotFoundError(f"nothing is known of the messages of service {quoted(service)}")
+    data: bytes = descriptor_pb2.FileDescriptorSet(
+        file=map(descriptor_pb2.FileDescriptorProto.FromString, found)
+    ).SerializeToString()
     return data
 
 

@@ -4,8 +4,10 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from collector_mesh.adapters.runtime.asking import AskingValidator
+from collector_mesh.adapters.runtime.registry_types import RegistryTypes
+from collector_mesh.adapters.wire.file_sets import set_of_files
 from collector_mesh.domain.model.allowed import Allowed
-from collector_mesh.domain.model.errors import InvalidCallError, MeshError, kind_of
+from collector_mesh.domain.model.errors import InvalidCallError, MeshError, UnavailableError, kind_of
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.ports.validator import ReadyValidator
 from collector_mesh.domain.registry.remembered import Answer, Refused, Times, Undecided, Valid
@@ -16,6 +18,29 @@ if TYPE_CHECKING:
 _FRESH_SECONDS = 1.0
 _REFUSED_SECONDS = 0.05
 _ANSWER_SECONDS = 2.0
+
+
+class LocalTypes:
+    """Tells the types of services of a registry of this process.
+
+    Args:
+        registry: the registry.
+    """
+
+    def __init__(self, registry: "Registry") -> None:
+        self._registry = registry
+
+    async def described(self, namespace: str, service: str) -> bytes:
+        """See the port."""
+        try:
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                files = await self._registry.files(namespace, service)
+        except (TimeoutError, RuntimeError) as error:
+            raise UnavailableError(f"no answer from {self._registry!r}") from error
+        return set_of_files(files, service)
+
+    async def aclose(self) -> None:
+        """The registry is closed by whoever has opened it."""
 
 
 class LocalRegistryValidator(AskingValidator):
@@ -39,6 +64,10 @@ class LocalRegistryValidator(AskingValidator):
         super().__init__(repr(registry), Times(fresh=_FRESH_SECONDS, refused=_REFUSED_SECONDS))
         self._local = registry
 
+    def types(self) -> "LocalTypes":
+        """What tells the types of services that the registry has."""
+        return LocalTypes(self._local)
+
     async def _ask(self, key: MethodKey) -> Answer:
         try:
             async with asyncio.timeout(_ANSWER_SECONDS):
@@ -56,3 +85,4 @@ class LocalRegistryValidator(AskingValidator):
 
 if TYPE_CHECKING:
     _fits: type[ReadyValidator] = LocalRegistryValidator
+    _tells: type[RegistryTypes] = LocalTypes

@@ -11,7 +11,14 @@ from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.payload import TYPE_PREFIX, Payload
 from collector_mesh.domain.model.snapshot import MethodInfo
 from collector_mesh.domain.ports.clock import Clock
-from collector_mesh.domain.ports.reflecting import DESCRIBE, DESCRIPTORS, Holder, Reflecting
+from collector_mesh.domain.ports.reflecting import (
+    DESCRIBE,
+    DESCRIPTORS,
+    REGISTRY,
+    Holder,
+    Reflecting,
+    TypeSource,
+)
 from collector_mesh.domain.routing.named_methods import NamedMethods
 from collector_mesh.domain.serving.handlers import HandlerRegistry
 from collector_mesh.domain.topology.reachability import Reachability
@@ -39,6 +46,7 @@ class Reflection:
         checks: who may use which namespace.
         dispatcher: asks others.
         clock: tells the time.
+        types: a registry that is asked where no collector tells what a service looks like, if there is one.
     """
 
     def __init__(
@@ -52,6 +60,7 @@ class Reflection:
         dispatcher: Dispatcher,
         *,
         clock: Clock,
+        types: TypeSource | None = None,
     ) -> None:
         self._collector_id = collector_id
         self._handlers = handlers
@@ -61,6 +70,7 @@ class Reflection:
         self._checks = checks
         self._dispatcher = dispatcher
         self._now = clock.now
+        self._types = types
         self._holders: dict[tuple[str, str], tuple[Holder, ...]] = {}
         self._as_of = (-1, -1)
 
@@ -91,6 +101,8 @@ class Reflection:
 
     async def describe(self, namespace: str, service: str, collector_id: str, *, timeout: float) -> bytes:
         """See the port."""
+        if collector_id == REGISTRY and self._types is not None:
+            return await self._types.described(namespace, service)
         # A message with a text in its first field, which is all that needs to be known of protobuf here.
         name = service.encode()
         length = bytes([len(name)]) if len(name) < 128 else bytes([len(name) & 127 | 128, len(name) >> 7])
@@ -129,7 +141,9 @@ class Reflection:
         for holder in found:
             # Several peers may reach the same one.
             first.setdefault(holder.collector_id, holder)
-        return tuple(first.values())[:_MOST_HOLDERS]
+        holders = tuple(first.values())[:_MOST_HOLDERS]
+        # It does not say when it has changed: what it says is believed for a while.
+        return holders if self._types is None else (*holders, Holder(REGISTRY, self._types))
 
 
 if TYPE_CHECKING:

@@ -12,11 +12,28 @@ DESCRIBE = "Describe"
 """Its method: takes the name of a service (`google.protobuf.StringValue`), gives a `google.protobuf.FileDescriptorSet`."""
 
 
+REGISTRY = ""
+"""Stands for a registry where collectors are named: it tells what services look like, and serves none."""
+
+
+class TypeSource(Protocol):
+    """A registry, as far as it tells what services look like."""
+
+    async def described(self, namespace: str, service: str) -> bytes:
+        """The files of a service, with all that they need: a `FileDescriptorSet`. It ends in time.
+
+        Raises:
+            NotFoundError: the registry does not have them.
+            MeshError: it is away, or refuses.
+        """
+        ...
+
+
 class Holder(NamedTuple):
-    """A collector that serves a service.
+    """A collector that serves a service, or a registry that has it.
 
     Attributes:
-        collector_id: its id.
+        collector_id: its id; `REGISTRY` for a registry.
         version: another object when it serves something else, or may do so.
     """
 

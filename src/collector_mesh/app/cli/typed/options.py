@@ -34,6 +34,9 @@ def add_source_options(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="a folder that imports of proto files begin in; may be repeated; by default the current one",
     )
+    types.add_argument(
+        "--registry", metavar="HOST:PORT", help="a registry that is asked in place of the server"
+    )
     parser.add_argument(
         "--timeout",
         metavar="SECONDS",

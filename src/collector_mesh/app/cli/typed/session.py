@@ -4,7 +4,7 @@ import argparse
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from collector_mesh.adapters.grpc.reflection_client import NoReflectionError, Reflection, ReflectionError
 from collector_mesh.adapters.grpc.server_client import ServerClient, StatusError
@@ -22,6 +22,9 @@ from collector_mesh.app.cli.typed.types import TimeLeft, Types
 from collector_mesh.domain.model.reply_metadata import STATUS_DETAILS
 from collector_mesh.domain.model.routing_keys import NAMESPACE_KEY
 from collector_mesh.domain.model.status import Metadata
+
+if TYPE_CHECKING:
+    from collector_mesh.app.cli.typed.registered import RegisteredTypes
 
 T = TypeVar("T")
 
@@ -75,25 +78,46 @@ async def _converse(
         metadata = (*metadata, (NAMESPACE_KEY, name))
     files = files_of(arguments)
     left = TimeLeft(arguments.timeout)
+    registry = None if arguments.registry is None else _registry(arguments, name)
     try:
         client = ServerClient(arguments.address, tls=tls_of(arguments), insecure=arguments.insecure)
         await client.__aenter__()
     except (MeshError, TlsError) as error:
         raise CommandError(str(error)) from error
-    server = Reflection(client, metadata=metadata, left=left)
-    session = Session(client, Types(files, server, arguments.address), left, metadata, name)
+    server = registry or Reflection(client, metadata=metadata, left=left)
+    origin = arguments.registry or arguments.address
+    session = Session(client, Types(files, server, origin), left, metadata, name)
     try:
         return await _once_it_listens(session, talk)
     except ShapeError as error:
         raise CommandError(str(error)) from error
     except NoReflectionError as error:
         raise CommandError(f"{error}: {ADVICE}", EXIT_FAILED) from error
-    except (DescriptorError, ReflectionError, MeshError) as error:
+    except (DescriptorError, ReflectionError, MeshError, TlsError) as error:
         raise CommandError(str(error), EXIT_FAILED) from error
     except StatusError as error:
         raise await failure_of(session, error) from error
     finally:
         await client.__aexit__(None, None, None)
+        if registry is not None:
+            await registry.aclose()
+
+
+def _registry(arguments: argparse.Namespace, namespace: str) -> "RegisteredTypes":
+    from collector_mesh.adapters.grpc.remote_registry import RemoteRegistry
+    from collector_mesh.app.cli.typed.registered import RegisteredTypes
+    from collector_mesh.domain.model.errors import MeshError
+
+    try:
+        registry = RemoteRegistry(
+            arguments.registry,
+            tls=tls_of(arguments),
+            insecure=arguments.insecure,
+            timeout=arguments.timeout,
+        )
+    except MeshError as error:
+        raise CommandError(f"--registry: {error}") from error
+    return RegisteredTypes(registry, namespace)
 
 
 async def _once_it_listens(session: Session, talk: Callable[[Session], Awaitable[T]]) -> T:

@@ -2,11 +2,11 @@
 
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, ServiceDescriptor
 
-from collector_mesh.adapters.grpc.reflection_client import NoReflectionError, Reflection, ReflectionError
+from collector_mesh.adapters.grpc.reflection_client import NoReflectionError, ReflectionError
 from collector_mesh.adapters.grpc.server_client import StatusError
 from collector_mesh.adapters.wire.described.files import Files
 from collector_mesh.adapters.wire.described.messages import DescriptorError
@@ -44,6 +44,22 @@ class TimeLeft:
         self._end = max(self._end, time.monotonic() + _LAST_SECONDS)
 
 
+class Telling(Protocol):
+    """What tells types: the reflection of a server, or a registry. All of it raises `ReflectionError`, and more."""
+
+    async def services(self) -> list[str]:
+        """Full names of all services, in order."""
+        ...
+
+    async def files_with(self, symbol: str) -> list[bytes]:
+        """The file in which a symbol is, and maybe others; none if it is not known."""
+        ...
+
+    async def file(self, name: str) -> list[bytes]:
+        """The file of a name, and maybe others; none if it is not known."""
+        ...
+
+
 class Types:
     """Services and messages by their names; the server is asked for those that are not at hand.
 
@@ -53,7 +69,7 @@ class Types:
         address: of the server.
     """
 
-    def __init__(self, files: Files, server: Reflection, address: str) -> None:
+    def __init__(self, files: Files, server: Telling, address: str) -> None:
         self.files = files
         self._server = server
         self._address = address

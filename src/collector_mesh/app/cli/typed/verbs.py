@@ -7,9 +7,9 @@ from collector_mesh.app.cli.typed.options import add_source_options
 
 _ADDRESS = "HOST:PORT of any gRPC server, or unix:PATH"
 _CALL_USAGE = """collector-mesh call [-h] [-d JSON|@FILE|-] [--target ID] [--timeout SECONDS] [-H KEY=VALUE]
-                           [--protoset FILE] [--proto FILE] [-I DIR] [--emit-defaults] [-v] [--json]
-                           [--format-error] [--no-uvloop] [--tls] [--tls-cert FILE] [--tls-key FILE] [--tls-ca FILE]
-                           [--insecure] HOST:PORT|unix:PATH [NAMESPACE|-] SERVICE/METHOD"""
+                           [--protoset FILE] [--proto FILE] [-I DIR] [--registry HOST:PORT] [--emit-defaults]
+                           [-v] [--json] [--format-error] [--no-uvloop] [--tls] [--tls-cert FILE] [--tls-key FILE]
+                           [--tls-ca FILE] [--insecure] HOST:PORT|unix:PATH [NAMESPACE|-] SERVICE/METHOD"""
 
 
 def add_call(verbs: Any) -> None:
