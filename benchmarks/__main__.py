@@ -27,6 +27,7 @@ from benchmarks import (
     sync,
     sync_stubs,
     two_hops,
+    validation,
 )
 from benchmarks.conditions import Conditions, loop_factory
 from benchmarks.processes import ServerFailedError
@@ -49,6 +50,7 @@ BENCHMARKS: dict[str, Callable[[Conditions], Coroutine[None, None, None]]] = {
     "plain": plain.main,
     "contracts": contracts.main,
     "registry": registry.main,
+    "validation": validation.main,
     "start": start.main,
     "stubs": stubs.main,
     "sync": sync.main,

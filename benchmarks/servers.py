@@ -17,7 +17,7 @@ import grpc
 from google.protobuf.wrappers_pb2 import BytesValue
 
 from benchmarks.conditions import loop_factory
-from collector_mesh import Collector, MeshError, Payload, Service
+from collector_mesh import Collector, MeshError, Payload, RegistryValidator, Service
 from collector_mesh.adapters.wire.generated import dispatcher_pb2 as pb
 
 DISPATCHER = "collector.CollectiveDispatcher"
@@ -206,6 +206,16 @@ async def registry(_told: Told, path: str) -> None:
         await asyncio.Event().wait()
 
 
+async def validated(told: Told, registry: str) -> None:
+    """A collector with one handler, whose validator is on or off as it is told."""
+    validator = RegistryValidator(registry)
+    async with Collector("server", listen="127.0.0.1:0", services=[echo_service()]) as served:
+        _say(f"ready {served.address}")
+        while True:
+            served.set_validator(validator if await told.get() == "on" else None)
+            _say("ready")
+
+
 async def hop(_told: Told, address: str) -> None:
     """A collector without a handler, connected to one that has it."""
     async with Collector("hop", listen="127.0.0.1:0", namespaces=["bench"]) as between:
@@ -261,6 +271,7 @@ ROLES: dict[str, Callable[..., Coroutine[None, None, None]]] = {
     "hop": hop,
     "registry": registry,
     "typed": typed,
+    "validated": validated,
 }
 
 
