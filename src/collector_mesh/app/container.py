@@ -114,7 +114,7 @@ class CollectorContainer:
 
         self.handlers = handlers = providers.Singleton(HandlerRegistry, lock=providers.Singleton(RLock))
         self.descriptors = providers.Singleton(make_descriptors, handlers)
-        self.types = providers.Singleton(make_types, options)
+        self.types = providers.Singleton(make_types, options, registry)
         self.registering = providers.Singleton(
             make_registering,
             options,

@@ -171,8 +171,15 @@ def make_registering(
     )
 
 
-def make_types(options: Options) -> "RegistryTypes | None":
-    """The registry that tells what services look like which nobody describes: the one of the validator, or of `register_at`."""
+def make_types(options: Options, registry: "Registry | None") -> "RegistryTypes | None":
+    """The registry that tells what services look like which nobody describes.
+
+    It is the collector's own, else that of its validator, else the one at which it registers.
+    """
+    if registry is not None:
+        from collector_mesh.app.registry.validator import LocalTypes
+
+        return LocalTypes(registry)
     if isinstance(options.validator, AskingValidator):
         return options.validator.types()
     if options.register_at is None:

@@ -81,3 +81,94 @@ def failing(code: grpc.StatusCode) -> Say:
         raise AssertionError
 
     return say
+
+
+class OriginalRegistry:
+    """What the original's registry does: it knows nothing but what it was given, and takes nothing twice."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, Any] = {}
+        self.services: dict[str, Any] = {}
+        self._server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
+        handlers: dict[str, Any] = {
+            method: grpc.unary_unary_rpc_method_handler(
+                answer,
+                getattr(registry_pb2, f"{method}Request").FromString,
+                getattr(registry_pb2, f"{method}Response").SerializeToString,
+            )
+            for method, answer in {
+                "RegisterProto": self._register_proto,
+                "RegisterService": self._register_service,
+                "LookupService": self._lookup,
+                "ValidateMethod": self._validate,
+                "ListServices": self._list,
+            }.items()
+        }
+        self._server.add_generic_rpc_handlers(
+            [grpc.method_handlers_generic_handler("collector.CollectorRegistry", handlers)]
+        )
+        self.address = f"127.0.0.1:{self._server.add_insecure_port('127.0.0.1:0')}"
+
+    async def __aenter__(self) -> Self:
+        await self._server.start()
+        return self
+
+    async def __aexit__(self, *_failure: object) -> None:
+        await self._server.stop(0)
+
+    async def _register_proto(self, request: Any, context: Any) -> Any:
+        proto_id = f"{request.namespace}/{request.file_descriptor.name}"
+        if proto_id in self.files:
+            await context.abort(grpc.StatusCode.ALREADY_EXISTS, f"proto {proto_id} already registered")
+        self.files[proto_id] = request
+        messages = [message.name for message in request.file_descriptor.message_type]
+        return _told("RegisterProto", "Success", proto_id=proto_id, registered_messages=messages)
+
+    async def _register_service(self, request: Any, context: Any) -> Any:
+        service_id = f"{request.namespace}/{request.service_descriptor.name}"
+        if service_id in self.services:
+            await context.abort(grpc.StatusCode.ALREADY_EXISTS, f"service {service_id} already registered")
+        self.services[service_id] = request.service_descriptor
+        methods = [method.name for method in request.service_descriptor.method]
+        return _told("RegisterService", "Success", service_id=service_id, registered_methods=methods)
+
+    async def _lookup(self, request: Any, _context: Any) -> Any:
+        service_id = f"{request.namespace}/{request.service_name}"
+        if service_id not in self.services:
+            return _told("LookupService", f"service {service_id} not found", 4)
+        return _told("LookupService", "Success", service=self._registered(service_id))
+
+    async def _validate(self, request: Any, _context: Any) -> Any:
+        service_id = f"{request.namespace}/{request.service_name}"
+        service = self.services.get(service_id)
+        if service is None:
+            text = f"service {service_id} not found"
+            return _told("ValidateMethod", text, 4, message=text)
+        if request.method_name not in [method.name for method in service.method]:
+            text = f"method {request.method_name} not found on service {service_id}"
+            return _told("ValidateMethod", text, 4, message=text)
+        return _told("ValidateMethod", "Success", is_valid=True, message="Method is valid")
+
+    async def _list(self, request: Any, _context: Any) -> Any:
+        ids = [
+            one for one in self.services if not request.namespace or one.startswith(f"{request.namespace}/")
+        ]
+        return _told("ListServices", "Success", services=[self._registered(one) for one in ids])
+
+    def _registered(self, service_id: str) -> Any:
+        namespace, _, name = service_id.partition("/")
+        service = self.services[service_id]
+        return registry_pb2.RegisteredService(
+            id=service_id,
+            namespace=namespace,
+            service_name=name,
+            service_descriptor=service,
+            method_names=[method.name for method in service.method],
+        )
+
+
+def _told(method: str, said: str, code: int = 0, /, **fields: Any) -> Any:
+    response = getattr(registry_pb2, f"{method}Response")(**fields)
+    response.status.code = code
+    response.status.message = said
+    return response
