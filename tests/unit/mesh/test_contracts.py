@@ -67,6 +67,7 @@ class Shop(Contract, namespace="shop", service="acme.shop.v1.Shop"):
     async def order_twice(self, order: Order) -> Receipt: ...  # type: ignore[empty-body]
     async def order_twice_in_a_thread(self, order: Order) -> Receipt: ...  # type: ignore[empty-body]
     async def order_badly(self) -> Receipt: ...  # type: ignore[empty-body]
+    async def order_badly_in_a_thread(self) -> Receipt: ...  # type: ignore[empty-body]
     async def raises(self, code: int) -> None: ...
     async def gives_something_else(self) -> Receipt: ...  # type: ignore[empty-body]
 
@@ -100,6 +101,10 @@ class MyShop:
     async def order_badly(self, *, context: CallContext) -> Receipt:
         order: Any = 7
         return await Shop.client(context).create_order(order)
+
+    def order_badly_in_a_thread(self, context: CallContext) -> Receipt:
+        order: Any = 7
+        return Shop.client(context.blocking).create_order(order)
 
     async def raises(self, code: int) -> None:
         if code == 409:
@@ -246,12 +251,14 @@ async def test_errors_of_a_handler_are_those_of_every_handler() -> None:
     assert caught.value.handled_by == "shop-1"
 
 
-async def test_a_wrong_call_that_a_handler_makes_is_no_wrong_call_of_it() -> None:
+@pytest.mark.parametrize("name", ["order_badly", "order_badly_in_a_thread"])
+async def test_a_wrong_call_that_a_handler_makes_is_no_wrong_call_of_it(name: str) -> None:
     async with shop_mesh() as (front, _):
         with pytest.raises(
-            HandlerError, match=r"call of shop/acme.shop.v1.Shop/create_order failed: 400.*order"
+            HandlerError,
+            match=r"call of shop/acme.shop.v1.Shop/create_order failed: 400 at shop-1: order: got int",
         ):
-            await Shop.client(front).order_badly()
+            await getattr(Shop.client(front), name)()
 
 
 async def test_a_result_of_another_type_says_so() -> None:

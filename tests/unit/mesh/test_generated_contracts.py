@@ -77,8 +77,11 @@ async def test_wrong_requests_and_results_are_named() -> None:
         InvalidCallError, match=r"request: got mesh.test.users.v1.User, expected .*GetUserRequest"
     ):
         await users.GetUser(users_pb2.User())
-    with pytest.raises(InvalidCallError, match=r"mesh.test.users.v1.User: id: .*; name: "):
-        await users.PutUser(id="x", name=3)
+    with pytest.raises(
+        InvalidCallError,
+        match=r"User: id: str does not fit (u?int64|int32); name: int does not fit string; tags: int",
+    ):
+        await users.PutUser(id="x", name=3, tags=7)
     with pytest.raises(TypeError, match=r"GetUserRequest has no field nam: there are id"):
         await users.GetUser(nam=3)
     with pytest.raises(

@@ -3,16 +3,16 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from collector_mesh.app.calls import made_in_handler
 from collector_mesh.app.contracts.declaration import Declaration, Member
 from collector_mesh.app.contracts.types.interface import MethodCodec
 from collector_mesh.domain.model.blocking_caller import BlockingCaller
 from collector_mesh.domain.model.caller import Caller, CallOptions
-from collector_mesh.domain.model.errors import InvalidCallError, MeshError, attribute_of, is_a, kind_of
+from collector_mesh.domain.model.context import CallContext, current_call
+from collector_mesh.domain.model.errors import InvalidCallError, MeshError, is_a, kind_of
 from collector_mesh.domain.model.kinds import UNARY, mismatch
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.payload import TYPE_PREFIX, Payload
-from collector_mesh.domain.model.status import Reply, nested_error_of
+from collector_mesh.domain.model.status import Reply
 from collector_mesh.domain.model.typed_payload import value_of
 
 OPTIONS = frozenset(CallOptions.__annotations__)
@@ -174,9 +174,11 @@ def _blocking_call(caller: BlockingCaller, exchange: _Exchange, options: _Option
 
 def _raise_nested(error: MeshError, key: MethodKey, caller: object) -> None:
     """Raise what is wrong with a call that a handler makes as an error of that call: the handler was not called wrongly."""
-    told = nested_error_of(made_in_handler(Reply.refused(error), key, _place_of(caller)))
-    if told is not None:
-        raise told from error
+    context = caller if is_a(caller, CallContext) else current_call()
+    if context is not None:
+        reply = Reply.refused(error)
+        reply.nested = (key, context.collector_id)  # type: ignore[attr-defined]  # just looked
+        reply.raise_for_status()
 
 
 def _refusing(error: MeshError) -> Callable[..., Any]:
@@ -184,9 +186,3 @@ def _refusing(error: MeshError) -> Callable[..., Any]:
         raise error
 
     return refuse
-
-
-def _place_of(caller: object) -> str:
-    """Where a call is made."""
-    place = attribute_of(caller, "collector_id")
-    return place if type(place) is str else ""

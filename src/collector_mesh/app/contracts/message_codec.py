@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from google.protobuf.descriptor_pb2 import DescriptorProto, FieldDescriptorProto
 from google.protobuf.message import Message
 
 from collector_mesh.app.contracts.types.interface import MethodCodec
@@ -71,15 +72,30 @@ class MessageCodec:
         if unknown := [name for name in fields if name not in known]:
             there = ", ".join(known) or "none"
             raise TypeError(f"{self.takes} has no field {', '.join(unknown)}: there are {there}")
+        try:
+            return self._request(**fields)
+        except Exception as error:  # protobuf has several, whose texts may have a value
+            raise InvalidCallError(f"{self.takes}: {'; '.join(self._problems(fields))}") from error
+
+    def _problems(self, fields: Mapping[str, Any]) -> list[str]:
+        """What is wrong with each field."""
         problems = []
+        message = DescriptorProto()
+        self._request.DESCRIPTOR.CopyToProto(message)
+        types = {field.name: field for field in message.field}
         for name, value in fields.items():
             try:
                 self._request(**{name: value})
-            except Exception as error:  # noqa: BLE001  # protobuf has several
-                problems.append(f"{name}: {text_of(error)}")
-        if problems:
-            raise InvalidCallError(f"{self.takes}: {'; '.join(problems)}")
-        return self._request(**fields)
+            except Exception:  # noqa: BLE001  # the same
+                problems.append(f"{name}: {_what(value)} does not fit {_type(types[name])}")
+        return problems
+
+
+def _type(field: FieldDescriptorProto) -> str:
+    """The type of a field, as a .proto names it."""
+    scalar = FieldDescriptorProto.Type.Name(field.type).removeprefix("TYPE_").lower()
+    repeated = "repeated " if field.label == FieldDescriptorProto.LABEL_REPEATED else ""
+    return repeated + (field.type_name.removeprefix(".") or scalar)
 
 
 def _read(kind: type[Message], data: bytes) -> Message:
