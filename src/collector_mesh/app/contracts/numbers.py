@@ -3,27 +3,22 @@
 In protobuf a member is known by its number. So a number stays with its member, and is never given to another one.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 import attrs
 
 from collector_mesh.app.contracts.errors import ContractError
 from collector_mesh.domain.model.errors import quoted
-from collector_mesh.domain.registry.schema import Reserved
-
-MAX_FIELD_NUMBER = 536_870_911
-"""The largest number of a field, 2 to the power of 29 less 1 (protobuf's language guide, "Assigning Field Numbers")."""
-
-OF_PROTOBUF = (19_000, 19_999)
-"""Numbers of fields that protobuf keeps for itself, the first and the last one."""
+from collector_mesh.domain.registry.ranges import Range, Ranges
+from collector_mesh.domain.registry.schema import FIRST_OWN_NUMBER, LAST_OWN_NUMBER, MAX_NUMBER, Reserved
 
 MIN_VALUE_NUMBER, MAX_VALUE_NUMBER = -(1 << 31), (1 << 31) - 1
 """The numbers that a value of an enum may have."""
 
-_Ranges = tuple[tuple[int, int], ...]
 _NOTHING: Mapping[str, int] = MappingProxyType({})
 _NONE_RESERVED = Reserved()
+_OF_PROTOBUF = ((FIRST_OWN_NUMBER, LAST_OWN_NUMBER),)
 
 
 @attrs.frozen
@@ -73,7 +68,7 @@ class Numbers:
             ContractError: no number is left.
         """
         known = self.messages.get(name, Numbered())
-        return _numbered(name, known, fields, first=1, last=MAX_FIELD_NUMBER, unusable=(OF_PROTOBUF,))
+        return _numbered(name, known, fields, first=1, last=MAX_NUMBER, unusable=_OF_PROTOBUF)
 
     def of_enum(self, name: str, values: Sequence[str]) -> Numbered:
         """The numbers of the values that an enum has now, and what it may never use again; see `of_message`.
@@ -90,12 +85,13 @@ class Numbers:
 
 
 def _numbered(
-    owner: str, known: Numbered, names: Sequence[str], *, first: int, last: int, unusable: _Ranges
+    owner: str, known: Numbered, names: Sequence[str], *, first: int, last: int, unusable: Sequence[Range]
 ) -> Numbered:
     wanted = frozenset(names)
     gone = {name: number for name, number in known.numbers.items() if name not in wanted}
     taken = [(number, number) for number in known.numbers.values()]
-    free = _free(first, last, merged([*taken, *known.reserved.ranges, *unusable]))
+    used = Ranges([*taken, *known.reserved.ranges, *unusable])
+    free = (number for start, end in used.missing(first, last) for number in range(start, end + 1))
     numbers = {}
     for name in names:
         number = known.numbers.get(name)
@@ -107,27 +103,7 @@ def _numbered(
     # A name that is used again is free again; its old number is not.
     kept = [name for name in known.reserved.names if name not in wanted]
     reserved = Reserved(
-        merged([*known.reserved.ranges, *((number, number) for number in gone.values())]),
+        tuple(Ranges([*known.reserved.ranges, *((number, number) for number in gone.values())])),
         tuple(sorted({*kept, *gone})),
     )
     return Numbered(numbers, reserved)
-
-
-def _free(first: int, last: int, taken: _Ranges) -> Iterator[int]:
-    """The numbers from `first` to `last` that are in none of some ranges, which are in order."""
-    number = first
-    for start, end in taken:
-        yield from range(number, min(start, last + 1))
-        number = max(number, end + 1)
-    yield from range(number, last + 1)
-
-
-def merged(ranges: Iterable[tuple[int, int]]) -> _Ranges:
-    """Ranges in order, first and last number included; those that overlap or touch are one."""
-    found: list[tuple[int, int]] = []
-    for start, end in sorted(ranges):
-        if found and start <= found[-1][1] + 1:
-            found[-1] = (found[-1][0], max(end, found[-1][1]))
-        else:
-            found.append((start, end))
-    return tuple(found)

@@ -24,6 +24,10 @@ class Ranges:
                 self._firsts.append(first)
                 self._lasts.append(last)
 
+    def __iter__(self) -> Iterator[Range]:
+        """The ranges in order; none of them touches another one."""
+        return zip(self._firsts, self._lasts, strict=True)
+
     def __contains__(self, number: int) -> bool:
         at = bisect_right(self._firsts, number) - 1
         return at >= 0 and number <= self._lasts[at]

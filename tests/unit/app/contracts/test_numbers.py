@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from collector_mesh.app.contracts.errors import ContractError
-from collector_mesh.app.contracts.numbers import Numbered, Numbers, merged
+from collector_mesh.app.contracts.numbers import Numbered, Numbers
 from collector_mesh.domain.registry.schema import Reserved
 
 NAMES = st.lists(st.sampled_from("abcdefghij"), unique=True)
@@ -81,7 +81,3 @@ def test_to_look_twice_changes_nothing(before: list[str], after: list[str]) -> N
     once = of(of(Numbered(), *before), *after)
 
     assert of(once, *after) == once
-
-
-def test_ranges_that_touch_are_one() -> None:
-    assert merged([(5, 6), (1, 2), (3, 3), (6, 9)]) == ((1, 3), (5, 9))

@@ -10,17 +10,19 @@ from collector_mesh.app.contracts.locks.names import (
     MAP_KEYS,
     OF_PROTOBUF,
     SCALARS,
-    entry_name,
-    json_name,
     map_of,
     type_of,
 )
 from collector_mesh.app.contracts.locks.node import Node
-from collector_mesh.app.contracts.numbers import MAX_FIELD_NUMBER, MAX_VALUE_NUMBER, MIN_VALUE_NUMBER, merged
-from collector_mesh.app.contracts.numbers import OF_PROTOBUF as NUMBERS_OF_PROTOBUF
+from collector_mesh.app.contracts.numbers import MAX_VALUE_NUMBER, MIN_VALUE_NUMBER
+from collector_mesh.app.contracts.types.naming import entry_of, json_name_of
 from collector_mesh.domain.model.errors import quoted
 from collector_mesh.domain.model.names import IDENTIFIERS, MAX_IDENTIFIERS, NAME
+from collector_mesh.domain.registry.ranges import Ranges
 from collector_mesh.domain.registry.schema import (
+    FIRST_OWN_NUMBER,
+    LAST_OWN_NUMBER,
+    MAX_NUMBER,
     Enum,
     EnumValue,
     Field,
@@ -97,7 +99,7 @@ def _check_name(name: str, node: Node, package: str, names: _Names) -> None:
 
 def _message(name: str, node: Node, names: _Names) -> Message:
     node.only("fields", "reserved_numbers", "reserved_names")
-    reserved = _reserved(node, 1, MAX_FIELD_NUMBER)
+    reserved = _reserved(node, 1, MAX_NUMBER)
     fields = []
     for field, part in node.part("fields").items():
         fields.append(_field(name, field, part, names))
@@ -107,11 +109,12 @@ def _message(name: str, node: Node, names: _Names) -> Message:
 
 def _field(message: str, name: str, node: Node, names: _Names) -> Field:
     node.only("number", "type", "label", "json_name")
-    number = node.part("number").number(1, MAX_FIELD_NUMBER)
-    first, last = NUMBERS_OF_PROTOBUF
-    if first <= number <= last:
-        node.part("number").fail(f"{number} is one of {first} to {last}, which protobuf keeps for itself")
-    json = json_name(name) if (part := node.maybe("json_name")) is None else part.text()
+    number = node.part("number").number(1, MAX_NUMBER)
+    if FIRST_OWN_NUMBER <= number <= LAST_OWN_NUMBER:
+        node.part("number").fail(
+            f"{number} is one of {FIRST_OWN_NUMBER} to {LAST_OWN_NUMBER}, which protobuf keeps for itself"
+        )
+    json = json_name_of(name) if (part := node.maybe("json_name")) is None else part.text()
     label = None if (part := node.maybe("label")) is None else part.one_of(_LABELS)
     given = node.part("type")
     pair = map_of(given.text())
@@ -128,7 +131,7 @@ def _field(message: str, name: str, node: Node, names: _Names) -> Field:
     if pair[0] not in MAP_KEYS:
         given.fail(f"the keys of a map must be one of {', '.join(sorted(MAP_KEYS))}, got {quoted(pair[0])}")
     types = (_type(given, pair[0], names), _type(given, pair[1], names))
-    entry = _map_entry(entry_name(message, name), *types)
+    entry = _map_entry(f"{message}.{entry_of(name)}", *types)
     if entry.name in names.messages or entry.name in names.enums:
         node.fail(f"protobuf needs the name {quoted(entry.name)} for the entries of this map")
     names.entries.append(entry)
@@ -210,7 +213,7 @@ def _reserved(node: Node, first: int, last: int) -> Reserved:
             one.fail(f"the first number must not be after the last one, got {start} and {end}")
         ranges.append((start, end))
     names = () if (part := node.maybe("reserved_names")) is None else (one.text() for one in part.elements())
-    return Reserved(merged(ranges), tuple(sorted(set(names))))
+    return Reserved(tuple(Ranges(ranges)), tuple(sorted(set(names))))
 
 
 def _method(name: str, node: Node, names: _Names) -> Method:

@@ -5,7 +5,8 @@ from types import MappingProxyType
 
 import attrs
 
-from collector_mesh.app.contracts.numbers import Numbered, Numbers, merged
+from collector_mesh.app.contracts.numbers import Numbered, Numbers
+from collector_mesh.domain.registry.ranges import Ranges
 from collector_mesh.domain.registry.schema import Enum, Field, File, Message, Method, Reserved, Service
 
 FORMAT = 1
@@ -100,7 +101,7 @@ def _service(service: Service) -> Service:
 
 
 def _reserved(reserved: Reserved) -> Reserved:
-    return Reserved(merged(reserved.ranges), tuple(sorted(set(reserved.names))))
+    return Reserved(tuple(Ranges(reserved.ranges)), tuple(sorted(set(reserved.names))))
 
 
 def _name(one: Message | Enum | Service | Method) -> str:

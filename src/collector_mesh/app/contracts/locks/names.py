@@ -22,18 +22,6 @@ _TYPE = re.compile(r"(?:(?P<kind>message|enum) )?(?P<name>[A-Za-z_][\w.]*)", re.
 _MAP = re.compile(r"map<(?P<key>\w+), (?P<value>[^<>]+)>", re.ASCII)
 
 
-def json_name(name: str) -> str:
-    """The name that a field has in JSON unless it says otherwise, as protoc makes it."""
-    first, *rest = name.split("_")
-    return first + "".join(part[:1].upper() + part[1:] for part in rest)
-
-
-def entry_name(message: str, field: str) -> str:
-    """The full name of the message that protobuf makes of a map."""
-    parts = field.split("_")
-    return f"{message}.{''.join(part[:1].upper() + part[1:] for part in parts)}Entry"
-
-
 def type_text(field: Field, entries: Mapping[str, Message] = MappingProxyType({})) -> str:
     """The type of a field as a lock file has it: `string`, `message shop.Order`, `map<string, enum shop.Size>`.
 

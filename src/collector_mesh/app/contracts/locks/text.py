@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from collector_mesh.app.contracts.locks.lock import FORMAT, Lock, canonical
-from collector_mesh.app.contracts.locks.names import entries_of, json_name, type_text
+from collector_mesh.app.contracts.locks.names import entries_of, type_text
+from collector_mesh.app.contracts.types.naming import json_name_of
 from collector_mesh.domain.registry.schema import Enum, Field, File, Message, Method, Reserved
 
 
@@ -66,7 +67,7 @@ def _field(field: Field, entries: Mapping[str, Message]) -> _Line:
     # A single message can always be absent.
     if field.cardinality == "repeated" or (field.cardinality == "optional" and field.type != "message"):
         told["label"] = field.cardinality
-    if field.json_name not in {"", json_name(field.name)}:
+    if field.json_name not in {"", json_name_of(field.name)}:
         told["json_name"] = field.json_name
     return told
 

@@ -1,18 +1,9 @@
 """How a .proto names a type: in short, where that means the same one."""
 
-import re
 from collections.abc import Iterator
 
-from collector_mesh.app.contracts.locks.names import SCALARS
+from collector_mesh.app.contracts.types.naming import flaw_of_type_name
 from collector_mesh.domain.registry.schema import File
-
-_WORDS = frozenset(
-    re.findall(
-        r"\w+",
-        "group map message enum oneof option optional required repeated reserved extend extensions stream export local",
-    )
-) | frozenset(SCALARS)
-"""What may begin something else where a type stands; a dot before the name tells a type from it."""
 
 
 class Scopes:
@@ -43,7 +34,9 @@ class Scopes:
         parts = full_name.split(".")
         for start in range(len(parts) - 1, -1, -1):
             short = ".".join(parts[start:])
-            if parts[start] not in _WORDS and self._found(short, scope) == full_name:
+            # Where a word of the language stands, something else may begin.
+            is_word = flaw_of_type_name(parts[start])
+            if not is_word and self._found(short, scope) == full_name:
                 return short
         return f".{full_name}"
 

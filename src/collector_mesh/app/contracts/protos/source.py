@@ -6,11 +6,13 @@ from types import MappingProxyType
 import attrs
 
 from collector_mesh.app.contracts.errors import ContractError
-from collector_mesh.app.contracts.locks.names import entries_of, json_name
-from collector_mesh.app.contracts.numbers import MAX_FIELD_NUMBER, MAX_VALUE_NUMBER
+from collector_mesh.app.contracts.locks.names import entries_of
+from collector_mesh.app.contracts.numbers import MAX_VALUE_NUMBER
 from collector_mesh.app.contracts.protos.scopes import Scopes
+from collector_mesh.app.contracts.types.naming import json_name_of
 from collector_mesh.domain.model.texts import escaped
 from collector_mesh.domain.registry.schema import (
+    MAX_NUMBER,
     Enum,
     Field,
     File,
@@ -135,7 +137,7 @@ class _Source:
 
     def _message(self, message: Message) -> Lines:
         yield from self._told(message.name)
-        body = [*self._fields(message), *_reserved(message.reserved, MAX_FIELD_NUMBER)]
+        body = [*self._fields(message), *_reserved(message.reserved, MAX_NUMBER)]
         inner = list(self._types(self._inner[message.name]))
         # The first line of what follows sets it apart from what is before it.
         yield from _block(
@@ -160,7 +162,7 @@ class _Source:
         yield from self._told(f"{message.name}.{field.name}")
         option = (
             ""
-            if field.json_name in {"", json_name(field.name)}
+            if field.json_name in {"", json_name_of(field.name)}
             else f" [json_name = {_literal(field.json_name)}]"
         )
         yield f"{self._label(field)}{self._type(message, field)} {field.name} = {field.number}{option};"
