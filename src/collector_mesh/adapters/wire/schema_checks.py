@@ -130,9 +130,9 @@ def _check_imports(proto: FileDescriptorProto) -> None:
         seen.add(name)
     if proto.name in seen:
         raise InvalidCallError(f"{where} imports itself")
-    public = proto.public_dependency
-    if len(public) > len(seen) or not all(0 <= index < len(seen) for index in public):
-        raise InvalidCallError(f"{where} has public imports that are none of its imports")
+    for kind, indices in (("public", proto.public_dependency), ("weak", proto.weak_dependency)):
+        if len(indices) > len(seen) or not all(0 <= index < len(seen) for index in indices):
+            raise InvalidCallError(f"{where} has {kind} imports that are none of its imports")
 
 
 def _check_names(proto: FileDescriptorProto) -> None:

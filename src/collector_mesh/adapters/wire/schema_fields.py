@@ -131,9 +131,9 @@ class FieldReader:
             cardinality="repeated" if proto.label == FieldDescriptorProto.LABEL_REPEATED else "optional",
             default=text(self._file, name, proto.default_value),
         )
-        # Those of a message set have higher numbers; the extended message says which ones are for extensions.
-        is_usual = field.number <= MAX_NUMBER
-        return Extension(named(scope, proto.extendee), self._checked(name, field) if is_usual else field)
+        if proto.json_name not in {"", json_name_of(proto.name), f"[{name}]"}:
+            raise wrong(self._file, name, "is an extension with a name of its own in JSON")
+        return Extension(named(scope, proto.extendee), self._checked(name, field))
 
     def _type(
         self, where: str, proto: FieldDescriptorProto, own: Features, *, is_prefixed: bool

@@ -38,9 +38,6 @@ IDEMPOTENCY: Mapping[int, Idempotency] = {
 }
 """The words for what a method says of being run twice, by protobuf's numbers."""
 
-MAX_MESSAGE_SET_NUMBER = (1 << 31) - 2
-"""The highest number of an extension of a message set, which is a form from before protobuf was public."""
-
 
 class FileReader:
     """Reads one file.
@@ -92,11 +89,14 @@ class FileReader:
         features = features.inside(proto, can_differ=self._syntax == "editions")
         is_entry = proto.options.map_entry
         entries = {nested.name for nested in proto.nested_type if nested.options.map_entry}
-        highest = MAX_MESSAGE_SET_NUMBER if proto.options.message_set_wire_format else MAX_NUMBER
+        if proto.options.message_set_wire_format:
+            raise self._wrong(
+                name, "is a message set, which is older than proto2 and not read by all languages"
+            )
         extensions = tuple(
-            self._range(name, one.start, one.end - 1, 1, highest) for one in proto.extension_range
+            self._range(name, one.start, one.end - 1, 1, MAX_NUMBER) for one in proto.extension_range
         )
-        ranges = (self._range(name, one.start, one.end - 1, 1, highest) for one in proto.reserved_range)
+        ranges = (self._range(name, one.start, one.end - 1, 1, MAX_NUMBER) for one in proto.reserved_range)
         reserved = self._reserved(name, ranges, proto.reserved_name, extensions)
         if extensions and self._syntax == "proto3":
             raise self._wrong(name, "has numbers for extensions, which messages of proto3 do not have")
@@ -168,7 +168,9 @@ class FileReader:
         reserved = self._reserved(name, ranges, proto.reserved_name)
         names, numbers = frozenset(reserved.names), set()
         taken = Ranges(reserved.ranges)
-        for value in values:
+        for value, given in zip(values, proto.value, strict=True):
+            if not given.HasField("number"):
+                raise self._wrong(name, f"has the value {quoted(value.name)} without a number")
             if value.number in numbers and not proto.options.allow_alias:
                 raise self._wrong(name, f"has the number {value.number} twice, without allow_alias")
             numbers.add(value.number)

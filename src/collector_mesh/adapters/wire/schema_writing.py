@@ -17,7 +17,6 @@ from collector_mesh.adapters.wire.schema_fields import TYPES, json_name_of
 from collector_mesh.adapters.wire.schema_reading import IDEMPOTENCY
 from collector_mesh.domain.model.errors import InvalidCallError, quoted
 from collector_mesh.domain.registry.schema import (
-    MAX_NUMBER,
     Enum,
     Extension,
     Field,
@@ -100,8 +99,6 @@ class FileWriter:
         proto.reserved_name.extend(message.reserved.names)
         for first, last in message.extensions:
             proto.extension_range.add(start=first, end=last + 1)
-        if any(last > MAX_NUMBER for _, last in (*message.extensions, *message.reserved.ranges)):
-            proto.options.message_set_wire_format = True
         if message.is_map_entry:
             proto.options.map_entry = True
         if self._has_features and not message.is_json:

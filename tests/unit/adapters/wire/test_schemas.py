@@ -282,6 +282,21 @@ BROKEN: dict[str, tuple[Callable[[FileDescriptorProto], None], str]] = {
         lambda file: file.enum_type.add(name="None") and None,
         "an enum without values",
     ),
+    "a value without a number": (
+        lambda file: file.enum_type[0].value.add(name="BLUE") and None,
+        "has the value 'BLUE' without a number",
+    ),
+    "a message set": (
+        set_attribute("message_type.0.options.message_set_wire_format", True),
+        "is a message set",
+    ),
+    "a weak import of nothing": (lambda file: file.weak_dependency.append(1), "weak imports that are none"),
+    "an extension with a name in JSON": (
+        lambda file: (
+            file.extension.add(name="x", extendee=".M", number=1, type=9, label=1, json_name="other") and None
+        ),
+        "is an extension with a name of its own in JSON",
+    ),
     "aliases that are not there": (
         set_attribute("enum_type.0.options.allow_alias", True),
         "allows aliases, and has none",
