@@ -1,10 +1,13 @@
 """Port: what may be called."""
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from collector_mesh.domain.model.allowed import Allowed
 from collector_mesh.domain.model.names import MethodKey
-from collector_mesh.domain.ports.observer import Observer
+
+if TYPE_CHECKING:
+    # All events are behind it, which take time to load.
+    from collector_mesh.domain.ports.observer import Observer
 
 
 class Validator(Protocol):
@@ -42,7 +45,7 @@ class ReadyValidator(Validator, Protocol):
 class HeldValidator(Validator, Protocol):
     """A validator that has something open while collectors use it, and tells of what becomes of it."""
 
-    def begin_use(self, collector_id: str, observer: Observer) -> None:
+    def begin_use(self, collector_id: str, observer: "Observer") -> None:
         """A running collector uses it; its observer is told of events."""
         ...
 
