@@ -14,7 +14,7 @@ from google.protobuf.message import DecodeError
 from collector_mesh.adapters.wire.described.well_known import is_well_known, own_file
 from collector_mesh.adapters.wire.schema_checks import MAX_FILE_BYTES, parsed
 from collector_mesh.adapters.wire.schema_reading import IDEMPOTENCY
-from collector_mesh.adapters.wire.schemas import read_file, well_known
+from collector_mesh.adapters.wire.schemas import read_file, read_parsed, well_known
 from collector_mesh.domain.model.errors import InvalidCallError, quoted
 from collector_mesh.domain.model.names import check_identifiers
 from collector_mesh.domain.registry.reading import Schemas
@@ -39,7 +39,7 @@ def given_file(data: bytes) -> GivenFile:
     for message in proto.message_type:
         _name_for_json(message)
     canonical: bytes = proto.SerializeToString(deterministic=True)
-    return GivenFile(read_file(canonical), canonical)
+    return GivenFile(read_parsed(proto), canonical)
 
 
 class WireSchemas:

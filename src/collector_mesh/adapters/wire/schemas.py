@@ -6,6 +6,8 @@ What comes from another program is looked at before work is done on it. `read_fi
 
 from functools import lru_cache
 
+from google.protobuf.descriptor_pb2 import FileDescriptorProto
+
 from collector_mesh.adapters.wire.described.well_known import is_well_known, own_file
 from collector_mesh.adapters.wire.schema_checks import parsed
 from collector_mesh.adapters.wire.schema_reading import FileReader
@@ -23,8 +25,17 @@ def read_file(data: bytes) -> File:
     Raises:
         InvalidCallError: it is none, it is too large, or no compiler would have let it pass; the text says why.
     """
+    return read_parsed(parsed(data))
+
+
+def read_parsed(proto: FileDescriptorProto) -> File:
+    """What a file of descriptors says that `schema_checks.parsed` has given.
+
+    Raises:
+        InvalidCallError: no compiler would have let it pass; the text says why.
+    """
     try:
-        return FileReader(parsed(data)).read()
+        return FileReader(proto).read()
     except UnicodeDecodeError as error:
         # Some runtimes of protobuf read a text only when it is asked for.
         raise InvalidCallError("the file of descriptors has a name that is no text") from error
