@@ -22,13 +22,16 @@ class UnresolvedHintError(TypeError):
     """An annotation is a text that means nothing where the handler is defined."""
 
 
-def resolved(hint: Any, names: Mapping[str, Any], local_names: Mapping[str, Any]) -> Any:
+def resolved(
+    hint: Any, names: Mapping[str, Any], local_names: Mapping[str, Any], *, is_of_class: bool = False
+) -> Any:
     """An annotation as an object, also where it, or a part of it, is written as a text.
 
     Args:
         hint: the annotation.
         names: the global names where it stands.
         local_names: those of whoever defines it; they count where the others do not suffice.
+        is_of_class: whether it stands in the body of a class, where it may be `Final`.
 
     Raises:
         UnresolvedHintError: it cannot be resolved.
@@ -40,7 +43,9 @@ def resolved(hint: Any, names: Mapping[str, Any], local_names: Mapping[str, Any]
             _ = hint.__value__
         except Exception as error:
             raise UnresolvedHintError(text_of(error)) from error
-    holder = types.SimpleNamespace(__annotations__={"it": hint})
+    holder: Any = types.SimpleNamespace(__annotations__={"it": hint})
+    if is_of_class:
+        holder = type("Holder", (), {"__annotations__": {"it": hint}})
     try:
         try:
             return typing.get_type_hints(holder, dict(names))["it"]

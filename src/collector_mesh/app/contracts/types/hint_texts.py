@@ -33,7 +33,7 @@ def hints_of(
                 continue
             try:
                 found[name] = _with_self(
-                    bound(resolved(hint, known, local), variables.get(owner, {})), itself
+                    bound(resolved(hint, known, local, is_of_class=True), variables.get(owner, {})), itself
                 )
             except UnresolvedHintError as error:
                 found[name] = error

@@ -89,8 +89,10 @@ class _Fixed(tuple[Any, ...]):  # noqa: SLOT001  # only its being a tuple counts
 
 
 def _unaliased(hint: Any) -> Any:
-    """What an alias with type variables stands for, as `type Several[T] = list[T]` of Python 3.12."""
+    """What an alias with type variables stands for, as `type Several[T] = list[T]` of Python 3.12, and `Final`."""
     origin: Any = typing.get_origin(hint)
+    if origin is typing.Final:
+        return plain_hint(typing.get_args(hint)[0])
     if type(origin).__name__ != "TypeAliasType":
         return hint
     variables = dict(zip(origin.__type_params__, typing.get_args(hint), strict=False))

@@ -4,7 +4,7 @@ import enum
 import sys
 from dataclasses import InitVar, dataclass, field, make_dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Any, ClassVar, Generic, NamedTuple, Self, TypeVar
+from typing import Annotated, Any, ClassVar, Final, Generic, NamedTuple, Self, TypeVar
 from uuid import UUID, uuid4
 
 import attrs
@@ -65,7 +65,7 @@ class Fresh:
 
 @dataclass
 class Linked:
-    value: int
+    value: Final[int]
     next: Self | None = None
 
 
@@ -78,6 +78,12 @@ class Page(Generic[T]):
 @dataclass
 class NamedPage(Page[Base]):
     title: str = ""
+
+
+@dataclass
+class Quoted:
+    value: "Final[int]"
+    again: "list[Quoted]" = field(default_factory=list)
 
 
 @attrs.frozen
@@ -215,6 +221,7 @@ def test_generic_classes_have_a_name_for_each_use(
         (Basket[Item], Basket[Item](items=[Item.model_validate({"item-sku": "ab"})])),
         (Mixed, Mixed(base=Base(1))),
         (Spot, Spot(1)),
+        (Quoted, Quoted(1, [Quoted(2)])),
         (Parcel, Parcel(weight=3, theLabel="y")),
     ],
 )
