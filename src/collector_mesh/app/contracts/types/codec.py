@@ -14,7 +14,7 @@ from collector_mesh.app.contracts.types.read_flaws import flaws_of_message
 from collector_mesh.app.contracts.types.write_flaws import flaws_of_arguments, flaws_of_value
 from collector_mesh.domain.model.errors import HandlerError, InvalidCallError, text_of
 
-_SMALL = 1 << 18
+_SMALL = 1 << 10
 """Bytes of a message that is read without a look at how many values are in it."""
 
 

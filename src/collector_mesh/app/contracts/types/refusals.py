@@ -1,10 +1,13 @@
 """What cannot travel, and what to write in its place."""
 
+import collections
+import collections.abc
 import enum
 import typing
 from typing import Any
 
 from collector_mesh.app.contracts.types.hint_texts import is_variable
+from collector_mesh.app.contracts.types.scalars import SCALARS
 from collector_mesh.app.services.hints import NO_HINT, shown_hint
 from collector_mesh.domain.model.errors import attribute_of, is_a
 from collector_mesh.domain.model.payload import is_message
@@ -30,6 +33,9 @@ def refusal_of(hint: Any) -> str:
         return "a Literal cannot travel: use an Enum"
     if hint in _BARE:
         return f"{shown_hint(hint)} does not say what it holds: use {_BARE[hint]}"
+    origin = typing.get_origin(hint)
+    if is_a(origin, type) and (instead := _instead_of(origin)):
+        return f"{shown_hint(hint)} cannot travel: use {instead}"
     if is_a(hint, type):
         return _refusal_of_class(hint)
     return f"{shown_hint(hint)} cannot travel"
@@ -51,8 +57,25 @@ def _refusal_of_class(kind: type) -> str:
         return "a tuple of several types cannot travel: use tuple[T, ...], or a NamedTuple"
     if attribute_of(kind, "__fields__") is not None and attribute_of(kind, "__validators__") is not None:
         return f"{name} is a model of pydantic 1, at least version 2.9 is needed"
-    return f"{name} cannot travel: make it a dataclass"
+    return f"{name} cannot travel: {f'use {instead}' if (instead := _instead_of(kind)) else 'make it a dataclass'}"
 
+
+def _instead_of(kind: type) -> str:
+    """What to use in place of a class whose values are much like those of a type that travels; empty if there is none."""
+    for several, instead in _SEVERAL.items():
+        if issubclass(kind, several):
+            return instead
+    base = next((each for each in SCALARS if issubclass(kind, each)), None)
+    return "" if base is None else f"{base.__name__}, or a NewType of it"
+
+
+_SEVERAL: dict[type, str] = {
+    collections.abc.Mapping: "dict[K, T]",
+    collections.abc.Set: "list[T]",
+    collections.abc.MutableSequence: "list[T]",
+    collections.deque: "list[T]",
+}
+"""Classes of several values, and what travels in their place."""
 
 _BARE: dict[Any, str] = {
     list: "list[T]",

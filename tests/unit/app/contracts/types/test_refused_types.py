@@ -2,6 +2,7 @@
 
 import dataclasses
 import enum
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import InitVar, dataclass, field
 from typing import Any, Generic, Literal, TypedDict, TypeVar
@@ -29,6 +30,10 @@ class Nothing(enum.Enum):
 class Twice(enum.Enum):
     red = 1
     RED = 2
+
+
+class Code(str):
+    __slots__ = ()
 
 
 class Plain:
@@ -149,6 +154,10 @@ class ByPath(pydantic.BaseModel):
         (Plain, "Plain cannot travel: make it a dataclass"),
         (Keyed, "Keyed is a TypedDict: make it a dataclass"),
         (complex, "complex cannot travel"),
+        (Code, "Code cannot travel: use str, or a NewType of it"),
+        (OrderedDict[str, int], "cannot travel: use dict[K, T]"),
+        (deque[int], "cannot travel: use list[T]"),
+        (deque, "deque cannot travel: use list[T]"),
         (Timestamp, "is a class of protobuf messages"),
         (Endless, "Endless: a value of it needs another one, without end"),
         (Left, "a value of it needs another one, without end"),
