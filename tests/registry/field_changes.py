@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 import attrs
 from tests.registry.made_files import KEYS, SCALARS, Maker
 
-from collector_mesh.adapters.wire.schema_fields import json_name_of
+from collector_mesh.domain.registry.naming import json_name_of
 from collector_mesh.domain.registry.schema import Field, File, Message
 
 

@@ -8,6 +8,7 @@ from collector_mesh.adapters.wire.schema_checks import is_identifier
 from collector_mesh.adapters.wire.schema_features import Features
 from collector_mesh.domain.model.errors import InvalidCallError, quoted
 from collector_mesh.domain.registry.defaults import can_have_default, default_of
+from collector_mesh.domain.registry.naming import entry_name_of, json_name_of
 from collector_mesh.domain.registry.schema import (
     FIRST_OWN_NUMBER,
     LAST_OWN_NUMBER,
@@ -215,18 +216,6 @@ def text(file: str, where: str, value: object) -> str:
     if not isinstance(value, str):
         raise wrong(file, where, "has something that is no text")
     return value
-
-
-def json_name_of(name: str) -> str:
-    """The name that a field has in JSON where its file does not say another: `order_id` is `orderId`."""
-    first, *rest = name.split("_")
-    return first + "".join(part[:1].upper() + part[1:] for part in rest)
-
-
-def entry_name_of(name: str) -> str:
-    """What protobuf calls the entry of a map: that of `order_ids` is `OrderIdsEntry`."""
-    json_name = json_name_of(name)
-    return f"{json_name[:1].upper()}{json_name[1:]}Entry"
 
 
 def below(scope: str, name: str) -> str:

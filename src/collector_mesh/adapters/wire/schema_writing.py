@@ -13,9 +13,10 @@ from google.protobuf.descriptor_pb2 import (
 )
 
 from collector_mesh.adapters.wire.schema_features import FIRST_EDITION
-from collector_mesh.adapters.wire.schema_fields import TYPES, json_name_of
+from collector_mesh.adapters.wire.schema_fields import TYPES
 from collector_mesh.adapters.wire.schema_reading import IDEMPOTENCY
 from collector_mesh.domain.model.errors import InvalidCallError, quoted
+from collector_mesh.domain.registry.naming import json_name_of
 from collector_mesh.domain.registry.schema import (
     Enum,
     Extension,

@@ -15,9 +15,9 @@ from collector_mesh.app.contracts.locks.names import (
 )
 from collector_mesh.app.contracts.locks.node import Node
 from collector_mesh.app.contracts.numbers import MAX_VALUE_NUMBER, MIN_VALUE_NUMBER
-from collector_mesh.app.contracts.types.naming import entry_of, json_name_of
 from collector_mesh.domain.model.errors import quoted
 from collector_mesh.domain.model.names import IDENTIFIERS, MAX_IDENTIFIERS, NAME
+from collector_mesh.domain.registry.naming import entry_name_of, json_name_of
 from collector_mesh.domain.registry.ranges import Ranges
 from collector_mesh.domain.registry.schema import (
     FIRST_OWN_NUMBER,
@@ -131,7 +131,7 @@ def _field(message: str, name: str, node: Node, names: _Names) -> Field:
     if pair[0] not in MAP_KEYS:
         given.fail(f"the keys of a map must be one of {', '.join(sorted(MAP_KEYS))}, got {quoted(pair[0])}")
     types = (_type(given, pair[0], names), _type(given, pair[1], names))
-    entry = _map_entry(f"{message}.{entry_of(name)}", *types)
+    entry = _map_entry(f"{message}.{entry_name_of(name)}", *types)
     if entry.name in names.messages or entry.name in names.enums:
         node.fail(f"protobuf needs the name {quoted(entry.name)} for the entries of this map")
     names.entries.append(entry)

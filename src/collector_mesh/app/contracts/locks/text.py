@@ -10,7 +10,7 @@ from typing import Any
 
 from collector_mesh.app.contracts.locks.lock import FORMAT, Lock, canonical
 from collector_mesh.app.contracts.locks.names import entries_of, type_text
-from collector_mesh.app.contracts.types.naming import json_name_of
+from collector_mesh.domain.registry.naming import json_name_of
 from collector_mesh.domain.registry.schema import Enum, Field, File, Message, Method, Reserved
 
 

@@ -9,8 +9,8 @@ from collector_mesh.app.contracts.errors import ContractError
 from collector_mesh.app.contracts.locks.names import entries_of
 from collector_mesh.app.contracts.numbers import MAX_VALUE_NUMBER
 from collector_mesh.app.contracts.protos.scopes import Scopes
-from collector_mesh.app.contracts.types.naming import json_name_of
 from collector_mesh.domain.model.texts import escaped
+from collector_mesh.domain.registry.naming import json_name_of
 from collector_mesh.domain.registry.schema import (
     MAX_NUMBER,
     Enum,

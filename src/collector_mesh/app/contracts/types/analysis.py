@@ -10,12 +10,10 @@ from collector_mesh.app.contracts.types.interface import NO_DEFAULT, MethodTypes
 from collector_mesh.app.contracts.types.members import Member, is_model, members_of
 from collector_mesh.app.contracts.types.naming import (
     camel,
-    entry_of,
     flaw_of_full_name,
     flaw_of_json_name,
     flaw_of_name,
     flaw_of_type_name,
-    json_name_of,
     snake,
 )
 from collector_mesh.app.contracts.types.plan import (
@@ -32,6 +30,7 @@ from collector_mesh.app.contracts.types.refusals import ALLOWED, refusal_of
 from collector_mesh.app.contracts.types.scalars import KEYS, SCALARS, Scalar
 from collector_mesh.app.contracts.types.spelling import Spelled, spelled
 from collector_mesh.app.services.hints import shown_hint
+from collector_mesh.domain.registry.naming import entry_name_of, json_name_of
 
 _MOST_TOLD = 20
 """What is wrong, as one error tells it."""
@@ -200,7 +199,7 @@ class _Analysis:
         entries: dict[str, str] = {}
         for slot in slots:
             if slot.hinted.many == "dict":
-                other = entries.setdefault(entry_of(slot.name), slot.name)
+                other = entries.setdefault(entry_name_of(slot.name), slot.name)
                 if other != slot.name:
                     self._flaw(f"{path}.{slot.name}", f"has entries of the same name as {other!r}")
 

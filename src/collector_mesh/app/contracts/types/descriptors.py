@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 
 from collector_mesh.app.contracts.numbers import Numbered, Numbers
-from collector_mesh.app.contracts.types.naming import entry_of, file_of, json_name_of
+from collector_mesh.app.contracts.types.naming import file_of
 from collector_mesh.app.contracts.types.plan import EMPTY, EnumKind, Kind, MethodPlan, Model, Plan, Slot
 from collector_mesh.app.contracts.types.scalars import Scalar
+from collector_mesh.domain.registry.naming import entry_name_of, json_name_of
 from collector_mesh.domain.registry.schema import (
     Cardinality,
     Enum,
@@ -77,14 +78,14 @@ def _messages(model: Model, numbers: Numbers) -> Iterator[Message]:
                 Field("key", 1, key.type, json_name="key"),
                 Field("value", 2, kind, name, json_name="value"),
             )
-            yield Message(f"{model.name}.{entry_of(slot.name)}", fields, is_map_entry=True)
+            yield Message(f"{model.name}.{entry_name_of(slot.name)}", fields, is_map_entry=True)
 
 
 def _field(model: Model, slot: Slot) -> Field:
     number = model.numbers[slot.name]
     json_name = slot.json_name or json_name_of(slot.name)
     if slot.hinted.many == "dict":
-        entry = f"{model.name}.{entry_of(slot.name)}"
+        entry = f"{model.name}.{entry_name_of(slot.name)}"
         return Field(slot.name, number, "message", entry, "map", json_name=json_name)
     cardinality: Cardinality = "implicit"
     if slot.hinted.many != "one":

@@ -46,17 +46,6 @@ def flaw_of_json_name(name: str) -> str:
     return ""
 
 
-def json_name_of(name: str) -> str:
-    """The name of a field in JSON, as protoc makes it: without underscores, the letters after them in upper case."""
-    first, *others = name.split("_")
-    return first + "".join(part[:1].upper() + part[1:] for part in others)
-
-
-def entry_of(name: str) -> str:
-    """The name of the message of the entries of a map, as protoc makes it from that of the field."""
-    return "".join(part[:1].upper() + part[1:] for part in name.split("_")) + "Entry"
-
-
 def camel(name: str) -> str:
     """A name of a method as the beginning of a name of a message: `create_order` as `CreateOrder`."""
     return "".join(part[:1].upper() + part[1:] for part in name.split("_"))
