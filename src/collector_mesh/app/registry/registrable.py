@@ -10,16 +10,26 @@ from google.protobuf.message import DecodeError
 
 from collector_mesh.adapters.wire.file_sets import set_of
 from collector_mesh.adapters.wire.given_files import without_known
+from collector_mesh.app.contracts.contract import Contract
+from collector_mesh.app.contracts.declaration import given_declaration
+from collector_mesh.app.contracts.generated import GeneratedContract
 from collector_mesh.domain.model.errors import InvalidCallError, is_a, kind_of
 from collector_mesh.domain.registry.limits import RegistryLimits
 
 ALLOWED = (
-    "a generated _pb2 module, a FileDescriptor, a ServiceDescriptor, a FileDescriptorProto, a FileDescriptorSet,"
+    "a contract, a generated _pb2 module, a FileDescriptor, a ServiceDescriptor, a FileDescriptorProto, a FileDescriptorSet,"
     " or a serialized FileDescriptorSet, as protoc --descriptor_set_out writes it"
 )
 
 Registrable = (
-    ModuleType | FileDescriptor | ServiceDescriptor | FileDescriptorProto | FileDescriptorSet | bytes
+    type[Contract]
+    | GeneratedContract
+    | ModuleType
+    | FileDescriptor
+    | ServiceDescriptor
+    | FileDescriptorProto
+    | FileDescriptorSet
+    | bytes
 )
 
 
@@ -46,8 +56,12 @@ def registrable(what: object) -> Given:
 
     Raises:
         TypeError: it is nothing of the kind; the text says what is.
+        ContractError: the types of a contract cannot travel, or its lock file does not fit.
         InvalidCallError: it cannot be read, or is too large.
     """
+    declaration = given_declaration(what)
+    if declaration is not None:
+        what = declaration.described().service_descriptor
     descriptor = getattr(what, "DESCRIPTOR", None) if is_a(what, ModuleType) else what
     if isinstance(descriptor, ServiceDescriptor):
         files = FileDescriptorSet.FromString(set_of([descriptor.file]))

@@ -147,7 +147,7 @@ class Registry:
 
         Args:
             namespace: where.
-            what: a generated `_pb2` module, a `FileDescriptor`, a `ServiceDescriptor`, a `FileDescriptorProto`, a
+            what: a contract, a generated `_pb2` module, a `FileDescriptor`, a `ServiceDescriptor`, a `FileDescriptorProto`, a
                 `FileDescriptorSet`, or a serialized one. All services of a file are registered; a file without services is
                 registered by itself. Imports that are not in it are looked for in the namespace.
             by: who registers it, for the history.

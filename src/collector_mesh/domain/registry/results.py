@@ -1,6 +1,6 @@
 """What is registered, and what a registry answers."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Literal
 
 import attrs
@@ -166,6 +166,12 @@ class ServicePage:
     services: tuple[RegisteredService, ...]
     after: str = ""
 
+    def __iter__(self) -> Iterator[RegisteredService]:
+        return iter(self.services)
+
+    def __len__(self) -> int:
+        return len(self.services)
+
 
 @attrs.frozen
 class Change:
@@ -209,3 +215,9 @@ class HistoryPage:
     changes: tuple[Change, ...]
     after: str = ""
     dropped: int = 0
+
+    def __iter__(self) -> Iterator[Change]:
+        return iter(self.changes)
+
+    def __len__(self) -> int:
+        return len(self.changes)

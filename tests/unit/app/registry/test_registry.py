@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,15 @@ from google.protobuf import timestamp_pb2
 from google.protobuf.descriptor_pb2 import FieldDescriptorProto, FileDescriptorProto, FileDescriptorSet
 from mesh_test import common_pb2, users_pb2
 
-from collector_mesh import IncompatibleError, InvalidCallError, NotFoundError, Registry, RegistryError
+from collector_mesh import (
+    Contract,
+    IncompatibleError,
+    InvalidCallError,
+    NotFoundError,
+    Registry,
+    RegistryError,
+    contract_of,
+)
 from collector_mesh.domain.registry.memory_store import MemoryStore
 from collector_mesh.domain.registry.results import Validity
 
@@ -55,8 +64,12 @@ async def test_a_generated_module_is_registered_looked_up_listed_and_removed(reg
         takes="mesh.test.users.v1.GetUserRequest",
         gives="mesh.test.users.v1.User",
     )
-    assert len((await registry.list("users")).services) == 2
-    assert {one.by for one in (await registry.history("users")).changes} == {"ann"}
+    page = await registry.list("users")
+    assert len(page) == 2
+    assert list(page) == list(page.services)
+    changes = await registry.history("users")
+    assert len(changes) == len(list(changes))
+    assert {one.by for one in changes} == {"ann"}
     assert await registry.deregister("users", USERS) == f"users/{USERS}"
     with pytest.raises(NotFoundError):
         await registry.lookup("users", "UserService")
@@ -102,7 +115,7 @@ async def test_descriptors_of_all_kinds_are_registered(
 @pytest.mark.asyncio
 async def test_what_is_no_descriptor_is_refused() -> None:
     async with Registry() as registry:
-        with pytest.raises(TypeError, match=r"must be a generated _pb2 module, .*, got str"):
+        with pytest.raises(TypeError, match=r"must be a contract, a generated _pb2 module, .*, got str"):
             await registry.register("any", "shop.proto")  # type: ignore[arg-type]  # that is the point
         with pytest.raises(TypeError, match="got module"):
             await registry.register("any", asyncio)
@@ -257,3 +270,22 @@ async def test_files_of_protobuf_itself_need_not_be_given(registry: Registry) ->
 
     files = await registry.files("shop", "Shop")
     assert FileDescriptorProto.FromString(files[0]).name == timestamp_pb2.DESCRIPTOR.name
+
+
+@dataclass
+class Order:
+    item: str
+
+
+class Shop(Contract, namespace="shop"):
+    async def order(self, order: Order) -> int: ...  # type: ignore[empty-body]  # as contracts are
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("contract", [Shop, contract_of(users_pb2, "UserService", namespace="users")])
+async def test_a_contract_is_registered_with_the_types_of_its_methods(contract: Any) -> None:
+    async with Registry() as registry:
+        (service,) = (await registry.register("here", contract)).services
+        method = service.method_names[0]
+
+        assert (await registry.validate("here", service.name, method)).takes
