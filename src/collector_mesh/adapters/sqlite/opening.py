@@ -48,7 +48,7 @@ def failure(path: Path, error: sqlite3.Error) -> RegistryError:
     reasons = {
         sqlite3.SQLITE_BUSY: "is locked by another program",
         sqlite3.SQLITE_LOCKED: "is locked by another program",
-        sqlite3.SQLITE_FULL: "its disk is full",
+        sqlite3.SQLITE_FULL: "cannot be written: its disk is full",
         sqlite3.SQLITE_READONLY: "cannot be written",
         sqlite3.SQLITE_CORRUPT: "is damaged",
         sqlite3.SQLITE_NOTADB: "is no database, or is damaged",
@@ -76,6 +76,10 @@ def _create(path: Path, busy_seconds: float) -> None:
     """Make a registry under another name, and give it its own once it is whole: nobody ever sees half of one."""
     if not path.parent.is_dir():
         raise RegistryError(f"registry {shown(path)}: there is no folder {shown(path.parent)}")
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise RegistryError(
+            f"registry {shown(path)} cannot be made: the folder {shown(path.parent)} may not be written"
+        )
     made = path.with_name(f"{path.name}.new-{secrets.token_hex(4)}")
     try:
         with closing(_connect(made, busy_seconds, mode="rwc")) as connection:

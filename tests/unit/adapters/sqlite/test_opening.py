@@ -150,6 +150,10 @@ def test_a_file_and_a_folder_that_may_not_be_written_are_refused(tmp_path: Path)
     try:
         with pytest.raises(RegistryError, match="where SQLite keeps its log"):
             asyncio.run(use(path))
+        with pytest.raises(
+            RegistryError, match=r"other\.db' cannot be made: the folder '.*' may not be written"
+        ):
+            asyncio.run(use(tmp_path / "other.db"))
     finally:
         tmp_path.chmod(0o755)
 
