@@ -3,6 +3,7 @@
 import importlib
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -66,11 +67,13 @@ class ApiFile:
 
 
 @pytest.fixture
-def api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ApiFile:
+def api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ApiFile]:
     """A module with a contract."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
     # What is written twice within a second would be taken for the same.
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     monkeypatch.delitem(sys.modules, "shop_api", raising=False)
-    return ApiFile(tmp_path)
+    yield ApiFile(tmp_path)
+    # Or other tests would get it in the place of their own.
+    sys.modules.pop("shop_api", None)
