@@ -94,6 +94,7 @@ class MethodCodec(Protocol):
 
         Raises:
             InvalidCallError: the bytes cannot be read, or a value is missing or not accepted; every one is named.
+            PayloadTooLargeError: the bytes hold more values than may be read.
         """
         ...
 
