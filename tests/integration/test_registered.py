@@ -163,6 +163,48 @@ async def test_a_collector_starts_and_stops_at_once_where_its_registry_is_away()
     assert observer.of(Registered) == []
 
 
+async def test_a_registry_that_comes_after_its_collector_is_registered_at_and_watched(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with registry() as of:
+        address = of.address
+    observer = FakeObserver()
+    async with Collector("greeter", services=[greeter()], register_at=address, observer=observer):
+        await until(lambda: observer.of(RegistryAway))
+        async with registry(address):
+            await until(lambda: observer.of(Registered))
+        await until(lambda: len(observer.of(RegistryAway)) == 2)
+
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
+
+
+async def test_methods_of_plain_data_are_registered_by_their_names() -> None:
+    observer = FakeObserver()
+    mixed = greeter()
+
+    @mixed.method("Say")
+    async def say(request: dict[str, Any]) -> dict[str, Any]:
+        return request
+
+    async with registry() as of, client(of) as registered:
+        async with Collector(
+            "greeter",
+            services=[mixed],
+            register_at=of.address,
+            validator=RegistryValidator(of.address),
+            observer=observer,
+        ) as made:
+            await until(lambda: observer.of(Registered))
+            said = await made.dispatch("greetings", "Greeter", "Say", {"a": 1}, timeout=LIMIT_SECONDS)
+            greeted = await made.dispatch("greetings", "Greeter", "Greet", {"a": 1}, timeout=LIMIT_SECONDS)
+        found = await registered.validate("greetings", "Greeter", "Greet")
+        files = await registered.files("greetings", "Greeter")
+
+    assert (said.status.code, greeted.status.code) == (200, 400)
+    assert found.takes == "google.protobuf.StringValue"
+    assert files == ()
+
+
 async def test_a_registry_that_comes_back_with_nothing_gets_all_of_it_again() -> None:
     observer = FakeObserver()
     async with registry() as first:

@@ -3,12 +3,13 @@
 import asyncio
 from typing import TYPE_CHECKING
 
+import grpc
 from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
 from collector_mesh.adapters.grpc.remote_registry import RemoteRegistry
 from collector_mesh.adapters.grpc.tls import TlsError
 from collector_mesh.adapters.wire.given_files import without_known
-from collector_mesh.domain.model.errors import MeshError, UnavailableError
+from collector_mesh.domain.model.errors import UnavailableError
 from collector_mesh.domain.ports.registering import Offer, RegisteringPlace
 
 
@@ -22,18 +23,21 @@ class GrpcRegisteringPlace:
     def __init__(self, registry: RemoteRegistry) -> None:
         self._registry = registry
         self._is_open = False
-        self._opened = asyncio.Event()
+        self._has_answered = asyncio.Event()
+        """Set from an answer on until it was heard that the connection is lost, over which it has come."""
 
     async def register(self, offer: Offer) -> bool:
         """See the port."""
         files = FileDescriptorSet.FromString(offer.files).file
         given = [file.SerializeToString() for file in without_known(files)]
+        service = offer.name.service, offer.descriptor or None
         await self._open()
         try:
-            done = await self._registry.register_files(offer.name.namespace, given, [offer.name.service])
+            done = await self._registry.register_files(offer.name.namespace, given, [service])
         except UnavailableError:
             await self._renew()
             raise
+        self._has_answered.set()
         return any(one.outcome != "unchanged" for one in done)
 
     async def has(self, offer: Offer) -> bool:
@@ -44,22 +48,23 @@ class GrpcRegisteringPlace:
         except UnavailableError:
             await self._renew()
             raise
+        self._has_answered.set()
         return found.is_valid
 
     async def lost(self) -> None:
         """See the port."""
-        await self._opened.wait()
+        await self._has_answered.wait()
         try:
             await self._registry.lost()
-        except (RuntimeError, MeshError, asyncio.CancelledError):
-            # It was closed meanwhile, which looks like a cancellation of whoever waits.
+        except (RuntimeError, grpc.aio.BaseError, asyncio.CancelledError):
+            # It was closed meanwhile, which may look like a cancellation of whoever waits.
             task = asyncio.current_task()
             if task is not None and task.cancelling():
                 raise
+        self._has_answered.clear()
 
     async def aclose(self) -> None:
         """Close the connection."""
-        self._opened.clear()
         if self._is_open:
             self._is_open = False
             await self._registry.__aexit__(None, None, None)
@@ -71,7 +76,6 @@ class GrpcRegisteringPlace:
             except TlsError as error:
                 raise UnavailableError(str(error)) from error
             self._is_open = True
-            self._opened.set()
 
     async def _renew(self) -> None:
         """Have the next request read the certificates anew, and look its address up again."""

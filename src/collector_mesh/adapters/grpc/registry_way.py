@@ -80,12 +80,10 @@ class RegistryWay(ServerClient):
         return answer.data, answer.trailing
 
     async def lost(self) -> None:
-        """Wait until the connection is lost that is there, or will be."""
-        channel = self._open()
-        ready = grpc.ChannelConnectivity.READY
-        while (state := channel.get_state()) is not ready:
-            await channel.wait_for_state_change(state)
-        await channel.wait_for_state_change(ready)
+        """Wait until the connection is lost; at once where there is none."""
+        channel, ready = self._open(), grpc.ChannelConnectivity.READY
+        if channel.get_state() is ready:
+            await channel.wait_for_state_change(ready)
 
     def _error(self, error: StatusError) -> MeshError:
         where = f"the registry at {self.address}"

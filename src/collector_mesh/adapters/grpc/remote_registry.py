@@ -30,7 +30,7 @@ class RemoteRegistry(RegistryWay):
         self,
         namespace: str,
         files: Sequence[bytes],
-        services: Sequence[str],
+        services: Sequence[tuple[str, bytes | None]],
         *,
         labels: Mapping[str, str] | None = None,
         force: bool = False,
@@ -41,7 +41,7 @@ class RemoteRegistry(RegistryWay):
         Args:
             namespace: where.
             files: a `FileDescriptorProto` each, after those that it imports.
-            services: full names.
+            services: full names; with a `ServiceDescriptorProto` where it is in none of the files.
             labels: see `RegistryClient.register`, as for the rest.
             force: see there.
             dry_run: see there.
@@ -53,7 +53,7 @@ class RemoteRegistry(RegistryWay):
         data = ours.encode_register(
             namespace,
             files,
-            [(name, None) for name in services],
+            services,
             labels=labels,
             force=force,
             dry_run=dry_run,
@@ -184,18 +184,18 @@ class RemoteRegistry(RegistryWay):
         return refuse
 
     async def _register_simply(
-        self, namespace: str, files: Sequence[bytes], services: Sequence[str]
+        self, namespace: str, files: Sequence[bytes], services: Sequence[tuple[str, bytes | None]]
     ) -> tuple[RegisteredName, ...]:
         done: list[RegisteredName] = []
-        for name in services:
+        for name, descriptor in services:
             file = next((one for one in files if original.service_in(one, name) is not None), None)
-            service = None if file is None else original.service_in(file, name)
-            if file is None or service is None:
+            service = descriptor if file is None else original.service_in(file, name)
+            if service is None:
                 raise InvalidCallError(f"no file has the service {quoted(name)}")
-            others = [one for one in files if one is not file]
-            await self._registered(
-                "RegisterProto", original.encode_register_proto(namespace, file, others), ""
-            )
+            if file is not None:
+                others = [one for one in files if one is not file]
+                data = original.encode_register_proto(namespace, file, others)
+                await self._registered("RegisterProto", data, "")
             data = original.encode_register_service(namespace, service, file)
             what = f"{namespace}/{original.name_in(service)}"
             done.append(await self._registered("RegisterService", data, what))

@@ -62,6 +62,11 @@ def _made(service: str, methods: Iterable[Method]) -> bytes:
     return data
 
 
+def name_of(of: type) -> str:
+    """The full name of the message that a class stands for; `NoneType` stands for `google.protobuf.Empty`."""
+    return _descriptor(of).full_name
+
+
 def _descriptor(of: Any) -> Descriptor:
     descriptor: Descriptor = empty_pb2.Empty.DESCRIPTOR if of is type(None) else of.DESCRIPTOR
     return descriptor

@@ -66,8 +66,9 @@ class RegistryClient(RemoteRegistry):
             TypeError: an argument is of the wrong type.
         """
         given = registrable(what)
+        services = [(name, None) for name in given.services]
         return await self.register_files(
-            namespace, given.files, given.services, labels=labels, force=force, dry_run=dry_run
+            namespace, given.files, services, labels=labels, force=force, dry_run=dry_run
         )
 
     async def every(self, namespace: str = "") -> AsyncIterator[RegisteredService]:

@@ -1,19 +1,20 @@
 """What a collector serves, as it is registered elsewhere."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from google.protobuf.descriptor_pb2 import FileDescriptorSet
+from google.protobuf.descriptor_pb2 import FileDescriptorSet, ServiceDescriptorProto
 
 from collector_mesh.adapters.wire.descriptors import Descriptors
-from collector_mesh.adapters.wire.told_services import described
+from collector_mesh.adapters.wire.told_services import described, name_of
 from collector_mesh.domain.model.errors import NotFoundError, PayloadTooLargeError
 from collector_mesh.domain.ports.registering import Offer, Offering, ServiceName
-from collector_mesh.domain.serving.handlers import HandlerRegistry
+from collector_mesh.domain.serving.handlers import HandlerRegistry, Method
 
 
 class ServedOffers:
-    """The services of a collector whose messages are known: servicers, contracts, handlers of protobuf messages.
+    """The services of a collector: with their files where all of their methods are in one, else by their methods alone.
 
     Args:
         handlers: what it serves.
@@ -35,22 +36,40 @@ class ServedOffers:
 
     def offer(self, name: ServiceName) -> Offer | None:
         """See the port."""
-        try:
-            files = described(self._handlers, self._descriptors, *name)
-        except (NotFoundError, PayloadTooLargeError):
+        methods = [method for method in self._handlers.methods if method.key[:2] == tuple(name)]
+        if not methods:
             return None
-        method = _first_method(files, name.service)
-        return Offer(name, method, files) if method else None
+        files = b""
+        # There may be nothing that says what it takes, or too much of it.
+        with suppress(NotFoundError, PayloadTooLargeError):
+            files = described(self._handlers, self._descriptors, *name)
+        named = {method.key.method for method in methods}
+        if files and named <= _methods_in(files, name.service):
+            return Offer(name, methods[0].key.method, files)
+        return Offer(name, methods[0].key.method, descriptor=_by_itself(name.service, methods))
 
 
-def _first_method(files: bytes, service: str) -> str:
-    """The first method of a service in its file; empty if it has none."""
+def _methods_in(files: bytes, service: str) -> frozenset[str]:
+    """The methods of a service that its file has."""
     package, _, short = service.rpartition(".")
-    for file in FileDescriptorSet.FromString(files).file:
-        for found in file.service:
-            if file.package == package and found.name == short and found.method:
-                return str(found.method[0].name)
-    return ""
+    return frozenset(
+        method.name
+        for file in FileDescriptorSet.FromString(files).file
+        for found in file.service
+        if file.package == package and found.name == short
+        for method in found.method
+    )
+
+
+def _by_itself(service: str, methods: Iterable[Method]) -> bytes:
+    """The descriptor of a service that is in no file, with the types that are known."""
+    made = ServiceDescriptorProto(name=service)
+    for method in methods:
+        told = made.method.add(name=method.key.method)
+        if method.takes is not None and method.gives is not None:
+            told.input_type, told.output_type = f".{name_of(method.takes)}", f".{name_of(method.gives)}"
+    data: bytes = made.SerializeToString(deterministic=True)
+    return data
 
 
 if TYPE_CHECKING:

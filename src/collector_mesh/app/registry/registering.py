@@ -15,7 +15,7 @@ from collector_mesh.domain.serving.registrar import Registrar
 
 _ANSWER_SECONDS = 10.0
 
-_BACKOFF = Backoff(first=0.2, cap=10.0, refused_cap=2.0)
+_BACKOFF = Backoff(first=0.2, cap=3.0)
 """The registry is for all collectors of a mesh, which must not come together where it returns."""
 
 

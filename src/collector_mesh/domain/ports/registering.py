@@ -23,12 +23,14 @@ class Offer:
     Attributes:
         name: which one.
         method: one of its methods, with which it is looked up whether it is registered.
-        files: a `FileDescriptorSet` with its file, and all that this needs.
+        files: a `FileDescriptorSet` with its file, and all that this needs; empty where it is in no file.
+        descriptor: a `ServiceDescriptorProto`, which is registered by itself; empty where it is in a file.
     """
 
     name: ServiceName
     method: str
-    files: bytes = attrs.field(repr=False)
+    files: bytes = attrs.field(default=b"", repr=False)
+    descriptor: bytes = attrs.field(default=b"", repr=False)
 
 
 class RegisteringPlace(Protocol):
@@ -69,5 +71,5 @@ class Offering(Protocol):
         ...
 
     def offer(self, name: ServiceName) -> Offer | None:
-        """A service as it is registered; None where nothing is known of its messages, or it is not served anymore."""
+        """A service as it is registered; None where it is not served anymore."""
         ...
