@@ -67,12 +67,13 @@ class Symbols:
         kind, where = self._defined.get(found, ("", ""))
         if where in visible:
             return found, kind
-        _, elsewhere = self._defined.get(shown, ("", ""))
-        if elsewhere:
+        _, elsewhere = self._defined.get(found or shown, ("", ""))
+        if elsewhere and elsewhere not in visible:
             raise InvalidCallError(
-                f"{quoted(shown)} is in the file {quoted(elsewhere)}, which {quoted(file.name)} does not import"
+                f"{quoted(found or shown)} is in the file {quoted(elsewhere)}, which {quoted(file.name)} does not import"
             )
-        raise InvalidCallError(f"{quoted(shown)}, which the file {quoted(file.name)} uses, is nowhere")
+        meant = f" (it stands for {quoted(found)})" if found not in {"", shown} else ""
+        raise InvalidCallError(f"{quoted(shown)}, which the file {quoted(file.name)} uses, is nowhere{meant}")
 
     def _look(self, scope: str, name: str, visible: Mapping[str, None]) -> str:
         """As protobuf does: the first part is looked for from the inside out, the rest only where that is."""

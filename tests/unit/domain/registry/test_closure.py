@@ -212,5 +212,13 @@ def test_the_rest_of_a_name_is_only_looked_for_where_its_first_part_is() -> None
     outer = attrs.evolve(SCOPES, messages=(*SCOPES.messages, Message("a.b.N.X")))
     file = File("file", "a.b", imports=("scopes",), messages=(of("a.b.User", "a.b.M/N.X"),))
 
-    with pytest.raises(InvalidCallError, match=r"'N\.X', which the file 'file' uses, is nowhere"):
+    with pytest.raises(InvalidCallError, match=r"'N\.X', .* is nowhere \(it stands for 'a\.b\.M\.N\.X'\)"):
         linked([file, outer])
+
+
+def test_there_are_not_more_definitions_than_can_be_looked_at() -> None:
+    values = tuple(EnumValue(f"V{number}", number) for number in range(50_000))
+    files = [File(f"{index}", enums=(Enum(f"E{index}", values),)) for index in range(5)]
+
+    with pytest.raises(InvalidCallError, match="more than 200000 messages, fields, values and methods"):
+        linked(files)
