@@ -1,11 +1,9 @@
 """The rules by which two versions of an interface can break each other's programs, and what is told of a broken one."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Literal
 
 import attrs
-
-from collector_mesh.domain.model.errors import MAX_TEXT_BYTES, clipped
 
 Level = Literal["wire_json", "wire"]
 """What has to go on between programs of the old and of the new version: messages in both forms, or in the binary one alone."""
@@ -178,21 +176,3 @@ class Differences:
         if not more:
             return tuple(self._found)
         return (*self._found, Difference(MORE, "", f"and {more} more differences"))
-
-
-def told(differences: Sequence[Difference], *, most: int = MAX_TEXT_BYTES) -> str:
-    """Differences in one line that fits a status: as many as it has room for, and how many more there are.
-
-    Args:
-        differences: as `compatibility.differences` gives them.
-        most: bytes of UTF-8 that the line may have.
-    """
-    line = ""
-    for index, difference in enumerate(differences):
-        left = len(differences) - index - 1
-        longer = f"{line}; {difference.text}" if line else difference.text
-        more = f"; and {left} more" if left else ""
-        if len((longer + more).encode("utf-8", "backslashreplace")) > most:
-            return clipped(f"{line}; and {left + 1} more" if line else longer, most)
-        line = longer
-    return line
