@@ -76,6 +76,10 @@ class Catalogue:
         """What is registered under a key."""
         return (self.files if key.kind == "file" else self.services).get(key.name)
 
+    def size_of(self, names: Iterable[str]) -> int:
+        """Bytes of those of some files that are registered, with all registered ones that they need."""
+        return sum(self.files[name].size for name in self.closure(names))
+
     def file_key(self, name: str) -> EntryKey:
         """The key of a file."""
         return EntryKey("file", self.namespace, name)

@@ -46,12 +46,21 @@ class Queries:
         return file_answer(entry, self._reader)
 
     def closure(self, known: Known, name: str) -> tuple[bytes, ...]:
-        """See `Registry.files`."""
-        entry = self._service(known, name)
+        """See `Registry.files`; they were put together when they were registered, and are in order here without a look into them."""
+        catalogue, _ = known
         sight = self._sight(known)
-        return tuple(
-            sight.data(file.name) for needed in entry.needs for file in sight.old_schema(needed).files
-        )
+        begun: set[str] = set()
+        done: dict[str, None] = {}
+        waiting = list(self._service(known, name).needs)
+        while waiting:
+            file = waiting[-1]
+            if file in begun:
+                # All that it imports is done.
+                done[waiting.pop()] = None
+                continue
+            begun.add(file)
+            waiting += (one for one in self._imports(catalogue, file) if one not in begun)
+        return tuple(sight.data(file) for file in done)
 
     def validity(self, known: Known, service: str, method: str) -> Validity:
         """See `Registry.validate`."""
@@ -108,6 +117,12 @@ class Queries:
             str(shown[-1].number) if len(found.changes) > most else "",
             found.dropped,
         )
+
+    def _imports(self, catalogue: Catalogue, file: str) -> tuple[str, ...]:
+        if (head := catalogue.files.get(file)) is not None:
+            return head.needs
+        known = self._reader.known_file(file)
+        return known.schema.imports if known is not None else ()
 
     def _sight(self, known: Known) -> Sight:
         return Sight(*known, {}, self._reader)

@@ -2,21 +2,18 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
-from functools import partial
 from typing import Any, TypeVar
 
-from collector_mesh.domain.model.errors import UnavailableError, quoted
 from collector_mesh.domain.model.limits import check_labels
 from collector_mesh.domain.model.names import check_name
 from collector_mesh.domain.model.texts import visible
 from collector_mesh.domain.ports.registry_store import (
     EntryKey,
     RegistryStore,
-    StaleRevisionError,
     StoredEntry,
-    Write,
 )
-from collector_mesh.domain.registry.catalogue import Catalogue, Catalogues
+from collector_mesh.domain.registry.catalogue import Catalogue
+from collector_mesh.domain.registry.deciding import Deciding, Plan, at_once
 from collector_mesh.domain.registry.limits import MAX_BY, RegistryLimits
 from collector_mesh.domain.registry.planning import Compare, Order
 from collector_mesh.domain.registry.queries import Queries
@@ -32,19 +29,15 @@ from collector_mesh.domain.registry.results import (
     ServicePage,
     Validity,
 )
-from collector_mesh.domain.registry.sight import NotLoadedError
 from collector_mesh.domain.registry.writing import Planned, planned
 
 T = TypeVar("T")
 
-ATTEMPTS = 16
-"""Tries of something that somebody else's write has come in between each time; then it ends with 503."""
-
 Aside = Callable[[Callable[[], Planned]], Awaitable[Planned]]
 """Does a piece of work, and gives what comes of it, once the work is over, also where that is no longer wanted."""
 
-KNOWN_ENTRIES = 50_000
-"""Entries whose names are known without a look into the store, about; each takes some hundred bytes."""
+QUICK_BYTES = 64 << 10
+"""Descriptors up to this size, given and registered ones together, are compared at once: that takes some milliseconds."""
 
 PAGE = 100
 """Entries of a page, where nothing else is asked for."""
@@ -80,13 +73,13 @@ class Registry:
         self._store = store
         self._planning = Reader(schemas)
         """Used by one write at a time, wherever that is planned."""
-        self._aside = aside or _at_once
+        self._aside = aside or at_once
         self._wall = wall
         self._compare = compare
         self._limits = limits
         self._turn = turn or nullcontext()
         self._queries = Queries(Reader(schemas))
-        self._catalogues = Catalogues(KNOWN_ENTRIES)
+        self._deciding = Deciding(store)
 
     async def register_file(
         self,
@@ -183,22 +176,27 @@ class Registry:
             self._wall(),
         )
 
+        size = sum(len(file.data) for file in (*files, *dependencies))
+        names = {file.schema.name for file in (*files, *dependencies)}
+
         def plan(catalogue: Catalogue, entries: Mapping[EntryKey, StoredEntry]) -> Planned:
             return planned(order, catalogue, entries, self._planning, self._compare)
 
         async def once() -> Registration:
-            done = await self._planned(namespace, plan, self._aside)
+            catalogue = await self._deciding.catalogue(namespace)
+            is_quick = size + catalogue.size_of(names) <= QUICK_BYTES
+            done = await self._deciding.decided(catalogue, plan, at_once if is_quick else self._aside)
             if done.differences and not (force or dry_run):
                 raise done.error()
             write = done.write(self._limits.kept)
             if write is not None:
                 self._limits.check_write(done.catalogue, write)
                 if not dry_run:
-                    await self._write(done.catalogue, write)
+                    await self._deciding.write(done.catalogue, write)
             return done.registration()
 
         async with self._turn:
-            return await self._again(namespace, once)
+            return await self._deciding.again(namespace, once)
 
     async def deregister(self, namespace: str, name: str, *, by: str = "") -> str:
         """Remove a service, or a file, and what came with it alone. To register it again is a new start.
@@ -221,13 +219,13 @@ class Registry:
         now, who = self._wall(), visible(by, MAX_BY)
 
         async def once() -> str:
-            catalogue = await self._catalogue(namespace)
+            catalogue = await self._deciding.catalogue(namespace)
             key, write = removal(catalogue, name, who, now, self._limits.kept)
-            await self._write(catalogue, write)
+            await self._deciding.write(catalogue, write)
             return f"{namespace}/{key.name}"
 
         async with self._turn:
-            return await self._again(namespace, once)
+            return await self._deciding.again(namespace, once)
 
     async def lookup(self, namespace: str, name: str) -> RegisteredService:
         """Give a service, by its full or its short name.
@@ -297,52 +295,6 @@ class Registry:
         """
         return await self._queries.history(self._store, namespace, name, after, limit)
 
-    async def _query(
-        self, namespace: str, plan: Callable[[Catalogue, Mapping[EntryKey, StoredEntry]], T]
-    ) -> T:
+    async def _query(self, namespace: str, plan: Plan[T]) -> T:
         check_name("namespace", namespace)
-        return await self._again(namespace, lambda: self._planned(namespace, plan, _at_once))
-
-    async def _planned(
-        self,
-        namespace: str,
-        plan: Callable[[Catalogue, Mapping[EntryKey, StoredEntry]], T],
-        aside: Callable[[Callable[[], T]], Awaitable[T]],
-    ) -> T:
-        """Something that depends on entries, of which it says which ones when it comes to them."""
-        catalogue = await self._catalogue(namespace)
-        entries: dict[EntryKey, StoredEntry] = {}
-        while True:
-            try:
-                return await aside(partial(plan, catalogue, entries))
-            except NotLoadedError as missing:
-                keys = missing.keys
-            for key, entry in zip(keys, await self._store.read(keys), strict=True):
-                if entry is None or entry.revision > catalogue.revision:
-                    raise StaleRevisionError(f"namespace {quoted(namespace)} has changed meanwhile")
-                entries[key] = entry
-
-    async def _catalogue(self, namespace: str) -> Catalogue:
-        while True:
-            stored = await self._store.catalogue(namespace, self._catalogues.revision(namespace))
-            if (found := self._catalogues.of(namespace, stored)) is not None:
-                return found
-
-    async def _write(self, catalogue: Catalogue, write: Write) -> None:
-        revision = await self._store.write(write)
-        self._catalogues.put(catalogue.after(write, revision))
-
-    async def _again(self, namespace: str, once: Callable[[], Awaitable[T]]) -> T:
-        """Do something anew as often as somebody else's write has come in between, within bounds."""
-        for _ in range(ATTEMPTS):
-            try:
-                return await once()
-            except StaleRevisionError:
-                continue
-        raise UnavailableError(
-            f"namespace {quoted(namespace)} was changed by others {ATTEMPTS} times meanwhile: try again"
-        )
-
-
-async def _at_once(work: Callable[[], T]) -> T:
-    return work()
+        return await self._deciding.query(namespace, plan)

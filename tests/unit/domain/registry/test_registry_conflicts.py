@@ -7,8 +7,8 @@ from tests.unit.domain.registry.world import World, message, run, shop
 
 from collector_mesh.domain.model.errors import UnavailableError
 from collector_mesh.domain.ports.registry_store import EntryKey, StoredCatalogue, StoredEntry, Write
+from collector_mesh.domain.registry.deciding import ATTEMPTS
 from collector_mesh.domain.registry.memory_store import MemoryStore
-from collector_mesh.domain.registry.registry import ATTEMPTS
 from collector_mesh.domain.registry.results import IncompatibleError
 from collector_mesh.domain.registry.schema import File
 
