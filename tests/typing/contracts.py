@@ -158,6 +158,14 @@ def checks_out(shop: BlockingClient[Shop]) -> None:
     assert_type(shop.price("tea", 1, timeout=2), float)
 
 
+class Odd(Contract, nmespace="shop"):  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue, reportGeneralTypeIssues]
+    async def f(self) -> None: ...
+
+
+implements("Shop")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+implements(MyShop)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
 async def mistakes(collector: Collector, context: CallContext) -> None:
     """What both of them have to find in clients that are awaited."""
     order = Order("tea")

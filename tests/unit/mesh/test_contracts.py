@@ -185,7 +185,7 @@ async def test_a_client_for_threads_calls_too() -> None:
 @pytest.mark.parametrize("name", ["order_twice", "order_twice_in_a_thread"])
 async def test_a_handler_calls_by_its_context(name: str) -> None:
     async with shop_mesh() as (front, _):
-        assert await getattr(Shop.client(front), name)(ORDER) == Receipt(2, ORDER)
+        assert await getattr(Shop.client(front), name)(ORDER, timeout=9) == Receipt(2, ORDER)
 
 
 async def test_wrong_arguments_are_all_named_before_anything_is_sent() -> None:

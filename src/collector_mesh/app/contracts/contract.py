@@ -53,10 +53,14 @@ class Contract:
     _client: Calls
 
     def __init_subclass__(
-        cls, *, namespace: str | None = None, service: str | None = None, lock: str = "", **options: Any
+        cls,
+        *,
+        namespace: str | None = None,
+        service: str | None = None,
+        lock: str = "",
     ) -> None:
         """Take down what the class says."""
-        super().__init_subclass__(**options)
+        super().__init_subclass__()
         bases = [found for each in cls.__mro__[1:] if (found := given_declaration(each)) is not None]
         if namespace is None and bases:
             namespace = bases[0].namespace

@@ -1,7 +1,7 @@
 """Classes that do what a contract says: compared with it when they are defined."""
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from collector_mesh.app.contracts.comparing import differences
 from collector_mesh.app.contracts.declaration import (
@@ -15,10 +15,14 @@ from collector_mesh.app.contracts.errors import ContractError
 from collector_mesh.app.outside import outside
 from collector_mesh.domain.model.errors import is_a, kind_of
 
+if TYPE_CHECKING:
+    from collector_mesh.app.contracts.contract import Contract
+    from collector_mesh.app.contracts.generated import GeneratedContract
+
 T = TypeVar("T")
 
 
-def implements(contract: Any) -> Callable[[type[T]], type[T]]:
+def implements(contract: "type[Contract] | GeneratedContract") -> Callable[[type[T]], type[T]]:
     """Say of a class that it does what a contract says; a decorator: `@implements(Shop)`.
 
     The class has a method of the same name for each method of the contract, async or plain, with parameters of the same

@@ -342,7 +342,7 @@ def test_the_same_types_may_be_spelled_otherwise() -> None:
 
 
 @pytest.mark.parametrize("given", [3, Payload, Contract, None])
-def test_only_a_contract_can_be_implemented(given: object) -> None:
+def test_only_a_contract_can_be_implemented(given: Any) -> None:
     with pytest.raises(ContractError, match=r"is no contract: a contract is a class as Shop"):
         implements(given)
 
