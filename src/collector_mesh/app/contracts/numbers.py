@@ -80,8 +80,22 @@ class Numbers:
         Raises:
             ContractError: no number is left.
         """
-        known = self.enums.get(name, Numbered())
+        known = _with_zero(self.enums.get(name, Numbered()), values)
         return _numbered(name, known, values, first=0, last=MAX_VALUE_NUMBER, unusable=())
+
+
+def _with_zero(known: Numbered, names: Sequence[str]) -> Numbered:
+    """Numbers of which 0 is that of the first member, whatever a file says that was edited by hand."""
+    if not names:
+        return known
+    numbers = {name: number for name, number in known.numbers.items() if number and name != names[0]}
+    parts = [
+        part
+        for first, last in known.reserved.ranges
+        for part in ((first, min(last, -1)), (max(first, 1), last))
+    ]
+    ranges = tuple((first, last) for first, last in parts if first <= last)
+    return Numbered({names[0]: 0, **numbers}, Reserved(ranges, known.reserved.names))
 
 
 def _numbered(

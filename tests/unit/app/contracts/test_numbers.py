@@ -26,6 +26,21 @@ def test_the_first_value_of_an_enum_has_zero() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    "known",
+    [
+        Numbered({"OTHER": 0, "SMALL": 1}),
+        Numbered({"UNSPECIFIED": 4, "SMALL": 1, "OTHER": 0}),
+        Numbered({"SMALL": 1}, Reserved(((-2, 0), (2, 3)), ("UNSPECIFIED",))),
+    ],
+)
+def test_the_first_value_has_zero_whatever_was_written_by_hand(known: Numbered) -> None:
+    found = Numbers(enums={"Size": known}).of_enum("Size", ["UNSPECIFIED", "SMALL"])
+
+    assert found.numbers == {"UNSPECIFIED": 0, "SMALL": 1}
+    assert not found.reserved.has_number(0)
+
+
 def test_a_field_that_is_known_keeps_its_number_wherever_it_stands() -> None:
     found = of(Numbered({"item": 1, "count": 2}), "note", "count", "item")
 

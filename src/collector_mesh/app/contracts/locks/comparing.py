@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 
 from collector_mesh.adapters.wire.schemas import well_known
+from collector_mesh.app.contracts.errors import LockFileError
 from collector_mesh.app.contracts.locks.changes import fields_of
 from collector_mesh.app.contracts.locks.lock import Shape, canonical
+from collector_mesh.domain.model.errors import InvalidCallError
 from collector_mesh.domain.registry.closure import linked
 from collector_mesh.domain.registry.compatibility import differences
 from collector_mesh.domain.registry.schema import File, Schema
@@ -16,8 +18,17 @@ def compared(old: Shape, new: Shape) -> tuple[str, ...]:
     Args:
         old: what is locked.
         new: what it is now.
+
+    Raises:
+        LockFileError: what is locked does not fit together.
     """
-    found = differences(_schema(old.file), _schema(new.file))
+    try:
+        before = _schema(old.file)
+    except InvalidCallError as error:
+        raise LockFileError(
+            f"the lock file has what cannot be: {error}. Restore it from version control"
+        ) from error
+    found = differences(before, _schema(new.file))
     return (*map(str, found), *_required(old, new))
 
 
