@@ -106,7 +106,7 @@ class _Comparison:
             field, extends = extension.field, extension.extends
             after = self._new.extensions.get((extends, field.number))
             if after is not None and self._has(extends):
-                place = f"{quoted(file.name)}: the extension {field.number} of {quoted(extends)}"
+                place = f"{quoted(file.name)}: the extension {quoted(field.name)} ({field.number}) of {quoted(extends)}"
                 self._fields.compare(place, field.name, field, after.field)
 
     def _message(self, file: str, before: Message, after: Message) -> None:
