@@ -9,6 +9,7 @@ from typing import Any
 import grpc
 from google.protobuf.descriptor_pb2 import FieldDescriptorProto, FileDescriptorProto
 
+from benchmarks import registry_store
 from benchmarks.conditions import Conditions
 from benchmarks.measure import ROUNDS, Figure, Target, calls_per_second
 from benchmarks.processes import running
@@ -76,6 +77,7 @@ def validating(channel: grpc.aio.Channel) -> Callable[[], Awaitable[object]]:
 
 async def main(conditions: Conditions) -> None:
     """Measure and print."""
+    await registry_store.main(conditions, service_file)
     size = service_file(0).ByteSize()
     with tempfile.TemporaryDirectory() as folder:
         async with (

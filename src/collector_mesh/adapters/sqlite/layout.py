@@ -6,6 +6,9 @@ APPLICATION_ID = 0x636D7267
 VERSION = 1
 """Of the tables."""
 
+OLDEST_SQLITE = (3, 37, 0)
+"""The first one that has strict tables."""
+
 HEADER_BYTES = 100
 """With which every file of SQLite begins."""
 

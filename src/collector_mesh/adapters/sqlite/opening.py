@@ -29,6 +29,11 @@ def open_file(path: Path, busy_seconds: float, *, may_create: bool) -> sqlite3.C
     Raises:
         RegistryError: it cannot be used; the text says why. What is there stays as it is.
     """
+    if sqlite3.sqlite_version_info < layout.OLDEST_SQLITE:
+        needed = ".".join(map(str, layout.OLDEST_SQLITE))
+        raise RegistryError(
+            f"registry {shown(path)} needs SQLite {needed} or later, this Python has {sqlite3.sqlite_version}"
+        )
     try:
         if may_create and not os.path.lexists(path):
             _create(path, busy_seconds)

@@ -168,6 +168,13 @@ def test_a_registry_is_made_under_any_name_and_opened_again(tmp_path: Path) -> N
     assert [one.name for one in tmp_path.iterdir()] == [path.name]
 
 
+def test_an_sqlite_that_is_too_old_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 34, 1))
+
+    with pytest.raises(RegistryError, match=r"needs SQLite 3\.37\.0 or later"):
+        asyncio.run(use(tmp_path / "registry.db"))
+
+
 def test_a_link_to_a_registry_is_followed(tmp_path: Path) -> None:
     made(tmp_path / "registry.db")
     (tmp_path / "link.db").symlink_to(tmp_path / "registry.db")
