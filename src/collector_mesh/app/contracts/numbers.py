@@ -41,14 +41,10 @@ class Numbers:
     Attributes:
         messages: by full names.
         enums: by full names.
-        services: the names of their methods, by full names.
-        is_locked: whether the contract may have no member that is not here.
     """
 
     messages: Mapping[str, Numbered] = MappingProxyType({})
     enums: Mapping[str, Numbered] = MappingProxyType({})
-    services: Mapping[str, tuple[str, ...]] = MappingProxyType({})
-    is_locked: bool = False
 
     @classmethod
     def none(cls) -> "Numbers":

@@ -58,10 +58,6 @@ def numbers_of(file: File) -> Numbers:
             enum.name: Numbered({value.name: value.number for value in enum.values}, enum.reserved)
             for enum in file.enums
         },
-        services={
-            service.name: tuple(method.name for method in service.methods) for service in file.services
-        },
-        is_locked=True,
     )
 
 

@@ -115,8 +115,7 @@ def _state(path: str, contracts: Sequence[Lockable], compared: Comparing, *, are
             )
         locked = None if old is None else old.contracts.get(contract.key)
         titles[contract.key] = contract.title
-        # A member that is new has to get a number here.
-        numbers = Numbers.none() if locked is None else attrs.evolve(numbers_of(locked.file), is_locked=False)
+        numbers = Numbers.none() if locked is None else numbers_of(locked.file)
         now[contract.key] = contract.describe(numbers)
     if old is not None and not are_all:
         known = {key: shape for key, shape in old.contracts.items() if key in now}

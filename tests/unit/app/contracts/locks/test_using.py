@@ -54,10 +54,8 @@ def test_a_lock_file_beside_the_module_has_the_numbers(module: str) -> None:
 
     numbers = locked_contract(module, *SERVICE).numbers
 
-    assert numbers.is_locked
     assert numbers.of_message("acme.shop.Order", ["stock", "new"]).numbers == {"stock": 7, "new": 9}
     assert numbers.of_enum("acme.shop.Size", ["SIZE_UNSPECIFIED", "SIZE_BIG"]).numbers["SIZE_BIG"] == 3
-    assert numbers.services == {"acme.shop.Shop": ("count", "create_order")}
 
 
 def test_a_lock_file_that_has_the_contract_as_it_is_says_nothing(module: str) -> None:
