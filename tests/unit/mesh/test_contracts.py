@@ -23,6 +23,7 @@ from collector_mesh import (
     MeshClient,
     NotFoundError,
     Payload,
+    Service,
     SyncMeshClient,
     implements,
     method,
@@ -302,6 +303,25 @@ async def test_a_contract_has_a_descriptor_while_it_is_served() -> None:
 
         collector.remove_service(MyShop)
         assert descriptors.find("shop", "acme.shop.v1.Shop") is None
+
+
+async def test_a_descriptor_goes_when_all_methods_are_replaced() -> None:
+    class Small(Contract, namespace="shop"):
+        def size(self) -> int: ...  # type: ignore[empty-body]
+
+    @implements(Small)
+    class MySmall:
+        def size(self) -> int:
+            return 1
+
+    other = Service("shop", "Small")
+    other.add("size", lambda: 2)
+    async with Collector("a", services=[MySmall], transport=LoopbackNetwork()) as collector:
+        collector.add_service(other, replace=True)
+        descriptor = collector.container.descriptors().find("shop", "Small")
+        size = await collector.call("shop", "Small", "size", returns=int)
+
+    assert (size, descriptor) == (2, None)
 
 
 async def test_a_lifespan_of_a_contract_is_open_while_it_is_served() -> None:

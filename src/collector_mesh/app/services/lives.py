@@ -162,6 +162,15 @@ class Lives:
         self._handlers.add(methods, namespaces=(service.namespace,), replace=replace)
         if service.descriptor is not None:
             self._descriptors.add(service.namespace, {service.name: service.descriptor}, of=(service.name,))
+        elif replace and self._are_all_of(service, methods):
+            # It says what methods take that are not served anymore.
+            self._descriptors.add(service.namespace, {}, of=(service.name,))
+
+    def _are_all_of(self, service: Service, methods: tuple[Method, ...]) -> bool:
+        """Whether methods are all that a descriptor knows of a service."""
+        known = self._descriptors.find(service.namespace, service.name)
+        names = {method.key.method for method in methods}
+        return known is not None and names >= {each.name for each in known.methods}
 
     def _again(self, lived: _Lived, *, replace: bool) -> Added:
         """A service that is there already: it may have other methods now, and its lifespan stays open."""
