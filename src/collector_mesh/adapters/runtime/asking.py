@@ -13,8 +13,10 @@ from collector_mesh.domain.model.errors import UnavailableError
 from collector_mesh.domain.model.events import RegistryAway, RegistryBack
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.policies.backoff import Backoff
+from collector_mesh.domain.ports.clock import Clock
 from collector_mesh.domain.ports.observer import Observer
-from collector_mesh.domain.ports.validator import HeldValidator
+from collector_mesh.domain.ports.tasks import Tasks
+from collector_mesh.domain.ports.validator import HeldValidator, Lent
 from collector_mesh.domain.registry.remembered import Answer, Times
 from collector_mesh.domain.serving.asking import Asking
 
@@ -33,7 +35,7 @@ class AskingValidator:
 
     def __init__(self, registry: str, times: Times) -> None:
         self._registry = registry
-        self._clock = LoopClock()
+        self._clock: Clock = LoopClock()
         self._asking = Asking(
             self._ask,
             times,
@@ -44,7 +46,10 @@ class AskingValidator:
         )
         self._holders: dict[object, Observer | None] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._tasks: LoopTasks | None = None
+        self._own: LoopTasks | None = None
+        """What runs its requests where no collector has lent its tasks."""
+        self._lender: str | None = None
+        self._lent: Tasks | None = None
         self._away_since = 0.0
 
     @property
@@ -69,26 +74,36 @@ class AskingValidator:
     @property
     def is_open(self) -> bool:
         """Whether it has a connection, or may have one: it was used, and not closed."""
-        return self._tasks is not None
+        return self._loop is not None
 
-    def begin_use(self, collector_id: str, observer: Observer) -> None:
+    def begin_use(self, collector_id: str, lent: Lent) -> None:
         """See the port."""
-        self._holders[collector_id] = observer
+        self._holders[collector_id] = lent.observer
+        self._leave_ended_loop()
+        if not self.is_open:
+            self._lender, self._lent = collector_id, lent.tasks
+            self._clock = lent.clock
+            self._asking.keep_time(lent.clock, lent.dice)
 
     async def end_use(self, collector_id: str) -> None:
         """See the port."""
         self._holders.pop(collector_id, None)
-        if not self._holders:
+        is_lender = self._lender == collector_id
+        if is_lender:
+            self._lender = self._lent = None
+        if is_lender or not self._holders:
+            # Whoever still uses it begins anew, with tasks of its own.
             await self.aclose()
 
     async def aclose(self) -> None:
         """End what is under way, and close the connection. Has no effect where there is none."""
-        tasks, self._tasks, self._loop = self._tasks, None, None
-        if tasks is None:
+        if self._loop is None:
             return
+        own, self._own, self._loop = self._own, None, None
         self._asking.close()
         try:
-            await tasks.close()
+            if own is not None:
+                await own.close()
         finally:
             await self._leave()
 
@@ -107,9 +122,9 @@ class AskingValidator:
         away = f", away: {self._asking.away}" if self._asking.away else ""
         return f"<{type(self).__name__} {self._registry}{away}>"
 
-    def types(self) -> RegistryTypes:
-        """What tells the types of services that the same registry has."""
-        raise NotImplementedError
+    def types(self) -> RegistryTypes | None:
+        """What tells the types of services that the same registry has, if anything does."""
+        return None
 
     async def _ask(self, key: MethodKey) -> Answer:
         """Ask the registry about a method; it ends in time."""
@@ -119,14 +134,19 @@ class AskingValidator:
         """Close the connection."""
 
     def _open(self) -> None:
+        self._leave_ended_loop()
         if self._loop is not None:
-            if not self._loop.is_closed():
-                raise UnavailableError(f"the validator of {self._registry} belongs to another event loop")
-            self._asking.abandon()
+            raise UnavailableError(f"the validator of {self._registry} belongs to another event loop")
         self._begin()
         self._loop = asyncio.get_running_loop()
-        self._tasks = LoopTasks(self._clock, max_threads=1)
-        self._asking.open(self._tasks)
+        self._own = LoopTasks(self._clock, max_threads=1) if self._lent is None else None
+        self._asking.open(self._own or self._lent)  # type: ignore[arg-type]  # one of them is there
+
+    def _leave_ended_loop(self) -> None:
+        """Where the loop has ended that it was used in, nothing is left of what it had there."""
+        if self._loop is not None and self._loop.is_closed():
+            self._asking.abandon()
+            self._loop = self._own = self._lender = self._lent = None
 
     def _begin(self) -> None:
         """It is used in a loop from now on; what another one had is gone."""

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from collector_mesh.app.hooks.validation import AnyValidator
+from collector_mesh.domain.ports.validator import Lent
 
 if TYPE_CHECKING:
     from collector_mesh.app.container import CollectorContainer
@@ -33,7 +34,9 @@ class Holding:
         before, self._held = self._held, validator if isinstance(validator, AnyValidator) else None
         collector_id = self._parts.options().collector_id
         if self._held is not None:
-            self._held.begin_use(collector_id, self._parts.guarded_observer())
+            parts = self._parts
+            lent = Lent(parts.guarded_observer(), parts.tasks(), parts.clock(), parts.dice())
+            self._held.begin_use(collector_id, lent)
         if before is not None and (self._held is None or self._held.validator is not before.validator):
             self._parts.tasks().start(before.end_use(collector_id), "release a validator")
 

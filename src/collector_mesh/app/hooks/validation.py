@@ -9,10 +9,9 @@ from collector_mesh.domain.model.allowed import Allowed
 from collector_mesh.domain.model.context import CURRENT, CallContext
 from collector_mesh.domain.model.errors import OverloadedError, UnavailableError, attribute_of
 from collector_mesh.domain.model.names import MethodKey
-from collector_mesh.domain.ports.validator import HeldValidator
+from collector_mesh.domain.ports.validator import HeldValidator, Lent
 
 if TYPE_CHECKING:
-    from collector_mesh.domain.ports.observer import Observer
     from collector_mesh.domain.serving.plain import PlainFunctions
 
 T = TypeVar("T")
@@ -53,10 +52,10 @@ class AnyValidator:
             self.at_hand: Callable[[MethodKey], Allowed | None] = self.validator.at_hand
             """Gives the answer that is at hand: the validator's own, as each call asks for it. Not all have it."""
 
-    def begin_use(self, collector_id: str, observer: "Observer") -> None:
+    def begin_use(self, collector_id: str, lent: Lent) -> None:
         """Tell the validator that a collector uses it, if it wants to know; see `ports.validator.HeldValidator`."""
         if attribute_of(type(self.validator), "begin_use") is not None:
-            self.validator.begin_use(collector_id, observer)
+            self.validator.begin_use(collector_id, lent)
 
     async def end_use(self, collector_id: str) -> None:
         """Tell it that the collector does not use it anymore."""

@@ -1,13 +1,16 @@
 """Port: what may be called."""
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from collector_mesh.domain.model.allowed import Allowed
 from collector_mesh.domain.model.names import MethodKey
 
 if TYPE_CHECKING:
     # All events are behind it, which take time to load.
+    from collector_mesh.domain.ports.clock import Clock
     from collector_mesh.domain.ports.observer import Observer
+    from collector_mesh.domain.ports.randomness import Randomness
+    from collector_mesh.domain.ports.tasks import Tasks
 
 
 class Validator(Protocol):
@@ -42,13 +45,29 @@ class ReadyValidator(Validator, Protocol):
         ...
 
 
+class Lent(NamedTuple):
+    """What a running collector lends its validator.
+
+    Attributes:
+        observer: is told of events.
+        tasks: run what is not awaited by calls.
+        clock: the time.
+        dice: what is left to chance.
+    """
+
+    observer: "Observer"
+    tasks: "Tasks"
+    clock: "Clock"
+    dice: "Randomness"
+
+
 class HeldValidator(Validator, Protocol):
     """A validator that has something open while collectors use it, and tells of what becomes of it."""
 
-    def begin_use(self, collector_id: str, observer: "Observer") -> None:
-        """A running collector uses it; its observer is told of events."""
+    def begin_use(self, collector_id: str, lent: Lent) -> None:
+        """A running collector uses it."""
         ...
 
     async def end_use(self, collector_id: str) -> None:
-        """The collector does not use it anymore; with the last one it closes what it has open."""
+        """The collector does not use it anymore, nor what it was lent; with the last one it closes what it has open."""
         ...

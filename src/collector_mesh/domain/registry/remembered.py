@@ -101,7 +101,8 @@ class Answers:
 
     def __init__(self, times: Times, dice: Randomness) -> None:
         self._times = times
-        self._dice = dice
+        self.dice = dice
+        """They throw when an answer is asked for again."""
         self.told: dict[MethodKey, Told] = {}
         """What was said of methods that are there, by method: one and the same object always."""
         self._denied: dict[MethodKey, _Denied] = {}
@@ -110,6 +111,12 @@ class Answers:
 
     def __len__(self) -> int:
         return len(self.told) + len(self._denied)
+
+    def forget(self) -> None:
+        """Know nothing anymore."""
+        self.told.clear()
+        self._denied.clear()
+        self.away = ""
 
     def decided(self, key: MethodKey, now: float) -> Allowed | MeshError | None:
         """What holds without asking: that a method may be called, or why not. None where the registry has to be asked."""
@@ -143,7 +150,7 @@ class Answers:
             self.away = ""
             self._denied.pop(key, None)
             fresh = self._times.fresh
-            refresh = now + fresh * self._dice.uniform(*_REFRESH)
+            refresh = now + fresh * self.dice.uniform(*_REFRESH)
             _keep(self.told, key, Told(answer.allowed, now, refresh, now + fresh), self._times.most)
             return
         reason = clipped(answer.reason, _MAX_REASON_BYTES) or "the registry gives no reason"

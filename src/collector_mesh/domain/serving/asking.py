@@ -72,6 +72,14 @@ class Asking:
         """
         self._tasks = tasks
 
+    def keep_time(self, clock: Clock, dice: Randomness) -> None:
+        """Use another clock and other dice; what was remembered by a clock that counts otherwise is forgotten."""
+        self._clock, self._dice = clock, dice
+        self._answers.dice = dice
+        if clock.now != self._now:
+            self._now = clock.now
+            self._answers.forget()
+
     def close(self) -> None:
         """Begin no more requests; whoever waits for one is told so. What is remembered stays."""
         requests = list(self._requests.values())
