@@ -17,7 +17,7 @@ from tests.integration.services.registry_stub import (
     users_file,
 )
 
-from collector_mesh import Collector
+from collector_mesh import Collector, Registry
 from collector_mesh.domain.model.identity import Identity
 
 pytestmark = pytest.mark.asyncio
@@ -41,9 +41,9 @@ class Rules:
 
 
 @pytest_asyncio.fixture
-async def registry(tmp_path: Path) -> AsyncIterator[RegistryStub]:
+async def registry() -> AsyncIterator[RegistryStub]:
     async with (
-        Collector("registry", listen=LOOPBACK, registry=tmp_path / "registry.db") as collector,
+        Collector("registry", listen=LOOPBACK, registry=Registry()) as collector,
         RegistryStub(collector.address) as entered,
     ):
         yield entered
@@ -146,14 +146,10 @@ async def test_a_page_has_no_more_than_clients_take_and_a_list_says_that_it_does
     assert "there are 6 services" in text
 
 
-async def test_only_those_who_may_serve_a_namespace_register_there_and_only_who_may_use_it_look(
-    tmp_path: Path,
-) -> None:
+async def test_only_those_who_may_serve_a_namespace_register_there_and_only_who_may_use_it_look() -> None:
     rules = Rules()
     async with (
-        Collector(
-            "registry", listen=LOOPBACK, registry=tmp_path / "registry.db", authorizer=rules
-        ) as collector,
+        Collector("registry", listen=LOOPBACK, registry=Registry(), authorizer=rules) as collector,
         RegistryStub(collector.address) as registry,
     ):
         await registry.paged("Register", metadata=(("collector-id", "users-1"),), **given(USERS, "a"))
@@ -178,18 +174,14 @@ async def test_only_those_who_may_serve_a_namespace_register_there_and_only_who_
     assert there.status.code == 4
 
 
-async def test_lists_show_only_what_the_caller_may_use(tmp_path: Path) -> None:
-    path = tmp_path / "registry.db"
+async def test_lists_show_only_what_the_caller_may_use() -> None:
     async with (
-        Collector("registry", listen=LOOPBACK, registry=path) as collector,
+        Registry() as own,
+        Collector("registry", listen=LOOPBACK, registry=own, authorizer=Rules()) as collector,
         RegistryStub(collector.address) as registry,
     ):
         for namespace in ("a", "b", "c"):
-            await registry.call("RegisterService", **registering(USERS, namespace))
-    async with (
-        Collector("registry", listen=LOOPBACK, registry=path, authorizer=Rules()) as collector,
-        RegistryStub(collector.address) as registry,
-    ):
+            await own.register(namespace, USERS)
         original = await registry.call("ListServices")
         page = await registry.paged("List")
         history = await registry.paged("History")

@@ -10,8 +10,10 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
+import grpc
 import pytest
 import pytest_asyncio
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 from scripts.generate_protos import REGISTRY_CLIENT, ROOT
 from tests.integration.services.processes import LOOPBACK, SERVICES
 from tests.integration.services.registry_stub import (
@@ -40,8 +42,8 @@ USERS = users_file()
 
 
 @pytest_asyncio.fixture
-async def collector(tmp_path: Path) -> AsyncIterator[Collector]:
-    async with Collector("registry", listen=LOOPBACK, registry=tmp_path / "registry.db") as entered:
+async def collector() -> AsyncIterator[Collector]:
+    async with Collector("registry", listen=LOOPBACK, registry=Registry()) as entered:
         yield entered
 
 
@@ -348,3 +350,12 @@ async def test_a_collector_without_a_registry_has_none_of_its_methods() -> None:
         code, _ = await refusal(registry.call("ListServices"))
 
     assert code == "UNIMPLEMENTED"
+
+
+async def test_health_is_told_of_the_registry_by_name(collector: Collector) -> None:
+    async with grpc.aio.insecure_channel(collector.address) as channel:
+        answer = await health_pb2_grpc.HealthStub(channel).Check(
+            health_pb2.HealthCheckRequest(service="collector.CollectorRegistry"), timeout=LIMIT_SECONDS
+        )
+
+    assert answer.status == health_pb2.HealthCheckResponse.SERVING

@@ -12,6 +12,9 @@ from collector_mesh.domain.policies.open_streams import OpenStream
 
 HEALTH_SERVICE: str = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
 
+REGISTRY_SERVICES = ("collector.CollectorRegistry", "collector_mesh.registry.v1.Registry")
+"""What a server has that is a registry."""
+
 _SERVING = health_pb2.HealthCheckResponse.SERVING
 _NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 _UNKNOWN = health_pb2.HealthCheckResponse.SERVICE_UNKNOWN

@@ -16,7 +16,7 @@ from collector_mesh.adapters.grpc.channels import (
 from collector_mesh.adapters.grpc.door import Door
 from collector_mesh.adapters.grpc.forks import has_used
 from collector_mesh.adapters.grpc.guard import Guard
-from collector_mesh.adapters.grpc.health import Health
+from collector_mesh.adapters.grpc.health import REGISTRY_SERVICES, Health
 from collector_mesh.adapters.grpc.inspect_service import InspectService
 from collector_mesh.adapters.grpc.link_stream import LinkService
 from collector_mesh.adapters.grpc.notices import Notices
@@ -212,7 +212,7 @@ class Services:
         forwards: bool,
         registry: "RegistryDoor | None" = None,
     ) -> None:
-        self.health = Health("", SERVICE)
+        self.health = Health("", SERVICE, *(REGISTRY_SERVICES if registry is not None else ()))
         gateway.on_ready(self.health.ready)
         inspect = InspectService(gateway.inspector, proves_identity=proves_identity, is_local=is_local)
         self.handlers = [

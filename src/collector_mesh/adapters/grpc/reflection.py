@@ -17,7 +17,7 @@ from collector_mesh.adapters.grpc.callers import identity_of
 from collector_mesh.adapters.grpc.codes import STATUS_CODES
 from collector_mesh.adapters.grpc.door import MALFORMED, Context, Door
 from collector_mesh.adapters.grpc.headers import routing_in
-from collector_mesh.adapters.grpc.health import HEALTH_SERVICE
+from collector_mesh.adapters.grpc.health import HEALTH_SERVICE, REGISTRY_SERVICES
 from collector_mesh.adapters.grpc.inspect_service import INSPECT_SERVICE
 from collector_mesh.adapters.grpc.reflected import Reflected
 from collector_mesh.adapters.grpc.unary_link import SERVICE
@@ -38,9 +38,6 @@ Answer = reflection_pb2.ServerReflectionResponse
 """Their bytes are the same in both versions."""
 
 _OWN_SERVICES = (SERVICE, INSPECT_SERVICE, HEALTH_SERVICE, _ALPHA, _V1)
-
-REGISTRY_SERVICES = ("collector.CollectorRegistry", "collector_mesh.registry.v1.Registry")
-"""What a server has that is a registry."""
 
 _MAX_QUESTION_BYTES = 16 << 10
 """Each answer has its question in it."""
