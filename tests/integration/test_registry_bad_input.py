@@ -1,9 +1,11 @@
 """Whatever is sent to a registry is an answer that says why, and the registry goes on."""
 
 import asyncio
+import random
 from collections.abc import AsyncIterator
 from typing import Any
 
+import grpc
 import pytest
 import pytest_asyncio
 from google.protobuf.descriptor_pb2 import FileDescriptorProto
@@ -11,12 +13,15 @@ from tests.integration.services.processes import LOOPBACK
 from tests.integration.services.registry_stub import RegistryStub, in_pool, refusal, registering, users_file
 
 from collector_mesh import Collector
+from collector_mesh.adapters.wire.generated import registry_pb2 as original
+from collector_mesh.adapters.wire.generated.registry_v1 import registry_pb2 as paged
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 USERS = users_file()
 ORIGINAL = ("RegisterProto", "RegisterService", "LookupService", "ValidateMethod", "ListServices")
 PAGED = ("Register", "Deregister", "Lookup", "List", "History")
+ORIGINAL_SERVICE = "collector.CollectorRegistry"
 PAGED_SERVICE = "collector_mesh.registry.v1.Registry"
 
 
@@ -226,3 +231,42 @@ async def outcome(call: Any) -> str:
     except asyncio.CancelledError:
         return "cancelled"
     return "done"
+
+
+async def test_requests_of_which_bytes_were_changed_are_refused_or_answered_and_never_a_defect(
+    registry: RegistryStub,
+) -> None:
+    dice = random.Random(7)
+    file = users_file(package="changed")
+    names = original.LookupServiceRequest(namespace="changed", service_name="UserService")
+    whole = [
+        (
+            "RegisterService",
+            ORIGINAL_SERVICE,
+            original.RegisterServiceRequest(**registering(file, "changed")),
+        ),
+        ("Register", PAGED_SERVICE, paged.RegisterRequest(namespace="n", files=[file.SerializeToString()])),
+        ("LookupService", ORIGINAL_SERVICE, names),
+        ("ValidateMethod", ORIGINAL_SERVICE, names),
+        ("Deregister", PAGED_SERVICE, names),
+    ]
+
+    async def send(method: str, service: str, data: bytearray) -> str:
+        for _ in range(dice.randint(1, 3)):
+            at = dice.randrange(len(data))
+            data[at : at + dice.randint(0, 2)] = dice.randbytes(dice.randint(0, 2))
+        try:
+            await registry.raw(method, bytes(data), service)
+        except grpc.aio.AioRpcError as error:
+            return str(error.code().name)
+        return "OK"
+
+    codes = await asyncio.gather(
+        *(
+            send(method, service, bytearray(request.SerializeToString()))
+            for method, service, request in whole * 60
+        )
+    )
+
+    assert {"OK", "INVALID_ARGUMENT"} <= set(codes)
+    assert set(codes) <= {"OK", "INVALID_ARGUMENT", "NOT_FOUND", "ALREADY_EXISTS", "ABORTED"}
