@@ -4,15 +4,17 @@ import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from threading import RLock
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 
 from collector_mesh.app.contracts.errors import ContractError
-from collector_mesh.app.contracts.types.interface import Described, MethodTypes
 from collector_mesh.domain.model.errors import attribute_of, is_a
 from collector_mesh.domain.model.kinds import UNARY, Kind
 from collector_mesh.domain.model.names import MethodKey
+
+if TYPE_CHECKING:
+    from collector_mesh.app.contracts.types.interface import Described, MethodTypes
 
 T = TypeVar("T")
 
@@ -80,7 +82,7 @@ class Declaration(ABC):
         """The names of a method in the mesh."""
         return MethodKey(self.namespace, self.service, member.name)
 
-    def types(self, member: Member) -> MethodTypes:
+    def types(self, member: Member) -> "MethodTypes":
         """What a method takes and gives.
 
         Raises:
@@ -91,7 +93,7 @@ class Declaration(ABC):
             found = self._types[member.attribute] = self._find_types(member)
         return found
 
-    def described(self) -> Described:
+    def described(self) -> "Described":
         """Its descriptors and codecs, which are made once.
 
         Raises:
@@ -109,10 +111,10 @@ class Declaration(ABC):
         return self._kept.setdefault(attribute, make()) if found is None else found
 
     @abstractmethod
-    def _find_types(self, member: Member) -> MethodTypes: ...
+    def _find_types(self, member: Member) -> "MethodTypes": ...
 
     @abstractmethod
-    def _describe(self) -> Described: ...
+    def _describe(self) -> "Described": ...
 
 
 def declaration_of(contract: object) -> Declaration:
