@@ -10,6 +10,7 @@ from collector_mesh.domain.model.names import check_name
 from collector_mesh.domain.policies.trust import TrustDomain
 from collector_mesh.domain.ports.authorizer import ServingAuthorizer
 from collector_mesh.domain.registry.limits import MAX_PAGE
+from collector_mesh.domain.registry.paging import without_names
 from collector_mesh.domain.registry.registry import Registry
 from collector_mesh.domain.registry.results import HistoryPage, ServicePage
 
@@ -120,9 +121,10 @@ class RegistryDoor:
         if namespace or self._authorizer is None:
             return page
         shown = self._shown(caller, {service.namespace for service in page.services})
-        return attrs.evolve(
-            page, services=tuple(service for service in page.services if service.namespace in shown)
-        )
+        services = tuple(service for service in page.services if service.namespace in shown)
+        is_last_shown = bool(page.services) and page.services[-1].namespace in shown
+        # Names that are not shown are not in the position either.
+        return ServicePage(services, page.after if is_last_shown else without_names(page.after))
 
     async def history(
         self, caller: RegistryCaller, namespace: str, name: str, *, after: str = "", limit: int = 0

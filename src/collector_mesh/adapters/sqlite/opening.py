@@ -14,6 +14,9 @@ from collector_mesh.domain.ports.registry_store import RegistryError
 CHECKED_BYTES = 64 << 20
 """A file of at most this size is read as a whole when it is opened, to see whether it is damaged."""
 
+_LOGS = ("-wal", "-journal")
+"""What a file of SQLite may have beside it that belongs into it."""
+
 _WAL_BYTES = 16 << 20
 """What is left of the write-ahead log of a file that is in use."""
 
@@ -81,6 +84,14 @@ def _create(path: Path, busy_seconds: float) -> None:
     """Make a registry under another name, and give it its own once it is whole: nobody ever sees half of one."""
     if not path.parent.is_dir():
         raise RegistryError(f"registry {shown(path)}: there is no folder {shown(path.parent)}")
+    for ending in _LOGS:
+        # SQLite would write what is in it into the new file.
+        log = path.with_name(path.name + ending)
+        if os.path.lexists(log) and not os.path.lexists(path):
+            raise RegistryError(
+                f"registry {shown(path)} is gone, and its log {shown(log)} is there, with its latest changes:"
+                " put the file back, or remove the log"
+            )
     if not os.access(path.parent, os.W_OK | os.X_OK):
         raise RegistryError(
             f"registry {shown(path)} cannot be made: the folder {shown(path.parent)} may not be written"
@@ -99,7 +110,7 @@ def _create(path: Path, busy_seconds: float) -> None:
                 made.rename(path)
         _sync(path.parent)
     finally:
-        for rest in ("", "-wal", "-shm", "-journal"):
+        for rest in ("", "-shm", *_LOGS):
             with suppress(OSError):
                 made.with_name(made.name + rest).unlink()
 

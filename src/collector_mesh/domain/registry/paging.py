@@ -7,8 +7,11 @@ from collector_mesh.domain.model.names import NAME
 from collector_mesh.domain.ports.registry_store import Position
 from collector_mesh.domain.registry.limits import FILE_NAME, MAX_PAGE
 
-_POSITION = re.compile(rf"([1-9][0-9]{{0,17}})/({NAME.pattern})/({FILE_NAME.pattern})")
+_POSITION = re.compile(rf"(?P<created>[1-9][0-9]{{0,17}})(?:/(?P<namespace>{NAME.pattern})/(?P<name>{FILE_NAME.pattern}))?")
 _NUMBER = re.compile(r"[1-9][0-9]{0,17}")
+
+_LAST = "~"
+"""Comes after all names, of which none has it."""
 
 
 def limit_of(limit: int) -> int:
@@ -38,8 +41,12 @@ def position_of(after: str) -> Position | None:
     found = _POSITION.fullmatch(after)
     if found is None:
         raise _malformed(after)
-    created, namespace, name = found.group(1, 2, 3)
-    return Position(int(created), namespace, name)
+    return Position(int(found["created"]), found["namespace"] or _LAST, found["name"] or _LAST)
+
+
+def without_names(after: str) -> str:
+    """A position for somebody who may not see its namespace: the end of what came with the same write, which is all there."""
+    return after.partition("/")[0]
 
 
 def number_of(after: str) -> int:

@@ -196,3 +196,14 @@ def test_many_that_make_it_at_once_get_one_registry(tmp_path: Path) -> None:
 
     assert asyncio.run(main()) == 8
     assert [file.name for file in tmp_path.iterdir()] == ["registry.db"]
+
+
+@pytest.mark.parametrize("ending", ["-wal", "-journal"])
+def test_no_new_registry_is_made_beside_the_log_of_one_that_is_gone(tmp_path: Path, ending: str) -> None:
+    path = tmp_path / "registry.db"
+    log = tmp_path / f"registry.db{ending}"
+    log.write_bytes(b"what was acknowledged")
+    with pytest.raises(RegistryError, match=f"is gone, and its log '.*{ending}' is there"):
+        asyncio.run(use(path))
+    assert [one.name for one in tmp_path.iterdir()] == [log.name]
+    assert log.read_bytes() == b"what was acknowledged"
