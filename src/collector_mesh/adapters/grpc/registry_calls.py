@@ -9,7 +9,7 @@ from collector_mesh.adapters.grpc.callers import connection_of, identity_of
 from collector_mesh.adapters.grpc.codes import TRAILERS_OF_A_CLIENT, told
 from collector_mesh.adapters.grpc.door import Answer, Context
 from collector_mesh.adapters.runtime.aside import aside
-from collector_mesh.adapters.wire.given_files import given_file
+from collector_mesh.adapters.wire.given_files import given_files, is_quick
 from collector_mesh.adapters.wire.grpc_codes import Code, GrpcStatus, grpc_status_of
 from collector_mesh.domain.model.errors import (
     InvalidCallError,
@@ -34,9 +34,6 @@ MAX_SERVICE_BYTES = 1 << 20
 
 _MOST_WAITING_BYTES = 64 << 20
 """Of requests that wait for their turn to write."""
-
-_QUICK_BYTES = 16 << 10
-"""Descriptors that take a millisecond or so to read; of larger ones the loop does not wait for the reading."""
 
 _LIMITS = RegistryLimits()
 """Beyond them nothing is read; the registry may have smaller ones."""
@@ -105,11 +102,7 @@ class RegistryCalls:
         """
         every = list(files)
         _LIMITS.check_given(map(len, every))
-
-        def read() -> list[GivenFile]:
-            return [given_file(data) for data in every]
-
-        return read() if sum(map(len, every)) <= _QUICK_BYTES else await aside(read)
+        return given_files(every) if is_quick(every) else await aside(lambda: given_files(every))
 
     def answering(self, answer: Answer) -> Answer:
         """The same with errors as statuses of gRPC, and answers that clients take."""

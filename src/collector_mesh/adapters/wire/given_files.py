@@ -21,6 +21,8 @@ from collector_mesh.domain.registry.reading import Schemas
 from collector_mesh.domain.registry.results import GivenFile
 from collector_mesh.domain.registry.schema import File, Method, Service
 
+_QUICK_BYTES = 16 << 10
+
 MAX_METHODS = 5_000
 """Of a service that is given without its file."""
 
@@ -42,6 +44,16 @@ def given_file(data: bytes) -> GivenFile:
     return GivenFile(read_parsed(proto), canonical)
 
 
+def given_files(files: Iterable[bytes]) -> list[GivenFile]:
+    """The same of several; those that are not `is_quick` together are to be read beside the event loop."""
+    return [given_file(data) for data in files]
+
+
+def is_quick(files: Iterable[bytes]) -> bool:
+    """Whether files are read in a millisecond or so."""
+    return sum(map(len, files)) <= _QUICK_BYTES
+
+
 class WireSchemas:
     """Reads descriptors for a registry."""
 
@@ -61,15 +73,17 @@ class WireSchemas:
             raise InvalidCallError(f"service {quoted(proto.name)} has the method {quoted(twice)} twice")
         return Service(proto.name, tuple(map(_method, proto.method)))
 
-    def service_data(self, data: bytes, name: str) -> bytes:
+    def service_data(self, data: bytes, service: Service) -> bytes:
         """See the port."""
-        proto = FileDescriptorProto.FromString(data)
-        prefix = f"{proto.package}." if proto.package else ""
-        for service in proto.service:
-            if prefix + service.name == name:
-                found: bytes = service.SerializeToString(deterministic=True)
+        file = FileDescriptorProto.FromString(data)
+        prefix = f"{file.package}." if file.package else ""
+        for proto in file.service:
+            if prefix + proto.name == service.name:
+                for method, known in zip(proto.method, service.methods, strict=True):
+                    method.input_type, method.output_type = f".{known.takes}", f".{known.gives}"
+                found: bytes = proto.SerializeToString(deterministic=True)
                 return found
-        raise KeyError(f"file {quoted(proto.name)} has no service {quoted(name)}")
+        raise KeyError(f"file {quoted(file.name)} has no service {quoted(service.name)}")
 
     def known_file(self, name: str) -> GivenFile | None:
         """See the port."""

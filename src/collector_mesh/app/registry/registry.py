@@ -162,13 +162,15 @@ class Registry:
             RegistryError: the store cannot be used now. Nothing was changed, unless `executed` says `MAYBE`.
             TypeError: an argument is of the wrong type.
         """
-        from collector_mesh.adapters.wire.given_files import given_file
+        from collector_mesh.adapters.runtime.aside import aside
+        from collector_mesh.adapters.wire.given_files import given_files, is_quick
         from collector_mesh.app.registry.registrable import registrable
 
         core = self.core
         given = registrable(what)
         self._limits.check_given(map(len, given.files))
-        files = [given_file(data) for data in given.files]
+        every = given.files
+        files = given_files(every) if is_quick(every) else await aside(lambda: given_files(every))
         return await core.register(
             namespace,
             files=() if given.services else files,

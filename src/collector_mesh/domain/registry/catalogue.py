@@ -76,9 +76,18 @@ class Catalogue:
         """What is registered under a key."""
         return (self.files if key.kind == "file" else self.services).get(key.name)
 
-    def size_of(self, names: Iterable[str]) -> int:
-        """Bytes of those of some files that are registered, with all registered ones that they need."""
-        return sum(self.files[name].size for name in self.closure(names))
+    def size_around(self, names: Iterable[str], services: Iterable[str] = ()) -> int:
+        """Bytes of all registered files that are looked at where some files and services are registered.
+
+        Those are the files, those that have the services, what needs one of them, and all that these need.
+
+        Args:
+            names: of files.
+            services: full or short names of services.
+        """
+        meant = dict.fromkeys(names)
+        meant |= {key.name: None for service in services for key in self._indexes.offered[service]}
+        return sum(self.files[name].size for name in self.closure((*meant, *self.dependents(meant))))
 
     def file_key(self, name: str) -> EntryKey:
         """The key of a file."""

@@ -7,7 +7,9 @@ from collector_mesh.domain.model.names import NAME
 from collector_mesh.domain.ports.registry_store import Position
 from collector_mesh.domain.registry.limits import FILE_NAME, MAX_PAGE
 
-_POSITION = re.compile(rf"(?P<created>[1-9][0-9]{{0,17}})(?:/(?P<namespace>{NAME.pattern})/(?P<name>{FILE_NAME.pattern}))?")
+_POSITION = re.compile(
+    rf"(?P<created>[1-9][0-9]{{0,17}})(?:/(?P<namespace>{NAME.pattern})/(?P<name>{FILE_NAME.pattern}))?"
+)
 _NUMBER = re.compile(r"[1-9][0-9]{0,17}")
 
 _LAST = "~"

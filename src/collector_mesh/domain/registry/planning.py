@@ -88,6 +88,7 @@ def given_files(order: Order, reader: Reader) -> dict[str, GivenFile]:
             continue
         if found.setdefault(name, file).data != file.data:
             raise InvalidCallError(f"two files that are not the same have the name {quoted(name)}")
+        reader.keep(file)
     return found
 
 

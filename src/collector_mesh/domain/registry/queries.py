@@ -74,11 +74,6 @@ class Queries:
             message = f"method {_shown(method)} not found on service {entry.key.namespace}/{_shown(service)}"
             return Validity(is_valid=False, message=message)
         takes, gives = found.takes, found.gives
-        if entry.needs and "/" in takes + gives:
-            # Only the file, and what it imports, say what is meant.
-            services = self._sight(known).old_schema(entry.needs[0]).services
-            full = next(one for one in services[entry.key.name].methods if one.name == method)
-            takes, gives = full.takes, full.gives
         return Validity(
             is_valid=True,
             message="Method is valid",

@@ -30,11 +30,15 @@ class Schemas(Protocol):
         """
         ...
 
-    def service_data(self, data: bytes, name: str) -> bytes:
-        """Give the `ServiceDescriptorProto` of a service that a `FileDescriptorProto` has, by its full name.
+    def service_data(self, data: bytes, service: Service) -> bytes:
+        """Give the `ServiceDescriptorProto` of a service that a `FileDescriptorProto` has, with the types of methods in full.
+
+        Args:
+            data: the file.
+            service: the service, under its full name, with full names of types.
 
         Raises:
-            KeyError: it has none of this name.
+            KeyError: the file has none of this name.
         """
         ...
 
@@ -92,6 +96,11 @@ class Reader:
             self._files.put(data, file)
         return file
 
+    def keep(self, given: GivenFile) -> None:
+        """Keep a file that somebody else has read."""
+        if self._files.get(given.data) is None:
+            self._files.put(given.data, given.schema)
+
     def service(self, data: bytes) -> Service:
         """See `Schemas.read_service`."""
         service = self._services.get(data)
@@ -100,9 +109,9 @@ class Reader:
             self._services.put(data, service)
         return service
 
-    def service_data(self, data: bytes, name: str) -> bytes:
+    def service_data(self, data: bytes, service: Service) -> bytes:
         """See `Schemas.service_data`."""
-        return self._schemas.service_data(data, name)
+        return self._schemas.service_data(data, service)
 
     def known_file(self, name: str) -> GivenFile | None:
         """See `Schemas.known_file`."""

@@ -33,7 +33,7 @@ from collector_mesh.domain.registry.writing import Planned, planned
 
 T = TypeVar("T")
 
-Aside = Callable[[Callable[[], Planned]], Awaitable[Planned]]
+Aside = Callable[[Callable[[], tuple[Planned, Registration]]], Awaitable[tuple[Planned, Registration]]]
 """Does a piece of work, and gives what comes of it, once the work is over, also where that is no longer wanted."""
 
 QUICK_BYTES = 64 << 10
@@ -179,13 +179,17 @@ class Registry:
         size = sum(len(file.data) for file in (*files, *dependencies))
         names = {file.schema.name for file in (*files, *dependencies)}
 
-        def plan(catalogue: Catalogue, entries: Mapping[EntryKey, StoredEntry]) -> Planned:
-            return planned(order, catalogue, entries, self._planning, self._compare)
+        def plan(
+            catalogue: Catalogue, entries: Mapping[EntryKey, StoredEntry]
+        ) -> tuple[Planned, Registration]:
+            done = planned(order, catalogue, entries, self._planning, self._compare)
+            return done, done.registration()
 
         async def once() -> Registration:
             catalogue = await self._deciding.catalogue(namespace)
-            is_quick = size + catalogue.size_of(names) <= QUICK_BYTES
-            done = await self._deciding.decided(catalogue, plan, at_once if is_quick else self._aside)
+            around = catalogue.size_around(names, [one.name for one in services])
+            is_quick = size + around <= QUICK_BYTES
+            done, answer = await self._deciding.decided(catalogue, plan, at_once if is_quick else self._aside)
             if done.differences and not (force or dry_run):
                 raise done.error()
             write = done.write(self._limits.kept)
@@ -193,7 +197,7 @@ class Registry:
                 self._limits.check_write(done.catalogue, write)
                 if not dry_run:
                     await self._deciding.write(done.catalogue, write)
-            return done.registration()
+            return answer
 
         async with self._turn:
             return await self._deciding.again(namespace, once)

@@ -121,7 +121,7 @@ def _in_file(file: str, full: str, own: Service | None, sight: Sight) -> Placed:
             f"the descriptor of service {quoted(full)} is not as it is in the file {quoted(file)}: "
             + "; ".join(edits_of_service(service, _in_full(own, full))[:5])
         )
-    return Placed(service, sight.reader.service_data(sight.data(file), full), file)
+    return Placed(service, sight.reader.service_data(sight.data(file), service), file)
 
 
 def _is_same(own: Service, service: Service) -> bool:

@@ -1,11 +1,15 @@
 """Descriptors as a registry takes them."""
 
+import attrs
 import pytest
 from google.protobuf.descriptor_pb2 import FileDescriptorProto, MethodOptions, ServiceDescriptorProto
-from mesh_test import users_pb2
+from mesh_test import common_pb2, users_pb2
 
 from collector_mesh.adapters.wire.given_files import MAX_METHODS, WireSchemas, given_file, json_name
+from collector_mesh.adapters.wire.schemas import read_file as schema_of
+from collector_mesh.adapters.wire.schemas import well_known
 from collector_mesh.domain.model.errors import InvalidCallError
+from collector_mesh.domain.registry.closure import linked
 from collector_mesh.domain.registry.schema import Method
 
 READER = WireSchemas()
@@ -95,14 +99,21 @@ def test_a_service_that_cannot_be_is_refused(data: bytes, told: str) -> None:
         READER.read_service(data)
 
 
-def test_services_of_a_file_are_given_by_their_full_names() -> None:
-    data = given_file(users_pb2.DESCRIPTOR.serialized_pb).data
+def test_services_of_a_file_are_given_with_full_names_of_types() -> None:
+    proto = FileDescriptorProto.FromString(users_pb2.DESCRIPTOR.serialized_pb)
+    full = [method.input_type for method in proto.service[0].method]
+    for method in proto.service[0].method:
+        method.input_type = method.input_type.removeprefix(f".{proto.package}.")
+    given = given_file(proto.SerializeToString())
+    common = schema_of(common_pb2.DESCRIPTOR.serialized_pb)
+    service = linked([given.schema, common], find=well_known).services["mesh.test.users.v1.UserService"]
 
-    found = ServiceDescriptorProto.FromString(READER.service_data(data, "mesh.test.users.v1.UserService"))
+    found = ServiceDescriptorProto.FromString(READER.service_data(given.data, service))
 
     assert found.name == "UserService"
+    assert [method.input_type for method in found.method] == full
     with pytest.raises(KeyError):
-        READER.service_data(data, "UserService")
+        READER.service_data(given.data, attrs.evolve(service, name="UserService"))
 
 
 def test_files_that_everybody_has_are_known() -> None:

@@ -20,7 +20,9 @@ class Public:
         return False
 
 
-def test_a_page_that_ends_at_a_hidden_service_does_not_name_it_and_the_next_ones_have_all_that_is_shown() -> None:
+def test_a_page_that_ends_at_a_hidden_service_does_not_name_it_and_the_next_ones_have_all_that_is_shown() -> (
+    None
+):
     world = World()
     for number, namespace in enumerate(("public-a", "secret", "public-b", "secret", "secret", "public-a")):
         name = f"Service{number}"

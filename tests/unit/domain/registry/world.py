@@ -81,8 +81,9 @@ class TextSchemas:
     def read_service(self, data: bytes) -> Service:
         return self._services[data]
 
-    def service_data(self, data: bytes, name: str) -> bytes:
-        return self.service(next(one for one in self._files[data].services if one.name == name))
+    def service_data(self, data: bytes, service: Service) -> bytes:
+        assert service.name in [one.name for one in self._files[data].services]
+        return self.service(service)
 
     def known_file(self, name: str) -> GivenFile | None:
         return self.given(EMPTY) if name == EMPTY.name else None
