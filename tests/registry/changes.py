@@ -149,7 +149,13 @@ def move_enum(maker: Maker, file: File) -> File | None:
         return None
     name = f"{scope}.{enum.name.rpartition('.')[2]}{maker.dice.choice(('', '', 'Too'))}"
     values = maker.dice.choice(
-        (enum.values, enum.values, enum.values[:-1], (*enum.values, EnumValue("ONE_MORE", 17)))
+        (
+            enum.values,
+            enum.values,
+            enum.values[:-1],
+            (*enum.values, EnumValue("ONE_MORE", 17)),
+            (*enum.values[:-1], EnumValue(enum.values[-1].name, 18)),
+        )
     )
     moved = attrs.evolve(enum, name=name, values=values)
     file = attrs.evolve(file, enums=tuple(moved if one is enum else one for one in file.enums))

@@ -320,3 +320,46 @@ def test_foreign_names_do_not_steer_a_terminal() -> None:
 
 def test_each_rule_has_a_name_of_its_own() -> None:
     assert len({rule.name for rule in RULES}) == len(RULES)
+
+
+def test_a_field_that_moves_to_another_oneof_is_told_with_both() -> None:
+    one, other = (
+        with_field(attrs.evolve(FIELD, cardinality="optional", oneof=name)) for name in ("pay", "ship")
+    )
+
+    (found,) = differences(one, other, level="wire")
+
+    assert found.rule == "field_oneof_changed"
+    assert found.text.endswith("moved from the oneof 'pay' to 'ship'")
+
+
+ALIASED = Enum("acme.Color", (*COLOR.values, EnumValue("CRIMSON", 1)), allows_alias=True)
+
+
+def test_all_names_of_a_removed_value_are_to_be_reserved() -> None:
+    number = ((1, 1),)
+    one = attrs.evolve(COLOR, values=COLOR.values[:1], reserved=Reserved(number, ("RED",)))
+    both = attrs.evolve(one, reserved=Reserved(number, ("RED", "CRIMSON")))
+
+    assert rules(with_enum(ALIASED), with_enum(one)) == ["enum_value_name_not_reserved"]
+    assert rules(with_enum(ALIASED), with_enum(both)) == []
+
+
+def test_a_value_of_several_names_keeps_all_of_them() -> None:
+    assert rules(with_enum(ALIASED), with_enum(COLOR)) == ["enum_value_renamed"]
+    assert rules(with_enum(COLOR), with_enum(ALIASED)) == []
+
+
+def test_a_form_in_json_may_be_gained() -> None:
+    old, new = (with_enum(attrs.evolve(COLOR, is_json=is_json)) for is_json in (False, True))
+
+    assert rules(old, new) == []
+    assert rules(new, old) == ["json_form_lost"]
+
+
+def test_an_enum_that_has_moved_and_means_something_else_is_another_one() -> None:
+    old = with_field(Field("color", 1, "enum", "acme.Color"))
+    moved = Enum("acme.Other.Color", (EnumValue("NONE", 0), EnumValue("RED", 2)))
+    file = with_field(Field("color", 1, "enum", "acme.Other.Color")).files[0]
+
+    assert rules(old, Schema((attrs.evolve(file, enums=(moved,)),)), "wire") == ["field_type_changed"]
