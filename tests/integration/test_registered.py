@@ -10,7 +10,7 @@ import pytest
 from google.protobuf import empty_pb2, wrappers_pb2
 from google.protobuf.descriptor_pb2 import FileDescriptorProto
 from grpc_reflection.v1alpha import reflection_pb2
-from tests.integration.services.processes import LOOPBACK
+from tests.integration.services.processes import LOOPBACK, refused
 from tests.integration.services.registry_stub import users_file
 from tests.integration.services.told_registry import OriginalRegistry
 from tests.limits import LIMIT_SECONDS, until
@@ -112,9 +112,40 @@ async def test_what_a_registry_refuses_is_an_error_that_says_why() -> None:
             await registered.register("a/b", USERS)
         with pytest.raises(TypeError):
             await registered.register("users", 3)  # type: ignore[arg-type]  # that is the point
+        with pytest.raises(TypeError, match="namespace must be a str, got int"):
+            await registered.lookup(3, "x")  # type: ignore[arg-type]  # that is the point
+        with pytest.raises(InvalidCallError, match="name must be valid Unicode"):
+            await registered.lookup("users", "\ud800")
+        with pytest.raises(InvalidCallError, match="limit must be from 1 to 1000, got 0"):
+            await registered.list(limit=0)
+        with pytest.raises(InvalidCallError, match="label"):
+            await registered.register("users", USERS, labels={"a b": "c"})
 
     assert caught.value.differences == dry[0].differences == forced[0].differences
     assert field in caught.value.differences[0]
+
+
+@pytest.mark.parametrize("timeout", [0, -1, float("nan"), float("inf"), 4000])
+async def test_a_time_for_answers_that_makes_no_sense_is_refused(timeout: float) -> None:
+    with pytest.raises(ValueError, match="timeout must be over 0 and at most 3600 seconds"):
+        RegistryClient("127.0.0.1:1", timeout=timeout)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--validate-at", "127.0.0.1:1", "--validator", "things:Refusing"), "a collector has one validator"),
+        (("--validate-at", "192.0.2.1:5"), "plaintext is refused on 192.0.2.1:5"),
+        (("--register-at", "192.0.2.1:5"), "plaintext is refused on 192.0.2.1:5"),
+        (("--register-at", "registry"), "--register-at must be HOST:PORT"),
+        (("--validate-at", "127.0.0.1:0"), "--validate-at must have a port from 1 to 65535"),
+    ],
+)
+async def test_serve_refuses_registries_that_it_cannot_use(arguments: tuple[str, ...], said: str) -> None:
+    ended = await asyncio.to_thread(refused, "serve", *arguments)
+
+    assert ended.status == 2
+    assert said in ended.stderr
 
 
 async def test_with_nobody_there_a_program_is_told_so_in_time() -> None:

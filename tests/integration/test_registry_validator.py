@@ -11,7 +11,16 @@ from google.protobuf.wrappers_pb2 import StringValue
 from tests.integration.services.told_registry import Say, ToldRegistry, failing, saying, validity
 from tests.limits import LIMIT_SECONDS, until
 
-from collector_mesh import Collector, InvalidCallError, MeshError, Payload, RegistryValidator, Service
+from collector_mesh import (
+    Collector,
+    InvalidCallError,
+    MeshError,
+    NotFoundError,
+    Payload,
+    RegistryValidator,
+    Service,
+)
+from collector_mesh.adapters.grpc import registry_validator
 from collector_mesh.adapters.wire.generated import registry_pb2
 from collector_mesh.app.testing.fakes import FakeObserver
 from collector_mesh.domain.model.events import RegistryAway, RegistryBack
@@ -143,6 +152,29 @@ async def test_once_a_registry_hangs_no_call_waits_for_it_until_it_answers_again
         assert (await outcome(made, method="Set"))[0] == 200
     assert [event.address for event in observer.of(RegistryAway)] == [registry.address]
     assert "no answer from the registry" in observer.of(RegistryAway)[0].reason
+
+
+async def test_questions_that_wait_for_their_turn_do_not_make_the_registry_look_away(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(registry_validator, "_MAX_ASKED", 1)
+    async with ToldRegistry() as registry, RegistryValidator(registry.address, timeout=1.0) as validator:
+
+        async def slowly(request: Any, context: Any) -> bytes:
+            await asyncio.sleep(0.1)
+            return await registry.truth(request, context)
+
+        registry.say = slowly
+        # One after the other all of them take longer than one may.
+        found = await asyncio.gather(
+            *(
+                validator.validate_service_method("users", "UserService", f"M{number}")
+                for number in range(12)
+            ),
+            return_exceptions=True,
+        )
+
+    assert {type(error) for error in found} == {NotFoundError}
 
 
 async def test_a_registry_that_comes_back_with_an_empty_store_is_believed() -> None:

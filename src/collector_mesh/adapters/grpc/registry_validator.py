@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 import grpc
 
 from collector_mesh.adapters.grpc.channels import check_plaintext
+from collector_mesh.adapters.grpc.registry_way import check_timeout
 from collector_mesh.adapters.grpc.remote_types import RemoteTypes
 from collector_mesh.adapters.grpc.server_client import ServerClient, StatusError
 from collector_mesh.adapters.grpc.tls import Tls, TlsError
@@ -66,6 +67,7 @@ class RegistryValidator(AskingValidator):
     Raises:
         InvalidCallError: it is no address, or plaintext would leave this machine.
         ValueError: a number is out of range.
+        TypeError: it is none.
     """
 
     def __init__(
@@ -81,8 +83,7 @@ class RegistryValidator(AskingValidator):
         timeout: float = 2.0,
         max_methods: int = 10_000,
     ) -> None:
-        if not timeout > 0:
-            raise ValueError(f"timeout must be over 0 seconds, got {timeout!r}")
+        check_timeout(timeout)
         times = Times(fresh=fresh, refused=refused, stale=stale, fails=fail, most=max_methods)
         self._client = ServerClient(address, tls=tls, insecure=insecure, max_bytes=_MAX_ANSWER_BYTES)
         if not address.startswith("unix:"):
@@ -98,11 +99,19 @@ class RegistryValidator(AskingValidator):
         return RemoteTypes(self._registry, tls=self._tls, insecure=self._insecure)
 
     async def _ask(self, key: MethodKey) -> Answer:
+        has_waited = self._slots.locked()
+        async with self._slots:
+            if has_waited and self._asking.away:
+                # Those before it have found that out, and nobody waits for it anymore.
+                return Undecided(self._asking.away, is_away=True)
+            return await self._answered(key)
+
+    async def _answered(self, key: MethodKey) -> Answer:
         late = Undecided(
             f"no answer from the registry at {self._registry} within {self._timeout:g} s", is_away=True
         )
         try:
-            async with asyncio.timeout(self._timeout), self._slots:
+            async with asyncio.timeout(self._timeout):
                 await self._connect()
                 answer = await self._client.unary(
                     _VALIDATE, encode_question(key), metadata=(), timeout=self._timeout

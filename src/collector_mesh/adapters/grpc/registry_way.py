@@ -16,6 +16,7 @@ from collector_mesh.domain.model.errors import (
     UnavailableError,
     UnimplementedError,
     error_for,
+    kind_of,
 )
 from collector_mesh.domain.model.status import Metadata
 from collector_mesh.domain.model.texts import visible
@@ -27,7 +28,21 @@ OURS = "/collector_mesh.registry.v1.Registry/"
 
 _MAX_BYTES = 64 << 20
 _MAX_TEXT = 8 << 10
+_MAX_SECONDS = 3600.0
 _DIFFERENCES = re.compile(r"incompatible with what is registered, \d+ differences?: (.*)", re.DOTALL)
+
+
+def check_timeout(timeout: float) -> None:
+    """See that something is a time that a registry may have for an answer.
+
+    Raises:
+        ValueError: it is too short, or too long.
+        TypeError: it is no number.
+    """
+    if not isinstance(timeout, int | float):
+        raise TypeError(f"timeout must be a number of seconds, got {kind_of(timeout)}")
+    if not 0 < timeout <= _MAX_SECONDS:
+        raise ValueError(f"timeout must be over 0 and at most {_MAX_SECONDS:g} seconds, got {timeout!r}")
 
 
 class RegistryWay(ServerClient):
@@ -49,8 +64,7 @@ class RegistryWay(ServerClient):
         self, address: str, *, tls: Tls | None, insecure: bool, collector_id: str = "", timeout: float
     ) -> None:
         super().__init__(address, tls=tls, insecure=insecure, max_bytes=_MAX_BYTES)
-        if not timeout > 0:
-            raise ValueError(f"timeout must be over 0 seconds, got {timeout!r}")
+        check_timeout(timeout)
         if not address.startswith("unix:"):
             check_plaintext(HostPort.parse(address), tls, insecure=insecure)
         self._metadata: Metadata = ((COLLECTOR_ID_KEY, collector_id),) if collector_id else ()

@@ -13,9 +13,13 @@ from collector_mesh.domain.model.errors import (
     InvalidCallError,
     UnavailableError,
     UnimplementedError,
+    is_unicode,
+    kind_of,
     quoted,
 )
-from collector_mesh.domain.model.names import MethodKey, check_name
+from collector_mesh.domain.model.limits import check_labels
+from collector_mesh.domain.model.names import MethodKey, check_name, text_argument
+from collector_mesh.domain.registry.limits import MAX_PAGE
 from collector_mesh.domain.registry.registry import PAGE
 from collector_mesh.domain.registry.remembered import Refused, Valid
 from collector_mesh.domain.registry.results import HistoryPage, RegisteredService, ServicePage, Validity
@@ -50,6 +54,8 @@ class RemoteRegistry(RegistryWay):
             MeshError: see there.
         """
         check_name("namespace", namespace)
+        if labels is not None:
+            check_labels(labels)
         data = ours.encode_register(
             namespace,
             files,
@@ -81,7 +87,7 @@ class RemoteRegistry(RegistryWay):
             data = original.encode_lookup_service(namespace, name)
             return original.decode_service((await self.send(f"{ORIGINAL}LookupService", data))[0])
 
-        data = ours.encode_lookup(namespace, name)
+        data = ours.encode_lookup(_text("namespace", namespace), _text("name", name))
         return await self._either("Lookup", data, lambda answer: ours.decode_found(answer)[0], simply)
 
     async def files(self, namespace: str, service: str) -> tuple[bytes, ...]:
@@ -90,7 +96,7 @@ class RemoteRegistry(RegistryWay):
         Raises:
             MeshError: see `lookup`; the original does not tell them.
         """
-        data = ours.encode_lookup(namespace, service)
+        data = ours.encode_lookup(_text("namespace", namespace), _text("service", service))
         return await self._either(
             "Lookup", data, lambda answer: ours.decode_found(answer)[1], self._cannot("tell files")
         )
@@ -101,7 +107,8 @@ class RemoteRegistry(RegistryWay):
         Raises:
             MeshError: the registry is away, or its answer means nothing.
         """
-        data = encode_question(MethodKey(namespace, service, method))
+        names = {"namespace": namespace, "service": service, "method": method}
+        data = encode_question(MethodKey(*(_text(what, name) for what, name in names.items())))
         answer = decode_answer(*await self.send(f"{ORIGINAL}ValidateMethod", data))
         if isinstance(answer, Valid):
             takes, gives = answer.allowed.takes, answer.allowed.gives
@@ -128,7 +135,8 @@ class RemoteRegistry(RegistryWay):
                 original.decode_services((await self.send(f"{ORIGINAL}ListServices", data))[0])
             )
 
-        return await self._either("List", ours.encode_list(namespace, after, limit), ours.decode_page, simply)
+        question = _text("namespace", namespace), _text("after", after), _limit(limit)
+        return await self._either("List", ours.encode_list(*question), ours.decode_page, simply)
 
     async def history(
         self, namespace: str = "", name: str = "", *, after: str = "", limit: int = PAGE
@@ -144,7 +152,8 @@ class RemoteRegistry(RegistryWay):
         Raises:
             MeshError: see `list`; the original has no history.
         """
-        data = ours.encode_history(namespace, name, after, limit)
+        names = _text("namespace", namespace), _text("name", name)
+        data = ours.encode_history(*names, _text("after", after), _limit(limit))
         return await self._either("History", data, ours.decode_history, self._cannot("tell its history"))
 
     async def deregister(self, namespace: str, name: str) -> str:
@@ -162,7 +171,7 @@ class RemoteRegistry(RegistryWay):
             ConflictError: other files or services need the file.
             MeshError: the registry is away, or refuses; the original cannot do it.
         """
-        data = ours.encode_deregister(namespace, name)
+        data = ours.encode_deregister(_text("namespace", namespace), _text("name", name))
         return await self._either(
             "Deregister", data, ours.decode_deregistered, self._cannot("remove anything")
         )
@@ -213,3 +222,30 @@ class RemoteRegistry(RegistryWay):
             return RegisteredName(what, "unchanged")
         decode = original.decode_proto_id if method == "RegisterProto" else original.decode_service_id
         return RegisteredName(decode(answer), "registered")
+
+
+def _text(name: str, value: object) -> str:
+    """A text that can be sent.
+
+    Raises:
+        TypeError: it is no text.
+        InvalidCallError: it is no valid Unicode.
+    """
+    text = text_argument(name, value)
+    if not is_unicode(text):
+        raise InvalidCallError(f"{name} must be valid Unicode, got {quoted(text)}")
+    return text
+
+
+def _limit(value: object) -> int:
+    """How many entries a page may have.
+
+    Raises:
+        TypeError: it is no whole number.
+        InvalidCallError: it is out of range.
+    """
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise TypeError(f"limit must be a whole number, got {kind_of(value)}")
+    if not 1 <= value <= MAX_PAGE:
+        raise InvalidCallError(f"limit must be from 1 to {MAX_PAGE}, got {value}")
+    return value

@@ -26,7 +26,7 @@ _REFUSED_SECONDS = 60.0
 _NAMED = 16
 """Services that an event names."""
 
-_OF_THE_SERVICE = frozenset({400, 403, 404, 409, 413})
+_OF_THE_SERVICE = frozenset({400, 403, 404, 409, 413, 500})
 """Codes that say something of the service, and nothing of the registry."""
 
 _AGAIN = (UnavailableError, DeadlineExceededError, OutcomeUnknownError, OverloadedError)
