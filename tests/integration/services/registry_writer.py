@@ -1,6 +1,7 @@
 """For each line of its input, a process that registers one thing after the other and tells of each, until it is killed."""
 
 import asyncio
+import importlib
 import os
 import sys
 
@@ -47,7 +48,15 @@ async def write(path: str) -> None:
                 tell(name, had + 1)
 
 
+async def load() -> None:
+    """Load all that a registry needs, which takes longer than a process here lives."""
+    async with Registry() as registry:
+        await registry.register("shop", shop("n0", 1))
+    importlib.import_module("collector_mesh.adapters.sqlite.registry_store")
+
+
 def main() -> None:
+    asyncio.run(load())
     for _ in sys.stdin:
         if not (child := os.fork()):
             asyncio.run(write(sys.argv[1]))
