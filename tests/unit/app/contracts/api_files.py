@@ -60,9 +60,9 @@ class ApiFile:
         """The module."""
         return importlib.import_module("shop_api")
 
-    def fields(self, message: str = "Order") -> dict[str, Any]:
+    def fields(self, message: str = "Order", key: str = "shop/Shop") -> dict[str, Any]:
         """The numbers of the fields of a message in the lock file."""
-        contract = json.loads(self.lock.read_text())["contracts"]["shop/Shop"]
+        contract = json.loads(self.lock.read_text())["contracts"][key]
         return {name: field["number"] for name, field in contract["messages"][message]["fields"].items()}
 
 

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from types import ModuleType
 
@@ -13,6 +14,7 @@ from collector_mesh.app.cli.errors import EXIT_FAILED, CommandError
 from collector_mesh.app.contracts.declaration import Declaration, given_declaration
 from collector_mesh.app.contracts.locks.contracts import contracts_of
 from collector_mesh.app.contracts.protos.comments import comments_of
+from collector_mesh.app.contracts.protos.merging import together
 from collector_mesh.app.contracts.protos.source import proto_source
 from collector_mesh.app.contracts.types.described import DescribedTypes
 from collector_mesh.domain.model.errors import quoted
@@ -32,17 +34,27 @@ class _Named:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the verb."""
-    contracts = _contracts(arguments.contract)
-    if len(contracts) > 1 and (not arguments.out or arguments.out.endswith(SUFFIX)):
-        names = ", ".join(contract.reference for contract in contracts)
-        raise CommandError(f"there are several contracts: give one of {names}, or a folder with --out")
-    texts = [(contract, *_source(contract, arguments.go_package)) for contract in contracts]
-    for _, name, text in texts:
+    groups = _groups(_contracts(arguments.contract))
+    if len(groups) > 1 and (not arguments.out or arguments.out.endswith(SUFFIX)):
+        names = ", ".join(contract.reference for group in groups for contract in group)
+        raise CommandError(
+            f"there are contracts of several packages: give one of {names}, or a folder with --out"
+        )
+    for name, text in [_source(group, arguments.go_package) for group in groups]:
         if not arguments.out:
             sys.stdout.write(text)
         else:
             _write(_target(arguments.out, name), text)
     return 0
+
+
+def _groups(contracts: Sequence[_Named]) -> list[list[_Named]]:
+    """Contracts by their namespaces and packages: those of one share their messages, and are one .proto."""
+    groups: dict[tuple[str, str], list[_Named]] = {}
+    for contract in contracts:
+        package = contract.declaration.service.rpartition(".")[0]
+        groups.setdefault((contract.declaration.namespace, package), []).append(contract)
+    return list(groups.values())
 
 
 def _contracts(reference: str) -> list[_Named]:
@@ -67,18 +79,22 @@ def _named(module: ModuleType, name: str, reference: str) -> _Named:
     return _Named(reference, contract, declaration)
 
 
-def _source(contract: _Named, go_package: str) -> tuple[str, str]:
-    """The path by which others import the .proto of a contract, and its text."""
-    made = used(contract.declaration.described)
-    heading = (
-        f"Written by collector-mesh contract proto {contract.reference}: change the contract, not this file."
-    )
-    classes = made.classes if isinstance(made, DescribedTypes) else {}
+def _source(group: Sequence[_Named], go_package: str) -> tuple[str, str]:
+    """The path by which others import the .proto of some contracts, and its text."""
+    made = [used(contract.declaration.described) for contract in group]
+    file = made[0].file
+    if len(group) > 1:
+        name = f"{file.package}.{group[0].reference.partition(':')[0].rpartition('.')[2]}".removeprefix(".")
+        file = used(lambda: together([one.file for one in made], f"{name.replace('.', '/')}{SUFFIX}"))
+    comments: dict[str, str] = {}
+    for contract, one in zip(group, made, strict=True):
+        classes = one.classes if isinstance(one, DescribedTypes) else {}
+        comments |= comments_of(contract.contract, contract.declaration, classes)
+    what = "contract" if len(group) == 1 else "contracts"
+    references = " ".join(contract.reference for contract in group)
+    heading = f"Written by collector-mesh contract proto from {references}: change the {what}, not this file."
     options = {"go_package": go_package} if go_package else {}
-    comments = comments_of(contract.contract, contract.declaration, classes)
-    return made.file.name, used(
-        lambda: proto_source(made.file, heading=heading, comments=comments, options=options)
-    )
+    return file.name, used(lambda: proto_source(file, heading=heading, comments=comments, options=options))
 
 
 def _target(out: str, name: str) -> Path:

@@ -42,4 +42,5 @@ def lockable(contract: object) -> Lockable:
         key_of(declaration.namespace, declaration.service),
         path_of(declaration.module, declaration.lock),
         lambda numbers: described(declaration.service_types(), numbers).shape,
+        lambda: described(declaration.service_types()).classes,
     )

@@ -1,6 +1,7 @@
 """Contracts beside their lock files: what is locked, what they are now, and what that comes to."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 import attrs
 
@@ -11,6 +12,8 @@ from collector_mesh.app.contracts.locks.places import data_at
 from collector_mesh.app.contracts.locks.reading import lock_of
 from collector_mesh.app.contracts.locks.text import text_of
 from collector_mesh.app.contracts.numbers import Numbers
+
+_NO_CLASSES: Mapping[str, type] = MappingProxyType({})
 
 
 @attrs.frozen
@@ -23,6 +26,7 @@ class Lockable:
         key: `NAMESPACE/SERVICE`.
         path: of its lock file, empty where the module is in no file.
         describe: makes its shape with given numbers; may raise ContractError.
+        classes: gives the classes that are made into messages and enums, by their full names; likewise.
     """
 
     title: str
@@ -30,6 +34,7 @@ class Lockable:
     key: str
     path: str
     describe: Callable[[Numbers], Shape]
+    classes: Callable[[], Mapping[str, type]] = lambda: _NO_CLASSES
 
 
 @attrs.frozen
@@ -102,10 +107,44 @@ def states_of(contracts: Sequence[Lockable], compared: Comparing, *, are_all: bo
     return [_state(path, group, compared, are_all=are_all) for path, group in by_path.items()]
 
 
+class _Shared:
+    """Numbers of classes that several contracts of a namespace use: in one package they are one message, with one set of numbers.
+
+    Args:
+        locked: what is locked, by the names of the contracts.
+        contracts: the contracts.
+    """
+
+    def __init__(self, locked: Mapping[str, Shape], contracts: Sequence[Lockable]) -> None:
+        self._locked = locked
+        self._classes = {contract.key: contract.classes() for contract in contracts}
+
+    def numbers(self, contract: Lockable, now: Mapping[str, Shape]) -> Numbers:
+        """The numbers of a contract: its own, and for a class that is new to it those that another contract has."""
+        own = self._locked.get(contract.key)
+        known = Numbers.none() if own is None else numbers_of(own.file)
+        messages, enums = dict(known.messages), dict(known.enums)
+        for shapes in (self._locked, now):
+            for key, shape in shapes.items():
+                same = self._same(contract.key, key)
+                other = numbers_of(shape.file)
+                messages = {name: one for name, one in other.messages.items() if name in same} | messages
+                enums = {name: one for name, one in other.enums.items() if name in same} | enums
+        return Numbers(messages, enums)
+
+    def _same(self, key: str, other: str) -> frozenset[str]:
+        """The names that are the same class in two contracts of one namespace."""
+        if key.partition("/")[0] != other.partition("/")[0] or key == other:
+            return frozenset()
+        classes, others = self._classes[key], self._classes.get(other, _NO_CLASSES)
+        return frozenset(name for name, kind in classes.items() if others.get(name) is kind)
+
+
 def _state(path: str, contracts: Sequence[Lockable], compared: Comparing, *, are_all: bool) -> State:
     module = contracts[0].module
     data = data_at(path, module)
     old = None if data is None else lock_of(data, path, mends=True)
+    shared = _Shared({} if old is None else old.contracts, contracts)
     now: dict[str, Shape] = {}
     titles: dict[str, str] = {}
     for contract in contracts:
@@ -113,10 +152,8 @@ def _state(path: str, contracts: Sequence[Lockable], compared: Comparing, *, are
             raise ContractError(
                 f"{contract.title} and {titles[contract.key]} are both {contract.key}: a service has one contract"
             )
-        locked = None if old is None else old.contracts.get(contract.key)
         titles[contract.key] = contract.title
-        numbers = Numbers.none() if locked is None else numbers_of(locked.file)
-        now[contract.key] = contract.describe(numbers)
+        now[contract.key] = contract.describe(shared.numbers(contract, now))
     if old is not None and not are_all:
         known = {key: shape for key, shape in old.contracts.items() if key in now}
         old = attrs.evolve(old, contracts=known)

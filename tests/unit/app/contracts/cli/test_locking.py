@@ -332,7 +332,7 @@ def test_what_a_module_prints_does_not_go_to_stdout(api: ApiFile, capsys: Output
     assert main(["contract", "proto", "shop_api"]) == 0
     said = capsys.readouterr()
     assert said.err == "hello\n"
-    assert said.out.startswith("// Written by collector-mesh contract proto shop_api:Shop")
+    assert said.out.startswith("// Written by collector-mesh contract proto from shop_api:Shop")
 
 
 def test_a_folder_that_cannot_be_written_is_one_line(api: ApiFile, capsys: Output) -> None:

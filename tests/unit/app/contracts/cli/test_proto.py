@@ -10,7 +10,7 @@ from collector_mesh.app.cli.main import main
 __all__ = ["api"]
 Output = pytest.CaptureFixture[str]
 TEXT = """\
-// Written by collector-mesh contract proto shop_api:Shop: change the contract, not this file.
+// Written by collector-mesh contract proto from shop_api:Shop: change the contract, not this file.
 syntax = "proto3";
 
 // Sells things.
@@ -83,11 +83,11 @@ def test_in_a_folder_each_contract_has_the_path_by_which_it_is_imported(api: Api
     assert "package acme.shop;" in text
 
 
-def test_of_several_contracts_one_has_to_be_named(api: ApiFile, capsys: Output) -> None:
+def test_of_several_packages_one_contract_has_to_be_named(api: ApiFile, capsys: Output) -> None:
     api.write(SHOP + SECOND)
 
     assert error_of(["shop_api"], capsys, 2) == (
-        "there are several contracts: give one of shop_api:Shop, shop_api:Returns, or a folder with --out"
+        "there are contracts of several packages: give one of shop_api:Shop, shop_api:Returns, or a folder with --out"
     )
 
 
@@ -102,3 +102,59 @@ def test_a_file_in_the_place_of_the_folder_is_one_line(api: ApiFile, capsys: Out
     assert (
         error_of(["shop_api", "--out", "shop_api.py"], capsys, 1) == "shop_api.py cannot be made: File exists"
     )
+
+
+RETURNS = '''
+
+class Returns(Contract, namespace="shop"):
+    """Takes things back."""
+
+    async def take(self, order: Order) -> None: ...
+'''
+
+
+def test_contracts_of_one_package_are_one_file_with_one_message_of_each_class(
+    api: ApiFile, capsys: Output
+) -> None:
+    api.write(SHOP + RETURNS)
+
+    assert main(["contract", "proto", "shop_api", "--out", "protos"]) == 0
+    assert capsys.readouterr().out == "protos/shop_api.proto is written\n"
+    text = Path("protos/shop_api.proto").read_text()
+    assert text.startswith(
+        "// Written by collector-mesh contract proto from shop_api:Shop shop_api:Returns: change the contracts, not this file."
+    )
+    assert text.count("message Order {") == 1
+    assert "service Shop {" in text
+    assert "// Takes things back.\nservice Returns {" in text
+
+
+def test_a_class_has_the_numbers_that_another_contract_has_locked(api: ApiFile, capsys: Output) -> None:
+    assert main(["contract", "lock", "shop_api"]) == 0
+    api.write(
+        SHOP.replace(
+            "    item: str\n    count: int = 1\n",
+            '    note: str = ""\n    count: int = 1\n    item: str = ""\n',
+        )
+        + RETURNS
+    )
+    assert main(["contract", "lock", "shop_api"]) == 0
+    capsys.readouterr()
+
+    assert api.fields("Order") == {"item": 1, "count": 2, "note": 3}
+    assert api.fields("Order", "shop/Returns") == {"item": 1, "count": 2, "note": 3}
+    assert main(["contract", "proto", "shop_api"]) == 0
+
+
+def test_messages_of_one_name_that_differ_are_not_put_into_one_file(api: ApiFile, capsys: Output) -> None:
+    api.write(
+        SHOP.replace("order: Order)", "order: Order, gift: bool)")
+        + RETURNS.replace("take(self, order: Order)", "create_order(self, number: int)")
+    )
+
+    assert error_of(["shop_api"], capsys, 2) == (
+        "CreateOrderRequest is not the same in Shop and in Returns: one .proto cannot have both. Give one of them another name,"
+        " or name one contract at a time"
+    )
+    assert main(["contract", "proto", "shop_api:Returns"]) == 0
+    assert main(["contract", "lock", "shop_api"]) == 0
