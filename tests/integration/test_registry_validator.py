@@ -140,7 +140,7 @@ async def test_once_a_registry_hangs_no_call_waits_for_it_until_it_answers_again
         while not observer.of(RegistryAway):
             assert await outcome(made, StringValue()) == (200, "OK")
 
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(LIMIT_SECONDS):
             # Of 200 each would take 0.3 s.
             for _ in range(100):
                 assert await outcome(made, StringValue()) == (200, "OK")
