@@ -38,6 +38,11 @@ class BlockingCollector(BlockingCaller):
         self._collector = collector
         self._bridge = bridge
 
+    @property
+    def max_payload_bytes(self) -> int:
+        """See the base class."""
+        return self._collector.max_payload_bytes
+
     def dispatch(
         self,
         namespace: str,

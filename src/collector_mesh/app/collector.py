@@ -282,6 +282,11 @@ class Collector(CollectorServices, CollectorPeers, CollectorStubs, Caller):
         """The same methods for other threads, without `await`: `collector.blocking.call(...)` waits for the result."""
         return BlockingCollector(self, self._bridge)
 
+    @property
+    def max_payload_bytes(self) -> int:
+        """See the base class."""
+        return self.container.settings().max_payload_bytes
+
     async def dispatch(
         self,
         namespace: str,

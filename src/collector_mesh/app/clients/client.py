@@ -135,6 +135,11 @@ class MeshClient(Caller):
                 finally:
                     await self.container.tasks().close()
 
+    @property
+    def max_payload_bytes(self) -> int:
+        """See the base class."""
+        return self.container.settings().max_payload_bytes
+
     async def dispatch(
         self,
         namespace: str,

@@ -69,7 +69,8 @@ class SyncMeshClient(BlockingCaller):
         self._make = partial(
             InnerClient, address, tls=tls, insecure=insecure, transport=transport, settings=settings
         )
-        self.address = self._make().address
+        made = self._make()
+        self.address, self._max_payload_bytes = made.address, made.max_payload_bytes
         self._transport = transport
         self._what = f"the client of {visible(self.address)}"
         self._is_closed = False
@@ -111,6 +112,11 @@ class SyncMeshClient(BlockingCaller):
                 self._unclosed.settle()
         if opened is not None:
             opened.close()
+
+    @property
+    def max_payload_bytes(self) -> int:
+        """See the base class."""
+        return self._max_payload_bytes
 
     def dispatch(
         self,

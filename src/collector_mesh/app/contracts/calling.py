@@ -87,7 +87,7 @@ class _Exchange(NamedTuple):
     """What is the same for all calls of a method, whatever makes them."""
 
     key: MethodKey
-    written: Callable[[Sequence[Any], Mapping[str, Any]], Payload]
+    written: Callable[[Sequence[Any], Mapping[str, Any], int], Payload]
     read: Callable[[Payload], Any]
 
 
@@ -95,8 +95,8 @@ def _exchange(key: MethodKey, codec: MethodCodec) -> _Exchange:
     url, gives = TYPE_PREFIX + codec.takes, codec.gives
     write, read_result = codec.write_request, codec.read_result
 
-    def written(args: Sequence[Any], kwargs: Mapping[str, Any]) -> Payload:
-        return Payload(url, write(args, kwargs))
+    def written(args: Sequence[Any], kwargs: Mapping[str, Any], most: int) -> Payload:
+        return Payload(url, write(args, kwargs, most))
 
     def read(payload: Payload) -> Any:
         try:
@@ -140,12 +140,12 @@ class _Options:
 def _async_call(caller: Caller, exchange: _Exchange, options: _Options) -> Callable[..., Any]:
     key, written, read = exchange
     dispatch, (namespace, service, method) = caller.dispatch, key
-    taken, defaults = options.taken, options.defaults
+    taken, defaults, most = options.taken, options.defaults, caller.max_payload_bytes
 
     async def call(*args: Any, **kwargs: Any) -> Any:
         its = taken(args, kwargs) if kwargs else defaults
         try:
-            request = written(args, kwargs)
+            request = written(args, kwargs, most)
         except MeshError as error:
             _raise_nested(error, key, caller)
             raise
@@ -158,12 +158,12 @@ def _async_call(caller: Caller, exchange: _Exchange, options: _Options) -> Calla
 def _blocking_call(caller: BlockingCaller, exchange: _Exchange, options: _Options) -> Callable[..., Any]:
     key, written, read = exchange
     dispatch, (namespace, service, method) = caller.dispatch, key
-    taken, defaults = options.taken, options.defaults
+    taken, defaults, most = options.taken, options.defaults, caller.max_payload_bytes
 
     def call(*args: Any, **kwargs: Any) -> Any:
         its = taken(args, kwargs) if kwargs else defaults
         try:
-            request = written(args, kwargs)
+            request = written(args, kwargs, most)
         except MeshError as error:
             _raise_nested(error, key, caller)
             raise

@@ -8,7 +8,7 @@ from google.protobuf.message import Message
 
 from collector_mesh.app.contracts.types.interface import MethodCodec
 from collector_mesh.domain.model.errors import HandlerError, InvalidCallError, is_a, kind_of, text_of
-from collector_mesh.domain.model.payload import is_message
+from collector_mesh.domain.model.payload import MAX_PAYLOAD_BYTES, is_message
 
 _EMPTY = "google.protobuf.Empty"
 
@@ -27,7 +27,12 @@ class MessageCodec:
         self.takes: str = request.DESCRIPTOR.full_name
         self.gives: str = result.DESCRIPTOR.full_name
 
-    def write_request(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bytes:
+    def write_request(
+        self,
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any],
+        most: int = MAX_PAYLOAD_BYTES,  # noqa: ARG002  # a message holds nothing twice
+    ) -> bytes:
         """See the protocol: one message, or its fields by their names."""
         if len(args) == 1 and not kwargs:
             message = args[0]
@@ -50,7 +55,11 @@ class MessageCodec:
         """See the protocol."""
         return (_read(self._request, data),)
 
-    def write_result(self, value: Any) -> bytes:
+    def write_result(
+        self,
+        value: Any,
+        most: int = MAX_PAYLOAD_BYTES,  # noqa: ARG002  # the same
+    ) -> bytes:
         """See the protocol; None stands for an `Empty`."""
         if value is None and self.gives == _EMPTY:
             return b""

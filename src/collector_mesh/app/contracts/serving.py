@@ -65,8 +65,8 @@ def _method(
     def read(payload: Payload) -> tuple[Any, ...]:
         return read_request(value_of(payload, takes))
 
-    def write(result: object, _most: int) -> Payload:
-        return Payload(url, write_result(result))
+    def write(result: object, most: int) -> Payload:
+        return Payload(url, write_result(result, most))
 
     return Method(
         declaration.key(member),

@@ -143,6 +143,11 @@ class _TestCalls:
     def __init__(self, caller: Caller) -> None:
         self._caller = caller
 
+    @property
+    def max_payload_bytes(self) -> int:
+        """See the port."""
+        return self._caller.max_payload_bytes
+
     async def dispatch(self, context: CallContext, *names_and_request: Any, **options: Any) -> Reply:
         """See the port."""
         reply = await self._caller.dispatch(*names_and_request, **options)

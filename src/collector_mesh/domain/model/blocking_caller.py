@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Unpack, overload
 
 from collector_mesh.domain.model.caller import CallOptions, Metadata
-from collector_mesh.domain.model.payload import M, Message, Payload, Plain, check_readable
+from collector_mesh.domain.model.payload import MAX_PAYLOAD_BYTES, M, Message, Payload, Plain, check_readable
 from collector_mesh.domain.model.status import Reply
 
 
@@ -16,6 +16,11 @@ class BlockingCaller(ABC):
     """
 
     __slots__ = ()
+
+    @property
+    def max_payload_bytes(self) -> int:
+        """Bytes of the largest request that it sends, as far as it knows."""
+        return MAX_PAYLOAD_BYTES
 
     @abstractmethod
     def dispatch(

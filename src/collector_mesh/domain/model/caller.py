@@ -4,7 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from typing import TypedDict, Unpack, overload
 
-from collector_mesh.domain.model.payload import M, Message, Payload, Plain, check_readable
+from collector_mesh.domain.model.payload import MAX_PAYLOAD_BYTES, M, Message, Payload, Plain, check_readable
 from collector_mesh.domain.model.status import Reply
 
 Metadata = Mapping[str, str | bytes] | Iterable[tuple[str, str | bytes]]
@@ -24,6 +24,11 @@ class Caller(ABC):
     """Makes calls: a client, a collector, the context of a handler."""
 
     __slots__ = ()
+
+    @property
+    def max_payload_bytes(self) -> int:
+        """Bytes of the largest request that it sends, as far as it knows."""
+        return MAX_PAYLOAD_BYTES
 
     @abstractmethod
     async def dispatch(

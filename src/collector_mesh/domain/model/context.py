@@ -10,13 +10,18 @@ from collector_mesh.domain.model.call import Call
 from collector_mesh.domain.model.caller import Caller
 from collector_mesh.domain.model.caller import Metadata as GivenMetadata
 from collector_mesh.domain.model.identity import Identity
-from collector_mesh.domain.model.payload import Message, Payload, Plain
+from collector_mesh.domain.model.payload import MAX_PAYLOAD_BYTES, Message, Payload, Plain
 from collector_mesh.domain.model.reply_metadata import checked_reply_metadata
 from collector_mesh.domain.model.status import Metadata, Reply
 
 
 class HandlerCalls(Protocol):
     """Makes the calls of handlers: `dispatch` in the event loop, `wait` from their threads."""
+
+    @property
+    def max_payload_bytes(self) -> int:
+        """Bytes of the largest request of such a call."""
+        ...
 
     async def dispatch(self, context: "CallContext", *names_and_request: Any, **options: Any) -> Reply:
         """Have a method run for a handler, as `Caller.dispatch` does.
@@ -102,6 +107,11 @@ class CallContext(Caller):
         self._calls = calls
         self._now = now
         self._is_cancelled = False
+
+    @property
+    def max_payload_bytes(self) -> int:
+        """See the base class."""
+        return MAX_PAYLOAD_BYTES if self._calls is None else self._calls.max_payload_bytes
 
     @property
     def namespace(self) -> str:
@@ -305,6 +315,11 @@ class BlockingCalls(BlockingCaller):
 
     def __init__(self, context: CallContext) -> None:
         self._context = context
+
+    @property
+    def max_payload_bytes(self) -> int:
+        """See the base class."""
+        return self._context.max_payload_bytes
 
     def dispatch(
         self,

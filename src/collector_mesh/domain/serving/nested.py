@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from collector_mesh.domain.model.caller import Caller
 from collector_mesh.domain.model.context import CURRENT, CallContext, HandlerCalls
+from collector_mesh.domain.model.payload import MAX_PAYLOAD_BYTES
 from collector_mesh.domain.model.status import Reply
 from collector_mesh.domain.ports.tasks import Tasks
 
@@ -21,6 +22,12 @@ class NestedCalls:
         self._tasks = tasks
         self.caller: Callable[[], Caller | None] = _nobody
         """Gives what calls are made at: the collector, while it is open. It is not kept alive by its own parts."""
+
+    @property
+    def max_payload_bytes(self) -> int:
+        """See the port."""
+        caller = self.caller()
+        return MAX_PAYLOAD_BYTES if caller is None else caller.max_payload_bytes
 
     async def dispatch(self, context: CallContext, *names_and_request: Any, **options: Any) -> Reply:
         """See the port."""

@@ -7,12 +7,14 @@ from typing import Any, NoReturn
 import attrs
 
 from collector_mesh.app.contracts.types.binding import Binding
+from collector_mesh.app.contracts.types.budget import Budget, OverBudgetError
 from collector_mesh.app.contracts.types.classes import classes_of
 from collector_mesh.app.contracts.types.compiling import Compiled, compiled
 from collector_mesh.app.contracts.types.plan import EMPTY, MethodPlan, Model, Plan
 from collector_mesh.app.contracts.types.read_flaws import flaws_of_message
 from collector_mesh.app.contracts.types.write_flaws import flaws_of_arguments, flaws_of_value
-from collector_mesh.domain.model.errors import HandlerError, InvalidCallError, text_of
+from collector_mesh.domain.model.errors import HandlerError, InvalidCallError, PayloadTooLargeError, text_of
+from collector_mesh.domain.model.payload import MAX_PAYLOAD_BYTES
 
 _SMALL = 1 << 10
 """Bytes of a message that is read without a look at how many values are in it."""
@@ -66,16 +68,21 @@ class Coding:
             self._fields = built.functions[model.name].fields
             self._value = built.functions[model.name].value
 
-    def write(self, value: Any) -> bytes:
-        """A value as bytes.
+    def write(self, value: Any, most: int) -> bytes:
+        """A value as bytes, of which there may be `most`: no more is written, and how many there are is for others to see.
 
         Raises:
             InvalidCallError: it cannot travel; the text names each part that is wrong.
+            PayloadTooLargeError: it takes more than may be written.
         """
         if self._model is None:
             return b""
         try:
-            data: bytes = self._class(**self._fields(value, 1)).SerializeToString()
+            data: bytes = self._class(**self._fields(value, 1, Budget(most))).SerializeToString()
+        except OverBudgetError:
+            raise PayloadTooLargeError(
+                f"{', '.join(self._names)}: has more values than may be sent, or more than {most} bytes"
+            ) from None
         except Exception as error:  # noqa: BLE001  # what it was is found out below
             self._refuse_value(value, error)
         return data
@@ -147,28 +154,30 @@ class Codec:
         """The full name of the message that the method gives."""
         return self._response.name
 
-    def write_request(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bytes:
+    def write_request(
+        self, args: Sequence[Any], kwargs: Mapping[str, Any], most: int = MAX_PAYLOAD_BYTES
+    ) -> bytes:
         """The arguments of a call as bytes."""
         if self._is_simple and len(args) == 1 and not kwargs:
-            return self._request.write(args[0])
+            return self._request.write(args[0], most)
         values = self._bind(args, kwargs)
-        return self._request.write(values[0] if self._takes_model else values)
+        return self._request.write(values[0] if self._takes_model else values, most)
 
     def read_request(self, data: bytes) -> tuple[Any, ...]:
         """The arguments of a call, one for each parameter, in order."""
         found = self._request.read(data)
         return (found,) if self._takes_model else found
 
-    def write_result(self, value: Any) -> bytes:
+    def write_result(self, value: Any, most: int = MAX_PAYLOAD_BYTES) -> bytes:
         """A result as bytes."""
         if self._gives_nothing:
             if value is not None:
-                raise HandlerError(f"cannot send the result: got {type(value).__qualname__}, expected None")
+                raise HandlerError(f"result: got {type(value).__qualname__}, expected None")
             return b""
         try:
-            return self._response.write(value if self._gives_model else (value,))
-        except InvalidCallError as error:
-            raise HandlerError(f"cannot send the result: {error}") from error
+            return self._response.write(value if self._gives_model else (value,), most)
+        except (InvalidCallError, PayloadTooLargeError) as error:
+            raise HandlerError(str(error)) from error
 
     def read_result(self, data: bytes) -> Any:
         """A result."""

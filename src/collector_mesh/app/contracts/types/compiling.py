@@ -11,6 +11,7 @@ from typing import Any
 
 import attrs
 
+from collector_mesh.app.contracts.types.budget import SMALLEST, Budget, weight_of
 from collector_mesh.app.contracts.types.endless import MAX_DEPTH
 from collector_mesh.app.contracts.types.plan import NOTHING, EnumKind, Kind, Model, Plan, Slot
 from collector_mesh.app.contracts.types.scalars import FlawError, Scalar
@@ -25,12 +26,12 @@ class Compiled:
     """The functions for one model.
 
     Attributes:
-        fields: takes a value, and how deep it is in others, and gives a mapping of the fields of its message; for arguments
-            of a method, a sequence of them.
+        fields: takes a value, how deep it is in others, and what is left to be written, and gives a mapping of the fields of
+            its message; for arguments of a method, a sequence of them.
         value: takes a message, and gives the value; for arguments, a tuple of them.
     """
 
-    fields: Callable[[Any, int], dict[str, Any]]
+    fields: Callable[[Any, int, Budget], dict[str, Any]]
     value: Callable[[Any], Any]
 
 
@@ -79,12 +80,15 @@ class _Source:
 
     def writing(self, model: Model) -> Iterator[str]:
         """The function that gives the fields of a value."""
-        yield f"def w{self._places[id(model)]}(v, d):"
+        yield f"def w{self._places[id(model)]}(v, d, b):"
         if model.kind is not None:
             kind = self._name("C", model.kind)
             yield f"  if type(v) is not {kind} and not issubclass(type(v), {kind}): refuse(v)"
             yield f"  if d > {MAX_DEPTH}: too_deep()"
             yield from (f"  x{at} = {_attribute(slot)}" for at, slot in enumerate(model.slots))
+            # One that stands in no other is there once.
+            yield f"  if d > 1:\n    b.left -= {' + '.join([str(SMALLEST), *_lengths(model)])}"
+            yield f"    b.memory -= {weight_of(len(model.slots))}\n    if b.left < 0 or b.memory < 0: b.over()"
         elif model.slots:
             yield f"  {', '.join(f'x{at}' for at in range(len(model.slots)))}, = v"
         yield "  return {"
@@ -101,23 +105,27 @@ class _Source:
         if hinted.many == "dict":
             key = "k" if hinted.key is None else self._one(hinted.key, "k", "")
             one = self._one(hinted.kind, "y", "d + 2")
-            several = f"{{{key}: {one} for k, y in as_dict({value}).items()}}"
+            one = f"b.text({one})" if _is_text(hinted.kind) else one
+            several = f"{{{key}: {one} for k, y in as_dict(b.messages({value})).items()}}"
+            several = f"b.texts({several})" if hinted.key is not None and _is_text(hinted.key) else several
             # An entry is a message, too.
             is_deep = isinstance(hinted.kind, Scalar) and slot.is_message
             return f"{several} if d < {MAX_DEPTH} or not {value} else too_deep()" if is_deep else several
-        items = f'as_items({value}, "{hinted.many}")'
+        taken = "messages" if isinstance(hinted.kind, Scalar) and slot.is_message else "items"
+        items = f'as_items(b.{taken}({value}), "{hinted.many}")'
         one = self._one(hinted.kind, "y", "d + 1")
+        one = f"b.text({one})" if _is_text(hinted.kind) else one
         several = f"[{one} for y in {items}]"
         exact = _EXACT.get(hinted.kind.name) if isinstance(hinted.kind, Scalar) else None
         if exact is None:
             return several
         kind = "tuple" if hinted.many == "tuple" else "list"
-        types = self._name("T", exact)
-        return f"{value} if type({value}) is {kind} and {{*map(type, {value})}} <= {types} else {several}"
+        types, taken = self._name("T", exact), "texts" if _is_text(hinted.kind) else "items"
+        return f"b.{taken}({value}) if type({value}) is {kind} and {{*map(type, {value})}} <= {types} else {several}"
 
     def _one(self, kind: Kind, value: str, depth: str) -> str:
         if isinstance(kind, Model):
-            return f"w{self._places[id(kind)]}({value}, {depth})"
+            return f"w{self._places[id(kind)]}({value}, {depth}, b)"
         if isinstance(kind, EnumKind):
             numbers = {member.name: kind.numbers[name] for name, member in kind.values if member is not None}
             self.objects[f"N{id(kind)}"] = numbers
@@ -186,6 +194,18 @@ class _Source:
         if kind.is_plain or kind.name == "bool":
             return value
         return f"{self._name('R', kind.read)}({value})"
+
+
+def _is_text(kind: Kind) -> bool:
+    """Whether a value may have any number of bytes."""
+    return isinstance(kind, Scalar) and kind.type in {"string", "bytes"}
+
+
+def _lengths(model: Model) -> Iterator[str]:
+    """The bytes of what a value of a model itself holds."""
+    for at, slot in enumerate(model.slots):
+        if slot.hinted.many == "one" and _is_text(slot.hinted.kind) and slot.hinted.kind.is_plain:  # type: ignore[union-attr]  # it is a scalar
+            yield f'len(x{at} or "")' if slot.hinted.may_be_none else f"len(x{at})"
 
 
 def _attribute(slot: Slot) -> str:

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 import attrs
 
+from collector_mesh.domain.model.payload import MAX_PAYLOAD_BYTES
 from collector_mesh.domain.registry.schema import File
 
 NO_DEFAULT: Any = inspect.Parameter.empty
@@ -80,10 +81,18 @@ class MethodCodec(Protocol):
         """The full name of the message that it gives."""
         ...
 
-    def write_request(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bytes:
+    def write_request(
+        self, args: Sequence[Any], kwargs: Mapping[str, Any], most: int = MAX_PAYLOAD_BYTES
+    ) -> bytes:
         """The arguments of a call as bytes.
 
+        Args:
+            args: by position.
+            kwargs: by name.
+            most: bytes that may be sent: what takes more need not be written to its end.
+
         Raises:
+            PayloadTooLargeError: they take more than may be sent, where that is seen before they are written.
             TypeError: the method cannot be called with so many arguments, or those names.
             InvalidCallError: an argument, or a part of one, is of a wrong type or out of range; every one is named.
         """
@@ -98,11 +107,12 @@ class MethodCodec(Protocol):
         """
         ...
 
-    def write_result(self, value: Any) -> bytes:
-        """A result as bytes.
+    def write_result(self, value: Any, most: int = MAX_PAYLOAD_BYTES) -> bytes:
+        """A result as bytes, of which `most` may be sent: what takes more need not be written to its end.
 
         Raises:
-            HandlerError: it, or a part of it, is of a wrong type or out of range; every one is named.
+            HandlerError: it, or a part of it, is of a wrong type or out of range; every one is named. Or it takes more than
+                may be sent.
         """
         ...
 

@@ -122,7 +122,7 @@ def test_the_error_says_what_is_wrong(hint: Any, value: Any, text: str) -> None:
         codec.write_result(value)
 
     assert str(request.value) == text
-    assert str(result.value) == f"cannot send the result: {text.replace('value', 'result')}"
+    assert str(result.value) == text.replace("value", "result")
 
 
 def test_every_wrong_part_is_named() -> None:

@@ -1,0 +1,75 @@
+"""How much is written of a value: one that stands in many places takes room in each of them, so a small one may be endless."""
+
+from typing import Any
+
+MAX_MEMORY = 1 << 27
+"""Bytes of memory that the messages of one value may take, about: more could not be read."""
+
+_MESSAGE = 64
+_FIELD = 16
+"""Bytes of memory of a message, and of each field of its type, about."""
+
+SMALLEST = 2
+"""Bytes of a message within another one, with its tag."""
+
+
+class OverBudgetError(Exception):
+    """A value takes more than may be written."""
+
+
+class Budget:
+    """What is left to be written, while a value is looked through.
+
+    It is spent by what the bytes have at least. So nothing is refused that could be sent.
+
+    Args:
+        most: bytes that the value may take.
+    """
+
+    __slots__ = ("left", "memory")
+
+    def __init__(self, most: int) -> None:
+        self.left = most
+        self.memory = MAX_MEMORY
+
+    def over(self) -> None:
+        """Refuse the value.
+
+        Raises:
+            OverBudgetError: always.
+        """
+        raise OverBudgetError
+
+    def items(self, value: Any) -> Any:
+        """Take several values, each of which takes a byte or more."""
+        self.left -= len(value)
+        if self.left < 0:
+            raise OverBudgetError
+        return value
+
+    def messages(self, value: Any) -> Any:
+        """Take several values, each of which is a message with two fields."""
+        self.left -= SMALLEST * len(value)
+        self.memory -= weight_of(2) * len(value)
+        if self.left < 0 or self.memory < 0:
+            raise OverBudgetError
+        return value
+
+    def texts(self, value: Any) -> Any:
+        """Take several texts, or bytes; of a map, its keys."""
+        self.left -= len(value) + sum(map(len, value))
+        if self.left < 0:
+            raise OverBudgetError
+        return value
+
+    def text(self, value: Any) -> Any:
+        """Take a text, or bytes."""
+        self.left -= len(value)
+        if self.left < 0:
+            raise OverBudgetError
+        return value
+
+
+def weight_of(fields: int) -> int:
+    """Bytes of memory that a message takes, by how many fields its type has."""
+    return _MESSAGE + _FIELD * fields
