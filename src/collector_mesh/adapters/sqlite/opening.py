@@ -21,6 +21,10 @@ _WAL_BYTES = 16 << 20
 """What is left of the write-ahead log of a file that is in use."""
 
 
+class LockedError(RegistryError):
+    """Another program has locked the file; a moment later it may be free."""
+
+
 def open_file(path: Path, busy_seconds: float, *, may_create: bool) -> sqlite3.Connection:
     """Open a registry.
 
@@ -64,7 +68,8 @@ def failure(path: Path, error: sqlite3.Error) -> RegistryError:
         sqlite3.SQLITE_CANTOPEN: "cannot be opened",
     }
     reason = reasons.get(code, "cannot be used")
-    return RegistryError(f"registry {shown(path)} {reason} ({error})")
+    kind = LockedError if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED} else RegistryError
+    return kind(f"registry {shown(path)} {reason} ({error})")
 
 
 def shown(path: Path) -> str:

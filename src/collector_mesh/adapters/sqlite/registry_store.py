@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
@@ -10,7 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from collector_mesh.adapters.sqlite import rows
-from collector_mesh.adapters.sqlite.opening import failure, open_file, shown
+from collector_mesh.adapters.sqlite.opening import LockedError, failure, open_file, shown
 from collector_mesh.adapters.sqlite.worker import Worker
 from collector_mesh.domain.model.errors import Executed
 from collector_mesh.domain.ports.registry_store import (
@@ -29,6 +30,9 @@ T = TypeVar("T")
 
 BUSY_SECONDS = 5.0
 """How long a request waits for a file that another program has locked."""
+
+_TRY_SECONDS = 0.05
+"""How long the thread waits for it at once: requests that need no lock come in between."""
 
 _OPENED_ANEW = frozenset(
     {
@@ -56,6 +60,7 @@ class SqliteStore:
     def __init__(self, path: str | os.PathLike[str], *, busy_seconds: float = BUSY_SECONDS) -> None:
         self._path = Path(os.path.abspath(os.fsdecode(path)))  # noqa: PTH100  # links stay as they are
         self._busy_seconds = busy_seconds
+        self._try_seconds = min(busy_seconds, _TRY_SECONDS)
         self._worker = Worker(f"registry {shown(self._path)}")
         # These belong to the thread.
         self._connection: sqlite3.Connection | None = None
@@ -69,7 +74,7 @@ class SqliteStore:
         """
         self._worker.start()
         try:
-            await self._worker.run(self._opened)
+            await self._do(self._opened)
         except BaseException:
             await self._worker.end(self._close)
             raise
@@ -100,7 +105,7 @@ class SqliteStore:
 
     async def write(self, write: Write) -> int:
         """See the port."""
-        return await self._worker.run(partial(self._write, write))
+        return await self._do(partial(self._write, write))
 
     async def changes(self, namespace: str, name: str, before: int, limit: int) -> StoredHistory:
         """See the port."""
@@ -109,7 +114,17 @@ class SqliteStore:
         )
 
     async def _reading(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        return await self._worker.run(partial(self._read, work))
+        return await self._do(partial(self._read, work))
+
+    async def _do(self, work: Callable[[], T]) -> T:
+        """Do something in the thread, and again after others as long as the file is locked, within the time for that."""
+        until = time.monotonic() + self._busy_seconds
+        while True:
+            try:
+                return await self._worker.run(work)
+            except LockedError:
+                if time.monotonic() >= until:
+                    raise
 
     # What follows runs in the thread.
 
@@ -158,7 +173,7 @@ class SqliteStore:
             RegistryError: the file cannot be used, or another one is in its place.
         """
         if self._connection is None:
-            self._connection = open_file(self._path, self._busy_seconds, may_create=self._file is None)
+            self._connection = open_file(self._path, self._try_seconds, may_create=self._file is None)
             is_new = True
         else:
             is_new = False

@@ -91,6 +91,21 @@ async def test_a_lock_that_goes_in_time_is_not_seen(path: Path) -> None:
 
 
 @pytest.mark.asyncio
+async def test_questions_are_answered_while_a_change_waits_for_the_file(path: Path) -> None:
+    async with SqliteStore(path, busy_seconds=LIMIT_SECONDS) as store:
+        with locked(path):
+            writing = asyncio.ensure_future(store.write(write(0, entry("a.proto"))))
+            for _ in range(3):
+                assert (await store.catalogue("shop")).revision == 0
+            assert not writing.done()
+            writing.cancel()
+            await asyncio.wait([writing])
+
+        assert (await store.catalogue("shop")).revision == 0
+        assert await store.write(write(0, entry("a.proto"))) == 1
+
+
+@pytest.mark.asyncio
 async def test_a_full_disk_is_an_error_loses_nothing_and_ends_with_it(store: SqliteStore, path: Path) -> None:
     revision = await store.write(write(0, entry("a.proto")))
 
