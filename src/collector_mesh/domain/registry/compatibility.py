@@ -230,17 +230,19 @@ class _Comparison:
                 )
 
     def _service(self, file: str, before: Service, after: Service | None) -> None:
+        # A service may be registered without a file.
+        within = f"{quoted(file)}: " if file else ""
         if after is None:
             self._found.add(
                 "service_removed",
                 before.name,
-                f"{quoted(file)}: the service {quoted(before.name)} was removed",
+                f"{within}the service {quoted(before.name)} was removed",
             )
             return
         methods = {method.name: method for method in after.methods}
         for method in before.methods:
             now = methods.get(method.name)
-            place = f"{quoted(file)}: the method {quoted(method.name)} of {quoted(before.name)}"
+            place = f"{within}the method {quoted(method.name)} of {quoted(before.name)}"
             where = f"{before.name}.{method.name}"
             if now is None:
                 self._found.add("method_removed", where, f"{place} was removed")

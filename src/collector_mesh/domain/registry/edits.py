@@ -1,11 +1,15 @@
 """What a new version of a file or a service changes, for the history: also what breaks nobody."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
+from collector_mesh.domain.model.errors import quoted
 from collector_mesh.domain.registry.schema import Enum, Field, File, Message, Method, Service
 
 V = TypeVar("V")
+
+_WORD = re.compile(r"[A-Za-z0-9_.+-]{1,256}")
 
 MAX_TOLD = 50
 """Lines of what has changed, at most; a last one says how many more there are."""
@@ -21,7 +25,7 @@ def edits_of_file(old: File, new: File) -> tuple[str, ...]:
     told += _compared("message", _named(old.messages), _named(new.messages), _message)
     told += _compared("enum", _named(old.enums), _named(new.enums), _enum)
     told += _compared("service", _named(old.services), _named(new.services), edits_of_service)
-    return bounded(told or ["options or comments have changed"])
+    return bounded(told or ["options, or the order of what is in it, have changed"])
 
 
 def edits_of_service(old: Service, new: Service) -> list[str]:
@@ -77,8 +81,13 @@ def _field(old: Field, new: Field) -> str:
         ("default", old.default, new.default),
     ):
         if before != after:
-            return f"has the {what} {after or '(none)'}, was {before or '(none)'}"
+            return f"has the {what} {_shown(after)}, was {_shown(before)}"
     return "has changed"
+
+
+def _shown(value: str) -> str:
+    """A word as it is; what others may have written anything into with quotes, and escaped."""
+    return (value if _WORD.fullmatch(value) else quoted(value)) if value else "(none)"
 
 
 def _enum(old: Enum, new: Enum) -> list[str]:

@@ -47,6 +47,8 @@ def place(given: GivenService, files: Mapping[str, GivenFile], sight: Sight) -> 
     if files:
         told = ", ".join(map(quoted, list(files)[:3])) + (", …" if len(files) > 3 else "")
         raise InvalidCallError(f"service {quoted(name)} is in none of the given files: {told}")
+    if own is not None and given.data is not None and _is_there(name, given.data, sight):
+        return Placed(_in_full(own, name), given.data)
     file, full = sight.catalogue.file_that_offers(name)
     if file:
         return _in_file(file, full, own, sight)
@@ -86,7 +88,9 @@ def decide_service(order: Order, placed: Placed, sight: Sight, compare: Compare)
         differences = compared(compare, lambda: _schema_of(before, placed.service.name, sight), after)
     old = _in_full(sight.reader.service(before.data), placed.service.name)
     details += edits_of_service(old, _in_full(placed.service, placed.service.name))
-    return Decided(new, "changed", differences, tuple(details or ["options have changed"]))
+    return Decided(
+        new, "changed", differences, tuple(details or ["options, or the order of its methods, have changed"])
+    )
 
 
 def bare_before(placed: Placed, sight: Sight) -> str:
@@ -112,6 +116,12 @@ def _offered(name: str, files: Mapping[str, GivenFile]) -> tuple[str, str]:
             f"several of the given files have a service {quoted(name)}: {', '.join(found[:5])}"
         )
     return (offered[found[0]], found[0]) if found else ("", "")
+
+
+def _is_there(name: str, data: bytes, sight: Sight) -> bool:
+    """Whether a service without a file is registered exactly so, whatever files were registered since."""
+    entry = sight.entry(sight.catalogue.service_key(name))
+    return entry is not None and not entry.needs and entry.data == data
 
 
 def _in_file(file: str, full: str, own: Service | None, sight: Sight) -> Placed:

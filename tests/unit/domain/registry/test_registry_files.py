@@ -66,7 +66,7 @@ def test_other_comments_are_a_change(world: World) -> None:
     done = run(world.registry.register_file("shop", world.given(shop(), "# a comment")))
 
     assert done.outcome == "changed"
-    assert changes(world)[0][2] == ("options or comments have changed",)
+    assert changes(world)[0][2] == ("options, or the order of what is in it, have changed",)
 
 
 def test_an_incompatible_change_is_refused_with_every_difference(world: World) -> None:

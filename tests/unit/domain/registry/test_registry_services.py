@@ -160,6 +160,16 @@ def test_a_service_without_a_file_is_the_one_of_a_registered_file(world: World) 
     assert run(world.registry.register_service("shop", "Shop", other)).outcome == "unchanged"
 
 
+def test_a_service_without_a_file_stays_the_same_when_a_file_has_come_that_says_more(world: World) -> None:
+    data = world.schemas.service(BARE)
+    run(world.registry.register_service("shop", "Shop", data))
+    run(world.registry.register_file("shop", world.given(shop(methods=("Order", "Cancel", "Track")))))
+
+    again = run(world.registry.register_service("shop", "Shop", data))
+
+    assert (again.name, again.file, again.outcome) == ("Shop", "", "unchanged")
+
+
 def test_a_service_with_a_file_takes_the_place_of_the_same_without(world: World) -> None:
     run(world.registry.register_service("shop", "Shop", world.schemas.service(BARE), labels={"team": "a"}))
 
