@@ -141,10 +141,10 @@ def write(connection: sqlite3.Connection, order: Write) -> int:
     )
     connection.execute(
         "INSERT INTO namespaces (namespace, revision, dropped, size)"
-        " SELECT ?1, ?2, ?3, COALESCE(SUM(LENGTH(data)), 0) FROM entries WHERE namespace = ?1"
+        " SELECT :namespace, :revision, :dropped, COALESCE(SUM(LENGTH(data)), 0) FROM entries WHERE namespace = :namespace"
         " ON CONFLICT (namespace) DO UPDATE"
         " SET revision = excluded.revision, dropped = dropped + excluded.dropped, size = excluded.size",
-        (namespace, revision, _forget(connection, order)),
+        {"namespace": namespace, "revision": revision, "dropped": _forget(connection, order)},
     )
     return int(revision)
 
@@ -160,9 +160,9 @@ def _forget(connection: sqlite3.Connection, order: Write) -> int:
             (*key, *key, order.kept.of_name),
         ).rowcount
     count += connection.execute(
-        "DELETE FROM changes WHERE namespace = ?1 AND number <="
-        " (SELECT number FROM changes WHERE namespace = ?1 ORDER BY number DESC LIMIT 1 OFFSET ?2)",
-        (order.namespace, order.kept.of_namespace),
+        "DELETE FROM changes WHERE namespace = :namespace AND number <="
+        " (SELECT number FROM changes WHERE namespace = :namespace ORDER BY number DESC LIMIT 1 OFFSET :kept)",
+        {"namespace": order.namespace, "kept": order.kept.of_namespace},
     ).rowcount
     return count
 
