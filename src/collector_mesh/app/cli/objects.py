@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import Any
 
 from collector_mesh.app.cli.errors import CommandError
+from collector_mesh.domain.model.errors import shown
 
 
 def load(reference: str, *, option: str) -> Any:
@@ -30,7 +31,7 @@ def load(reference: str, *, option: str) -> Any:
         except AttributeError as error:
             raise CommandError(f"{option} {reference}: {module_name} has no {path}") from error
         except Exception as error:
-            why = f"{type(error).__name__}: {error}"
+            why = f"{type(error).__name__}: {shown(error)}"
             raise CommandError(f"{option} {reference}: cannot get {path}: {why}") from error
     return found
 
@@ -61,5 +62,5 @@ def imported(module_name: str, where: str) -> ModuleType:
         raise
     except BaseException as error:
         missing = isinstance(error, ModuleNotFoundError) and error.name == module_name.partition(".")[0]
-        why = "there is no such module" if missing else f"{type(error).__name__}: {error}"
+        why = "there is no such module" if missing else f"{type(error).__name__}: {shown(error)}"
         raise CommandError(f"{where}: cannot import {module_name}: {why}") from error

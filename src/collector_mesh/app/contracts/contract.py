@@ -12,6 +12,7 @@ from collector_mesh.app.contracts.operations import Operation
 from collector_mesh.app.outside import outside
 from collector_mesh.domain.model.blocking_caller import BlockingCaller
 from collector_mesh.domain.model.caller import Caller, CallOptions
+from collector_mesh.domain.model.errors import kind_of
 
 C = TypeVar("C", bound="Contract")
 
@@ -77,6 +78,8 @@ class Contract:
         check_members(cls.__qualname__, members)
         for attribute, member in own.items():
             setattr(cls, attribute, Operation(member))
+        if type(lock) is not str:
+            raise ContractError(f"{cls.__qualname__}: lock must be the path of a file, got {kind_of(lock)}")
         set_declaration(cls, ClassDeclaration(cls, *names, members, _names_around(cls), lock))
 
     def __init__(self) -> None:

@@ -13,6 +13,7 @@ from collector_mesh.app.cli.objects import imported, is_module_name
 from collector_mesh.app.contracts.errors import ContractError, LockFileError
 from collector_mesh.app.contracts.locks.contracts import contracts_of, lockable
 from collector_mesh.app.contracts.locks.states import Lockable
+from collector_mesh.app.services.lifespan import reason_of
 
 T = TypeVar("T")
 
@@ -71,3 +72,8 @@ def used(use: Callable[[], T]) -> T:
         raise CommandError(str(error), EXIT_FAILED) from error
     except ContractError as error:
         raise CommandError(str(error)) from error
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        # SystemExit too: an annotation, or a class that it names, may do anything.
+        raise CommandError(f"a contract cannot be used: {reason_of(error)}") from error

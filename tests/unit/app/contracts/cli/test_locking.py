@@ -288,6 +288,9 @@ def test_two_branches_that_took_one_number_are_mended_by_deleting_one_line(
         ("import no_such_thing", "shop_api: cannot import shop_api: ModuleNotFoundError: No module named 'no_such_thing'"),
         ("", "shop_api defines no contracts"),
         ("from collector_mesh import Contract", "shop_api defines no contracts"),
+        (SHOP.replace('"shop")', '"shop", lock=7)'), "shop_api: cannot import shop_api: ContractError: Shop: lock must be the path of a file, got int"),
+        ("class Odd(BaseException):\n    def __str__(self): 1 / 0\nraise Odd", "shop_api: cannot import shop_api: Odd: Odd"),
+        (f"from __future__ import annotations\n{SHOP.replace('item: str', 'item: exit(3)')}", "a contract cannot be used: SystemExit: 3"),
         (SHOP.replace("item: str", "item: str | int"), "contract Shop cannot be used: Order.item: "),
     ],
 )  # fmt: skip
