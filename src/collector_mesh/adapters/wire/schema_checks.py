@@ -29,7 +29,6 @@ _MAX_PARTS = 500_000
 _MAX_STEPS = 200_000
 """Of the look for the reason why a file cannot be read."""
 
-_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _DOTTED = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
 
 _WEIGHTS = Weights(max_memory=_MAX_MEMORY, max_parts=_MAX_PARTS)
@@ -111,7 +110,8 @@ def check_path(path: str, what: str) -> None:
 
 def is_identifier(name: str) -> bool:
     """Whether a name is one part of letters, digits and underscores."""
-    return _IDENTIFIER.fullmatch(name) is not None
+    # What Python takes for one is the same, as long as it is ASCII.
+    return name.isascii() and name.isidentifier()
 
 
 def _check_imports(proto: FileDescriptorProto) -> None:
@@ -142,7 +142,6 @@ def _check_names(proto: FileDescriptorProto) -> None:
         raise InvalidCallError(
             f"{where} has the package {quoted(proto.package)}, which is no name of a package"
         )
-    # Names of files may be the same as those of packages, and so on: what counts is the full name.
     for scope, names in _scopes(proto):
         seen: set[str] = set()
         for name in names:

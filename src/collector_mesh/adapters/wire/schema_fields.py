@@ -42,6 +42,7 @@ TYPES: Mapping[int, FieldType] = {
 }
 """The words for the types of fields, by protobuf's numbers."""
 
+_MESSAGE = FieldDescriptorProto.TYPE_MESSAGE
 _NAMED = frozenset({"message", "group", "enum"})
 
 
@@ -80,32 +81,30 @@ class FieldReader:
         Raises:
             InvalidCallError: no compiler would let it pass.
         """
-        where = below(scope, proto.name)
+        name, label, type_name = proto.name, proto.label, proto.type_name
+        where = below(scope, name)
         if proto.extendee:
             raise wrong(self._file, where, "is a field of a message, and extends something")
         own = features.inside(proto, can_differ=self._syntax == "editions")
-        is_map = (
-            proto.label == FieldDescriptorProto.LABEL_REPEATED
-            and proto.type == FieldDescriptorProto.TYPE_MESSAGE
-            and proto.type_name.rpartition(".")[2] in entries
-        )
-        if is_map and proto.type_name.rpartition(".")[2] != entry_name_of(proto.name):
-            raise wrong(self._file, where, f"is a map whose entry must be called {entry_name_of(proto.name)}")
+        entry = type_name.rpartition(".")[2] if entries else ""
+        is_map = entry in entries and label == FieldDescriptorProto.LABEL_REPEATED and proto.type == _MESSAGE
+        if is_map and entry != entry_name_of(name):
+            raise wrong(self._file, where, f"is a map whose entry must be called {entry_name_of(name)}")
         kind = self._type(where, proto, own, is_prefixed=is_map or is_in_entry)
-        if proto.HasField("oneof_index") and proto.label != FieldDescriptorProto.LABEL_OPTIONAL:
+        if label != FieldDescriptorProto.LABEL_OPTIONAL and proto.HasField("oneof_index"):
             raise wrong(self._file, where, "is in a oneof, and is repeated or required")
         return self._checked(
             where,
             Field(
-                name=proto.name,
+                name=name,
                 number=proto.number,
                 type=kind,
-                type_name=named(scope, proto.type_name),
+                type_name=named(scope, type_name),
                 cardinality="optional"
                 if is_in_entry
                 else self._cardinality(where, proto, kind, own, is_map=is_map),
                 oneof=oneof,
-                json_name=text(self._file, where, proto.json_name) or json_name_of(proto.name),
+                json_name=text(self._file, where, proto.json_name) or json_name_of(name),
                 default=text(self._file, where, proto.default_value),
             ),
         )
