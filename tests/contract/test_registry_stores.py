@@ -70,8 +70,8 @@ async def both_answer_the_same(
     for namespace in ("", "a", "b"):
         await both("catalogue", namespace)
         for kind in ("file", "service"):
-            await both("newest", kind, namespace, None, 10)
-            await both("newest", kind, namespace, Position(2, "a", "one.proto"), 2)
+            await both("newest", kind, namespace, None, 10, 40)
+            await both("newest", kind, namespace, Position(2, "a", "one.proto"), 2, 1000)
         for name in ("", "one.proto"):
             await both("changes", namespace, name, 0, 10)
             await both("changes", namespace, name, 4, 2)

@@ -150,10 +150,11 @@ class RegistryService:
                 page = await self._door.services(caller, namespace, after=after, limit=MAX_PAGE)
                 for service in page.services:
                     count += 1
+                    if size > MAX_ANSWER_BYTES:
+                        # It goes on, to tell how many there are.
+                        continue
                     size += len(encode_listed(service, service.name))
-                    # It goes on, to tell how many there are.
-                    if size <= MAX_ANSWER_BYTES:
-                        services.append(service)
+                    services.append(service)
                 after = page.after
                 if not after:
                     break

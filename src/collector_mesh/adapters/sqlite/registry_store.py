@@ -98,10 +98,12 @@ class SqliteStore:
         return await self._reading(lambda connection: rows.read(connection, keys))
 
     async def newest(
-        self, kind: EntryKind, namespace: str, after: Position | None, limit: int
+        self, kind: EntryKind, namespace: str, after: Position | None, limit: int, most_bytes: int
     ) -> tuple[StoredEntry, ...]:
         """See the port."""
-        return await self._reading(lambda connection: rows.newest(connection, kind, namespace, after, limit))
+        return await self._reading(
+            lambda connection: rows.newest(connection, kind, namespace, after, limit, most_bytes)
+        )
 
     async def write(self, write: Write) -> int:
         """See the port."""

@@ -17,6 +17,7 @@ from collector_mesh.domain.ports.registry_store import (
     StoredHead,
     StoredHistory,
     Write,
+    until,
 )
 
 _ENTRY = "kind, namespace, name, data, needs, offers, labels, created_at, updated_at, is_dependency, created, revision, version"
@@ -52,7 +53,12 @@ def read(connection: sqlite3.Connection, keys: Sequence[EntryKey]) -> tuple[Stor
 
 
 def newest(
-    connection: sqlite3.Connection, kind: EntryKind, namespace: str, after: Position | None, limit: int
+    connection: sqlite3.Connection,
+    kind: EntryKind,
+    namespace: str,
+    after: Position | None,
+    limit: int,
+    most_bytes: int,
 ) -> tuple[StoredEntry, ...]:
     """See `RegistryStore.newest`."""
     conditions: list[str] = ["kind = ?"]
@@ -68,7 +74,8 @@ def newest(
         " ORDER BY created DESC, namespace, name LIMIT ?",
         (*values, limit),
     )
-    return tuple(_entry(row) for row in rows)
+    # An index has them in this order: those after the last one are not read.
+    return until(most_bytes, map(_entry, rows))
 
 
 def changes(

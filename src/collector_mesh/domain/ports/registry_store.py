@@ -1,6 +1,6 @@
 """Port: keeps what a registry knows, where it outlives the process."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, NamedTuple, Protocol
 
 import attrs
@@ -175,6 +175,18 @@ class Position(NamedTuple):
     name: str
 
 
+def until(most_bytes: int, entries: Iterable[StoredEntry]) -> tuple[StoredEntry, ...]:
+    """Entries up to the one with which their descriptors reach a number of bytes; those after it are not looked at."""
+    found: list[StoredEntry] = []
+    size = 0
+    for entry in entries:
+        found.append(entry)
+        size += len(entry.data)
+        if size >= most_bytes:
+            break
+    return tuple(found)
+
+
 @attrs.frozen
 class StoredHistory:
     """Changes, latest first.
@@ -218,7 +230,7 @@ class RegistryStore(Protocol):
         ...
 
     async def newest(
-        self, kind: EntryKind, namespace: str, after: Position | None, limit: int
+        self, kind: EntryKind, namespace: str, after: Position | None, limit: int, most_bytes: int
     ) -> tuple[StoredEntry, ...]:
         """Give entries of a kind: the latest `created` first, and by namespace and name where those are the same.
 
@@ -227,6 +239,7 @@ class RegistryStore(Protocol):
             namespace: where; empty for everywhere.
             after: the last one of the page before; None for the first page.
             limit: most of them.
+            most_bytes: the one with which their descriptors reach this number of bytes is the last one.
 
         Raises:
             RegistryError: the store cannot be used now.

@@ -18,6 +18,7 @@ from collector_mesh.domain.ports.registry_store import (
     StoredEntry,
     StoredHistory,
     Write,
+    until,
 )
 from collector_mesh.domain.registry.catalogue import head_of
 
@@ -48,7 +49,7 @@ class MemoryStore:
         return tuple(self._entries.get(key) for key in keys)
 
     async def newest(
-        self, kind: EntryKind, namespace: str, after: Position | None, limit: int
+        self, kind: EntryKind, namespace: str, after: Position | None, limit: int, most_bytes: int
     ) -> tuple[StoredEntry, ...]:
         """See the port."""
         found = [
@@ -61,7 +62,7 @@ class MemoryStore:
             found = [
                 entry for entry in found if _place(entry) > (-after.created, after.namespace, after.name)
             ]
-        return tuple(found[:limit])
+        return until(most_bytes, found[:limit])
 
     async def write(self, write: Write) -> int:
         """See the port."""

@@ -19,6 +19,9 @@ from collector_mesh.domain.registry.results import (
 )
 from collector_mesh.domain.registry.sight import Sight
 
+PAGE_BYTES = 2 << 20
+"""Of descriptors on a page; it ends with the service that reaches it, which may be the last one of all."""
+
 Known = tuple[Catalogue, Mapping[EntryKey, StoredEntry]]
 """What is registered in a namespace, and those entries of it that were read."""
 
@@ -87,12 +90,13 @@ class Queries:
             check_name("namespace", namespace)
         most = limit_of(limit)
         # One more tells whether there is a next page.
-        found = await store.newest("service", namespace, position_of(after), most + 1)
+        found = await store.newest("service", namespace, position_of(after), most + 1, PAGE_BYTES)
         shown = found[:most]
+        is_cut = len(found) > most or sum(len(entry.data) for entry in found) >= PAGE_BYTES
         return ServicePage(
             tuple(service_answer(entry, self._reader) for entry in shown),
             position_text(Position(shown[-1].created, shown[-1].key.namespace, shown[-1].key.name))
-            if len(found) > most
+            if is_cut
             else "",
         )
 

@@ -274,7 +274,7 @@ class Registry:
         Args:
             namespace: where; empty for everywhere.
             after: `after` of the page before; empty for the first one.
-            limit: most of them, up to 1,000.
+            limit: most of them, up to 1,000; a page also ends once its descriptors have some megabytes.
 
         Raises:
             InvalidCallError: an argument is malformed.

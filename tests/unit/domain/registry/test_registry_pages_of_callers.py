@@ -3,7 +3,7 @@
 from tests.unit.domain.registry.world import World, run
 
 from collector_mesh.domain.registering import RegistryCaller, RegistryDoor
-from collector_mesh.domain.registry.schema import Service
+from collector_mesh.domain.registry.schema import Method, Service
 
 CALLER = RegistryCaller(None, "127.0.0.1:1")
 
@@ -39,3 +39,23 @@ def test_a_page_that_ends_at_a_hidden_service_does_not_name_it_and_the_next_ones
         if not after:
             break
     assert seen == ["Service5", "Service2", "Service0"]
+
+
+def test_a_page_ends_before_its_descriptors_are_many_megabytes() -> None:
+    world = World()
+    for number in range(5):
+        name = f"Service{number}"
+        data = world.schemas.service(Service(name, tuple(Method(f"m{one}", "", "") for one in range(1000))))
+        # As large as one may be, as far as the store knows.
+        padded = data + b" " * ((1 << 20) - len(data))
+        world.schemas.same(padded, data)
+        run(world.registry.register_service("shop", name, padded))
+    seen: list[list[str]] = []
+    after = ""
+    while True:
+        page = run(world.registry.services(after=after, limit=1000))
+        seen.append([service.name for service in page.services])
+        after = page.after
+        if not after:
+            break
+    assert seen == [["Service4", "Service3"], ["Service2", "Service1"], ["Service0"]]

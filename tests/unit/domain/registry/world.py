@@ -75,6 +75,10 @@ class TextSchemas:
         self._services[data] = named
         return data
 
+    def same(self, data: bytes, known: bytes) -> None:
+        """Have other bytes say the same of a service."""
+        self._services[data] = self._services[known]
+
     def read_file(self, data: bytes) -> File:
         return self._files[data]
 

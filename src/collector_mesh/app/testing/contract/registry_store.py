@@ -22,6 +22,9 @@ from collector_mesh.domain.ports.registry_store import (
 
 KEPT = Kept(of_name=3, of_namespace=8)
 
+MANY = 1 << 20
+"""More bytes than descriptors have here."""
+
 
 def entry(
     name: str, *, namespace: str = "shop", kind: EntryKind = "file", data: bytes = b"\0\xff"
@@ -81,7 +84,7 @@ class RegistryStoreContract:
             0,
         )
         assert await store.read([EntryKey("file", "shop", "a.proto")]) == (None,)
-        assert await store.newest("service", "", None, 10) == ()
+        assert await store.newest("service", "", None, 10, MANY) == ()
         assert (await store.changes("", "", 0, 10)).changes == ()
 
     @pytest.mark.asyncio
@@ -197,15 +200,24 @@ class RegistryStoreContract:
 
         names = []
         after: Position | None = None
-        while page := await store.newest("service", "", after, 2):
+        while page := await store.newest("service", "", after, 2, MANY):
             names += [one.key.name for one in page]
             last = page[-1]
             after = Position(last.created, last.key.namespace, last.key.name)
 
         assert names == ["d.D", "c.C", "a.A", "b.B"]
-        of_shop = await store.newest("service", "shop", None, 10)
+        of_shop = await store.newest("service", "shop", None, 10, MANY)
         assert [one.key.name for one in of_shop] == ["d.D", "a.A", "b.B"]
-        assert [one.key.name for one in await store.newest("file", "", None, 10)] == ["a.proto"]
+        assert [one.key.name for one in await store.newest("file", "", None, 10, MANY)] == ["a.proto"]
+
+    @pytest.mark.asyncio
+    async def test_a_page_ends_with_the_entry_that_reaches_its_bytes(self, store: RegistryStore) -> None:
+        names = ("a.A", "b.B", "c.C", "d.D")
+        await store.write(write(0, *(entry(name, kind="service", data=b"x" * 10) for name in names)))
+
+        for most_bytes, count in ((1, 1), (10, 1), (11, 2), (30, 3), (31, 4), (1000, 4)):
+            page = await store.newest("service", "", None, 10, most_bytes)
+            assert [one.key.name for one in page] == list(names[:count])
 
     @pytest.mark.asyncio
     async def test_changes_are_told_latest_first_page_by_page(self, store: RegistryStore) -> None:
