@@ -26,6 +26,7 @@ class ClassDeclaration(Declaration):
         members: its methods, those of its bases included.
         names: gives the names that count where the class is defined.
         lock: the path of the lock file from the folder of the module; empty for the one beside the module.
+        type_names: the names of types in protobuf, where those are not the names of their classes.
     """
 
     def __init__(
@@ -36,10 +37,12 @@ class ClassDeclaration(Declaration):
         members: Mapping[str, Member],
         names: Callable[[], Mapping[str, Any]],
         lock: str,
+        type_names: Mapping[Any, str],
     ) -> None:
         super().__init__(kind.__qualname__, namespace, service, members)
         self.module = kind.__module__
         self.lock = lock
+        self.type_names = type_names
         self._names = names
 
     def service_types(self) -> ServiceTypes:
@@ -56,7 +59,13 @@ class ClassDeclaration(Declaration):
                 problems.append(str(error))
         if problems:
             raise ContractError("; ".join(problems))
-        return ServiceTypes(self.service, tuple(methods), module=self.module, names=self._names())
+        return ServiceTypes(
+            self.service,
+            tuple(methods),
+            module=self.module,
+            names=self._names(),
+            type_names=self.type_names,
+        )
 
     def _find_types(self, member: Member) -> MethodTypes:
         function: Any = member.function

@@ -7,7 +7,7 @@ from collector_mesh.app.contracts.calling import Calls
 from collector_mesh.app.contracts.class_declaration import ClassDeclaration
 from collector_mesh.app.contracts.declaration import declaration_of, given_declaration, set_declaration
 from collector_mesh.app.contracts.errors import ContractError
-from collector_mesh.app.contracts.form import check_members, members_in, names_argument
+from collector_mesh.app.contracts.form import check_members, members_in, names_argument, type_names_argument
 from collector_mesh.app.contracts.operations import Operation
 from collector_mesh.app.outside import outside
 from collector_mesh.domain.model.blocking_caller import BlockingCaller
@@ -43,6 +43,7 @@ class Contract:
     default the name of the class. A method stands there as `async def create_order(self, order: Order) -> Receipt: ...`, or
     without `async`; `@method("Name", idempotent=True)` gives it another name, or says that it may run twice for one call. What
     is before the last dot of the full name is the package of the messages. A subclass of a contract has its methods too.
+    `names={Shipment.Status: "ShipmentStatus"}` gives classes of data and enums other names than those of their classes.
     `lock="NAME"` is the lock file, from the folder of the module, where it is another one than the one beside the module.
 
     `@implements(Shop)` on a class says that it does this, and `Shop.client(caller)` makes a client, which has the methods.
@@ -59,13 +60,16 @@ class Contract:
         namespace: str | None = None,
         service: str | None = None,
         lock: str = "",
+        names: Mapping[Any, str] | None = None,
     ) -> None:
         """Take down what the class says."""
         super().__init_subclass__()
         bases = [found for each in cls.__mro__[1:] if (found := given_declaration(each)) is not None]
         if namespace is None and bases:
             namespace = bases[0].namespace
-        names = names_argument(cls, namespace, cls.__name__ if service is None else service)
+        own_names = names_argument(cls, namespace, cls.__name__ if service is None else service)
+        type_names = {kind: name for base in reversed(bases) for kind, name in base.type_names.items()}
+        type_names |= type_names_argument(cls, names)
         own = members_in(cls, _TAKEN)
         members = {name: member for base in reversed(bases) for name, member in base.members.items()}
         members |= own
@@ -80,7 +84,7 @@ class Contract:
             setattr(cls, attribute, Operation(member))
         if type(lock) is not str:
             raise ContractError(f"{cls.__qualname__}: lock must be the path of a file, got {kind_of(lock)}")
-        set_declaration(cls, ClassDeclaration(cls, *names, members, _names_around(cls), lock))
+        set_declaration(cls, ClassDeclaration(cls, *own_names, members, _names_around(cls), lock, type_names))
 
     def __init__(self) -> None:
         kind = type(self).__qualname__

@@ -4,6 +4,7 @@ import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from threading import RLock
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
@@ -67,6 +68,8 @@ class Declaration(ABC):
 
     has_free_names = False
     """Whether an implementation may name its parameters as it likes: the contract has no names for them."""
+    type_names: Mapping[Any, str] = MappingProxyType({})
+    """The names of types in protobuf, where those are not the names of their classes."""
 
     def __init__(self, title: str, namespace: str, service: str, members: Mapping[str, Member]) -> None:
         self.title = title

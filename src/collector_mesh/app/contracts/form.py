@@ -39,6 +39,22 @@ def names_argument(kind: type, namespace: object, service: object) -> tuple[str,
     return str(namespace), str(service)
 
 
+def type_names_argument(kind: type, names: object) -> dict[Any, str]:
+    """The names that a contract gives to types.
+
+    Raises:
+        ContractError: it is no mapping of types to texts.
+    """
+    if names is None:
+        return {}
+    if not is_a(names, dict) or not all(type(name) is str for name in names.values()):  # type: ignore[attr-defined]  # just looked
+        raise ContractError(
+            f"{kind.__qualname__}: names must be a dict of classes and their names, as"
+            ' names={Shipment.Status: "ShipmentStatus"}'
+        )
+    return dict(names)  # type: ignore[call-overload,no-any-return]  # the same
+
+
 def members_in(kind: type, taken: Collection[str]) -> dict[str, Member]:
     """The methods that stand in the body of a contract, by their names.
 

@@ -9,7 +9,7 @@ from collector_mesh.app.contracts.locks.lock import Shape, canonical
 from collector_mesh.domain.model.errors import InvalidCallError
 from collector_mesh.domain.registry.closure import linked
 from collector_mesh.domain.registry.compatibility import differences
-from collector_mesh.domain.registry.schema import File, Schema
+from collector_mesh.domain.registry.schema import Field, File, Schema
 
 
 def compared(old: Shape, new: Shape) -> tuple[str, ...]:
@@ -29,7 +29,7 @@ def compared(old: Shape, new: Shape) -> tuple[str, ...]:
             f"the lock file has what cannot be: {error}. Restore it from version control"
         ) from error
     found = differences(before, _schema(new.file))
-    return (*map(str, found), *_required(old, new))
+    return (*map(str, found), *_required(old, new), *_absent(old, new))
 
 
 def _schema(file: File) -> Schema:
@@ -55,3 +55,34 @@ def _required(old: Shape, new: Shape) -> Iterator[str]:
                 f"{new.file.name!r}: the field {name!r} ({before[field]}) of {message!r} was removed, without which programs"
                 " of the version before cannot read it: give it a default first, and remove it when none of them is left"
             )
+
+
+def _absent(old: Shape, new: Shape) -> Iterator[str]:
+    """Fields whose zero, to one of both, is what the other one sends for nothing: neither would see that it is none."""
+    before, now = _single_fields(old.file), _single_fields(new.file)
+    # One that cannot be read without is refused where it is absent.
+    for name in sorted((before.keys() & now.keys()) - old.required - new.required):
+        was, field = before[name], now[name]
+        where = f"{new.file.name!r}: the field {field.name!r} ({field.number}) of {name.rpartition('.')[0]!r}"
+        if was.cardinality == "implicit" and field.cardinality == "optional" and name in new.nullable:
+            yield (
+                f"{where} may be None now, which programs of the version before read as zero or as empty: add another field"
+                " for it, or another method"
+            )
+        if was.cardinality == "optional" and field.cardinality == "implicit":
+            yield (
+                f"{where} must be given now, and where programs of the version before leave it out it is read as zero or as"
+                " empty: let it have a default, or be None, as before"
+            )
+
+
+def _single_fields(file: File) -> dict[str, Field]:
+    """The single fields of a file that are no messages, by `MESSAGE.FIELD`."""
+    return {
+        f"{message.name}.{field.name}": field
+        for message in file.messages
+        for field in message.fields
+        if not message.is_map_entry
+        and field.type != "message"
+        and field.cardinality in {"implicit", "optional"}
+    }

@@ -23,10 +23,12 @@ class Shape:
     Attributes:
         file: its descriptors.
         required: the fields without which a message cannot be read, as `MESSAGE.FIELD`; protobuf does not know of them.
+        nullable: the single fields that may be None, where that is known: a lock file does not keep it.
     """
 
     file: File
     required: frozenset[str] = frozenset()
+    nullable: frozenset[str] = attrs.field(default=frozenset(), eq=False)
 
 
 @attrs.frozen

@@ -28,7 +28,7 @@ from collector_mesh.app.contracts.types.plan import (
 )
 from collector_mesh.app.contracts.types.refusals import ALLOWED, refusal_of
 from collector_mesh.app.contracts.types.scalars import KEYS, SCALARS, Scalar
-from collector_mesh.app.contracts.types.spelling import Spelled, spelled
+from collector_mesh.app.contracts.types.spelling import Spelled, names_by_key, spelled
 from collector_mesh.app.services.hints import shown_hint
 from collector_mesh.domain.registry.naming import entry_name_of, json_name_of
 
@@ -51,6 +51,7 @@ class _Analysis:
     def __init__(self, service: ServiceTypes) -> None:
         self._service = service
         self._package = service.full_name.rpartition(".")[0]
+        self._names = names_by_key(service.type_names)
         self._models: dict[Any, Model] = {}
         self._enums: dict[type, EnumKind] = {}
         self._symbols: dict[str, tuple[object, str]] = {}
@@ -92,7 +93,10 @@ class _Analysis:
         other, other_shown = self._symbols.setdefault(name, (owner, shown))
         if other != owner:
             both = f"{shown} and {other_shown}" if shown != other_shown else f"two classes {shown}"
-            self._flaw(path, f"{both} would both be {name!r}: give one of them another name")
+            self._flaw(
+                path,
+                f"{both} would both be {name!r}: give one of them another name, as names={{...}} of the contract does",
+            )
 
     # ---- methods -------------------------------------------------------------------------------------
 
@@ -237,23 +241,24 @@ class _Analysis:
         return None
 
     def _model(self, spelling: Spelled, path: str) -> Model | None:
-        key = (spelling.kind, *spelling.arguments)
+        key = spelling.type_key
         known = self._models.get(key)
         if known is not None:
             return known
         parameters = getattr(spelling.kind, "__parameters__", ())
         if len(parameters) != len(spelling.arguments):
-            name = spelling.kind.__name__
-            self._flaw(path, f"{name} has type variables: say for which types, as {name}[int]")
+            generic = spelling.kind.__name__
+            self._flaw(path, f"{generic} has type variables: say for which types, as {generic}[int]")
             return None
-        if flaw := spelling.flaw_of_name or flaw_of_type_name(spelling.name):
-            self._flaw(path, f"{spelling.name!r} {flaw}")
+        name = self._names.get(key, spelling.name)
+        if flaw := (key not in self._names and spelling.flaw_of_name) or flaw_of_type_name(name):
+            self._flaw(path, f"{name!r} {flaw}")
             return None
-        full = self._full(spelling.name)
+        full = self._full(name)
         self._claim(full, key, _named(spelling.kind, spelling.arguments), path)
         # Of what is deep inside, the way from its own class tells more.
-        below = spelling.name if path.count(".") > 8 or "." not in path else path
-        made = Model(full, spelling.name, below, kind=spelling.value_kind)
+        below = name if path.count(".") > 8 or "." not in path else path
+        made = Model(full, name, below, kind=spelling.value_kind)
         self._models[key] = made
         self._all.append(made)
         self._waiting.append((made, spelling))
@@ -263,15 +268,16 @@ class _Analysis:
         known = self._enums.get(kind)
         if known is not None:
             return known
-        if flaw := flaw_of_type_name(kind.__name__):
-            self._flaw(path, f"{kind.__name__!r} {flaw}")
+        short = self._names.get((kind,), kind.__name__)
+        if flaw := flaw_of_type_name(short):
+            self._flaw(path, f"{short!r} {flaw}")
             return None
         if not len(kind):
             self._flaw(path, f"{kind.__name__} has no members")
             return None
-        full = self._full(kind.__name__)
+        full = self._full(short)
         self._claim(full, kind, _named(kind), path)
-        prefix = snake(kind.__name__).upper()
+        prefix = snake(short).upper()
         zero = f"{prefix}_UNSPECIFIED"
         values: dict[str, Enum | None] = {zero: None}
         for member in kind:

@@ -48,9 +48,10 @@ def _field(model: Model, slot: Slot, places: dict[str, str]) -> Field:
     name = f"f{number}"
     if slot.hinted.key is not None:
         return Field(name, number, "message", f"{places[model.name]}.{_entry(model, slot)}", "map")
-    cardinality: Cardinality = "optional" if slot.is_optional else "implicit"
     kind, type_name = _type_of(slot.hinted.kind, places)
-    return Field(name, number, kind, type_name, "repeated" if slot.hinted.many != "one" else cardinality)
+    # A zero is written, whether or not it has to be: in another version of the contract the field may have a default.
+    cardinality: Cardinality = "optional" if slot.hinted.many == "one" else "repeated"
+    return Field(name, number, kind, type_name, cardinality)
 
 
 def _type_of(kind: Kind, places: dict[str, str]) -> tuple[FieldType, str]:

@@ -52,7 +52,10 @@ class DescribedTypes:
         """What a lock file keeps of it."""
         models = self._plan.models
         needed = [f"{model.name}.{slot.name}" for model in models for slot in model.slots if slot.is_required]
-        return Shape(self.file, frozenset(needed))
+        may_be_none = [
+            f"{model.name}.{slot.name}" for model in models for slot in model.slots if slot.hinted.may_be_none
+        ]
+        return Shape(self.file, frozenset(needed), frozenset(may_be_none))
 
     @property
     def classes(self) -> Mapping[str, type]:

@@ -2,6 +2,7 @@
 
 import collections.abc
 import typing
+from collections.abc import Mapping
 from typing import Any
 
 import attrs
@@ -56,6 +57,11 @@ class Spelled:
     flaw_of_name: str = ""
     value_kind: Any = None
 
+    @property
+    def type_key(self) -> tuple[Any, ...]:
+        """The class, and the arguments of a generic one."""
+        return (self.kind, *self.arguments)
+
 
 def spelled(hint: Any, depth: int = 0) -> Spelled:
     """What an annotation says; `depth` is how many others it stands in."""
@@ -82,6 +88,11 @@ def spelled(hint: Any, depth: int = 0) -> Spelled:
             hint, flaw=f"{where} {what}, which cannot travel: put it into a field of a class of its own"
         )
     return attrs.evolve(inner, many=many, key=plain_hint(arguments[0]) if many == "dict" else None)
+
+
+def names_by_key(names: Mapping[Any, str]) -> dict[tuple[Any, ...], str]:
+    """The names that are given to types, by the `type_key` of each."""
+    return {spelled(hint).type_key: name for hint, name in names.items()}
 
 
 class _Fixed(tuple[Any, ...]):  # noqa: SLOT001  # only its being a tuple counts
