@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import grpc
@@ -17,6 +18,7 @@ from tests.limits import LIMIT_SECONDS, until
 
 from collector_mesh import (
     Collector,
+    Contract,
     IncompatibleError,
     InvalidCallError,
     NotFoundError,
@@ -27,6 +29,8 @@ from collector_mesh import (
     Service,
     UnavailableError,
     UnimplementedError,
+    implements,
+    method,
 )
 from collector_mesh.app.cli.main import main
 from collector_mesh.app.testing.fakes import FakeObserver
@@ -296,6 +300,45 @@ async def test_calls_are_validated_by_what_a_collector_has_registered() -> None:
     assert good.status.code == 200
     assert bad.status.code == 400
     assert "expected 'type.googleapis.com/google.protobuf.StringValue'" in bad.status.message
+
+
+@dataclass
+class Order:
+    item: str
+
+
+class Shop(Contract, namespace="shop", service="acme.shop.v1.Shop"):
+    @method
+    async def buy(self, order: Order) -> Order:
+        raise NotImplementedError
+
+
+@implements(Shop)
+class MyShop:
+    async def buy(self, order: Order) -> Order:
+        return order
+
+
+async def test_contracts_are_registered_by_who_serves_them_and_by_programs_alike() -> None:
+    observer = FakeObserver()
+    async with registry() as of, client(of) as registered:
+        async with Collector(
+            "shop",
+            services=[MyShop],
+            register_at=of.address,
+            validator=RegistryValidator(of.address),
+            observer=observer,
+        ) as made:
+            await until(lambda: observer.of(Registered))
+            bought = await Shop.client(made).buy(Order("tea"), timeout=LIMIT_SECONDS)
+            plain = await made.dispatch(
+                "shop", "acme.shop.v1.Shop", "buy", {"item": "tea"}, timeout=LIMIT_SECONDS
+            )
+        again = await registered.register("shop", Shop)
+
+    assert bought == Order("tea")
+    assert plain.status.code == 400
+    assert [(one.id, one.outcome) for one in again] == [("shop/acme.shop.v1.Shop", "unchanged")]
 
 
 async def described(address: str, symbol: str) -> Any:
