@@ -473,6 +473,8 @@ CHANGING: frozenset[type[Event]] = frozenset(
         NameFailed,
         BreakerOpened,
         BreakerShut,
+        RegistryAway,
+        RegistryBack,
         DispatchFailed,
         HandlerFailed,
     }
