@@ -114,6 +114,8 @@ def decode_found(data: bytes) -> tuple[RegisteredService, tuple[bytes, ...]]:
 
     def read() -> tuple[RegisteredService, tuple[bytes, ...]]:
         response = _PB.LookupResponse.FromString(data)
+        if not response.HasField("service"):
+            raise KeyError("service")
         return _service(response.service), tuple(response.files)
 
     return readable(read)

@@ -1,13 +1,11 @@
 """A registry that is elsewhere, for programs."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from collector_mesh.adapters.grpc.remote_registry import RemoteRegistry
 from collector_mesh.adapters.grpc.tls import Tls
 from collector_mesh.app.registry.registrable import registrable
-from collector_mesh.domain.registry.limits import MAX_PAGE
-from collector_mesh.domain.registry.results import Change, RegisteredService
 
 if TYPE_CHECKING:
     from collector_mesh.adapters.wire.registry_requests import RegisteredName
@@ -70,25 +68,3 @@ class RegistryClient(RemoteRegistry):
         return await self.register_files(
             namespace, given.files, services, labels=labels, force=force, dry_run=dry_run
         )
-
-    async def every(self, namespace: str = "") -> AsyncIterator[RegisteredService]:
-        """Give all services, newest first, page by page; see `list`."""
-        after = ""
-        while True:
-            page = await self.list(namespace, after=after, limit=MAX_PAGE)
-            for service in page.services:
-                yield service
-            after = page.after
-            if not after:
-                return
-
-    async def every_change(self, namespace: str = "", name: str = "") -> AsyncIterator[Change]:
-        """Give all changes, latest first, page by page; see `history`."""
-        after = ""
-        while True:
-            page = await self.history(namespace, name, after=after, limit=MAX_PAGE)
-            for change in page.changes:
-                yield change
-            after = page.after
-            if not after:
-                return

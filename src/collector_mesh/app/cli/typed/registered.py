@@ -7,7 +7,6 @@ from collector_mesh.adapters.grpc.reflection_client import MAX_SERVICES, Reflect
 from collector_mesh.adapters.grpc.remote_registry import RemoteRegistry
 from collector_mesh.domain.model.errors import NotFoundError
 from collector_mesh.domain.model.names import IDENTIFIERS
-from collector_mesh.domain.registry.limits import MAX_PAGE
 
 _MOST_LOADED = 500
 """Services whose files are asked for on behalf of one name."""
@@ -66,20 +65,15 @@ class RegisteredTypes:
             return self._places
         await self._open()
         places: dict[str, list[str]] = {}
-        after, count = "", 0
-        while True:
-            page = await self._registry.list(self._namespace, after=after, limit=MAX_PAGE)
-            count += len(page.services)
+        count = 0
+        async for service in self._registry.every(self._namespace):
+            count += 1
             if count > MAX_SERVICES:
                 raise ReflectionError(
                     f"{self._registry.address} has more than {MAX_SERVICES} services: give a namespace"
                 )
-            for service in page.services:
-                if IDENTIFIERS.fullmatch(service.name):
-                    places.setdefault(service.name, []).append(service.namespace)
-            if not page.after or page.after == after:
-                break
-            after = page.after
+            if IDENTIFIERS.fullmatch(service.name):
+                places.setdefault(service.name, []).append(service.namespace)
         self._places = places
         return places
 
