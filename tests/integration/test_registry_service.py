@@ -33,7 +33,9 @@ from collector_mesh import (
     Registry,
     RegistryError,
 )
+from collector_mesh.app.testing.fakes import FakeObserver
 from collector_mesh.domain.model.errors import ListenError
+from collector_mesh.domain.model.events import RegistryAway, RegistryBack
 from collector_mesh.domain.registry.memory_store import MemoryStore
 
 pytestmark = pytest.mark.asyncio
@@ -257,8 +259,11 @@ class Failing:
 
 async def test_a_store_that_fails_is_told_and_the_collector_goes_on() -> None:
     store = Failing()
+    observer = FakeObserver()
     async with (
-        Collector("registry", listen=LOOPBACK, registry=Registry(store=store)) as collector,
+        Collector(
+            "registry", listen=LOOPBACK, registry=Registry(store=store), observer=observer
+        ) as collector,
         RegistryStub(collector.address) as registry,
     ):
         await registry.call("RegisterService", **registering(USERS))
@@ -284,6 +289,10 @@ async def test_a_store_that_fails_is_told_and_the_collector_goes_on() -> None:
     assert (valid.status.code, valid.is_valid, valid.message) == (12, False, "the disk is full")
     assert listed.status.code == 12
     assert again.status.code == 0
+    told = [event for event in observer.events if isinstance(event, RegistryAway | RegistryBack)]
+    assert [(type(event), event.use) for event in told] == [(RegistryAway, "keep"), (RegistryBack, "keep")]
+    assert isinstance(told[0], RegistryAway)
+    assert told[0].reason == "the disk is full"
 
 
 async def test_a_registry_of_a_programs_own_that_is_open_stays_open() -> None:

@@ -8,7 +8,7 @@ from typing import Literal
 from collector_mesh.app.container import CollectorContainer
 from collector_mesh.app.hooks.holding import Holding
 from collector_mesh.app.services.lives import Lives
-from collector_mesh.domain.model.events import Draining, Started, Stopped
+from collector_mesh.domain.model.events import Draining, RegistryAway, RegistryBack, Started, Stopped
 from collector_mesh.domain.peers.waiting import holds_within
 from collector_mesh.domain.ports.transport import Listener
 from collector_mesh.domain.readiness import Peers
@@ -88,8 +88,11 @@ class Lifetime:
             for address in peers:
                 keeping.check(address)
             registry = parts.registry()
-            if registry is not None and not registry.is_open:
-                await opened.enter_async_context(registry)
+            if registry is not None:
+                opened.callback(registry.watchers.remove, self._store_turned)
+                registry.watchers.append(self._store_turned)
+                if not registry.is_open:
+                    await opened.enter_async_context(registry)
             if types is not None:
                 opened.push_async_callback(types.aclose)
             opened.push_async_callback(self.holding.close)
@@ -166,6 +169,18 @@ class Lifetime:
         await clock.alarm().wait(0)
         await parts.reporting().close()
         parts.guarded_observer().tell(Stopped(options.collector_id, cancelled))
+
+    def _store_turned(self, reason: str, seconds: float) -> None:
+        """The store of the registry that is offered has failed, or works again."""
+        parts = self._container
+        registry, collector_id = parts.registry(), parts.options().collector_id
+        where = registry.where if registry is not None else ""
+        event = (
+            RegistryAway(collector_id, where, reason, "keep")
+            if reason
+            else RegistryBack(collector_id, where, round(seconds, 3), "keep")
+        )
+        parts.guarded_observer().tell(event)
 
     async def _close(self) -> None:
         await self._container.tasks().close()

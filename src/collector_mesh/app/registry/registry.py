@@ -24,6 +24,7 @@ from collector_mesh.domain.registry.rules import Level
 
 if TYPE_CHECKING:
     from collector_mesh.app.registry.registrable import Registrable
+    from collector_mesh.app.registry.watched_store import StoreWatcher
     from collector_mesh.domain.ports.registry_store import RegistryStore
 
 
@@ -69,6 +70,8 @@ class Registry:
         self._opened = AsyncExitStack()
         self._core: DomainRegistry | None = None
         self._was_entered = False
+        self.watchers: list[StoreWatcher] = []
+        """Are told when the store cannot be used, and when it can again."""
 
     def __repr__(self) -> str:
         return f"<Registry in {'memory' if self._path is None else repr(os.fspath(self._path))}>"
@@ -85,6 +88,7 @@ class Registry:
         self._was_entered = True
         from collector_mesh.adapters.runtime.aside import aside
         from collector_mesh.adapters.wire.given_files import WireSchemas
+        from collector_mesh.app.registry.watched_store import WatchedStore
         from collector_mesh.domain.registry.compatibility import differences
 
         store = self._store
@@ -93,7 +97,7 @@ class Registry:
 
             store = await self._opened.enter_async_context(SqliteStore(self._path))
         self._core = DomainRegistry(
-            store or MemoryStore(),
+            WatchedStore(store or MemoryStore(), self._tell),
             WireSchemas(),
             wall=time.time,
             compare=lambda old, new: [str(one) for one in differences(old, new, level=self._level)],
@@ -112,6 +116,15 @@ class Registry:
         """Close it, after what was asked for before."""
         self._core = None
         await self._opened.aclose()
+
+    @property
+    def where(self) -> str:
+        """The path of its file; empty where there is none."""
+        return str(os.fspath(self._path)) if self._path is not None else ""
+
+    def _tell(self, reason: str, seconds: float) -> None:
+        for watcher in tuple(self.watchers):
+            watcher(reason, seconds)
 
     @property
     def is_open(self) -> bool:

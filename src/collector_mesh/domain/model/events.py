@@ -339,8 +339,8 @@ class RegistryAway(Event):
     """A registry does not answer. Where it validates, calls are decided by earlier answers, or as the user has chosen.
 
     Attributes:
-        address: of the registry.
-        use: what it is asked for: `validate` or `register`.
+        address: of the registry, or its file.
+        use: what it is asked for: `validate` or `register`; `keep` is for the store of one that this collector offers.
     """
 
     address: str
@@ -353,7 +353,7 @@ class RegistryBack(Event):
     """The registry answers again.
 
     Attributes:
-        address: of the registry.
+        address: of the registry, or its file.
         seconds: how long it was away.
         use: what it is asked for, as in `RegistryAway`.
     """

@@ -17,8 +17,11 @@ from collector_mesh.domain.registry.sight import NotLoadedError
 
 T = TypeVar("T")
 
-ATTEMPTS = 16
-"""Tries of something that somebody else's write has come in between each time; then it ends with 503."""
+ATTEMPTS = 64
+"""Tries of something that somebody else's write has come in between each time; then it ends with 503.
+
+Two programs that write without a pause come in between every other time; at 16 tries one of some hundred registrations failed.
+"""
 
 KNOWN_ENTRIES = 50_000
 """Entries whose names are known without a look into the store, about; each takes some hundred bytes."""
