@@ -7,11 +7,7 @@ from typing import Any, TypeVar
 from collector_mesh.domain.model.limits import check_labels
 from collector_mesh.domain.model.names import check_name
 from collector_mesh.domain.model.texts import visible
-from collector_mesh.domain.ports.registry_store import (
-    EntryKey,
-    RegistryStore,
-    StoredEntry,
-)
+from collector_mesh.domain.ports.registry_store import EntryKey, RegistryStore, StoredEntry
 from collector_mesh.domain.registry.catalogue import Catalogue
 from collector_mesh.domain.registry.deciding import Deciding, Plan, at_once
 from collector_mesh.domain.registry.limits import MAX_BY, RegistryLimits
@@ -33,7 +29,7 @@ from collector_mesh.domain.registry.writing import Planned, planned
 
 T = TypeVar("T")
 
-Aside = Callable[[Callable[[], tuple[Planned, Registration]]], Awaitable[tuple[Planned, Registration]]]
+Aside = Callable[[Callable[[], Planned]], Awaitable[Planned]]
 """Does a piece of work, and gives what comes of it, once the work is over, also where that is no longer wanted."""
 
 QUICK_BYTES = 64 << 10
@@ -179,17 +175,14 @@ class Registry:
         size = sum(len(file.data) for file in (*files, *dependencies))
         names = {file.schema.name for file in (*files, *dependencies)}
 
-        def plan(
-            catalogue: Catalogue, entries: Mapping[EntryKey, StoredEntry]
-        ) -> tuple[Planned, Registration]:
-            done = planned(order, catalogue, entries, self._planning, self._compare)
-            return done, done.registration()
+        def plan(catalogue: Catalogue, entries: Mapping[EntryKey, StoredEntry]) -> Planned:
+            return planned(order, catalogue, entries, self._planning, self._compare)
 
         async def once() -> Registration:
             catalogue = await self._deciding.catalogue(namespace)
             around = catalogue.size_around(names, [one.name for one in services])
             is_quick = size + around <= QUICK_BYTES
-            done, answer = await self._deciding.decided(catalogue, plan, at_once if is_quick else self._aside)
+            done = await self._deciding.decided(catalogue, plan, at_once if is_quick else self._aside)
             if done.differences and not (force or dry_run):
                 raise done.error()
             write = done.write(self._limits.kept)
@@ -197,7 +190,7 @@ class Registry:
                 self._limits.check_write(done.catalogue, write)
                 if not dry_run:
                     await self._deciding.write(done.catalogue, write)
-            return answer
+            return done.answer
 
         async with self._turn:
             return await self._deciding.again(namespace, once)

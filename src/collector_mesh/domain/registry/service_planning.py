@@ -6,7 +6,7 @@ import attrs
 
 from collector_mesh.domain.model.errors import AmbiguousError, InvalidCallError, quoted
 from collector_mesh.domain.model.names import check_identifiers
-from collector_mesh.domain.ports.registry_store import StoredEntry
+from collector_mesh.domain.ports.registry_store import EntryKey, StoredEntry
 from collector_mesh.domain.registry.edits import edits_of_service
 from collector_mesh.domain.registry.indexes import short_name
 from collector_mesh.domain.registry.planning import Compare, Decided, Order, compared, edits_of_entry
@@ -91,6 +91,17 @@ def decide_service(order: Order, placed: Placed, sight: Sight, compare: Compare)
     return Decided(
         new, "changed", differences, tuple(details or ["options, or the order of its methods, have changed"])
     )
+
+
+def follow(order: Order, key: EntryKey, file: str, sight: Sight, compare: Compare) -> Decided | None:
+    """What becomes of a registered service that is not given, as its file is changed; None if nothing there has it now."""
+    for one in sight.new_schema(file).files:
+        for service in one.services:
+            if service.name == key.name:
+                placed = Placed(service, sight.reader.service_data(sight.data(one.name), service), one.name)
+                # Labels are only given to what is registered by its name.
+                return decide_service(attrs.evolve(order, labels=None), placed, sight, compare)
+    return None
 
 
 def bare_before(placed: Placed, sight: Sight) -> str:

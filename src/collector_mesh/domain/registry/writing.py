@@ -1,6 +1,6 @@
 """What is decided about all that is registered together, as one write and one answer."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import attrs
 
@@ -12,7 +12,7 @@ from collector_mesh.domain.registry.edits import bounded
 from collector_mesh.domain.registry.planning import Compare, Decided, Order, decide_files, given_files
 from collector_mesh.domain.registry.reading import Reader
 from collector_mesh.domain.registry.results import IncompatibleError, Outcome, Registration
-from collector_mesh.domain.registry.service_planning import bare_before, decide_service, place
+from collector_mesh.domain.registry.service_planning import bare_before, decide_service, follow, place
 from collector_mesh.domain.registry.sight import Sight
 
 
@@ -25,20 +25,22 @@ class Planned:
         catalogue: what was registered.
         files: what is to become of each file, by its name.
         services: what is to become of each service, in their order, each with all files that it needs.
-        replaced: services without a file that others take the place of.
-        reader: reads descriptors.
+        followers: what is to become of other services, as their files are changed.
+        removed: services that go, and why.
+        answer: what is said of it, as it is once this is written.
     """
 
     order: Order
     catalogue: Catalogue
     files: Mapping[str, Decided]
     services: tuple[tuple[Decided, tuple[str, ...]], ...]
-    replaced: tuple[EntryKey, ...]
-    reader: Reader
+    followers: tuple[Decided, ...]
+    removed: Mapping[EntryKey, str]
+    answer: Registration
 
     @property
     def _all(self) -> tuple[Decided, ...]:
-        return (*self.files.values(), *(decided for decided, _ in self.services))
+        return (*self.files.values(), *(decided for decided, _ in self.services), *self.followers)
 
     @property
     def differences(self) -> tuple[str, ...]:
@@ -71,19 +73,30 @@ class Planned:
         ]
         put = tuple(one.entry for one in decided)
         unneeded = tuple(
-            key for key in self.catalogue.left_over(self.replaced, put) if key.name not in self.files
+            key for key in self.catalogue.left_over(self.removed, put) if key.name not in self.files
         )
-        for keys, why in (
-            (self.replaced, "a service with a file takes its place"),
-            (unneeded, "nothing needs it any longer"),
-        ):
-            changes += (StoredChange(key, "deregistered", order.now, order.by, (why,)) for key in keys)
-        removed = (*self.replaced, *unneeded)
-        return Write(order.namespace, self.catalogue.revision, put, removed, tuple(changes), kept)
+        removed = {**self.removed, **dict.fromkeys(unneeded, "nothing needs it any longer")}
+        changes += (
+            StoredChange(key, "deregistered", order.now, order.by, (why,)) for key, why in removed.items()
+        )
+        return Write(order.namespace, self.catalogue.revision, put, tuple(removed), tuple(changes), kept)
 
-    def registration(self) -> Registration:
+
+@attrs.frozen
+class _Answering:
+    """What is said of an order.
+
+    Args:
+        files: what is to become of each file, by its name.
+        reader: reads descriptors.
+    """
+
+    files: Mapping[str, Decided]
+    reader: Reader
+
+    def of(self, order: Order, services: Iterable[tuple[Decided, tuple[str, ...]]]) -> Registration:
         """The answer, as it is once this is written."""
-        files = (self.files[file.schema.name] for file in self.order.files)
+        files = (self.files[file.schema.name] for file in order.files)
         return Registration(
             tuple(file_answer(one.entry, self.reader, one.outcome, one.differences) for one in files),
             tuple(
@@ -93,7 +106,7 @@ class Planned:
                     self._outcome(one, needs),
                     tuple(dict.fromkeys((*self._differences(needs), *one.differences))),
                 )
-                for one, needs in self.services
+                for one, needs in services
             ),
         )
 
@@ -125,12 +138,23 @@ def planned(
     sight = Sight(catalogue, entries, given, reader)
     files = decide_files(order, given, sight, compare)
     services: dict[EntryKey, tuple[Decided, tuple[str, ...]]] = {}
-    replaced: dict[EntryKey, None] = {}
+    removed: dict[EntryKey, str] = {}
     for one in order.services:
         placed = place(one, given, sight)
         decided = decide_service(order, placed, sight, compare)
         needs = tuple(file.name for file in sight.new_schema(placed.file).files) if placed.file else ()
         services[decided.entry.key] = (decided, needs)
         if bare := bare_before(placed, sight):
-            replaced[catalogue.service_key(bare)] = None
-    return Planned(order, catalogue, files, tuple(services.values()), tuple(replaced), reader)
+            removed[catalogue.service_key(bare)] = "a service with a file takes its place"
+    followers: list[Decided] = []
+    for name in [name for name, one in files.items() if one.outcome == "changed"]:
+        for key in catalogue.users(name):
+            if key.kind != "service" or key in services:
+                continue
+            if (now := follow(order, key, name, sight, compare)) is None:
+                removed[key] = f"its file {name} has it no longer"
+            else:
+                followers.append(now)
+    each = tuple(services.values())
+    answer = _Answering(files, reader).of(order, each)
+    return Planned(order, catalogue, files, each, tuple(followers), removed, answer)
