@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 
 import attrs
 
-from collector_mesh.app.contracts.locks.lock import Shape
+from collector_mesh.app.contracts.locks.lock import FORMS, Shape
 from collector_mesh.app.contracts.locks.names import (
     MAP_KEYS,
     OF_PROTOBUF,
@@ -47,6 +47,7 @@ class _Names:
     enums: Collection[str]
     entries: list[Message] = attrs.Factory(list)
     required: set[str] = attrs.Factory(set)
+    forms: dict[str, str] = attrs.Factory(dict)
 
 
 def contract_of_node(key: str, node: Node) -> Shape:
@@ -83,7 +84,7 @@ def contract_of_node(key: str, node: Node) -> Shape:
         enums=tuple(_enum(name, one) for name, one in enums),
         services=(Service(service, tuple(_method(*each, names) for each in node.part("methods").items())),),
     )
-    return Shape(file, frozenset(names.required))
+    return Shape(file, frozenset(names.required), names.forms)
 
 
 def _is_full_name(name: str) -> bool:
@@ -108,7 +109,7 @@ def _message(name: str, node: Node, names: _Names) -> Message:
 
 
 def _field(message: str, name: str, node: Node, names: _Names) -> Field:
-    node.only("number", "type", "label", "json_name")
+    node.only("number", "type", "label", "form", "json_name")
     number = node.part("number").number(1, MAX_NUMBER)
     if FIRST_OWN_NUMBER <= number <= LAST_OWN_NUMBER:
         node.part("number").fail(
@@ -117,6 +118,8 @@ def _field(message: str, name: str, node: Node, names: _Names) -> Field:
     json = json_name_of(name) if (part := node.maybe("json_name")) is None else part.text()
     label = None if (part := node.maybe("label")) is None else part.one_of(_LABELS)
     given = node.part("type")
+    if (part := node.maybe("form")) is not None:
+        names.forms[f"{message}.{name}"] = part.one_of(FORMS)
     pair = map_of(given.text())
     if pair is None:
         kind, type_name = _type(given, given.text(), names)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from collector_mesh.adapters.wire.schemas import well_known
 from collector_mesh.app.contracts.errors import LockFileError
-from collector_mesh.app.contracts.locks.changes import fields_of
+from collector_mesh.app.contracts.locks.changes import fields_of, forms_changed
 from collector_mesh.app.contracts.locks.lock import Shape, canonical
 from collector_mesh.domain.model.errors import InvalidCallError
 from collector_mesh.domain.registry.closure import linked
@@ -29,7 +29,7 @@ def compared(old: Shape, new: Shape) -> tuple[str, ...]:
             f"the lock file has what cannot be: {error}. Restore it from version control"
         ) from error
     found = differences(before, _schema(new.file))
-    return (*map(str, found), *_required(old, new), *_absent(old, new))
+    return (*map(str, found), *_required(old, new), *_absent(old, new), *_forms(old, new))
 
 
 def _schema(file: File) -> Schema:
@@ -55,6 +55,12 @@ def _required(old: Shape, new: Shape) -> Iterator[str]:
                 f"{new.file.name!r}: the field {name!r} ({before[field]}) of {message!r} was removed, without which programs"
                 " of the version before cannot read it: give it a default first, and remove it when none of them is left"
             )
+
+
+def _forms(old: Shape, new: Shape) -> Iterator[str]:
+    """Fields whose texts one of both cannot read when they are sent by the other."""
+    for text in forms_changed(old, new):
+        yield f"{new.file.name!r}: {text}, which programs of the other version cannot read"
 
 
 def _absent(old: Shape, new: Shape) -> Iterator[str]:

@@ -12,6 +12,9 @@ from collector_mesh.domain.registry.schema import Enum, Field, File, Message, Me
 FORMAT = 1
 """The version of the format; a later one may say what this one cannot read."""
 
+FORMS = ("Decimal", "UUID", "date")
+"""What a text may be that is not any text, by the types of Python."""
+
 MAX_LOCK_BYTES = 4 << 20
 """A lock file of this size has some 40,000 members; more is not read."""
 
@@ -23,11 +26,13 @@ class Shape:
     Attributes:
         file: its descriptors.
         required: the fields without which a message cannot be read, as `MESSAGE.FIELD`; protobuf does not know of them.
+        forms: what the texts of a field are, as `MESSAGE.FIELD`, where they are not any: one of `FORMS`.
         nullable: the single fields that may be None, where that is known: a lock file does not keep it.
     """
 
     file: File
     required: frozenset[str] = frozenset()
+    forms: Mapping[str, str] = MappingProxyType({})
     nullable: frozenset[str] = attrs.field(default=frozenset(), eq=False)
 
 

@@ -8,10 +8,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from collector_mesh.app.contracts.locks.lock import FORMAT, Lock, canonical
+from collector_mesh.app.contracts.locks.lock import FORMAT, Lock, Shape, canonical
 from collector_mesh.app.contracts.locks.names import entries_of, type_text
 from collector_mesh.domain.registry.naming import json_name_of
-from collector_mesh.domain.registry.schema import Enum, Field, File, Message, Method, Reserved
+from collector_mesh.domain.registry.schema import Enum, Field, Message, Method, Reserved
 
 
 class _Line(dict[str, Any]):
@@ -24,12 +24,12 @@ class _Pair(list[int]):
 
 def text_of(lock: Lock) -> str:
     """The text of a lock file."""
-    contracts = {key: _contract(shape.file, shape.required) for key, shape in sorted(lock.contracts.items())}
+    contracts = {key: _contract(shape) for key, shape in sorted(lock.contracts.items())}
     return f"{_rendered({'format': FORMAT, 'contracts': contracts}, '')}\n"
 
 
-def _contract(given: File, required: frozenset[str]) -> dict[str, Any]:
-    file = canonical(given)
+def _contract(shape: Shape) -> dict[str, Any]:
+    file = canonical(shape.file)
     entries = entries_of(file)
     told: dict[str, Any] = {"file": file.name, "package": file.package}
     if file.imports:
@@ -38,7 +38,7 @@ def _contract(given: File, required: frozenset[str]) -> dict[str, Any]:
         method.name: _method(method) for service in file.services for method in service.methods
     }
     told["messages"] = {
-        message.name: _message(message, entries, required)
+        message.name: _message(message, entries, shape)
         for message in file.messages
         if message.name not in entries
     }
@@ -54,11 +54,13 @@ def _method(method: Method) -> _Line:
     return told
 
 
-def _message(message: Message, entries: Mapping[str, Message], required: frozenset[str]) -> dict[str, Any]:
+def _message(message: Message, entries: Mapping[str, Message], shape: Shape) -> dict[str, Any]:
     fields = {field.name: _field(field, entries) for field in message.fields}
     for name, told in fields.items():
-        if f"{message.name}.{name}" in required:
+        if f"{message.name}.{name}" in shape.required:
             told["label"] = "required"
+        if (form := shape.forms.get(f"{message.name}.{name}")) is not None:
+            told["form"] = form
     return {"fields": fields, **_reserved(message.reserved)}
 
 

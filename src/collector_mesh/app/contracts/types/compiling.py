@@ -11,7 +11,7 @@ from typing import Any
 
 import attrs
 
-from collector_mesh.app.contracts.types.budget import SMALLEST, Budget, weight_of
+from collector_mesh.app.contracts.types.budget import SMALLEST, Budget, length_of, weight_of
 from collector_mesh.app.contracts.types.endless import MAX_DEPTH
 from collector_mesh.app.contracts.types.plan import NOTHING, EnumKind, Kind, Model, Plan, Slot
 from collector_mesh.app.contracts.types.scalars import FlawError, Scalar
@@ -67,6 +67,7 @@ class _Source:
             "too_deep": too_deep,
             "as_items": as_items,
             "as_dict": as_dict,
+            "length_of": length_of,
             "attribute": getattr,
         }
 
@@ -205,7 +206,8 @@ def _lengths(model: Model) -> Iterator[str]:
     """The bytes of what a value of a model itself holds."""
     for at, slot in enumerate(model.slots):
         if slot.hinted.many == "one" and _is_text(slot.hinted.kind) and slot.hinted.kind.is_plain:  # type: ignore[union-attr]  # it is a scalar
-            yield f'len(x{at} or "")' if slot.hinted.may_be_none else f"len(x{at})"
+            size = f"len(x{at}) if type(x{at}) is {slot.hinted.kind.name} else length_of(x{at})"
+            yield f"(0 if x{at} is None else {size})" if slot.hinted.may_be_none else f"({size})"
 
 
 def _attribute(slot: Slot) -> str:

@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from collector_mesh.app.contracts.locks.lock import Shape
+from collector_mesh.app.contracts.locks.lock import FORMS, Shape
 from collector_mesh.app.contracts.numbers import Numbers
 from collector_mesh.app.contracts.types.analysis import planned
 from collector_mesh.app.contracts.types.descriptors import file_for, numbered
 from collector_mesh.app.contracts.types.interface import Described, MethodCodec, ServiceTypes
 from collector_mesh.app.contracts.types.plan import Plan
+from collector_mesh.app.contracts.types.scalars import Scalar
 from collector_mesh.domain.registry.schema import File
 
 if TYPE_CHECKING:
@@ -55,7 +56,13 @@ class DescribedTypes:
         may_be_none = [
             f"{model.name}.{slot.name}" for model in models for slot in model.slots if slot.hinted.may_be_none
         ]
-        return Shape(self.file, frozenset(needed), frozenset(may_be_none))
+        forms = {
+            f"{model.name}.{slot.name}": slot.hinted.kind.name
+            for model in models
+            for slot in model.slots
+            if isinstance(slot.hinted.kind, Scalar) and slot.hinted.kind.name in FORMS
+        }
+        return Shape(self.file, frozenset(needed), forms, frozenset(may_be_none))
 
     @property
     def classes(self) -> Mapping[str, type]:

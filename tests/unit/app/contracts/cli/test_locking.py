@@ -126,7 +126,10 @@ def test_a_field_that_must_be_there_is_removed_in_two_steps(api: ApiFile, capsys
     text = api.path.read_text().replace("    item: str\n", "    item: Decimal\n")
     api.write(f"from decimal import Decimal\n{text}")
     assert main(["contract", "lock", "shop_api"]) == 0
-    assert '"item": {"number": 1, "type": "string", "label": "required"}' in api.lock.read_text()
+    assert (
+        '"item": {"number": 1, "type": "string", "label": "required", "form": "Decimal"}'
+        in api.lock.read_text()
+    )
 
     api.edit("    item: Decimal\n", "")
     assert main(["contract", "lock", "shop_api"]) == 1
