@@ -77,7 +77,7 @@ async def both_answer_the_same(
             await both("changes", namespace, name, 4, 2)
 
 
-@settings(max_examples=10)
+@settings(max_examples=8)
 @given(writes=strategies.lists(WRITES, max_size=12))
 def test_both_stores_answer_the_same(writes: list[Any]) -> None:
     async def main() -> None:

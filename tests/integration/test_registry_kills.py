@@ -16,7 +16,7 @@ from collector_mesh import Registry
 
 WRITER = Path(__file__).parent / "services" / "registry_writer.py"
 
-KILLS = int(os.environ.get("REGISTRY_KILLS", "6"))
+KILLS = int(os.environ.get("REGISTRY_KILLS", "4"))
 """By hand, some hundreds."""
 
 

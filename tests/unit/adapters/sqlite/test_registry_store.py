@@ -98,11 +98,23 @@ async def test_questions_are_answered_while_a_change_waits_for_the_file(path: Pa
             for _ in range(3):
                 assert (await store.catalogue("shop")).revision == 0
             assert not writing.done()
+
+        assert await writing == 1
+
+
+@pytest.mark.asyncio
+async def test_a_change_that_is_cancelled_while_it_waits_for_the_file_is_not_tried_again(path: Path) -> None:
+    async with SqliteStore(path, busy_seconds=LIMIT_SECONDS) as store:
+        with locked(path):
+            writing = asyncio.ensure_future(store.write(write(0, entry("a.proto"))))
+            await store.catalogue("shop")
             writing.cancel()
             await asyncio.wait([writing])
+            # What was under way has ended before this is answered.
+            await store.catalogue("shop")
 
+        assert writing.cancelled()
         assert (await store.catalogue("shop")).revision == 0
-        assert await store.write(write(0, entry("a.proto"))) == 1
 
 
 @pytest.mark.asyncio

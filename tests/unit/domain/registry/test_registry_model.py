@@ -82,5 +82,5 @@ class Model(RuleBasedStateMachine):
         assert numbers == sorted(numbers, reverse=True)
 
 
-Model.TestCase.settings = settings(max_examples=30, stateful_step_count=15)
+Model.TestCase.settings = settings(max_examples=15, stateful_step_count=12)
 TestModel = Model.TestCase
