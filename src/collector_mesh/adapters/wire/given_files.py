@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from google.protobuf.descriptor_pb2 import (
     DescriptorProto,
+    FieldDescriptorProto,
     FileDescriptorProto,
     MethodDescriptorProto,
     ServiceDescriptorProto,
@@ -17,6 +18,7 @@ from collector_mesh.adapters.wire.schema_reading import IDEMPOTENCY
 from collector_mesh.adapters.wire.schemas import read_file, read_parsed, well_known
 from collector_mesh.domain.model.errors import InvalidCallError, quoted
 from collector_mesh.domain.model.names import check_identifiers
+from collector_mesh.domain.registry.naming import json_name_of
 from collector_mesh.domain.registry.reading import Schemas
 from collector_mesh.domain.registry.results import GivenFile
 from collector_mesh.domain.registry.schema import File, Method, Service
@@ -37,11 +39,13 @@ def given_file(data: bytes) -> GivenFile:
         InvalidCallError: it is malformed, or too large; the text says what is wrong.
     """
     proto = parsed(data)
+    schema = read_parsed(proto)
     proto.ClearField("source_code_info")
+    _name_extensions(proto.extension)
     for message in proto.message_type:
         _name_for_json(message)
     canonical: bytes = proto.SerializeToString(deterministic=True)
-    return GivenFile(read_parsed(proto), canonical)
+    return GivenFile(schema, canonical)
 
 
 def given_files(files: Iterable[bytes]) -> list[GivenFile]:
@@ -143,15 +147,16 @@ def _method(proto: MethodDescriptorProto) -> Method:
 def _name_for_json(message: DescriptorProto) -> None:
     for field in message.field:
         if not field.json_name:
-            field.json_name = json_name(field.name)
+            field.json_name = json_name_of(field.name)
+    _name_extensions(message.extension)
     for nested in message.nested_type:
         _name_for_json(nested)
 
 
-def json_name(name: str) -> str:
-    """The name of a field in JSON where the file says none, as protoc makes it."""
-    first, *rest = name.split("_")
-    return first + "".join(part[:1].upper() + part[1:] for part in rest)
+def _name_extensions(fields: Iterable[FieldDescriptorProto]) -> None:
+    """Give extensions the name that protoc gives them; what else may stand there means the same, see `FieldReader.extension`."""
+    for field in fields:
+        field.json_name = json_name_of(field.name)
 
 
 if TYPE_CHECKING:

@@ -2,14 +2,20 @@
 
 import attrs
 import pytest
-from google.protobuf.descriptor_pb2 import FileDescriptorProto, MethodOptions, ServiceDescriptorProto
+from google.protobuf.descriptor_pb2 import (
+    FieldDescriptorProto,
+    FileDescriptorProto,
+    MethodOptions,
+    ServiceDescriptorProto,
+)
 from mesh_test import common_pb2, users_pb2
 
-from collector_mesh.adapters.wire.given_files import MAX_METHODS, WireSchemas, given_file, json_name
+from collector_mesh.adapters.wire.given_files import MAX_METHODS, WireSchemas, given_file
 from collector_mesh.adapters.wire.schemas import read_file as schema_of
 from collector_mesh.adapters.wire.schemas import well_known
 from collector_mesh.domain.model.errors import InvalidCallError
 from collector_mesh.domain.registry.closure import linked
+from collector_mesh.domain.registry.naming import json_name_of
 from collector_mesh.domain.registry.schema import Method
 
 READER = WireSchemas()
@@ -28,7 +34,7 @@ def service(name: str, *methods: tuple[str, str, str]) -> bytes:
     [("a", "a"), ("user_name", "userName"), ("a_1b", "a1b"), ("_a", "A"), ("a__b_", "aB")],
 )
 def test_names_in_json_are_those_of_protoc(name: str, expected: str) -> None:
-    assert json_name(name) == expected
+    assert json_name_of(name) == expected
 
 
 def test_names_in_json_are_those_of_the_runtime() -> None:
@@ -38,7 +44,7 @@ def test_names_in_json_are_those_of_the_runtime() -> None:
         for field in message.fields
     }
 
-    assert {name: json_name(name) for name in names} == {**names, "renamed": "renamed"}
+    assert {name: json_name_of(name) for name in names} == {**names, "renamed": "renamed"}
 
 
 def test_the_same_file_gives_the_same_bytes_whoever_has_written_it() -> None:
@@ -47,9 +53,29 @@ def test_the_same_file_gives_the_same_bytes_whoever_has_written_it() -> None:
     told.source_code_info.location.add(leading_comments="users")
     for message in told.message_type:
         for field in message.field:
-            field.json_name = field.json_name or json_name(field.name)
+            field.json_name = field.json_name or json_name_of(field.name)
 
     assert given_file(told.SerializeToString()) == given_file(plain.SerializeToString())
+
+
+@pytest.mark.parametrize("told", ["needsRole", "[acme.needs_role]"])
+def test_the_same_extension_gives_the_same_bytes_whoever_has_written_it(told: str) -> None:
+    def file(json_name: str) -> bytes:
+        made = FileDescriptorProto(name="role.proto", package="acme", syntax="proto3")
+        made.dependency.append("google/protobuf/descriptor.proto")
+        made.extension.add(
+            name="needs_role",
+            number=50_001,
+            extendee=".google.protobuf.MethodOptions",
+            type=FieldDescriptorProto.TYPE_STRING,
+            label=FieldDescriptorProto.LABEL_OPTIONAL,
+            json_name=json_name,
+        )
+        data: bytes = made.SerializeToString()
+        return data
+
+    # Python's compiler leaves the name away, and those of other languages do not.
+    assert given_file(file(told)) == given_file(file(""))
 
 
 def test_what_is_kept_is_read_as_what_was_given() -> None:
