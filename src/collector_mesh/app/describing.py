@@ -35,5 +35,6 @@ class Describing:
 
         service = request.unpack(StringValue).value
         namespace = context.namespace
-        data = described(self._parts.handlers(), self._parts.descriptors(), namespace, service)
+        methods = [each for each in self._parts.handlers().methods if each.key[:2] == (namespace, service)]
+        data = described(methods, self._parts.descriptors(), namespace, service)
         return Payload(f"{TYPE_PREFIX}{FileDescriptorSet.DESCRIPTOR.full_name}", data)

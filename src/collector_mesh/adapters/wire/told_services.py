@@ -9,11 +9,17 @@ from google.protobuf.descriptor import Descriptor, FileDescriptor
 from collector_mesh.adapters.wire.descriptors import Descriptors
 from collector_mesh.adapters.wire.file_sets import MAX_SET_BYTES, set_of
 from collector_mesh.domain.model.errors import NotFoundError, PayloadTooLargeError, quoted
-from collector_mesh.domain.serving.handlers import HandlerRegistry, Method
+from collector_mesh.domain.serving.handlers import Method
 
 
-def described(handlers: HandlerRegistry, descriptors: Descriptors, namespace: str, service: str) -> bytes:
+def described(methods: Iterable[Method], descriptors: Descriptors, namespace: str, service: str) -> bytes:
     """The files of a service that is served here, as a `FileDescriptorSet`.
+
+    Args:
+        methods: those of the service.
+        descriptors: those of what is mounted.
+        namespace: of the service.
+        service: its full name.
 
     Raises:
         NotFoundError: it is not served here, or nothing is known of its messages.
@@ -23,8 +29,6 @@ def described(handlers: HandlerRegistry, descriptors: Descriptors, namespace: st
     if descriptor is not None:
         data = set_of([descriptor])
     else:
-        mine = (namespace, service)
-        methods = [method for method in handlers.methods if method.key[:2] == mine]
         data = _made(service, [method for method in methods if method.takes and method.gives])
     if len(data) > MAX_SET_BYTES:
         raise PayloadTooLargeError(

@@ -1,6 +1,6 @@
 """What a collector serves, as it is registered elsewhere."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -24,6 +24,8 @@ class ServedOffers:
     def __init__(self, handlers: HandlerRegistry, descriptors: Descriptors) -> None:
         self._handlers = handlers
         self._descriptors = descriptors
+        self._served: dict[ServiceName, list[Method]] = {}
+        self._as_of = -1
 
     @property
     def changes(self) -> int:
@@ -32,21 +34,31 @@ class ServedOffers:
 
     def services(self) -> Sequence[ServiceName]:
         """See the port."""
-        return sorted({ServiceName(info.key.namespace, info.key.service) for info in self._handlers.infos})
+        return sorted(self._by_name())
 
     def offer(self, name: ServiceName) -> Offer | None:
         """See the port."""
-        methods = [method for method in self._handlers.methods if method.key[:2] == tuple(name)]
-        if not methods:
+        methods = self._by_name().get(name)
+        if methods is None:
             return None
         files = b""
         # There may be nothing that says what it takes, or too much of it.
         with suppress(NotFoundError, PayloadTooLargeError):
-            files = described(self._handlers, self._descriptors, *name)
+            files = described(methods, self._descriptors, *name)
         named = {method.key.method for method in methods}
         if files and named <= _methods_in(files, name.service):
             return Offer(name, methods[0].key.method, files)
         return Offer(name, methods[0].key.method, descriptor=_by_itself(name.service, methods))
+
+    def _by_name(self) -> Mapping[ServiceName, list[Method]]:
+        """The methods of each service. All of them are gone through once after each change, and not for each service."""
+        changes = self._handlers.changes
+        if changes != self._as_of:
+            served: dict[ServiceName, list[Method]] = {}
+            for method in self._handlers.methods:
+                served.setdefault(ServiceName(*method.key[:2]), []).append(method)
+            self._served, self._as_of = served, changes
+        return self._served
 
 
 def _methods_in(files: bytes, service: str) -> frozenset[str]:
