@@ -16,7 +16,12 @@ async def aside(work: Callable[[], T]) -> T:
     try:
         return await asyncio.shield(working)
     except asyncio.CancelledError:
-        await asyncio.wait([working])
+        while not working.done():
+            try:
+                await asyncio.wait([working])
+            except asyncio.CancelledError:
+                # A second one; the first one is raised once the work is over.
+                continue
         if not working.cancelled():
             # Or it would be said to be lost.
             working.exception()

@@ -20,7 +20,8 @@ async def test_what_work_raises_is_raised() -> None:
 
 
 @pytest.mark.asyncio
-async def test_a_cancellation_waits_until_the_work_is_over() -> None:
+@pytest.mark.parametrize("times", [1, 3])
+async def test_a_cancellation_waits_until_the_work_is_over(times: int) -> None:
     begun, goes_on, is_over = threading.Event(), threading.Event(), threading.Event()
 
     def work() -> None:
@@ -30,8 +31,10 @@ async def test_a_cancellation_waits_until_the_work_is_over() -> None:
 
     waiting = asyncio.create_task(aside(work))
     await asyncio.to_thread(begun.wait)
-    waiting.cancel()
-    await asyncio.sleep(0)
+    for _ in range(times):
+        waiting.cancel()
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
     was_done = waiting.done()
     goes_on.set()
 
