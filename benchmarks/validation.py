@@ -1,7 +1,6 @@
 """Calls over a link with and without a validator that asks a registry, and what that is asked for cold ones."""
 
 import asyncio
-import statistics
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -87,13 +86,13 @@ async def main(conditions: Conditions) -> None:
         settings = Settings(max_running=_COLD)
         async with Collector("cold", services=[service], validator=validator, settings=settings) as cold:
             await asyncio.gather(*(cold.dispatch(*METHOD, {}) for _ in range(_COLD)))
-            key, taken = MethodKey(*METHOD), []
+            key, at_hand, taken = MethodKey(*METHOD), validator.at_hand, []
             for _ in range(5):
-                begin = time.perf_counter()
+                begin = time.process_time()
                 for _ in range(_LOOKED_UP):
-                    validator.at_hand(key)
-                taken.append((time.perf_counter() - begin) / _LOOKED_UP * 1e9)
-        print(f"    {'an answer at hand takes':34s} {statistics.median(taken):9.0f} ns")
+                    at_hand(key)
+                taken.append((time.process_time() - begin) / _LOOKED_UP * 1e9)
+        print(f"    {'an answer at hand takes':34s} {min(taken):9.0f} ns")
     print(f"    {f'asked for {_COLD:,} cold calls':34s} {counting.asked:9d} times")
 
 
