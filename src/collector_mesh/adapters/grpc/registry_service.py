@@ -103,7 +103,11 @@ class RegistryService:
             registered = await self._door.registry.register_service(
                 request.namespace, name, request.service, given[0] if given else None, by=str(caller)
             )
-            name = await self._told_name(registered)
+            try:
+                name = await self._told_name(registered)
+            except UnavailableError:
+                # It is registered all the same.
+                name = short_name(registered.name)
         return encode_registered_service(registered, name)
 
     async def lookup_service(self, data: bytes, context: Context) -> bytes:

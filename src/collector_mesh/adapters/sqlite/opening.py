@@ -54,6 +54,19 @@ def open_file(path: Path, busy_seconds: float, *, may_create: bool) -> sqlite3.C
         raise failure(path, error) from error
 
 
+def check_whole(path: Path) -> None:
+    """See that a registry has all of its pages.
+
+    Raises:
+        RegistryError: it has not.
+    """
+    try:
+        _check_header(path)
+        _check_length(path)
+    except OSError as error:
+        raise RegistryError(f"registry {shown(path)}: {_reason(error)}") from error
+
+
 def failure(path: Path, error: sqlite3.Error) -> RegistryError:
     """The error of a registry that SQLite fails at."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 
 from collector_mesh.adapters.sqlite import rows
-from collector_mesh.adapters.sqlite.opening import LockedError, failure, open_file, shown
+from collector_mesh.adapters.sqlite.opening import LockedError, check_whole, failure, open_file, shown
 from collector_mesh.adapters.sqlite.worker import Worker
 from collector_mesh.domain.model.errors import Executed
 from collector_mesh.domain.ports.registry_store import (
@@ -65,6 +65,7 @@ class SqliteStore:
         # These belong to the thread.
         self._connection: sqlite3.Connection | None = None
         self._file: tuple[int, int] | None = None
+        self._size = 0
 
     async def __aenter__(self) -> Self:
         """Open the file.
@@ -193,6 +194,10 @@ class SqliteStore:
             raise RegistryError(
                 f"registry {shown(self._path)} was replaced by another file: start anew to use it"
             )
+        if status.st_size < self._size:
+            # SQLite would go on with the pages that it remembers, and nobody could read the file afterwards.
+            check_whole(self._path)
+        self._size = status.st_size
         return self._connection
 
     def _failed(self, connection: sqlite3.Connection, error: sqlite3.Error) -> RegistryError:

@@ -75,6 +75,8 @@ def registrable(what: object) -> Given:
         descriptor = _parsed(descriptor)
     if isinstance(descriptor, FileDescriptorSet):
         imported = {name for file in descriptor.file for name in file.dependency}
+        if not descriptor.file:
+            raise InvalidCallError("there are no files in the FileDescriptorSet")
         return _given(
             descriptor.file, _services(file for file in descriptor.file if file.name not in imported)
         )

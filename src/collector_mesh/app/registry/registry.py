@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from collector_mesh.domain.model.names import text_argument
 from collector_mesh.domain.registry.limits import RegistryLimits
 from collector_mesh.domain.registry.memory_store import MemoryStore
 from collector_mesh.domain.registry.registry import PAGE
@@ -189,7 +190,7 @@ class Registry:
             files=() if given.services else files,
             dependencies=files if given.services else (),
             services=[GivenService(name) for name in given.services],
-            by=by,
+            by=text_argument("by", by),
             labels=labels,
             force=force,
             dry_run=dry_run,
@@ -203,7 +204,7 @@ class Registry:
             NotFoundError: there is none.
             RegistryError: the store cannot be used now.
         """
-        return await self.core.lookup(namespace, name)
+        return await self.core.lookup(namespace, text_argument("name", name))
 
     async def files(self, namespace: str, service: str) -> tuple[bytes, ...]:
         """Give the file of a service and all that it needs, as `FileDescriptorProto`s, each after those that it imports.
@@ -211,7 +212,7 @@ class Registry:
         Raises:
             InvalidCallError, NotFoundError, RegistryError: see `lookup`.
         """
-        return await self.core.files(namespace, service)
+        return await self.core.files(namespace, text_argument("service", service))
 
     async def validate(self, namespace: str, service: str, method: str) -> Validity:
         """Say whether a service has a method, and what it takes and gives.
@@ -220,6 +221,7 @@ class Registry:
             InvalidCallError: the namespace is malformed.
             RegistryError: the store cannot be used now.
         """
+        service, method = text_argument("service", service), text_argument("method", method)
         return await self.core.validate(namespace, service, method)
 
     async def list(self, namespace: str = "", *, after: str = "", limit: int = PAGE) -> ServicePage:
@@ -234,7 +236,7 @@ class Registry:
             InvalidCallError: an argument is malformed.
             RegistryError: the store cannot be used now.
         """
-        return await self.core.services(namespace, after=after, limit=limit)
+        return await self.core.services(namespace, after=text_argument("after", after), limit=limit)
 
     async def history(
         self, namespace: str = "", name: str = "", *, after: str = "", limit: int = PAGE
@@ -251,7 +253,7 @@ class Registry:
             InvalidCallError: an argument is malformed.
             RegistryError: the store cannot be used now.
         """
-        return await self.core.history(namespace, name, after=after, limit=limit)
+        return await self.core.history(namespace, name, after=text_argument("after", after), limit=limit)
 
     async def deregister(self, namespace: str, name: str, *, by: str = "") -> str:
         """Remove a service, or a file, and what came with it alone. To register it again is a new start.
@@ -270,4 +272,4 @@ class Registry:
             ConflictError: other files or services need the file.
             RegistryError: the store cannot be used now.
         """
-        return await self.core.deregister(namespace, name, by=by)
+        return await self.core.deregister(namespace, text_argument("name", name), by=text_argument("by", by))

@@ -2,7 +2,7 @@
 
 import re
 
-from collector_mesh.domain.model.errors import InvalidCallError, quoted
+from collector_mesh.domain.model.errors import InvalidCallError, kind_of, quoted
 from collector_mesh.domain.model.names import NAME
 from collector_mesh.domain.ports.registry_store import Position
 from collector_mesh.domain.registry.limits import FILE_NAME, MAX_PAGE
@@ -21,7 +21,10 @@ def limit_of(limit: int) -> int:
 
     Raises:
         InvalidCallError: less than one, or too many.
+        TypeError: it is no whole number.
     """
+    if not isinstance(limit, int):
+        raise TypeError(f"limit must be an int, got {kind_of(limit)}")
     if not 1 <= limit <= MAX_PAGE:
         raise InvalidCallError(f"limit must be between 1 and {MAX_PAGE}, got {limit}")
     return limit

@@ -157,6 +157,23 @@ def test_a_file_that_was_removed_or_replaced_is_not_written_to_nor_made_anew(
 
 
 @pytest.mark.asyncio
+async def test_a_file_that_was_cut_short_takes_no_changes_until_it_is_whole_again(path: Path) -> None:
+    async with SqliteStore(path) as before:
+        await before.write(write(0, entry("a.proto", data=b"x" * 50_000)))
+    whole = path.read_bytes()
+    async with SqliteStore(path) as store:
+        assert (await store.catalogue("shop")).revision == 1
+        for size, told in ((0, "is empty"), (len(whole) // 2, "is damaged: it has")):
+            path.write_bytes(whole[:size])
+            with pytest.raises(RegistryError, match=told):
+                await store.write(write(1, entry("b.proto")))
+        path.write_bytes(whole)
+        assert await store.write(write(1, entry("b.proto"))) == 2
+    async with SqliteStore(path) as after:
+        assert len((await after.catalogue("shop")).heads or ()) == 2
+
+
+@pytest.mark.asyncio
 async def test_what_others_write_into_it_by_hand_is_an_error_and_not_a_crash(
     store: SqliteStore, path: Path
 ) -> None:

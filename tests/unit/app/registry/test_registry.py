@@ -123,6 +123,30 @@ async def test_what_is_no_descriptor_is_refused() -> None:
             await registry.register("any", b"\xff\xff")
         with pytest.raises(InvalidCallError, match="bytes, at most 10485760"):
             await registry.register("any", b"\0" * (10 << 20) + b"\0")
+        with pytest.raises(InvalidCallError, match="there are no files"):
+            await registry.register("any", b"")
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize(
+    ("method", "arguments", "told"),
+    [
+        ("lookup", ("shop", None), "name must be a str, got NoneType"),
+        ("files", ("shop", b"Shop"), "service must be a str, got bytes"),
+        ("validate", ("shop", "Shop", 5), "method must be a str, got int"),
+        ("deregister", ("shop", ["Shop"]), "name must be a str, got list"),
+        ("list", (5,), "namespace must be a str, got int"),
+    ],
+)
+async def test_an_argument_of_the_wrong_type_is_named(
+    method: str, arguments: tuple[object, ...], told: str
+) -> None:
+    async with Registry() as registry:
+        with pytest.raises(TypeError, match=told):
+            await getattr(registry, method)(*arguments)
+        for wrong in ({"limit": "5"}, {"after": 5}):
+            with pytest.raises(TypeError, match="must be an? (int|str)"):
+                await registry.list(**wrong)  # type: ignore[arg-type]  # that is the point
 
 
 @pytest.mark.asyncio
