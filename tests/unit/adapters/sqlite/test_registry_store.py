@@ -156,21 +156,26 @@ def test_a_file_that_was_removed_or_replaced_is_not_written_to_nor_made_anew(
         runner.run(store.__aexit__(None, None, None))
 
 
-@pytest.mark.asyncio
-async def test_a_file_that_was_cut_short_takes_no_changes_until_it_is_whole_again(path: Path) -> None:
-    async with SqliteStore(path) as before:
-        await before.write(write(0, entry("a.proto", data=b"x" * 50_000)))
-    whole = path.read_bytes()
-    async with SqliteStore(path) as store:
-        assert (await store.catalogue("shop")).revision == 1
-        for size, told in ((0, "is empty"), (len(whole) // 2, "is damaged: it has")):
-            path.write_bytes(whole[:size])
-            with pytest.raises(RegistryError, match=told):
-                await store.write(write(1, entry("b.proto")))
+def test_a_file_that_was_cut_short_takes_no_changes_until_it_is_whole_again(path: Path) -> None:
+    async def refused(store: SqliteStore, told: str) -> None:
+        with pytest.raises(RegistryError, match=told):
+            await store.write(write(1, entry("b.proto")))
+
+    with asyncio.Runner() as runner:
+        before, store = SqliteStore(path), SqliteStore(path)
+        runner.run(before.__aenter__())
+        runner.run(before.write(write(0, entry("a.proto", data=b"x" * 50_000))))
+        runner.run(before.__aexit__(None, None, None))
+        whole = path.read_bytes()
+        runner.run(store.__aenter__())
+        assert runner.run(store.catalogue("shop")).revision == 1
+        path.write_bytes(b"")
+        runner.run(refused(store, "is empty"))
+        path.write_bytes(whole[: len(whole) // 2])
+        runner.run(refused(store, "is damaged: it has"))
         path.write_bytes(whole)
-        assert await store.write(write(1, entry("b.proto"))) == 2
-    async with SqliteStore(path) as after:
-        assert len((await after.catalogue("shop")).heads or ()) == 2
+        assert runner.run(store.write(write(1, entry("b.proto")))) == 2
+        runner.run(store.__aexit__(None, None, None))
 
 
 @pytest.mark.asyncio
