@@ -244,6 +244,9 @@ async def test_a_program_for_node_with_the_originals_messages_uses_it(collector:
     assert output.decode() == "users/UserService GetUser true service descriptor is required\n"
 
 
+FULL = "the registry cannot be written: its disk is full"
+
+
 class Failing:
     """A store that works until it is told to fail."""
 
@@ -253,7 +256,7 @@ class Failing:
 
     def __getattr__(self, name: str) -> Any:
         if self.fails:
-            raise RegistryError("the disk is full")
+            raise RegistryError("registry '/srv/registry.db' cannot be written: its disk is full")
         return getattr(self._store, name)
 
 
@@ -284,15 +287,15 @@ async def test_a_store_that_fails_is_told_and_the_collector_goes_on() -> None:
         store.fails = False
         again = await registry.call("LookupService", namespace="users", service_name="UserService")
 
-    assert refused == [("UNAVAILABLE", "the disk is full")] * 4
-    assert (found.status.code, found.status.message) == (12, "the disk is full")
-    assert (valid.status.code, valid.is_valid, valid.message) == (12, False, "the disk is full")
+    assert refused == [("UNAVAILABLE", FULL)] * 4
+    assert (found.status.code, found.status.message) == (12, FULL)
+    assert (valid.status.code, valid.is_valid, valid.message) == (12, False, FULL)
     assert listed.status.code == 12
     assert again.status.code == 0
     told = [event for event in observer.events if isinstance(event, RegistryAway | RegistryBack)]
     assert [(type(event), event.use) for event in told] == [(RegistryAway, "keep"), (RegistryBack, "keep")]
     assert isinstance(told[0], RegistryAway)
-    assert told[0].reason == "the disk is full"
+    assert told[0].reason == "registry '/srv/registry.db' cannot be written: its disk is full"
 
 
 async def test_a_registry_of_a_programs_own_that_is_open_stays_open() -> None:

@@ -21,6 +21,7 @@ from collector_mesh.domain.model.errors import (
 from collector_mesh.domain.model.names import check_name
 from collector_mesh.domain.model.status import Reply
 from collector_mesh.domain.policies.concurrency import RETRY_AFTER
+from collector_mesh.domain.ports.registry_store import RegistryError
 from collector_mesh.domain.registering import RegistryCaller, RegistryDoor
 from collector_mesh.domain.registry.limits import RegistryLimits
 from collector_mesh.domain.registry.metadata import COLLECTOR_ID_KEY
@@ -132,11 +133,16 @@ def check_service(data: bytes) -> None:
         )
 
 
+def text_of(error: MeshError) -> str:
+    """What callers are told of an error."""
+    return error.told if isinstance(error, RegistryError) else str(error)
+
+
 async def fail(context: Context, error: MeshError) -> NoReturn:
     """End a request with an error."""
     status = grpc_status_of(Reply.refused(error))
     code = next((code for kind, code in _CODES if isinstance(error, kind)), status.code)
-    text = _differences_in(error) if isinstance(error, IncompatibleError) else clipped(str(error))
+    text = _differences_in(error) if isinstance(error, IncompatibleError) else clipped(text_of(error))
     await context.abort(*told(GrpcStatus(code, text, status.trailing)))
 
 

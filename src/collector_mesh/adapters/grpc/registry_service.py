@@ -9,6 +9,7 @@ from collector_mesh.adapters.grpc.registry_calls import (
     MAX_ANSWER_BYTES,
     RegistryCalls,
     check_service,
+    text_of,
     too_large,
 )
 from collector_mesh.adapters.wire.registry_codec import (
@@ -118,7 +119,7 @@ class RegistryService:
             service = await self._door.registry.lookup(namespace, name)
             return encode_found(service, await self._told_name(service))
         except UnavailableError as error:
-            return encode_not_found(str(error), CANNOT_TELL_CODE)
+            return encode_not_found(text_of(error), CANNOT_TELL_CODE)
         except (AmbiguousError, NotFoundError) as error:
             return encode_not_found(str(error))
         except InvalidCallError:
@@ -132,7 +133,7 @@ class RegistryService:
         try:
             validity = await self._door.registry.validate(namespace, service, method)
         except UnavailableError as error:
-            return encode_validity(Validity(False, str(error)), CANNOT_TELL_CODE)
+            return encode_validity(Validity(False, text_of(error)), CANNOT_TELL_CODE)
         except AmbiguousError as error:
             return encode_validity(Validity(False, str(error)))
         except InvalidCallError:
@@ -163,7 +164,7 @@ class RegistryService:
                 if not after:
                     break
         except UnavailableError as error:
-            return encode_list_failure(str(error))
+            return encode_list_failure(text_of(error))
         if after or size > MAX_ANSWER_BYTES:
             text = (
                 f"there are {'more than ' if after else ''}{count} services, which do not fit into the"

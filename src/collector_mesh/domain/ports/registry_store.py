@@ -1,5 +1,6 @@
 """Port: keeps what a registry knows, where it outlives the process."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, NamedTuple, Protocol
 
@@ -17,8 +18,17 @@ class StaleRevisionError(ConflictError):
     """Somebody else has changed the namespace since it was looked at; nothing was written."""
 
 
+_PLACE = re.compile(r"""registry (?:'[^']*'|"[^"]*"):?""")
+"""How such errors begin that name a file."""
+
+
 class RegistryError(UnavailableError):
-    """The store of a registry cannot be used, now or at all; the text says why."""
+    """The store of a registry cannot be used, now or at all; the text says why, and where it is."""
+
+    @property
+    def told(self) -> str:
+        """The text for callers from elsewhere, whom it does not concern where the file is."""
+        return _PLACE.sub("the registry", str(self))
 
 
 class EntryKey(NamedTuple):

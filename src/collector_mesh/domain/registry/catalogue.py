@@ -113,14 +113,22 @@ class Catalogue:
         Raises:
             AmbiguousError: several have this short name.
         """
-        found = {
-            full: key.name
-            for key in self._indexes.offered[service]
-            for full in self.files[key.name].offers
-            if service in {full, short_name(full)}
-        }
+        found: dict[str, list[str]] = {}
+        for key in self._indexes.offered[service]:
+            for full in self.files[key.name].offers:
+                if service in {full, short_name(full)}:
+                    found.setdefault(full, []).append(key.name)
         full = service if service in found else self._only(list(found), service)
-        return found.get(full, ""), full
+        files = found.get(full, [""])
+        known = self.services.get(full)
+        if known is not None and known.needs and known.needs[0] in files:
+            return known.needs[0], full
+        if len(files) > 1:
+            named = ", ".join(map(quoted, sorted(files)[:_NAMED]))
+            raise AmbiguousError(
+                f"service {quoted(full)} is in several registered files: give one of {named}"
+            )
+        return files[0], full
 
     def closure(self, names: Iterable[str]) -> dict[str, None]:
         """Those of some files that are registered, with all registered ones that they need; in no certain order."""

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
-from collector_mesh.domain.model.errors import quoted
+from collector_mesh.domain.model.errors import clipped, quoted
 from collector_mesh.domain.registry.schema import Enum, Field, File, Message, Method, Service
 
 V = TypeVar("V")
@@ -40,7 +40,7 @@ def edits_of_service(old: Service, new: Service) -> list[str]:
 
 def bounded(told: Iterable[str]) -> tuple[str, ...]:
     """Not more lines than are told."""
-    lines = tuple(dict.fromkeys(told))
+    lines = tuple(dict.fromkeys(map(clipped, told)))
     if len(lines) <= MAX_TOLD:
         return lines
     return (*lines[: MAX_TOLD - 1], f"{len(lines) - MAX_TOLD + 1} more")

@@ -1,7 +1,9 @@
 """Services that are registered stay what their files say, whoever registers those."""
 
+import pytest
 from tests.unit.domain.registry.world import World, run, shop
 
+from collector_mesh.domain.model.errors import AmbiguousError
 from collector_mesh.domain.registry.schema import File, Method, Service
 
 
@@ -63,3 +65,16 @@ def test_a_service_without_a_file_is_followed_by_nothing() -> None:
     run(world.registry.register_file("shop", world.given(shop("item", "note"))))
 
     assert run(world.registry.lookup("shop", "Bare")).file == ""
+
+
+def test_a_service_that_two_registered_files_have_is_not_guessed_but_the_one_in_use_stays() -> None:
+    world = World()
+    for name in ("one.proto", "two.proto"):
+        run(world.registry.register_file("shop", world.given(shop(name=name))))
+
+    with pytest.raises(AmbiguousError, match="is in several registered files"):
+        run(world.registry.register_service("shop", "Shop", None))
+    run(world.registry.register_service("shop", "Shop", None, world.given(shop(name="one.proto"))))
+    again = run(world.registry.register_service("shop", "Shop", None))
+
+    assert (again.file, again.outcome) == ("one.proto", "unchanged")
