@@ -143,6 +143,13 @@ async def test_a_time_for_answers_that_makes_no_sense_is_refused(timeout: float)
         (("--register-at", "192.0.2.1:5"), "plaintext is refused on 192.0.2.1:5"),
         (("--register-at", "registry"), "--register-at must be HOST:PORT"),
         (("--validate-at", "127.0.0.1:0"), "--validate-at must have a port from 1 to 65535"),
+        (("--validate-open",), "--validate-open needs --validate-at"),
+        (("--validate-open", "--validator", "things:Refusing"), "--validate-open needs --validate-at"),
+        (
+            ("--registry", "127.0.0.1:50060"),
+            "--registry must be the path of a file, got '127.0.0.1:50060', which is an",
+        ),
+        (("--registry", ":memory:"), "--registry must be the path of a file, got ':memory:'"),
     ],
 )
 async def test_serve_refuses_registries_that_it_cannot_use(arguments: tuple[str, ...], said: str) -> None:

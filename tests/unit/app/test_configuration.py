@@ -75,6 +75,7 @@ def test_every_flag_has_its_variable(name: str) -> None:
         "id": "a",
         "namespace": "a",
         "mount": "a:b",
+        "registry": "a.db",
     }
     texts |= {"wait_for_peers": "2", "wait_for_peers_timeout": "1.5"}
     kind = attrs.fields_dict(ServeConfig)[name].type

@@ -1,5 +1,6 @@
 """What `serve` can be told, and what each of it may be."""
 
+import os
 import re
 from collections.abc import Callable, Iterable
 from typing import Any, Literal
@@ -24,6 +25,9 @@ DEFAULT_LISTEN = "127.0.0.1:0"
 _LONGEST_WAIT = 86_400
 
 _REFERENCE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
+_AN_ADDRESS = re.compile(r"[^/\\]*:\d{1,5}")
+"""What nobody means to be a file, unless it is there."""
+
 _Check = Callable[[object, "attrs.Attribute[Any]", Any], None]
 
 
@@ -119,9 +123,14 @@ def _seconds(_instance: object, attribute: "attrs.Attribute[Any]", value: float)
         )
 
 
-def _file(_instance: object, attribute: "attrs.Attribute[Any]", value: str) -> None:
-    if not value or "\0" in value:
+def _store(_instance: object, attribute: "attrs.Attribute[Any]", value: str) -> None:
+    if not value or "\0" in value or value == ":memory:":
         raise ValueError(f"{attribute.name} must be the path of a file, got {got(value)}")
+    if _AN_ADDRESS.fullmatch(value) and not os.path.lexists(value):
+        raise ValueError(
+            f"{attribute.name} must be the path of a file, got {got(value)}, which is an address: "
+            f"serve --validate-at asks a registry there, and serve --register-at registers there; a file is {got('./' + value)}"
+        )
 
 
 def _reference(_instance: object, attribute: "attrs.Attribute[Any]", value: str) -> None:
@@ -178,7 +187,7 @@ class ServeConfig:
     validate_open: bool = False
     register_at: str | None = attrs.field(default=None, validator=_maybe(_registry))
     authorizer: str | None = attrs.field(default=None, validator=_maybe(_reference))
-    registry: str | None = attrs.field(default=None, validator=_maybe(_file))
+    registry: str | None = attrs.field(default=None, validator=_maybe(_store))
     peer: tuple[str, ...] = attrs.field(default=(), validator=_each(_peer))
     wait_for_peers: str | None = attrs.field(default=None, validator=_maybe(_peer_count))
     wait_for_peers_timeout: float | None = attrs.field(default=None, validator=_maybe(_seconds))

@@ -69,13 +69,19 @@ def add_parser(verbs: Any) -> None:
     parser.add_argument("--validator", metavar="MODULE:OBJECT", help="is asked before each call")
     add_authorizer_option(parser)
     parser.add_argument(
-        "--validate-at", metavar="HOST:PORT", help="a registry that is asked before each call, once a method"
+        "--validate-at",
+        metavar="HOST:PORT|unix:PATH",
+        help="a registry that is asked before each call, once a method",
     )
     parser.add_argument(
-        "--validate-open", action="store_true", help="allow what is not known while that registry is away"
+        "--validate-open",
+        action="store_true",
+        help="allow what is not known while the registry of --validate-at is away",
     )
     parser.add_argument(
-        "--register-at", metavar="HOST:PORT", help="a registry at which to register what is served"
+        "--register-at",
+        metavar="HOST:PORT|unix:PATH",
+        help="a registry at which to register what is served",
     )
     parser.add_argument(
         "--registry", metavar="FILE", help="have a registry, kept in this file; it is made if it is not there"

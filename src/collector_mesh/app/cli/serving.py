@@ -116,6 +116,11 @@ def _validator(reference: str, option: str) -> Any:
 def _validator_of(sourced: Sourced, tls: Tls | None, problems: Problems) -> Any:
     """The validator that the configuration names, None if it names none or one that cannot be used."""
     config = sourced.config
+    if config.validate_open and config.validate_at is None:
+        with problems.gathered():
+            raise CommandError(
+                f"{sourced.source('validate_open')} needs --validate-at: there is no registry to be away"
+            )
     if config.validator is not None:
         with problems.gathered():
             if config.validate_at is not None:

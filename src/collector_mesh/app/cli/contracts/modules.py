@@ -24,7 +24,8 @@ def module_of(name: str) -> ModuleType:
     Raises:
         CommandError: it is no name of a module, or it cannot be imported.
     """
-    if not is_module_name(name):
+    # `shop_api.py` could be the module `py` of a package.
+    if not is_module_name(name) or (name.endswith(".py") and Path(name).is_file()):
         raise CommandError(f"MODULE must be the name of a module, as shop.api, got {name!r}{_advice(name)}")
     with redirect_stdout(sys.stderr):
         return imported(name, name)

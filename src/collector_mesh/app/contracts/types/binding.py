@@ -42,5 +42,6 @@ class Binding:
         missing = [name for name in names if name not in given and name not in self._defaults]
         if missing:
             listed = ", ".join(repr(name) for name in missing)
-            raise TypeError(f"{self._method}() missing {len(missing)} required arguments: {listed}")
+            arguments = "argument" if len(missing) == 1 else "arguments"
+            raise TypeError(f"{self._method}() missing {len(missing)} required {arguments}: {listed}")
         return tuple(given[name] if name in given else self._defaults[name] for name in names)

@@ -311,6 +311,7 @@ def test_a_module_that_cannot_be_used_is_an_error_of_usage(
     [
         ("no_such_module", "no_such_module: cannot import no_such_module: there is no such module"),
         ("./shop_api.py", "MODULE must be the name of a module, as shop.api, got './shop_api.py': give shop_api"),
+        ("shop_api.py", "MODULE must be the name of a module, as shop.api, got 'shop_api.py': give shop_api"),
         ("shop_api:Shop", "MODULE must be the name of a module, as shop.api, got 'shop_api:Shop': give shop_api, as all"),
         ("", "MODULE must be the name of a module, as shop.api, got ''"),
     ],

@@ -216,7 +216,7 @@ def test_arguments_are_sorted_as_python_does(args: Any, kwargs: Any, found: Any)
     ("args", "kwargs", "text"),
     [
         ((1, 2, "x"), {}, "takes 2 positional arguments but 3 were given"),
-        ((1,), {}, "missing 1 required arguments: 'c'"),
+        ((1,), {}, "missing 1 required argument: 'c'"),
         ((1,), {"a": 1, "c": ""}, "multiple values for argument 'a'"),
         ((1,), {"d": 1, "c": ""}, "unexpected keyword argument 'd'"),
     ],
