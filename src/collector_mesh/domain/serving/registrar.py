@@ -1,7 +1,5 @@
 """Keeps what a collector serves registered: at the start, after changes, and again when the registry has lost it."""
 
-from collections.abc import Iterator, Sequence
-
 from collector_mesh.domain.model.errors import (
     DeadlineExceededError,
     MeshError,
@@ -25,6 +23,9 @@ _REFUSED_SECONDS = 60.0
 
 _NAMED = 16
 """Services that an event names."""
+
+_AT_ONCE = 16
+"""Services that are looked at before others have their turn."""
 
 _OF_THE_SERVICE = frozenset({400, 403, 404, 409, 413, 500})
 """Codes that say something of the service, and nothing of the registry."""
@@ -130,11 +131,16 @@ class Registrar:
         changes = self._offering.changes
         names = self._offering.services()
         self._forget(frozenset(names))
+        is_new = self._seen != changes
         changed: list[str] = []
         try:
-            for offer in self._missing(names):
-                if await self._register(offer):
-                    changed.append(str(offer.name))  # noqa: PERF401  # they are told also where the next one fails
+            for number, name in enumerate(names, 1):
+                if not number % _AT_ONCE:
+                    # Each is described for that, and calls go on meanwhile.
+                    await self._clock.alarm().wait(0)
+                offer = self._missing(name, is_new=is_new)
+                if offer is not None and await self._register(offer):
+                    changed.append(str(name))
         finally:
             if changed:
                 event = Registered(self._collector_id, self._address, len(changed), tuple(changed[:_NAMED]))
@@ -149,18 +155,17 @@ class Registrar:
             self._done.clear()
             self._refused.clear()
 
-    def _missing(self, names: Sequence[ServiceName]) -> Iterator[Offer]:
-        now = self._clock.now()
-        is_new = self._seen != self._offering.changes
-        for name in names:
-            if name in self._done and not is_new:
-                continue
-            offer = self._offering.offer(name)
-            if offer is None or self._done.get(name) == offer:
-                continue
-            refused = self._refused.get(name)
-            if refused is None or refused[0] != offer or refused[2] <= now:
-                yield offer
+    def _missing(self, name: ServiceName, *, is_new: bool) -> Offer | None:
+        """A service that is to be registered now; None where it is so, is not served anymore, or was refused lately."""
+        if name in self._done and not is_new:
+            return None
+        offer = self._offering.offer(name)
+        if offer is None or self._done.get(name) == offer:
+            return None
+        refused = self._refused.get(name)
+        if refused is not None and refused[0] == offer and self._clock.now() < refused[2]:
+            return None
+        return offer
 
     async def _register(self, offer: Offer) -> bool:
         """Register a service; gives whether it is new to the registry."""

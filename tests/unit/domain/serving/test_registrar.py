@@ -1,6 +1,6 @@
 """What a collector serves is registered elsewhere, for as long as it runs, and nothing waits for that."""
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from collector_mesh.app.testing.fakes import FakeClock, FakeDice, FakeObserver, FakeTasks
@@ -19,6 +19,8 @@ class Offered:
     def __init__(self) -> None:
         self.changes = 0
         self.files: dict[ServiceName, bytes | None] = {}
+        self.watch: Callable[[int], object] = bool
+        """Called for each service that is looked at."""
 
     def serve(self, name: ServiceName, files: bytes | None = b"1") -> None:
         self.files[name] = files
@@ -28,6 +30,7 @@ class Offered:
         return sorted(self.files)
 
     def offer(self, name: ServiceName) -> Offer | None:
+        self.watch(1)
         files = self.files[name]
         return None if files is None else Offer(name, "Get", files)
 
@@ -109,6 +112,23 @@ def test_all_that_has_descriptors_is_registered_and_told_once() -> None:
     assert world.observer.of(Registered) == [
         Registered("users-1", "registry:1", 2, ("shop/Orders", "shop/Users"))
     ]
+
+
+def test_others_have_their_turn_while_many_services_are_looked_at() -> None:
+    names = [ServiceName("shop", f"S{at:03}") for at in range(200)]
+    world = World(*names)
+    world.later(0.0)
+    world.later(0.0)
+    looked_at: list[int] = []
+    world.offered.watch = looked_at.append
+    world.change(USERS)
+    first = len(looked_at)
+    world.later(0.0)
+    world.later(0.0)
+
+    assert world.place.requests == [*names, USERS]
+    assert 0 < first < 150
+    assert len(looked_at) == 201
 
 
 def test_what_changes_is_registered_again_and_nothing_else() -> None:
