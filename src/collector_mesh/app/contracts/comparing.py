@@ -7,11 +7,12 @@ from typing import Any
 
 from collector_mesh.app.contracts.declaration import Declaration, Member
 from collector_mesh.app.contracts.form import is_options
-from collector_mesh.app.contracts.hints import hint_in, result_hint
+from collector_mesh.app.contracts.hints import hint_in
 from collector_mesh.app.contracts.types.interface import MethodTypes
 from collector_mesh.app.services.callables import is_generator, parameters_of
 from collector_mesh.app.services.hints import (
     UnresolvedHintError,
+    awaited,
     is_context,
     is_union,
     says_nothing,
@@ -20,11 +21,10 @@ from collector_mesh.app.services.hints import (
 from collector_mesh.app.services.marks import marks_of
 from collector_mesh.domain.model.errors import is_a
 from collector_mesh.domain.model.kinds import UNARY
-from collector_mesh.domain.model.payload import is_message
+from collector_mesh.domain.model.payload import EMPTY_NAME, is_message
 from collector_mesh.domain.model.shapes import plain_hint
 
 _CONTEXT_NAMES = frozenset({"context", "ctx"})
-_EMPTY = "google.protobuf.Empty"
 
 
 def differences(kind: type, declaration: Declaration, names: Mapping[str, Any]) -> list[str]:
@@ -106,7 +106,7 @@ class _Compared:
             parameters = parameters[1:]
         parameters = [each for each in parameters if not is_options(each)]
         hints = {each.name: self._hint(each.name, each.annotation) for each in parameters}
-        gives = result_hint(self._hint("the result", result))
+        gives = awaited(self._hint("the result", result))
         wanted = {each.name: each for each in self._types.parameters}
         names = frozenset() if self._has_free_names else frozenset(wanted)
         context = context_of(parameters, hints, names)
@@ -121,10 +121,6 @@ class _Compared:
         try:
             return hint_in(self._function, annotation, self._names)
         except UnresolvedHintError as error:
-            if is_context_text(annotation):
-                from collector_mesh.domain.model.context import CallContext
-
-                return CallContext
             self._unresolved.append(
                 f"has an annotation of {name} that cannot be resolved, {annotation!r}: {error}"
             )
@@ -160,19 +156,16 @@ class _Compared:
             others = ", ".join(each.name for each in own[1:])
             yield f"takes {others} too, expected one {shown_type(hint)} and perhaps a CallContext"
         if not own:
-            if hint.DESCRIPTOR.full_name != _EMPTY:
+            if hint.DESCRIPTOR.full_name != EMPTY_NAME:
                 yield f"takes no request, expected {shown_type(hint)}"
         elif not says_nothing(hints[own[0].name]) and not same(hints[own[0].name], hint):
             yield f"takes {own[0].name} as {shown_type(hints[own[0].name])}, expected {shown_type(hint)}"
 
     def _both_empty(self, gives: Any) -> bool:
         result = self._types.result
-        return gives in (None, type(None)) and is_message(result) and result.DESCRIPTOR.full_name == _EMPTY
-
-
-def is_context_text(annotation: Any) -> bool:
-    """Whether an annotation that cannot be resolved still names the context, imported for the type checker only."""
-    return is_a(annotation, str) and annotation.strip("'\" ").rpartition(".")[2] == "CallContext"
+        return (
+            gives in (None, type(None)) and is_message(result) and result.DESCRIPTOR.full_name == EMPTY_NAME
+        )
 
 
 def same(one: Any, other: Any) -> bool:

@@ -8,9 +8,7 @@ from google.protobuf.message import Message
 
 from collector_mesh.app.contracts.types.interface import MethodCodec
 from collector_mesh.domain.model.errors import HandlerError, InvalidCallError, is_a, kind_of, text_of
-from collector_mesh.domain.model.payload import MAX_PAYLOAD_BYTES, is_message
-
-_EMPTY = "google.protobuf.Empty"
+from collector_mesh.domain.model.payload import EMPTY_NAME, MAX_PAYLOAD_BYTES, is_message
 
 
 class MessageCodec:
@@ -61,7 +59,7 @@ class MessageCodec:
         most: int = MAX_PAYLOAD_BYTES,  # noqa: ARG002  # the same
     ) -> bytes:
         """See the protocol; None stands for an `Empty`."""
-        if value is None and self.gives == _EMPTY:
+        if value is None and self.gives == EMPTY_NAME:
             return b""
         if type(value) is not self._result and not _is_of(value, self.gives):
             raise HandlerError(f"result: got {_what(value)}, expected {self.gives}")

@@ -132,6 +132,7 @@ def writer_of(message: type[Message]) -> Callable[[Any, int], Payload]:
 
 
 EMPTY_NAME = "google.protobuf.Empty"
+"""The full name of the message that stands for nothing."""
 
 EMPTY = Payload(TYPE_PREFIX + EMPTY_NAME)
 """What stands for nothing: no request, no result."""

@@ -1,9 +1,6 @@
 """Payloads for what takes messages of one type."""
 
-from collector_mesh.domain.model.errors import InvalidCallError, quoted
-from collector_mesh.domain.model.payload import EMPTY, TYPE_PREFIX, WHATEVER_FITS, Payload
-
-_EMPTY_NAME = EMPTY.type_url.removeprefix(TYPE_PREFIX)
+from collector_mesh.domain.model.payload import TYPE_PREFIX, Payload, is_type, wrong_type
 
 
 def value_of(payload: Payload, expected: str | None) -> bytes:
@@ -16,10 +13,6 @@ def value_of(payload: Payload, expected: str | None) -> bytes:
     Raises:
         InvalidCallError: it is of another type; the text names both.
     """
-    url = payload.type_url
-    if expected is not None and url != WHATEVER_FITS:
-        name = url.rpartition("/")[2]
-        if name != expected and (url or expected != _EMPTY_NAME):
-            found = f"is a {quoted(url)}" if url else "is missing"
-            raise InvalidCallError(f"payload {found}, expected {TYPE_PREFIX + expected!r}")
+    if expected is not None and not is_type(payload.type_url, expected):
+        raise wrong_type(payload.type_url, TYPE_PREFIX + expected)
     return payload.value

@@ -6,7 +6,8 @@ way of a method of messages. On the wire there are only numbers.
 
 from typing import Any
 
-from collector_mesh.app.contracts.types.plan import EMPTY, EnumKind, Kind, Model, Plan, Slot
+from collector_mesh.app.contracts.types.plan import EnumKind, Kind, Model, Plan, Slot
+from collector_mesh.domain.model.payload import EMPTY_NAME
 from collector_mesh.domain.registry.schema import Cardinality, Field, FieldType, File, Message
 
 _TIME = Message("Time", (Field("f1", 1, "int64"), Field("f2", 2, "int32")))
@@ -24,7 +25,7 @@ def classes_of(plan: Plan) -> dict[str, Any]:
     for model in plan.models:
         messages += _messages(model, places)
     made = classes_for(File("contract.proto", messages=tuple(messages)), [_NOTHING.name, *places.values()])
-    return {EMPTY: made[_NOTHING.name], **{name: made[place] for name, place in places.items()}}
+    return {EMPTY_NAME: made[_NOTHING.name], **{name: made[place] for name, place in places.items()}}
 
 
 def _messages(model: Model, places: dict[str, str]) -> list[Message]:

@@ -10,11 +10,11 @@ from collector_mesh.app.contracts.types.binding import Binding
 from collector_mesh.app.contracts.types.budget import Budget, OverBudgetError
 from collector_mesh.app.contracts.types.classes import classes_of
 from collector_mesh.app.contracts.types.compiling import Compiled, compiled
-from collector_mesh.app.contracts.types.plan import EMPTY, MethodPlan, Model, Plan
+from collector_mesh.app.contracts.types.plan import MethodPlan, Model, Plan
 from collector_mesh.app.contracts.types.read_flaws import flaws_of_message
 from collector_mesh.app.contracts.types.write_flaws import flaws_of_arguments, flaws_of_value
 from collector_mesh.domain.model.errors import HandlerError, InvalidCallError, PayloadTooLargeError, text_of
-from collector_mesh.domain.model.payload import MAX_PAYLOAD_BYTES
+from collector_mesh.domain.model.payload import EMPTY_NAME, MAX_PAYLOAD_BYTES
 
 _SMALL = 1 << 10
 """Bytes of a message that is read without a look at how many values are in it."""
@@ -59,7 +59,7 @@ class Coding:
     def __init__(self, model: Model | None, names: Sequence[str], building: Building) -> None:
         self._model = model
         self._names = list(names)
-        self.name = EMPTY if model is None else model.name
+        self.name = EMPTY_NAME if model is None else model.name
         built = building.built()
         self._class = built.classes[self.name]
         self._parse = self._class.FromString

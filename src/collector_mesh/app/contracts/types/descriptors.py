@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 from collector_mesh.app.contracts.numbers import Numbered, Numbers
 from collector_mesh.app.contracts.types.naming import file_of
-from collector_mesh.app.contracts.types.plan import EMPTY, EnumKind, Kind, MethodPlan, Model, Plan, Slot
+from collector_mesh.app.contracts.types.plan import EnumKind, Kind, MethodPlan, Model, Plan, Slot
 from collector_mesh.app.contracts.types.scalars import Scalar
+from collector_mesh.domain.model.payload import EMPTY_NAME
 from collector_mesh.domain.registry.naming import entry_name_of, json_name_of
 from collector_mesh.domain.registry.schema import (
     Cardinality,
@@ -21,7 +22,7 @@ from collector_mesh.domain.registry.schema import (
 
 _IMPORTS = {
     "google.protobuf.Duration": "google/protobuf/duration.proto",
-    "google.protobuf.Empty": "google/protobuf/empty.proto",
+    EMPTY_NAME: "google/protobuf/empty.proto",
     "google.protobuf.Timestamp": "google/protobuf/timestamp.proto",
 }
 
@@ -61,8 +62,8 @@ def _of_enum(enum: EnumKind, numbers: Numbers) -> Numbered:
 
 
 def _method(method: MethodPlan) -> Method:
-    takes = method.request.name if method.request else EMPTY
-    gives = method.response.name if method.response else EMPTY
+    takes = method.request.name if method.request else EMPTY_NAME
+    gives = method.response.name if method.response else EMPTY_NAME
     idempotency = "idempotent" if method.types.idempotent else "unknown"
     return Method(method.types.name, takes, gives, idempotency=idempotency)  # type: ignore[arg-type]  # one of two words
 

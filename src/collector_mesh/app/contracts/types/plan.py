@@ -9,9 +9,6 @@ import attrs
 from collector_mesh.app.contracts.types.interface import MethodTypes, ServiceTypes
 from collector_mesh.app.contracts.types.scalars import Scalar
 
-EMPTY = "google.protobuf.Empty"
-"""The message that stands for nothing."""
-
 NOTHING: Any = object()
 """In place of a default that is not there, or is made anew each time."""
 
