@@ -42,7 +42,7 @@ def _pool_of(file: File) -> descriptor_pool.DescriptorPool:
     return pool
 
 
-_MAX_MEMORY = 1 << 27
+MAX_MEMORY = 1 << 27
 """Bytes of memory that one message may take, about: some 2 million values."""
 
 
@@ -50,7 +50,7 @@ class Sizes:
     """Sees to it that messages of others take no more memory than they may, before they are read."""
 
     def __init__(self) -> None:
-        self._weights = Weights(max_memory=_MAX_MEMORY)
+        self._weights = Weights(max_memory=MAX_MEMORY)
 
     def check(self, message: Any, data: bytes) -> None:
         """Look at the bytes of a message, given its class.

@@ -18,7 +18,8 @@ MAX_PARTS = 4_000_000
 
 _MESSAGE = 64
 _FIELD = 16
-_SMALLEST = 2
+
+SMALLEST = 2
 """Bytes of a field that is a message, with its tag."""
 
 
@@ -46,7 +47,7 @@ class Weights:
         Raises:
             TooLargeError: it would take too much.
         """
-        if len(data) // _SMALLEST * self._heaviest_in(kind) <= self._max_memory:
+        if len(data) // SMALLEST * self._heaviest_in(kind) <= self._max_memory:
             return
         try:
             self._look(kind, data)
@@ -109,7 +110,12 @@ class Weights:
 
 
 def _weight(kind: Descriptor) -> int:
-    return _MESSAGE + _FIELD * len(kind.fields)
+    return weight_of(len(kind.fields))
+
+
+def weight_of(fields: int) -> int:
+    """Bytes of memory that a message takes, about, by how many fields its type has."""
+    return _MESSAGE + _FIELD * fields
 
 
 def after_number(data: bytes, at: int, form: int) -> int:

@@ -2,15 +2,8 @@
 
 from typing import Any
 
-MAX_MEMORY = 1 << 27
-"""Bytes of memory that the messages of one value may take, about: more could not be read."""
-
-_MESSAGE = 64
-_FIELD = 16
-"""Bytes of memory of a message, and of each field of its type, about."""
-
-SMALLEST = 2
-"""Bytes of a message within another one, with its tag."""
+from collector_mesh.adapters.wire.described.weight import SMALLEST, weight_of
+from collector_mesh.adapters.wire.message_classes import MAX_MEMORY
 
 
 class OverBudgetError(Exception):
@@ -30,6 +23,7 @@ class Budget:
 
     def __init__(self, most: int) -> None:
         self.left = most
+        # More could not be read.
         self.memory = MAX_MEMORY
 
     def over(self) -> None:
@@ -77,8 +71,3 @@ def length_of(value: Any) -> int:
         if issubclass(type(value), kind):
             return kind.__len__(value)
     return len(value)
-
-
-def weight_of(fields: int) -> int:
-    """Bytes of memory that a message takes, by how many fields its type has."""
-    return _MESSAGE + _FIELD * fields

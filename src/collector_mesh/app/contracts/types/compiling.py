@@ -11,7 +11,8 @@ from typing import Any
 
 import attrs
 
-from collector_mesh.app.contracts.types.budget import SMALLEST, Budget, length_of, weight_of
+from collector_mesh.adapters.wire.described.weight import SMALLEST, weight_of
+from collector_mesh.app.contracts.types.budget import Budget, length_of
 from collector_mesh.app.contracts.types.endless import MAX_DEPTH
 from collector_mesh.app.contracts.types.plan import NOTHING, EnumKind, Kind, Model, Plan, Slot
 from collector_mesh.app.contracts.types.scalars import FlawError, Scalar
