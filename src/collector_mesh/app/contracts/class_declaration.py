@@ -6,7 +6,7 @@ from typing import Any
 from collector_mesh.app.contracts.declaration import Declaration, Member
 from collector_mesh.app.contracts.errors import ContractError
 from collector_mesh.app.contracts.form import is_options
-from collector_mesh.app.contracts.hints import contract_hint, result_hint, signature_of
+from collector_mesh.app.contracts.hints import contract_hint, signature_of
 from collector_mesh.app.contracts.types.interface import (
     NO_DEFAULT,
     Described,
@@ -14,6 +14,7 @@ from collector_mesh.app.contracts.types.interface import (
     Parameter,
     ServiceTypes,
 )
+from collector_mesh.app.services.hints import awaited
 
 
 class ClassDeclaration(Declaration):
@@ -80,7 +81,7 @@ class ClassDeclaration(Declaration):
             default = NO_DEFAULT if each.default is each.empty else each.default
             parameters.append(Parameter(each.name, hint, default, each.kind is each.KEYWORD_ONLY))
         result = contract_hint(f"{what}: the result", function, signature.return_annotation, names)
-        return MethodTypes(member.name, tuple(parameters), result_hint(result), member.idempotent)
+        return MethodTypes(member.name, tuple(parameters), awaited(result), member.idempotent)
 
     def _describe(self) -> Described:
         # Whoever imports a contract need not use it.

@@ -9,6 +9,7 @@ from collector_mesh.app.contracts.calling import OPTIONS
 from collector_mesh.app.contracts.declaration import Member
 from collector_mesh.app.contracts.errors import ContractError
 from collector_mesh.app.contracts.hints import signature_of
+from collector_mesh.app.services.hints import names_context
 from collector_mesh.app.services.marks import mark_of
 from collector_mesh.domain.model.context import CallContext
 from collector_mesh.domain.model.errors import InvalidCallError, is_a
@@ -154,11 +155,5 @@ def _flaws(parameter: inspect.Parameter) -> Iterator[str]:
         yield f"takes {name}, which is an option of each call; name it otherwise"
     elif parameter.annotation is parameter.empty:
         yield f"does not say of which type {name} is"
-    elif _is_context(parameter.annotation):
+    elif parameter.annotation is CallContext or names_context(parameter.annotation):
         yield f"takes {name}, a CallContext; that is for what implements the contract"
-
-
-def _is_context(annotation: object) -> bool:
-    if is_a(annotation, str):
-        return str(annotation).strip("'\" ").rpartition(".")[2] == CallContext.__name__
-    return annotation is CallContext

@@ -12,7 +12,6 @@ from collector_mesh.app.services.callables import code_of, unwrapped
 from collector_mesh.app.services.hints import (
     NO_HINT,
     UnresolvedHintError,
-    awaited,
     is_context,
     names_of,
     resolved,
@@ -79,8 +78,3 @@ def signature_of(function: Callable[..., Any]) -> inspect.Signature:
 
         return inspect.signature(function, annotation_format=annotationlib.Format.FORWARDREF)
     return inspect.signature(function)
-
-
-def result_hint(hint: Any) -> Any:
-    """The type of a result, where it may be annotated as something to await."""
-    return awaited(hint)

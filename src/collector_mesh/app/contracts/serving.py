@@ -119,5 +119,4 @@ def _hint(function: Callable[..., Any], parameter: inspect.Parameter) -> Any:
         return hint_in(function, parameter.annotation, {})
     except UnresolvedHintError:
         # It was compared where it is defined, by the names that there are.
-        text = str(parameter.annotation).strip("'\" ")
-        return CallContext if text.rpartition(".")[2] == CallContext.__name__ else NO_HINT
+        return NO_HINT

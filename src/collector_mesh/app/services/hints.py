@@ -52,6 +52,9 @@ def resolved(
         except NameError:
             return typing.get_type_hints(holder, {**names, **local_names})["it"]
     except Exception as error:
+        if names_context(hint):
+            # Whoever imports it for the type checker only still means this one.
+            return CallContext
         raise UnresolvedHintError(text_of(error)) from error
 
 
@@ -90,6 +93,11 @@ def is_context(hint: Any) -> bool:
     return hint is CallContext or (
         is_union(hint) and any(each is CallContext for each in typing.get_args(hint))
     )
+
+
+def names_context(hint: Any) -> bool:
+    """Whether an annotation that nobody has resolved is a text that names the context of a call."""
+    return is_a(hint, str) and hint.strip("'\" ").rpartition(".")[2] == CallContext.__name__
 
 
 def awaited(hint: Any) -> Any:

@@ -18,8 +18,6 @@ from collector_mesh.app.services.hints import (
     says_nothing,
     shown_hint,
 )
-from collector_mesh.domain.model.context import CallContext
-from collector_mesh.domain.model.errors import is_a
 
 _CONTEXT_NAMES = frozenset({"context", "ctx"})
 _REQUEST_NAMES = frozenset({"request", "input"})
@@ -71,9 +69,6 @@ def _hint(what: str, name: str, hint: Any, names: Mapping[str, Any], local_names
     try:
         return resolved(hint, names, local_names)
     except UnresolvedHintError as error:
-        # Whoever imports it for the type checker only still means this one.
-        if is_a(hint, str) and hint.strip("'\" ").rpartition(".")[2] == CallContext.__name__:
-            return CallContext
         raise TypeError(
             f"{what}: annotation {hint!r} of {name} cannot be resolved where the handler is defined: {error};"
             " it has to be known when the program runs, and not only under TYPE_CHECKING"
