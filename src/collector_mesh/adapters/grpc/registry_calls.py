@@ -25,7 +25,7 @@ from collector_mesh.domain.ports.registry_store import RegistryError
 from collector_mesh.domain.registering import RegistryCaller, RegistryDoor
 from collector_mesh.domain.registry.limits import RegistryLimits
 from collector_mesh.domain.registry.metadata import COLLECTOR_ID_KEY
-from collector_mesh.domain.registry.results import GivenFile, IncompatibleError
+from collector_mesh.domain.registry.results import GivenFile, IncompatibleError, and_more
 
 MAX_ANSWER_BYTES = 4 << 20
 """What clients of gRPC take by default."""
@@ -157,8 +157,8 @@ def _differences_in(error: IncompatibleError) -> str:
         if room < 0:
             break
         told_ones.append(difference)
-    more = len(error.differences) - len(told_ones)
-    return head + _BETWEEN.join((*told_ones, *([f"and {more} more"] if more else ())))
+    more = () if len(told_ones) == len(error.differences) else (and_more(error.differences, len(told_ones)),)
+    return head + _BETWEEN.join((*told_ones, *more))
 
 
 async def too_large(context: Context, text: str) -> NoReturn:

@@ -1,6 +1,6 @@
 """What is registered, and what a registry answers."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
 import attrs
@@ -8,6 +8,7 @@ import attrs
 from collector_mesh.domain.model.errors import ConflictError
 from collector_mesh.domain.ports.registry_store import Action, EntryKind
 from collector_mesh.domain.registry import schema
+from collector_mesh.domain.registry.rules import MAX_DIFFERENCES
 
 Outcome = Literal["unchanged", "registered", "changed"]
 """What became of an entry by registering it."""
@@ -29,11 +30,23 @@ class IncompatibleError(ConflictError):
     def of(cls, what: str, differences: tuple[str, ...]) -> "IncompatibleError":
         """The error for something that has these differences."""
         told = "; ".join(differences[:_TOLD])
-        more = f"; and {len(differences) - _TOLD} more" if len(differences) > _TOLD else ""
-        count = "1 difference" if len(differences) == 1 else f"{len(differences)} differences"
+        more = "; " + and_more(differences, _TOLD) if len(differences) > _TOLD else ""
+        count = "1 difference" if len(differences) == 1 else f"{_number(len(differences))} differences"
         error = cls(f"{what} is incompatible with what is registered, {count}: {told}{more}")
         error.differences = differences
         return error
+
+
+def and_more(differences: Sequence[str], told: int) -> str:
+    """How many differences there are beside those that were told."""
+    # Where not all are listed, the last one says so.
+    listed = min(len(differences), MAX_DIFFERENCES)
+    at_least = "at least " if len(differences) > MAX_DIFFERENCES else ""
+    return f"and {at_least}{listed - told + bool(at_least)} more"
+
+
+def _number(count: int) -> str:
+    return str(count) if count <= MAX_DIFFERENCES else f"more than {MAX_DIFFERENCES}"
 
 
 @attrs.frozen
