@@ -84,7 +84,7 @@ async def test_where_one_tells_nothing_another_is_asked_and_the_first_not_again_
 async def test_where_nobody_tells_anything_the_reason_is_told() -> None:
     found = reflected(Telling(fails=frozenset({"one", "two"})))
 
-    with pytest.raises(NotFoundError, match=r"'s.S001' in namespace 'n': collector 'two': it is away"):
+    with pytest.raises(NotFoundError, match=r"'n': collector 'one': it is away; collector 'two': it is away"):
         await found.files_of(("n",), "s.S001")
 
 
