@@ -14,6 +14,8 @@ from collector_mesh.domain.model.errors import attribute_of, is_a, text_of
 
 _FACTORY: type = attrs.Factory  # type: ignore[assignment]  # it is a class
 
+_UNRESOLVED = " where the class is defined (what is imported under TYPE_CHECKING is not there when it runs)"
+
 _POSITIONS = frozenset({inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD})
 
 
@@ -96,7 +98,7 @@ def members_of(kind: type, arguments: tuple[Any, ...], names: Mapping[str, Any])
     for member in given:
         hint = hints.get(member.attribute, NOTHING)
         if is_a(hint, TypeError):
-            flaws.append((member.name, f"its annotation cannot be resolved: {text_of(hint)}"))
+            flaws.append((member.name, f"its annotation cannot be resolved: {text_of(hint)}{_UNRESOLVED}"))
         elif hint is NOTHING and member.hint is None:
             flaws.append((member.name, "has no annotation"))
         else:
