@@ -5,6 +5,13 @@ from typing import Any
 from collector_mesh.adapters.wire.described.weight import SMALLEST, weight_of
 from collector_mesh.adapters.wire.message_classes import MAX_MEMORY
 
+UNWEIGHED = 1 << 20
+"""Bytes of memory of what is written before all of the value is weighed."""
+
+
+class UnweighedError(Exception):
+    """A value takes so much that it has to be weighed first."""
+
 
 class OverBudgetError(Exception):
     """A value takes more than may be written."""
@@ -17,22 +24,25 @@ class Budget:
 
     Args:
         most: bytes that the value may take.
+        is_weighed: whether it is known that its messages do not take too much memory.
     """
 
-    __slots__ = ("left", "memory")
+    __slots__ = ("_is_weighed", "left", "memory")
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, *, is_weighed: bool = False) -> None:
+        self._is_weighed = is_weighed
         self.left = most
         # More could not be read.
-        self.memory = MAX_MEMORY
+        self.memory = MAX_MEMORY if is_weighed else UNWEIGHED
 
     def over(self) -> None:
         """Refuse the value.
 
         Raises:
-            OverBudgetError: always.
+            OverBudgetError: it takes too much.
+            UnweighedError: it has to be weighed.
         """
-        raise OverBudgetError
+        raise UnweighedError if self.left >= 0 and not self._is_weighed else OverBudgetError
 
     def items(self, value: Any) -> Any:
         """Take several values, each of which takes a byte or more."""
@@ -47,7 +57,7 @@ class Budget:
         self.left -= SMALLEST * size
         self.memory -= weight_of(2) * size
         if self.left < 0 or self.memory < 0:
-            raise OverBudgetError
+            self.over()
         return value
 
     def texts(self, value: Any) -> Any:

@@ -7,11 +7,12 @@ from typing import Any, NoReturn
 import attrs
 
 from collector_mesh.app.contracts.types.binding import Binding
-from collector_mesh.app.contracts.types.budget import Budget, OverBudgetError
+from collector_mesh.app.contracts.types.budget import Budget, OverBudgetError, UnweighedError
 from collector_mesh.app.contracts.types.classes import classes_of
 from collector_mesh.app.contracts.types.compiling import Compiled, compiled
 from collector_mesh.app.contracts.types.plan import MethodPlan, Model, Plan
 from collector_mesh.app.contracts.types.read_flaws import flaws_of_message
+from collector_mesh.app.contracts.types.weighing import check_weight
 from collector_mesh.app.contracts.types.write_flaws import flaws_of_arguments, flaws_of_value
 from collector_mesh.domain.model.errors import HandlerError, InvalidCallError, PayloadTooLargeError, text_of
 from collector_mesh.domain.model.payload import EMPTY_NAME, MAX_PAYLOAD_BYTES
@@ -78,7 +79,7 @@ class Coding:
         if self._model is None:
             return b""
         try:
-            data: bytes = self._class(**self._fields(value, 1, Budget(most))).SerializeToString()
+            data: bytes = self._class(**self._fields_of(value, most)).SerializeToString()
         except OverBudgetError:
             raise PayloadTooLargeError(
                 f"{', '.join(self._names)}: has more values than may be sent, or more than {most} bytes"
@@ -86,6 +87,14 @@ class Coding:
         except Exception as error:  # noqa: BLE001  # what it was is found out below
             self._refuse_value(value, error)
         return data
+
+    def _fields_of(self, value: Any, most: int) -> dict[str, Any]:
+        try:
+            return self._fields(value, 1, Budget(most))
+        except UnweighedError:
+            assert self._model is not None  # nothing is written of none
+            check_weight(self._model, value)
+            return self._fields(value, 1, Budget(most, is_weighed=True))
 
     def read(self, data: bytes) -> Any:
         """A value of bytes; an empty tuple for none.

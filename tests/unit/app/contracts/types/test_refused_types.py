@@ -166,7 +166,10 @@ class ByPath(pydantic.BaseModel):
         (Accented, "ASCII letters, digits and underscores"),
         (Page, "Page has type variables: say for which types"),
         (list[T], "the type variable T has no type here"),  # type: ignore[valid-type]
-        (Unknown, "Unknown.other: its annotation cannot be resolved: name 'NotThere' is not defined where the class is defined"),
+        (
+            Unknown,
+            "Unknown.other: its annotation cannot be resolved: name 'NotThere' is not defined where the class is defined",
+        ),
         (NoneByDefault, "has None as its default, and a type without it"),
         (MayBeNone, "has a default and may be None"),
         (Extra, "allows extra fields"),

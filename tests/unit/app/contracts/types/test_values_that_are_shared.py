@@ -103,3 +103,29 @@ def test_what_has_as_many_bytes_as_are_allowed_is_written(hint: Any, value: Any)
     data = codec.write_request((value,), {})
 
     assert codec.write_request((value,), {}, len(data)) == data
+
+
+class Counting(Node):
+    reads = 0
+
+    def __getattribute__(self, name: str) -> Any:
+        if name == "nodes":
+            Counting.reads += 1
+        return super().__getattribute__(name)
+
+
+def test_a_value_of_a_few_objects_is_refused_without_a_look_at_each_place() -> None:
+    node: Node = Counting()
+    for _ in range(60):
+        node = Counting(nodes=[node, node])
+
+    with pytest.raises(PayloadTooLargeError):
+        codec_of(Node).write_request((node,), {})
+
+    assert Counting.reads < 50_000
+
+
+def test_a_value_of_many_objects_is_written() -> None:
+    value = Node(nodes=[Node(nodes=[Node("a")] * 50) for _ in range(800)])
+
+    assert there_and_back(Node, value) == value
