@@ -120,7 +120,7 @@ async def test_what_a_registry_refuses_is_an_error_that_says_why() -> None:
             await registered.lookup(3, "x")  # type: ignore[arg-type]  # that is the point
         with pytest.raises(InvalidCallError, match="name must be valid Unicode"):
             await registered.lookup("users", "\ud800")
-        with pytest.raises(InvalidCallError, match="limit must be from 1 to 1000, got 0"):
+        with pytest.raises(InvalidCallError, match="limit must be between 1 and 1000, got 0"):
             await registered.list(limit=0)
         with pytest.raises(InvalidCallError, match="label"):
             await registered.register("users", USERS, labels={"a b": "c"})

@@ -11,11 +11,8 @@ from collector_mesh.domain.policies.trust import TrustDomain
 from collector_mesh.domain.ports.authorizer import ServingAuthorizer
 from collector_mesh.domain.registry.limits import MAX_PAGE
 from collector_mesh.domain.registry.paging import without_names
-from collector_mesh.domain.registry.registry import Registry
+from collector_mesh.domain.registry.registry import PAGE, Registry
 from collector_mesh.domain.registry.results import HistoryPage, ServicePage
-
-DEFAULT_PAGE = 100
-"""Entries of a page whose size nobody has named."""
 
 
 @attrs.frozen
@@ -168,4 +165,4 @@ class RegistryDoor:
 
 
 def _page(limit: int) -> int:
-    return min(limit or DEFAULT_PAGE, MAX_PAGE)
+    return min(limit or PAGE, MAX_PAGE)

@@ -134,8 +134,6 @@ class RegistryService:
             validity = await self._door.registry.validate(namespace, service, method)
         except UnavailableError as error:
             return encode_validity(Validity(False, text_of(error)), CANNOT_TELL_CODE)
-        except AmbiguousError as error:
-            return encode_validity(Validity(False, str(error)))
         except InvalidCallError:
             return encode_validity(Validity(False, not_found_text(namespace, service)))
         types = ((TAKES_KEY, validity.takes), (GIVES_KEY, validity.gives))

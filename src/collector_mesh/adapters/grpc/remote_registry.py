@@ -14,12 +14,12 @@ from collector_mesh.domain.model.errors import (
     UnavailableError,
     UnimplementedError,
     is_unicode,
-    kind_of,
     quoted,
 )
 from collector_mesh.domain.model.limits import check_labels
 from collector_mesh.domain.model.names import MethodKey, check_name, text_argument
 from collector_mesh.domain.registry.limits import MAX_PAGE
+from collector_mesh.domain.registry.paging import limit_of
 from collector_mesh.domain.registry.registry import PAGE
 from collector_mesh.domain.registry.remembered import Refused, Valid
 from collector_mesh.domain.registry.results import (
@@ -144,7 +144,7 @@ class RemoteRegistry(RegistryWay):
                 original.decode_services((await self.send(f"{ORIGINAL}ListServices", data))[0])
             )
 
-        question = _text("namespace", namespace), _text("after", after), _limit(limit)
+        question = _text("namespace", namespace), _text("after", after), limit_of(limit)
         return await self._either("List", ours.encode_list(*question), ours.decode_page, simply)
 
     async def history(
@@ -162,7 +162,7 @@ class RemoteRegistry(RegistryWay):
             MeshError: see `list`; the original has no history.
         """
         names = _text("namespace", namespace), _text("name", name)
-        data = ours.encode_history(*names, _text("after", after), _limit(limit))
+        data = ours.encode_history(*names, _text("after", after), limit_of(limit))
         return await self._either("History", data, ours.decode_history, self._cannot("tell its history"))
 
     async def every(self, namespace: str = "") -> AsyncIterator[RegisteredService]:
@@ -285,17 +285,3 @@ def _text(name: str, value: object) -> str:
     if not is_unicode(text):
         raise InvalidCallError(f"{name} must be valid Unicode, got {quoted(text)}")
     return text
-
-
-def _limit(value: object) -> int:
-    """How many entries a page may have.
-
-    Raises:
-        TypeError: it is no whole number.
-        InvalidCallError: it is out of range.
-    """
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise TypeError(f"limit must be a whole number, got {kind_of(value)}")
-    if not 1 <= value <= MAX_PAGE:
-        raise InvalidCallError(f"limit must be from 1 to {MAX_PAGE}, got {value}")
-    return value

@@ -63,7 +63,6 @@ class ClassDeclaration(Declaration):
         return ServiceTypes(
             self.service,
             tuple(methods),
-            module=self.module,
             names=self._names(),
             type_names=self.type_names,
         )

@@ -232,7 +232,7 @@ class InvalidCallError(MeshError):
 
 
 class AmbiguousError(InvalidCallError):
-    """A call that names no namespace may be meant in several."""
+    """A name may mean several: a call that names no namespace, or a service that is named in short."""
 
 
 class ForbiddenError(MeshError):

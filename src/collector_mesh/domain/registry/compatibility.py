@@ -4,7 +4,7 @@ The verdicts are those of `buf breaking`, of its categories WIRE_JSON and WIRE, 
 Types are paired by their full names and fields by their numbers, wherever they stand in the files.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from itertools import islice
 
 from collector_mesh.domain.model.errors import quoted
@@ -26,55 +26,34 @@ _MAX_PARTS = 5
 """Parts of a reserved range that a text names."""
 
 
-def differences(
-    old: Schema, new: Schema, *, level: Level = "wire_json", names: Collection[str] | None = None
-) -> tuple[Difference, ...]:
+def differences(old: Schema, new: Schema, *, level: Level = "wire_json") -> tuple[Difference, ...]:
     """What breaks between programs of two versions, in the order of the old files.
 
     Args:
         old: the version before, with all that it needs.
         new: the version now, with all that it needs.
         level: what has to go on.
-        names: full names of services and messages: only they are compared, and what they need. All by default.
 
     Returns:
         Each difference, `rules.MAX_DIFFERENCES` at most; then a last one says how many more there are.
     """
     found = Differences(level)
-    wanted = None if names is None else needed(old, names) | needed(new, names)
-    _Comparison(old, new, found, wanted).run()
+    _Comparison(old, new, found).run()
     return found.all()
 
 
-def needed(schema: Schema, names: Iterable[str]) -> frozenset[str]:
-    """The full names of what some services and messages need, their own included."""
-    seen: set[str] = set()
-    waiting = list(names)
-    while waiting:
-        name = waiting.pop()
-        if name in seen:
-            continue
-        seen.add(name)
-        if (service := schema.services.get(name)) is not None:
-            waiting += (one for method in service.methods for one in (method.takes, method.gives))
-        elif (message := schema.messages.get(name)) is not None:
-            waiting += (field.type_name for field in message.fields if field.type_name)
-    return frozenset(seen)
-
-
 class _Comparison:
-    def __init__(self, old: Schema, new: Schema, found: Differences, wanted: frozenset[str] | None) -> None:
+    def __init__(self, old: Schema, new: Schema, found: Differences) -> None:
         self._old = old
         self._new = new
         self._found = found
-        self._wanted = wanted
         self._fields = FieldRules(old, new, found)
 
     def run(self) -> None:
         files = {file.name: file for file in self._new.files}
         for file in self._old.files:
             after = files.get(file.name)
-            if after is not None and after.package != file.package and self._is_wanted(file):
+            if after is not None and after.package != file.package:
                 self._found.add(
                     "package_changed",
                     file.name,
@@ -83,29 +62,21 @@ class _Comparison:
                 )
             self._types(file)
             for service in file.services:
-                if self._has(service.name):
-                    self._service(file.name, service, self._new.services.get(service.name))
-
-    def _has(self, name: str) -> bool:
-        return self._wanted is None or name in self._wanted
-
-    def _is_wanted(self, file: File) -> bool:
-        names = (one.name for kind in (file.messages, file.enums, file.services) for one in kind)
-        return self._wanted is None or any(name in self._wanted for name in names)
+                self._service(file.name, service, self._new.services.get(service.name))
 
     def _types(self, file: File) -> None:
         for message in file.messages:
             now = self._new.messages.get(message.name)
-            if now is not None and self._has(message.name):
+            if now is not None:
                 self._message(file.name, message, now)
         for enum in file.enums:
             other = self._new.enums.get(enum.name)
-            if other is not None and other != enum and self._has(enum.name):
+            if other is not None and other != enum:
                 self._enum(file.name, enum, other)
         for extension in file.extensions:
             field, extends = extension.field, extension.extends
             after = self._new.extensions.get((extends, field.number))
-            if after is not None and self._has(extends):
+            if after is not None:
                 place = f"{quoted(file.name)}: the extension {quoted(field.name)} ({field.number}) of {quoted(extends)}"
                 self._fields.compare(place, field.name, field, after.field)
 

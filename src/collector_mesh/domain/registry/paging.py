@@ -16,14 +16,14 @@ _LAST = "~"
 """Comes after all names, of which none has it."""
 
 
-def limit_of(limit: int) -> int:
+def limit_of(limit: object) -> int:
     """How many entries a page has.
 
     Raises:
         InvalidCallError: less than one, or too many.
         TypeError: it is no whole number.
     """
-    if not isinstance(limit, int):
+    if not isinstance(limit, int) or isinstance(limit, bool):
         raise TypeError(f"limit must be an int, got {kind_of(limit)}")
     if not 1 <= limit <= MAX_PAGE:
         raise InvalidCallError(f"limit must be between 1 and {MAX_PAGE}, got {limit}")

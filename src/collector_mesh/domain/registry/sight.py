@@ -53,9 +53,9 @@ class Sight:
             NotLoadedError: it was not read; this names all that are needed with it.
         """
         entry = self._entries.get(key)
-        heads = self.catalogue.files if key.kind == "file" else self.catalogue.services
-        if entry is None and key.name in heads:
-            names = [key.name] if key.kind == "file" else heads[key.name].needs
+        head = self.catalogue.head(key)
+        if entry is None and head is not None:
+            names = [key.name] if key.kind == "file" else head.needs
             keys = map(self.catalogue.file_key, self.catalogue.closure(names))
             raise NotLoadedError({key: None, **{one: None for one in keys if one not in self._entries}})
         return entry

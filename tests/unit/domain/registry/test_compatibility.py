@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import attrs
 import pytest
 
-from collector_mesh.domain.registry.compatibility import differences, needed
+from collector_mesh.domain.registry.compatibility import differences
 from collector_mesh.domain.registry.rules import MAX_DIFFERENCES, MORE, RULES, Difference, Level
 from collector_mesh.domain.registry.schema import (
     Enum,
@@ -274,31 +274,6 @@ def test_a_map_is_no_list_in_json() -> None:
 
     assert rules(old, new) == ["field_cardinality_changed"]
     assert rules(old, new, "wire") == []
-
-
-def test_only_what_is_needed_is_compared_where_names_are_given() -> None:
-    def schema(order: Field, other: Field) -> Schema:
-        return Schema(
-            (
-                File(
-                    "shop.proto",
-                    "acme",
-                    messages=(Message("acme.Order", (order,)), Message("acme.Other", (other,))),
-                    services=(
-                        Service("acme.Shop", (Method("Buy", "acme.Order", "acme.Order"),)),
-                        Service("acme.Bin"),
-                    ),
-                ),
-            )
-        )
-
-    old = schema(FIELD, FIELD)
-    changed = schema(FIELD, attrs.evolve(FIELD, type="bool"))
-
-    assert needed(old, ["acme.Shop"]) == {"acme.Shop", "acme.Order"}
-    assert differences(old, changed, names=["acme.Shop"]) == ()
-    assert len(differences(old, changed, names=["acme.Other"])) == 1
-    assert len(differences(old, changed)) == 1
 
 
 def test_the_list_ends_and_says_how_many_more_there_are() -> None:

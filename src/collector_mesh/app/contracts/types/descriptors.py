@@ -47,7 +47,7 @@ def file_for(plan: Plan, numbers: Numbers) -> File:
     used = {field.type_name for message in messages for field in message.fields}
     used |= {name for method in service.methods for name in (method.takes, method.gives)}
     imports = tuple(sorted({_IMPORTS[name] for name in used if name in _IMPORTS}))
-    name = plan.service.file or file_of(plan.service.full_name)
+    name = file_of(plan.service.full_name)
     return File(
         name, plan.package, imports=imports, messages=tuple(messages), enums=enums, services=(service,)
     )

@@ -55,8 +55,6 @@ class ServiceTypes:
     Attributes:
         full_name: of the service; what is before the last dot is the package of all its messages.
         methods: in the order of definition.
-        module: the module that defines it, for errors; empty if it is not known.
-        file: the path under which other files import its descriptors; empty for one made of the full name.
         type_names: the names that types have in protobuf, where those are not the names of their classes.
         names: the names that count where the contract is defined; of use where classes are defined in functions and their
             annotations are texts.
@@ -64,8 +62,6 @@ class ServiceTypes:
 
     full_name: str
     methods: tuple[MethodTypes, ...] = ()
-    module: str = ""
-    file: str = ""
     names: Mapping[str, Any] = MappingProxyType({})
     type_names: Mapping[Any, str] = MappingProxyType({})
 
