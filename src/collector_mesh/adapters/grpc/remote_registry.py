@@ -154,7 +154,7 @@ class RemoteRegistry(RegistryWay):
 
         Args:
             namespace: where; empty for everywhere.
-            name: of which service (its full name) or file; empty for all.
+            name: of which service (full or short name, the full one of a removed one) or file; empty for all.
             after: see `list`.
             limit: see `list`.
 

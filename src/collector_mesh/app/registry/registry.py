@@ -245,7 +245,7 @@ class Registry:
 
         Args:
             namespace: where; empty for everywhere.
-            name: of which service (its full name) or file; empty for all.
+            name: of which service (full or short name, the full one of a removed one) or file; empty for all.
             after: `after` of the page before; empty for the first one.
             limit: most of them, up to 1,000.
 

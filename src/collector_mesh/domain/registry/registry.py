@@ -282,15 +282,18 @@ class Registry:
 
         Args:
             namespace: where; empty for everywhere.
-            name: of which service (its full name) or file; empty for all.
+            name: of which service (full or short name, the full one of a removed one) or file; empty for all.
             after: `after` of the page before; empty for the first one.
             limit: most of them, up to 1,000.
 
         Raises:
-            InvalidCallError: an argument is malformed.
-            UnavailableError: the store cannot be used now.
+            InvalidCallError, UnavailableError: see `lookup`.
         """
-        return await self._queries.history(self._store, namespace, name, after, limit)
+        page = await self._queries.history(self._store, namespace, name, after, limit)
+        if page.changes or not (namespace and name.isidentifier()):
+            return page
+        full = await self._query(namespace, lambda catalogue, _: catalogue.find_service(name) or name)
+        return await self._queries.history(self._store, namespace, full, after, limit)
 
     async def _query(self, namespace: str, plan: Plan[T]) -> T:
         check_name("namespace", namespace)

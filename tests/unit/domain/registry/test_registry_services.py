@@ -201,6 +201,17 @@ def test_a_service_that_moves_to_another_file_is_compared(world: World) -> None:
     assert page.changes[0].details == ("is now in the file new.proto",)
 
 
+def test_the_history_of_a_service_is_found_by_its_short_name_too(world: World) -> None:
+    register(world)
+    full = run(world.registry.history("shop", "acme.Shop"))
+
+    assert full.changes
+    assert run(world.registry.history("shop", "Shop")) == full
+    assert run(world.registry.history("shop", "Other")).changes == ()
+    run(world.registry.deregister("shop", "Shop"))
+    assert run(world.registry.history("shop", "Shop")).changes == ()
+
+
 def test_a_dependency_goes_with_the_last_import_of_it(world: World) -> None:
     importing = attrs.evolve(shop(), imports=("common.proto",))
     register(world, importing, common=COMMON)
