@@ -9,8 +9,8 @@ import pytest
 from tests.integration.services.registry_stub import users_file
 
 from collector_mesh import MeshError, RegistryClient, UnavailableError
-from collector_mesh.adapters.grpc import remote_registry
 from collector_mesh.adapters.wire.generated.registry_v1 import registry_pb2
+from collector_mesh.domain.registry import every
 
 pytestmark = pytest.mark.asyncio
 
@@ -71,7 +71,7 @@ async def test_a_look_up_without_a_service_is_no_answer() -> None:
 
 
 async def test_pages_that_do_not_end_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(remote_registry, "_MOST_EMPTY", 20)
+    monkeypatch.setattr(every, "_MOST_EMPTY", 20)
     page: Any = registry_pb2.ListResponse(next="more")
     async with registry(page.SerializeToString()) as client:
         with pytest.raises(UnavailableError, match="does not come to an end"):

@@ -1,6 +1,6 @@
 """A registry that is elsewhere, asked over gRPC: ours, or the original as far as it can."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeVar
 
 from collector_mesh.adapters.grpc.registry_way import ORIGINAL, OURS, RegistryWay
@@ -18,12 +18,11 @@ from collector_mesh.domain.model.errors import (
 )
 from collector_mesh.domain.model.limits import check_labels
 from collector_mesh.domain.model.names import MethodKey, check_name, text_argument
-from collector_mesh.domain.registry.limits import MAX_PAGE
+from collector_mesh.domain.registry.every import Every
 from collector_mesh.domain.registry.paging import limit_of
 from collector_mesh.domain.registry.registry import PAGE
 from collector_mesh.domain.registry.remembered import Refused, Valid
 from collector_mesh.domain.registry.results import (
-    Change,
     HistoryPage,
     RegisteredService,
     ServicePage,
@@ -32,11 +31,10 @@ from collector_mesh.domain.registry.results import (
 
 T = TypeVar("T")
 
-_MOST_EMPTY = 1000
 """Pages without an entry that may follow each other."""
 
 
-class RemoteRegistry(RegistryWay):
+class RemoteRegistry(RegistryWay, Every):
     """The questions and requests that a registry takes; see `RegistryWay` for the arguments."""
 
     async def register_files(
@@ -165,24 +163,6 @@ class RemoteRegistry(RegistryWay):
         data = ours.encode_history(*names, _text("after", after), limit_of(limit))
         return await self._either("History", data, ours.decode_history, self._cannot("tell its history"))
 
-    async def every(self, namespace: str = "") -> AsyncIterator[RegisteredService]:
-        """Give all services, newest first, page by page; see `list`."""
-        page = ServicePage((), "")
-        seen = _Pages()
-        while seen.goes_on(page.after, len(page.services)):
-            page = await self.list(namespace, after=page.after, limit=MAX_PAGE)
-            for service in page.services:
-                yield service
-
-    async def every_change(self, namespace: str = "", name: str = "") -> AsyncIterator[Change]:
-        """Give all changes, latest first, page by page; see `history`."""
-        page = HistoryPage((), "")
-        seen = _Pages()
-        while seen.goes_on(page.after, len(page.changes)):
-            page = await self.history(namespace, name, after=page.after, limit=MAX_PAGE)
-            for change in page.changes:
-                yield change
-
     async def deregister(self, namespace: str, name: str) -> str:
         """Remove a service, or a file, and what came with it alone. To register it again is a new start.
 
@@ -249,29 +229,6 @@ class RemoteRegistry(RegistryWay):
             return RegisteredName(what, "unchanged")
         decode = original.decode_proto_id if method == "RegisterProto" else original.decode_service_id
         return RegisteredName(decode(answer), "registered")
-
-
-class _Pages:
-    """Sees that pages come to an end."""
-
-    def __init__(self) -> None:
-        self._has_begun = False
-        self._empty = 0
-
-    def goes_on(self, after: str, entries: int) -> bool:
-        """Whether there is a page after one with so many entries.
-
-        Raises:
-            UnavailableError: there are only empty ones.
-        """
-        if self._has_begun and not after:
-            return False
-        self._has_begun = True
-        # Those that the caller may not see are left out of a page.
-        self._empty = 0 if entries else self._empty + 1
-        if self._empty > _MOST_EMPTY:
-            raise UnavailableError("the registry answers with empty pages, and does not come to an end")
-        return True
 
 
 def _text(name: str, value: object) -> str:

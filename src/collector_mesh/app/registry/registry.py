@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from collector_mesh.domain.model.names import text_argument
+from collector_mesh.domain.registry.every import Every
 from collector_mesh.domain.registry.limits import RegistryLimits
 from collector_mesh.domain.registry.memory_store import MemoryStore
 from collector_mesh.domain.registry.registry import PAGE
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from collector_mesh.domain.ports.registry_store import RegistryStore
 
 
-class Registry:
+class Registry(Every):
     """Keeps what services look like, in a file or in memory, and refuses changes that would break programs.
 
     It is entered once, and used in the event loop that it was entered in. `RegistryClient` has the same methods for a registry

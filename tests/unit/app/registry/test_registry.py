@@ -150,6 +150,16 @@ async def test_an_argument_of_the_wrong_type_is_named(
 
 
 @pytest.mark.asyncio
+async def test_all_services_and_changes_can_be_gone_through(registry: Registry) -> None:
+    await registry.register("users", users_pb2, by="ann")
+
+    services = [one.name async for one in registry.every("users")]
+    changes = [(one.by, one.name) async for one in registry.every_change("users", "UserService")]
+
+    assert services == [USERS]
+    assert changes == [("ann", USERS)]
+
+
 async def test_comments_and_names_in_json_make_no_difference(registry: Registry) -> None:
     plain = shop("item_name", "item2_a")
     full = shop("item_name", "item2_a")
