@@ -156,10 +156,11 @@ async def test_all_services_and_changes_can_be_gone_through(registry: Registry) 
     services = [one.name async for one in registry.every("users")]
     changes = [(one.by, one.name) async for one in registry.every_change("users", "UserService")]
 
-    assert services == [USERS]
+    assert services == ["mesh.test.users.v1.AuditService", USERS]
     assert changes == [("ann", USERS)]
 
 
+@pytest.mark.asyncio
 async def test_comments_and_names_in_json_make_no_difference(registry: Registry) -> None:
     plain = shop("item_name", "item2_a")
     full = shop("item_name", "item2_a")
