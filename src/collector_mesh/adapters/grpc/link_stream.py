@@ -11,6 +11,7 @@ from collector_mesh.adapters.grpc.callers import connection_of, identity_of
 from collector_mesh.adapters.grpc.door import Door
 from collector_mesh.adapters.grpc.failures import Failure, Kind, failure_of
 from collector_mesh.adapters.grpc.probes import Probes
+from collector_mesh.adapters.runtime.cancelling import is_being_cancelled
 from collector_mesh.adapters.wire.link_codec import decode_frame, encode_frame
 from collector_mesh.domain.model.frames import Frame
 from collector_mesh.domain.model.identity import Identity
@@ -96,8 +97,7 @@ class DialedStream:
         except asyncio.CancelledError:
             self._has_ended.set()
             # A stream that is cut looks to whoever reads like its own cancellation.
-            task = asyncio.current_task()
-            if task is not None and task.cancelling():
+            if is_being_cancelled():
                 raise
         else:
             self._has_ended.set()
@@ -117,8 +117,7 @@ class DialedStream:
                 raise await self._broken(await self._call.code(), await self._call.details()) from error
             raise StreamBrokenError(f"{self.address}: the stream has ended") from error
         except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if task is not None and task.cancelling():
+            if is_being_cancelled():
                 raise
             raise StreamBrokenError(f"{self.address}: the stream was closed") from None
 
@@ -220,8 +219,7 @@ class DialedStream:
             return None
         except asyncio.CancelledError:
             # A channel that is closed looks like the cancellation of whoever uses it.
-            task = asyncio.current_task()
-            if task is not None and task.cancelling():
+            if is_being_cancelled():
                 raise
             return None
         finally:
@@ -259,8 +257,7 @@ class TakenStream:
         except (grpc.aio.AioRpcError, grpc.aio.BaseError, grpc.RpcError) as error:
             raise self._cut() from error
         except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if task is not None and task.cancelling():
+            if is_being_cancelled():
                 raise
             raise self._cut() from None
         if data is not grpc.aio.EOF:
@@ -285,8 +282,7 @@ class TakenStream:
         except (grpc.aio.AioRpcError, grpc.aio.BaseError, grpc.RpcError) as error:
             raise self._cut() from error
         except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if task is not None and task.cancelling():
+            if is_being_cancelled():
                 self._is_stuck = True
                 raise
             raise self._cut() from None

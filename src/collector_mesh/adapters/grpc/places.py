@@ -8,7 +8,7 @@ from typing import Self
 
 import grpc
 
-from collector_mesh.adapters.grpc.channels import channel_options, open_channel
+from collector_mesh.adapters.grpc.channels import channel_options, check_plaintext, open_channel
 from collector_mesh.adapters.grpc.forks import has_used
 from collector_mesh.adapters.grpc.local_inspection import MAX_PATH_BYTES, UNIX, target_of
 from collector_mesh.adapters.grpc.probes import Probes
@@ -38,6 +38,15 @@ class Place:
         self._insecure = insecure
         if isinstance(self._parsed, str) and tls is not None:
             raise InvalidCallError(f"{address} is a socket of this machine, which takes no certificates")
+
+    def check(self) -> None:
+        """See that it may be dialed.
+
+        Raises:
+            InvalidCallError: plaintext would leave this machine.
+        """
+        if not isinstance(self._parsed, str):
+            check_plaintext(self._parsed, self.tls, insecure=self._insecure)
 
     def open(self, max_bytes: int) -> grpc.aio.Channel:
         """Make a channel, inside the loop that will use it; nothing is sent yet.
@@ -78,6 +87,10 @@ class Visitor:
         self._probes = Probes(tls, time.monotonic)
         self._channel: grpc.aio.Channel | None = None
 
+    def check(self) -> None:
+        """See `Place.check`."""
+        self._place.check()
+
     async def __aenter__(self) -> Self:
         """Make ready; nothing is sent yet.
 
@@ -95,6 +108,15 @@ class Visitor:
         traceback: TracebackType | None,
     ) -> None:
         """Close."""
+        await self.aclose()
+
+    async def reach(self) -> None:
+        """Make ready, unless it is so already; for whoever does not know when the first request comes. See `__aenter__`."""
+        if self._channel is None:
+            await self.__aenter__()
+
+    async def aclose(self) -> None:
+        """Close, if it is open; it can be made ready again, and reads the certificates anew then."""
         channel, self._channel = self._channel, None
         if channel is not None:
             await channel.close()

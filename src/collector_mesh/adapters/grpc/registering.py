@@ -8,6 +8,7 @@ from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
 from collector_mesh.adapters.grpc.remote_registry import RemoteRegistry
 from collector_mesh.adapters.grpc.tls import TlsError
+from collector_mesh.adapters.runtime.cancelling import is_being_cancelled
 from collector_mesh.adapters.wire.given_files import without_known
 from collector_mesh.domain.model.errors import UnavailableError
 from collector_mesh.domain.ports.registering import Offer, RegisteringPlace
@@ -22,7 +23,6 @@ class GrpcRegisteringPlace:
 
     def __init__(self, registry: RemoteRegistry) -> None:
         self._registry = registry
-        self._is_open = False
         self._has_answered = asyncio.Event()
         """Set from an answer on until it was heard that the connection is lost, over which it has come."""
 
@@ -31,22 +31,24 @@ class GrpcRegisteringPlace:
         files = FileDescriptorSet.FromString(offer.files).file
         given = [file.SerializeToString() for file in without_known(files)]
         service = offer.name.service, offer.descriptor or None
-        await self._open()
+        await self._reach()
         try:
             done = await self._registry.register_files(offer.name.namespace, given, [service])
         except UnavailableError:
-            await self._renew()
+            # The next one reads the certificates anew, and looks the address up again.
+            await self._registry.aclose()
             raise
         self._has_answered.set()
         return any(one.outcome != "unchanged" for one in done)
 
     async def has(self, offer: Offer) -> bool:
         """See the port."""
-        await self._open()
+        await self._reach()
         try:
             found = await self._registry.validate(*offer.name, offer.method)
         except UnavailableError:
-            await self._renew()
+            # The next one reads the certificates anew, and looks the address up again.
+            await self._registry.aclose()
             raise
         self._has_answered.set()
         return found.is_valid
@@ -58,28 +60,19 @@ class GrpcRegisteringPlace:
             await self._registry.lost()
         except (RuntimeError, grpc.aio.BaseError, asyncio.CancelledError):
             # It was closed meanwhile, which may look like a cancellation of whoever waits.
-            task = asyncio.current_task()
-            if task is not None and task.cancelling():
+            if is_being_cancelled():
                 raise
         self._has_answered.clear()
 
     async def aclose(self) -> None:
         """Close the connection."""
-        if self._is_open:
-            self._is_open = False
-            await self._registry.__aexit__(None, None, None)
+        await self._registry.aclose()
 
-    async def _open(self) -> None:
-        if not self._is_open:
-            try:
-                await self._registry.__aenter__()
-            except TlsError as error:
-                raise UnavailableError(str(error)) from error
-            self._is_open = True
-
-    async def _renew(self) -> None:
-        """Have the next request read the certificates anew, and look its address up again."""
-        await self.aclose()
+    async def _reach(self) -> None:
+        try:
+            await self._registry.reach()
+        except TlsError as error:
+            raise UnavailableError(str(error)) from error
 
 
 if TYPE_CHECKING:

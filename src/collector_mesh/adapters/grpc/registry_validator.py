@@ -5,14 +5,13 @@ from typing import TYPE_CHECKING, Literal
 
 import grpc
 
-from collector_mesh.adapters.grpc.channels import check_plaintext
 from collector_mesh.adapters.grpc.registry_way import check_timeout
 from collector_mesh.adapters.grpc.remote_types import RemoteTypes
 from collector_mesh.adapters.grpc.server_client import ServerClient, StatusError
 from collector_mesh.adapters.grpc.tls import Tls, TlsError
 from collector_mesh.adapters.runtime.asking import AskingValidator
+from collector_mesh.adapters.runtime.cancelling import is_being_cancelled
 from collector_mesh.adapters.wire.registry_questions import decode_answer, encode_question
-from collector_mesh.domain.model.address import HostPort
 from collector_mesh.domain.model.errors import MeshError
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.texts import visible
@@ -85,14 +84,12 @@ class RegistryValidator(AskingValidator):
     ) -> None:
         check_timeout(timeout)
         times = Times(fresh=fresh, refused=refused, stale=stale, fails=fail, most=max_methods)
-        self._client = ServerClient(address, tls=tls, insecure=insecure, max_bytes=_MAX_ANSWER_BYTES)
-        if not address.startswith("unix:"):
-            check_plaintext(HostPort.parse(address), tls, insecure=insecure)
         super().__init__(address, times)
         self._tls, self._insecure = tls, insecure
+        self._client = self._made_client()
+        self._client.check()
         self._timeout = timeout
         self._slots = asyncio.Semaphore(_MAX_ASKED)
-        self._is_open = False
 
     def types(self) -> RemoteTypes:
         """What tells the types of services that the registry has."""
@@ -112,7 +109,7 @@ class RegistryValidator(AskingValidator):
         )
         try:
             async with asyncio.timeout(self._timeout):
-                await self._connect()
+                await self._client.reach()
                 answer = await self._client.unary(
                     _VALIDATE, encode_question(key), metadata=(), timeout=self._timeout
                 )
@@ -125,16 +122,10 @@ class RegistryValidator(AskingValidator):
             return Undecided(str(error), is_away=True)
         except asyncio.CancelledError:
             # A closed channel looks like a cancellation of whoever waits.
-            task = asyncio.current_task()
-            if task is not None and task.cancelling():
+            if is_being_cancelled():
                 raise
             return Undecided(f"the connection to the registry at {self._registry} was closed", is_away=True)
         return decode_answer(answer.data, answer.trailing)
-
-    async def _connect(self) -> None:
-        if not self._is_open:
-            await self._client.__aenter__()
-            self._is_open = True
 
     async def _failed(self, error: StatusError) -> Answer:
         if error.is_unreached and self._tls is not None:
@@ -150,13 +141,16 @@ class RegistryValidator(AskingValidator):
         return Undecided(text, is_away=error.code not in _OF_THE_METHOD)
 
     async def _leave(self) -> None:
-        if self._is_open:
-            self._is_open = False
-            await self._client.__aexit__(None, None, None)
+        await self._client.aclose()
 
     def _begin(self) -> None:
-        self._is_open = False
+        self._client = self._made_client()
         self._slots = asyncio.Semaphore(_MAX_ASKED)
+
+    def _made_client(self) -> ServerClient:
+        return ServerClient(
+            self._registry, tls=self._tls, insecure=self._insecure, max_bytes=_MAX_ANSWER_BYTES
+        )
 
 
 if TYPE_CHECKING:

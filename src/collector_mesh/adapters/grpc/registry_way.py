@@ -5,11 +5,10 @@ import re
 
 import grpc
 
-from collector_mesh.adapters.grpc.channels import check_plaintext
 from collector_mesh.adapters.grpc.server_client import ServerClient, StatusError
 from collector_mesh.adapters.grpc.tls import Tls
+from collector_mesh.adapters.runtime.cancelling import is_being_cancelled
 from collector_mesh.adapters.wire.grpc_codes import FROM_GRPC
-from collector_mesh.domain.model.address import HostPort
 from collector_mesh.domain.model.errors import (
     DeadlineExceededError,
     MeshError,
@@ -65,8 +64,7 @@ class RegistryWay(ServerClient):
     ) -> None:
         super().__init__(address, tls=tls, insecure=insecure, max_bytes=_MAX_BYTES)
         check_timeout(timeout)
-        if not address.startswith("unix:"):
-            check_plaintext(HostPort.parse(address), tls, insecure=insecure)
+        self.check()
         self._metadata: Metadata = ((COLLECTOR_ID_KEY, collector_id),) if collector_id else ()
         self._timeout = timeout
 
@@ -87,8 +85,7 @@ class RegistryWay(ServerClient):
             raise UnavailableError(f"the connection to {self.address} is closed") from error
         except asyncio.CancelledError:
             # A closed channel looks like a cancellation of whoever waits.
-            task = asyncio.current_task()
-            if task is not None and task.cancelling():
+            if is_being_cancelled():
                 raise
             raise UnavailableError(f"the connection to {self.address} was closed") from None
         return answer.data, answer.trailing

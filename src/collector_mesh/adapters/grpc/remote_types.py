@@ -25,29 +25,24 @@ class RemoteTypes:
 
     def __init__(self, address: str, *, tls: Tls | None, insecure: bool) -> None:
         self._registry = RemoteRegistry(address, tls=tls, insecure=insecure, timeout=_ANSWER_SECONDS)
-        self._is_open = False
 
     async def described(self, namespace: str, service: str) -> bytes:
         """See the port."""
         try:
-            if not self._is_open:
-                await self._registry.__aenter__()
-                self._is_open = True
+            await self._registry.reach()
             files = await self._registry.files(namespace, service)
         except (TlsError, RuntimeError) as error:
             # The last one where another one has closed it.
             raise UnavailableError(str(error)) from error
         except UnavailableError:
             # The next one reads the certificates anew.
-            await self.aclose()
+            await self._registry.aclose()
             raise
         return set_of_files(files, service)
 
     async def aclose(self) -> None:
         """Close the connection, if there is one."""
-        if self._is_open:
-            self._is_open = False
-            await self._registry.__aexit__(None, None, None)
+        await self._registry.aclose()
 
 
 if TYPE_CHECKING:

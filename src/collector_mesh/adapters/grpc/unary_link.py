@@ -11,6 +11,7 @@ import grpc
 from collector_mesh.adapters.grpc.channels import MAX_STREAMS
 from collector_mesh.adapters.grpc.errors import RefusedStreamError, mesh_error
 from collector_mesh.adapters.grpc.headers import reply_metadata_of
+from collector_mesh.adapters.runtime.cancelling import is_being_cancelled
 from collector_mesh.adapters.wire.dispatcher_codec import (
     UNREADABLE,
     decode_connected,
@@ -194,8 +195,7 @@ class GrpcUnaryLink:
             raise InvalidCallError(f"metadata that cannot be sent: {error}") from error
         except asyncio.CancelledError:
             # A closed channel looks to whoever waits like its own cancellation.
-            task = asyncio.current_task()
-            if task is not None and task.cancelling():
+            if is_being_cancelled():
                 raise
             raise OutcomeUnknownError(f"outcome unknown: the link to {self.address} was closed") from None
         finally:

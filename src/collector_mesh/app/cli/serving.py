@@ -5,6 +5,7 @@ from typing import Any, Literal
 
 from collector_mesh.adapters.dns.names import DnsNames
 from collector_mesh.adapters.grpc.channels import check_plaintext
+from collector_mesh.adapters.grpc.places import Place
 from collector_mesh.adapters.grpc.tls import Tls, TlsError
 from collector_mesh.adapters.telemetry.records import log
 from collector_mesh.app.cli.config import ServeConfig, pairs, peer_count
@@ -51,8 +52,10 @@ def collector_of(sourced: Sourced) -> Collector:
     with problems.gathered(TlsError):
         tls = _tls(sourced)
     validator = _validator_of(sourced, tls, problems)
-    with problems.gathered(MeshError):
-        _check_way(sourced, "register_at", config.register_at, tls)
+    if config.register_at is not None:
+        with problems.gathered(MeshError):
+            # What registers in the background would only log it.
+            Place(config.register_at, tls=tls, insecure=config.insecure).check()
     names = DnsNames()
     for peer in config.peer:
         with problems.gathered(MeshError):
@@ -132,7 +135,6 @@ def _validator_of(sourced: Sourced, tls: Tls | None, problems: Problems) -> Any:
         from collector_mesh.adapters.grpc.registry_validator import RegistryValidator
 
         with problems.gathered(MeshError):
-            _check_way(sourced, "validate_at", config.validate_at, tls)
             return RegistryValidator(
                 config.validate_at,
                 tls=tls,
@@ -140,14 +142,6 @@ def _validator_of(sourced: Sourced, tls: Tls | None, problems: Problems) -> Any:
                 fail="open" if config.validate_open else "closed",
             )
     return None
-
-
-def _check_way(sourced: Sourced, name: str, address: str | None, tls: Tls | None) -> None:
-    """See that a registry may be asked at an address: what asks it in the background would only log it."""
-    if address is not None and not address.startswith("unix:"):
-        check_plaintext(
-            HostPort.parse(address, field=sourced.source(name)), tls, insecure=sourced.config.insecure
-        )
 
 
 def _authorizer(reference: str, option: str) -> Any:

@@ -3,7 +3,6 @@
 What may go on is KeyboardInterrupt, which is the user's at the terminal, and a cancellation that was asked for.
 """
 
-import asyncio
 import inspect
 from typing import TYPE_CHECKING, Any
 
@@ -121,20 +120,6 @@ def dispose(found: object) -> None:
     """Let go of something to await that nobody awaits, without a warning."""
     if inspect.iscoroutine(found):
         found.close()
-
-
-def running_task() -> "asyncio.Task[Any] | None":
-    """The task that runs now, None outside of any."""
-    try:
-        return asyncio.current_task()
-    except RuntimeError:
-        return None
-
-
-def is_being_cancelled() -> bool:
-    """Whether the running task was told to stop; else a cancellation is one that the code has made up."""
-    task = running_task()
-    return task is not None and task.cancelling() > 0
 
 
 if TYPE_CHECKING:

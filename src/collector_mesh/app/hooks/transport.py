@@ -6,8 +6,9 @@ from contextlib import AbstractAsyncContextManager
 from math import inf
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from collector_mesh.adapters.runtime.cancelling import is_being_cancelled, running_task
 from collector_mesh.app.hooks.given import is_sound_reply, is_sound_welcome
-from collector_mesh.app.hooks.guards import HookFailures, is_being_cancelled, running_task
+from collector_mesh.app.hooks.guards import HookFailures
 from collector_mesh.domain.model.call import Call
 from collector_mesh.domain.model.errors import (
     DeadlineExceededError,

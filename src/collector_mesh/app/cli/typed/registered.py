@@ -23,7 +23,6 @@ class RegisteredTypes:
     def __init__(self, registry: RemoteRegistry, namespace: str) -> None:
         self._registry = registry
         self._namespace = namespace
-        self._is_open = False
         self._places: dict[str, list[str]] | None = None
         """The namespaces of each service, by its full name."""
         self._files: dict[str, bytes] = {}
@@ -56,14 +55,12 @@ class RegisteredTypes:
 
     async def aclose(self) -> None:
         """Close the connection."""
-        if self._is_open:
-            self._is_open = False
-            await self._registry.__aexit__(None, None, None)
+        await self._registry.aclose()
 
     async def _known(self) -> dict[str, list[str]]:
         if self._places is not None:
             return self._places
-        await self._open()
+        await self._registry.reach()
         places: dict[str, list[str]] = {}
         count = 0
         async for service in self._registry.every(self._namespace):
@@ -94,11 +91,6 @@ class RegisteredTypes:
         for data in files:
             self._files.setdefault(_name_of(data), data)
         return files
-
-    async def _open(self) -> None:
-        if not self._is_open:
-            await self._registry.__aenter__()
-            self._is_open = True
 
 
 def _name_of(file: bytes) -> str:
