@@ -1,5 +1,7 @@
 """The second service of a registry: what the original has no words for."""
 
+from collections.abc import Awaitable, Callable
+
 import grpc
 
 from collector_mesh.adapters.grpc.door import Context, Door
@@ -94,24 +96,36 @@ class PagedRegistryService:
         """Answer List."""
         caller = self._calls.caller(context)
         request = decode_page_request(data)
-        limit = request.limit
-        while True:
-            page = await self._door.services(caller, request.namespace, after=request.after, limit=limit)
-            made = encode_page(page)
-            if len(made) <= MAX_ANSWER_BYTES or len(page.services) <= 1:
-                return made
-            limit = max(1, len(page.services) * MAX_ANSWER_BYTES // (2 * len(made)))
+
+        async def page(limit: int) -> tuple[bytes, int]:
+            found = await self._door.services(caller, request.namespace, after=request.after, limit=limit)
+            return encode_page(found), len(found)
+
+        return await _that_fits(page, request.limit)
 
     async def history(self, data: bytes, context: Context) -> bytes:
         """Answer History."""
         caller = self._calls.caller(context)
         request = decode_history_request(data)
-        limit = request.limit
-        while True:
-            page = await self._door.history(
+
+        async def page(limit: int) -> tuple[bytes, int]:
+            found = await self._door.history(
                 caller, request.namespace, request.name, after=request.after, limit=limit
             )
-            made = encode_history(page)
-            if len(made) <= MAX_ANSWER_BYTES or len(page.changes) <= 1:
-                return made
-            limit = max(1, len(page.changes) * MAX_ANSWER_BYTES // (2 * len(made)))
+            return encode_history(found), len(found)
+
+        return await _that_fits(page, request.limit)
+
+
+async def _that_fits(page: Callable[[int], Awaitable[tuple[bytes, int]]], limit: int) -> bytes:
+    """A page that clients take: with fewer entries where it is too large, and one at least.
+
+    Args:
+        page: makes one with at most a number of entries, and says how many are on it.
+        limit: how many are asked for.
+    """
+    while True:
+        made, count = await page(limit)
+        if len(made) <= MAX_ANSWER_BYTES or count <= 1:
+            return made
+        limit = max(1, count * MAX_ANSWER_BYTES // (2 * len(made)))

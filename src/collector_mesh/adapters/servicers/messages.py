@@ -18,9 +18,6 @@ from collector_mesh.domain.model.errors import (
 from collector_mesh.domain.model.payload import TYPE_PREFIX, Payload, is_message
 from collector_mesh.domain.model.typed_payload import value_of
 
-_NO_SIDE_EFFECTS, _IDEMPOTENT = 1, 2
-"""Idempotency levels of a method that may run twice (google/protobuf/descriptor.proto)."""
-
 
 def descriptor_of(service: str, handlers: Mapping[str, Any]) -> ServiceDescriptor | None:
     """The descriptor of a service, from the pool that its messages are of; None where there is none that fits.
@@ -85,11 +82,6 @@ def _message_of(handler: Any) -> Any:
         except Exception:  # noqa: BLE001  # it may be anybody's
             return None
     return owner if is_a(owner, type) and is_message(owner) else None
-
-
-def is_idempotent(method: MethodDescriptor | None) -> bool:
-    """Whether the descriptor of a method says that it may run twice."""
-    return method is not None and method.GetOptions().idempotency_level in {_NO_SIDE_EFFECTS, _IDEMPOTENT}
 
 
 def parsed(value: bytes, handler: Any, expected: str | None) -> Any:

@@ -9,9 +9,10 @@ import attrs
 from google.protobuf.descriptor import ServiceDescriptor
 
 from collector_mesh.adapters.servicers.intercepting import Chain, Own
-from collector_mesh.adapters.servicers.messages import descriptor_of, input_of, is_idempotent, reader
+from collector_mesh.adapters.servicers.messages import descriptor_of, input_of, reader
 from collector_mesh.adapters.servicers.offered import handlers_of, interceptors_of, is_aio, kind
 from collector_mesh.adapters.servicers.running import Around, Runner, is_async
+from collector_mesh.adapters.wire.told_services import is_idempotent
 from collector_mesh.domain.model.context import CallContext
 from collector_mesh.domain.model.errors import UnimplementedError
 from collector_mesh.domain.model.names import MethodKey, check_name, text_argument

@@ -9,7 +9,7 @@ import grpc.aio
 
 from collector_mesh.adapters.servicers.recorder import RecordingServer
 from collector_mesh.domain.model.errors import MeshError, attribute_of, is_a, kind_of, text_of
-from collector_mesh.domain.model.kinds import Kind
+from collector_mesh.domain.model.kinds import Kind, kind_by
 
 _ADDER = "a function that adds a servicer to a server, as the generated add_UserServiceServicer_to_server"
 
@@ -122,21 +122,20 @@ def _check_handler(path: str, handler: object) -> None:
 
 def kind(handler: Any) -> Kind:
     """Which of the four kinds a handler is of, by its flags."""
-    return _KINDS[bool(handler.request_streaming), bool(handler.response_streaming)][0]
+    return kind_by(takes_many=bool(handler.request_streaming), gives_many=bool(handler.response_streaming))
 
 
 def behavior_of(handler: Any) -> Any:
     """What a handler calls."""
-    name = _KINDS[bool(handler.request_streaming), bool(handler.response_streaming)][1]
-    return getattr(handler, name, None)
+    return getattr(handler, _BEHAVIORS[kind(handler)], None)
 
 
-_KINDS: Mapping[tuple[bool, bool], tuple[Kind, str]] = types.MappingProxyType(
+_BEHAVIORS: Mapping[Kind, str] = types.MappingProxyType(
     {
-        (False, False): ("unary", "unary_unary"),
-        (False, True): ("server", "unary_stream"),
-        (True, False): ("client", "stream_unary"),
-        (True, True): ("both", "stream_stream"),
+        "unary": "unary_unary",
+        "server": "unary_stream",
+        "client": "stream_unary",
+        "both": "stream_stream",
     }
 )
 

@@ -6,13 +6,13 @@ from typing import Any
 from google.protobuf.descriptor_pb2 import FileDescriptorProto, ServiceDescriptorProto
 
 from collector_mesh.adapters.wire.generated import registry_pb2
+from collector_mesh.adapters.wire.registry_questions import NOT_FOUND_CODE, OK_CODE
 from collector_mesh.adapters.wire.registry_requests import readable, seconds_of
 from collector_mesh.domain.model.errors import NotFoundError, UnavailableError
 from collector_mesh.domain.model.texts import visible
 from collector_mesh.domain.registry.results import RegisteredService
 
 _PB: Any = registry_pb2
-_NOT_FOUND = 4
 
 
 def encode_register_proto(namespace: str, file: bytes, dependencies: Sequence[bytes]) -> bytes:
@@ -103,9 +103,9 @@ def name_in(service: bytes) -> str:
 def _check(response: Any) -> None:
     status = response.status
     said = visible(status.message)
-    if status.code == _NOT_FOUND:
+    if status.code == NOT_FOUND_CODE:
         raise NotFoundError(said or "not found")
-    if status.code != 0 or not response.HasField("status"):
+    if status.code != OK_CODE or not response.HasField("status"):
         raise UnavailableError(f"the registry has answered with the status {status.code}: {said}")
 
 

@@ -5,13 +5,10 @@ from typing import Any, NamedTuple
 
 from collector_mesh.adapters.wire.dispatcher_codec import UNREADABLE
 from collector_mesh.adapters.wire.raw_registry import NAMED, RAW
+from collector_mesh.adapters.wire.registry_questions import NOT_FOUND_CODE, OK_CODE
 from collector_mesh.adapters.wire.weighing import TooManyFieldsError, count_fields
 from collector_mesh.domain.model.errors import InvalidCallError, clipped
 from collector_mesh.domain.registry.results import RegisteredFile, RegisteredService, Validity
-
-OK_CODE = 0
-NOT_FOUND_CODE = 4
-"""What the original says where there is no such service or method; it is no code of gRPC's."""
 
 CANNOT_TELL_CODE = 12
 """What we say where the registry cannot answer: its store is away. The original has it for what it cannot do."""

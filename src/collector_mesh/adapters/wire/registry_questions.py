@@ -11,7 +11,7 @@ from collector_mesh.domain.model.texts import visible
 from collector_mesh.domain.registry.metadata import GIVES_KEY, MAX_TYPE_NAME, TAKES_KEY
 from collector_mesh.domain.registry.remembered import Answer, Refused, Undecided, Valid
 
-_OK, _NOT_FOUND = 0, 4
+OK_CODE, NOT_FOUND_CODE = 0, 4
 """Codes of a status in an answer of a registry; that there is no such service or method is no code of gRPC's."""
 
 
@@ -40,12 +40,12 @@ def decode_answer(data: bytes, trailing: Metadata) -> Answer:
         return Undecided("the registry has answered without a status")
     code = response.status.code
     said = visible(response.message or response.status.message)
-    if code == _OK and response.is_valid:
+    if code == OK_CODE and response.is_valid:
         types = [_named(trailing, key) for key in (TAKES_KEY, GIVES_KEY)]
         if None in types:
             return Undecided("the registry has named a type that is no name")
         return Valid(Allowed(*map(str, types)))
-    if code in {_OK, _NOT_FOUND} and not response.is_valid:
+    if code in {OK_CODE, NOT_FOUND_CODE} and not response.is_valid:
         return Refused(said or "the registry does not have the method")
     return Undecided(f"the registry has answered with the status {code}" + (f": {said}" if said else ""))
 

@@ -4,12 +4,17 @@ from collections.abc import Iterable
 from typing import Any
 
 from google.protobuf import descriptor_pb2, empty_pb2
-from google.protobuf.descriptor import Descriptor, FileDescriptor
+from google.protobuf.descriptor import Descriptor, FileDescriptor, MethodDescriptor
 
 from collector_mesh.adapters.wire.descriptors import Descriptors
 from collector_mesh.adapters.wire.file_sets import MAX_SET_BYTES, set_of
 from collector_mesh.domain.model.errors import NotFoundError, PayloadTooLargeError, quoted
 from collector_mesh.domain.serving.handlers import Method
+
+_MAY_RUN_TWICE = frozenset(
+    {descriptor_pb2.MethodOptions.NO_SIDE_EFFECTS, descriptor_pb2.MethodOptions.IDEMPOTENT}
+)
+"""Levels of idempotency."""
 
 
 def described(methods: Iterable[Method], descriptors: Descriptors, namespace: str, service: str) -> bytes:
@@ -64,6 +69,11 @@ def _made(service: str, methods: Iterable[Method]) -> bytes:
     files.file.add().CopyFrom(file)
     data: bytes = files.SerializeToString(deterministic=True)
     return data
+
+
+def is_idempotent(method: MethodDescriptor) -> bool:
+    """Whether the descriptor of a method says that it may run twice."""
+    return method.GetOptions().idempotency_level in _MAY_RUN_TWICE
 
 
 def name_of(of: type) -> str:

@@ -1,13 +1,13 @@
 """Contracts that are read from generated code: names and types come from the .proto."""
 
 import re
-from collections.abc import Mapping
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Unpack
 
 from google.protobuf.descriptor import MethodDescriptor, ServiceDescriptor
 from google.protobuf.message_factory import GetMessageClass
 
+from collector_mesh.adapters.wire.told_services import is_idempotent
 from collector_mesh.app.contracts.calling import OPTIONS, Calls
 from collector_mesh.app.contracts.declaration import Declaration, Member, set_declaration
 from collector_mesh.app.contracts.errors import ContractError
@@ -16,22 +16,12 @@ from collector_mesh.app.contracts.types.interface import Described, MethodTypes,
 from collector_mesh.domain.model.blocking_caller import BlockingCaller
 from collector_mesh.domain.model.caller import Caller, CallOptions
 from collector_mesh.domain.model.errors import InvalidCallError, attribute_of, is_a, kind_of, quoted
-from collector_mesh.domain.model.kinds import Kind
+from collector_mesh.domain.model.kinds import kind_by
 from collector_mesh.domain.model.names import check_name
 from collector_mesh.domain.registry.schema import File
 
-_NO_SIDE_EFFECTS, _IDEMPOTENT = 1, 2
-"""Idempotency levels of a method that may run twice (google/protobuf/descriptor.proto)."""
-
 _WORDS = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 """Where a word of a name in CamelCase ends."""
-
-_KINDS: Mapping[tuple[bool, bool], Kind] = {
-    (False, False): "unary",
-    (False, True): "server",
-    (True, False): "client",
-    (True, True): "both",
-}
 
 
 class GeneratedContract:
@@ -223,8 +213,8 @@ def _members(descriptor: ServiceDescriptor) -> dict[str, Member]:
             descriptor.full_name,
             method.name,
             method.name,
-            method.GetOptions().idempotency_level in {_NO_SIDE_EFFECTS, _IDEMPOTENT},
-            kind=_KINDS[bool(method.client_streaming), bool(method.server_streaming)],
+            is_idempotent(method),
+            kind=kind_by(takes_many=method.client_streaming, gives_many=method.server_streaming),
             aliases=(snake,) if is_clear and not hasattr(GeneratedClient, snake) else (),
             fields=tuple(name for name in method.input_type.fields_by_name if name in OPTIONS),
         )

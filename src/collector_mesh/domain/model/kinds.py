@@ -19,6 +19,13 @@ MAX_KIND_BYTES = 64
 """Of the name of a kind that a peer tells; the rest is cut."""
 
 
+def kind_by(*, takes_many: bool, gives_many: bool) -> Kind:
+    """The kind of a method that takes, or gives, many messages."""
+    if takes_many:
+        return "both" if gives_many else "client"
+    return "server" if gives_many else "unary"
+
+
 def mismatch(key: MethodKey, kind: str, details: Mapping[str, str] = NO_DETAILS) -> UnimplementedError:
     """The error for a call of a method of another kind than the call: it names both."""
     text = f"method {quoted(key.short)} is of the kind {quoted(kind)}, and is called as {quoted(UNARY)}"
