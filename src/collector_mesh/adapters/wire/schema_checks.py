@@ -1,6 +1,5 @@
 """What is looked at before a file of descriptors is read: its size, depth and number, its names, and the paths in it."""
 
-import re
 from collections.abc import Iterable, Iterator
 
 from google.protobuf.descriptor_pb2 import DescriptorProto, EnumDescriptorProto, FileDescriptorProto
@@ -11,6 +10,7 @@ from collector_mesh.adapters.wire.described.files import MAX_NAME, definitions_i
 from collector_mesh.adapters.wire.described.names import MAX_PARTS, flaw_of_names
 from collector_mesh.adapters.wire.described.weight import TooLargeError, Weights, after_number, varint
 from collector_mesh.domain.model.errors import InvalidCallError, quoted
+from collector_mesh.domain.model.names import IDENTIFIERS
 from collector_mesh.domain.model.texts import visible
 from collector_mesh.domain.registry.closure import MAX_FILES
 
@@ -28,8 +28,6 @@ _MAX_PARTS = 500_000
 
 _MAX_STEPS = 200_000
 """Of the look for the reason why a file cannot be read."""
-
-_DOTTED = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
 
 _WEIGHTS = Weights(max_memory=_MAX_MEMORY, max_parts=_MAX_PARTS)
 
@@ -138,7 +136,7 @@ def _check_imports(proto: FileDescriptorProto) -> None:
 def _check_names(proto: FileDescriptorProto) -> None:
     """See that names are identifiers, and that each of them is there once."""
     where = f"the file {quoted(proto.name)}"
-    if proto.package and not _DOTTED.fullmatch(proto.package):
+    if proto.package and not IDENTIFIERS.fullmatch(proto.package):
         raise InvalidCallError(
             f"{where} has the package {quoted(proto.package)}, which is no name of a package"
         )
@@ -156,7 +154,7 @@ def _check_names(proto: FileDescriptorProto) -> None:
                 )
             seen.add(name)
     for name in _types_used(proto):
-        if not _DOTTED.fullmatch(name.removeprefix(".")):
+        if not IDENTIFIERS.fullmatch(name.removeprefix(".")):
             raise InvalidCallError(f"{where} uses the type {quoted(name)}, which is no name of a type")
 
 

@@ -8,7 +8,10 @@ from collector_mesh.domain.model.errors import InvalidCallError, kind_of, quoted
 NAME = re.compile(r"[A-Za-z0-9._-]{1,128}")
 """What a collector id and a namespace match, whole."""
 
-IDENTIFIERS = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
+IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+"""What a name in protobuf matches, whole."""
+
+IDENTIFIERS = re.compile(rf"{IDENTIFIER.pattern}(\.{IDENTIFIER.pattern})*")
 """What a service and a method match, whole: identifiers, joined by dots."""
 
 OWN_PACKAGE = "collector_mesh."

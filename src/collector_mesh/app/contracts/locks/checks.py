@@ -1,6 +1,5 @@
 """The contract of a lock file, each member of it checked by itself and beside the others."""
 
-import re
 from collections.abc import Collection, Sequence
 
 import attrs
@@ -15,8 +14,9 @@ from collector_mesh.app.contracts.locks.names import (
 )
 from collector_mesh.app.contracts.locks.node import Node
 from collector_mesh.app.contracts.numbers import MAX_VALUE_NUMBER, MIN_VALUE_NUMBER
+from collector_mesh.app.contracts.types.naming import MAX_FULL_NAME
 from collector_mesh.domain.model.errors import quoted
-from collector_mesh.domain.model.names import IDENTIFIERS, MAX_IDENTIFIERS, NAME
+from collector_mesh.domain.model.names import IDENTIFIER, IDENTIFIERS, MAX_IDENTIFIERS, NAME
 from collector_mesh.domain.registry.naming import entry_name_of, json_name_of
 from collector_mesh.domain.registry.ranges import Ranges
 from collector_mesh.domain.registry.schema import (
@@ -34,7 +34,6 @@ from collector_mesh.domain.registry.schema import (
     Service,
 )
 
-_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _LABELS = ("optional", "repeated", "required")
 _IDEMPOTENCY = ("idempotent", "no_side_effects")
 
@@ -87,12 +86,12 @@ def contract_of_node(key: str, node: Node) -> Shape:
     return Shape(file, frozenset(names.required), names.forms)
 
 
-def _is_full_name(name: str) -> bool:
-    return len(name) <= MAX_IDENTIFIERS and IDENTIFIERS.fullmatch(name) is not None
+def _is_full_name(name: str, most: int = MAX_IDENTIFIERS) -> bool:
+    return len(name) <= most and IDENTIFIERS.fullmatch(name) is not None
 
 
 def _check_name(name: str, node: Node, package: str, names: _Names) -> None:
-    if not _is_full_name(name) or (package and not name.startswith(f"{package}.")):
+    if not _is_full_name(name, MAX_FULL_NAME) or (package and not name.startswith(f"{package}.")):
         node.fail(f"must be the full name of a type in the package {quoted(package)}")
     if name in names.messages and name in names.enums:
         node.fail("is the name of a message and of an enum")
@@ -180,7 +179,7 @@ def _check_members(members: Sequence[tuple[str, int]], node: Node, reserved: Res
     """
     seen: dict[int, str] = {}
     for name, number in members:
-        if not _IDENTIFIER.fullmatch(name) or len(name) > MAX_IDENTIFIERS:
+        if not IDENTIFIER.fullmatch(name) or len(name) > MAX_IDENTIFIERS:
             node.fail(
                 f"{quoted(name)} is no name; letters, digits and _ are allowed, and at most {MAX_IDENTIFIERS} of them"
             )
@@ -221,7 +220,7 @@ def _reserved(node: Node, first: int, last: int) -> Reserved:
 
 def _method(name: str, node: Node, names: _Names) -> Method:
     node.only("takes", "gives", "idempotency")
-    if not _IDENTIFIER.fullmatch(name) or len(name) > MAX_IDENTIFIERS:
+    if not IDENTIFIER.fullmatch(name) or len(name) > MAX_IDENTIFIERS:
         node.fail(f"{quoted(name)} is no name of a method")
     takes, gives = (_message_name(node.part(part), names) for part in ("takes", "gives"))
     idempotency = "unknown" if (given := node.maybe("idempotency")) is None else given.one_of(_IDEMPOTENCY)

@@ -2,7 +2,7 @@
 
 import re
 
-_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+from collector_mesh.domain.model.names import IDENTIFIER, MAX_IDENTIFIERS
 
 _WORDS = re.compile(r"[A-Z]+(?![a-z0-9])|[A-Z]?[a-z0-9]+|[A-Z]+", re.ASCII)
 
@@ -17,10 +17,13 @@ _OF_PROTOBUF = frozenset({
 MAX_NAME = 200
 """Characters of a name; its full name has those of the package, too."""
 
+MAX_FULL_NAME = MAX_IDENTIFIERS + MAX_NAME + len("Request")
+"""Characters of the full name of a message or an enum: it is in the package of a service, and may be made of a method's name."""
+
 
 def flaw_of_name(name: str) -> str:
     """Why something cannot have a name in protobuf; empty if it can."""
-    if not _IDENTIFIER.fullmatch(name):
+    if not IDENTIFIER.fullmatch(name):
         return "is no name in protobuf, which has ASCII letters, digits and underscores"
     return f"is a name of more than {MAX_NAME} characters" if len(name) > MAX_NAME else ""
 

@@ -13,6 +13,8 @@ from collector_mesh.app.contracts.errors import ContractError
 from collector_mesh.app.contracts.locks.lock import MAX_LOCK_BYTES, Lock, canonical
 from collector_mesh.app.contracts.locks.reading import lock_of
 from collector_mesh.app.contracts.locks.text import text_of
+from collector_mesh.app.contracts.types.described import described
+from collector_mesh.app.contracts.types.interface import MethodTypes, Parameter, ServiceTypes
 
 
 def read(text: str | bytes) -> Lock:
@@ -23,6 +25,18 @@ def error_of(text: str | bytes) -> str:
     with pytest.raises(ContractError) as caught:
         read(text)
     return str(caught.value)
+
+
+def test_the_longest_names_that_a_contract_may_have_are_read_again() -> None:
+    service = f"{'p' * 126}.{'q' * 124}.Shop"
+    numbers = (Parameter("one", int), Parameter("two", int))
+    shape = described(ServiceTypes(service, (MethodTypes("m" * 200, numbers, int),))).shape
+    lock = Lock({f"shop/{service}": shape})
+
+    (found,) = read(text_of(lock)).contracts.values()
+
+    assert len(service) == 256
+    assert found.file == canonical(shape.file)
 
 
 def outcome(text: str) -> str:
