@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from collector_mesh.adapters.dns.names import DnsNames
-from collector_mesh.adapters.runtime.asking import AskingValidator
 from collector_mesh.adapters.telemetry.logs import LoggingObserver
 from collector_mesh.app.hooks.guards import GuardedAuthorizer, GuardedObserver, HookFailures
 from collector_mesh.app.hooks.validation import AnyValidator
@@ -180,8 +179,12 @@ def make_types(options: Options, registry: "Registry | None") -> "RegistryTypes 
         from collector_mesh.app.registry.validator import LocalTypes
 
         return LocalTypes(registry)
-    if isinstance(options.validator, AskingValidator):
-        return options.validator.types()
+    if options.validator is not None:
+        # A collector without a validator has none of this in memory.
+        from collector_mesh.adapters.runtime.asking import AskingValidator
+
+        if isinstance(options.validator, AskingValidator):
+            return options.validator.types()
     if options.register_at is None:
         return None
     from collector_mesh.adapters.grpc.remote_types import RemoteTypes

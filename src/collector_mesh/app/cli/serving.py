@@ -5,7 +5,6 @@ from typing import Any, Literal
 
 from collector_mesh.adapters.dns.names import DnsNames
 from collector_mesh.adapters.grpc.channels import check_plaintext
-from collector_mesh.adapters.grpc.places import Place
 from collector_mesh.adapters.grpc.tls import Tls, TlsError
 from collector_mesh.adapters.telemetry.records import log
 from collector_mesh.app.cli.config import ServeConfig, pairs, peer_count
@@ -54,6 +53,8 @@ def collector_of(sourced: Sourced) -> Collector:
     validator = _validator_of(sourced, tls, problems)
     if config.register_at is not None:
         with problems.gathered(MeshError):
+            from collector_mesh.adapters.grpc.places import Place
+
             # What registers in the background would only log it.
             Place(config.register_at, tls=tls, insecure=config.insecure).check()
     names = DnsNames()

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar
 import attrs
 
 from collector_mesh.app.arguments import flag_argument
-from collector_mesh.app.contracts.operations import Operation
 from collector_mesh.app.services.service import name_of
 from collector_mesh.domain.model.errors import attribute_of, is_a, kind_of
 from collector_mesh.domain.model.names import check_identifiers
 
 if TYPE_CHECKING:
     from collector_mesh.app.contracts.contract import Contract
+    from collector_mesh.app.contracts.operations import Operation
 
 F = TypeVar("F", bound=Callable[..., Any])
 P = ParamSpec("P")
@@ -42,10 +42,10 @@ class _Marker(Protocol):
     @overload
     def __call__(
         self, function: Callable[Concatenate[C, P], Coroutine[Any, Any, R]], /
-    ) -> Operation[Callable[P, R]]: ...
+    ) -> "Operation[Callable[P, R]]": ...
 
     @overload
-    def __call__(self, function: Callable[Concatenate[C, P], R], /) -> Operation[Callable[P, R]]: ...
+    def __call__(self, function: Callable[Concatenate[C, P], R], /) -> "Operation[Callable[P, R]]": ...
 
     @overload
     def __call__(self, function: F, /) -> F: ...
@@ -53,11 +53,11 @@ class _Marker(Protocol):
 
 # In the class of a contract the result is a method of its clients, which takes call options too.
 @overload
-def method(name: Callable[Concatenate[C, P], Coroutine[Any, Any, R]], /) -> Operation[Callable[P, R]]: ...
+def method(name: Callable[Concatenate[C, P], Coroutine[Any, Any, R]], /) -> "Operation[Callable[P, R]]": ...
 
 
 @overload
-def method(name: Callable[Concatenate[C, P], R], /) -> Operation[Callable[P, R]]: ...
+def method(name: Callable[Concatenate[C, P], R], /) -> "Operation[Callable[P, R]]": ...
 
 
 @overload
