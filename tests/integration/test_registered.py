@@ -79,6 +79,8 @@ async def test_a_program_registers_looks_up_validates_lists_and_removes() -> Non
         valid = await registered.validate("users", "UserService", "GetUser")
         missing = await registered.validate("users", "UserService", "Missing")
         files = await registered.files("users", "UserService")
+        await registered.register("users", USERS, labels={})
+        bare = await registered.lookup("users", "UserService")
         listed = [service.id async for service in registered.every("users")]
         page = await registered.list(limit=1)
         gone = await registered.deregister("users", "UserService")
@@ -98,7 +100,8 @@ async def test_a_program_registers_looks_up_validates_lists_and_removes() -> Non
     assert FileDescriptorProto.FromString(files[-1]).name == USERS.name
     assert listed == [found.id] == [service.id for service in page.services]
     assert gone == found.id
-    assert changes == ["deregistered", "registered"]
+    assert not bare.labels
+    assert changes == ["deregistered", "changed", "registered"]
 
 
 async def test_what_a_registry_refuses_is_an_error_that_says_why() -> None:

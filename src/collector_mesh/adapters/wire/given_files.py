@@ -12,12 +12,13 @@ from google.protobuf.descriptor_pb2 import (
 )
 from google.protobuf.message import DecodeError
 
+from collector_mesh.adapters.wire.described.names import MAX_FULL_NAME
 from collector_mesh.adapters.wire.described.well_known import is_well_known, own_file
 from collector_mesh.adapters.wire.schema_checks import MAX_FILE_BYTES, parsed
 from collector_mesh.adapters.wire.schema_reading import IDEMPOTENCY
 from collector_mesh.adapters.wire.schemas import read_file, read_parsed, well_known
 from collector_mesh.domain.model.errors import InvalidCallError, quoted
-from collector_mesh.domain.model.names import check_identifiers
+from collector_mesh.domain.model.names import IDENTIFIERS, check_identifiers
 from collector_mesh.domain.registry.naming import json_name_of
 from collector_mesh.domain.registry.reading import Schemas
 from collector_mesh.domain.registry.results import GivenFile
@@ -132,8 +133,11 @@ def _method(proto: MethodDescriptorProto) -> Method:
         for name in (proto.input_type, proto.output_type)
     )
     for name in (takes, gives):
-        if name:
-            check_identifiers("type of a method", name.removeprefix("/"))
+        if name and (len(name) > MAX_FULL_NAME or not IDENTIFIERS.fullmatch(name.removeprefix("/"))):
+            raise InvalidCallError(
+                f"the type of a method must be the full name of a message, of at most {MAX_FULL_NAME} characters,"
+                f" got {quoted(name.removeprefix('/'))}"
+            )
     return Method(
         proto.name,
         takes,

@@ -73,7 +73,7 @@ def decode_register_request(data: bytes) -> RegisterRequest:
         request.namespace,
         tuple(request.files),
         tuple(GivenService(service.name, service.service_descriptor or None) for service in request.services),
-        dict(request.labels) or None,
+        dict(request.labels) if request.labels or request.without_labels else None,
         request.force,
         request.dry_run,
     )

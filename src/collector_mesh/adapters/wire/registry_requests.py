@@ -53,7 +53,12 @@ def encode_register(
 ) -> bytes:
     """A RegisterRequest; of each service its name, and its descriptor where it is in none of the files."""
     request = _PB.RegisterRequest(
-        namespace=namespace, files=files, labels=labels or {}, force=force, dry_run=dry_run
+        namespace=namespace,
+        files=files,
+        labels=labels or {},
+        force=force,
+        dry_run=dry_run,
+        without_labels=labels is not None and not labels,
     )
     for name, descriptor in services:
         request.services.add(name=name, service_descriptor=descriptor or b"")

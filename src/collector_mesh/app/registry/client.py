@@ -48,7 +48,7 @@ class RegistryClient(RemoteRegistry):
         Args:
             namespace: where.
             what: as for `Registry.register`.
-            labels: of the services, or of the files where there are none; None for those that they have.
+            labels: of the services, or of the files where there are none; None for those that they have, `{}` to remove them.
             force: whether to register it also where it is incompatible with what is registered.
             dry_run: whether to say only what would come of it; differences are in the result then, and no error.
 

@@ -166,7 +166,7 @@ class Registry(Every):
                 `FileDescriptorSet`, or a serialized one. All services of a file are registered; a file without services is
                 registered by itself. Imports that are not in it are looked for in the namespace.
             by: who registers it, for the history.
-            labels: of the services, or of the files where there are none; None for those that they have.
+            labels: of the services, or of the files where there are none; None for those that they have, `{}` to remove them.
             force: whether to register it also where it is incompatible with what is registered.
             dry_run: whether to say only what would come of it; differences are in the result then, and no error.
 

@@ -148,7 +148,7 @@ class Registry:
             dependencies: files that services or other files need; they go again with the last that needs them.
             services: services, each in one of the files, or in a registered one, or by its descriptor alone.
             by: who registers them, for the history.
-            labels: of files and services, but not of dependencies; None for those that they have.
+            labels: of files and services, but not of dependencies; None for those that they have, `{}` to remove them.
             force: whether to register them also where that is incompatible with what is registered.
             dry_run: whether to say only what would come of it; differences are in the result then, and no error.
 

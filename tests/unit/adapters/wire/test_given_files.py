@@ -111,7 +111,7 @@ def test_kinds_of_methods_are_read() -> None:
         (service("a b"), "service descriptor name must match"),
         (service("S", ("", "", "")), "method_name is required"),
         (service("S", ("M/N", "", "")), "method_name must match"),
-        (service("S", ("M", "a b", "")), "type of a method must match"),
+        (service("S", ("M", "a b", "")), "type of a method must be the full name of a message"),
         (service("S", ("M", "", ""), ("M", "", "")), "service 'S' has the method 'M' twice"),
         (
             service("S", *((f"M{one}", "", "") for one in range(MAX_METHODS + 1))),

@@ -50,6 +50,21 @@ def shop(*fields: str, name: str = "shop.proto", service: str = "Shop") -> FileD
 
 
 @pytest.mark.asyncio
+async def test_a_service_whose_types_have_long_names_is_registered_again_and_looked_up(
+    registry: Registry,
+) -> None:
+    file = FileDescriptorProto(name="long.proto", package="p" * 100, syntax="proto3")
+    file.message_type.add(name="M" * 200)
+    thing = f".{file.package}.{file.message_type[0].name}"
+    file.service.add(name="Shop").method.add(name="Order", input_type=thing, output_type=thing)
+
+    outcomes = [(await registry.register("shop", file)).services[0].outcome for _ in range(2)]
+
+    assert outcomes == ["registered", "unchanged"]
+    assert (await registry.validate("shop", "Shop", "Order")).takes == thing[1:]
+
+
+@pytest.mark.asyncio
 async def test_a_generated_module_is_registered_looked_up_listed_and_removed(registry: Registry) -> None:
     done = await registry.register("users", users_pb2, by="ann", labels={"team": "a"})
 

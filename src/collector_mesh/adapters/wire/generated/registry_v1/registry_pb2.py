@@ -27,7 +27,7 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 _pool.take(google_dot_protobuf_dot_timestamp__pb2)
 
 
-DESCRIPTOR = _pool.POOL.AddSerializedFile(b'\n)collector_mesh/registry/v1/registry.proto\x12\x1a\x63ollector_mesh.registry.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x87\x02\n\x0fRegisterRequest\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\r\n\x05\x66iles\x18\x02 \x03(\x0c\x12:\n\x08services\x18\x03 \x03(\x0b\x32(.collector_mesh.registry.v1.GivenService\x12G\n\x06labels\x18\x04 \x03(\x0b\x32\x37.collector_mesh.registry.v1.RegisterRequest.LabelsEntry\x12\r\n\x05\x66orce\x18\x05 \x01(\x08\x12\x0f\n\x07\x64ry_run\x18\x06 \x01(\x08\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"8\n\x0cGivenService\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x1a\n\x12service_descriptor\x18\x02 \x01(\x0c\"N\n\x10RegisterResponse\x12:\n\nregistered\x18\x01 \x03(\x0b\x32&.collector_mesh.registry.v1.Registered\">\n\nRegistered\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07outcome\x18\x02 \x01(\t\x12\x13\n\x0b\x64ifferences\x18\x03 \x03(\t\"4\n\x11\x44\x65registerRequest\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\" \n\x12\x44\x65registerResponse\x12\n\n\x02id\x18\x01 \x01(\t\"3\n\rLookupRequest\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x0f\n\x07service\x18\x02 \x01(\t\"U\n\x0eLookupResponse\x12\x34\n\x07service\x18\x01 \x01(\x0b\x32#.collector_mesh.registry.v1.Service\x12\r\n\x05\x66iles\x18\x02 \x03(\x0c\">\n\x0bListRequest\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\r\n\x05\x61\x66ter\x18\x02 \x01(\t\x12\r\n\x05limit\x18\x03 \x01(\r\"S\n\x0cListResponse\x12\x35\n\x08services\x18\x01 \x03(\x0b\x32#.collector_mesh.registry.v1.Service\x12\x0c\n\x04next\x18\x02 \x01(\t\"\xc6\x02\n\x07Service\x12\n\n\x02id\x18\x01 \x01(\t\x12\x11\n\tnamespace\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x0c\n\x04\x66ile\x18\x04 \x01(\t\x12\x14\n\x0cmethod_names\x18\x05 \x03(\t\x12.\n\ncreated_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nupdated_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12?\n\x06labels\x18\x08 \x03(\x0b\x32/.collector_mesh.registry.v1.Service.LabelsEntry\x12\x1a\n\x12service_descriptor\x18\t \x01(\x0c\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"O\n\x0eHistoryRequest\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\r\n\x05\x61\x66ter\x18\x03 \x01(\t\x12\r\n\x05limit\x18\x04 \x01(\r\"e\n\x0fHistoryResponse\x12\x33\n\x07\x63hanges\x18\x01 \x03(\x0b\x32\".collector_mesh.registry.v1.Change\x12\x0c\n\x04next\x18\x02 \x01(\t\x12\x0f\n\x07\x64ropped\x18\x03 \x01(\x04\"\xc0\x01\n\x06\x43hange\x12\x0e\n\x06number\x18\x01 \x01(\x04\x12\x11\n\tnamespace\x18\x02 \x01(\t\x12\x0c\n\x04kind\x18\x03 \x01(\t\x12\x0c\n\x04name\x18\x04 \x01(\t\x12\x0e\n\x06\x61\x63tion\x18\x05 \x01(\t\x12&\n\x02\x61t\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\n\n\x02\x62y\x18\x07 \x01(\t\x12\x0f\n\x07\x64\x65tails\x18\x08 \x03(\t\x12\x11\n\tis_forced\x18\t \x01(\x08\x12\x0f\n\x07version\x18\n \x01(\r2\xfe\x03\n\x08Registry\x12\x65\n\x08Register\x12+.collector_mesh.registry.v1.RegisterRequest\x1a,.collector_mesh.registry.v1.RegisterResponse\x12k\n\nDeregister\x12-.collector_mesh.registry.v1.DeregisterRequest\x1a..collector_mesh.registry.v1.DeregisterResponse\x12_\n\x06Lookup\x12).collector_mesh.registry.v1.LookupRequest\x1a*.collector_mesh.registry.v1.LookupResponse\x12Y\n\x04List\x12\'.collector_mesh.registry.v1.ListRequest\x1a(.collector_mesh.registry.v1.ListResponse\x12\x62\n\x07History\x12*.collector_mesh.registry.v1.HistoryRequest\x1a+.collector_mesh.registry.v1.HistoryResponseb\x06proto3')
+DESCRIPTOR = _pool.POOL.AddSerializedFile(b'\n)collector_mesh/registry/v1/registry.proto\x12\x1a\x63ollector_mesh.registry.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9f\x02\n\x0fRegisterRequest\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\r\n\x05\x66iles\x18\x02 \x03(\x0c\x12:\n\x08services\x18\x03 \x03(\x0b\x32(.collector_mesh.registry.v1.GivenService\x12G\n\x06labels\x18\x04 \x03(\x0b\x32\x37.collector_mesh.registry.v1.RegisterRequest.LabelsEntry\x12\r\n\x05\x66orce\x18\x05 \x01(\x08\x12\x0f\n\x07\x64ry_run\x18\x06 \x01(\x08\x12\x16\n\x0ewithout_labels\x18\x07 \x01(\x08\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"8\n\x0cGivenService\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x1a\n\x12service_descriptor\x18\x02 \x01(\x0c\"N\n\x10RegisterResponse\x12:\n\nregistered\x18\x01 \x03(\x0b\x32&.collector_mesh.registry.v1.Registered\">\n\nRegistered\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07outcome\x18\x02 \x01(\t\x12\x13\n\x0b\x64ifferences\x18\x03 \x03(\t\"4\n\x11\x44\x65registerRequest\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\" \n\x12\x44\x65registerResponse\x12\n\n\x02id\x18\x01 \x01(\t\"3\n\rLookupRequest\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x0f\n\x07service\x18\x02 \x01(\t\"U\n\x0eLookupResponse\x12\x34\n\x07service\x18\x01 \x01(\x0b\x32#.collector_mesh.registry.v1.Service\x12\r\n\x05\x66iles\x18\x02 \x03(\x0c\">\n\x0bListRequest\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\r\n\x05\x61\x66ter\x18\x02 \x01(\t\x12\r\n\x05limit\x18\x03 \x01(\r\"S\n\x0cListResponse\x12\x35\n\x08services\x18\x01 \x03(\x0b\x32#.collector_mesh.registry.v1.Service\x12\x0c\n\x04next\x18\x02 \x01(\t\"\xc6\x02\n\x07Service\x12\n\n\x02id\x18\x01 \x01(\t\x12\x11\n\tnamespace\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x0c\n\x04\x66ile\x18\x04 \x01(\t\x12\x14\n\x0cmethod_names\x18\x05 \x03(\t\x12.\n\ncreated_at\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\nupdated_at\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12?\n\x06labels\x18\x08 \x03(\x0b\x32/.collector_mesh.registry.v1.Service.LabelsEntry\x12\x1a\n\x12service_descriptor\x18\t \x01(\x0c\x1a-\n\x0bLabelsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"O\n\x0eHistoryRequest\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\r\n\x05\x61\x66ter\x18\x03 \x01(\t\x12\r\n\x05limit\x18\x04 \x01(\r\"e\n\x0fHistoryResponse\x12\x33\n\x07\x63hanges\x18\x01 \x03(\x0b\x32\".collector_mesh.registry.v1.Change\x12\x0c\n\x04next\x18\x02 \x01(\t\x12\x0f\n\x07\x64ropped\x18\x03 \x01(\x04\"\xc0\x01\n\x06\x43hange\x12\x0e\n\x06number\x18\x01 \x01(\x04\x12\x11\n\tnamespace\x18\x02 \x01(\t\x12\x0c\n\x04kind\x18\x03 \x01(\t\x12\x0c\n\x04name\x18\x04 \x01(\t\x12\x0e\n\x06\x61\x63tion\x18\x05 \x01(\t\x12&\n\x02\x61t\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\n\n\x02\x62y\x18\x07 \x01(\t\x12\x0f\n\x07\x64\x65tails\x18\x08 \x03(\t\x12\x11\n\tis_forced\x18\t \x01(\x08\x12\x0f\n\x07version\x18\n \x01(\r2\xfe\x03\n\x08Registry\x12\x65\n\x08Register\x12+.collector_mesh.registry.v1.RegisterRequest\x1a,.collector_mesh.registry.v1.RegisterResponse\x12k\n\nDeregister\x12-.collector_mesh.registry.v1.DeregisterRequest\x1a..collector_mesh.registry.v1.DeregisterResponse\x12_\n\x06Lookup\x12).collector_mesh.registry.v1.LookupRequest\x1a*.collector_mesh.registry.v1.LookupResponse\x12Y\n\x04List\x12\'.collector_mesh.registry.v1.ListRequest\x1a(.collector_mesh.registry.v1.ListResponse\x12\x62\n\x07History\x12*.collector_mesh.registry.v1.HistoryRequest\x1a+.collector_mesh.registry.v1.HistoryResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,37 +39,37 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SERVICE_LABELSENTRY']._loaded_options = None
   _globals['_SERVICE_LABELSENTRY']._serialized_options = b'8\001'
   _globals['_REGISTERREQUEST']._serialized_start=107
-  _globals['_REGISTERREQUEST']._serialized_end=370
-  _globals['_REGISTERREQUEST_LABELSENTRY']._serialized_start=325
-  _globals['_REGISTERREQUEST_LABELSENTRY']._serialized_end=370
-  _globals['_GIVENSERVICE']._serialized_start=372
-  _globals['_GIVENSERVICE']._serialized_end=428
-  _globals['_REGISTERRESPONSE']._serialized_start=430
-  _globals['_REGISTERRESPONSE']._serialized_end=508
-  _globals['_REGISTERED']._serialized_start=510
-  _globals['_REGISTERED']._serialized_end=572
-  _globals['_DEREGISTERREQUEST']._serialized_start=574
-  _globals['_DEREGISTERREQUEST']._serialized_end=626
-  _globals['_DEREGISTERRESPONSE']._serialized_start=628
-  _globals['_DEREGISTERRESPONSE']._serialized_end=660
-  _globals['_LOOKUPREQUEST']._serialized_start=662
-  _globals['_LOOKUPREQUEST']._serialized_end=713
-  _globals['_LOOKUPRESPONSE']._serialized_start=715
-  _globals['_LOOKUPRESPONSE']._serialized_end=800
-  _globals['_LISTREQUEST']._serialized_start=802
-  _globals['_LISTREQUEST']._serialized_end=864
-  _globals['_LISTRESPONSE']._serialized_start=866
-  _globals['_LISTRESPONSE']._serialized_end=949
-  _globals['_SERVICE']._serialized_start=952
-  _globals['_SERVICE']._serialized_end=1278
-  _globals['_SERVICE_LABELSENTRY']._serialized_start=325
-  _globals['_SERVICE_LABELSENTRY']._serialized_end=370
-  _globals['_HISTORYREQUEST']._serialized_start=1280
-  _globals['_HISTORYREQUEST']._serialized_end=1359
-  _globals['_HISTORYRESPONSE']._serialized_start=1361
-  _globals['_HISTORYRESPONSE']._serialized_end=1462
-  _globals['_CHANGE']._serialized_start=1465
-  _globals['_CHANGE']._serialized_end=1657
-  _globals['_REGISTRY']._serialized_start=1660
-  _globals['_REGISTRY']._serialized_end=2170
+  _globals['_REGISTERREQUEST']._serialized_end=394
+  _globals['_REGISTERREQUEST_LABELSENTRY']._serialized_start=349
+  _globals['_REGISTERREQUEST_LABELSENTRY']._serialized_end=394
+  _globals['_GIVENSERVICE']._serialized_start=396
+  _globals['_GIVENSERVICE']._serialized_end=452
+  _globals['_REGISTERRESPONSE']._serialized_start=454
+  _globals['_REGISTERRESPONSE']._serialized_end=532
+  _globals['_REGISTERED']._serialized_start=534
+  _globals['_REGISTERED']._serialized_end=596
+  _globals['_DEREGISTERREQUEST']._serialized_start=598
+  _globals['_DEREGISTERREQUEST']._serialized_end=650
+  _globals['_DEREGISTERRESPONSE']._serialized_start=652
+  _globals['_DEREGISTERRESPONSE']._serialized_end=684
+  _globals['_LOOKUPREQUEST']._serialized_start=686
+  _globals['_LOOKUPREQUEST']._serialized_end=737
+  _globals['_LOOKUPRESPONSE']._serialized_start=739
+  _globals['_LOOKUPRESPONSE']._serialized_end=824
+  _globals['_LISTREQUEST']._serialized_start=826
+  _globals['_LISTREQUEST']._serialized_end=888
+  _globals['_LISTRESPONSE']._serialized_start=890
+  _globals['_LISTRESPONSE']._serialized_end=973
+  _globals['_SERVICE']._serialized_start=976
+  _globals['_SERVICE']._serialized_end=1302
+  _globals['_SERVICE_LABELSENTRY']._serialized_start=349
+  _globals['_SERVICE_LABELSENTRY']._serialized_end=394
+  _globals['_HISTORYREQUEST']._serialized_start=1304
+  _globals['_HISTORYREQUEST']._serialized_end=1383
+  _globals['_HISTORYRESPONSE']._serialized_start=1385
+  _globals['_HISTORYRESPONSE']._serialized_end=1486
+  _globals['_CHANGE']._serialized_start=1489
+  _globals['_CHANGE']._serialized_end=1681
+  _globals['_REGISTRY']._serialized_start=1684
+  _globals['_REGISTRY']._serialized_end=2194
 # @@protoc_insertion_point(module_scope)

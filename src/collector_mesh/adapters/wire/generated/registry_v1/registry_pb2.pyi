@@ -10,7 +10,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class RegisterRequest(_message.Message):
-    __slots__ = ("namespace", "files", "services", "labels", "force", "dry_run")
+    __slots__ = ("namespace", "files", "services", "labels", "force", "dry_run", "without_labels")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -24,13 +24,15 @@ class RegisterRequest(_message.Message):
     LABELS_FIELD_NUMBER: _ClassVar[int]
     FORCE_FIELD_NUMBER: _ClassVar[int]
     DRY_RUN_FIELD_NUMBER: _ClassVar[int]
+    WITHOUT_LABELS_FIELD_NUMBER: _ClassVar[int]
     namespace: str
     files: _containers.RepeatedScalarFieldContainer[bytes]
     services: _containers.RepeatedCompositeFieldContainer[GivenService]
     labels: _containers.ScalarMap[str, str]
     force: bool
     dry_run: bool
-    def __init__(self, namespace: _Optional[str] = ..., files: _Optional[_Iterable[bytes]] = ..., services: _Optional[_Iterable[_Union[GivenService, _Mapping]]] = ..., labels: _Optional[_Mapping[str, str]] = ..., force: bool = ..., dry_run: bool = ...) -> None: ...
+    without_labels: bool
+    def __init__(self, namespace: _Optional[str] = ..., files: _Optional[_Iterable[bytes]] = ..., services: _Optional[_Iterable[_Union[GivenService, _Mapping]]] = ..., labels: _Optional[_Mapping[str, str]] = ..., force: bool = ..., dry_run: bool = ..., without_labels: bool = ...) -> None: ...
 
 class GivenService(_message.Message):
     __slots__ = ("name", "service_descriptor")
