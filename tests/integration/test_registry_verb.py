@@ -10,9 +10,12 @@ from pathlib import Path
 
 import grpc
 import pytest
+from google.protobuf.descriptor_pb2 import FileDescriptorProto
 from tests.integration.services.certificates import Authority, flags
 from tests.integration.services.processes import LOOPBACK, Ended, Serving, refused, run, serving
 from tests.integration.services.registry_stub import RegistryStub, credentials_of, registering, users_file
+
+from collector_mesh import RegistryClient
 
 USERS = users_file()
 LIST = "collector.CollectorRegistry/ListServices"
@@ -94,6 +97,30 @@ def test_its_configuration_is_shown_and_comes_from_files_as_flags_do(tmp_path: P
     assert f'store = "registry.db"  # --config {config}: store' in shown.stdout
     assert 'id = "registry"  # default' in shown.stdout
     assert_clear(wrong, 2, "--store must be the path of a file, got ''")
+
+
+@pytest.mark.asyncio
+async def test_at_the_level_of_bytes_a_field_may_change_its_name(tmp_path: Path) -> None:
+    def file(field: str) -> FileDescriptorProto:
+        made = FileDescriptorProto(name="shop.proto", package="shop", syntax="proto3")
+        made.message_type.add(name="Order").field.add(name=field, number=1, label=1, type=9)
+        return made
+
+    async with (
+        registry(tmp_path / "registry.db", "--level", "wire") as process,
+        RegistryClient(process.address) as client,
+    ):
+        outcomes = [(await client.register("shop", file(name)))[0].outcome for name in ("item", "thing")]
+
+    assert outcomes == ["registered", "changed"]
+
+
+def test_its_level_is_one_of_two_and_needs_a_registry(tmp_path: Path) -> None:
+    wrong = refused("registry", "--store", str(tmp_path / "registry.db"), "--level", "file")
+    alone = refused("serve", "--listen", LOOPBACK, "--registry-level", "wire")
+
+    assert_clear(wrong, 2, "--level must be one of wire_json, wire, got 'file'")
+    assert_clear(alone, 2, "--registry-level needs --registry")
 
 
 @pytest.mark.asyncio

@@ -76,6 +76,7 @@ def test_every_flag_has_its_variable(name: str) -> None:
         "namespace": "a",
         "mount": "a:b",
         "registry": "a.db",
+        "registry_level": "wire",
     }
     texts |= {"wait_for_peers": "2", "wait_for_peers_timeout": "1.5"}
     kind = attrs.fields_dict(ServeConfig)[name].type

@@ -4,6 +4,7 @@ import argparse
 
 from collector_mesh.app.cli import loops
 from collector_mesh.app.cli.logs import FORMATS, LEVELS
+from collector_mesh.domain.registry.rules import LEVELS as RULE_LEVELS
 
 STOPS = (
     "until SIGTERM or SIGINT. Each flag can be given as an environment variable too:"
@@ -27,6 +28,16 @@ def add_authorizer_option(parser: argparse.ArgumentParser) -> None:
     """Add who may do what."""
     parser.add_argument(
         "--authorizer", metavar="MODULE:OBJECT", help="says who may call, look in and be called"
+    )
+
+
+def add_level_option(parser: argparse.ArgumentParser, flag: str) -> None:
+    """Add what a registry looks at where something changes."""
+    parser.add_argument(
+        flag,
+        metavar="|".join(RULE_LEVELS),
+        dest="registry_level",
+        help="what a change may not break: messages in JSON too, or in their binary form alone (wire_json)",
     )
 
 

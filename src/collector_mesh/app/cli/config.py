@@ -15,6 +15,7 @@ from collector_mesh.app.settings import Settings
 from collector_mesh.domain.model.address import HostPort
 from collector_mesh.domain.model.errors import MeshError
 from collector_mesh.domain.model.names import NAME, check_name
+from collector_mesh.domain.registry.rules import LEVELS as RULE_LEVELS
 
 VARIABLES = "COLLECTOR_MESH_"
 """What the names of all environment variables of the command line begin with."""
@@ -188,6 +189,7 @@ class ServeConfig:
     register_at: str | None = attrs.field(default=None, validator=_maybe(_registry))
     authorizer: str | None = attrs.field(default=None, validator=_maybe(_reference))
     registry: str | None = attrs.field(default=None, validator=_maybe(_store))
+    registry_level: str | None = attrs.field(default=None, validator=_maybe(_one_of(RULE_LEVELS)))
     peer: tuple[str, ...] = attrs.field(default=(), validator=_each(_peer))
     wait_for_peers: str | None = attrs.field(default=None, validator=_maybe(_peer_count))
     wait_for_peers_timeout: float | None = attrs.field(default=None, validator=_maybe(_seconds))

@@ -9,6 +9,7 @@ from collector_mesh.app.cli.collector_options import (
     STOPS,
     add_authorizer_option,
     add_config_options,
+    add_level_option,
     add_place_options,
     add_process_options,
     add_showing_options,
@@ -20,7 +21,7 @@ from collector_mesh.app.cli.serve import run_collector
 REGISTRY_ID = "registry"
 """The id of a registry that was given none."""
 
-_SPELLED = MappingProxyType({"registry": "store"})
+_SPELLED = MappingProxyType({"registry": "store", "registry_level": "level"})
 """What `serve` calls a registry is the store of this verb."""
 
 
@@ -38,6 +39,7 @@ def add_parser(verbs: Any) -> None:
         dest="registry",
         help="where it is kept; it is made if it is not there",
     )
+    add_level_option(parser, "--level")
     add_place_options(parser, default_id=REGISTRY_ID)
     add_authorizer_option(parser)
     add_config_options(parser)

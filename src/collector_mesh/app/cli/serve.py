@@ -17,6 +17,7 @@ from collector_mesh.app.cli.collector_options import (
     STOPS,
     add_authorizer_option,
     add_config_options,
+    add_level_option,
     add_place_options,
     add_process_options,
     add_showing_options,
@@ -86,6 +87,7 @@ def add_parser(verbs: Any) -> None:
     parser.add_argument(
         "--registry", metavar="FILE", help="have a registry, kept in this file; it is made if it is not there"
     )
+    add_level_option(parser, "--registry-level")
     parser.add_argument(
         "--peer",
         metavar="HOST:PORT",

@@ -1,7 +1,7 @@
 """The collector that `serve` runs, made from its configuration."""
 
 import logging
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from collector_mesh.adapters.dns.names import DnsNames
 from collector_mesh.adapters.grpc.channels import check_plaintext
@@ -17,6 +17,9 @@ from collector_mesh.app.collector import Collector
 from collector_mesh.app.hooks.shape import check_authorizer
 from collector_mesh.domain.model.address import HostPort
 from collector_mesh.domain.model.errors import MeshError
+
+if TYPE_CHECKING:
+    from collector_mesh.app.registry.registry import Registry
 
 
 def collector_of(sourced: Sourced) -> Collector:
@@ -57,6 +60,7 @@ def collector_of(sourced: Sourced) -> Collector:
 
             # What registers in the background would only log it.
             Place(config.register_at, tls=tls, insecure=config.insecure).check()
+    registry = _registry_of(sourced, problems)
     names = DnsNames()
     for peer in config.peer:
         with problems.gathered(MeshError):
@@ -82,7 +86,7 @@ def collector_of(sourced: Sourced) -> Collector:
         validator=validator,
         register_at=config.register_at,
         authorizer=authorizer,
-        registry=config.registry,
+        registry=registry,
         tls=tls,
         insecure=config.insecure,
         accept_peers=config.accept_peers or config.accept_unary_peers,
@@ -143,6 +147,24 @@ def _validator_of(sourced: Sourced, tls: Tls | None, problems: Problems) -> Any:
                 fail="open" if config.validate_open else "closed",
             )
     return None
+
+
+def _registry_of(sourced: Sourced, problems: Problems) -> "Registry | None":
+    """The registry that the configuration names, None if it names none."""
+    config = sourced.config
+    if config.registry is None:
+        if config.registry_level is not None:
+            with problems.gathered():
+                raise CommandError(
+                    f"{sourced.source('registry_level')} needs --registry: there is no registry"
+                )
+        return None
+    # Whoever offers none does not need it.
+    from collector_mesh.app.registry.registry import Registry
+    from collector_mesh.domain.registry.rules import LEVELS
+
+    level = next((each for each in LEVELS if each == config.registry_level), LEVELS[0])
+    return Registry(config.registry, level=level)
 
 
 def _authorizer(reference: str, option: str) -> Any:

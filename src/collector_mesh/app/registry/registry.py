@@ -22,7 +22,7 @@ from collector_mesh.domain.registry.results import (
     ServicePage,
     Validity,
 )
-from collector_mesh.domain.registry.rules import Level
+from collector_mesh.domain.registry.rules import LEVELS, Level
 
 if TYPE_CHECKING:
     from collector_mesh.app.registry.registrable import Registrable
@@ -63,8 +63,8 @@ class Registry(Every):
             raise ValueError("path must be that of a file, got ':memory:'; None keeps the registry in memory")
         if path is not None and store is not None:
             raise ValueError("path and store cannot be given both")
-        if level not in {"wire", "wire_json"}:
-            raise ValueError(f"level must be 'wire_json' or 'wire', got {level!r}")
+        if level not in LEVELS:
+            raise ValueError(f"level must be {' or '.join(map(repr, LEVELS))}, got {level!r}")
         self._path = path
         self._level = level
         self._limits = limits or RegistryLimits()

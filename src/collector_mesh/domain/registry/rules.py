@@ -1,12 +1,15 @@
 """The rules by which two versions of an interface can break each other's programs, and what is told of a broken one."""
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Literal, get_args
 
 import attrs
 
 Level = Literal["wire_json", "wire"]
 """What has to go on between programs of the old and of the new version: messages in both forms, or in the binary one alone."""
+
+LEVELS: tuple[Level, ...] = get_args(Level)
+"""All of them, the usual one first."""
 
 MAX_DIFFERENCES = 1000
 """Differences that are listed; of others only the number is told."""
