@@ -32,19 +32,16 @@ from collector_mesh.app.making import (
     make_placing,
     make_reflecting,
     make_refusals,
-    make_registering,
-    make_registry,
-    make_registry_door,
     make_strangers,
     make_times,
     make_transport,
     make_trust,
-    make_types,
     make_validator,
     make_waiting_rules,
 )
 from collector_mesh.app.options import ClientOptions, Options
 from collector_mesh.app.overrides import policies_of
+from collector_mesh.app.registry.making import make_registering, make_registry, make_registry_door, make_types
 from collector_mesh.app.settings import Settings
 from collector_mesh.domain.calls.attempt_loop import AttemptLoop
 from collector_mesh.domain.calls.checks import CallChecks
