@@ -45,7 +45,7 @@ from collector_mesh.domain.topology.topology import Topology
 if TYPE_CHECKING:
     from collector_mesh.adapters.runtime.registry_types import RegistryTypes
     from collector_mesh.adapters.wire.descriptors import Descriptors
-    from collector_mesh.domain.registering import RegistryDoor
+    from collector_mesh.domain.registry_door import RegistryDoor
     from collector_mesh.domain.routing.named_methods import NamedMethods
 
 

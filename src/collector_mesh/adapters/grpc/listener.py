@@ -30,7 +30,7 @@ from collector_mesh.domain.ports.gateway import Gateway
 from collector_mesh.domain.ports.transport import Listener
 
 if TYPE_CHECKING:
-    from collector_mesh.domain.registering import RegistryDoor
+    from collector_mesh.domain.registry_door import RegistryDoor
 
 _GRACE = 1.0
 """Seconds for answers that are on their way when a listener ends; the calls have ended before."""

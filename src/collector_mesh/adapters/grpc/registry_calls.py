@@ -22,10 +22,10 @@ from collector_mesh.domain.model.names import check_name
 from collector_mesh.domain.model.status import Reply
 from collector_mesh.domain.policies.concurrency import RETRY_AFTER
 from collector_mesh.domain.ports.registry_store import RegistryError
-from collector_mesh.domain.registering import RegistryCaller, RegistryDoor
 from collector_mesh.domain.registry.limits import RegistryLimits
 from collector_mesh.domain.registry.metadata import COLLECTOR_ID_KEY
 from collector_mesh.domain.registry.results import GivenFile, IncompatibleError, and_more
+from collector_mesh.domain.registry_door import RegistryCaller, RegistryDoor
 
 MAX_ANSWER_BYTES = 4 << 20
 """What clients of gRPC take by default."""

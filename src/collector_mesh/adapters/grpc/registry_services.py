@@ -6,7 +6,7 @@ from collector_mesh.adapters.grpc.door import Door
 from collector_mesh.adapters.grpc.paged_registry_service import PagedRegistryService
 from collector_mesh.adapters.grpc.registry_calls import RegistryCalls
 from collector_mesh.adapters.grpc.registry_service import RegistryService
-from collector_mesh.domain.registering import RegistryDoor
+from collector_mesh.domain.registry_door import RegistryDoor
 
 
 def registry_services(

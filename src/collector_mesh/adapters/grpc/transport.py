@@ -22,7 +22,7 @@ from collector_mesh.domain.ports.link import UnaryLink
 from collector_mesh.domain.ports.transport import Listener, Transport
 
 if TYPE_CHECKING:
-    from collector_mesh.domain.registering import RegistryDoor
+    from collector_mesh.domain.registry_door import RegistryDoor
 
 
 class GrpcTransport:

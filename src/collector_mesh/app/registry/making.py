@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collector_mesh.adapters.wire.descriptors import Descriptors
     from collector_mesh.app.registry.registering import Registering
     from collector_mesh.app.registry.registry import Registry
-    from collector_mesh.domain.registering import RegistryDoor
+    from collector_mesh.domain.registry_door import RegistryDoor
 
 
 def make_registry(options: Options) -> "Registry | None":
@@ -37,7 +37,7 @@ def make_registry_door(
     """Who may use that registry."""
     if registry is None:
         return None
-    from collector_mesh.domain.registering import RegistryDoor
+    from collector_mesh.domain.registry_door import RegistryDoor
 
     return RegistryDoor(lambda: registry.core, authorizer(), trust())
 

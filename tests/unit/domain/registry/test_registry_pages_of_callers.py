@@ -2,8 +2,8 @@
 
 from tests.unit.domain.registry.world import World, run
 
-from collector_mesh.domain.registering import RegistryCaller, RegistryDoor
 from collector_mesh.domain.registry.schema import Method, Service
+from collector_mesh.domain.registry_door import RegistryCaller, RegistryDoor
 
 CALLER = RegistryCaller(None, "127.0.0.1:1")
 

@@ -5,8 +5,8 @@ import pytest
 from collector_mesh.domain.model.errors import ForbiddenError, InvalidCallError, UnavailableError
 from collector_mesh.domain.model.identity import Identity
 from collector_mesh.domain.policies.trust import TrustDomain
-from collector_mesh.domain.registering import RegistryCaller, RegistryDoor
 from collector_mesh.domain.registry.registry import Registry
+from collector_mesh.domain.registry_door import RegistryCaller, RegistryDoor
 
 USERS = Identity(uris=("spiffe://mesh.test/collector/users-1",))
 TRUST = TrustDomain("mesh.test")
