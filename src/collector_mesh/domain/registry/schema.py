@@ -225,6 +225,22 @@ class Schema:
         return {(one.extends, one.field.number): one for file in self.files for one in file.extensions}
 
 
+def map_entry(name: str, key: FieldType, value: FieldType, value_name: str = "") -> Message:
+    """What protobuf makes of a map.
+
+    Args:
+        name: its full name, see `naming.entry_name_of`.
+        key: the type of the keys.
+        value: the type of the values.
+        value_name: the full name of their message or enum.
+    """
+    fields = (
+        Field("key", 1, key, cardinality="optional", json_name="key"),
+        Field("value", 2, value, value_name, "optional", json_name="value"),
+    )
+    return Message(name, fields, is_map_entry=True)
+
+
 def names_in(file: File) -> Iterator[tuple[str, str]]:
     """What is defined in a file and may be meant by a name, each with what it is: all but fields and methods."""
     yield from ((message.name, "message") for message in file.messages)

@@ -32,6 +32,7 @@ from collector_mesh.domain.registry.schema import (
     Method,
     Reserved,
     Service,
+    map_entry,
 )
 
 _LABELS = ("optional", "repeated", "required")
@@ -132,20 +133,12 @@ def _field(message: str, name: str, node: Node, names: _Names) -> Field:
         node.fail("a map has no label")
     if pair[0] not in MAP_KEYS:
         given.fail(f"the keys of a map must be one of {', '.join(sorted(MAP_KEYS))}, got {quoted(pair[0])}")
-    types = (_type(given, pair[0], names), _type(given, pair[1], names))
-    entry = _map_entry(f"{message}.{entry_name_of(name)}", *types)
+    (key, _), value = _type(given, pair[0], names), _type(given, pair[1], names)
+    entry = map_entry(f"{message}.{entry_name_of(name)}", key, *value)
     if entry.name in names.messages or entry.name in names.enums:
         node.fail(f"protobuf needs the name {quoted(entry.name)} for the entries of this map")
     names.entries.append(entry)
     return Field(name, number, "message", entry.name, "map", json_name=json)
-
-
-def _map_entry(name: str, key: tuple[FieldType, str], value: tuple[FieldType, str]) -> Message:
-    fields = (
-        Field("key", 1, *key, "optional", json_name="key"),
-        Field("value", 2, *value, "optional", json_name="value"),
-    )
-    return Message(name, fields, is_map_entry=True)
 
 
 def _type(node: Node, text: str, names: _Names) -> tuple[FieldType, str]:

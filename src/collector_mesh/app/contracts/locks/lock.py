@@ -83,14 +83,14 @@ def canonical(file: File) -> File:
 
 
 def _message(message: Message) -> Message:
-    fields = [_field(field, message) for field in message.fields]
+    fields = [_field(field) for field in message.fields]
     fields.sort(key=lambda field: (field.number, field.name))
     return attrs.evolve(message, fields=tuple(fields), reserved=_reserved(message.reserved))
 
 
-def _field(field: Field, message: Message) -> Field:
-    # A single message can be absent, whatever stands before it, and so can both parts of an entry of a map.
-    can_be_absent = field.cardinality == "implicit" and (field.type == "message" or message.is_map_entry)
+def _field(field: Field) -> Field:
+    # A single message can be absent, whatever stands before it.
+    can_be_absent = field.cardinality == "implicit" and field.type == "message"
     return attrs.evolve(field, cardinality="optional") if can_be_absent else field
 
 

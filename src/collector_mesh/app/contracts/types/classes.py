@@ -8,7 +8,7 @@ from typing import Any
 
 from collector_mesh.app.contracts.types.plan import EnumKind, Kind, Model, Plan, Slot
 from collector_mesh.domain.model.payload import EMPTY_NAME
-from collector_mesh.domain.registry.schema import Cardinality, Field, FieldType, File, Message
+from collector_mesh.domain.registry.schema import Cardinality, Field, FieldType, File, Message, map_entry
 
 _TIME = Message("Time", (Field("f1", 1, "int64"), Field("f2", 2, "int32")))
 """In place of Timestamp and Duration, which have the same two fields, and to which protobuf adds methods of their own."""
@@ -34,9 +34,8 @@ def _messages(model: Model, places: dict[str, str]) -> list[Message]:
     entries = []
     for slot in model.slots:
         if slot.hinted.key is not None:
-            kind, name = _type_of(slot.hinted.kind, places)
-            fields = (Field("key", 1, slot.hinted.key.type), Field("value", 2, kind, name))
-            entries.append(Message(f"{place}.{_entry(model, slot)}", fields, is_map_entry=True))
+            entry = f"{place}.{_entry(model, slot)}"
+            entries.append(map_entry(entry, slot.hinted.key.type, *_type_of(slot.hinted.kind, places)))
     return [Message(place, tuple(_field(model, slot, places) for slot in model.slots)), *entries]
 
 

@@ -18,6 +18,7 @@ from collector_mesh.domain.registry.schema import (
     Message,
     Method,
     Service,
+    map_entry,
 )
 
 _IMPORTS = {
@@ -74,12 +75,8 @@ def _messages(model: Model, numbers: Numbers) -> Iterator[Message]:
     yield Message(model.name, tuple(_field(model, slot) for slot in model.slots), reserved)
     for slot in model.slots:
         if slot.hinted.key is not None:
-            key, (kind, name) = slot.hinted.key, _type_of(slot.hinted.kind)
-            fields = (
-                Field("key", 1, key.type, json_name="key"),
-                Field("value", 2, kind, name, json_name="value"),
-            )
-            yield Message(f"{model.name}.{entry_name_of(slot.name)}", fields, is_map_entry=True)
+            entry = f"{model.name}.{entry_name_of(slot.name)}"
+            yield map_entry(entry, slot.hinted.key.type, *_type_of(slot.hinted.kind))
 
 
 def _field(model: Model, slot: Slot) -> Field:

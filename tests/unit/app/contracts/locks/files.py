@@ -10,6 +10,7 @@ from collector_mesh.domain.registry.schema import (
     Method,
     Reserved,
     Service,
+    map_entry,
 )
 
 SIZE = Enum(
@@ -17,14 +18,7 @@ SIZE = Enum(
     (EnumValue("SIZE_UNSPECIFIED", 0), EnumValue("SIZE_SMALL", 1)),
     Reserved(((2, 2), (5, 9)), ("SIZE_HUGE",)),
 )
-STOCK_ENTRY = Message(
-    "acme.shop.Order.StockEntry",
-    (
-        Field("key", 1, "string", json_name="key"),
-        Field("value", 2, "message", "acme.shop.Item", "optional", json_name="value"),
-    ),
-    is_map_entry=True,
-)
+STOCK_ENTRY = map_entry("acme.shop.Order.StockEntry", "string", "message", "acme.shop.Item")
 ORDER = Message(
     "acme.shop.Order",
     (
