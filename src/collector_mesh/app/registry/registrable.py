@@ -84,9 +84,7 @@ def registrable(what: object) -> Given:
 
 
 def _parsed(data: bytes) -> FileDescriptorSet:
-    most = RegistryLimits().given_bytes
-    if len(data) > most:
-        raise InvalidCallError(f"the given files have {len(data)} bytes, at most {most} are taken at once")
+    RegistryLimits().check_given([len(data)])
     try:
         return FileDescriptorSet.FromString(data)
     except (DecodeError, UnicodeDecodeError) as error:

@@ -9,6 +9,7 @@ from collector_mesh.domain.model.errors import InvalidCallError, quoted
 from collector_mesh.domain.model.names import text_argument
 from collector_mesh.domain.ports.registry_store import Kept, Write
 from collector_mesh.domain.registry.catalogue import Catalogue
+from collector_mesh.domain.registry.closure import MAX_FILES
 
 FILE_NAME = re.compile(r"[A-Za-z0-9_+-][A-Za-z0-9._+-]*(/[A-Za-z0-9_+-][A-Za-z0-9._+-]*)*")
 """What the name of a file matches, whole: a path with slashes, of which no part begins with a dot."""
@@ -44,7 +45,7 @@ class RegistryLimits:
     services: int = 4096
     namespace_bytes: int = 64 << 20
     total_bytes: int = 1 << 30
-    given_files: int = 512
+    given_files: int = MAX_FILES
     given_bytes: int = 10 << 20
     history_of_name: int = 100
     history_of_namespace: int = 10_000

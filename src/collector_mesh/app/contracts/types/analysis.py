@@ -9,7 +9,6 @@ from collector_mesh.app.contracts.types.endless import endless_in
 from collector_mesh.app.contracts.types.interface import NO_DEFAULT, MethodTypes, ServiceTypes
 from collector_mesh.app.contracts.types.members import Member, is_model, members_of
 from collector_mesh.app.contracts.types.naming import (
-    camel,
     flaw_of_full_name,
     flaw_of_json_name,
     flaw_of_name,
@@ -30,7 +29,7 @@ from collector_mesh.app.contracts.types.refusals import ALLOWED, refusal_of
 from collector_mesh.app.contracts.types.scalars import KEYS, SCALARS, Scalar
 from collector_mesh.app.contracts.types.spelling import Spelled, names_by_key, spelled
 from collector_mesh.app.services.hints import shown_hint
-from collector_mesh.domain.registry.naming import entry_name_of, json_name_of
+from collector_mesh.domain.registry.naming import camel, entry_name_of, json_name_of
 
 _MOST_TOLD = 20
 """What is wrong, as one error tells it."""

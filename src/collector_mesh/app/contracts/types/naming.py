@@ -49,11 +49,6 @@ def flaw_of_json_name(name: str) -> str:
     return ""
 
 
-def camel(name: str) -> str:
-    """A name of a method as the beginning of a name of a message: `create_order` as `CreateOrder`."""
-    return "".join(part[:1].upper() + part[1:] for part in name.split("_"))
-
-
 def snake(name: str) -> str:
     """A name of a class in small letters: `HTTPRoute` as `http_route`."""
     return "_".join(word.lower() for word in _WORDS.findall(name))

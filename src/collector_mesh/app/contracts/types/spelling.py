@@ -10,11 +10,11 @@ import attrs
 from collector_mesh.app.contracts.types import pydantic_models
 from collector_mesh.app.contracts.types.hint_texts import bound
 from collector_mesh.app.contracts.types.members import is_model
-from collector_mesh.app.contracts.types.naming import camel
 from collector_mesh.app.contracts.types.plan import Many
 from collector_mesh.app.contracts.types.refusals import refusal_of
 from collector_mesh.app.services.hints import is_union, shown_hint
 from collector_mesh.domain.model.shapes import plain_hint
+from collector_mesh.domain.registry.naming import camel
 
 _DEEPEST = 32
 """Annotations in each other."""
