@@ -110,8 +110,8 @@ def reader_of(returns: type[M]) -> Callable[[Payload], M]:
 def is_type(type_url: str, name: str) -> bool:
     """Whether a type URL may stand for the message of a full name; nothing stands for `google.protobuf.Empty`."""
     return (
-        type_url == WHATEVER_FITS
-        or type_url.rpartition("/")[2] == name
+        type_url.rpartition("/")[2] == name
+        or type_url == WHATEVER_FITS
         or (not type_url and name == EMPTY_NAME)
     )
 
