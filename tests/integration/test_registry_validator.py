@@ -20,10 +20,10 @@ from collector_mesh import (
     RegistryValidator,
     Service,
 )
-from collector_mesh.adapters.grpc import registry_validator
 from collector_mesh.adapters.wire.generated import registry_pb2
 from collector_mesh.app.testing.fakes import FakeObserver
 from collector_mesh.domain.model.events import RegistryAway, RegistryBack
+from collector_mesh.domain.serving import questions
 
 pytestmark = pytest.mark.asyncio
 
@@ -157,7 +157,7 @@ async def test_once_a_registry_hangs_no_call_waits_for_it_until_it_answers_again
 async def test_questions_that_wait_for_their_turn_do_not_make_the_registry_look_away(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(registry_validator, "_MAX_ASKED", 1)
+    monkeypatch.setattr(questions, "_MOST_ASKED", 1)
     async with ToldRegistry() as registry, RegistryValidator(registry.address, timeout=1.0) as validator:
 
         async def slowly(request: Any, context: Any) -> bytes:

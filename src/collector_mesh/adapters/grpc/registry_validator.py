@@ -1,6 +1,7 @@
 """Asks a registry over gRPC whether methods may be called: ours, or the original."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Literal
 
 import grpc
@@ -21,9 +22,6 @@ from collector_mesh.domain.registry.remembered import Answer, Times, Undecided
 _VALIDATE = "/collector.CollectorRegistry/ValidateMethod"
 
 _MAX_ANSWER_BYTES = 64 << 10
-
-_MAX_ASKED = 64
-"""Questions at once; others wait for their turn."""
 
 # One method, or the methods of one namespace, at most: everything else is the same for all.
 _OF_THE_METHOD = frozenset(
@@ -89,34 +87,26 @@ class RegistryValidator(AskingValidator):
         self._client = self._made_client()
         self._client.check()
         self._timeout = timeout
-        self._slots = asyncio.Semaphore(_MAX_ASKED)
 
     def types(self) -> RemoteTypes:
         """What tells the types of services that the registry has."""
         return RemoteTypes(self._registry, tls=self._tls, insecure=self._insecure)
 
     async def _ask(self, key: MethodKey) -> Answer:
-        has_waited = self._slots.locked()
-        async with self._slots:
-            if has_waited and self._asking.away:
-                # Those before it have found that out, and nobody waits for it anymore.
-                return Undecided(self._asking.away, is_away=True)
-            return await self._answered(key)
-
-    async def _answered(self, key: MethodKey) -> Answer:
         late = Undecided(
             f"no answer from the registry at {self._registry} within {self._timeout:g} s", is_away=True
         )
+        client = self._client
         try:
             async with asyncio.timeout(self._timeout):
-                await self._client.reach()
-                answer = await self._client.unary(
+                await client.reach()
+                answer = await client.unary(
                     _VALIDATE, encode_question(key), metadata=(), timeout=self._timeout
                 )
         except TimeoutError:
             return late
         except StatusError as error:
-            return late if error.is_late else await self._failed(error)
+            return late if error.is_late else await self._failed(error, client)
         except (MeshError, TlsError, RuntimeError, grpc.aio.BaseError) as error:
             # The last two where another question has closed the connection.
             return Undecided(str(error), is_away=True)
@@ -127,10 +117,10 @@ class RegistryValidator(AskingValidator):
             return Undecided(f"the connection to the registry at {self._registry} was closed", is_away=True)
         return decode_answer(answer.data, answer.trailing)
 
-    async def _failed(self, error: StatusError) -> Answer:
+    async def _failed(self, error: StatusError, client: ServerClient) -> Answer:
         if error.is_unreached and self._tls is not None:
             # The next one reads the certificates anew.
-            await self._leave()
+            await client.aclose()
         if error.is_unimplemented:
             return Undecided(f"{self._registry} is no registry", is_away=True)
         text = (
@@ -140,12 +130,13 @@ class RegistryValidator(AskingValidator):
         )
         return Undecided(text, is_away=error.code not in _OF_THE_METHOD)
 
-    async def _leave(self) -> None:
-        await self._client.aclose()
+    def _parted(self) -> Callable[[], Awaitable[None]]:
+        client = self._client
+        self._begin()
+        return client.aclose
 
     def _begin(self) -> None:
         self._client = self._made_client()
-        self._slots = asyncio.Semaphore(_MAX_ASKED)
 
     def _made_client(self) -> ServerClient:
         return ServerClient(

@@ -1,7 +1,7 @@
 """What validators that ask a registry have in common: the loop that they ask in, and those who use them."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Self
 
 from collector_mesh.adapters.runtime.clock import LoopClock
@@ -44,12 +44,15 @@ class AskingValidator:
             backoff=Backoff(),
             turned=self._turned,
         )
-        self._holders: dict[object, Observer | None] = {}
+        self._holders: list[tuple[object, Observer | None]] = []
+        """Those who use it, in order; a collector that has begun again may be told of the end of its first use after that."""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._own: LoopTasks | None = None
         """What runs its requests where no collector has lent its tasks."""
         self._lender: str | None = None
-        self._lent: Tasks | None = None
+        self._lent: tuple[Tasks, asyncio.AbstractEventLoop] | None = None
+        self._closed = 0
+        """How many times it was."""
         self._away_since = 0.0
 
     @property
@@ -67,9 +70,18 @@ class AskingValidator:
             NotFoundError: the registry does not have it.
             UnavailableError: that cannot be found out.
         """
-        if asyncio.get_running_loop() is not self._loop:
-            self._open()
-        return await self._asking.validate_service_method(namespace, service_name, method_name)
+        while True:
+            if asyncio.get_running_loop() is not self._loop:
+                self._open()
+            closed = self._closed
+            try:
+                found = await self._asking.validate_service_method(namespace, service_name, method_name)
+            except UnavailableError:
+                if not self._goes_on(closed):
+                    raise
+            else:
+                if not self._goes_on(closed):
+                    return found
 
     @property
     def is_open(self) -> bool:
@@ -78,19 +90,25 @@ class AskingValidator:
 
     def begin_use(self, collector_id: str, lent: Lent) -> None:
         """See the port."""
-        self._holders[collector_id] = lent.observer
+        self._holders.append((collector_id, lent.observer))
         self._leave_ended_loop()
-        if not self.is_open:
-            self._lender, self._lent = collector_id, lent.tasks
+        loop = asyncio.get_running_loop()
+        if not self.is_open and (self._lent is None or self._lent[1] is loop):
+            self._lender, self._lent = collector_id, (lent.tasks, loop)
             self._clock = lent.clock
             self._asking.keep_time(lent.clock, lent.dice)
 
     async def end_use(self, collector_id: str) -> None:
         """See the port."""
-        self._holders.pop(collector_id, None)
-        is_lender = self._lender == collector_id
+        self._leave_out(collector_id)
+        is_lender = self._lender == collector_id and not any(one == collector_id for one, _ in self._holders)
         if is_lender:
             self._lender = self._lent = None
+        if asyncio.get_running_loop() is not self._loop:
+            return
+        if not self._holders:
+            # Calls may wait for it still, where the collector has another one now.
+            await self._asking.finish()
         if is_lender or not self._holders:
             # Whoever still uses it begins anew, with tasks of its own.
             await self.aclose()
@@ -100,21 +118,24 @@ class AskingValidator:
         if self._loop is None:
             return
         own, self._own, self._loop = self._own, None, None
+        self._closed += 1
         self._asking.close()
+        # What is opened while this waits is another connection.
+        leave = self._parted()
         try:
             if own is not None:
                 await own.close()
         finally:
-            await self._leave()
+            await leave()
 
     async def __aenter__(self) -> Self:
         """Make ready; nothing is asked yet."""
-        self._holders[self] = None
+        self._holders.append((self, None))
         return self
 
     async def __aexit__(self, *_failure: object) -> None:
         """Close, unless a collector still uses it."""
-        self._holders.pop(self, None)
+        self._leave_out(self)
         if not self._holders:
             await self.aclose()
 
@@ -130,17 +151,31 @@ class AskingValidator:
         """Ask the registry about a method; it ends in time."""
         raise NotImplementedError
 
-    async def _leave(self) -> None:
-        """Close the connection."""
+    def _parted(self) -> Callable[[], Awaitable[None]]:
+        """Part from the connection; gives what closes it. The next question opens another one."""
+        return _nothing
 
     def _open(self) -> None:
         self._leave_ended_loop()
+        loop = asyncio.get_running_loop()
         if self._loop is not None:
             raise UnavailableError(f"the validator of {self._registry} belongs to another event loop")
         self._begin()
-        self._loop = asyncio.get_running_loop()
-        self._own = LoopTasks(self._clock, max_threads=1) if self._lent is None else None
-        self._asking.open(self._own or self._lent)  # type: ignore[arg-type]  # one of them is there
+        self._loop = loop
+        if self._lent is not None and self._lent[1] is loop:
+            self._own, tasks = None, self._lent[0]
+        else:
+            self._own = tasks = LoopTasks(self._clock, max_threads=1)
+        self._asking.open(tasks)
+
+    def _leave_out(self, holder: object) -> None:
+        place = next((at for at, (one, _) in enumerate(self._holders) if one == holder), None)
+        if place is not None:
+            del self._holders[place]
+
+    def _goes_on(self, closed: int) -> bool:
+        """Whether it was closed since then, as the collector has stopped that had begun to use it, and others use it."""
+        return self._closed != closed and bool(self._holders)
 
     def _leave_ended_loop(self) -> None:
         """Where the loop has ended that it was used in, nothing is left of what it had there."""
@@ -154,13 +189,17 @@ class AskingValidator:
     def _turned(self, away: str) -> None:
         now = self._clock.now()
         seconds, self._away_since = now - self._away_since, now
-        for holder, observer in list(self._holders.items()):
+        for holder, observer in dict(self._holders).items():
             if observer is None:
                 continue
             if away:
                 observer.tell(RegistryAway(str(holder), self._registry, away, "validate"))
             else:
                 observer.tell(RegistryBack(str(holder), self._registry, round(seconds, 3), "validate"))
+
+
+async def _nothing() -> None:
+    """There is no connection."""
 
 
 if TYPE_CHECKING:

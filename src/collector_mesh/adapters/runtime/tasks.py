@@ -162,7 +162,7 @@ class LoopTasks:
 
     def is_here(self) -> bool:
         """See the port."""
-        return _get_running_loop() is self._jobs.loop
+        return _get_running_loop() is (self._jobs.loop or self._loop)
 
     def when_idle(self, callback: Callable[[], object]) -> None:
         """See the port; in the next turn of the loop, when what was ready before has run."""

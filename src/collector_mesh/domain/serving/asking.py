@@ -12,15 +12,18 @@ from collector_mesh.domain.ports.randomness import Randomness
 from collector_mesh.domain.ports.tasks import Promise, Tasks
 from collector_mesh.domain.ports.validator import ReadyValidator
 from collector_mesh.domain.registry.remembered import Answer, Answers, Times, Undecided
+from collector_mesh.domain.serving.questions import Question, Questions
 
 _CLOSED = Undecided("the validator was closed", is_away=True)
+_TOO_MANY = Undecided("too many questions wait for the registry")
 
 
 class Asking:
     """A validator that asks a registry, and remembers what it says.
 
     While the registry is away, calls are answered at once from what is remembered, and it is asked in the background until
-    it answers. A request that was begun is run to its end, whoever has gone meanwhile.
+    it answers. A request that was begun is run to its end, whoever has gone meanwhile; one that waits for its turn is not begun
+    once all have gone who want it.
 
     Args:
         ask: asks the registry about a method; it raises nothing, and ends in time.
@@ -50,8 +53,11 @@ class Asking:
         self._backoff = backoff
         self._turned = turned
         self._tasks: Tasks | None = None
-        self._requests: dict[MethodKey, list[Promise[Answer]]] = {}
-        """Those under way, with whoever waits for each."""
+        self._questions = Questions()
+        self._sought: MethodKey | None = None
+        """The method that is asked about next while the registry is away."""
+        self._unanswered: MethodKey | None = None
+        """The one that it has not answered last."""
         self._is_probing = False
 
     @property
@@ -80,18 +86,21 @@ class Asking:
             self._now = clock.now
             self._answers.forget()
 
+    async def finish(self) -> None:
+        """Wait until no call waits for an answer anymore."""
+        while self._tasks is not None and (question := self._questions.awaited()) is not None:
+            await self._asked(question.key)
+
     def close(self) -> None:
         """Begin no more requests; whoever waits for one is told so. What is remembered stays."""
-        requests = list(self._requests.values())
-        self.abandon()
-        for waiting in requests:
-            _settle(waiting, _CLOSED)
+        for question in self.abandon():
+            question.settle(_CLOSED)
 
-    def abandon(self) -> None:
-        """As `close`, where nobody can wait anymore, as the loop has ended."""
+    def abandon(self) -> list[Question]:
+        """As `close`, where nobody can wait anymore, as the loop has ended; gives what was left."""
         self._tasks = None
-        self._requests = {}
         self._is_probing = False
+        return self._questions.drop()
 
     def at_hand(self, key: MethodKey, /) -> Allowed | None:
         """See the port. Almost every call ends in the first lines, which are the rule of `decided` for this case."""
@@ -124,44 +133,43 @@ class Asking:
             raise decided
         return decided
 
-    async def _asked(self, key: MethodKey) -> Answer:
+    async def _asked(self, key: MethodKey, *, is_due: bool = False) -> Answer:
         if self._tasks is None:
             return _CLOSED
+        if self._questions.is_full and not is_due:
+            return _TOO_MANY
         promise: Promise[Answer] = self._tasks.promise()
-        self._request(key).append(promise)
+        self._questions.about(key, is_due=is_due).waiting.append(promise)
+        self._go_on()
         return await promise
 
     def _look_after(self, key: MethodKey, now: float) -> None:
         """Ask in the background where that is due although an answer is there."""
-        if self._tasks is None:
+        if self._tasks is None or not self._tasks.is_here():
             return
         if self._answers.away:
             self._probe(key)
         elif self._answers.wants_refresh(key, now):
-            self._request(key)
+            self._questions.about(key, is_due=True)
+            self._go_on()
 
-    def _request(self, key: MethodKey) -> list[Promise[Answer]]:
-        """Ask, unless somebody does already; gives those who wait for it."""
-        waiting = self._requests.get(key)
-        if waiting is None:
-            assert self._tasks is not None  # whoever calls this has looked
-            waiting = self._requests[key] = []
-            self._tasks.start(self._run(key, waiting), "ask a registry")
-        return waiting
+    def _go_on(self) -> None:
+        """Begin what has its turn."""
+        while self._tasks is not None and (question := self._questions.next()) is not None:
+            self._tasks.start(self._run(question), "ask a registry")
 
-    async def _run(self, key: MethodKey, waiting: list[Promise[Answer]]) -> None:
+    async def _run(self, question: Question) -> None:
         answer: Answer = _CLOSED
         try:
             try:
-                answer = await self._ask(key)
+                answer = await self._ask(question.key)
             except Exception as error:  # noqa: BLE001  # a registry of the user's may raise anything
                 answer = Undecided(text_of(error))
         finally:
-            if self._requests.get(key) is waiting:
-                del self._requests[key]
-                if answer is not _CLOSED:
-                    self._heard(key, answer)
-            _settle(waiting, answer)
+            if self._questions.end(question) and answer is not _CLOSED:
+                self._heard(question.key, answer)
+                self._go_on()
+            question.settle(answer)
 
     def _heard(self, key: MethodKey, answer: Answer) -> None:
         was_away = self._answers.away
@@ -170,38 +178,34 @@ class Asking:
             if was_away:
                 self._turned("")
             return
+        self._unanswered = key
         if not was_away:
+            self._sought = key
             self._turned(self._answers.away)
             # Whoever waits for another answer need not find out the same.
-            for waiting in self._requests.values():
-                _settle(waiting, answer)
+            self._questions.settle(answer)
         self._probe(key)
 
     def _probe(self, key: MethodKey) -> None:
+        # Not the same one again where others are wanted: it may be the only one that has no answer.
+        if key != self._unanswered:
+            self._sought = key
         if not self._is_probing and self._tasks is not None:
             self._is_probing = True
-            self._tasks.start(self._ask_until_back(key, self._tasks), "ask whether a registry is back")
+            self._tasks.start(self._ask_until_back(self._tasks), "ask whether a registry is back")
 
-    async def _ask_until_back(self, key: MethodKey, tasks: Tasks) -> None:
+    async def _ask_until_back(self, tasks: Tasks) -> None:
         alarm = self._clock.alarm()
         attempt = 0
         try:
             while self._answers.away and self._tasks is tasks:
                 attempt += 1
                 await alarm.wait(self._backoff.pause(attempt, dice=self._dice))
-                if self._answers.away and self._tasks is tasks:
-                    await self._asked(key)
+                if self._answers.away and self._tasks is tasks and self._sought is not None:
+                    await self._asked(self._sought, is_due=True)
         finally:
             if self._tasks is tasks:
                 self._is_probing = False
-
-
-def _settle(waiting: list[Promise[Answer]], answer: Answer) -> None:
-    """Tell those who wait, and have not gone."""
-    for promise in waiting:
-        if not promise.done():
-            promise.set_result(answer)
-    waiting.clear()
 
 
 if TYPE_CHECKING:

@@ -69,7 +69,7 @@ class _Turn(Awaitable[None]):
 class Waiting:
     """A call that waits for the answer, until it is asked what has become of it."""
 
-    def __init__(self, work: Coroutine[Any, Any, Allowed]) -> None:
+    def __init__(self, work: Coroutine[Any, Any, object]) -> None:
         self._work = work
         self._outcome: object = PENDING
         self._go_on()
@@ -214,6 +214,21 @@ def test_after_the_registry_is_back_what_is_not_known_is_asked_again() -> None:
     assert world.asking.at_hand(SET) is USER
 
 
+def test_one_method_that_is_never_answered_does_not_keep_the_registry_away() -> None:
+    world = World()
+    world.know(GET, AWAY)
+    for key in (SET, GET):
+        # The one without an answer is wanted all the time.
+        assert isinstance(world.call(key).outcome(), UnavailableError)
+    world.clock.time += 3.0
+    world.answers.append(Valid(USER))
+    world.steps()
+
+    assert world.asked == [GET, SET]
+    assert world.asking.at_hand(SET) is USER
+    assert world.turned == ["nobody answers", ""]
+
+
 def test_with_open_everything_goes_while_the_registry_is_away() -> None:
     world = World(fails="open")
     call = world.call()
@@ -263,3 +278,20 @@ def test_it_can_be_opened_again_and_has_forgotten_nothing(key: MethodKey) -> Non
     world.steps()
 
     assert call.outcome() is USER
+
+
+def test_to_finish_waits_for_the_calls_that_wait_and_for_nothing_else() -> None:
+    world = World()
+    waiting = world.call()
+    world.steps()
+    finishing = Waiting(world.asking.finish())
+    assert finishing.outcome() is PENDING
+
+    world.answers.append(AWAY)
+    world.steps()
+    world.clock.time += 3.0
+    world.steps()  # it is asked whether it is back, and does not answer
+
+    assert finishing.outcome() is None
+    assert isinstance(waiting.outcome(), UnavailableError)
+    assert Waiting(world.asking.finish()).outcome() is None
