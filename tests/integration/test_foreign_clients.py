@@ -68,11 +68,14 @@ class AioClient:
             yield request
 
         stub = getattr(self.channel, kind)(path)
-        call = stub(requests() if kind.startswith("stream") else request, timeout=LIMIT_SECONDS)
-        answers = []
-        with suppress(grpc.RpcError):
-            answers = [each async for each in call] if kind.endswith("stream") else [await call]
-        return (await call.code()).value[0], answers
+        while True:
+            call = stub(requests() if kind.startswith("stream") else request, timeout=LIMIT_SECONDS)
+            answers = []
+            with suppress(grpc.RpcError):
+                answers = [each async for each in call] if kind.endswith("stream") else [await call]
+            # What this client says where the server has answered before it has sent anything.
+            if await call.details() != "Internal error from Core":
+                return (await call.code()).value[0], answers
 
 
 class SyncClient:
