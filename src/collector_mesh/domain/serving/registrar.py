@@ -1,5 +1,7 @@
 """Keeps what a collector serves registered: at the start, after changes, and again when the registry has lost it."""
 
+from collections.abc import Sequence
+
 from collector_mesh.domain.model.errors import (
     DeadlineExceededError,
     MeshError,
@@ -78,6 +80,8 @@ class Registrar:
         """What the registry has."""
         self._refused: dict[ServiceName, tuple[Offer, str, float]] = {}
         """What it does not take: why, and when it is tried again."""
+        self._late: dict[ServiceName, None] = {}
+        """What it has not answered for: it comes after all others, of these the one first that has waited longest."""
         self._seen = -1
         """The number of changes up to which all is done."""
         self._away_since: float | None = None
@@ -134,7 +138,7 @@ class Registrar:
         is_new = self._seen != changes
         changed: list[str] = []
         try:
-            for number, name in enumerate(names, 1):
+            for number, name in enumerate(self._in_turn(names), 1):
                 if not number % _AT_ONCE:
                     # Each is described for that, and calls go on meanwhile.
                     await self._clock.alarm().wait(0)
@@ -146,6 +150,10 @@ class Registrar:
                 event = Registered(self._collector_id, self._address, len(changed), tuple(changed[:_NAMED]))
                 self._observer.tell(event)
         self._seen = changes
+
+    def _in_turn(self, names: Sequence[ServiceName]) -> list[ServiceName]:
+        """Services, so that one for which the registry never has an answer does not keep others back."""
+        return [*(name for name in names if name not in self._late), *self._late]
 
     async def _look(self) -> None:
         """See whether the registry still has one of the services: if not, it may have none."""
@@ -169,10 +177,12 @@ class Registrar:
 
     async def _register(self, offer: Offer) -> bool:
         """Register a service; gives whether it is new to the registry."""
+        self._late.pop(offer.name, None)
         try:
             has_changed = await self._place.register(offer)
         except MeshError as error:
             if error.code not in _OF_THE_SERVICE:
+                self._late[offer.name] = None
                 raise
             reason = str(error)
             before = self._refused.get(offer.name)
@@ -193,7 +203,7 @@ class Registrar:
         return has_changed
 
     def _forget(self, names: frozenset[ServiceName]) -> None:
-        for table in (self._done, self._refused):
+        for table in (self._done, self._refused, self._late):
             for name in [name for name in table if name not in names]:
                 del table[name]
 

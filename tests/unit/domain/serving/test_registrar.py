@@ -4,7 +4,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from collector_mesh.app.testing.fakes import FakeClock, FakeDice, FakeObserver, FakeTasks
-from collector_mesh.domain.model.errors import ConflictError, MeshError, UnavailableError
+from collector_mesh.domain.model.errors import (
+    ConflictError,
+    DeadlineExceededError,
+    MeshError,
+    UnavailableError,
+)
 from collector_mesh.domain.model.events import Registered, RegistrationRefused, RegistryAway, RegistryBack
 from collector_mesh.domain.policies.backoff import Backoff
 from collector_mesh.domain.ports.registering import Offer, ServiceName
@@ -199,6 +204,24 @@ def test_what_is_refused_is_told_once_for_each_reason_and_keeps_nothing_else_bac
     world.later(100.0)
 
     assert world.place.has_kept.keys() == {USERS, ORDERS}
+
+
+def test_one_that_is_never_answered_for_keeps_nothing_else_back() -> None:
+    world, late = World(), DeadlineExceededError("no answer")
+    world.place.refuses = {ORDERS: late, PLAIN: late}
+    for name in (USERS, ORDERS, PLAIN):
+        world.offered.serve(name)
+    world.registrar.ring()
+    for _ in range(4):
+        world.later(3.0)
+
+    assert list(world.place.has_kept) == [USERS]
+    assert world.place.requests[:5] == [ORDERS, PLAIN, USERS, ORDERS, PLAIN]
+
+    world.place.refuses.clear()
+    world.later(3.0)
+
+    assert set(world.place.has_kept) == {USERS, ORDERS, PLAIN}
 
 
 def test_what_is_refused_and_changed_is_tried_at_once() -> None:
