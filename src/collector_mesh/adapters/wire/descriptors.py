@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from threading import Lock
 from typing import TYPE_CHECKING
 
+from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.serving.handlers import HandlerRegistry
 
 if TYPE_CHECKING:
@@ -45,7 +46,12 @@ class Descriptors:
 
     def find(self, namespace: str, service: str) -> "ServiceDescriptor | None":
         """The descriptor of a service, by its full name; None where it has none, or is not served."""
-        return self.services(namespace).get(service)
+        descriptor = self._all.get((namespace, service))
+        if descriptor is None:
+            return None
+        # Not all methods are gone through: whoever looks may look for each service.
+        names = (MethodKey(namespace, service, name) for name in descriptor.methods_by_name)
+        return descriptor if any(map(self._handlers.has, names)) else None
 
     def services(self, namespace: str) -> "dict[str, ServiceDescriptor]":
         """The descriptors of the services of a namespace, by full name, in order of the names."""

@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from operator import is_
 from typing import TYPE_CHECKING
 
+import attrs
 from google.protobuf.descriptor_pb2 import FileDescriptorSet, ServiceDescriptorProto
 
 from collector_mesh.adapters.wire.descriptors import Descriptors
@@ -11,6 +13,23 @@ from collector_mesh.adapters.wire.told_services import described, name_of
 from collector_mesh.domain.model.errors import NotFoundError, PayloadTooLargeError
 from collector_mesh.domain.ports.registering import Offer, Offering, ServiceName
 from collector_mesh.domain.serving.handlers import HandlerRegistry, Method
+
+if TYPE_CHECKING:
+    from google.protobuf.descriptor import ServiceDescriptor
+
+
+@attrs.frozen
+class _Made:
+    """An offer, and what it was made of."""
+
+    methods: list[Method]
+    descriptor: "ServiceDescriptor | None"
+    offer: Offer
+
+    def is_of(self, methods: list[Method], descriptor: "ServiceDescriptor | None") -> bool:
+        """Whether it was made of these."""
+        same = len(methods) == len(self.methods) and all(map(is_, methods, self.methods))
+        return same and descriptor is self.descriptor
 
 
 class ServedOffers:
@@ -26,6 +45,7 @@ class ServedOffers:
         self._descriptors = descriptors
         self._served: dict[ServiceName, list[Method]] = {}
         self._as_of = -1
+        self._made: dict[ServiceName, _Made] = {}
 
     @property
     def changes(self) -> int:
@@ -41,6 +61,13 @@ class ServedOffers:
         methods = self._by_name().get(name)
         if methods is None:
             return None
+        descriptor = self._descriptors.find(*name)
+        made = self._made.get(name)
+        if made is None or not made.is_of(methods, descriptor):
+            made = self._made[name] = _Made(methods, descriptor, self._offer_of(name, methods))
+        return made.offer
+
+    def _offer_of(self, name: ServiceName, methods: list[Method]) -> Offer:
         files = b""
         # There may be nothing that says what it takes, or too much of it.
         with suppress(NotFoundError, PayloadTooLargeError):
@@ -58,6 +85,7 @@ class ServedOffers:
             for method in self._handlers.methods:
                 served.setdefault(ServiceName(*method.key[:2]), []).append(method)
             self._served, self._as_of = served, changes
+            self._made = {name: made for name, made in self._made.items() if name in served}
         return self._served
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from google.protobuf.wrappers_pb2 import Int64Value, StringValue
+from grpc_health.v1 import health_pb2
 
 from collector_mesh import Service
 from collector_mesh.adapters.wire.descriptors import Descriptors
@@ -60,3 +61,37 @@ def test_a_change_is_seen() -> None:
 
     assert offers.offer(name) != before
     assert offers.offer(ServiceName("shop", "acme.Other")) is None
+
+
+def test_after_a_change_only_what_has_changed_is_described_again() -> None:
+    handlers = HandlerRegistry(["shop"])
+    for name in "ABC":
+        handlers.add(service(name, echo).methods)
+    offers = ServedOffers(handlers, Descriptors(handlers))
+    before = {name: offers.offer(name) for name in offers.services()}
+
+    handlers.add(service("B", count).methods)
+    handlers.unregister(*(method.key for method in handlers.methods if method.key.service == "C"))
+    after = {name: offers.offer(name) for name in offers.services()}
+
+    a, b, _ = before
+    assert list(after) == [a, b]
+    assert after[a] is before[a]
+    assert after[b] != before[b]
+
+
+def test_a_service_that_is_mounted_anew_with_other_files_is_described_again() -> None:
+    handlers = HandlerRegistry(["grpc"])
+    descriptors = Descriptors(handlers)
+    descriptor = health_pb2.DESCRIPTOR.services_by_name["Health"]
+    health = Service("grpc", descriptor.full_name)
+    health.add("Check", echo)
+    handlers.add(health.methods)
+    offers, name = ServedOffers(handlers, descriptors), ServiceName("grpc", descriptor.full_name)
+    before = offers.offer(name)
+
+    descriptors.add("grpc", {name.service: descriptor}, of=[name.service])
+
+    assert offers.offer(name) != before
+    handlers.unregister(*(method.key for method in health.methods))
+    assert descriptors.find(*name) is None
