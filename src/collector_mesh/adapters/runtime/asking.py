@@ -9,8 +9,8 @@ from collector_mesh.adapters.runtime.randomness import SystemRandomness
 from collector_mesh.adapters.runtime.registry_types import RegistryTypes
 from collector_mesh.adapters.runtime.tasks import LoopTasks
 from collector_mesh.domain.model.allowed import Allowed
-from collector_mesh.domain.model.errors import UnavailableError
-from collector_mesh.domain.model.events import RegistryAway, RegistryBack
+from collector_mesh.domain.model.errors import UnavailableError, clipped
+from collector_mesh.domain.model.events import RegistryAway, RegistryBack, ValidatorUndecided
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.policies.backoff import Backoff
 from collector_mesh.domain.ports.clock import Clock
@@ -43,6 +43,7 @@ class AskingValidator:
             dice=SystemRandomness(),
             backoff=Backoff(),
             turned=self._turned,
+            undecided=self._undecided,
         )
         self._holders: list[tuple[object, Observer | None]] = []
         """Those who use it, in order; a collector that has begun again may be told of the end of its first use after that."""
@@ -196,6 +197,11 @@ class AskingValidator:
                 observer.tell(RegistryAway(str(holder), self._registry, away, "validate"))
             else:
                 observer.tell(RegistryBack(str(holder), self._registry, round(seconds, 3), "validate"))
+
+    def _undecided(self, key: MethodKey, reason: str) -> None:
+        for holder, observer in dict(self._holders).items():
+            if observer is not None:
+                observer.tell(ValidatorUndecided(str(holder), key, clipped(reason)))
 
 
 async def _nothing() -> None:

@@ -43,6 +43,7 @@ _WORDS: Mapping[type[events.Event], tuple[str, int]] = MappingProxyType(
         events.HookFailed: ("hook_failed", logging.ERROR),
         events.LifespanFailed: ("lifespan_failed", logging.ERROR),
         events.ValidatorRefused: ("validator_refused", logging.WARNING),
+        events.ValidatorUndecided: ("validator_undecided", logging.WARNING),
         events.RegistryAway: ("registry_away", logging.WARNING),
         events.RegistryBack: ("registry_back", logging.INFO),
         events.Registered: ("registered", logging.INFO),

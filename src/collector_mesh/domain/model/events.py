@@ -335,6 +335,14 @@ class ValidatorRefused(Event):
 
 
 @attrs.frozen
+class ValidatorUndecided(Event):
+    """The validator could not decide, and calls of the method run by an earlier answer, or as the user has chosen."""
+
+    key: MethodKey
+    reason: str
+
+
+@attrs.frozen
 class RegistryAway(Event):
     """A registry does not answer. Where it validates, calls are decided by earlier answers, or as the user has chosen.
 
@@ -448,6 +456,7 @@ REPEATING: frozenset[type[Event]] = frozenset(
         BalancerFailed,
         HookFailed,
         ValidatorRefused,
+        ValidatorUndecided,
         PeerRefused,
         LinkFailed,
         NewsLeftOut,

@@ -32,6 +32,7 @@ class Asking:
         dice: spreads requests.
         backoff: the pauses between requests while the registry is away.
         turned: told that the registry is away, with the reason, and that it is back, with an empty one.
+        undecided: told that calls of a method are allowed although there is no answer that means something, and why.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class Asking:
         dice: Randomness,
         backoff: Backoff,
         turned: Callable[[str], None],
+        undecided: Callable[[MethodKey, str], None],
     ) -> None:
         self._ask = ask
         self._answers = Answers(times, dice)
@@ -52,6 +54,7 @@ class Asking:
         self._dice = dice
         self._backoff = backoff
         self._turned = turned
+        self._undecided = undecided
         self._tasks: Tasks | None = None
         self._questions = Questions()
         self._sought: MethodKey | None = None
@@ -173,10 +176,13 @@ class Asking:
 
     def _heard(self, key: MethodKey, answer: Answer) -> None:
         was_away = self._answers.away
-        self._answers.take(key, answer, self._now())
+        now = self._now()
+        self._answers.take(key, answer, now)
         if not self._answers.away:
             if was_away:
                 self._turned("")
+            if isinstance(answer, Undecided) and type(self._answers.judged(key, answer, now)) is Allowed:
+                self._undecided(key, answer.reason)
             return
         self._unanswered = key
         if not was_away:

@@ -28,6 +28,7 @@ class World:
         self.answers: list[Answer | Exception] = []
         self.asked: list[MethodKey] = []
         self.turned: list[str] = []
+        self.undecided: list[tuple[MethodKey, str]] = []
         self.asking = Asking(
             self._ask,
             Times(**times),
@@ -35,6 +36,7 @@ class World:
             dice=FakeDice(1.0),
             backoff=Backoff(),
             turned=self.turned.append,
+            undecided=lambda key, reason: self.undecided.append((key, reason)),
         )
         self.asking.open(self.tasks)
 
@@ -237,6 +239,25 @@ def test_with_open_everything_goes_while_the_registry_is_away() -> None:
 
     assert call.outcome() == Allowed()
     assert world.asking.at_hand(SET) == Allowed()
+
+
+@pytest.mark.parametrize(
+    ("known", "fails", "told"),
+    [(False, "closed", 0), (True, "closed", 1), (False, "open", 1)],
+)
+def test_where_calls_run_without_an_answer_that_means_something_that_is_told(
+    known: bool, fails: str, told: int
+) -> None:
+    world = World(fails=fails, fresh=60.0, refused=5.0)
+    if known:
+        world.know(GET, Valid(USER))
+        world.clock.time += 61.0
+
+    world.know(GET, Undecided("status 12"))
+    world.call()
+
+    assert world.undecided == [(GET, "status 12")] * told
+    assert world.turned == []
 
 
 def test_what_asks_and_raises_decides_nothing() -> None:
