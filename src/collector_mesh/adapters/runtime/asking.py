@@ -107,12 +107,14 @@ class AskingValidator:
             self._lender = self._lent = None
         if asyncio.get_running_loop() is not self._loop:
             return
-        if not self._holders:
-            # Calls may wait for it still, where the collector has another one now.
-            await self._asking.finish()
-        if is_lender or not self._holders:
-            # Whoever still uses it begins anew, with tasks of its own.
-            await self.aclose()
+        try:
+            if not self._holders:
+                # Calls may wait for it still, where the collector has another one now.
+                await self._asking.finish()
+        finally:
+            if is_lender or not self._holders:
+                # Whoever still uses it begins anew, with tasks of its own.
+                await self.aclose()
 
     async def aclose(self) -> None:
         """End what is under way, and close the connection. Has no effect where there is none."""

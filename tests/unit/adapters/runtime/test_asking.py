@@ -195,6 +195,22 @@ def test_a_call_that_waits_gets_its_answer_also_where_its_collector_has_another_
     asyncio.run(main())
 
 
+def test_a_collector_that_stops_does_not_wait_for_the_one_that_it_had_before_and_leaves_it_closed() -> None:
+    async def main() -> None:
+        validator = Telling()
+        validator.answers.clear()
+        async with collector("one", validator, LoopbackNetwork()) as made:
+            waiting = asyncio.create_task(made.dispatch(*KEY, timeout=0.05))
+            while not validator.is_open:
+                await asyncio.sleep(0)
+            made.set_validator(None)
+            assert (await waiting).status.code == 503
+        assert not validator.is_open
+        assert validator.left == 1
+
+    asyncio.run(main())
+
+
 def test_a_collector_that_takes_it_back_at_once_uses_it_still() -> None:
     async def main() -> None:
         validator = Telling()
