@@ -11,8 +11,9 @@ import pytest
 
 from collector_mesh.app.cli import serve
 from collector_mesh.app.cli.config import ServeConfig, default_id
+from collector_mesh.app.cli.configuration.showing import shown
 from collector_mesh.app.cli.errors import CommandError
-from collector_mesh.app.cli.sources import Sourced, read_config, shown, variable_of
+from collector_mesh.app.cli.sources import Sourced, read_config, variable_of
 from collector_mesh.app.settings import Settings
 
 

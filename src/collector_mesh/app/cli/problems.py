@@ -28,6 +28,11 @@ class Problems:
         """Note a problem; the same one counts once."""
         self._texts[masked(" ".join(text.split()))] = None
 
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """All of them, in the order in which they were found."""
+        return tuple(self._texts)
+
     @contextmanager
     def gathered(self, *kinds: type[Exception]) -> Iterator[None]:
         """Note what the block raises, and go on after it: `CommandError` always, others if they are of `kinds`."""

@@ -21,7 +21,7 @@ from collector_mesh.app.cli.serve import run_collector
 REGISTRY_ID = "registry"
 """The id of a registry that was given none."""
 
-_SPELLED = MappingProxyType({"registry": "store", "registry_level": "level"})
+SPELLED = MappingProxyType({"registry": "store", "registry_level": "level"})
 """What `serve` calls a registry is the store of this verb."""
 
 
@@ -52,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Run the verb."""
     from collector_mesh.app.cli.sources import read_config
 
-    sourced = read_config(arguments, os.environ, own_id=REGISTRY_ID, spelled=_SPELLED)
+    sourced = read_config(arguments, os.environ, own_id=REGISTRY_ID, spelled=SPELLED)
     if sourced.config.registry is None:
         raise CommandError("a registry needs --store FILE, where it is kept")
     return run_collector(sourced, shows_config=arguments.show_config)

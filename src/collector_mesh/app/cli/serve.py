@@ -27,7 +27,6 @@ from collector_mesh.app.cli.errors import EXIT_FAILED, CommandError, tell
 from collector_mesh.app.cli.logs import configure
 from collector_mesh.app.cli.memory import start_trimming
 from collector_mesh.app.cli.output import Outlet, Outlets
-from collector_mesh.domain.model.texts import escaped
 
 if TYPE_CHECKING:
     from collector_mesh.app.cli.config import ServeConfig
@@ -53,6 +52,11 @@ def add_parser(verbs: Any) -> None:
         "serve", help="run a collector", description=f"Run a collector {STOPS}"
     )
     parser.set_defaults(run=run)
+    add_options(parser)
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add everything that a collector can be told."""
     add_place_options(parser, default_id="the name of the host and a random suffix")
     parser.add_argument("--namespace", metavar="NS", action="append", help="a namespace to be a member of")
     parser.add_argument(
@@ -141,10 +145,9 @@ def run_collector(sourced: "Sourced", *, shows_config: bool) -> int:
     """Run a collector until a signal, or show its configuration; gives the exit status."""
     config = sourced.config
     if shows_config:
-        from collector_mesh.app.cli.sources import shown
+        from collector_mesh.app.cli.configuration.showing import show
 
-        sys.stdout.write("\n".join(map(escaped, shown(sourced))) + "\n")
-        return 0
+        return show(sourced)
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         # Until the collector takes signals itself: asyncio would cancel what is under way then, such as the start.
         signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -15,8 +15,13 @@ from collector_mesh.app.cli.services import load_service
 from collector_mesh.app.cli.sources import Sourced
 from collector_mesh.app.collector import Collector
 from collector_mesh.app.hooks.shape import check_authorizer
+from collector_mesh.app.making import make_trust
+from collector_mesh.app.options import Options
+from collector_mesh.app.overrides import policies_of
+from collector_mesh.app.settings import SettingsError
 from collector_mesh.domain.model.address import HostPort
 from collector_mesh.domain.model.errors import MeshError
+from collector_mesh.domain.policies.balancing import BALANCERS
 
 if TYPE_CHECKING:
     from collector_mesh.app.registry.registry import Registry
@@ -53,22 +58,10 @@ def collector_of(sourced: Sourced) -> Collector:
     tls = None
     with problems.gathered(TlsError):
         tls = _tls(sourced)
+    _check_pairs(sourced, problems)
     validator = _validator_of(sourced, tls, problems)
-    if config.register_at is not None:
-        with problems.gathered(MeshError):
-            from collector_mesh.adapters.grpc.places import Place
-
-            # What registers in the background would only log it.
-            Place(config.register_at, tls=tls, insecure=config.insecure).check()
-    registry = _registry_of(sourced, problems)
-    names = DnsNames()
-    for peer in config.peer:
-        with problems.gathered(MeshError):
-            if names.is_name(peer):
-                names.check(peer)
-                continue
-            # The dialing in the background would only log it.
-            check_plaintext(HostPort.parse(peer, field=sourced.source("peer")), tls, insecure=config.insecure)
+    check_places(sourced, tls, problems)
+    registry = _registry_of(sourced)
     problems.check()
     if config.accept_unary_peers:
         log(
@@ -121,19 +114,71 @@ def _validator(reference: str, option: str) -> Any:
     return validator
 
 
-def _validator_of(sourced: Sourced, tls: Tls | None, problems: Problems) -> Any:
-    """The validator that the configuration names, None if it names none or one that cannot be used."""
+def check_places(sourced: Sourced, tls: Tls | None, problems: Problems) -> None:
+    """See that what will be dialed may be: what does so in the background would only log it."""
     config = sourced.config
-    if config.validate_open and config.validate_at is None:
-        with problems.gathered():
+    if config.register_at is not None:
+        with problems.gathered(MeshError):
+            from collector_mesh.adapters.grpc.places import Place
+
+            Place(config.register_at, tls=tls, insecure=config.insecure).check()
+    names = DnsNames()
+    for peer in config.peer:
+        with problems.gathered(MeshError):
+            if names.is_name(peer):
+                names.check(peer)
+                continue
+            check_plaintext(HostPort.parse(peer, field=sourced.source("peer")), tls, insecure=config.insecure)
+
+
+def check_all(sourced: Sourced, problems: Problems, warnings: Problems) -> None:
+    """See that a collector can be made of a configuration, as far as that can be told without importing anything.
+
+    Args:
+        sourced: the configuration.
+        problems: takes what is wrong.
+        warnings: takes what is probably a mistake.
+    """
+    config = sourced.config
+    tls = None
+    with problems.gathered(TlsError, MeshError):
+        tls = _tls(sourced)
+        # Reads the files, and sees whether they fit together and name this collector.
+        make_trust(Options(collector_id=config.id, listen=config.listen, tls=tls), config.settings)
+    _check_pairs(sourced, problems)
+    check_places(sourced, tls, problems)
+    with problems.gathered(MeshError):
+        check_plaintext(
+            HostPort.parse(config.listen, field=sourced.source("listen")), tls, insecure=config.insecure
+        )
+    with problems.gathered(SettingsError):
+        policies_of(config.settings, balancers={**BALANCERS, **pairs("balancer", config.balancer)})
+    if config.accept_unary_peers:
+        warnings.add(f"{sourced.source('accept_unary_peers')} is deprecated: use accept_peers")
+
+
+def _check_pairs(sourced: Sourced, problems: Problems) -> None:
+    """See that what needs another value has it, and what excludes one does not have that."""
+    config = sourced.config
+    with problems.gathered():
+        if config.validate_open and config.validate_at is None:
             raise CommandError(
                 f"{sourced.source('validate_open')} needs --validate-at: there is no registry to be away"
             )
+    with problems.gathered():
+        if config.validator is not None and config.validate_at is not None:
+            both = f"{sourced.source('validator')} and {sourced.source('validate_at')}"
+            raise CommandError(f"{both}: a collector has one validator")
+    with problems.gathered():
+        if config.registry is None and config.registry_level is not None:
+            raise CommandError(f"{sourced.source('registry_level')} needs --registry: there is no registry")
+
+
+def _validator_of(sourced: Sourced, tls: Tls | None, problems: Problems) -> Any:
+    """The validator that the configuration names, None if it names none or one that cannot be used."""
+    config = sourced.config
     if config.validator is not None:
         with problems.gathered():
-            if config.validate_at is not None:
-                both = f"{sourced.source('validator')} and {sourced.source('validate_at')}"
-                raise CommandError(f"{both}: a collector has one validator")
             return _validator(config.validator, sourced.source("validator"))
     elif config.validate_at is not None:
         # Whoever asks no registry does not need it.
@@ -149,15 +194,10 @@ def _validator_of(sourced: Sourced, tls: Tls | None, problems: Problems) -> Any:
     return None
 
 
-def _registry_of(sourced: Sourced, problems: Problems) -> "Registry | None":
+def _registry_of(sourced: Sourced) -> "Registry | None":
     """The registry that the configuration names, None if it names none."""
     config = sourced.config
     if config.registry is None:
-        if config.registry_level is not None:
-            with problems.gathered():
-                raise CommandError(
-                    f"{sourced.source('registry_level')} needs --registry: there is no registry"
-                )
         return None
     # Whoever offers none does not need it.
     from collector_mesh.app.registry.registry import Registry

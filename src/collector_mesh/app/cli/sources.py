@@ -12,14 +12,15 @@ from typing import Any
 import attrs
 
 from collector_mesh.app.cli.config import VARIABLES, ServeConfig, default_id
-from collector_mesh.app.cli.problems import Problems, got, masked, named
+from collector_mesh.app.cli.configuration.file import ConfigFile, read_file
+from collector_mesh.app.cli.problems import Problems, got, named
 from collector_mesh.app.cli.structuring import Path, UnfitError, Words, structured
 from collector_mesh.app.overrides import check_overrides
 from collector_mesh.app.settings import Settings
 
 _SETTINGS = "settings"
+_ACCESS = "access"
 _CONFIG = f"{VARIABLES}CONFIG"
-_MAX_FILE_BYTES = 1 << 20
 
 _Value = tuple[object, str]
 """What is told, and where it comes from."""
@@ -28,14 +29,29 @@ _Told = dict[Path, _Value]
 
 _AS_IT_IS: Mapping[str, str] = MappingProxyType({})
 
-_TEXT_FIELDS = tuple(field.name for field in attrs.fields(ServeConfig) if field.name != _SETTINGS)
+TEXT_FIELDS = tuple(field.name for field in attrs.fields(ServeConfig) if field.name != _SETTINGS)
 _DEFAULTS = {field.name: field.default for field in attrs.fields(ServeConfig)}
-_SETTING_FIELDS = tuple(field.name for field in attrs.fields(Settings))
+SETTING_FIELDS = tuple(field.name for field in attrs.fields(Settings))
 
 _OF_KUBERNETES = re.compile(
     r"(SERVICE_(HOST|PORT(_[A-Z0-9_]+)?)|PORT(_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)"
 )
 """What Kubernetes adds to the environment of every container, for a service whose name is `collector-mesh` or begins so."""
+
+
+@attrs.frozen
+class AccessTable:
+    """The table of access rules as the file has it.
+
+    Attributes:
+        content: the table, unread.
+        source: where it is, as errors name it.
+        base: the folder that paths in it are relative to.
+    """
+
+    content: object
+    source: str
+    base: FilePath
 
 
 @attrs.frozen
@@ -46,11 +62,13 @@ class Sourced:
         config: the configuration.
         sources: of what is not a default, by its path: `("settings", "max_running")`.
         spelled: how users spell values that are not called as they are here.
+        access: what the file says of who may do what.
     """
 
     config: ServeConfig
     sources: Mapping[Path, str]
     spelled: Mapping[str, str] = _AS_IT_IS
+    access: AccessTable | None = None
 
     def source(self, *path: str) -> str:
         """Where a value has come from, as errors name it: `--peer`, `env COLLECTOR_MESH_PEER`, `default`."""
@@ -86,15 +104,43 @@ def read_config(
             each with its source.
     """
     problems = Problems()
+    file = file_named(arguments, environment)
+    table = None if file is None else read_file(*file, problems)
+    sourced = gathered(arguments, environment, problems, file=table, own_id=own_id, spelled=spelled)
+    problems.check()
+    assert sourced is not None
+    return sourced
+
+
+def file_named(arguments: argparse.Namespace, environment: Mapping[str, str]) -> tuple[FilePath, str] | None:
+    """The file of a configuration, and how errors name it; None where there is none."""
+    if arguments.config:
+        return FilePath(arguments.config), f"--config {arguments.config}"
+    if named_so := environment.get(_CONFIG, "").strip():
+        return FilePath(named_so), f"env {_CONFIG} {named_so}"
+    return None
+
+
+def gathered(
+    arguments: argparse.Namespace,
+    environment: Mapping[str, str],
+    problems: Problems,
+    *,
+    file: ConfigFile | None,
+    own_id: str | None = None,
+    spelled: Mapping[str, str] = _AS_IT_IS,
+) -> Sourced | None:
+    """As `read_config`, of a file that was read already; None where there are problems, which are noted."""
     layers = [
         dict(_from_environment(environment, problems, spelled)),
         dict(_from_flags(arguments, spelled)),
     ]
-    file, source = arguments.config, "--config"
-    if not file and environment.get(_CONFIG, "").strip():
-        file, source = environment[_CONFIG].strip(), f"env {_CONFIG}"
-    if file:
-        layers.insert(0, dict(_from_file(FilePath(file), f"{source} {file}", problems, spelled)))
+    access = None
+    if file is not None:
+        content = dict(file.content)
+        if _ACCESS in content:
+            access = AccessTable(content.pop(_ACCESS), f"{file.source}: {_ACCESS}", file.path.parent)
+        layers.insert(0, dict(_from_file(content, file.source, problems, spelled)))
     told: _Told = {("id",): (own_id, "default")}
     if own_id is None:
         made = default_id(socket.gethostname(), secrets.token_hex(3))
@@ -103,13 +149,14 @@ def read_config(
         # Each by itself: a value that is wrong is wrong also where another one wins over it.
         _check(layer, problems)
         told.update(layer)
-    problems.check()
+    if problems:
+        return None
     sources = {path: where for path, (_, where) in told.items()}
-    return Sourced(structured(_nested(told), ServeConfig), sources, spelled)
+    return Sourced(structured(_nested(told), ServeConfig), sources, spelled, access)
 
 
 def _from_flags(arguments: argparse.Namespace, spelled: Mapping[str, str]) -> Iterator[tuple[Path, _Value]]:
-    for name in _TEXT_FIELDS:
+    for name in TEXT_FIELDS:
         given = getattr(arguments, name, None)
         # Most flags can only be given; one that can be denied is None where it is neither.
         if given is None or (given is False and not _DEFAULTS[name]):
@@ -122,8 +169,8 @@ def _from_flags(arguments: argparse.Namespace, spelled: Mapping[str, str]) -> It
 def _from_environment(
     environment: Mapping[str, str], problems: Problems, spelled: Mapping[str, str]
 ) -> Iterator[tuple[Path, _Value]]:
-    known: dict[str, Path] = {variable_of((spelled.get(name, name),)): (name,) for name in _TEXT_FIELDS}
-    known |= {variable_of((_SETTINGS, name)): (_SETTINGS, name) for name in _SETTING_FIELDS}
+    known: dict[str, Path] = {variable_of((spelled.get(name, name),)): (name,) for name in TEXT_FIELDS}
+    known |= {variable_of((_SETTINGS, name)): (_SETTINGS, name) for name in SETTING_FIELDS}
     for name in sorted(name for name in environment if name.startswith(VARIABLES)):
         if name in known:
             # A variable that is set to nothing is how Compose and shells say that it is not set.
@@ -155,40 +202,26 @@ def _is_of_kubernetes(name: str, value: str) -> bool:
 
 
 def _from_file(
-    path: FilePath, source: str, problems: Problems, spelled: Mapping[str, str]
+    read: dict[str, Any], source: str, problems: Problems, spelled: Mapping[str, str]
 ) -> Iterator[tuple[Path, _Value]]:
-    import tomllib
-
-    try:
-        with path.open("rb") as file:
-            data = file.read(_MAX_FILE_BYTES + 1)
-        if len(data) > _MAX_FILE_BYTES:
-            raise ValueError(f"has more than {_MAX_FILE_BYTES >> 20} MiB")
-        read = tomllib.loads(data.decode("utf-8-sig"))  # some editors write its mark
-    except tomllib.TOMLDecodeError as error:
-        problems.add(f"{source}: {error}")
-        return
-    except RecursionError:
-        problems.add(f"{source}: cannot be read: is nested too deeply")
-        return
-    except OSError as error:
-        problems.add(f"{source}: cannot be read: {error.strerror or error}")
-        return
-    except ValueError as error:
-        problems.add(f"{source}: cannot be read: {error}")
-        return
     settings = read.pop(_SETTINGS, {})
-    names = {spelled.get(name, name): name for name in _TEXT_FIELDS}
-    for (name,), value in _known(read, (), "key", names, source, problems):
+    names = {spelled.get(name, name): name for name in TEXT_FIELDS}
+    for (name,), value in _known(read, (), "key", names, source, problems, (_SETTINGS, _ACCESS)):
         yield (names[name],), value
     if isinstance(settings, dict):
-        yield from _known(settings, (_SETTINGS,), "setting", _SETTING_FIELDS, source, problems)
+        yield from _known(settings, (_SETTINGS,), "setting", SETTING_FIELDS, source, problems)
     else:
         problems.add(f"{source}: {_SETTINGS} must be a table, got {got(settings)}")
 
 
 def _known(
-    table: Mapping[str, object], path: Path, what: str, names: Iterable[str], source: str, problems: Problems
+    table: Mapping[str, object],
+    path: Path,
+    what: str,
+    names: Iterable[str],
+    source: str,
+    problems: Problems,
+    tables: Iterable[str] = (),
 ) -> Iterator[tuple[Path, _Value]]:
     import difflib
 
@@ -197,7 +230,7 @@ def _known(
         if name in known:
             yield (*path, name), (value, f"{source}: {'.'.join((*path, name))}")
         else:
-            close = difflib.get_close_matches(name, known, n=1)
+            close = difflib.get_close_matches(name, [*known, *tables], n=1)
             meant = f"did you mean {close[0]}?" if close else f"allowed are {', '.join(sorted(known))}"
             problems.add(f"{source}: unknown {what} {got(name)}, {meant}")
 
@@ -227,41 +260,3 @@ def _check_overrides(value: object, source: str, problems: Problems) -> None:
         return  # that was told
     for text in check_overrides(settings.overrides):
         problems.add(f"{source}{text.removeprefix('overrides')}")
-
-
-def shown(sourced: Sourced) -> Iterator[str]:
-    """The configuration as lines of TOML that `--config` takes, each value with where it has come from."""
-    config = sourced.config
-    for name in _TEXT_FIELDS:
-        yield _line(sourced.spelled.get(name, name), getattr(config, name), sourced.source(name))
-    yield ""
-    yield f"[{_SETTINGS}]"
-    for name in _SETTING_FIELDS:
-        if name != "overrides":
-            yield _line(name, getattr(config.settings, name), sourced.source(_SETTINGS, name))
-    for name, values in config.settings.overrides.items():
-        yield ""
-        yield f"[{_SETTINGS}.overrides.{_toml(name)}]"
-        for key, value in values.items():
-            yield _line(key, value, sourced.source(_SETTINGS, "overrides"))
-
-
-def _line(name: str, value: object, source: str) -> str:
-    said = f"# {name} is left out" if value is None else f"{name} = {masked(_toml(value))}"
-    return f"{said}  # {source}"
-
-
-def _toml(value: object) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str):
-        return f'"{"".join(map(_in_quotes, value))}"'
-    if isinstance(value, tuple | list):
-        return f"[{', '.join(map(_toml, value))}]"
-    return str(value)
-
-
-def _in_quotes(sign: str) -> str:
-    if sign in '"\\':
-        return f"\\{sign}"
-    return sign if sign.isprintable() else f"\\U{ord(sign):08X}"
