@@ -117,15 +117,18 @@ simulate: $(READY) ## the scenarios in examples/scenarios (SCENARIOS="chaos ..."
 	[ -z "$$failed" ] || { echo "fail:$$failed" >&2; exit 1; }
 
 # Stubs, servicers and the gateway stand on classes of grpcio that change from version to version.
-OF_GRPC := $(addprefix tests/integration/test_,gateway.py foreign_clients.py like_grpcurl.py reflection.py call.py)
+OF_GRPC := $(addprefix tests/integration/test_,gateway.py foreign_clients.py like_grpcurl.py reflection.py call.py) \
+	$(addprefix tests/unit/mesh/test_,mounted.py stubs.py sync_stubs.py)
 
-# The oldest versions that pyproject.toml allows of what the wire depends on. The domain's own tests need none of that but attrs, which
-# all others go through as well.
-test-oldest: $(READY) ## the suite under the oldest grpcio and protobuf that are supported
+# The oldest versions that pyproject.toml allows of what the wire depends on. What is our own Python alone needs
+# none of that: of the unit tests those of adapters are run. `make test-oldest OLDEST=tests` runs all.
+OLDEST ?= tests/unit/adapters tests/contract $(OF_GRPC)
+
+test-oldest: $(READY) ## what touches libraries, under the oldest ones that are supported
 	"$(BIN)/python" -m venv --clear build/oldest
 	build/oldest/bin/python $(PIP_INSTALL) --editable '.[dev]' grpcio==1.78.2 grpcio-health-checking==1.78.2 \
 		grpcio-reflection==1.78.2 protobuf==6.33.5 attrs==24.2.0 dependency-injector==4.46.0
-	build/oldest/bin/pytest --numprocesses 2 --dist worksteal --ignore tests/unit/domain tests/unit tests/contract $(OF_GRPC)
+	build/oldest/bin/pytest --numprocesses 3 --dist worksteal $(OLDEST)
 
 test-all-pythons: ## the suite under every supported Python that is at hand
 	@for version in $(VERSIONS); do \

@@ -17,12 +17,12 @@ STOPPED = "SIGSTOP of one of three"
 ALL_DOWN = "all replicas down"
 
 
-async def kill(seconds: float = 4.0) -> list[Finding]:
-    """One of three replicas is killed under load."""
+async def kill(seconds: float = 4.0, before: float = 2.0) -> list[Finding]:
+    """One of three replicas is killed under load, which goes on for a number of seconds before and after that."""
     async with replicas(3) as (group, runs), front(*(replica.address for replica in group)) as collector:
         load = Load(collector)
         async with load.closed(*BOTH):
-            await asyncio.sleep(2.0)
+            await asyncio.sleep(before)
             in_flight = sum(
                 standing.in_flight
                 for peer in collector.snapshot().connections
@@ -63,13 +63,13 @@ def _run_twice(done: list[Done], runs: Runs) -> int:
     return sum(counts[call.number] > 1 for call in done if call.method == ONCE)
 
 
-async def stop(seconds: float = 20.0, timeout: float = 2.0) -> list[Finding]:
-    """One of three replicas stands still for a while."""
+async def stop(seconds: float = 20.0, timeout: float = 2.0, before: float = 2.0) -> list[Finding]:
+    """One of three replicas stands still for a number of seconds, under load that has begun before."""
     async with replicas(3) as (group, runs), front(*(replica.address for replica in group)) as collector:
         load = Load(collector, timeout=timeout)
         gone = group[0].collector_id
         async with load.closed(*BOTH):
-            await asyncio.sleep(2.0)
+            await asyncio.sleep(before)
             group[0].stop()
             stopped = time.monotonic()
             await asyncio.sleep(seconds)

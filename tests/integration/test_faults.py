@@ -15,8 +15,8 @@ Scenario = Callable[[], Coroutine[Any, Any, list[Finding]]]
 @pytest.mark.parametrize(
     "scenario",
     [
-        pytest.param(partial(deaths.kill, 1.0), id="one of three is killed"),
-        pytest.param(partial(deaths.stop, 2.0, 0.4), id="one of three stands still"),
+        pytest.param(partial(deaths.kill, 0.6, 0.4), id="one of three is killed"),
+        pytest.param(partial(deaths.stop, 1.5, 0.4, 0.4), id="one of three stands still"),
         pytest.param(partial(deaths.all_down, 1.0, 0), id="all are down"),
     ],
 )
