@@ -38,10 +38,10 @@ if TYPE_CHECKING:
     from collector_mesh.app.lifetime import Lifetime
     from collector_mesh.app.registry.registry import Registry
     from collector_mesh.app.services.lives import Lives
-    from collector_mesh.domain.calls.dispatcher import Dispatcher
     from collector_mesh.domain.peers.keeping import Keeping
     from collector_mesh.domain.ports.authorizer import Authorizer
     from collector_mesh.domain.ports.balancer import Balancer
+    from collector_mesh.domain.ports.dispatching import Dispatching
     from collector_mesh.domain.ports.observer import Observer
     from collector_mesh.domain.ports.transport import Transport
     from collector_mesh.domain.ports.validator import Validator
@@ -174,7 +174,7 @@ class Collector(CollectorServices, CollectorPeers, CollectorStubs, Caller):
             self._lives.add(service)
         self._making = RLock()
         self._lifetime = self._made_lifetime()
-        self._dispatcher: Dispatcher | None = None
+        self._dispatcher: Dispatching | None = None
         self._keeping: Keeping | None = None
         self._calls: CallFactory | None = None
         self._unclosed: Unclosed | None = None
@@ -245,7 +245,7 @@ class Collector(CollectorServices, CollectorPeers, CollectorStubs, Caller):
                 max_payload_bytes=parts.settings().max_payload_bytes,
             )
             parts.nested().caller = ref(self)
-            keeping, dispatcher = parts.keeping(), parts.dispatcher()
+            keeping, dispatcher = parts.keeping(), parts.dispatching()
 
         def ready() -> None:
             self._keeping, self._dispatcher = keeping, dispatcher

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collector_mesh.app.lifetime import Lifetime
     from collector_mesh.app.options import Options
     from collector_mesh.app.stub_channels import ClientInterceptor
-    from collector_mesh.domain.calls.dispatcher import Dispatcher
+    from collector_mesh.domain.ports.dispatching import Dispatching
 
 
 class CollectorStubs:
@@ -35,7 +35,7 @@ class CollectorStubs:
     _options: "Options"
     _home: Home
     _lifetime: "Lifetime"
-    _dispatcher: "Dispatcher | None"
+    _dispatcher: "Dispatching | None"
     """None while the collector is not open."""
     _calls: CallFactory | None
 

@@ -43,6 +43,7 @@ from collector_mesh.app.options import ClientOptions, Options
 from collector_mesh.app.overrides import policies_of
 from collector_mesh.app.registry.making import make_registering, make_registry, make_registry_door, make_types
 from collector_mesh.app.settings import Settings
+from collector_mesh.app.watching import make_attempts, make_dispatching, make_executor, make_watch
 from collector_mesh.domain.calls.attempt_loop import AttemptLoop
 from collector_mesh.domain.calls.checks import CallChecks
 from collector_mesh.domain.calls.dispatcher import Dispatcher
@@ -67,7 +68,6 @@ from collector_mesh.domain.readiness import Readiness
 from collector_mesh.domain.reporting import Reporting
 from collector_mesh.domain.routing.explainer import Explainer
 from collector_mesh.domain.routing.router import Router
-from collector_mesh.domain.serving.executor import Executor
 from collector_mesh.domain.serving.handlers import HandlerRegistry
 from collector_mesh.domain.serving.nested import NestedCalls
 from collector_mesh.domain.serving.plain import PlainFunctions
@@ -233,8 +233,10 @@ class CollectorContainer:
             max_payload_bytes=settings.max_payload_bytes,
             authorizer=guarded_authorizer,
         )
+        self.watch = watch = providers.Singleton(make_watch)
         self.executor = executor = providers.Singleton(
-            Executor,
+            make_executor,
+            watch,
             collector_id,
             handlers,
             tasks=tasks,
@@ -285,6 +287,7 @@ class CollectorContainer:
             dice=dice,
             policies=policies,
             counts=counts,
+            attempts=providers.Factory(make_attempts, watch),
         )
         self.waiting = waiting = providers.Singleton(
             WaitingCalls,
@@ -312,6 +315,7 @@ class CollectorContainer:
             counts=counts,
             refusals=refusals,
             observer=guarded_observer,
+            watch=watch,
         )
         self.dispatcher = dispatcher = providers.Singleton(
             Dispatcher,
@@ -327,6 +331,7 @@ class CollectorContainer:
             slots=outgoing,
             counts=counts,
         )
+        self.dispatching = dispatching = providers.Singleton(make_dispatching, dispatcher, watch, clock)
         self.greeter = greeter = providers.Singleton(
             Greeter,
             collector_id,
@@ -389,14 +394,14 @@ class CollectorContainer:
             topology,
             reachability,
             checks,
-            dispatcher,
+            dispatching,
             clock,
             self.types,
         )
         self.gateway = providers.Singleton(
             CollectorGateway,
             checks,
-            dispatcher,
+            dispatching,
             executor,
             greeter,
             streams,

@@ -11,7 +11,6 @@ from collector_mesh.app.options import ClientOptions, Options
 from collector_mesh.app.overrides import namespace_limits
 from collector_mesh.app.settings import Settings
 from collector_mesh.domain.calls.checks import CallChecks
-from collector_mesh.domain.calls.dispatcher import Dispatcher
 from collector_mesh.domain.calls.finding import Finder
 from collector_mesh.domain.calls.waiting import WaitingCalls, WaitingRules
 from collector_mesh.domain.link.batching import Batching
@@ -29,6 +28,7 @@ from collector_mesh.domain.policies.strangers import EVERYBODY, StrangerRule
 from collector_mesh.domain.policies.trust import TrustDomain, domain_of
 from collector_mesh.domain.ports.balancer import Balancer
 from collector_mesh.domain.ports.clock import Clock
+from collector_mesh.domain.ports.dispatching import Dispatching
 from collector_mesh.domain.ports.observer import Observer
 from collector_mesh.domain.ports.placing import Placing
 from collector_mesh.domain.ports.randomness import Randomness
@@ -242,7 +242,7 @@ def make_reflecting(
     topology: Topology,
     reachability: Reachability,
     checks: CallChecks,
-    dispatcher: Dispatcher,
+    dispatcher: Dispatching,
     clock: Clock,
     types: "RegistryTypes | None",
 ) -> Reflecting:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 import attrs
 
 from collector_mesh.domain.calls.checks import CallChecks
-from collector_mesh.domain.calls.dispatcher import Dispatcher
 from collector_mesh.domain.link.entries import TakenCall
 from collector_mesh.domain.link.sizes import call_memory
 from collector_mesh.domain.model.call import NO_HINTS, Call, Origin
@@ -30,6 +29,7 @@ from collector_mesh.domain.peers.streams import Streams
 from collector_mesh.domain.policies.callers import name_of
 from collector_mesh.domain.policies.policy import Policies
 from collector_mesh.domain.ports.clock import Clock
+from collector_mesh.domain.ports.dispatching import Dispatching
 from collector_mesh.domain.ports.frame_stream import FrameStream
 from collector_mesh.domain.ports.gateway import Gateway
 from collector_mesh.domain.ports.inspector import Inspector
@@ -61,7 +61,7 @@ class CollectorGateway:
     def __init__(
         self,
         checks: CallChecks,
-        dispatcher: Dispatcher,
+        dispatcher: Dispatching,
         executor: Executor,
         greeter: Greeter,
         streams: Streams,
@@ -131,7 +131,7 @@ class CollectorGateway:
         try:
             self._checks.check(call, taken.mode, over_link=True)
         except MeshError as error:
-            taken.answer(Reply.refused(error))
+            taken.answer(self._executor.refuse(call, error))
         else:
             taken.work = self._executor.execute(call, taken.answer)
 
@@ -178,7 +178,7 @@ class CollectorGateway:
             self._checks.check(call, Mode.SERVE)
             held = self._lend(call, address)
         except MeshError as error:
-            return Reply.refused(error)
+            return self._executor.refuse(call, error)
         try:
             return await self._executor.run(call)
         finally:
@@ -211,7 +211,7 @@ class CollectorGateway:
         try:
             held = self._lend(call, address)
         except MeshError as error:
-            return Reply.refused(error)
+            return self._dispatcher.refuse(call, error)
         try:
             return await self._dispatcher.dispatch(call)
         finally:

@@ -23,6 +23,7 @@ from collector_mesh.domain.model.status import OK, Reply
 from collector_mesh.domain.model.verdict import Reason, Verdict
 from collector_mesh.domain.policies.policy import Policies
 from collector_mesh.domain.policies.retry import is_discovery
+from collector_mesh.domain.ports.call_watch import CallWatch
 from collector_mesh.domain.ports.clock import Clock
 from collector_mesh.domain.ports.observer import Observer
 from collector_mesh.domain.ports.randomness import Randomness
@@ -60,6 +61,7 @@ class AttemptLoop:
         counts: Counts,
         refusals: Refusals,
         observer: Observer,
+        watch: CallWatch | None = None,
     ) -> None:
         self._collector_id = collector_id
         self._checks = checks
@@ -77,6 +79,7 @@ class AttemptLoop:
         self._counts = counts
         self._refusals = refusals
         self._observer = observer
+        self._watch = watch
 
     async def run(self, state: RetryState, first: Place | None = None) -> Reply:
         """Try peers until the call has its answer. It raises nothing but what cancels it.
@@ -177,6 +180,8 @@ class AttemptLoop:
             tried = reply.tried or (peer_id,)
         verdict = Verdict(peer_id, reason, reply.status.code, reply.executed, began, self.now(), tried)
         state.add(verdict)
+        if self._watch is not None:
+            self._watch.judged(call, verdict)
         if not tried:
             return None
         if place is not HERE:

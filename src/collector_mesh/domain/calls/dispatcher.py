@@ -134,6 +134,10 @@ class Dispatcher:
             raise
         return pending
 
+    def refuse(self, call: Call, error: MeshError) -> Reply:  # noqa: ARG002  # whoever watches calls is told of it
+        """See the port."""
+        return Reply.refused(error)
+
     def _first(self, call: Call, now: float, *, is_here: bool) -> Place | None:
         """Where a call is tried first; None where the loop has to find out."""
         target = call.target

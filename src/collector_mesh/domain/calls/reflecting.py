@@ -3,7 +3,6 @@
 from typing import TYPE_CHECKING
 
 from collector_mesh.domain.calls.checks import CallChecks
-from collector_mesh.domain.calls.dispatcher import Dispatcher
 from collector_mesh.domain.model.call import Call
 from collector_mesh.domain.model.errors import NotFoundError, quoted
 from collector_mesh.domain.model.identity import Identity
@@ -11,6 +10,7 @@ from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.payload import TYPE_PREFIX, Payload
 from collector_mesh.domain.model.snapshot import MethodInfo
 from collector_mesh.domain.ports.clock import Clock
+from collector_mesh.domain.ports.dispatching import Dispatching
 from collector_mesh.domain.ports.reflecting import (
     DESCRIBE,
     DESCRIPTORS,
@@ -57,7 +57,7 @@ class Reflection:
         topology: Topology,
         reachability: Reachability,
         checks: CallChecks,
-        dispatcher: Dispatcher,
+        dispatcher: Dispatching,
         *,
         clock: Clock,
         types: TypeSource | None = None,

@@ -32,6 +32,7 @@ class Sender:
         dice: for breakers.
         policies: how long an attempt may take.
         counts: where attempts are counted.
+        attempts: makes them.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class Sender:
         dice: Randomness,
         policies: Policies,
         counts: Counts,
+        attempts: Callable[..., Attempt] = Attempt,
     ) -> None:
         self._collector_id = collector_id
         self._router = router
@@ -53,6 +55,7 @@ class Sender:
         self._now = clock.now
         self._policies = policies
         self._counts = counts
+        self._attempt = attempts
         self._judge = Judge(clock, dice)
 
     def first(self, call: Call, candidate: Candidate, answer: Callable[[Reply], None], now: float) -> Attempt:
@@ -66,7 +69,7 @@ class Sender:
         ):
             deadline = self._deadline(call, candidate, (), 0, now)
         self._counts.attempts += 1
-        return Attempt(call, candidate, candidate.connection.way, answer, self._judge, now, deadline)
+        return self._attempt(call, candidate, candidate.connection.way, answer, self._judge, now, deadline)
 
     def deadline(self, state: RetryState, candidate: Candidate, now: float) -> float:
         """When a try is given up: before the call's own time only where somebody else can take it over."""
@@ -106,7 +109,7 @@ class Sender:
             if not promise.done():
                 promise.set_result(reply)
 
-        attempt = Attempt(call, candidate, connection.way, settle, self._judge, self._now(), deadline)
+        attempt = self._attempt(call, candidate, connection.way, settle, self._judge, self._now(), deadline)
         attempt.send()
         try:
             return await promise

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
+from collector_mesh.domain.link.entries import Cancellable
 from collector_mesh.domain.model.call import Call
 from collector_mesh.domain.model.context import CURRENT, CallContext
 from collector_mesh.domain.model.errors import (
@@ -101,7 +102,11 @@ class Executor:
             self.outlived.leave(context)
             raise
 
-    def execute(self, call: Call, answer: Callable[[Reply], None]) -> BegunCall | None:
+    def refuse(self, call: Call, error: MeshError) -> Reply:  # noqa: ARG002  # whoever watches calls is told of it
+        """The reply to a call that is refused before it is to run."""
+        return Reply.refused(error)
+
+    def execute(self, call: Call, answer: Callable[[Reply], None]) -> Cancellable | None:
         """As `run`, but nobody awaits it: `answer` is called with what comes of it."""
         try:
             method, share = self._admit(call)

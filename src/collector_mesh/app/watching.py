@@ -1,0 +1,48 @@
+"""Who watches calls, and the parts that tell of them: none of it is made where nobody does."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from collector_mesh.domain.calls.attempt import Attempt
+from collector_mesh.domain.calls.dispatcher import Dispatcher
+from collector_mesh.domain.ports.call_watch import CallWatch
+from collector_mesh.domain.ports.clock import Clock
+from collector_mesh.domain.ports.dispatching import Dispatching
+from collector_mesh.domain.serving.executor import Executor
+
+
+def make_watch(*sources: CallWatch | None) -> CallWatch | None:
+    """Those that watch calls as one, in their order; None where nothing is switched on."""
+    if not any(source is not None for source in sources):
+        return None
+    from collector_mesh.domain.watching.watches import one_watch
+
+    return one_watch(*sources)
+
+
+def make_executor(watch: CallWatch | None, *parts: Any, **more: Any) -> Executor:
+    """What runs calls here."""
+    if watch is None:
+        return Executor(*parts, **more)
+    from collector_mesh.domain.serving.watched import WatchedExecutor
+
+    return WatchedExecutor(*parts, watch=watch, **more)
+
+
+def make_attempts(watch: CallWatch | None) -> Callable[..., Attempt]:
+    """What makes the attempts of calls."""
+    if watch is None:
+        return Attempt
+    from collector_mesh.domain.calls.watched import WatchedAttempt
+
+    return partial(WatchedAttempt, watch)
+
+
+def make_dispatching(dispatcher: Dispatcher, watch: CallWatch | None, clock: Clock) -> Dispatching:
+    """What is handed every call that is to be dispatched: the dispatcher, or what is around it."""
+    if watch is None:
+        return dispatcher
+    from collector_mesh.domain.calls.watched import WatchedDispatcher
+
+    return WatchedDispatcher(dispatcher, watch, clock)
