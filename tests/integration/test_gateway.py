@@ -15,10 +15,12 @@ from google.protobuf.wrappers_pb2 import StringValue
 from tests.integration.services.certificates import Authority
 from tests.integration.services.http2 import RawConnection
 from tests.integration.services.processes import LOOPBACK
+from tests.integration.services.wire import fake_collector
 from tests.limits import LIMIT_SECONDS, until
 
 from collector_mesh import CallContext, Collector, MeshError, Payload, Service, Settings, Tls
 from collector_mesh.adapters.grpc import channels
+from collector_mesh.adapters.wire.generated import dispatcher_pb2 as pb
 from collector_mesh.adapters.wire.grpc_codes import chosen_error
 from collector_mesh.domain.model.identity import Identity
 
@@ -595,3 +597,33 @@ async def test_a_method_that_streams_is_refused_by_its_kind_before_anything_is_s
 
     assert code is grpc.StatusCode.UNIMPLEMENTED
     assert "of the kind 'both'" in text
+
+
+async def test_a_trace_context_comes_along_to_handlers_and_to_collectors_without_links() -> None:
+    parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    traced = (("traceparent", parent), ("tracestate", "a=1"))
+    seen: list[tuple[str, str]] = []
+    headers: list[Any] = []
+    service = Service("a", "a.v1.Service")
+
+    @service.method("Known")
+    async def known(_request: Payload, context: CallContext) -> Payload:
+        seen.append((context.traceparent, context.tracestate))
+        return (await context.dispatch("a", "Service", "Elsewhere")).payload
+
+    async def elsewhere(data: bytes, context: Any) -> bytes:
+        headers.append([pair for pair in context.invocation_metadata() if pair[0].startswith("trace")])
+        return pb.ServeResponse(status=pb.Status(code=200), executor_id="fake-1").SerializeToString()
+
+    async with (
+        fake_collector(Serve=elsewhere) as fake,
+        Collector("a-1", listen=LOOPBACK, services=[service]) as collector,
+        grpc.aio.insecure_channel(collector.address) as channel,
+    ):
+        await collector.connect(fake.address)
+        call: Any = channel.unary_unary("/a.v1.Service/Known")
+        await call(b"", metadata=traced)
+        await call(b"", metadata=[("traceparent", "00-1")])
+
+    assert seen == [(parent, "a=1"), ("", "")]
+    assert [sorted(found) for found in headers] == [sorted(traced), []]

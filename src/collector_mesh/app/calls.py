@@ -1,6 +1,6 @@
 """A call made from what a user gives."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING
 
 from collector_mesh.app.arguments import (
@@ -14,6 +14,7 @@ from collector_mesh.domain.model.context import CallContext, current_call
 from collector_mesh.domain.model.names import MethodKey, text_argument
 from collector_mesh.domain.model.payload import MAX_PAYLOAD_BYTES, Message, Payload, Plain, flaw_of
 from collector_mesh.domain.model.status import Reply
+from collector_mesh.domain.model.trace_context import NO_TRACE, TRACE_KEYS, trace_in
 from collector_mesh.domain.ports.clock import Clock
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class CallFactory:
         policies: how much time a call has that says nothing about it.
         forwarded: keys of the metadata that calls carry on which are made in a handler.
         max_payload_bytes: bytes of the largest request; plain data is written no further than that.
+        current: gives the trace context of the program's own span that is current, empty bytes without one.
     """
 
     def __init__(
@@ -56,11 +58,13 @@ class CallFactory:
         forwarded: Collection[str] = (),
         *,
         max_payload_bytes: int = MAX_PAYLOAD_BYTES,
+        current: "Callable[[], bytes] | None" = None,
     ) -> None:
         self._now = clock.now
         self._policies = policies
         self._forwarded = frozenset(forwarded)
         self._max_payload_bytes = max_payload_bytes
+        self._current = current
 
     def make(
         self,
@@ -93,21 +97,34 @@ class CallFactory:
         if self._forwarded and parent is not None and parent.metadata:
             metadata = self._with_forwarded(parent, metadata)
         if target is _NO_TARGET and metadata is _NO_METADATA and hints is None and idempotent is None:
-            return Call(key, request, deadline)
-        return Call(
-            key,
-            request,
-            deadline,
-            text_argument("target", target),
-            NO_HINTS if hints is None else checked_hints(hints),
-            checked_metadata(metadata),
-            idempotent_argument(idempotent),
-        )
+            call = Call(key, request, deadline)
+        else:
+            call = Call(
+                key,
+                request,
+                deadline,
+                text_argument("target", target),
+                NO_HINTS if hints is None else checked_hints(hints),
+                checked_metadata(metadata),
+                idempotent_argument(idempotent),
+            )
+        if parent is not None or call.metadata or self._current is not None:
+            call.trace = self._trace(call, parent)
+        return call
+
+    def _trace(self, call: Call, parent: CallContext | None) -> bytes:
+        """The trace context that a call goes on with: what its metadata says, else the program's own span, else its handler's."""
+        if call.metadata and (told := trace_in(call.metadata)):
+            return told
+        if self._current is not None and (current := self._current()):
+            return current
+        return NO_TRACE if parent is None else parent.trace
 
     def _with_forwarded(self, parent: CallContext, metadata: Metadata) -> Metadata:
         """Metadata of a call, and of the call that it is made in what is to travel on and has no key of those."""
         own = checked_metadata(metadata)
-        keys = {key for key, _ in own}
+        # A trace goes on by itself, from where it has come to by now.
+        keys = {key for key, _ in own} | TRACE_KEYS
         carried = tuple(
             pair for pair in parent.metadata if pair[0] in self._forwarded and pair[0] not in keys
         )

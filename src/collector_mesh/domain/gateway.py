@@ -24,6 +24,7 @@ from collector_mesh.domain.model.introduction import Offer, Welcome
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.payload import Payload
 from collector_mesh.domain.model.status import OK, Reply
+from collector_mesh.domain.model.trace_context import NO_TRACE, trace_in
 from collector_mesh.domain.peers.greeter import Greeter
 from collector_mesh.domain.peers.streams import Streams
 from collector_mesh.domain.policies.callers import name_of
@@ -165,14 +166,16 @@ class CollectorGateway:
         address: str = "",
     ) -> Reply:
         """See the port."""
+        given = tuple(metadata)
         call = Call(
             key,
             payload,
             self._deadline(key, timeout),
-            metadata=tuple(metadata),
+            metadata=given,
             origin=Origin.CLIENT,
             identity=identity,
             source=name_of(identity, address),
+            trace=trace_in(given) if given else NO_TRACE,
         )
         try:
             self._checks.check(call, Mode.SERVE)
@@ -197,16 +200,18 @@ class CollectorGateway:
         address: str = "",
     ) -> Reply:
         """See the port."""
+        given = tuple(metadata)
         call = Call(
             key,
             payload,
             self._deadline(key, timeout),
             target,
             hints,
-            tuple(metadata),
+            given,
             origin=Origin.CLIENT,
             identity=identity,
             source=name_of(identity, address),
+            trace=trace_in(given) if given else NO_TRACE,
         )
         try:
             held = self._lend(call, address)

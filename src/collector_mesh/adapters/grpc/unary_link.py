@@ -32,6 +32,7 @@ from collector_mesh.domain.model.errors import (
 )
 from collector_mesh.domain.model.introduction import Offer, Welcome
 from collector_mesh.domain.model.status import OK, Metadata, Reply
+from collector_mesh.domain.model.trace_context import IDS_BYTES, TRACE_KEYS, headers_for
 from collector_mesh.domain.ports.clock import Clock
 from collector_mesh.domain.ports.link import UnaryLink
 
@@ -114,10 +115,13 @@ class GrpcUnaryLink:
         decode: Callable[[bytes], Reply],
         call: Call,
     ) -> Reply:
-        _check_metadata(call.metadata)
+        metadata = call.metadata
+        _check_metadata(metadata)
+        if call.trace:
+            metadata = _with_trace(metadata, call.trace)
         await self._take_slot(call.deadline)
         try:
-            reply = await self._sent(method, data, decode, call)
+            reply = await self._sent(method, data, decode, call, metadata)
         finally:
             self._slots.release()
         code = reply.status.code
@@ -131,16 +135,19 @@ class GrpcUnaryLink:
         return reply
 
     async def _sent(
-        self, method: _Method, data: bytes, decode: Callable[[bytes], Reply], call: Call
+        self,
+        method: _Method,
+        data: bytes,
+        decode: Callable[[bytes], Reply],
+        call: Call,
+        metadata: Metadata,
     ) -> Reply:
         while True:
             left = call.deadline - self._clock.now()
             if left <= 0:
                 raise DeadlineExceededError("deadline exceeded", executed=Executed.NO)
             try:
-                return await self._call(
-                    method, data, decode, timeout=min(left, FOREVER), metadata=call.metadata
-                )
+                return await self._call(method, data, decode, timeout=min(left, FOREVER), metadata=metadata)
             except RefusedStreamError:
                 # Its limit of streams is lower than ours: the call has to wait until another one has ended.
                 if not self._in_flight:
@@ -210,6 +217,15 @@ async def _with_metadata(found: T, call: "grpc.aio.UnaryUnaryCall[bytes, bytes]"
         found.initial_metadata = reply_metadata_of(await call.initial_metadata())
         found.metadata = reply_metadata_of(await call.trailing_metadata())
     return found
+
+
+def _with_trace(metadata: Metadata, trace: bytes) -> Metadata:
+    """Metadata with where the trace of a call has come to by now, in place of what whoever has made the call has said."""
+    others = tuple(pair for pair in metadata if pair[0] not in TRACE_KEYS)
+    whole = (*others, *headers_for(trace))
+    if len(trace) > IDS_BYTES and header_bytes(whole) > METADATA_HEADER_BYTES:
+        return (*others, *headers_for(trace[:IDS_BYTES]))
+    return whole
 
 
 def _check_metadata(metadata: Metadata) -> None:

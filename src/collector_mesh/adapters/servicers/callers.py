@@ -6,6 +6,7 @@ from typing import NamedTuple
 from collector_mesh.domain.model.context import CallContext
 from collector_mesh.domain.model.errors import shown
 from collector_mesh.domain.model.identity import Identity
+from collector_mesh.domain.model.trace_context import TRACE_KEYS, headers_for
 
 _SAN = "x509_subject_alternative_name"
 
@@ -18,8 +19,11 @@ class Metadatum(NamedTuple):
 
 
 def invocation_metadata(call: CallContext) -> tuple[Metadatum, ...]:
-    """The metadata of a call, as grpc gives it."""
-    return tuple(Metadatum(key, value) for key, value in call.metadata)
+    """The metadata of a call, as grpc gives it; its trace context is where the call has come to by now."""
+    if not call.trace:
+        return tuple(Metadatum(key, value) for key, value in call.metadata)
+    metadata = (pair for pair in call.metadata if pair[0] not in TRACE_KEYS)
+    return tuple(Metadatum(key, value) for key, value in (*metadata, *headers_for(call.trace)))
 
 
 def peer_of(call: CallContext) -> str:

@@ -88,6 +88,8 @@ class Trace:
                     calls.remaining,
                     calls.modes,
                     calls.extras and repr(calls.extras),
+                    # Not an item more where there are none: what was there before keeps its digest.
+                    *((calls.traces,) if calls.traces else ()),
                 ),
                 replies
                 and (

@@ -90,6 +90,7 @@ def _encoded(frame: Frame) -> bytes:
         message.call_remaining.extend(calls.remaining)
         if calls.modes:
             message.call_mode.extend(calls.modes)
+        message.call_trace = calls.traces
         if calls.extras:
             message.call_extra.extend(map(_call_extra, calls.extras))
     if replies is not None:
@@ -150,6 +151,7 @@ def _frame(message: pb.Frame, size: int) -> Frame:
             tuple(message.call_remaining[:]),
             tuple(message.call_mode[:]),
             tuple(map(_read_call_extra, message.call_extra)),
+            message.call_trace,
         )
     if numbers := message.reply_to:
         replies = Replies(
@@ -195,6 +197,7 @@ def _call_extra(extra: CallExtra) -> pb.CallExtra:
         metadata=_pairs(extra.metadata),
         idempotent=_IDEMPOTENT_NUMBER[extra.idempotent],
         size=extra.size,
+        tracestate=extra.tracestate.decode("ascii", "replace"),
     )
 
 
@@ -208,6 +211,7 @@ def _read_call_extra(extra: pb.CallExtra) -> CallExtra:
         _read_pairs(extra.metadata),
         _IDEMPOTENT.get(extra.idempotent),
         extra.size,
+        extra.tracestate.encode("ascii", "replace"),
     )
 
 

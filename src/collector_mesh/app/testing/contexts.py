@@ -24,6 +24,7 @@ from collector_mesh.domain.model.identity import Identity
 from collector_mesh.domain.model.names import MethodKey, text_argument
 from collector_mesh.domain.model.payload import MAX_PAYLOAD_BYTES, Message, Payload, Plain, payload_of
 from collector_mesh.domain.model.status import OK, Reply, status_of
+from collector_mesh.domain.model.trace_context import trace_in
 from collector_mesh.domain.serving.handlers import Method
 
 Answer = Message | Payload | Plain | MeshError | None | Callable[[Payload], Any]
@@ -178,7 +179,7 @@ def call_context(
         calls: what the calls of the handler go to: a table as that of `FakeCalls`, or a `FakeCalls`, which keeps them.
         method: `NAMESPACE/SERVICE/METHOD` of the handler.
         request: what it is called with.
-        metadata: as the caller of the handler has given it.
+        metadata: as the caller of the handler has given it; `traceparent` in it is the trace context of the call.
         timeout: seconds that the call has; they do not pass.
         caller: id of the peer that the call has come from.
         identity: of that peer.
@@ -201,6 +202,7 @@ def call_context(
         caller=caller,
         identity=identity,
     )
+    call.trace = trace_in(call.metadata)
     made = calls if isinstance(calls, Caller) else FakeCalls(calls)
     context = CallContext(call, collector_id, lambda: 0.0, _TestCalls(made))
     context.has_started = True

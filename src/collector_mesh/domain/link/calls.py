@@ -32,6 +32,7 @@ from collector_mesh.domain.model.errors import (
 from collector_mesh.domain.model.frames import Calls, Introduction, Role
 from collector_mesh.domain.model.limits import check_sizes
 from collector_mesh.domain.model.status import OK, Reply
+from collector_mesh.domain.model.trace_context import IDS_BYTES
 
 if TYPE_CHECKING:
     from collector_mesh.domain.link.engine import LinkEngine
@@ -103,7 +104,11 @@ class LinkCalls:
         asked = [taken.call for taken in self._taken.values()]
         payloads = sum([len(call.payload.value) for call in asked])
         unusual = sum(
-            [unusual_call_bytes(call) for call in asked if call.metadata or call.hints or call.visited]
+            [
+                unusual_call_bytes(call)
+                for call in asked
+                if call.metadata or call.hints or call.visited or len(call.trace) > IDS_BYTES
+            ]
         )
         return self.outbox.held_bytes + self.inbox.held_bytes + CALL_MEMORY * len(asked) + payloads + unusual
 
@@ -160,7 +165,7 @@ class LinkCalls:
             size = len(value)
             cost = size + ENVELOPE_BYTES
             # On the way of every call: nearly none has more than method, payload and time.
-            if call.metadata or call.hints or call.target or call.visited:
+            if call.metadata or call.hints or call.target or call.visited or len(call.trace) > IDS_BYTES:
                 check_sizes(call)
                 cost += unusual_call_bytes(call)
             if type(value) is not bytes:

@@ -38,6 +38,7 @@ from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.payload import Payload
 from collector_mesh.domain.model.reply_metadata import with_fitting_metadata
 from collector_mesh.domain.model.status import OK, Reply
+from collector_mesh.domain.model.trace_context import IDS_BYTES, NO_IDS, checked_trace
 
 if TYPE_CHECKING:
     from collector_mesh.domain.link.engine import LinkEngine
@@ -276,6 +277,23 @@ class Inbox:
                     self._take_with(taken, extra)
         except IndexError:
             raise ProtocolError("a call with a number for a name that was never told") from None
+        if calls.traces:
+            self._add_traces(calls)
+
+    def _add_traces(self, calls: Calls) -> None:
+        """Give calls their trace contexts; what is malformed is left out, as it is no reason to end a link."""
+        traces, first, count = calls.traces, calls.first, len(calls.methods)
+        if len(traces) != count * IDS_BYTES:
+            return
+        states = {extra.index: extra.tracestate for extra in calls.extras if extra.tracestate}
+        at = 0
+        for index in range(count):
+            ids = traces[at : at + IDS_BYTES]
+            at += IDS_BYTES
+            taken = self._taken.get(first + index) if ids != NO_IDS else None
+            if taken is not None:
+                state = states[index].decode("ascii", "replace") if states and index in states else ""
+                taken.call.trace = checked_trace(ids, state)
 
     def _take_with(self, taken: TakenCall, extra: "CallExtra | ReplyExtra") -> None:
         assert isinstance(extra, CallExtra)  # for the type checker: the caller has put it there

@@ -10,6 +10,7 @@ from collector_mesh.domain.model.frames import NO_LIMIT, CallExtra, Calls, Repli
 from collector_mesh.domain.model.limits import is_long, long_type_url
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.status import OK, Reply
+from collector_mesh.domain.model.trace_context import IDS_BYTES, NO_IDS
 
 _IDEMPOTENT = (None, True, False)
 _MOST_THAT_FITS = (1 << 32) - 1
@@ -87,7 +88,7 @@ class Page:
 
     __slots__ = (
         "call_extras", "executors", "first", "methods", "modes", "names", "now", "numbers", "own_id",
-        "remaining", "reply_extras", "reply_types", "reply_values", "types", "values",
+        "remaining", "reply_extras", "reply_types", "reply_values", "traces", "types", "values",
     )  # fmt: skip
 
     def __init__(self, names: Names, own_id: str, first: int, now: float) -> None:
@@ -101,6 +102,7 @@ class Page:
         self.remaining: list[int] = []
         self.modes: list[int] = []
         self.call_extras: list[CallExtra] = []
+        self.traces: dict[int, bytes] = {}
         self.numbers: list[int] = []
         self.reply_types: list[int] = []
         self.reply_values: list[bytes] = []
@@ -127,9 +129,18 @@ class Page:
             method = names.method(key)
         if kind is None:
             kind = names.text(type_url)
-        if size or call.metadata or call.idempotent is not None or (sent.mode and _has_route(call)):
+        trace = call.trace
+        if (
+            size
+            or call.metadata
+            or call.idempotent is not None
+            or (sent.mode and _has_route(call))
+            or len(trace) > IDS_BYTES
+        ):
             # Before anything is added: it may be what cannot be told.
             self.call_extras.append(_extra(sent, index, size))
+        if trace:
+            self.traces[index] = trace[:IDS_BYTES]
         self.methods.append(method)
         self.types.append(kind)
         self.values.append(value)
@@ -182,7 +193,14 @@ class Page:
             tuple(self.remaining),
             tuple(self.modes) if any(self.modes) else (),
             tuple(self.call_extras),
+            self._traces() if self.traces else b"",
         )
+
+    def _traces(self) -> bytes:
+        count = len(self.methods)
+        if len(self.traces) == count:
+            return b"".join(self.traces.values())
+        return b"".join(self.traces.get(index, NO_IDS) for index in range(count))
 
     def replies(self) -> Replies | None:
         """The replies that were added."""
@@ -202,7 +220,13 @@ def _extra(sent: SentCall, index: int, size: int) -> CallExtra:
     if call.idempotent not in _IDEMPOTENT or not 0 <= call.hops <= _MOST_THAT_FITS:
         text = f"it cannot be sent: idempotent is {quoted(str(call.idempotent))}, hops is {call.hops}"
         raise InvalidCallError(text)
-    extra = CallExtra(index, metadata=call.metadata, idempotent=call.idempotent, size=size)
+    extra = CallExtra(
+        index,
+        metadata=call.metadata,
+        idempotent=call.idempotent,
+        size=size,
+        tracestate=call.trace[IDS_BYTES:],
+    )
     if not sent.mode:
         return extra
     return attrs.evolve(extra, target=call.target, hints=call.hints, hops=call.hops, visited=call.visited)

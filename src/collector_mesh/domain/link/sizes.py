@@ -24,6 +24,7 @@ from collector_mesh.domain.model.reach import Reach
 from collector_mesh.domain.model.reply_metadata import fitting_metadata
 from collector_mesh.domain.model.snapshot import NO_LABELS, MethodInfo
 from collector_mesh.domain.model.status import Metadata, Reply, Status
+from collector_mesh.domain.model.trace_context import IDS_BYTES
 
 # ---- what the other side takes -----------------------------------------------------------------------
 
@@ -98,7 +99,7 @@ MAX_TRIED = 32
 ENVELOPE_BYTES = 128
 """What a call or a reply costs beside its payload where it has nothing unusual.
 
-In a frame that is at most 50 bytes, in memory somewhat more: so that empty ones fill the queue too.
+In a frame that is at most 75 bytes, in memory somewhat more: so that empty ones fill the queue too.
 """
 
 CANCELS_OF_A_FRAME = 4096
@@ -292,6 +293,7 @@ def unusual_call_bytes(call: Call) -> int:
     """What a call has beside method, payload and time."""
     return (
         pairs_bytes(call.metadata)
+        + len(call.trace)
         + map_bytes(call.hints)
         + texts_bytes(call.visited)
         + _FIELD
@@ -302,7 +304,9 @@ def unusual_call_bytes(call: Call) -> int:
 def call_memory(call: Call) -> int:
     """What a call that is under way is held at."""
     size = CALL_MEMORY + len(call.payload.value)
-    return size + unusual_call_bytes(call) if call.metadata or call.hints or call.visited else size
+    if call.metadata or call.hints or call.visited or len(call.trace) > IDS_BYTES:
+        return size + unusual_call_bytes(call)
+    return size
 
 
 def fitting(reply: Reply) -> Reply:

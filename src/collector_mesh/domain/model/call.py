@@ -60,6 +60,7 @@ class Call:
         hops: how many collectors have passed it on.
         visited: their ids.
         source: who has sent it here, by what is proved, else by where it is; empty for this process itself.
+        trace: its trace context, or empty; see `trace_context`.
     """
 
     key: MethodKey
@@ -75,6 +76,7 @@ class Call:
     hops: int = 0
     visited: tuple[str, ...] = ()
     source: str = ""
+    trace: bytes = b""
 
 
 def says_idempotent(call: Call) -> bool | None:

@@ -13,6 +13,7 @@ from collector_mesh.domain.model.identity import Identity
 from collector_mesh.domain.model.payload import MAX_PAYLOAD_BYTES, Message, Payload, Plain
 from collector_mesh.domain.model.reply_metadata import checked_reply_metadata
 from collector_mesh.domain.model.status import Metadata, Reply
+from collector_mesh.domain.model.trace_context import trace_id_of, traceparent_of, tracestate_of
 
 
 class HandlerCalls(Protocol):
@@ -137,6 +138,29 @@ class CallContext(Caller):
     def metadata(self) -> Metadata:
         """The pairs that the caller sent along."""
         return self._call.metadata
+
+    @property
+    def traceparent(self) -> str:
+        """The trace context of the call, as the header of W3C Trace Context has it; empty where the call has none.
+
+        Calls that the handler makes belong to the same trace by themselves. This is for what else it asks, and for its log.
+        """
+        return traceparent_of(self._call.trace)
+
+    @property
+    def tracestate(self) -> str:
+        """What vendors have added to the trace context, as the header has it; empty where nothing was added."""
+        return tracestate_of(self._call.trace)
+
+    @property
+    def trace_id(self) -> str:
+        """The id of the trace that the call belongs to, as in log lines; empty where the call has no trace context."""
+        return trace_id_of(self._call.trace)
+
+    @property
+    def trace(self) -> bytes:
+        """The trace context as calls carry it; see `collector_mesh.domain.model.trace_context`."""
+        return self._call.trace
 
     @property
     def caller(self) -> str:

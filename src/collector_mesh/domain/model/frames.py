@@ -226,6 +226,7 @@ class CallExtra:
     metadata: Metadata = ()
     idempotent: bool | None = None
     size: int = 0
+    tracestate: bytes = b""
 
 
 @attrs.frozen
@@ -253,6 +254,7 @@ class Calls:
         remaining: milliseconds that each has left, `NO_LIMIT` for no limit.
         modes: see `Mode`; empty where all are SERVE.
         extras: what few of them have.
+        traces: the trace contexts of all of them, 25 bytes for each, zeros where there is none; empty where none has one.
     """
 
     first: int
@@ -262,6 +264,7 @@ class Calls:
     remaining: tuple[int, ...]
     modes: tuple[int, ...] = ()
     extras: tuple[CallExtra, ...] = ()
+    traces: bytes = b""
 
 
 @attrs.frozen

@@ -7,7 +7,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Frame(_message.Message):
-    __slots__ = ("credit", "control", "forget_names", "methods", "texts", "call_first", "call_method", "call_type", "call_value", "call_remaining", "call_mode", "call_extra", "reply_to", "reply_type", "reply_value", "reply_executor", "reply_extra", "cancel", "chunks")
+    __slots__ = ("credit", "control", "forget_names", "methods", "texts", "call_first", "call_method", "call_type", "call_value", "call_remaining", "call_mode", "call_extra", "call_trace", "reply_to", "reply_type", "reply_value", "reply_executor", "reply_extra", "cancel", "chunks")
     CREDIT_FIELD_NUMBER: _ClassVar[int]
     CONTROL_FIELD_NUMBER: _ClassVar[int]
     FORGET_NAMES_FIELD_NUMBER: _ClassVar[int]
@@ -20,6 +20,7 @@ class Frame(_message.Message):
     CALL_REMAINING_FIELD_NUMBER: _ClassVar[int]
     CALL_MODE_FIELD_NUMBER: _ClassVar[int]
     CALL_EXTRA_FIELD_NUMBER: _ClassVar[int]
+    CALL_TRACE_FIELD_NUMBER: _ClassVar[int]
     REPLY_TO_FIELD_NUMBER: _ClassVar[int]
     REPLY_TYPE_FIELD_NUMBER: _ClassVar[int]
     REPLY_VALUE_FIELD_NUMBER: _ClassVar[int]
@@ -39,6 +40,7 @@ class Frame(_message.Message):
     call_remaining: _containers.RepeatedScalarFieldContainer[int]
     call_mode: _containers.RepeatedScalarFieldContainer[int]
     call_extra: _containers.RepeatedCompositeFieldContainer[CallExtra]
+    call_trace: bytes
     reply_to: _containers.RepeatedScalarFieldContainer[int]
     reply_type: _containers.RepeatedScalarFieldContainer[int]
     reply_value: _containers.RepeatedScalarFieldContainer[bytes]
@@ -46,7 +48,7 @@ class Frame(_message.Message):
     reply_extra: _containers.RepeatedCompositeFieldContainer[ReplyExtra]
     cancel: _containers.RepeatedScalarFieldContainer[int]
     chunks: _containers.RepeatedCompositeFieldContainer[Chunk]
-    def __init__(self, credit: _Optional[int] = ..., control: _Optional[_Union[Control, _Mapping]] = ..., forget_names: bool = ..., methods: _Optional[_Iterable[_Union[Method, _Mapping]]] = ..., texts: _Optional[_Iterable[str]] = ..., call_first: _Optional[int] = ..., call_method: _Optional[_Iterable[int]] = ..., call_type: _Optional[_Iterable[int]] = ..., call_value: _Optional[_Iterable[bytes]] = ..., call_remaining: _Optional[_Iterable[int]] = ..., call_mode: _Optional[_Iterable[int]] = ..., call_extra: _Optional[_Iterable[_Union[CallExtra, _Mapping]]] = ..., reply_to: _Optional[_Iterable[int]] = ..., reply_type: _Optional[_Iterable[int]] = ..., reply_value: _Optional[_Iterable[bytes]] = ..., reply_executor: _Optional[_Iterable[int]] = ..., reply_extra: _Optional[_Iterable[_Union[ReplyExtra, _Mapping]]] = ..., cancel: _Optional[_Iterable[int]] = ..., chunks: _Optional[_Iterable[_Union[Chunk, _Mapping]]] = ...) -> None: ...
+    def __init__(self, credit: _Optional[int] = ..., control: _Optional[_Union[Control, _Mapping]] = ..., forget_names: bool = ..., methods: _Optional[_Iterable[_Union[Method, _Mapping]]] = ..., texts: _Optional[_Iterable[str]] = ..., call_first: _Optional[int] = ..., call_method: _Optional[_Iterable[int]] = ..., call_type: _Optional[_Iterable[int]] = ..., call_value: _Optional[_Iterable[bytes]] = ..., call_remaining: _Optional[_Iterable[int]] = ..., call_mode: _Optional[_Iterable[int]] = ..., call_extra: _Optional[_Iterable[_Union[CallExtra, _Mapping]]] = ..., call_trace: _Optional[bytes] = ..., reply_to: _Optional[_Iterable[int]] = ..., reply_type: _Optional[_Iterable[int]] = ..., reply_value: _Optional[_Iterable[bytes]] = ..., reply_executor: _Optional[_Iterable[int]] = ..., reply_extra: _Optional[_Iterable[_Union[ReplyExtra, _Mapping]]] = ..., cancel: _Optional[_Iterable[int]] = ..., chunks: _Optional[_Iterable[_Union[Chunk, _Mapping]]] = ...) -> None: ...
 
 class Method(_message.Message):
     __slots__ = ("namespace", "service", "method")
@@ -59,7 +61,7 @@ class Method(_message.Message):
     def __init__(self, namespace: _Optional[str] = ..., service: _Optional[str] = ..., method: _Optional[str] = ...) -> None: ...
 
 class CallExtra(_message.Message):
-    __slots__ = ("index", "target", "hints", "hops", "visited", "metadata", "idempotent", "size")
+    __slots__ = ("index", "target", "hints", "hops", "visited", "metadata", "idempotent", "size", "tracestate")
     class HintsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -75,6 +77,7 @@ class CallExtra(_message.Message):
     METADATA_FIELD_NUMBER: _ClassVar[int]
     IDEMPOTENT_FIELD_NUMBER: _ClassVar[int]
     SIZE_FIELD_NUMBER: _ClassVar[int]
+    TRACESTATE_FIELD_NUMBER: _ClassVar[int]
     index: int
     target: str
     hints: _containers.ScalarMap[str, str]
@@ -83,7 +86,8 @@ class CallExtra(_message.Message):
     metadata: _containers.RepeatedCompositeFieldContainer[Pair]
     idempotent: int
     size: int
-    def __init__(self, index: _Optional[int] = ..., target: _Optional[str] = ..., hints: _Optional[_Mapping[str, str]] = ..., hops: _Optional[int] = ..., visited: _Optional[_Iterable[str]] = ..., metadata: _Optional[_Iterable[_Union[Pair, _Mapping]]] = ..., idempotent: _Optional[int] = ..., size: _Optional[int] = ...) -> None: ...
+    tracestate: str
+    def __init__(self, index: _Optional[int] = ..., target: _Optional[str] = ..., hints: _Optional[_Mapping[str, str]] = ..., hops: _Optional[int] = ..., visited: _Optional[_Iterable[str]] = ..., metadata: _Optional[_Iterable[_Union[Pair, _Mapping]]] = ..., idempotent: _Optional[int] = ..., size: _Optional[int] = ..., tracestate: _Optional[str] = ...) -> None: ...
 
 class ReplyExtra(_message.Message):
     __slots__ = ("index", "code", "message", "details", "executed", "metadata", "size", "tried", "initial_metadata")
