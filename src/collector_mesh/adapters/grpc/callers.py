@@ -14,7 +14,8 @@ def identity_of(context: grpc.aio.ServicerContext[Any, Any]) -> Identity | None:
     """The names in the caller's certificate, None if there are none."""
     found = context.auth_context()
     # `peer_identities` and the like fall back to the common name, which proves nothing.
-    identity = Identity(*(_texts(found.get(key)) for key in ("peer_dns", "peer_uri", "peer_ip")))
+    dns_names, uris, addresses = (_texts(found.get(key)) for key in ("peer_dns", "peer_uri", "peer_ip"))
+    identity = Identity(dns_names, uris, addresses)
     return identity or None
 
 

@@ -235,6 +235,12 @@ class AmbiguousError(InvalidCallError):
     """A name may mean several: a call that names no namespace, or a service that is named in short."""
 
 
+class UnauthenticatedError(MeshError):
+    """The caller has shown no credentials, or wrong ones, where it needs some; no handler ran."""
+
+    code = 401
+
+
 class ForbiddenError(MeshError):
     """The caller may not do this here."""
 
@@ -329,6 +335,7 @@ _BY_CODE: Mapping[int, type[MeshError]] = MappingProxyType(
         kind.code: kind
         for kind in (
             InvalidCallError,
+            UnauthenticatedError,
             ForbiddenError,
             NotFoundError,
             ConflictError,
