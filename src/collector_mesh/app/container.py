@@ -49,6 +49,7 @@ from collector_mesh.domain.calls.checks import CallChecks
 from collector_mesh.domain.calls.dispatcher import Dispatcher
 from collector_mesh.domain.calls.finding import Finder
 from collector_mesh.domain.calls.sender import Sender
+from collector_mesh.domain.calls.served import ServedServices
 from collector_mesh.domain.calls.waiting import WaitingCalls
 from collector_mesh.domain.gateway import CollectorGateway
 from collector_mesh.domain.inspection import Inspection
@@ -408,6 +409,7 @@ class CollectorContainer:
             inspection,
             placing.provider,
             reflecting.provider,
+            providers.Singleton(ServedServices, handlers, checks),
             collector_id=collector_id,
             clock=clock,
             policies=policies,

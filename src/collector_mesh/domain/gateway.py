@@ -37,6 +37,7 @@ from collector_mesh.domain.ports.inspector import Inspector
 from collector_mesh.domain.ports.observer import Observer
 from collector_mesh.domain.ports.placing import Placing
 from collector_mesh.domain.ports.reflecting import Reflecting
+from collector_mesh.domain.ports.served import Served
 from collector_mesh.domain.routing.refusals import with_method
 from collector_mesh.domain.serving.executor import Executor
 
@@ -53,6 +54,7 @@ class CollectorGateway:
         inspector: answers those that look at the collector.
         placing: gives what says where calls are meant to go that name a service and a method only; each time the same.
         reflecting: gives what shows which services can be called; each time the same.
+        served: tells which services run here.
         collector_id: of this collector.
         clock: tells the time.
         policies: how much time a call has that says nothing about it.
@@ -69,6 +71,7 @@ class CollectorGateway:
         inspector: Inspector,
         placing: Callable[[], Placing],
         reflecting: Callable[[], Reflecting],
+        served: Served,
         *,
         collector_id: str,
         clock: Clock,
@@ -90,6 +93,7 @@ class CollectorGateway:
         self._inspector = inspector
         self._placing = placing
         self._reflecting = reflecting
+        self._served = served
         self._clock = clock
         self._policies = policies
         self._holdings = streams.holdings
@@ -150,6 +154,11 @@ class CollectorGateway:
     def reflecting(self) -> Reflecting:
         """See the port."""
         return self._reflecting()
+
+    @property
+    def served(self) -> Served:
+        """See the port."""
+        return self._served
 
     async def connect(self, offer: Offer) -> Welcome:
         """See the port."""

@@ -59,7 +59,7 @@ class Door:
         end_connections: Callable[..., object],
         limits: StreamLimits,
     ) -> None:
-        self._on_limit = on_limit
+        self._on_limit = self.on_limit = on_limit
         self._on_request = on_request
         self._end_connections = end_connections
         self._on_defect = on_defect

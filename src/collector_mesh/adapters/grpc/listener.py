@@ -212,7 +212,14 @@ class Services:
         forwards: bool,
         registry: "RegistryDoor | None" = None,
     ) -> None:
-        self.health = Health("", SERVICE, *(REGISTRY_SERVICES if registry is not None else ()))
+        self.health = Health(
+            "",
+            SERVICE,
+            *(REGISTRY_SERVICES if registry is not None else ()),
+            served=gateway.served,
+            proves_identity=proves_identity,
+            on_limit=door.on_limit,
+        )
         gateway.on_ready(self.health.ready)
         inspect = InspectService(gateway.inspector, proves_identity=proves_identity, is_local=is_local)
         self.handlers = [

@@ -45,7 +45,7 @@ class LocalInspection:
     def __init__(self, gateway: Gateway, path: Path) -> None:
         self._path = path
         self._gateway = gateway
-        self._health = Health("", SERVICE)
+        self._health = Health("", SERVICE, served=gateway.served, sees_all=True)
         self._server: grpc.aio.Server | None = None
 
     async def __aenter__(self) -> Self:
@@ -68,6 +68,10 @@ class LocalInspection:
         self._server = server
         await server.start()
         return self
+
+    def ready(self) -> None:
+        """Say to whoever asks for its health that the collector takes calls."""
+        self._health.ready()
 
     def drain(self) -> None:
         """Say to whoever asks for its health that the collector is about to end."""

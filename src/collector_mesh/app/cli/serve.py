@@ -30,6 +30,7 @@ from collector_mesh.app.cli.output import Outlet, Outlets
 
 if TYPE_CHECKING:
     from collector_mesh.app.cli.config import ServeConfig
+    from collector_mesh.app.cli.phases import Phases
     from collector_mesh.app.cli.sources import Sourced
     from collector_mesh.app.collector import Collector
 
@@ -175,6 +176,7 @@ async def _serve(sourced: "Sourced") -> int:
     from collector_mesh.adapters.grpc.descriptors import raise_limit
     from collector_mesh.adapters.grpc.tls import TlsError
     from collector_mesh.app.cli.inspecting import looked_at
+    from collector_mesh.app.cli.phases import Phases
     from collector_mesh.app.cli.serving import collector_of
     from collector_mesh.app.services.lifespan import LifespanError
     from collector_mesh.app.settings import SettingsError
@@ -188,13 +190,14 @@ async def _serve(sourced: "Sourced") -> int:
         # A module that is being imported can only be ended, so signals do that until now.
         stop = asyncio.Event()
         _install_signals(stop)
-        async with looked_at(collector) as draining:
+        phases = Phases()
+        async with looked_at(collector, phases):
             if not await _has_started(stop, collector):
                 return 0
             try:
-                ready = partial(_announce, f"{collector.collector_id} ready on {collector.bound_address}")
+                ready = partial(_announce, collector, phases)
                 lost = await _stopped_or_lost(stop, collector, _ready(collector, sourced.config, ready))
-                draining()
+                phases.drain()
             finally:
                 await collector.stop()
     except CommandError:
@@ -286,12 +289,13 @@ def _install_signals(stop: asyncio.Event) -> None:
         loop.add_signal_handler(number, received)
 
 
-def _announce(line: str) -> None:
+def _announce(collector: "Collector", phases: "Phases") -> None:
     """Tell whoever has started this that calls are taken; it may not be listening."""
+    phases.ready()
     # Whoever has read the line may look into the log for how that came about, or end this at once.
     if isinstance(sys.stderr, Outlet):
         sys.stderr.drain(_LOG_SECONDS)
-    sys.stdout.write(line + "\n")
+    sys.stdout.write(f"{collector.collector_id} ready on {collector.bound_address}\n")
 
 
 def _output_lost(stream: str, lines: int, reason: str) -> None:

@@ -14,6 +14,7 @@ from collector_mesh.domain.ports.frame_stream import FrameStream
 from collector_mesh.domain.ports.inspector import Inspector
 from collector_mesh.domain.ports.placing import Placing
 from collector_mesh.domain.ports.reflecting import Reflecting
+from collector_mesh.domain.ports.served import Served
 
 
 class Gateway(Protocol):
@@ -55,6 +56,11 @@ class Gateway(Protocol):
     @property
     def reflecting(self) -> Reflecting:
         """Shows which services can be called, and what their messages look like."""
+        ...
+
+    @property
+    def served(self) -> Served:
+        """Tells which services run here."""
         ...
 
     async def connect(self, offer: Offer) -> Welcome:
