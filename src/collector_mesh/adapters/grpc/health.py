@@ -107,7 +107,8 @@ class Health:
             names += self._served.services(self._identity_of(context), sees_all=self._sees_all)
         if len(names) > _MOST_LISTED:
             await context.abort(
-                grpc.StatusCode.RESOURCE_EXHAUSTED, f"there are more than {_MOST_LISTED} services: ask for one"
+                grpc.StatusCode.RESOURCE_EXHAUSTED,
+                f"there are more than {_MOST_LISTED} services: ask for one",
             )
         told = {service: health_pb2.HealthCheckResponse(status=self._status) for service in names}
         data: bytes = response_class(statuses=told).SerializeToString()
