@@ -14,6 +14,7 @@ from collector_mesh.domain.calls.finding import Finder
 from collector_mesh.domain.calls.placing import Placer
 from collector_mesh.domain.calls.reflecting import Reflection
 from collector_mesh.domain.calls.sender import Sender
+from collector_mesh.domain.calls.served import ServedServices
 from collector_mesh.domain.calls.waiting import WaitingCalls, WaitingRules
 from collector_mesh.domain.gateway import CollectorGateway
 from collector_mesh.domain.inspection import Inspection
@@ -300,6 +301,7 @@ class World:
             self.inspection,
             lambda: self.placing,
             lambda: self.reflection,
+            ServedServices(self.handlers, self.checks),
             collector_id="self",
             clock=self.clock,
             policies=self.policies,
