@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collector_mesh.app.registry.client import RegistryClient
     from collector_mesh.app.registry.registry import Registry
     from collector_mesh.app.registry.validator import LocalRegistryValidator
+    from collector_mesh.app.reloading import Reloaded
     from collector_mesh.app.services.lifespan import LifespanError
     from collector_mesh.app.services.marks import method
     from collector_mesh.app.services.service import Service
@@ -116,6 +117,7 @@ _HOMES = {
     "RegistryLimits": "collector_mesh.domain.registry.limits",
     "RegistryValidator": "collector_mesh.adapters.grpc.registry_validator",
     "Reply": "collector_mesh.domain.model.status",
+    "Reloaded": "collector_mesh.app.reloading",
     "Service": "collector_mesh.app.services.service",
     "ServicePage": "collector_mesh.domain.registry.results",
     "Settings": "collector_mesh.app.settings",
@@ -180,6 +182,7 @@ __all__ = [
     "RegistryError",
     "RegistryLimits",
     "RegistryValidator",
+    "Reloaded",
     "Reply",
     "Service",
     "ServicePage",

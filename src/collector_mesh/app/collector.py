@@ -237,7 +237,10 @@ class Collector(CollectorServices, CollectorPeers, CollectorStubs, Caller):
         self._home.enter()
         parts = self.container
         # What a call needs is made before the first peer can send one, and by one thread.
+        from collector_mesh.app.reloading import Reloading
+
         with self._making:
+            self._reloading = Reloading(parts, self._peers)
             self._calls = CallFactory(
                 parts.clock(),
                 parts.policies(),

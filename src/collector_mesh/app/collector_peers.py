@@ -3,14 +3,23 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Literal
 
-from collector_mesh.app.arguments import key_argument, names_argument, peers_argument, seconds_argument
+from collector_mesh.app.arguments import (
+    key_argument,
+    names_argument,
+    peers_argument,
+    seconds_argument,
+    texts_argument,
+)
 from collector_mesh.app.home import Home
+from collector_mesh.app.options import settings_argument
+from collector_mesh.app.settings import Settings
 from collector_mesh.domain.model.errors import UnavailableError, clipped
 from collector_mesh.domain.model.names import text_argument
 
 if TYPE_CHECKING:
     from collector_mesh.app.container import CollectorContainer
     from collector_mesh.app.lifetime import Lifetime
+    from collector_mesh.app.reloading import Reloaded, Reloading
     from collector_mesh.domain.model.snapshot import ConnectionInfo, Explanation, Snapshot
     from collector_mesh.domain.peers.keeping import Keeping
     from collector_mesh.domain.serving.handlers import HandlerRegistry
@@ -23,6 +32,7 @@ class CollectorPeers:
     _handlers: "HandlerRegistry"
     _home: Home
     _lifetime: "Lifetime"
+    _reloading: "Reloading"
     _keeping: "Keeping | None"
     """Dials peers; None while the collector is not open."""
 
@@ -66,6 +76,33 @@ class CollectorPeers:
             RuntimeError: as for `dispatch`.
         """
         await self._open_keeping().disconnect(text_argument("peer_id", peer_id))
+
+    async def reload(
+        self, *, settings: Settings | None = None, peers: Iterable[str] | None = None
+    ) -> "Reloaded":
+        """Go by another configuration from now on. All of it is checked first, then swapped in one step; no call is dropped.
+
+        Certificates are read again, whatever is given: links are made anew where they have changed, and those of peers that
+        may no longer be peers end with a goodbye once their calls are answered.
+
+        Args:
+            settings: all settings, as for the constructor, with their overrides; by default as they are. Some cannot change
+                while the collector runs, and are named in what this returns.
+            peers: all addresses of collectors to stay connected with, in place of those before; by default as they are.
+
+        Raises:
+            SettingsError: a setting or an override has a wrong value, or names no strategy; nothing has changed.
+            InvalidCallError: an address is malformed, or the certificate does not name this collector; nothing has changed.
+            TlsError: the certificate files cannot be used; nothing has changed.
+            TypeError: an argument is of a wrong type; the text names it.
+            RuntimeError: as for `dispatch`.
+        """
+        given = None if settings is None else settings_argument(settings)
+        addresses = None if peers is None else texts_argument("peers", peers)
+        self._open_keeping()
+        if self._lifetime.state != "serving":
+            raise self._home.closed(self._lifetime.state)
+        return await self._reloading.reload(given, addresses)
 
     async def wait_for(
         self,

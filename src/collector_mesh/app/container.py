@@ -198,21 +198,17 @@ class CollectorContainer:
             guarded_observer,
             handlers,
         )
-        self.plain = plain = providers.Singleton(
-            PlainFunctions,
-            settings.max_threads,
-            providers.Singleton(
-                make_concurrency_limit,
-                options,
-                settings,
-                "max_waiting",
-                clock,
-                counts,
-                guarded_observer,
-                handlers,
-            ),
-            tasks,
+        self.seats = seats = providers.Singleton(
+            make_concurrency_limit,
+            options,
+            settings,
+            "max_waiting",
+            clock,
+            counts,
+            guarded_observer,
+            handlers,
         )
+        self.plain = plain = providers.Singleton(PlainFunctions, settings.max_threads, seats, tasks)
         self.nested = nested = providers.Singleton(NestedCalls, tasks)
         self.router = router = providers.Singleton(
             Router,

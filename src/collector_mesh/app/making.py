@@ -193,19 +193,19 @@ def make_concurrency_limit(
     handlers: HandlerRegistry,
 ) -> ConcurrencyLimit:
     """How many calls there may be at once, of the kind that a setting counts."""
-    most: int = getattr(settings, key)
 
     def is_full(namespace: str) -> None:
-        observer.tell(Shedding(options.collector_id, key, most, namespace))
+        observer.tell(Shedding(options.collector_id, key, made.limit, namespace))
 
-    return ConcurrencyLimit(
-        most,
+    made = ConcurrencyLimit(
+        getattr(settings, key),
         namespace_limits(settings, key),
         now=clock.now,
         is_known=handlers.has_namespace,
         on_shed=counts.count_shed,
         on_full=is_full,
     )
+    return made
 
 
 def make_refusals(

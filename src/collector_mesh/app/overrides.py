@@ -1,5 +1,6 @@
 """Settings for some namespaces, services or methods, and the policies that come of all settings."""
 
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 
@@ -61,17 +62,57 @@ def policies_of(settings: Settings, *, balancers: Mapping[str, object]) -> Polic
     Raises:
         SettingsError: an override is not what it may be, or there is no strategy of that name.
     """
-    whole: dict[str, Settings] = {}
-    # The wider ones first: the narrower ones begin with what they say.
-    for name in sorted(settings.overrides, key=_narrowness):
-        base = next((whole[wider] for wider in _wider(name) if wider in whole), settings)
-        whole[name] = _overridden(base, name, settings.overrides[name])
-    for name, made in {"": settings, **whole}.items():
-        if made.balancing not in balancers:
+    making = PoliciesMaking(settings, balancers=balancers)
+    while not making.go_on(len(settings.overrides) + 1):
+        pass
+    return making.policies
+
+
+class PoliciesMaking:
+    """Makes policies some at a time: there may be thousands of overrides, and others want their turn meanwhile.
+
+    Args:
+        settings: what they are made of.
+        balancers: the strategies that there are, by name.
+    """
+
+    def __init__(self, settings: Settings, *, balancers: Mapping[str, object]) -> None:
+        self._settings = settings
+        self._balancers = balancers
+        # The wider ones first: the narrower ones begin with what they say.
+        self._left = deque(sorted(settings.overrides, key=_narrowness))
+        self._whole: dict[str, Settings] = {}
+        self._made: dict[str, Policy] = {}
+
+    def go_on(self, most: int) -> bool:
+        """Make some more; True if all are made.
+
+        Raises:
+            SettingsError: an override is not what it may be, or there is no strategy of that name.
+        """
+        whole, overrides = self._whole, self._settings.overrides
+        for _ in range(min(most, len(self._left))):
+            name = self._left.popleft()
+            base = next((whole[wider] for wider in _wider(name) if wider in whole), self._settings)
+            whole[name] = _overridden(base, name, overrides[name])
+            self._made[name] = self._policy_of(name, whole[name])
+        return not self._left
+
+    @property
+    def policies(self) -> Policies:
+        """All of them.
+
+        Raises:
+            SettingsError: there is no strategy of that name.
+        """
+        return Policies(self._policy_of("", self._settings), self._made)
+
+    def _policy_of(self, name: str, settings: Settings) -> Policy:
+        if settings.balancing not in self._balancers:
             where = f"overrides.{name!r}: " if name else ""
-            known = ", ".join(balancers)
-            raise SettingsError(f"{where}balancing must be one of {known}, got {made.balancing!r}")
-    return Policies(_policy(settings), {name: _policy(made) for name, made in whole.items()})
+            known = ", ".join(self._balancers)
+            raise SettingsError(f"{where}balancing must be one of {known}, got {settings.balancing!r}")
+        return _policy(settings)
 
 
 def check_overrides(overrides: Mapping[str, object]) -> Iterator[str]:

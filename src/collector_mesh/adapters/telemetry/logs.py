@@ -22,6 +22,8 @@ _WORDS: Mapping[type[events.Event], tuple[str, int]] = MappingProxyType(
         events.PeerConnected: ("peer_connected", logging.INFO),
         events.NothingShared: ("nothing_shared", logging.WARNING),
         events.PeerLost: ("peer_lost", logging.WARNING),
+        events.ConfigurationReloaded: ("configuration_reloaded", logging.INFO),
+        events.ReloadFailed: ("reload_failed", logging.ERROR),
         events.PeerLeft: ("peer_left", logging.INFO),
         events.PeerForgotten: ("peer_forgotten", logging.INFO),
         events.PeerRefused: ("peer_refused", logging.WARNING),

@@ -51,6 +51,7 @@ def write_control(message: pb.Control, control: Control) -> None:
     message.SetInParent()
     message.draining = control.draining
     message.draining_seen = control.draining_seen
+    message.renew = control.renew
     if (hello := control.hello) is not None:
         message.hello.CopyFrom(
             pb.Hello(
@@ -121,6 +122,7 @@ def read_control(message: pb.Control) -> Control:
             *(_read_reach(reach, adds=True) for reach in message.reach_more),
         ),
         catalog_change=_read_change(message.catalog_change) if message.HasField("catalog_change") else None,
+        renew=message.renew,
     )
 
 

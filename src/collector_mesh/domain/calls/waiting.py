@@ -72,7 +72,8 @@ class WaitingCalls:
         self._topology = topology
         self._keeping = keeping
         self._clock = clock
-        self._rules = rules
+        self.rules = rules
+        """How long, and how many; may be replaced at any time."""
         self._places: dict[_Place, dict[Alarm, None]] = {}
         self._callers: Counter[str] = Counter()
         self.where: Callable[[MethodKey], object] = _nowhere
@@ -107,7 +108,7 @@ class WaitingCalls:
             return False
         if state.wait_until is None:
             early = min(_EARLY_SECONDS, _EARLY_SHARE * (call.deadline - now))
-            state.wait_until = min(now + self._rules.seconds, call.deadline - early)
+            state.wait_until = min(now + self.rules.seconds, call.deadline - early)
         if now >= state.wait_until or not self._has_room(call):
             state.has_waited = True
             return False
@@ -122,7 +123,7 @@ class WaitingCalls:
         return True
 
     def _is_open(self, state: RetryState) -> bool:
-        return not state.has_waited and not self._is_closed and bool(self._rules.seconds)
+        return not state.has_waited and not self._is_closed and bool(self.rules.seconds)
 
     def _awaited(self, call: Call, now: float) -> tuple[Absence, ...]:
         key, target = call.key, call.target
@@ -146,7 +147,7 @@ class WaitingCalls:
         return awaited(known, () if target and known else self._keeping.unknown, now)
 
     def _has_room(self, call: Call) -> bool:
-        most = self._rules.most
+        most = self.rules.most
         if self.count >= most:
             return False
         return not call.source or self._callers[call.source] < CALLER_SHARE * most

@@ -78,6 +78,8 @@ class LinkEnd:
         """Called when `is_over` has become true."""
         self.on_held: Callable[[], None] = nobody
         """Called when much more may be held than before."""
+        self.on_renewal: Callable[[], None] = nobody
+        """Called when the other side, which was dialed, wants to be dialed again."""
         self._arrived = 0
         self._weigh_at = HELD_STEP
         """When so many bytes have come, it is seen whether too much is held."""
@@ -236,6 +238,12 @@ class LinkEnd:
         """Announce that this side takes no new calls; see `draining_was_seen`."""
         if self._closing.state.tells:
             self._notices.add(draining=True)
+            self.on_work()
+
+    def ask_for_renewal(self) -> None:
+        """Have the other side, which has dialed, dial again; one of an earlier version does not."""
+        if self._closing.state.tells and not self.is_dialer:
+            self._notices.add(renew=True)
             self.on_work()
 
     def ask(self) -> None:

@@ -30,7 +30,7 @@ class Notices:
     """Collects it until a frame is written; each thing is told once, however often it was asked for."""
 
     __slots__ = (
-        "_rests", "_told_reach", "catalog", "draining", "draining_seen", "greeting", "hello", "may_wait", "offering", "pong", "reach", "takes_pieces", "whole_bytes",
+        "_rests", "_told_reach", "catalog", "draining", "draining_seen", "greeting", "hello", "may_wait", "offering", "pong", "reach", "renew", "takes_pieces", "whole_bytes",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -48,6 +48,7 @@ class Notices:
         """if not, how many bytes of a catalog it takes at once."""
         self.draining = False
         self.draining_seen = False
+        self.renew = False
         self.reach: dict[str, Reach] = {}
         """News of who can be reached through this side, by id."""
         self._rests: deque[tuple[Reach, int]] = deque()
@@ -69,6 +70,7 @@ class Notices:
         catalog: bool = False,
         draining: bool = False,
         draining_seen: bool = False,
+        renew: bool = False,
         reach: Iterable[Reach] = (),
     ) -> None:
         """Have something told; the later of two greetings, answers to a ping, or news of one collector."""
@@ -79,6 +81,7 @@ class Notices:
         self.catalog = catalog or self.catalog
         self.draining = draining or self.draining
         self.draining_seen = draining_seen or self.draining_seen
+        self.renew = renew or self.renew
         for news in reach:
             self.reach[news.collector_id] = news
 
@@ -87,6 +90,7 @@ class Notices:
         return (
             self.draining
             or self.draining_seen
+            or self.renew
             or self.pong is not None
             or self.hello is not None
             or self.greeting is not None
@@ -122,9 +126,10 @@ class Notices:
             goodbye=goodbye,
             reach=self._some_reach() if is_open and (self.reach or self._rests) else (),
             catalog_change=change,
+            renew=self.renew,
         )
         self.hello = self.greeting = self.pong = None
-        self.draining = self.draining_seen = False
+        self.draining = self.draining_seen = self.renew = False
         self.may_wait = self.wait(is_open=True)
         return control
 

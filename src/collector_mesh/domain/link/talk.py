@@ -110,6 +110,8 @@ class LinkTalk(LinkEnd):
         if control.draining_seen:
             self.draining_was_seen = True
             self._tell_of_change()
+        if control.renew and self.is_dialer:
+            self._tell(self.on_renewal)
         if control.goodbye is not None:
             self._end(control.goodbye.reason, clean=control.goodbye.is_clean)
 

@@ -53,6 +53,28 @@ class Stopped(Event):
 
 
 @attrs.frozen
+class ConfigurationReloaded(Event):
+    """The collector goes by another configuration from now on; no call was dropped for it.
+
+    Attributes:
+        changed: what is different, as `peers` or `settings.max_running`.
+        needs_restart: what is different in the configuration and stays as it was until the collector is started again.
+        dismissed: ids of peers that may no longer be peers.
+    """
+
+    changed: tuple[str, ...]
+    needs_restart: tuple[str, ...] = ()
+    dismissed: tuple[str, ...] = ()
+
+
+@attrs.frozen
+class ReloadFailed(Event):
+    """A new configuration cannot be used; the old one stays in force."""
+
+    reason: str
+
+
+@attrs.frozen
 class PeerConnected(Event):
     """A connection to a peer has come up, or a new one has replaced an old one.
 

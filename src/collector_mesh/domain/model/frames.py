@@ -200,6 +200,7 @@ class Control:
         goodbye: nothing comes after it.
         reach: who can be reached through the sender; one that `adds` is told apart on the wire.
         catalog_change: what is different in that.
+        renew: whoever has dialed should dial again, as the sender shows another certificate now.
     """
 
     hello: Hello | None = None
@@ -212,6 +213,7 @@ class Control:
     goodbye: Goodbye | None = None
     reach: tuple[Reach, ...] = ()
     catalog_change: CatalogChange | None = None
+    renew: bool = False
 
 
 @attrs.frozen

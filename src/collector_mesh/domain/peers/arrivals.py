@@ -71,6 +71,14 @@ class Arrivals:
             self._roster.sift(engine)
             self._consider(engine)
 
+    def refusal(self, engine: LinkEngine) -> MeshError | None:
+        """Why the other side of a link that is open may be a peer no longer; None if it may."""
+        try:
+            self._admission.check(self._claim(engine))
+        except MeshError as error:
+            return error
+        return None
+
     def _consider(self, engine: LinkEngine) -> None:
         """Admit a peer, unless its id is held by somebody who is still there."""
         claim = self._claim(engine)

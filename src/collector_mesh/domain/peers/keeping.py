@@ -207,6 +207,24 @@ class Keeping(NamedPeers):
                 self._following.skip(keeper.address)
                 await self._release(keeper.address)
 
+    async def leave(self, address: str) -> None:
+        """Have an address or a name wanted no longer: who is connected because of it is let go when its calls are answered.
+
+        Has no effect where it is not wanted.
+        """
+        if self._following.names.is_name(address):
+            if self._following.follows(address):
+                await self._disconnect_name(address)
+            return
+        self._explicit.pop(address, None)
+        keeper = self._keepers.get(address)
+        if keeper is None or self._following.has(address):
+            return
+        connection = self._topology.get(keeper.peer_id)
+        await self._release(address)
+        if connection is not None and self._topology.get(connection.peer_id) is connection:
+            self._roster.forget(connection, f"{address} is wanted no longer")
+
     def dial_now(self, connections: Iterable[Connection]) -> None:
         """A call has found nobody: dial those who are wanted and gone, without waiting for their turn."""
         gone = {connection.peer_id for connection in connections if not connection.is_up}

@@ -21,11 +21,13 @@ from collector_mesh.domain.model.snapshot import LinkEnd
 from collector_mesh.domain.peers.admission import Admission
 from collector_mesh.domain.peers.arrivals import Arrivals
 from collector_mesh.domain.peers.dialing import Dial
+from collector_mesh.domain.peers.dismissals import Dismissals
 from collector_mesh.domain.peers.ended import EndedLinks
 from collector_mesh.domain.peers.holdings import Holdings
 from collector_mesh.domain.peers.offered import Offered
 from collector_mesh.domain.peers.open_links import OpenLinks
 from collector_mesh.domain.peers.peer import OpenLink
+from collector_mesh.domain.peers.renewals import Renewals
 from collector_mesh.domain.peers.roster import Roster
 from collector_mesh.domain.peers.waiting import holds_within
 from collector_mesh.domain.ports.clock import Alarm, Clock
@@ -94,6 +96,13 @@ class Streams:
             collector_id, roster, admission, self._open, tasks=tasks, dice=dice, admitted=self._has_come_in
         )
 
+        self.renewals = Renewals(collector_id, self._open, roster, self._dial_again, tasks=tasks, clock=clock)
+        """Makes links anew."""
+        self.dismissals = Dismissals(
+            collector_id, self._open, self._arrivals, roster, tasks=tasks, clock=clock
+        )
+        """Ends links of those who are peers no longer."""
+
     # ---- for a snapshot ------------------------------------------------------------------------------
 
     @property
@@ -138,11 +147,15 @@ class Streams:
             raise UnavailableError(link.engine.reason)
         return connection
 
+    async def _dial_again(self, address: str, timeout: float) -> None:
+        await self.dial(address, timeout=timeout)
+
     def _begin(self, address: str, opened: Alarm, *, is_patient: bool) -> OpenLink:
         self._open.check_room()
         stream = self._transport.dial(address, is_patient=is_patient)
         self._dials += 1
         link = OpenLink(self._engine(dial=self._dials, offered=self.offered(address)), address, opened)
+        link.engine.on_renewal = partial(self.renewals.asked, link.engine)
         self._start(link, stream)
         return link
 

@@ -86,6 +86,11 @@ class WantedPeers:
             yield Absence(keeper.address, keeper.since)
         yield from self._following.unfound
 
+    @property
+    def wanted(self) -> tuple[str, ...]:
+        """Addresses that are kept connected, whoever is there."""
+        return tuple(self._keepers)
+
     def _is_up(self, peer_id: str) -> bool:
         connection = self._topology.get(peer_id)
         return connection is not None and connection.is_up

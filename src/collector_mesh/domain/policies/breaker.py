@@ -53,10 +53,10 @@ class Breaker:
     comes of that one closes it or opens it for longer.
     """
 
-    __slots__ = ("_openings", "_rules", "_shut_since", "is_open", "probes_at")
+    __slots__ = ("_openings", "_shut_since", "is_open", "probes_at", "rules")
 
     def __init__(self, rules: BreakerRules) -> None:
-        self._rules = rules
+        self.rules = rules
         self._openings = 0
         self._shut_since = -inf
         self.is_open = False
@@ -90,7 +90,7 @@ class Breaker:
 
         Not at once, or a peer that hangs would be sent one probe after the other by callers in a hurry.
         """
-        self.probes_at = min(self.probes_at, now + self._rules.first)
+        self.probes_at = min(self.probes_at, now + self.rules.first)
 
     def shut(self, now: float) -> None:
         """The probe has succeeded."""
@@ -99,5 +99,5 @@ class Breaker:
 
     def _length(self, openings: int) -> float:
         # An unbounded power overflows a float.
-        rules = self._rules
+        rules = self.rules
         return min(rules.cap, rules.first * 2.0 ** min(openings - 1, 64)) if openings else 0.0

@@ -38,7 +38,7 @@ class Callers:
     """
 
     def __init__(self, limit: int, seconds: float) -> None:
-        self.most = max(1, int(limit * CALLER_SHARE))
+        self.most = _most(limit)
         self._seconds = seconds
         self._known: dict[str, Caller] = {}
         self._sweep_at = _MAX_REMEMBERED
@@ -48,6 +48,10 @@ class Callers:
     def __len__(self) -> int:
         """How many are known."""
         return len(self._known)
+
+    def resize(self, limit: int) -> None:
+        """There is another number of slots from now on."""
+        self.most = _most(limit)
 
     @property
     def is_crowded(self) -> bool:
@@ -80,3 +84,8 @@ class Callers:
 
     def _others(self, name: str, now: float) -> Iterable[bool]:
         return (other != name and now - at < self._seconds for other, at in self._waiting.items())
+
+
+def _most(limit: int) -> int:
+    """Slots that one caller may have while another one waits."""
+    return max(1, int(limit * CALLER_SHARE))

@@ -141,6 +141,18 @@ class ConcurrencyLimit:
         holder.caller.taken += 1
         return holder
 
+    def resize(self, limit: int, limits: Callable[[str], int | None]) -> None:
+        """Have another number of slots from now on; whoever has one keeps it.
+
+        Args:
+            limit: slots of all namespaces.
+            limits: gives the limit of a namespace, or None where it has none of its own.
+        """
+        self.limit, self._limits = limit, limits
+        self._callers.resize(limit)
+        for share in self._shares.values():
+            share.limit = limits(share.namespace)
+
     @property
     def remembered(self) -> int:
         """How many namespaces something is known of."""

@@ -42,10 +42,10 @@ class Load:
         latency: what to begin with, in seconds.
     """
 
-    __slots__ = ("_failed_at", "_latency_at", "_rules", "hold", "in_flight", "latency")
+    __slots__ = ("_failed_at", "_latency_at", "hold", "in_flight", "latency", "rules")
 
     def __init__(self, rules: LoadRules, *, now: float, latency: float) -> None:
-        self._rules = rules
+        self.rules = rules
         self._latency_at = now
         self._failed_at = -inf
         self.hold = 0.0
@@ -63,18 +63,18 @@ class Load:
         latency = self.latency
         age = now - self._latency_at
         if age > _FRESH_SECONDS:
-            latency *= exp(-age / self._rules.latency_decay)
+            latency *= exp(-age / self.rules.latency_decay)
         latency = max(latency, _LEAST_LATENCY)
         failed = now - self._failed_at
         if failed < _FORGET_PENALTY:
-            latency += self._rules.penalty * exp(-failed / self._rules.penalty_decay)
+            latency += self.rules.penalty * exp(-failed / self.rules.penalty_decay)
         return (self.in_flight + 1) * latency
 
     def measured(self, took: float, now: float) -> None:
         """A call has taken `took` seconds."""
         latency = self.latency
         if took < latency:
-            took += (latency - took) * exp((self._latency_at - now) / self._rules.latency_decay)
+            took += (latency - took) * exp((self._latency_at - now) / self.rules.latency_decay)
         self.latency = took
         self._latency_at = now
 
@@ -83,7 +83,7 @@ class Load:
 
         It fades as fast as a failure does, so that a peer that is well again is asked again.
         """
-        rules, cost = self._rules, seconds * _UNANSWERED
+        rules, cost = self.rules, seconds * _UNANSWERED
         if cost > 0 and rules.penalty > 0:
             # As if a failure had happened just long enough ago that this is left of its penalty.
             self._failed_at = max(

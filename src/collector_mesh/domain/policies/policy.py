@@ -1,6 +1,6 @@
 """What can be tuned of routing, for a collector, a namespace, a service or a method."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 import attrs
@@ -36,9 +36,12 @@ class Policy:
     relays: bool = False
 
 
-@attrs.frozen
+@attrs.define(eq=False)
 class Policies:
     """The policy of each method: that of the method, else of its service, its namespace, the collector.
+
+    This is the one place that has them: who asks keeps this object and asks again for each call. So they are replaced for
+    everybody at once.
 
     Attributes:
         default: of the collector.
@@ -47,6 +50,17 @@ class Policies:
 
     default: Policy = attrs.field(factory=Policy)
     overrides: Mapping[str, Policy] = MappingProxyType({})
+    _followers: list[Callable[[float], None]] = attrs.field(factory=list, init=False, repr=False)
+
+    def follow(self, replaced: Callable[[float], None]) -> None:
+        """Have something called with the time when they were replaced: by a part that keeps what follows from them."""
+        self._followers.append(replaced)
+
+    def replace(self, others: "Policies", now: float) -> None:
+        """Have others in force from now on, for calls that are under way too."""
+        self.default, self.overrides = others.default, others.overrides
+        for replaced in self._followers:
+            replaced(now)
 
     def of(self, key: MethodKey) -> Policy:
         """The policy of a method."""

@@ -275,6 +275,13 @@ class Standing:
             self._set_hold()
             self._on_turn(self, True)
 
+    def follow(self, rules: StandingRules, now: float) -> None:
+        """Go by other rules from now on, with all that is known; a breaker that they do not have is shut."""
+        self.rules = rules
+        self.breaker.rules, self.load.rules = rules.breaker, rules.load
+        if self.breaker.is_open and not rules.breaker.is_on:
+            self._shut(now)
+
     def peer_is(self, *, well: bool) -> None:
         """Take down whether the peer is live."""
         self.is_well = well

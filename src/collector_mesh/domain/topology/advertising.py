@@ -44,7 +44,7 @@ class Advertising:
         heard: Mapping[Way, Heard],
         tellers: Mapping[str, Mapping[Way, Reach]],
     ) -> None:
-        self.relays = policies.default.relays or any(policy.relays for policy in policies.overrides.values())
+        self.relays = _relays(policies)
         """Whether this collector passes calls on at all, and so has anything to tell."""
         self._collector_id = collector_id
         self._topology = topology
@@ -58,6 +58,16 @@ class Advertising:
         """Methods that were looked at for that, since it was asked last."""
         self._passing: dict[Way, tuple[tuple[str, ...], frozenset[str]]] = {}
         """The namespaces shared with a peer, and those of them in which calls are passed on."""
+
+    def follow(self) -> bool:
+        """The rules are others now; gives whether peers may have to be told other things than before."""
+        were, relayed = self._passing, self.relays
+        self._passing, self.relays = {}, _relays(self._policies)
+        if not (relayed or self.relays):
+            return False
+        return relayed != self.relays or any(
+            self._passes(shared) != passing for shared, passing in were.values()
+        )
 
     def held_bytes(self, way: Way) -> int:
         """What is kept of what the other side of a link was told, about."""
@@ -75,7 +85,10 @@ class Advertising:
     def tell(self, connection: Connection, targets: Sequence[str]) -> int:
         """Tell a peer what is new of some collectors; give how much that was."""
         # Whoever does not say what it has is not told what others have.
-        if not self.relays or connection.methods is None or not connection.is_usable:
+        # Once nothing is passed on anymore, all that was told is taken back.
+        if not (self.relays or connection.way in self._told):
+            return 0
+        if connection.methods is None or not connection.is_usable:
             return 0
         told = self._told.setdefault(connection.way, {})
         news = []
@@ -147,10 +160,16 @@ class Advertising:
         shared = connection.shared_namespaces
         known = self._passing.get(connection.way)
         if known is None or known[0] is not shared:
-            of_namespace = self._policies.of_namespace
-            passing = frozenset(namespace for namespace in shared if of_namespace(namespace).relays)
-            known = self._passing[connection.way] = shared, passing
+            known = self._passing[connection.way] = shared, self._passes(shared)
         return known[1]
+
+    def _passes(self, shared: tuple[str, ...]) -> frozenset[str]:
+        of_namespace = self._policies.of_namespace
+        return frozenset(namespace for namespace in shared if of_namespace(namespace).relays)
+
+
+def _relays(policies: Policies) -> bool:
+    return policies.default.relays or any(policy.relays for policy in policies.overrides.values())
 
 
 def _are_same(one: Reach | None, other: Reach | None) -> bool:

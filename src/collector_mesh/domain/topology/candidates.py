@@ -117,6 +117,13 @@ class Pool:
             self._places[last.peer_id] = place
         self.cache = {}
 
+    def follow(self, policy: Policy) -> None:
+        """Go by another policy from now on."""
+        self.policy = policy
+        # What another strategy keeps is of no use to this one.
+        self.cache = {}
+        self.panic, self.panic_at = False, -1
+
     def get(self, peer_id: str) -> Candidate | None:
         """The candidate that is a peer."""
         place = self._places.get(peer_id)

@@ -8,7 +8,7 @@ from typing import Any
 from collector_mesh.domain.model.kinds import UNARY
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.reach import Onward
-from collector_mesh.domain.policies.policy import Policies
+from collector_mesh.domain.policies.policy import Policies, Policy
 from collector_mesh.domain.topology.candidates import Candidate, Pool
 from collector_mesh.domain.topology.connection import Connection
 from collector_mesh.domain.topology.later import Later
@@ -84,6 +84,7 @@ class Index:
         self._unchecked: dict[str, dict[_Place, None]] = {}
         """In which pools each peer was before it changed, as far as they were not looked at since."""
         self._is_coming = False
+        policies.follow(self._follow)
 
     # ---- questions -----------------------------------------------------------------------------------
 
@@ -191,10 +192,18 @@ class Index:
         known: Iterable[str] = () if pool is None else [member.peer_id for member in pool.members]
         return dict.fromkeys((*self._connections, *known))
 
-    def _new(self, table: _Table, key: Any) -> Pool:
+    def _follow(self, _now: float) -> None:
+        """The rules are others now."""
+        for table in (self._having, self._silent, self._onward):
+            for key, pool in table.pools.items():
+                pool.follow(self._policy_of(table, key))
+
+    def _policy_of(self, table: _Table, key: Any) -> Policy:
         policies = self._policies
-        policy = policies.of_namespace(key) if table is self._silent else policies.of(key)
-        pool = table.pools[key] = Pool(key, policy)
+        return policies.of_namespace(key) if table is self._silent else policies.of(key)
+
+    def _new(self, table: _Table, key: Any) -> Pool:
+        pool = table.pools[key] = Pool(key, self._policy_of(table, key))
         table.absent.pop(key, None)
         return pool
 

@@ -64,6 +64,7 @@ class Reachability:
         self._forgetting: deque[tuple[Way, list[str]]] = deque()
         """Links that have ended, and of whom was told over them."""
         self._is_coming = False
+        policies.follow(self._follow)
         topology.ask_for_passing(self._onward, self._ways_to)
 
     # ---- what happens --------------------------------------------------------------------------------
@@ -227,6 +228,13 @@ class Reachability:
         self._go_on()
 
     # ---- whom it is news for -------------------------------------------------------------------------
+
+    def _follow(self, _now: float) -> None:
+        """The rules are others now: of which namespaces calls are passed on."""
+        if self._advertising.follow():
+            targets = self._all_targets()
+            for connection in self._topology:
+                self._spreading.to(connection.peer_id, targets)
 
     def _all_targets(self) -> list[str]:
         targets = dict.fromkeys(connection.peer_id for connection in self._topology)

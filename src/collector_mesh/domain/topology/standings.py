@@ -30,6 +30,7 @@ class Standings:
         self._is_up = is_up
         self._peers: dict[str, dict[str, Standing]] = {}
         self._namespaces: dict[str, dict[str, Standing]] = {}
+        policies.follow(self._follow)
 
     def of(self, peer_id: str, namespace: str, now: float) -> Standing:
         """The standing of a peer; a new one begins in the middle of the others."""
@@ -46,6 +47,12 @@ class Standings:
             )
             self._namespaces.setdefault(namespace, {})[peer_id] = standing
         return standing
+
+    def _follow(self, now: float) -> None:
+        for namespace, standings in self._namespaces.items():
+            rules = self._policies.of_namespace(namespace).standing
+            for standing in standings.values():
+                standing.follow(rules, now)
 
     def get(self, peer_id: str, namespace: str) -> Standing | None:
         """The standing of a peer, None if nothing is known of it there."""

@@ -58,6 +58,8 @@ class Topology:
         self._times: dict[MethodKey, MethodTimes] = {}
         self.news = News(later)
         """Tells whoever waits for a peer that something is new."""
+        # Calls may be passed on now that were not before.
+        self.policies.follow(lambda _now: self.news.tell())
         self._lacks = Lacks()
         self.standings = Standings(self.policies, self._has_turned, self._is_up)
         """What is known of each peer in each namespace in which calls were routed to it."""

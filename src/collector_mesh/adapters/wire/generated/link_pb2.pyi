@@ -139,7 +139,7 @@ class Chunk(_message.Message):
     def __init__(self, number: _Optional[int] = ..., of_reply: bool = ..., value: _Optional[bytes] = ...) -> None: ...
 
 class Control(_message.Message):
-    __slots__ = ("hello", "welcome", "catalog", "ping", "pong", "draining", "draining_seen", "goodbye", "reach", "catalog_change", "reach_more")
+    __slots__ = ("hello", "welcome", "catalog", "ping", "pong", "draining", "draining_seen", "goodbye", "reach", "catalog_change", "reach_more", "renew")
     HELLO_FIELD_NUMBER: _ClassVar[int]
     WELCOME_FIELD_NUMBER: _ClassVar[int]
     CATALOG_FIELD_NUMBER: _ClassVar[int]
@@ -151,6 +151,7 @@ class Control(_message.Message):
     REACH_FIELD_NUMBER: _ClassVar[int]
     CATALOG_CHANGE_FIELD_NUMBER: _ClassVar[int]
     REACH_MORE_FIELD_NUMBER: _ClassVar[int]
+    RENEW_FIELD_NUMBER: _ClassVar[int]
     hello: Hello
     welcome: Welcome
     catalog: Catalog
@@ -162,7 +163,8 @@ class Control(_message.Message):
     reach: _containers.RepeatedCompositeFieldContainer[Reach]
     catalog_change: CatalogChange
     reach_more: _containers.RepeatedCompositeFieldContainer[Reach]
-    def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., welcome: _Optional[_Union[Welcome, _Mapping]] = ..., catalog: _Optional[_Union[Catalog, _Mapping]] = ..., ping: _Optional[_Union[Heartbeat, _Mapping]] = ..., pong: _Optional[_Union[Heartbeat, _Mapping]] = ..., draining: bool = ..., draining_seen: bool = ..., goodbye: _Optional[_Union[Goodbye, _Mapping]] = ..., reach: _Optional[_Iterable[_Union[Reach, _Mapping]]] = ..., catalog_change: _Optional[_Union[CatalogChange, _Mapping]] = ..., reach_more: _Optional[_Iterable[_Union[Reach, _Mapping]]] = ...) -> None: ...
+    renew: bool
+    def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., welcome: _Optional[_Union[Welcome, _Mapping]] = ..., catalog: _Optional[_Union[Catalog, _Mapping]] = ..., ping: _Optional[_Union[Heartbeat, _Mapping]] = ..., pong: _Optional[_Union[Heartbeat, _Mapping]] = ..., draining: bool = ..., draining_seen: bool = ..., goodbye: _Optional[_Union[Goodbye, _Mapping]] = ..., reach: _Optional[_Iterable[_Union[Reach, _Mapping]]] = ..., catalog_change: _Optional[_Union[CatalogChange, _Mapping]] = ..., reach_more: _Optional[_Iterable[_Union[Reach, _Mapping]]] = ..., renew: bool = ...) -> None: ...
 
 class Reach(_message.Message):
     __slots__ = ("collector_id", "path", "methods", "gone")
