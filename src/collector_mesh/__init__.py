@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collector_mesh.adapters.grpc.tls import Tls, TlsError
     from collector_mesh.adapters.loopback.network import LoopbackNetwork
     from collector_mesh.adapters.telemetry.configuring import configure_logs
+    from collector_mesh.adapters.telemetry.otel import OtelTracer
     from collector_mesh.adapters.wire.registry_requests import RegisteredName
     from collector_mesh.app.allow_list import AllowList, AllowListError
     from collector_mesh.app.clients.client import MeshClient
@@ -103,6 +104,7 @@ _HOMES = {
     "MethodInfo": "collector_mesh.domain.model.snapshot",
     "MethodKey": "collector_mesh.domain.model.names",
     "NotFoundError": "collector_mesh.domain.model.errors",
+    "OtelTracer": "collector_mesh.adapters.telemetry.otel",
     "OutcomeUnknownError": "collector_mesh.domain.model.errors",
     "OverloadedError": "collector_mesh.domain.model.errors",
     "Payload": "collector_mesh.domain.model.payload",
@@ -169,6 +171,7 @@ __all__ = [
     "MethodInfo",
     "MethodKey",
     "NotFoundError",
+    "OtelTracer",
     "OutcomeUnknownError",
     "OverloadedError",
     "Payload",

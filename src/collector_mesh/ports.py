@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collector_mesh.domain.model.frames import Frame
     from collector_mesh.domain.model.identity import Identity
     from collector_mesh.domain.model.introduction import Offer, Welcome
+    from collector_mesh.domain.model.span import Span, SpanKind
     from collector_mesh.domain.ports.authorizer import Authorizer
     from collector_mesh.domain.ports.balancer import Balancer, Candidate, Selection
     from collector_mesh.domain.ports.call_starter import CallStarter, Contact, StartedCall
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
         Write,
     )
     from collector_mesh.domain.ports.tasks import Job, Promise, Task, Tasks, ThreadUse
+    from collector_mesh.domain.ports.tracer import Tracer
     from collector_mesh.domain.ports.transport import Listener, Transport
     from collector_mesh.domain.ports.validator import ReadyValidator, Validator
 
@@ -86,6 +88,8 @@ _HOMES = {
     "ReadyValidator": "collector_mesh.domain.ports.validator",
     "RegistryStore": "collector_mesh.domain.ports.registry_store",
     "Selection": "collector_mesh.domain.ports.balancer",
+    "Span": "collector_mesh.domain.model.span",
+    "SpanKind": "collector_mesh.domain.model.span",
     "StaleRevisionError": "collector_mesh.domain.ports.registry_store",
     "StartedCall": "collector_mesh.domain.ports.call_starter",
     "StoredCatalogue": "collector_mesh.domain.ports.registry_store",
@@ -100,6 +104,7 @@ _HOMES = {
     "Telling": "collector_mesh.domain.ports.frame_stream",
     "ThreadUse": "collector_mesh.domain.ports.tasks",
     "Timer": "collector_mesh.domain.ports.clock",
+    "Tracer": "collector_mesh.domain.ports.tracer",
     "Transport": "collector_mesh.domain.ports.transport",
     "UnaryLink": "collector_mesh.domain.ports.link",
     "UnsendableFrameError": "collector_mesh.domain.ports.frame_stream",
@@ -144,6 +149,8 @@ __all__ = [
     "ReadyValidator",
     "RegistryStore",
     "Selection",
+    "Span",
+    "SpanKind",
     "StaleRevisionError",
     "StartedCall",
     "StoredCatalogue",
@@ -158,6 +165,7 @@ __all__ = [
     "Telling",
     "ThreadUse",
     "Timer",
+    "Tracer",
     "Transport",
     "UnaryLink",
     "UnsendableFrameError",

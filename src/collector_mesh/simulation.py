@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collector_mesh.app.simulation.sim import Sim
     from collector_mesh.app.simulation.simulation import Simulation
     from collector_mesh.app.simulation.watch import InvariantError
+    from collector_mesh.app.testing.spans import Spans
 
 _HOMES = {
     "InvariantError": "collector_mesh.app.simulation.watch",
@@ -17,8 +18,9 @@ _HOMES = {
     "Simulation": "collector_mesh.app.simulation.simulation",
     "SimulationError": "collector_mesh.adapters.simulated.errors",
     "SimulationResult": "collector_mesh.app.simulation.results",
+    "Spans": "collector_mesh.app.testing.spans",
 }
 
-__all__ = ["InvariantError", "Sim", "Simulation", "SimulationError", "SimulationResult"]
+__all__ = ["InvariantError", "Sim", "Simulation", "SimulationError", "SimulationResult", "Spans"]
 
 __getattr__, __dir__ = door(__name__, _HOMES)

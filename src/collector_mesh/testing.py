@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collector_mesh.app.testing.process_network import NodeProcesses, ProcessNetwork, ProcessNode
     from collector_mesh.app.testing.proxy import FaultyProxy
     from collector_mesh.app.testing.services import contract_service
+    from collector_mesh.app.testing.spans import Spans
 
 _HOMES = {
     "ConnectionContract": "collector_mesh.app.testing.contract.connection",
@@ -47,6 +48,7 @@ _HOMES = {
     "ProcessNode": "collector_mesh.app.testing.process_network",
     "RegistryStoreContract": "collector_mesh.app.testing.contract.registry_store",
     "ServeContract": "collector_mesh.app.testing.contract.serve",
+    "Spans": "collector_mesh.app.testing.spans",
     "TransportContract": "collector_mesh.app.testing.contract.transport",
     "ValidationContract": "collector_mesh.app.testing.contract.validation",
     "call_context": "collector_mesh.app.testing.contexts",
@@ -72,6 +74,7 @@ __all__ = [
     "ProcessNode",
     "RegistryStoreContract",
     "ServeContract",
+    "Spans",
     "TransportContract",
     "ValidationContract",
     "call_context",

@@ -48,6 +48,7 @@ class CallFactory:
         policies: how much time a call has that says nothing about it.
         forwarded: keys of the metadata that calls carry on which are made in a handler.
         max_payload_bytes: bytes of the largest request; plain data is written no further than that.
+        root: gives a trace context to a call that nothing comes before; None where nobody reads it.
         current: gives the trace context of the program's own span that is current, empty bytes without one.
     """
 
@@ -58,12 +59,14 @@ class CallFactory:
         forwarded: Collection[str] = (),
         *,
         max_payload_bytes: int = MAX_PAYLOAD_BYTES,
-        current: "Callable[[], bytes] | None" = None,
+        root: Callable[[], bytes] | None = None,
+        current: Callable[[], bytes] | None = None,
     ) -> None:
         self._now = clock.now
         self._policies = policies
         self._forwarded = frozenset(forwarded)
         self._max_payload_bytes = max_payload_bytes
+        self._root = root
         self._current = current
 
     def make(
@@ -108,7 +111,7 @@ class CallFactory:
                 checked_metadata(metadata),
                 idempotent_argument(idempotent),
             )
-        if parent is not None or call.metadata or self._current is not None:
+        if parent is not None or call.metadata or self._root is not None:
             call.trace = self._trace(call, parent)
         return call
 
@@ -116,9 +119,14 @@ class CallFactory:
         """The trace context that a call goes on with: what its metadata says, else the program's own span, else its handler's."""
         if call.metadata and (told := trace_in(call.metadata)):
             return told
-        if self._current is not None and (current := self._current()):
+        inherited = NO_TRACE if parent is None else parent.trace
+        current = NO_TRACE if self._current is None else self._current()
+        # A span of the handler's own is one of the same trace; another one was current where all this was started.
+        if current and (not inherited or current[:16] == inherited[:16]):
             return current
-        return NO_TRACE if parent is None else parent.trace
+        if inherited or self._root is None:
+            return inherited
+        return self._root()
 
     def _with_forwarded(self, parent: CallContext, metadata: Metadata) -> Metadata:
         """Metadata of a call, and of the call that it is made in what is to travel on and has no key of those."""

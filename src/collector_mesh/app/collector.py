@@ -23,6 +23,7 @@ from collector_mesh.app.home import Home
 from collector_mesh.app.options import Options, own_address, settings_argument
 from collector_mesh.app.services.offered import Offered, services_of
 from collector_mesh.app.settings import Settings
+from collector_mesh.app.tracing.making import current_of, root_of
 from collector_mesh.app.unclosed import Unclosed
 from collector_mesh.domain.model.caller import Caller, Metadata
 from collector_mesh.domain.model.errors import (
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from collector_mesh.domain.ports.balancer import Balancer
     from collector_mesh.domain.ports.dispatching import Dispatching
     from collector_mesh.domain.ports.observer import Observer
+    from collector_mesh.domain.ports.tracer import Tracer
     from collector_mesh.domain.ports.transport import Transport
     from collector_mesh.domain.ports.validator import Validator
 
@@ -92,6 +94,9 @@ class Collector(CollectorServices, CollectorPeers, CollectorStubs, Caller):
         balancers: strategies of your own, by the names that settings use; see `collector_mesh.ports.Balancer`.
         observer: receives events in place of the log.
         settings: values to tune.
+        tracer: takes spans of the calls that are recorded, as `collector_mesh.OtelTracer` does; the setting `trace_sample`
+            says how many are.
+        trace_ids: whether each call has a trace id where nothing is recorded either, for log lines.
 
     Raises:
         SettingsError: a setting or an override has a wrong value, or names no strategy.
@@ -126,6 +131,8 @@ class Collector(CollectorServices, CollectorPeers, CollectorStubs, Caller):
         balancers: "Mapping[str, Balancer] | None" = None,
         observer: "Observer | None" = None,
         settings: Settings | None = None,
+        tracer: "Tracer | None" = None,
+        trace_ids: bool = False,
     ) -> None:
         if listen is None:
             listen = own_address(collector_id, transport)
@@ -153,6 +160,8 @@ class Collector(CollectorServices, CollectorPeers, CollectorStubs, Caller):
             weight=weight,
             balancers=balancers or {},
             observer=observer,
+            tracer=tracer,
+            trace_ids=trace_ids,
         )
         self.container = self._build(options, settings_argument(settings))
         """The parts; to replace one, `override` its provider before the collector is entered."""
@@ -246,6 +255,8 @@ class Collector(CollectorServices, CollectorPeers, CollectorStubs, Caller):
                 parts.policies(),
                 parts.settings().forward_metadata,
                 max_payload_bytes=parts.settings().max_payload_bytes,
+                root=root_of(parts.roots()),
+                current=current_of(parts.tracer()),
             )
             parts.nested().caller = ref(self)
             keeping, dispatcher = parts.keeping(), parts.dispatching()

@@ -43,6 +43,14 @@ from collector_mesh.app.options import ClientOptions, Options
 from collector_mesh.app.overrides import policies_of
 from collector_mesh.app.registry.making import make_registering, make_registry, make_registry_door, make_types
 from collector_mesh.app.settings import Settings
+from collector_mesh.app.tracing.making import (
+    enter_of,
+    make_calling,
+    make_roots,
+    make_span_watch,
+    make_tracer,
+    root_of,
+)
 from collector_mesh.app.watching import make_attempts, make_dispatching, make_executor, make_watch
 from collector_mesh.domain.calls.attempt_loop import AttemptLoop
 from collector_mesh.domain.calls.checks import CallChecks
@@ -230,12 +238,16 @@ class CollectorContainer:
             max_payload_bytes=settings.max_payload_bytes,
             authorizer=guarded_authorizer,
         )
-        self.watch = watch = providers.Singleton(make_watch)
+        self.roots = roots = providers.Singleton(make_roots, options, settings, dice)
+        self.tracer = tracer = providers.Singleton(make_tracer, options, collector_id, guarded_observer)
+        spans = providers.Singleton(make_span_watch, collector_id, tracer, roots)
+        self.watch = watch = providers.Singleton(make_watch, spans)
         self.executor = executor = providers.Singleton(
             make_executor,
             watch,
             collector_id,
             handlers,
+            enter=providers.Factory(enter_of, tracer),
             tasks=tasks,
             clock=clock,
             dice=dice,
@@ -410,6 +422,7 @@ class CollectorContainer:
             clock=clock,
             policies=policies,
             observer=guarded_observer,
+            root=providers.Factory(root_of, roots),
         )
 
 
@@ -421,11 +434,8 @@ class ClientContainer:
         self.clock = clock = providers.Singleton(LoopClock)
         self.names = names = providers.Singleton(make_names, settings)
         self.transport = transport = providers.Singleton(make_transport, options, settings, clock, names)
-        self.failures = failures = providers.Singleton(
-            HookFailures,
-            "",
-            providers.Singleton(make_guarded, providers.Singleton(make_log, clock), "", clock),
-        )
+        observer = providers.Singleton(make_guarded, providers.Singleton(make_log, clock), "", clock)
+        self.failures = failures = providers.Singleton(HookFailures, "", observer)
         self.guarded_transport = guarded_transport = providers.Singleton(
             GuardedTransport, transport, failures, clock
         )
@@ -436,7 +446,10 @@ class ClientContainer:
         self.addresses = addresses = providers.Singleton(
             addresses_in, options.address, names, now=clock.provided.now
         )
-        self.link = providers.Singleton(
+        self.roots = roots = providers.Singleton(make_roots, options, settings, dice)
+        self.tracer = tracer = providers.Singleton(make_tracer, options, "", observer)
+        watch = providers.Singleton(make_span_watch, "", tracer, roots)
+        self.link = link = providers.Singleton(
             ClientLink,
             addresses,
             transport=guarded_transport,
@@ -448,3 +461,4 @@ class ClientContainer:
             policies=policies,
             dial_timeout=providers.Factory(make_dial_seconds, settings),
         )
+        self.calling = providers.Singleton(make_calling, link, watch, clock)

@@ -8,6 +8,7 @@ from typing import Literal
 from collector_mesh.app.container import CollectorContainer
 from collector_mesh.app.hooks.holding import Holding
 from collector_mesh.app.services.lives import Lives
+from collector_mesh.app.tracing.making import flushed
 from collector_mesh.domain.model.events import Draining, RegistryAway, RegistryBack, Started, Stopped
 from collector_mesh.domain.peers.waiting import holds_within
 from collector_mesh.domain.ports.transport import Listener
@@ -168,6 +169,8 @@ class Lifetime:
         cancelled = parts.tasks().cancel_all()
         await clock.alarm().wait(0)
         await parts.reporting().close()
+        if (tracer := parts.tracer()) is not None:
+            await flushed(tracer)
         parts.guarded_observer().tell(Stopped(options.collector_id, cancelled))
 
     def _store_turned(self, reason: str, seconds: float) -> None:

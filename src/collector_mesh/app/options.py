@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any, Literal
 import attrs
 
 from collector_mesh.app.arguments import flag_argument
-from collector_mesh.app.hooks.shape import check_authorizer, check_hook, check_observer, check_transport
+from collector_mesh.app.hooks.shape import (
+    check_authorizer,
+    check_hook,
+    check_observer,
+    check_tracer,
+    check_transport,
+)
 from collector_mesh.app.hooks.validation import check_validator
 from collector_mesh.app.settings import Settings
 from collector_mesh.domain.model import limits
@@ -23,6 +29,7 @@ if TYPE_CHECKING:
     from collector_mesh.domain.ports.authorizer import Authorizer
     from collector_mesh.domain.ports.balancer import Balancer
     from collector_mesh.domain.ports.observer import Observer
+    from collector_mesh.domain.ports.tracer import Tracer
     from collector_mesh.domain.ports.transport import Transport
     from collector_mesh.domain.ports.validator import Validator
 
@@ -182,6 +189,8 @@ class Options:
     observer: "Observer | None" = attrs.field(default=None, validator=_if_given(check_observer))
     wait_for_peers: int | Literal["all"] | None = attrs.field(default=None, validator=_are_peers)
     balancers: "Mapping[str, Balancer]" = attrs.field(factory=dict, validator=_are_balancers)
+    tracer: "Tracer | None" = attrs.field(default=None, validator=_if_given(check_tracer))
+    trace_ids: bool = attrs.field(default=False, validator=_is_flag)
 
     def __attrs_post_init__(self) -> None:
         """See that a registry can be reached.
@@ -203,6 +212,8 @@ class ClientOptions:
     transport: "Transport | None" = attrs.field(default=None, validator=_if_given(check_transport))
     tls: "Tls | None" = attrs.field(default=None, validator=_if_given(_check_tls))
     insecure: bool = attrs.field(default=False, validator=_is_flag)
+    tracer: "Tracer | None" = attrs.field(default=None, validator=_if_given(check_tracer))
+    trace_ids: bool = attrs.field(default=False, validator=_is_flag)
 
 
 def own_address(collector_id: str, transport: "Transport | None") -> str:

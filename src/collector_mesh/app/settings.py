@@ -163,6 +163,8 @@ class Settings:
         expose_handler_errors: whether a caller sees the text of a handler's exception, or a
             correlation id for the log.
         report_interval: seconds between two reports of the counts to the observer.
+        trace_sample: share of the calls that begin a trace here of which spans are recorded; what has been decided
+            elsewhere stays.
         overrides: other values for some keys, by `NAMESPACE`, `NAMESPACE/Service` or
             `NAMESPACE/Service.Method`; the narrowest one counts. See `collector_mesh.app.overrides`.
     """
@@ -217,4 +219,5 @@ class Settings:
     keepalive_interval: float = attrs.field(default=10.0, validator=_number(2, 3600, "seconds"))
     expose_handler_errors: bool = attrs.field(default=True, validator=_boolean)
     report_interval: float = attrs.field(default=10.0, validator=_number(0.1, 86400, "seconds"))
+    trace_sample: float = attrs.field(default=0.01, validator=_number(0, 1, "calls"))
     overrides: Mapping[str, Mapping[str, Any]] = attrs.field(factory=dict)

@@ -21,13 +21,15 @@ def make_watch(*sources: CallWatch | None) -> CallWatch | None:
     return one_watch(*sources)
 
 
-def make_executor(watch: CallWatch | None, *parts: Any, **more: Any) -> Executor:
-    """What runs calls here."""
+def make_executor(
+    watch: CallWatch | None, *parts: Any, enter: Callable[[bytes], None] | None = None, **more: Any
+) -> Executor:
+    """What runs calls here; `enter` as for `WatchedExecutor`."""
     if watch is None:
         return Executor(*parts, **more)
     from collector_mesh.domain.serving.watched import WatchedExecutor
 
-    return WatchedExecutor(*parts, watch=watch, **more)
+    return WatchedExecutor(*parts, watch=watch, enter=enter, **more)
 
 
 def make_attempts(watch: CallWatch | None) -> Callable[..., Attempt]:

@@ -23,7 +23,7 @@ from collector_mesh.domain.model.identity import Identity
 from collector_mesh.domain.model.introduction import Offer, Welcome
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.payload import Payload
-from collector_mesh.domain.model.status import OK, Reply
+from collector_mesh.domain.model.status import OK, Metadata, Reply
 from collector_mesh.domain.model.trace_context import NO_TRACE, trace_in
 from collector_mesh.domain.peers.greeter import Greeter
 from collector_mesh.domain.peers.streams import Streams
@@ -59,6 +59,7 @@ class CollectorGateway:
         clock: tells the time.
         policies: how much time a call has that says nothing about it.
         observer: told of limits, and of a listener that is lost.
+        root: gives calls a trace context that come without one; None where nobody reads it.
     """
 
     def __init__(
@@ -77,7 +78,9 @@ class CollectorGateway:
         clock: Clock,
         policies: Policies,
         observer: Observer,
+        root: Callable[[], bytes] | None = None,
     ) -> None:
+        self._root = root
         self.collector_id = collector_id
         self.on_unreachable: Callable[[str], None] = lambda _reason: None
         """Called when nobody can connect anymore, with the reason."""
@@ -130,6 +133,8 @@ class CollectorGateway:
     def take(self, taken: TakenCall) -> None:
         """Run a call that has come over a link."""
         call = taken.call
+        if self._root is not None and not call.trace:
+            call.trace = self._root()
         if taken.mode == Mode.DISPATCH:
             taken.work = self._dispatcher.submit(call, taken.answer)
             return
@@ -184,7 +189,7 @@ class CollectorGateway:
             origin=Origin.CLIENT,
             identity=identity,
             source=name_of(identity, address),
-            trace=trace_in(given) if given else NO_TRACE,
+            trace=self._trace(given),
         )
         try:
             self._checks.check(call, Mode.SERVE)
@@ -220,7 +225,7 @@ class CollectorGateway:
             origin=Origin.CLIENT,
             identity=identity,
             source=name_of(identity, address),
-            trace=trace_in(given) if given else NO_TRACE,
+            trace=self._trace(given),
         )
         try:
             held = self._lend(call, address)
@@ -264,6 +269,11 @@ class CollectorGateway:
         if message is not status.message:
             reply.status = attrs.evolve(status, message=clipped(message))
         return reply
+
+    def _trace(self, metadata: Metadata) -> bytes:
+        """The trace context of a request that has no link: as its headers say, else a new one where somebody reads it."""
+        told = trace_in(metadata) if metadata else NO_TRACE
+        return told if told or self._root is None else self._root()
 
     def _lend(self, call: Call, address: str) -> int:
         """Count what a request that has no link holds while it is here; gives how much that is."""

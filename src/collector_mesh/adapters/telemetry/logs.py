@@ -52,6 +52,8 @@ _WORDS: Mapping[type[events.Event], tuple[str, int]] = MappingProxyType(
         events.RegistrationRefused: ("registration_refused", logging.WARNING),
         events.BreakerOpened: ("breaker_opened", logging.WARNING),
         events.BreakerShut: ("breaker_shut", logging.INFO),
+        events.TracesAway: ("traces_away", logging.WARNING),
+        events.TracesBack: ("traces_back", logging.INFO),
         events.Shedding: ("shedding", logging.WARNING),
         events.Counted: ("counted", logging.DEBUG),
         events.AttemptFailed: ("attempt_failed", logging.DEBUG),

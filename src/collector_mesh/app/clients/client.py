@@ -14,6 +14,7 @@ from collector_mesh.app.home import Home
 from collector_mesh.app.options import ClientOptions, settings_argument
 from collector_mesh.app.settings import Settings
 from collector_mesh.app.stub_channels import channel_to, sync_channel_to
+from collector_mesh.app.tracing.making import flushed
 from collector_mesh.app.unclosed import Unclosed
 from collector_mesh.domain.model.call import Call
 from collector_mesh.domain.model.caller import Caller, Metadata
@@ -31,7 +32,9 @@ if TYPE_CHECKING:
 
     from collector_mesh.adapters.grpc.tls import Tls
     from collector_mesh.app.stub_channels import ClientInterceptor
+    from collector_mesh.domain.calls.watched_client import WatchedClientLink
     from collector_mesh.domain.peers.client_link import ClientLink
+    from collector_mesh.domain.ports.tracer import Tracer
     from collector_mesh.domain.ports.transport import Transport
 
 
@@ -44,7 +47,8 @@ class MeshClient(Caller):
         tls: certificates for gRPC.
         insecure: whether plaintext may be used to an address that is not of this machine.
         transport: how the client reaches the collector; gRPC by default.
-        settings: values to tune; a client heeds the times and the size of payloads.
+        settings: values to tune; a client heeds the times, the size of payloads, and `trace_sample`.
+        tracer: takes spans of its calls, as `collector_mesh.OtelTracer` does; without one nothing is recorded.
 
     Raises:
         InvalidCallError: of several addresses one is empty, or there are too many; or a name is malformed.
@@ -59,13 +63,14 @@ class MeshClient(Caller):
         insecure: bool = False,
         transport: "Transport | None" = None,
         settings: Settings | None = None,
+        tracer: "Tracer | None" = None,
     ) -> None:
         self.address = address = text_argument("address", address)
         # All of the mesh is behind it: whoever imports the class need not make one.
         from collector_mesh.app.container import ClientContainer
 
         self.container = ClientContainer(
-            ClientOptions(address=address, tls=tls, insecure=insecure, transport=transport),
+            ClientOptions(address=address, tls=tls, insecure=insecure, transport=transport, tracer=tracer),
             settings_argument(settings),
         )
         """The parts; to replace one, `override` its provider before the client is entered."""
@@ -75,7 +80,7 @@ class MeshClient(Caller):
         self._home = Home(
             f"the client of {visible(address)}", awaited="await client.call(...)", blocking="a SyncMeshClient"
         )
-        self._link: ClientLink | None = None
+        self._link: ClientLink | WatchedClientLink | None = None
         self._calls: ClientCalls | None = None
         self._unclosed: Unclosed | None = None
 
@@ -124,7 +129,7 @@ class MeshClient(Caller):
         if (tls := parts.options().tls) is not None:
             tls.channel_credentials()
         await self._exits.enter_async_context(parts.guarded_transport().open())
-        self._link = parts.link()
+        self._link = parts.calling()
 
     async def _end(self) -> None:
         link, self._link = self._link, None
@@ -132,6 +137,8 @@ class MeshClient(Caller):
             if link is not None:
                 try:
                     await link.aclose()
+                    if (tracer := self.container.tracer()) is not None:
+                        await flushed(tracer)
                 finally:
                     await self.container.tasks().close()
 
@@ -252,7 +259,7 @@ class MeshClient(Caller):
             raise self._home.closed("closed" if self._home.loop else "new")
         return self._home.bridge(), self
 
-    def _open_link(self) -> "ClientLink":
+    def _open_link(self) -> "ClientLink | WatchedClientLink":
         link = self._link
         if link is None:
             raise self._home.closed("closed" if self._home.loop else "new")

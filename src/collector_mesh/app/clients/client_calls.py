@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from collector_mesh.app.calls import CallFactory
+from collector_mesh.app.tracing.making import current_of, root_of
 from collector_mesh.domain.model.call import Call
 from collector_mesh.domain.model.caller import Metadata
 from collector_mesh.domain.model.errors import PayloadTooLargeError
@@ -29,6 +30,8 @@ class ClientCalls:
             parts.policies(),
             settings.forward_metadata,
             max_payload_bytes=settings.max_payload_bytes,
+            root=root_of(parts.roots()),
+            current=current_of(parts.tracer()),
         ).make
 
     def make(

@@ -10,6 +10,7 @@ from collector_mesh.app.clients.client import MeshClient
 from collector_mesh.app.clients.client_calls import ClientCalls
 
 if TYPE_CHECKING:
+    from collector_mesh.domain.calls.watched_client import WatchedClientLink
     from collector_mesh.domain.peers.client_link import ClientLink
 
 AWAITED = "a MeshClient, and await client.call(...)"
@@ -58,7 +59,7 @@ class OpenedClient:
             if self._thread is not None:
                 self._thread.end_soon()
             raise
-        self.link: ClientLink = client.container.link()
+        self.link: ClientLink | WatchedClientLink = client.container.calling()
         self.calls = ClientCalls(client.container)
 
     def close(self) -> None:

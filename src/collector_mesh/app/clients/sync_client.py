@@ -30,7 +30,9 @@ if TYPE_CHECKING:
 
     from collector_mesh.adapters.grpc.tls import Tls
     from collector_mesh.app.stub_channels import ClientInterceptor
+    from collector_mesh.domain.calls.watched_client import WatchedClientLink
     from collector_mesh.domain.peers.client_link import ClientLink
+    from collector_mesh.domain.ports.tracer import Tracer
     from collector_mesh.domain.ports.transport import Transport
 
 
@@ -48,7 +50,8 @@ class SyncMeshClient(BlockingCaller):
         insecure: whether plaintext may be used to an address that is not of this machine.
         transport: how the client reaches the collector; gRPC by default. If it belongs to an event loop
             (`loop`), as a `LoopbackNetwork` does whose collectors are entered, the client runs in that loop.
-        settings: values to tune; a client heeds the times and the size of payloads.
+        settings: values to tune; a client heeds the times, the size of payloads, and `trace_sample`.
+        tracer: takes spans of its calls, as `collector_mesh.OtelTracer` does; without one nothing is recorded.
 
     Raises:
         InvalidCallError: of several addresses one is empty, or there are too many; or a name is malformed.
@@ -63,11 +66,18 @@ class SyncMeshClient(BlockingCaller):
         insecure: bool = False,
         transport: "Transport | None" = None,
         settings: Settings | None = None,
+        tracer: "Tracer | None" = None,
     ) -> None:
         self._opened: OpenedClient | None = None
         self._unclosed: Unclosed | None = None
         self._make = partial(
-            InnerClient, address, tls=tls, insecure=insecure, transport=transport, settings=settings
+            InnerClient,
+            address,
+            tls=tls,
+            insecure=insecure,
+            transport=transport,
+            settings=settings,
+            tracer=tracer,
         )
         made = self._make()
         self.address, self._max_payload_bytes = made.address, made.max_payload_bytes
@@ -281,7 +291,9 @@ class SyncMeshClient(BlockingCaller):
         return f"<SyncMeshClient of {visible(self.address)}, {state}>"
 
 
-def _submitted(link: "ClientLink", call: Call, told: Callable[[Reply], None]) -> Callable[[], object]:
+def _submitted(
+    link: "ClientLink | WatchedClientLink", call: Call, told: Callable[[Reply], None]
+) -> Callable[[], object]:
     return link.submit(call, told).cancel
 
 

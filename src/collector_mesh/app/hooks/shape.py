@@ -31,6 +31,17 @@ def check_observer(observer: object) -> None:
     check_hook("observer", observer, "tell")
 
 
+def check_tracer(tracer: object) -> None:
+    """See that something takes spans.
+
+    Raises:
+        TypeError: it does not; the text says why.
+    """
+    for name in ("ended", "current", "enter"):
+        check_hook("tracer", tracer, name)
+    method_of("tracer", tracer, "flush")
+
+
 def check_transport(transport: object) -> None:
     """See that something has what a transport has.
 

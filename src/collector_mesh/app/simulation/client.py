@@ -21,6 +21,7 @@ from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.payload import Message, Payload, Plain
 from collector_mesh.domain.model.status import Reply
 from collector_mesh.domain.ports.call_starter import StartedCall
+from collector_mesh.domain.ports.tracer import Tracer
 
 
 class SimulatedClient(MeshClient):
@@ -37,8 +38,11 @@ class SimulatedClient(MeshClient):
         *,
         checked: bool,
         settings: Settings | None,
+        tracer: Tracer | None,
     ) -> None:
-        super().__init__(address, transport=SimulatedTransport(network, host), settings=settings)
+        super().__init__(
+            address, transport=SimulatedTransport(network, host), settings=settings, tracer=tracer
+        )
         self.host = host
         self._virtual = loop
         parts = self.container

@@ -18,6 +18,7 @@ from collector_mesh.app.simulation.client import SimulatedClient
 from collector_mesh.app.simulation.collector import SimulatedCollector
 from collector_mesh.app.simulation.watch import Watch
 from collector_mesh.domain.model.errors import kind_of
+from collector_mesh.domain.ports.tracer import Tracer
 
 Services = Sequence[Offered] | Callable[[], Iterable[Offered]]
 """Those of a collector; a callable, and a class among them, makes them anew."""
@@ -116,7 +117,9 @@ class Fleet:
             self._mounts[collector_id] = mount
         return self.start(collector_id)
 
-    def add_client(self, client_id: str, address: str, settings: Settings | None) -> SimulatedClient:
+    def add_client(
+        self, client_id: str, address: str, settings: Settings | None, tracer: Tracer | None
+    ) -> SimulatedClient:
         """Make a client; see `Sim.client`."""
         self._check_is_new(client_id)
         client = self._clients[client_id] = SimulatedClient(
@@ -128,6 +131,7 @@ class Fleet:
             address,
             checked=self._checked,
             settings=settings,
+            tracer=tracer,
         )
         return client
 

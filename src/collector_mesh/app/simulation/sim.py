@@ -21,6 +21,7 @@ from collector_mesh.app.simulation.fleet import Fleet, Services
 from collector_mesh.app.simulation.identity import codec
 from collector_mesh.app.simulation.watch import Watch
 from collector_mesh.domain.model.errors import UnavailableError
+from collector_mesh.domain.ports.tracer import Tracer
 
 REACHABLE_SECONDS = 30.0
 """How long after the end of all faults everything must be reachable."""
@@ -86,7 +87,14 @@ class Sim:
             options["settings"] = drawn(Settings(), self._settings_dice)
         return self._fleet.add(collector_id, services, options, claims, mount)
 
-    def client(self, client_id: str, address: str, *, settings: Settings | None = None) -> MeshClient:
+    def client(
+        self,
+        client_id: str,
+        address: str,
+        *,
+        settings: Settings | None = None,
+        tracer: Tracer | None = None,
+    ) -> MeshClient:
         """A program outside the mesh that calls into it through a collector, as `MeshClient` is; to be entered.
 
         It has a host of its own, which `network` knows by `client_id`; `address` is the id of the collector.
@@ -94,7 +102,7 @@ class Sim:
         Raises:
             ValueError: there is a collector or a client of that id.
         """
-        return self._fleet.add_client(client_id, address, settings)
+        return self._fleet.add_client(client_id, address, settings, tracer)
 
     def find(self, collector_id: str) -> Collector:
         """The collector of an id, of its latest start.

@@ -423,6 +423,24 @@ class RegistrationRefused(Event):
 
 
 @attrs.frozen
+class TracesAway(Event):
+    """The spans of recorded calls cannot be passed on, and are lost; no call notices. Told once until they can be."""
+
+    reason: str
+
+
+@attrs.frozen
+class TracesBack(Event):
+    """They can be passed on again.
+
+    Attributes:
+        lost: number of spans that were lost since the start.
+    """
+
+    lost: int
+
+
+@attrs.frozen
 class Shedding(Event):
     """The collector is at a limit and refuses calls with 429; reported once for each such time.
 

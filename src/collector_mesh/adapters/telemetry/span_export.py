@@ -1,0 +1,101 @@
+"""Passes on what is recorded, in a thread of its own: whoever takes it may be slow, hang, or not be there."""
+
+import asyncio
+import queue
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+MOST_WAITING = 2048
+"""Of what waits; what comes on top is lost, and counted."""
+
+_BATCH = 512
+_GATHER_SECONDS = 1.0
+"""How long what has come first waits for more."""
+
+_IDLE_SECONDS = 30.0
+"""After which the thread ends; it begins anew when something comes."""
+
+_LOOK_SECONDS = 0.005
+
+
+class Export(Generic[T]):
+    """Takes things in any thread, never waits, and has them exported in another one, several at a time.
+
+    Args:
+        export: exports some; raises where that fails. It may take as long as it likes.
+        name: of the thread.
+    """
+
+    def __init__(self, export: Callable[[Sequence[T]], None], name: str) -> None:
+        self._export = export
+        self._name = name
+        self._queue: queue.Queue[T] = queue.Queue(MOST_WAITING)
+        self._lock = threading.Lock()
+        self._hurry = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._flushes = 0
+        self.lost = 0
+        """Things that were taken, or came, and were not passed on."""
+        self.failure = ""
+        """Why the last export has failed; empty where it has not."""
+
+    def put(self, thing: T) -> None:
+        """Take something."""
+        with self._lock:
+            try:
+                self._queue.put_nowait(thing)
+            except queue.Full:
+                self.lost += 1
+                return
+            # After a fork there is none.
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+                self._thread.start()
+
+    async def flush(self, timeout: float) -> bool:
+        """Wait until everything has been passed on, for at most so many seconds; gives whether it has been."""
+        until = time.monotonic() + timeout
+        self._flushes += 1
+        self._hurry.set()
+        try:
+            while self._queue.unfinished_tasks:
+                if time.monotonic() >= until:
+                    return False
+                await asyncio.sleep(_LOOK_SECONDS)
+        finally:
+            self._flushes -= 1
+            if not self._flushes:
+                self._hurry.clear()
+        return True
+
+    def _run(self) -> None:
+        while True:
+            try:
+                things = [self._queue.get(timeout=_IDLE_SECONDS)]
+            except queue.Empty:
+                with self._lock:
+                    if self._queue.empty():
+                        self._thread = None
+                        return
+                continue
+            self._hurry.wait(_GATHER_SECONDS)
+            while len(things) < _BATCH:
+                try:
+                    things.append(self._queue.get_nowait())
+                except queue.Empty:
+                    break
+            try:
+                self._export(things)
+            except Exception as error:  # noqa: BLE001  # an exporter may raise anything
+                self.failure = str(error) or type(error).__name__
+                with self._lock:
+                    self.lost += len(things)
+            else:
+                self.failure = ""
+            for _ in things:
+                self._queue.task_done()
+            del things
