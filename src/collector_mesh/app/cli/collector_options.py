@@ -79,3 +79,12 @@ def add_process_options(parser: argparse.ArgumentParser) -> None:
     # What they may be is looked at with all the rest: argparse would stop at the first that is wrong.
     parser.add_argument("--log-format", metavar="|".join(FORMATS), help="of the logs on stderr (pretty)")
     parser.add_argument("--log-level", metavar="|".join(LEVELS), help="of the logs on stderr (info)")
+
+
+def add_workers_option(parser: argparse.ArgumentParser) -> None:
+    """Add how many processes there are."""
+    parser.add_argument(
+        "--workers",
+        metavar="N",
+        help="run N collectors, ID.0, ID.1, ..., each in a process of its own, at PORT, PORT+1, ...",
+    )

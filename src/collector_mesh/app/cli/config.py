@@ -23,6 +23,8 @@ VARIABLES = "COLLECTOR_MESH_"
 DEFAULT_LISTEN = "127.0.0.1:0"
 """Only this machine, at a free port: nothing is open to others that nobody has asked for."""
 
+MOST_WORKERS = 64
+
 _LONGEST_WAIT = 86_400
 
 _REFERENCE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
@@ -124,6 +126,11 @@ def _seconds(_instance: object, attribute: "attrs.Attribute[Any]", value: float)
         )
 
 
+def _workers(_instance: object, attribute: "attrs.Attribute[Any]", value: int) -> None:
+    if not 1 <= value <= MOST_WORKERS:
+        raise ValueError(f"{attribute.name} must be a number of processes from 1 to {MOST_WORKERS}, got {value!r}")
+
+
 def _store(_instance: object, attribute: "attrs.Attribute[Any]", value: str) -> None:
     if not value or "\0" in value or value == ":memory:":
         raise ValueError(f"{attribute.name} must be the path of a file, got {got(value)}")
@@ -206,6 +213,7 @@ class ServeConfig:
     reflection: bool = False
     gateway: bool = True
     no_uvloop: bool = False
+    workers: int | None = attrs.field(default=None, validator=_maybe(_workers))
     log_format: str = attrs.field(default=FORMATS[0], validator=_one_of(FORMATS))
     log_level: str = attrs.field(default="info", validator=_one_of(LEVELS))
     settings: Settings = attrs.field(factory=Settings)

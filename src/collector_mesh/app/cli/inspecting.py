@@ -28,7 +28,8 @@ async def looked_at(collector: Collector, phases: Phases) -> AsyncIterator[None]
             inspection = await opened.enter_async_context(
                 LocalInspection(collector.container.gateway(), path)
             )
-            phases.tell(inspection)
+            phases.on_ready.append(inspection.ready)
+            phases.on_drain.append(inspection.drain)
             log(logging.DEBUG, "inspectable", {"address": f"{UNIX}{path}"})
         except (LocalError, ListenError) as error:
             _tell(str(error))

@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ from collector_mesh.app.cli.collector_options import (
     add_process_options,
     add_showing_options,
     add_tls_options,
+    add_workers_option,
 )
 from collector_mesh.app.cli.errors import EXIT_FAILED, CommandError, tell
 from collector_mesh.app.cli.logs import configure
@@ -29,12 +31,16 @@ from collector_mesh.app.cli.memory import start_trimming
 from collector_mesh.app.cli.output import Outlet, Outlets
 
 if TYPE_CHECKING:
+    from collector_mesh.adapters.systemd.notifier import Notifier
     from collector_mesh.app.cli.config import ServeConfig
     from collector_mesh.app.cli.phases import Phases
     from collector_mesh.app.cli.sources import Sourced
     from collector_mesh.app.collector import Collector
 
 EXIT_KILLED = 130
+WORKER, NOTIFY_SOCKET = "_COLLECTOR_MESH_WORKER", "NOTIFY_SOCKET"
+"""Variables that say who has started this process, and wants to hear from it; modules for that are loaded where they are set."""
+
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 ONE_SIGNAL_SECONDS = 0.2
@@ -135,15 +141,40 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="take calls of any gRPC client for any method that the mesh has (yes)",
     )
     add_process_options(parser)
+    add_workers_option(parser)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the verb."""
-    return run_collector(_read(arguments), shows_config=arguments.show_config)
+    if WORKER in os.environ:
+        from collector_mesh.app.cli.workers.worker import run_worker
+
+        return run_worker(arguments)
+    sourced = _read(arguments)
+    if sourced.config.workers is not None and not arguments.show_config:
+        from collector_mesh.app.cli.workers.supervisor import supervise
+
+        return supervise(sourced)
+    return run_collector(sourced, shows_config=arguments.show_config)
 
 
-def run_collector(sourced: "Sourced", *, shows_config: bool) -> int:
-    """Run a collector until a signal, or show its configuration; gives the exit status."""
+def run_collector(
+    sourced: "Sourced",
+    *,
+    shows_config: bool,
+    notifier: "Notifier | None" = None,
+    tell_error: Callable[[CommandError], int] = tell,
+    named: str = "",
+) -> int:
+    """Run a collector until a signal, or show its configuration; gives the exit status.
+
+    Args:
+        sourced: the configuration.
+        shows_config: whether it is shown.
+        notifier: the way to who has started this process; without it, that to systemd, if that has.
+        tell_error: tells what has ended it.
+        named: the id that lines of the log have which say none themselves.
+    """
     config = sourced.config
     if shows_config:
         from collector_mesh.app.cli.configuration.showing import show
@@ -153,12 +184,17 @@ def run_collector(sourced: "Sourced", *, shows_config: bool) -> int:
         # Until the collector takes signals itself: asyncio would cancel what is under way then, such as the start.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     with Outlets(_output_lost):
-        configure(config.log_format, config.log_level)
+        configure(config.log_format, config.log_level, named=named)
+        if notifier is None and NOTIFY_SOCKET in os.environ:
+            from collector_mesh.adapters.systemd.notifier import from_environment
+            from collector_mesh.app.cli.notifying import log_failure
+
+            notifier = from_environment(os.environ, on_failure=log_failure)
         try:
-            return loops.run(_serve(sourced), uvloop=not config.no_uvloop)
+            return loops.run(_serve(sourced, notifier), uvloop=not config.no_uvloop)
         except CommandError as error:
             # Told here, where it cannot block.
-            return tell(error)
+            return tell_error(error)
         finally:
             # The loop has given its signals back: one that comes now would change the exit status.
             for number in STOP_SIGNALS:
@@ -172,7 +208,7 @@ def _read(arguments: argparse.Namespace) -> "Sourced":
     return read_config(arguments, os.environ)
 
 
-async def _serve(sourced: "Sourced") -> int:
+async def _serve(sourced: "Sourced", notifier: "Notifier | None") -> int:
     from collector_mesh.adapters.grpc.descriptors import raise_limit
     from collector_mesh.adapters.grpc.tls import TlsError
     from collector_mesh.app.cli.inspecting import looked_at
@@ -191,7 +227,13 @@ async def _serve(sourced: "Sourced") -> int:
         stop = asyncio.Event()
         _install_signals(stop)
         phases = Phases()
-        async with looked_at(collector, phases):
+        async with AsyncExitStack() as opened:
+            await opened.enter_async_context(looked_at(collector, phases))
+            if notifier is not None:
+                from collector_mesh.app.cli.notifying import notified
+
+                told = notified(notifier, collector.collector_id, lambda: collector.bound_address, phases)
+                opened.enter_context(told)
             if not await _has_started(stop, collector):
                 return 0
             try:
@@ -296,6 +338,11 @@ def _announce(collector: "Collector", phases: "Phases") -> None:
     if isinstance(sys.stderr, Outlet):
         sys.stderr.drain(_LOG_SECONDS)
     sys.stdout.write(f"{collector.collector_id} ready on {collector.bound_address}\n")
+    if phases.on_announced:
+        # What they write themselves comes after it.
+        if isinstance(sys.stdout, Outlet):
+            sys.stdout.drain(_LOG_SECONDS)
+        phases.announced()
 
 
 def _output_lost(stream: str, lines: int, reason: str) -> None:
