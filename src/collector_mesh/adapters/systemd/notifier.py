@@ -126,7 +126,9 @@ def _sender(address: str) -> Send:
     if address[0] not in "/@" or len(address) < 2:
 
         def refuse(_message: bytes) -> NoReturn:
-            raise ValueError(f"{SOCKET} must be an absolute path or begin with @, got {visible(address, 100)}")
+            raise ValueError(
+                f"{SOCKET} must be an absolute path or begin with @, got {visible(address, 100)}"
+            )
 
         return refuse
     # An abstract socket, which is in no folder, has a zero byte in the place of the @.

@@ -128,7 +128,9 @@ def _seconds(_instance: object, attribute: "attrs.Attribute[Any]", value: float)
 
 def _workers(_instance: object, attribute: "attrs.Attribute[Any]", value: int) -> None:
     if not 1 <= value <= MOST_WORKERS:
-        raise ValueError(f"{attribute.name} must be a number of processes from 1 to {MOST_WORKERS}, got {value!r}")
+        raise ValueError(
+            f"{attribute.name} must be a number of processes from 1 to {MOST_WORKERS}, got {value!r}"
+        )
 
 
 def _store(_instance: object, attribute: "attrs.Attribute[Any]", value: str) -> None:

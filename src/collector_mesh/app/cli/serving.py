@@ -139,6 +139,10 @@ def check_all(sourced: Sourced, problems: Problems, warnings: Problems) -> None:
         problems: takes what is wrong.
         warnings: takes what is probably a mistake.
     """
+    if sourced.config.workers is not None:
+        from collector_mesh.app.cli.workers.plan import first_of
+
+        sourced = first_of(sourced, problems)
     config = sourced.config
     tls = None
     with problems.gathered(TlsError, MeshError):

@@ -41,6 +41,7 @@ _VALUES: Mapping[str, object] = MappingProxyType(
         "tls_cert": "orders-1.pem",
         "tls_key": "orders-1.key",
         "tls_ca": "ca.pem",
+        "workers": 4,
         "gateway_namespace": "orders",
         "forward_metadata": ("x-request-id",),
         "expose_routes": True,

@@ -1,5 +1,7 @@
 """What each of several workers is told, of what `serve --workers N` was told."""
 
+from typing import Any
+
 import attrs
 
 from collector_mesh.app.cli.config import ServeConfig
@@ -34,7 +36,7 @@ def worker_config(config: ServeConfig, collector_id: str, index: int, port: int)
         port: where it listened before, where it is free to choose; 0 if it did not.
     """
     own_id = worker_id(collector_id, index)
-    changes: dict[str, object] = {"id": own_id, "workers": None}
+    changes: dict[str, Any] = {"id": own_id, "workers": None}
     for name in _ADDRESSES:
         address = getattr(config, name, None)
         if address is not None:
@@ -78,6 +80,18 @@ def check_workers(sourced: Sourced) -> None:
                     f" {number} workers needs its own: write {ID} in the name of the file, as in certs/{ID}.crt"
                 )
     problems.check()
+
+
+def first_of(sourced: Sourced, problems: Problems) -> Sourced:
+    """The configuration of the first worker, which is what the others have too but for its numbers.
+
+    Args:
+        sourced: of all workers.
+        problems: takes what keeps them from running side by side.
+    """
+    with problems.gathered():
+        check_workers(sourced)
+    return attrs.evolve(sourced, config=worker_config(sourced.config, sourced.config.id, 0, 0))
 
 
 def _moved(address: str, index: int) -> str:

@@ -75,11 +75,9 @@ class WorkerProcess:
         ours, theirs = socket.socketpair()
         with theirs:
             ours.setblocking(False)
-            assignment = Assignment(
-                self.collector_id, self.index, theirs.fileno(), self.port, self.watchdog
-            )
+            assignment = Assignment(self.collector_id, self.index, theirs.fileno(), self.port, self.watchdog)
             try:
-                self.process = subprocess.Popen(
+                self.process = subprocess.Popen(  # noqa: S603  # this command itself
                     command,
                     env={**environment, VARIABLE: assignment.text()},
                     stdin=subprocess.DEVNULL,

@@ -12,9 +12,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
-from random import SystemRandom
 from types import FrameType
 
+from collector_mesh.adapters.runtime.randomness import SystemRandomness
 from collector_mesh.adapters.systemd.notifier import Notifier, from_environment
 from collector_mesh.adapters.telemetry.records import log
 from collector_mesh.app.cli.errors import EXIT_FAILED, EXIT_USAGE
@@ -70,7 +70,7 @@ class Supervisor:
         self._workers = [WorkerProcess(config.id, index, watchdog) for index in range(config.workers or 1)]
         self._drain_seconds = config.settings.drain_timeout + config.settings.lifespan_close_timeout
         self._selector = selectors.DefaultSelector()
-        self._dice = SystemRandom()
+        self._dice = SystemRandomness()
         self._environment = dict(os.environ)
         self._command = command_line()
         self._received: list[int] = []
@@ -215,7 +215,9 @@ class Supervisor:
                 self._give_up(error or f"{worker.id} has ended with {how}", EXIT_USAGE)
                 return
             if worker.failures >= _MOST_FAILED_STARTS and not worker.was_ready:
-                text = f"{worker.id} has ended {worker.failures} times before it was ready, at last with {how}"
+                text = (
+                    f"{worker.id} has ended {worker.failures} times before it was ready, at last with {how}"
+                )
                 self._give_up(text, EXIT_FAILED)
                 return
         facts = {"worker": worker.id, "how": how, "pause": round(pause, 3)}
