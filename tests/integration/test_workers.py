@@ -41,7 +41,7 @@ async def test_a_worker_that_is_killed_under_load_comes_back_and_no_call_is_lost
             while not (rest and rest[-1].startswith("w ready")):
                 rest.append((await supervisor.process.stdout.readline()).decode())
             async with MeshClient(",".join(addresses)) as client:
-                codes = []
+                codes: list[int] = []
                 killed = random.choice(workers_of(supervisor.process.pid))
                 while supervisor.stderr.count("worker_back") < 1:
                     if len(codes) == 50:
