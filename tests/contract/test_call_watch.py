@@ -100,7 +100,9 @@ def odd() -> Service:
 
 
 def watched(collector: Collector, *watches: CallWatch) -> Collector:
-    collector.container.watch.override(providers.Object(one_watch(*watches)))
+    parts = collector.container
+    parts.watch.override(providers.Object(one_watch(*watches)))
+    parts.attempt_watch.override(parts.watch)
     return collector
 
 

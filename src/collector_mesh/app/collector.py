@@ -93,6 +93,8 @@ class Collector(CollectorServices, CollectorPeers, CollectorStubs, Caller):
         weight: its share of calls beside others, for the strategy `weighted`; 1 to 10,000.
         balancers: strategies of your own, by the names that settings use; see `collector_mesh.ports.Balancer`.
         observer: receives events in place of the log.
+        metrics: HOST:PORT at which Prometheus is answered, or True where a program of yours does that, with
+            `collector_mesh.metrics`; needs the extra `metrics`. Beyond this machine it needs `insecure`: it is plaintext.
         settings: values to tune.
         tracer: takes spans of the calls that are recorded, as `collector_mesh.OtelTracer` does; the setting `trace_sample`
             says how many are.
@@ -130,6 +132,7 @@ class Collector(CollectorServices, CollectorPeers, CollectorStubs, Caller):
         weight: int = 1,
         balancers: "Mapping[str, Balancer] | None" = None,
         observer: "Observer | None" = None,
+        metrics: bool | str = False,
         settings: Settings | None = None,
         tracer: "Tracer | None" = None,
         trace_ids: bool = False,
@@ -162,6 +165,7 @@ class Collector(CollectorServices, CollectorPeers, CollectorStubs, Caller):
             observer=observer,
             tracer=tracer,
             trace_ids=trace_ids,
+            metrics=metrics,
         )
         self.container = self._build(options, settings_argument(settings))
         """The parts; to replace one, `override` its provider before the collector is entered."""
@@ -290,6 +294,12 @@ class Collector(CollectorServices, CollectorPeers, CollectorStubs, Caller):
     def bound_address(self) -> str:
         """The address that it is bound to, with the real port; differs from `address` where another one is advertised."""
         return self._lifetime.listener.bound if self._lifetime.listener else ""
+
+    @property
+    def metrics_address(self) -> str:
+        """Where Prometheus is answered, with the real port; empty while it is not."""
+        metrics = self.container.metrics() if self._options.metrics else None
+        return "" if metrics is None else metrics.address
 
     @property
     def blocking(self) -> BlockingCollector:

@@ -39,6 +39,7 @@ from collector_mesh.app.making import (
     make_validator,
     make_waiting_rules,
 )
+from collector_mesh.app.metrics.making import make_counting, make_metrics, make_numbers
 from collector_mesh.app.options import ClientOptions, Options
 from collector_mesh.app.overrides import policies_of
 from collector_mesh.app.registry.making import make_registering, make_registry, make_registry_door, make_types
@@ -96,8 +97,9 @@ class CollectorContainer:
         self.dice = dice = providers.Singleton(SystemRandomness)
         self.observer = observer = providers.Singleton(make_observer, options, clock)
         # What is a user's is asked through a guard, wherever it comes from.
+        self.numbers = numbers = providers.Singleton(make_numbers, options, self)
         self.guarded_observer = guarded_observer = providers.Singleton(
-            make_guarded, observer, collector_id, clock
+            make_counting, providers.Factory(make_guarded, observer, collector_id, clock), numbers
         )
         self.failures = failures = providers.Singleton(HookFailures, collector_id, guarded_observer)
         self.guarded_authorizer = guarded_authorizer = providers.Singleton(make_authorizer, options, failures)
@@ -241,7 +243,9 @@ class CollectorContainer:
         self.roots = roots = providers.Singleton(make_roots, options, settings, dice)
         self.tracer = tracer = providers.Singleton(make_tracer, options, collector_id, guarded_observer)
         spans = providers.Singleton(make_span_watch, collector_id, tracer, roots)
-        self.watch = watch = providers.Singleton(make_watch, spans)
+        self.watch = watch = providers.Singleton(make_watch, spans, numbers)
+        # Without those that attempts are nothing to: that is a call less for each.
+        self.attempt_watch = attempt_watch = providers.Singleton(make_watch, spans)
         self.executor = executor = providers.Singleton(
             make_executor,
             watch,
@@ -296,7 +300,7 @@ class CollectorContainer:
             dice=dice,
             policies=policies,
             counts=counts,
-            attempts=providers.Factory(make_attempts, watch),
+            attempts=providers.Factory(make_attempts, attempt_watch),
         )
         self.waiting = waiting = providers.Singleton(
             WaitingCalls,
@@ -324,7 +328,7 @@ class CollectorContainer:
             counts=counts,
             refusals=refusals,
             observer=guarded_observer,
-            watch=watch,
+            watch=attempt_watch,
         )
         self.dispatcher = dispatcher = providers.Singleton(
             Dispatcher,
@@ -379,6 +383,21 @@ class CollectorContainer:
             counts=counts,
             rules=link_rules,
             resident_bytes=self.resident_bytes.provider,
+        )
+        self.metrics = providers.Singleton(
+            make_metrics,
+            options,
+            numbers,
+            tasks,
+            clock,
+            counts,
+            inspection,
+            topology,
+            keeping.provider,
+            streams.provider,
+            running=running,
+            outgoing=outgoing,
+            plain=plain,
         )
         self.readiness = providers.Singleton(Readiness, handlers, topology, router, keeping, clock=clock)
         named_methods = providers.Singleton(make_named_methods, handlers, topology, reachability)

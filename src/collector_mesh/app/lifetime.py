@@ -86,6 +86,7 @@ class Lifetime:
         async with AsyncExitStack() as opened:
             await opened.enter_async_context(parts.guarded_transport().open())
             opened.push_async_callback(self._close)
+            await self._open_metrics(opened)
             for address in peers:
                 keeping.check(address)
             registry = parts.registry()
@@ -123,6 +124,12 @@ class Lifetime:
             # No generator waits here for the end: asyncio would close it beside the transport's own, where the loop of a
             # collector ends that was never left.
             self._opened = opened.pop_all()
+
+    async def _open_metrics(self, opened: AsyncExitStack) -> None:
+        """Before anything else that others see, so that its end is seen too."""
+        metrics = self._container.metrics()
+        if metrics is not None:
+            await opened.enter_async_context(metrics.open())
 
     async def close(self) -> None:
         """Drain, and close what was opened, in reverse; once. Whoever comes later waits until that is done."""

@@ -159,6 +159,13 @@ def _are_peers(_instance: object, attribute: "attrs.Attribute[Any]", value: obje
         check_peer_count(attribute.name, value)
 
 
+def _are_metrics(_instance: object, _attribute: object, value: object) -> None:
+    if value is not False:
+        from collector_mesh.app.metrics.making import check_metrics
+
+        check_metrics(value)
+
+
 @attrs.frozen(kw_only=True)
 class Options:
     """What a collector is made from, beside its services and peers; see `Collector`.
@@ -191,13 +198,18 @@ class Options:
     balancers: "Mapping[str, Balancer]" = attrs.field(factory=dict, validator=_are_balancers)
     tracer: "Tracer | None" = attrs.field(default=None, validator=_if_given(check_tracer))
     trace_ids: bool = attrs.field(default=False, validator=_is_flag)
+    metrics: bool | str = attrs.field(default=False, validator=_are_metrics)
 
     def __attrs_post_init__(self) -> None:
-        """See that a registry can be reached.
+        """See that a registry can be reached, and that metrics can be had.
 
         Raises:
-            InvalidCallError: it cannot.
+            InvalidCallError: it cannot, or they cannot.
         """
+        if self.metrics:
+            from collector_mesh.app.metrics.making import check_metrics_place
+
+            check_metrics_place(self.metrics, insecure=self.insecure)
         if self.registry is not None and self.transport is not None:
             raise InvalidCallError("registry needs gRPC: it cannot be there with a transport of your own")
         if self.registry is not None and not self.listen:

@@ -212,6 +212,7 @@ class ServeConfig:
     accept_peers: bool = False
     accept_unary_peers: bool = False
     inspect: bool = False
+    metrics: str | None = attrs.field(default=None, validator=_maybe(_address))
     reflection: bool = False
     gateway: bool = True
     no_uvloop: bool = False

@@ -16,6 +16,7 @@ from collector_mesh.app.cli.collector_options import (
     add_tls_options,
 )
 from collector_mesh.app.cli.errors import CommandError
+from collector_mesh.app.cli.metrics_options import add_metrics_options
 from collector_mesh.app.cli.serve import run_collector
 
 REGISTRY_ID = "registry"
@@ -45,6 +46,7 @@ def add_parser(verbs: Any) -> None:
     add_config_options(parser)
     add_tls_options(parser)
     add_showing_options(parser)
+    add_metrics_options(parser)
     add_process_options(parser)
 
 

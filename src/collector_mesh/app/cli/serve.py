@@ -28,6 +28,7 @@ from collector_mesh.app.cli.collector_options import (
 from collector_mesh.app.cli.errors import EXIT_FAILED, CommandError, tell
 from collector_mesh.app.cli.logs import configure
 from collector_mesh.app.cli.memory import start_trimming
+from collector_mesh.app.cli.metrics_options import add_metrics_options
 from collector_mesh.app.cli.output import Outlet, Outlets
 
 if TYPE_CHECKING:
@@ -140,6 +141,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         action=argparse.BooleanOptionalAction,
         help="take calls of any gRPC client for any method that the mesh has (yes)",
     )
+    add_metrics_options(parser)
     add_process_options(parser)
     add_workers_option(parser)
 

@@ -16,6 +16,7 @@ from collector_mesh.app.cli.sources import Sourced
 from collector_mesh.app.collector import Collector
 from collector_mesh.app.hooks.shape import check_authorizer
 from collector_mesh.app.making import make_trust
+from collector_mesh.app.metrics.making import check_metrics_place
 from collector_mesh.app.options import Options
 from collector_mesh.app.overrides import policies_of
 from collector_mesh.app.settings import SettingsError
@@ -90,6 +91,7 @@ def collector_of(sourced: Sourced) -> Collector:
         labels=pairs("label", config.label),
         weight=config.weight,
         balancers=balancers,
+        metrics=config.metrics or False,
         settings=config.settings,
     )
     for mount in mounts:
@@ -155,6 +157,8 @@ def check_all(sourced: Sourced, problems: Problems, warnings: Problems) -> None:
         check_plaintext(
             HostPort.parse(config.listen, field=sourced.source("listen")), tls, insecure=config.insecure
         )
+    with problems.gathered(MeshError):
+        check_metrics_place(config.metrics or False, insecure=config.insecure)
     with problems.gathered(SettingsError):
         policies_of(config.settings, balancers={**BALANCERS, **pairs("balancer", config.balancer)})
     if config.accept_unary_peers:

@@ -113,6 +113,11 @@ class Streams:
         )
 
     @property
+    def number(self) -> int:
+        """Links, those that are about to open or to end included."""
+        return len(self._open)
+
+    @property
     def recently_ended(self) -> tuple[LinkEnd, ...]:
         """The links that have ended last, the latest first."""
         return self._ended.recently(self._clock.now())

@@ -148,6 +148,11 @@ class PlainFunctions:
         """Functions that have a thread."""
 
     @property
+    def most_waiting(self) -> int:
+        """How many may wait for a thread."""
+        return self._seats.limit
+
+    @property
     def waiting(self) -> int:
         """Functions that wait for a thread."""
         return len(self._first) + len(self._others)

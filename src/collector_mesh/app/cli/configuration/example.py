@@ -38,6 +38,7 @@ _VALUES: Mapping[str, object] = MappingProxyType(
         "wait_for_peers_timeout": 30.0,
         "label": ("zone=eu-1",),
         "balancer": ("nearest=shop_rules:nearest",),
+        "metrics": "127.0.0.1:9464",
         "tls_cert": "orders-1.pem",
         "tls_key": "orders-1.key",
         "tls_ca": "ca.pem",

@@ -1,0 +1,248 @@
+"""What metrics tell of collectors, and what they tell of hostile names."""
+
+import asyncio
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import attrs
+import pytest
+from prometheus_client import CollectorRegistry
+from prometheus_client.openmetrics import parser
+from prometheus_client.parser import text_string_to_metric_families as plain
+from tests.limits import LIMIT_SECONDS
+
+from collector_mesh import Collector, InvalidCallError, LoopbackNetwork, Payload, Service
+from collector_mesh.adapters.prometheus.text import format_of, metrics_of, text_of
+from collector_mesh.domain.readings import MAX_SERIES
+from collector_mesh.domain.watching.families import METRICS, Family, Sample
+from collector_mesh.metrics import MeshMetrics, exposition
+
+openmetrics: Any = parser.text_string_to_metric_families  # it has no types
+
+ROOT = Path(__file__).parents[3]
+
+
+def echo() -> Service:
+    service = Service("tests", "Echo")
+
+    @service.method("Echo", idempotent=True)
+    async def echo(request: Payload) -> Payload:
+        return request
+
+    @service.method("Fail")
+    async def fail(request: Payload) -> Payload:
+        raise ValueError("no")
+
+    return service
+
+
+def values(text: str) -> dict[tuple[str, ...], float]:
+    """All samples, by name and the values of their labels in the order of their names."""
+    return {
+        (sample.name, *(value for _, value in sorted(sample.labels.items()))): sample.value
+        for family in plain(text)
+        for sample in family.samples
+    }
+
+
+async def read(*collectors: Collector) -> dict[tuple[str, ...], float]:
+    text, _ = await exposition(*collectors)
+    return values(text.decode())
+
+
+@pytest.mark.asyncio
+async def test_calls_peers_and_the_state_are_told_on_both_sides() -> None:
+    network = LoopbackNetwork()
+    server = Collector("server", services=[echo()], transport=network, metrics=True)
+    caller = Collector("caller", namespaces=["tests"], transport=network, metrics=True)
+    async with server, caller:
+        await caller.connect("server")
+        for method in ("Echo", "Echo", "Fail", "Missing"):
+            await caller.dispatch("tests", "Echo", method, Payload("t", b"x"))
+        told = await read(server, caller)
+
+        for collector, side in (("caller", "dispatched"), ("server", "served")):
+            name = f"collector_mesh_{side}"
+            assert told[f"{name}_seconds_count", collector, "Echo", "tests", "Echo"] == 2
+            assert told[f"{name}_seconds_bucket", collector, "+Inf", "Echo", "tests", "Echo"] == 2
+            assert told[f"{name}_errors_total", "500", collector, "Fail", "tests", "Echo"] == 1
+            assert told[f"{name}_in_flight", collector, "Echo", "tests", "Echo"] == 0
+        assert (
+            told["collector_mesh_dispatched_errors_total", "404", "caller", "Missing", "tests", "Echo"] == 1
+        )
+        assert told["collector_mesh_attempts_total", "caller"] == 3
+        assert told["collector_mesh_peer_state", "caller", "server", "live"] == 1
+        assert told["collector_mesh_peers", "server", "live"] == 1
+        assert told["collector_mesh_state", "server", "serving"] == 1
+        assert told["collector_mesh_admitted_limit", "server", "max_running"] == 256
+        assert told["collector_mesh_links", "caller"] == 1
+        assert told["collector_mesh_events_total", "caller", "PeerConnected"] == 1
+    told = await read(server)
+
+    assert told["collector_mesh_state", "server", "closed"] == 1
+    assert told["collector_mesh_served_seconds_count", "server", "Echo", "tests", "Echo"] == 2
+
+
+@pytest.mark.asyncio
+async def test_the_program_exports_what_the_list_has_and_the_page_has_the_list() -> None:
+    async with Collector("one", services=[echo()], transport=LoopbackNetwork(), metrics=True) as collector:
+        text, _ = await exposition(collector, accept="application/openmetrics-text; version=1.0.0")
+        exported = {family.name: (family.type, family.documentation) for family in openmetrics(text.decode())}
+
+    page = (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8")
+    listed = {each.name.removesuffix("_total"): (each.kind, each.text) for each in METRICS.values()}
+    rows = [line for line in page.splitlines() if line.startswith("| `collector_mesh_")]
+    assert exported == listed
+    assert rows == [
+        f"| `{each.name}` | {each.kind} | {', '.join(f'`{label}`' for label in each.labels) or '-'} | {each.text} |"
+        for each in METRICS.values()
+    ]
+
+
+@pytest.mark.asyncio
+async def test_a_registry_of_ones_own_asks_in_any_thread() -> None:
+    registry = CollectorRegistry()
+    async with Collector("one", services=[echo()], transport=LoopbackNetwork(), metrics=True) as collector:
+        registry.register(MeshMetrics(collector))
+        labels = {"collector": "one", "state": "serving"}
+
+        here = registry.get_sample_value("collector_mesh_state", labels)
+        there = await asyncio.to_thread(registry.get_sample_value, "collector_mesh_state", labels)
+
+        assert (here, there) == (1.0, 1.0)
+        with pytest.raises(ValueError, match="Duplicated timeseries"):
+            registry.register(MeshMetrics(collector))
+
+
+@pytest.mark.asyncio
+async def test_series_stay_few_under_any_names() -> None:
+    service = Service("tests", "Many")
+    for number in range(300):
+        service.add(f"Served{number}", echo_payload)
+    async with Collector("one", services=[service], transport=LoopbackNetwork(), metrics=True) as collector:
+        parts = collector.container
+        for number in range(300):
+            await collector.dispatch("tests", "Many", f"Served{number}", Payload("t", b""))
+        for number in range(1000):
+            await collector.dispatch("tests", "Many", f"Made{number}", Payload("t", b""))
+            parts.counts().count_shed(f"namespace{number}")
+        many = [
+            SimpleNamespace(
+                peer_id=f"peer-{number}",
+                state="live" if number != 999 else "dead",
+                way=SimpleNamespace(in_flight=1, round_trip=0.5),
+            )
+            for number in range(1000)
+        ]
+        readings: Any = parts.metrics()._readings  # type: ignore[union-attr]  # it is on
+        readings._topology = Peers(many, parts.topology())
+        families = list(readings.read())
+
+    by_name = {family.metric.name: family.samples for family in families}
+    peers = [sample.labels[0] for sample in by_name["collector_mesh_peer_in_flight"]]
+    assert sum(family.series for family in families) <= MAX_SERIES
+    assert len(peers) > 100
+    assert (peers[0], peers[-1]) == ("peer-999", "(others)")
+    assert sum(sample.value for sample in by_name["collector_mesh_peer_in_flight"]) == 1000
+    assert sum(sample.value for sample in by_name["collector_mesh_shed_total"]) == 1000
+    assert len(by_name["collector_mesh_shed_total"]) == 21
+
+
+class Peers:
+    """A topology with peers that are not there."""
+
+    def __init__(self, peers: list[Any], topology: Any) -> None:
+        self._peers = peers
+        self.standings = topology.standings
+
+    def __iter__(self) -> Any:
+        return iter(self._peers)
+
+
+async def echo_payload(request: Payload) -> Payload:
+    return request
+
+
+@pytest.mark.parametrize("accept", ["", "application/openmetrics-text; version=1.0.0"])
+def test_names_come_out_as_they_went_in(accept: str) -> None:
+    name = 'a"b\\n\\\nc,d="e"} 5 é\u2028'
+    family = Family(METRICS["shed_total"], tuple(Sample((f"{name}{n}",), n) for n in range(250)))
+    form = format_of(accept, "")
+
+    text = text_of(metrics_of([("one", [family])]), form).decode()
+
+    (parsed,) = (openmetrics if accept else plain)(text)
+    assert [(sample.labels["namespace"], sample.value) for sample in parsed.samples] == [
+        (f"{name}{n}", n) for n in range(250)
+    ]
+    assert text.count("# TYPE") == 1
+
+
+@pytest.mark.parametrize(
+    "accept",
+    [
+        "application/openmetrics-text; version=x",
+        "text/plain; version=\xff1",
+        "," * 10_000,
+        "é",
+        "a" * 100_000,
+    ],
+)
+def test_odd_headers_get_some_format(accept: str) -> None:
+    form = format_of(accept, "gzip;q=0, é, , gzip")
+
+    assert form.content_type.isascii()
+    assert text_of(metrics_of([]), form) is not None
+
+
+def test_a_collector_that_counts_nothing_has_no_metrics() -> None:
+    collector = Collector("one", transport=LoopbackNetwork())
+
+    with pytest.raises(ValueError, match="make it with metrics=True"):
+        MeshMetrics(collector)
+    assert collector.metrics_address == ""
+    assert collector.container.numbers() is None
+
+
+@pytest.mark.parametrize(
+    ("metrics", "insecure", "problem"),
+    [
+        (1, False, "metrics must be True, False or HOST:PORT, got int"),
+        ("here", False, "metrics must be HOST:PORT"),
+        ("0.0.0.0:9464", False, "metrics are plaintext, which is refused on"),
+        ("example.org:9464", False, "insecure"),
+        ("0.0.0.0:9464", True, None),
+    ],
+)
+def test_where_metrics_may_be(metrics: Any, insecure: bool, problem: str | None) -> None:
+    def make() -> Collector:
+        return Collector("one", transport=LoopbackNetwork(), metrics=metrics, insecure=insecure)
+
+    if problem is None:
+        make()
+        return
+    with pytest.raises((InvalidCallError, TypeError), match=problem):
+        make()
+
+
+def test_without_the_extra_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("collector_mesh.app.metrics.making.find_spec", lambda _name: None)
+
+    with pytest.raises(InvalidCallError, match=r'pip install "collector-mesh\[metrics\]"'):
+        Collector("one", transport=LoopbackNetwork(), metrics=True)
+
+
+@pytest.mark.asyncio
+async def test_how_late_the_loop_is_is_seen() -> None:
+    async with Collector("one", transport=LoopbackNetwork(), metrics=True) as collector:
+        async with asyncio.timeout(LIMIT_SECONDS):
+            while not (told := (await read(collector)))["collector_mesh_loop_lag_seconds_count", "one"]:
+                await asyncio.sleep(0.02)
+
+    assert told["collector_mesh_loop_lag_seconds_bucket", "one", "+Inf"] >= 1
+
+
+def test_every_metric_has_a_name_of_its_kind() -> None:
+    assert all((each.kind == "counter") == each.name.endswith("_total") for each in METRICS.values())
+    assert all(attrs.astuple(each)[2].endswith(".") for each in METRICS.values())
