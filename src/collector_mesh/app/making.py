@@ -141,6 +141,7 @@ def make_link_rules(options: Options | ClientOptions, settings: Settings) -> Lin
         max_links=settings.max_links,
         max_held_bytes=settings.max_held_bytes,
         max_payload_bytes=settings.max_payload_bytes,
+        recover=settings.recover_seconds,
         batching=Batching(queue_bytes=settings.link_queue_bytes),
         heartbeats=Heartbeats(interval=settings.heartbeat_interval),
         labels=dict(options.labels) if isinstance(options, Options) else {},

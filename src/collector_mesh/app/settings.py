@@ -148,6 +148,8 @@ class Settings:
         heartbeat_interval: seconds of silence after which a link sends a ping; a peer that is silent
             for 3.2 times as long is dead.
         link_queue_bytes: bytes that may wait to be sent to one peer; beyond that, calls to it are refused.
+        recover_seconds: seconds for which calls whose link was lost wait to hear, over another one, what became of them, and for
+            which handlers of such calls go on; 0 if neither is to be.
         refresh_interval: seconds between two checks that a peer without links is there.
         peer_expiry: seconds of silence after which a peer without links is forgotten, or, if this side dials it,
             lost and dialed again.
@@ -208,6 +210,7 @@ class Settings:
     max_held_bytes: int = attrs.field(default=256 << 20, validator=_number(1 << 20, 1 << 40, "bytes"))
     heartbeat_interval: float = attrs.field(default=5.0, validator=_number(0.05, 600, "seconds"))
     link_queue_bytes: int = attrs.field(default=16 << 20, validator=_number(1 << 16, 1 << 30, "bytes"))
+    recover_seconds: float = attrs.field(default=2.0, validator=_number(0, 60, "seconds"))
     refresh_interval: float = attrs.field(default=20.0, validator=_number(0.05, 3600, "seconds"))
     peer_expiry: float = attrs.field(default=60.0, validator=_number(0.1, 86400, "seconds"))
     trust_domain: str = attrs.field(default="", validator=_trust_domain)

@@ -6,6 +6,7 @@ from functools import partial
 from collector_mesh.adapters.wire.generated import link_pb2 as pb
 from collector_mesh.domain.model.errors import NO_DETAILS, clipped
 from collector_mesh.domain.model.frames import (
+    Asked,
     Catalog,
     CatalogChange,
     Control,
@@ -87,6 +88,8 @@ def write_control(message: pb.Control, control: Control) -> None:
         (message.reach_more if reach.adds else message.reach).append(_reach(reach))
     if control.catalog_change is not None:
         message.catalog_change.CopyFrom(_change(control.catalog_change))
+    if (asked := control.asked) is not None:
+        message.asked.CopyFrom(pb.Asked(link=asked.link, first=asked.first, numbers=asked.numbers))
 
 
 def read_control(message: pb.Control) -> Control:
@@ -123,6 +126,7 @@ def read_control(message: pb.Control) -> Control:
         ),
         catalog_change=_read_change(message.catalog_change) if message.HasField("catalog_change") else None,
         renew=message.renew,
+        asked=_read_asked(message.asked) if message.HasField("asked") else None,
     )
 
 
@@ -156,6 +160,10 @@ def _read_change(change: pb.CatalogChange) -> CatalogChange:
     )
 
 
+def _read_asked(asked: pb.Asked) -> Asked:
+    return Asked(asked.link, asked.first, tuple(asked.numbers))
+
+
 def _heartbeat(heartbeat: Heartbeat) -> pb.Heartbeat:
     return pb.Heartbeat(
         number=heartbeat.number,
@@ -175,6 +183,7 @@ def _introduction(who: Introduction) -> pb.Introduction:
         max_payload_bytes=who.limits.max_payload_bytes,
         window=who.limits.window,
         takes_pieces=who.limits.takes_pieces,
+        remembers=who.limits.remembers,
     )
     return pb.Introduction(
         collector_id=who.collector_id,
@@ -199,6 +208,7 @@ def _read_introduction(who: pb.Introduction) -> Introduction:
             who.limits.max_payload_bytes or _DEFAULT_LIMITS.max_payload_bytes,
             who.limits.window or _DEFAULT_LIMITS.window,
             who.limits.takes_pieces,
+            who.limits.remembers,
         ),
     )
 

@@ -4,6 +4,7 @@ from collections.abc import Sized
 
 from collector_mesh.adapters.wire.generated import link_pb2 as pb
 from collector_mesh.domain.link.sizes import (
+    MAX_ASKED,
     MAX_CANCELS,
     MAX_CATALOG_METHODS,
     MAX_CHUNKS,
@@ -50,6 +51,7 @@ def _check_control(control: pb.Control) -> None:
     _check_introduction(control.welcome.introduction)
     _check("details", len(control.welcome.details), MAX_ENTRIES)
     _check("shared namespaces", len(control.welcome.shared_namespaces), MAX_TOLD_NAMESPACES)
+    _check("calls that are asked for", len(control.asked.numbers), MAX_ASKED)
     _check_catalog(control.catalog)
     change = control.catalog_change
     _check("namespaces", len(change.namespaces) + len(change.removed_namespaces), MAX_TOLD_NAMESPACES)

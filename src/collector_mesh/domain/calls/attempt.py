@@ -57,6 +57,10 @@ class Attempt(SentCall):
             # Whatever is made of it, somebody waits for it.
             self._answer(reply)
 
+    def goes_on_elsewhere(self) -> bool:
+        """See `SentCall`."""
+        return self._judge.goes_on_elsewhere(self.call, self.candidate)
+
     def cancel(self) -> None:
         """Wait for it no longer."""
         if not self.is_done:

@@ -1,7 +1,9 @@
 """Tells how a peer is from what came of the calls that were sent to it."""
 
+from collections.abc import Callable
 from math import inf
 
+from collector_mesh.domain.model.call import Call
 from collector_mesh.domain.model.errors import DeadlineExceededError, Executed, OverloadedError
 from collector_mesh.domain.model.status import Reply
 from collector_mesh.domain.policies.standing import Outcome
@@ -20,9 +22,18 @@ class Judge:
         dice: jitter how long breakers are open.
         patience: seconds; where nobody knows how long a method takes, an attempt whose time was shorter is no
             failure of the peer when that is up, or callers with tiny deadlines could open breakers for everybody.
+        goes_on_elsewhere: says whether a call is tried somewhere else where nobody knows what came of it at a peer.
     """
 
-    def __init__(self, clock: Clock, dice: Randomness, *, patience: float = 0.1) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        dice: Randomness,
+        *,
+        patience: float = 0.1,
+        goes_on_elsewhere: Callable[[Call, Candidate], bool] | None = None,
+    ) -> None:
+        self.goes_on_elsewhere = goes_on_elsewhere or _nowhere
         self.clock = clock
         self._dice = dice
         self._patience = patience
@@ -73,3 +84,8 @@ def retry_after_of(reply: Reply) -> float:
     """When a peer that is over its limit may be asked again, in seconds; a tenth where it does not say."""
     told = reply.status.details.get("retry_after_ms", "")
     return min(int(told), 60_000) / 1000 if told.isascii() and told.isdigit() and len(told) < 10 else 0.1
+
+
+def _nowhere(_call: Call, _candidate: Candidate) -> bool:
+    """Nobody else is known."""
+    return False

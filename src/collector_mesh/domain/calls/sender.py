@@ -56,7 +56,7 @@ class Sender:
         self._policies = policies
         self._counts = counts
         self._attempt = attempts
-        self._judge = Judge(clock, dice)
+        self._judge = Judge(clock, dice, goes_on_elsewhere=self._goes_on_elsewhere)
 
     def first(self, call: Call, candidate: Candidate, answer: Callable[[Reply], None], now: float) -> Attempt:
         """Make the first attempt of a call, at a peer that is there; it is not sent yet."""
@@ -91,6 +91,15 @@ class Sender:
         if not self._router.has_another(call, candidate, asked, now):
             return call.deadline
         return policy.attempt.deadline(now, call.deadline, candidate.times.p99)
+
+    def _goes_on_elsewhere(self, call: Call, candidate: Candidate) -> bool:
+        """Whether a call may run twice, and somebody else can take it over."""
+        return (
+            not call.target
+            and may_repeat(call, by_itself=candidate.is_idempotent)
+            and self._policies.of(call.key).retry.max_attempts > 1
+            and self._router.has_another(call, candidate, (), self._now())
+        )
 
     async def send(self, call: Call, candidate: Candidate, deadline: float) -> Reply:
         """Have a peer run a call, or pass it on; what goes wrong is a reply. It is given up at the deadline."""

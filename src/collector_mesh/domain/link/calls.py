@@ -1,16 +1,22 @@
 """What is under way on a link, of both sides: sent and taken, waited for, answered, given up."""
 
 from collections.abc import Iterable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from collector_mesh.domain.link.batching import Batching
 from collector_mesh.domain.link.closing import Closing, Phase
 from collector_mesh.domain.link.entries import SentCall, TakenCall
+from collector_mesh.domain.link.held import HeldCalls, Resumed
 from collector_mesh.domain.link.inbox import Inbox
+from collector_mesh.domain.link.kept import KeptCalls
+from collector_mesh.domain.link.offense import ProtocolError
 from collector_mesh.domain.link.outbox import HELD_STEP, Outbox
 from collector_mesh.domain.link.sizes import (
     CALL_MEMORY,
     ENVELOPE_BYTES,
+    MAX_ASKED,
+    MAX_ASKING,
     envelopes_bytes,
     fitting,
     unusual_call_bytes,
@@ -18,7 +24,7 @@ from collector_mesh.domain.link.sizes import (
 )
 from collector_mesh.domain.link.telling import Telling
 from collector_mesh.domain.link.unfit import check_bytes, check_reply, unfit, unfit_reply
-from collector_mesh.domain.model.call import Origin
+from collector_mesh.domain.model.call import Call, Origin
 from collector_mesh.domain.model.errors import (
     DeadlineExceededError,
     Executed,
@@ -29,14 +35,19 @@ from collector_mesh.domain.model.errors import (
     UnavailableError,
     quoted,
 )
-from collector_mesh.domain.model.frames import Calls, Introduction, Role
+from collector_mesh.domain.model.frames import Asked, Calls, Introduction, Mode, Role
 from collector_mesh.domain.model.limits import check_sizes
+from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.status import OK, Reply
 from collector_mesh.domain.model.trace_context import IDS_BYTES
 
 if TYPE_CHECKING:
     from collector_mesh.domain.link.engine import LinkEngine
+    from collector_mesh.domain.link.recovery import Recovery
 
+
+_ASKED = Call(MethodKey("", "", ""))
+"""In place of a call that is asked for, of which nothing else is kept."""
 
 _STEP_OF_A_CALL = 2 << 10
 """So much more has to come for each call that is looked at: it costs each call of 100 bytes some 20 ns."""
@@ -54,7 +65,8 @@ class LinkCalls:
     """
 
     __slots__ = (
-        "_closing", "_engine", "_max_payload_bytes", "_queue_bytes", "_taken", "_telling", "inbox", "outbox", "peer_id",
+        "_asking", "_closing", "_engine", "_max_payload_bytes", "_queue_bytes", "_taken", "_telling", "held", "inbox", "kept",
+        "of_lost", "outbox", "peer_id",
     )  # fmt: skip
 
     def __init__(
@@ -73,6 +85,13 @@ class LinkCalls:
         """The largest payload that the other side takes."""
         self._taken: dict[int, TakenCall] = {}
         self.peer_id = ""
+        self.held: HeldCalls | None = None
+        """Calls of this side that are asked for, when the link is lost."""
+        self.kept: KeptCalls | None = None
+        """Calls of the other side that it may ask for then."""
+        self.of_lost: dict[int, tuple[KeptCalls, int]] = {}
+        """Calls of the other side that it has made over an earlier link, by their numbers on this one."""
+        self._asking = 0
         self.outbox = Outbox(me.collector_id, batching, self._taken, telling.settle)
         self.inbox = Inbox(
             engine,
@@ -203,6 +222,8 @@ class LinkCalls:
         """Wait for a call no longer; the other side is told if it knows of it."""
         sent.is_done = True
         self._give_up(sent)
+        if self.held is not None:
+            self.held.cancel(sent)
 
     def _give_up(self, sent: SentCall) -> None:
         self.outbox.drop(sent)
@@ -234,6 +255,8 @@ class LinkCalls:
     def answer(self, taken: TakenCall, reply: Reply) -> None:
         """Answer a call of the other side, unless it has been answered, or nobody waits for that anymore."""
         if taken.is_done or taken.reply is not None or not self._closing.state.answers:
+            if self.kept is not None and not taken.is_done and taken.reply is None:
+                self.kept.answered(taken, reply)
             return
         value = reply.payload.value
         try:
@@ -266,6 +289,31 @@ class LinkCalls:
                     f"{quoted(self.peer_id)} is a slow consumer: {outbox.reply_bytes} bytes of replies wait"
                 )
         self._engine.on_work()
+
+    def asked(self, asked: Asked, recovery: "Recovery | None") -> None:
+        """The other side asks for calls over an earlier link, which are those of this one from now on.
+
+        Raises:
+            ProtocolError: it makes no sense, or is too much.
+        """
+        numbers = asked.numbers
+        self._asking += 1
+        if recovery is None:
+            raise ProtocolError("calls of a lost link are asked for, and none are kept here")
+        if len(numbers) > MAX_ASKED or self._asking > MAX_ASKING:
+            raise ProtocolError(
+                f"{len(numbers)} calls of {self._asking} lost links are asked for, at most {MAX_ASKED} of"
+                f" {MAX_ASKING} are"
+            )
+        if not all(first < second for first, second in zip((0, *numbers), numbers, strict=False)):
+            raise ProtocolError("calls of a lost link are asked for, and not in ascending order")
+        self.inbox.number_on(asked.first, len(numbers))
+        again = [
+            TakenCall(self._engine, asked.first + index, _ASKED, Mode.SERVE) for index in range(len(numbers))
+        ]
+        self._taken.update((taken.number, taken) for taken in again)
+        # Another link may end for this: that is told when this one is whole.
+        self._telling.news.append(partial(recovery.asked, self._engine, asked, again))
 
     def cancelled(self, numbers: Iterable[int]) -> None:
         """Nobody at the other side waits for these calls anymore.
@@ -310,29 +358,73 @@ class LinkCalls:
         news.clear()
         news.extend(kept)
 
-    def end(self, who: str, now: float, *, clean: bool) -> None:
-        """Answer all calls of this side, and stop those of the other: the link has ended."""
+    def end(self, who: str, now: float, *, clean: bool, recovery: "Recovery | None") -> None:
+        """Answer all calls of this side, and stop those of the other: the link has ended.
+
+        Where it is lost, and the other side can be asked or may ask, `recovery` takes over what is in doubt.
+        """
+        lost = recovery.lost(self._engine) if recovery is not None else None
+        self.held, self.kept = lost or (None, None)
+        written = self.outbox.unacknowledged() if self.kept is not None else {}
         not_sent, sent_whole = self.outbox.take_all()
         settle = self._telling.settle
         for sent in not_sent:
             settle(sent, Reply.refused(UnavailableError(who)))
         for sent in sent_whole:
-            executed, by = self.inbox.announced(sent.number)
-            if executed is not Executed.NO:
-                # The reply was on its way, and has told that much.
-                text = f"outcome unknown: {who}"
-                error: MeshError = OutcomeUnknownError(text, executed=executed, handled_by=by)
-            elif sent.deadline <= now:
-                # It may have run: a reply that is too late is not sent.
-                error = DeadlineExceededError("deadline exceeded")
-            elif clean:
-                error = UnavailableError(who)
-            else:
-                error = OutcomeUnknownError(f"outcome unknown: {who}")
-            settle(sent, Reply.refused(error))
+            if type(sent) is Resumed:
+                self._telling.news.append(sent.lost)
+                continue
+            unknown = Reply.refused(self._error(sent, who, now, clean=clean))
+            is_held = (
+                recovery is not None
+                and self.held is not None
+                and sent.deadline > now
+                and not recovery.goes_on_elsewhere(sent)
+                and self.held.hold(sent, unknown)
+            )
+            if not is_held:
+                settle(sent, unknown)
+        incomplete = {*self.inbox.incomplete}
+        incomplete.update(told.number for told in self._telling.news if type(told) is TakenCall)
         self.inbox.clear()
+        if self.kept is not None:
+            self._keep(self.kept, written, incomplete)
         for taken in self._taken.values():
             if taken.reply is None:
                 self._stop(taken)
             taken.is_done = True
         self._taken.clear()
+        self.of_lost.clear()
+
+    def _error(self, sent: SentCall, who: str, now: float, *, clean: bool) -> MeshError:
+        """What is told of a call that was sent whole and has no answer, where nobody can be asked."""
+        executed, by = self.inbox.announced(sent.number)
+        if executed is not Executed.NO:
+            # The reply was on its way, and has told that much.
+            return OutcomeUnknownError(f"outcome unknown: {who}", executed=executed, handled_by=by)
+        if sent.deadline <= now:
+            # It may have run: a reply that is too late is not sent.
+            return DeadlineExceededError("deadline exceeded")
+        return UnavailableError(who) if clean else OutcomeUnknownError(f"outcome unknown: {who}")
+
+    def _keep(self, kept: KeptCalls, written: dict[int, Reply], incomplete: set[int]) -> None:
+        """Keep what the other side may ask for; only what nobody will ask for is left among the taken calls."""
+        taken_calls = self._taken
+        written.update(
+            (number, taken.reply) for number, taken in taken_calls.items() if taken.reply is not None
+        )
+        for number, (earlier, there) in self.of_lost.items():
+            taken = taken_calls.pop(number, None)
+            reply = written.pop(number, None)
+            if taken is None and reply is None:
+                earlier.was_answered(there)
+            else:
+                earlier.goes_back(there, reply)
+        for number, reply in written.items():
+            kept.keep(number, reply)
+        for number, taken in list(taken_calls.items()):
+            if number in incomplete:
+                kept.has_not_run(number)
+            elif taken.reply is None and taken.call is not _ASKED:
+                kept.runs(taken)
+                del taken_calls[number]

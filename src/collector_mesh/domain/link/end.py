@@ -12,10 +12,13 @@ from collector_mesh.domain.link.deadlines import Deadlines
 from collector_mesh.domain.link.entries import SentCall, TakenCall
 from collector_mesh.domain.link.health import Health, Heartbeats, Vital
 from collector_mesh.domain.link.hearing import Hearing
+from collector_mesh.domain.link.held import HeldCalls
 from collector_mesh.domain.link.host import LinkHost
+from collector_mesh.domain.link.kept import KeptCalls
 from collector_mesh.domain.link.notices import Notices
 from collector_mesh.domain.link.outbox import HELD_STEP
 from collector_mesh.domain.link.questions import Question, Questions
+from collector_mesh.domain.link.recovery import Recovery
 from collector_mesh.domain.link.sieve import Sieve
 from collector_mesh.domain.link.telling import Telling
 from collector_mesh.domain.link.way import Way
@@ -41,6 +44,7 @@ class LinkEnd:
         dial: counts the links that this side has opened; 0 where the other side has dialed.
         heartbeats: when to send signs of life.
         identity: what the transport has proved about the other side.
+        recovery: finds out what became of calls where links are lost.
     """
 
     carrier: Carrier = "link"
@@ -63,9 +67,15 @@ class LinkEnd:
         dial: int = 0,
         heartbeats: Heartbeats | None = None,
         identity: Identity | None = None,
+        recovery: Recovery | None = None,
     ) -> None:
+        self.recovery = recovery
+        """Finds out what became of calls where links are lost."""
+        self.name_for_other = recovery.name_of_link() if recovery is not None else ""
+        """What the other side calls this link when it asks for its calls; a secret of both ends."""
         # Those who may not have a link hear nothing of what is served.
-        self._me = attrs.evolve(me, catalog=Catalog(), limits=attrs.evolve(me.limits, takes_pieces=True))
+        limits = attrs.evolve(me.limits, takes_pieces=True, remembers=self.name_for_other)
+        self._me = attrs.evolve(me, catalog=Catalog(), limits=limits)
         self._host = host
         self._notices = Notices()
         self.sieve = Sieve()
@@ -219,6 +229,31 @@ class LinkEnd:
         if not sent.is_done:
             self._calls.cancel(sent)
             self.on_work()
+
+    def settle_late(self, sent: SentCall, reply: Reply) -> None:
+        """Tell what came of a call after the link was lost."""
+        self._telling.settle(sent, reply)
+        self._telling.tell()
+
+    def ask_about_calls(self, held: HeldCalls) -> None:
+        """Ask the other side for the calls of a link to it that was lost."""
+        if self._closing.state.tells:
+            self._notices.add(lost=held)
+            self.on_work()
+
+    @property
+    def address(self) -> str:
+        """Where the other side is, as the transport tells it."""
+        return self._address
+
+    @property
+    def last_taken(self) -> int:
+        """The highest number of a call of the other side."""
+        return self._calls.inbox.last_number
+
+    def takes_over(self, number: int, kept: KeptCalls, there: int) -> None:
+        """A call of the other side is one of a lost link, where it has another number."""
+        self._calls.of_lost[number] = kept, there
 
     def tell_catalog(self) -> None:
         """What this side serves has changed: the other side is told once, however often this is called."""

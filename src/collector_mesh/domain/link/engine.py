@@ -7,9 +7,11 @@ from collector_mesh.domain.link.deadlines import HELLO_SECONDS, Deadlines
 from collector_mesh.domain.link.health import Heartbeats, Vital
 from collector_mesh.domain.link.host import LinkHost
 from collector_mesh.domain.link.offense import ProtocolError
+from collector_mesh.domain.link.recovery import Recovery
 from collector_mesh.domain.link.talk import LinkTalk
 from collector_mesh.domain.link.telling import DEFECT, Telling
 from collector_mesh.domain.model.frames import (
+    Asked,
     Control,
     Frame,
     Heartbeat,
@@ -33,6 +35,7 @@ class LinkEngine(LinkTalk):
         heartbeats: when to send signs of life.
         identity: what the transport has proved about the other side.
         offered: the only namespaces that the other side is told of; all without it.
+        recovery: finds out what became of calls where links are lost; nobody does without it.
     """
 
     def __init__(
@@ -47,8 +50,11 @@ class LinkEngine(LinkTalk):
         heartbeats: Heartbeats | None = None,
         identity: Identity | None = None,
         offered: frozenset[str] | None = None,
+        recovery: Recovery | None = None,
     ) -> None:
-        super().__init__(me, host, now=now, dial=dial, heartbeats=heartbeats, identity=identity)
+        super().__init__(
+            me, host, now=now, dial=dial, heartbeats=heartbeats, identity=identity, recovery=recovery
+        )
         self.offered = offered
         self._telling = Telling(host, self)
         self._calls = LinkCalls(me, batching or Batching(), self._closing, self._telling, self)
@@ -88,6 +94,8 @@ class LinkEngine(LinkTalk):
         if frame.credit and not outbox.window.take_credit(frame.credit, now):
             written = outbox.window.written
             raise ProtocolError(f"credit for {frame.credit} frames, of which only {written} were sent")
+        if frame.control is not None and frame.control.asked is not None:
+            self._calls.asked(frame.control.asked, self.recovery)
         self._inbox.read(frame, now, outbox.last_number)
         if frame.cancels:
             self._calls.cancelled(frame.cancels)
@@ -155,15 +163,27 @@ class LinkEngine(LinkTalk):
         if self._closing.state.leaves:
             calls = self._calls
             goodbye = self._closing.goodbye(
-                nothing_waits=calls.nothing_waits,
+                nothing_waits=calls.nothing_waits and not self._notices.asks,
                 owes_nothing=calls.owes_nothing,
                 all_is_said=calls.all_is_said,
                 awaits_nothing=calls.awaits_nothing,
             )
-        control = self._notices.take(self._catalog, ping, goodbye, is_open=is_open)
+        asked = self._next_asked() if is_open and goodbye is None else None
+        control = self._notices.take(self._catalog, ping, goodbye, is_open=is_open, asked=asked)
         if goodbye is not None:
             self._end(goodbye.reason, clean=False)
         return control
+
+    def _next_asked(self) -> Asked | None:
+        """What is asked of calls over an earlier link, which are calls of this one from now on."""
+        asks, outbox = self._notices.asks, self._outbox
+        while asks:
+            found = asks.popleft().ask(self, outbox.last_number + 1)
+            if found is not None:
+                asked, resumed = found
+                outbox.resume(resumed)
+                return asked
+        return None
 
     # ---- time ----------------------------------------------------------------------------------------
 
@@ -194,7 +214,7 @@ class LinkEngine(LinkTalk):
             self._health.probe(now)
         vital = self._health.look(now)
         if vital is Vital.DEAD:
-            self._end(f"nothing heard for {self._health.silent_for(now):.0f} s", clean=False)
+            self._end(f"nothing heard for {self._health.silent_for(now):.0f} s", clean=False, is_loss=True)
             return
         if vital is not self.vital:
             self.vital = vital
@@ -208,7 +228,7 @@ class LinkEngine(LinkTalk):
         """The stream has ended or is broken; whoever is there may not know of links, or nobody is there."""
         self.has_no_link = self.has_no_link or has_no_link
         self.nobody_listens = self.nobody_listens or nobody_listens
-        self._end(reason, clean=False)
+        self._end(reason, clean=False, is_loss=True)
         self._telling.tell()
 
     def failed(self, error: Exception, unsent: Frame | None = None) -> None:

@@ -52,6 +52,10 @@ class SentCall:
         """Take what came of it."""
         self._answer(reply)
 
+    def goes_on_elsewhere(self) -> bool:
+        """Whether it is tried somewhere else where nobody knows what came of it: then nobody has to find out."""
+        return False
+
 
 class TakenCall:
     """A call of the other side; it is answered once, or cancelled."""

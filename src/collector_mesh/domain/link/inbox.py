@@ -1,7 +1,7 @@
 """What arrives on a link, checked: names for numbers, payloads from chunks, calls and replies."""
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -141,6 +141,21 @@ class Inbox:
     def clear(self) -> None:
         """Let go of everything that is not whole: the link has ended."""
         self._partials.clear()
+
+    @property
+    def incomplete(self) -> Collection[int]:
+        """The numbers of calls that have not come whole."""
+        return self._partials.calls.keys()
+
+    def number_on(self, first: int, count: int) -> None:
+        """Calls of a lost link are calls of this one from now on.
+
+        Raises:
+            ProtocolError: they are not numbered on from those before.
+        """
+        if first != self.last_number + 1:
+            raise ProtocolError(f"call {first} after call {self.last_number}: they are numbered one by one")
+        self.last_number += count
 
     def announced(self, number: int) -> tuple[Executed, str]:
         """What a reply that has not come whole has told: whether the call was run, and where."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 import attrs
 
 from collector_mesh.domain.link.catalogs import Budget, Offering
+from collector_mesh.domain.link.held import HeldCalls
 from collector_mesh.domain.link.sizes import (
     MAX_PIECE,
     PIECE_BYTES,
@@ -15,6 +16,7 @@ from collector_mesh.domain.link.sizes import (
     reach_bytes,
 )
 from collector_mesh.domain.model.frames import (
+    Asked,
     Catalog,
     CatalogChange,
     Control,
@@ -30,7 +32,11 @@ class Notices:
     """Collects it until a frame is written; each thing is told once, however often it was asked for."""
 
     __slots__ = (
+<<<<<<< HEAD
         "_rests", "_told_reach", "catalog", "draining", "draining_seen", "greeting", "hello", "may_wait", "offering", "pong", "reach", "renew", "takes_pieces", "whole_bytes",
+=======
+        "_rests", "_told_reach", "asks", "catalog", "draining", "draining_seen", "greeting", "hello", "may_wait", "offering", "pong", "reach", "takes_pieces", "whole_bytes",
+>>>>>>> 9f255e2 (link: after a lost link the caller asks the same start of the other side what became of its calls)
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -51,6 +57,8 @@ class Notices:
         self.renew = False
         self.reach: dict[str, Reach] = {}
         """News of who can be reached through this side, by id."""
+        self.asks: deque[HeldCalls] = deque()
+        """Lost links for whose calls the other side is asked."""
         self._rests: deque[tuple[Reach, int]] = deque()
         """News that were told in part, and how many of their methods."""
         self._told_reach: dict[str, Reach] = {}
@@ -72,6 +80,7 @@ class Notices:
         draining_seen: bool = False,
         renew: bool = False,
         reach: Iterable[Reach] = (),
+        lost: HeldCalls | None = None,
     ) -> None:
         """Have something told; the later of two greetings, answers to a ping, or news of one collector."""
         self.may_wait = True
@@ -84,6 +93,8 @@ class Notices:
         self.renew = renew or self.renew
         for news in reach:
             self.reach[news.collector_id] = news
+        if lost is not None:
+            self.asks.append(lost)
 
     def wait(self, *, is_open: bool) -> bool:
         """Whether there is something to tell now; a catalog goes only over a link that is open."""
@@ -96,7 +107,13 @@ class Notices:
             or self.greeting is not None
             or (
                 is_open
-                and (self.catalog or bool(self.reach) or bool(self._rests) or bool(self.offering.rests))
+                and (
+                    self.catalog
+                    or bool(self.reach)
+                    or bool(self._rests)
+                    or bool(self.offering.rests)
+                    or bool(self.asks)
+                )
             )
         )
 
@@ -107,12 +124,13 @@ class Notices:
         goodbye: Goodbye | None,
         *,
         is_open: bool,
+        asked: Asked | None = None,
     ) -> Control | None:
-        """All of it, with a ping and a goodbye if there are any, or None if there is nothing.
+        """All of it, with a ping, a goodbye and what is asked if there are any, or None if there is nothing.
 
         Of catalogs and news of others as much as goes into a frame.
         """
-        if ping is None and goodbye is None and not self.wait(is_open=is_open):
+        if ping is None and goodbye is None and asked is None and not self.wait(is_open=is_open):
             return None
         whole, change = self._of_catalog(catalog) if is_open else (None, None)
         control = Control(
@@ -126,7 +144,11 @@ class Notices:
             goodbye=goodbye,
             reach=self._some_reach() if is_open and (self.reach or self._rests) else (),
             catalog_change=change,
+<<<<<<< HEAD
             renew=self.renew,
+=======
+            asked=asked,
+>>>>>>> 9f255e2 (link: after a lost link the caller asks the same start of the other side what became of its calls)
         )
         self.hello = self.greeting = self.pong = None
         self.draining = self.draining_seen = self.renew = False

@@ -1,11 +1,11 @@
 """What waits to be written, and which of it goes next: batches, chunks, the window."""
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from collector_mesh.domain.link.batching import Batching
 from collector_mesh.domain.link.entries import SentCall, TakenCall
-from collector_mesh.domain.link.page import Names, Page
+from collector_mesh.domain.link.page import Names, Page, Written, replies_again
 from collector_mesh.domain.link.sizes import CANCELS_OF_A_FRAME
 from collector_mesh.domain.link.unfit import unfit, unfit_reply
 from collector_mesh.domain.link.window import Window
@@ -187,6 +187,20 @@ class Outbox:
         self.earliest = earliest
         return late
 
+    def resume(self, calls: Iterable[SentCall]) -> None:
+        """Wait for calls which the other side is asked about, and that are numbered on from those before."""
+        for sent in calls:
+            self.last_number = sent.number
+            self.waiting[sent.number] = sent
+            self.earliest = min(self.earliest, sent.deadline)
+
+    def unacknowledged(self) -> dict[int, Reply]:
+        """The replies that have been written, and that the other side has not said to have taken."""
+        found: dict[int, Reply] = {}
+        for written in self.window.unacknowledged:
+            found.update(replies_again(written, self._own_id))
+        return found
+
     def take_all(self) -> tuple[list[SentCall], list[SentCall]]:
         """Let go of everything: the link has ended. Gives the calls that cannot have run, and those that may have."""
         partly = {large.entry.number for large in self._large if isinstance(large.entry, SentCall)}
@@ -251,7 +265,9 @@ class Outbox:
             return None
         if calls is not None or replies is not None or chunks:
             chunk_size = len(chunks[0].value) if chunks else 0
-            self.window.wrote(now, queued - self.queued_bytes + chunk_size, chunk_size)
+            # Until the other side has taken the replies: if the link is lost, it may ask for them.
+            kept: Written = (replies, self._names.texts, page.done if page is not None else None)
+            self.window.wrote(now, queued - self.queued_bytes + chunk_size, chunk_size, kept)
         return Frame(credit, control, forgets, methods, texts, calls, replies, cancels, chunks)
 
     def _new_page(self, now: float) -> Page:
@@ -323,7 +339,7 @@ class Outbox:
             else:
                 self._has_left(entry)
                 if entry.is_reply:
-                    del self._taken[entry.number]
+                    page.done = self._taken.pop(entry.number)
             return (chunk,)
         return ()
 

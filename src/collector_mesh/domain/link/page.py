@@ -2,13 +2,14 @@
 
 import attrs
 
-from collector_mesh.domain.link.entries import SentCall
+from collector_mesh.domain.link.entries import SentCall, TakenCall
 from collector_mesh.domain.link.sizes import NAME_BYTES, NAMES_KEPT_BYTES, method_bytes, text_bytes
 from collector_mesh.domain.model.call import Call
 from collector_mesh.domain.model.errors import Executed, InvalidCallError, quoted
 from collector_mesh.domain.model.frames import NO_LIMIT, CallExtra, Calls, Replies, ReplyExtra
 from collector_mesh.domain.model.limits import is_long, long_type_url
 from collector_mesh.domain.model.names import MethodKey
+from collector_mesh.domain.model.payload import Payload
 from collector_mesh.domain.model.status import OK, Reply
 from collector_mesh.domain.model.trace_context import IDS_BYTES, NO_IDS
 
@@ -87,8 +88,13 @@ class Page:
     """The columns of a frame while it is being written."""
 
     __slots__ = (
+<<<<<<< HEAD
         "call_extras", "executors", "first", "methods", "modes", "names", "now", "numbers", "own_id",
         "remaining", "reply_extras", "reply_types", "reply_values", "traces", "types", "values",
+=======
+        "call_extras", "done", "executors", "first", "methods", "modes", "names", "now", "numbers", "own_id",
+        "remaining", "reply_extras", "reply_types", "reply_values", "types", "values",
+>>>>>>> 9f255e2 (link: after a lost link the caller asks the same start of the other side what became of its calls)
     )  # fmt: skip
 
     def __init__(self, names: Names, own_id: str, first: int, now: float) -> None:
@@ -108,6 +114,8 @@ class Page:
         self.reply_values: list[bytes] = []
         self.executors: list[int] = []
         self.reply_extras: list[ReplyExtra] = []
+        self.done: TakenCall | None = None
+        """A call whose reply has its last chunk in this frame."""
 
     @property
     def is_empty(self) -> bool:
@@ -213,6 +221,41 @@ class Page:
             tuple(self.executors) if any(self.executors) else (),
             tuple(self.reply_extras),
         )
+
+
+Written = tuple[Replies | None, dict[str, int], TakenCall | None]
+"""The replies of a frame, the numbers of names at that time, and a call whose reply has its last chunk in that frame."""
+
+
+def replies_again(written: Written, own_id: str) -> dict[int, Reply]:
+    """The replies of a frame by the numbers of their calls, but for those whose payloads are not out."""
+    replies, numbers_of_texts, done = written
+    found: dict[int, Reply] = {}
+    if done is not None and done.reply is not None:
+        found[done.number] = done.reply
+    if replies is None:
+        return found
+    texts = {number: text for text, number in numbers_of_texts.items()}
+    extras = {extra.index: extra for extra in replies.extras}
+    executors = replies.executors or (0,) * len(replies.numbers)
+    for index, number in enumerate(replies.numbers):
+        extra = extras.get(index, ReplyExtra(index))
+        if extra.size:
+            continue
+        by = texts[executors[index]]
+        if not by and extra.executed is Executed.YES:
+            by = own_id
+        payload = Payload(texts[replies.types[index]], replies.values[index])
+        found[number] = Reply(
+            extra.status,
+            payload,
+            by,
+            extra.executed,
+            extra.metadata,
+            extra.tried,
+            initial_metadata=extra.initial_metadata,
+        )
+    return found
 
 
 def _extra(sent: SentCall, index: int, size: int) -> CallExtra:

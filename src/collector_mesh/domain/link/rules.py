@@ -22,6 +22,8 @@ class LinkRules:
         probe: seconds within which a collector whose id somebody else claims has to answer.
         drain: seconds within which peers should take notice of a drain.
         goodbye: seconds that links get to say goodbye when all of them end.
+        recover: seconds for which calls of a lost link are held until the other side has told what became of them, and
+            for which handlers of its calls go on; 0 does neither.
         batching: how calls are put into frames.
         heartbeats: when to send signs of life.
         labels: what this side says of itself.
@@ -35,6 +37,7 @@ class LinkRules:
     probe: float = 1.0
     drain: float = 1.0
     goodbye: float = 2.0
+    recover: float = attrs.field(default=2.0, validator=ge(0))
     batching: Batching = attrs.field(factory=Batching)
     heartbeats: Heartbeats = attrs.field(factory=Heartbeats)
     labels: Mapping[str, str] = NO_LABELS

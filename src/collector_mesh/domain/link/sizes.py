@@ -46,6 +46,15 @@ At most 128 are written, and the one whose payload follows in chunks.
 MAX_CANCELS = 16384
 """Most cancels of a frame."""
 
+MAX_ASKED = 8192
+"""Most calls of a lost link that are asked for, which is done in one frame."""
+
+MAX_ASKING = 64
+"""Most lost links whose calls are asked for over one link."""
+
+MAX_LINK_NAME = 64
+"""Most characters of what an end calls a link."""
+
 MAX_NEW_NAMES = 4096
 """Most names that a frame tells."""
 
@@ -215,6 +224,8 @@ def cut_introduction(who: Introduction) -> Introduction:
     address = _cut(who.address, MAX_ADDRESS_BYTES)
     incarnation = _cut(who.incarnation, MAX_ID_BYTES)
     labels = who.labels
+    if len(who.limits.remembers) > MAX_LINK_NAME:
+        who = attrs.evolve(who, limits=attrs.evolve(who.limits, remembers=""))
     if labels and (len(labels) > MAX_TOLD_LABELS or bytes_of_pairs(labels.items()) > MAX_TOLD_LABELS_BYTES):
         labels = NO_LABELS
     if (

@@ -8,7 +8,7 @@ import attrs
 
 from collector_mesh.domain.link.backlog import parts_of
 from collector_mesh.domain.link.catalogs import Budget, shared_part
-from collector_mesh.domain.link.closing import Phase
+from collector_mesh.domain.link.closing import OPEN, RETIRING, Phase
 from collector_mesh.domain.link.end import LinkEnd
 from collector_mesh.domain.link.handshake import read_handshake
 from collector_mesh.domain.link.offense import ProtocolError
@@ -38,6 +38,9 @@ from collector_mesh.domain.model.status import OK, Status
 
 if TYPE_CHECKING:
     from collector_mesh.domain.link.engine import LinkEngine
+
+
+_LOSABLE = (OPEN, RETIRING)
 
 
 class LinkTalk(LinkEnd):
@@ -244,6 +247,8 @@ class LinkTalk(LinkEnd):
         self._closing.opened()
         self._deadlines.opened(self.time)
         self._calls.opened(peer, self.peer_role)
+        if self.recovery is not None:
+            self.recovery.opened(self._whole)
 
     # ---- the end -------------------------------------------------------------------------------------
 
@@ -258,13 +263,21 @@ class LinkTalk(LinkEnd):
     def _tell_of_change(self) -> None:
         self._tell(lambda: self._host.changed(self._whole))
 
-    def _end(self, reason: str, *, clean: bool) -> None:
+    def _end(self, reason: str, *, clean: bool, is_loss: bool = False) -> None:
+        # Whoever says goodbye, or is told it, has nothing to be asked for.
+        recovery = self.recovery if is_loss and self._closing.state in _LOSABLE else None
         if not self._closing.end(reason, clean=clean):
             return
         # First of all, so that calls which go elsewhere find another link to the same peer.
         self._tell(lambda: self._host.ended(self._whole))
         self._backlog.clear()
         self._calls.end(
-            f"the link to {quoted(self.peer_id)} has ended: {self.reason}", self.time, clean=clean
+            f"the link to {quoted(self.peer_id)} has ended: {self.reason}",
+            self.time,
+            clean=clean,
+            recovery=recovery,
         )
+        if self.recovery is not None:
+            self.recovery.ended(self._whole)
+            self._tell(self.recovery.look)
         self.on_over()

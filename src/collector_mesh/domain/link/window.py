@@ -3,6 +3,7 @@
 from collections import deque
 
 from collector_mesh.domain.link.batching import Batching
+from collector_mesh.domain.link.page import Written
 
 _QUEUED = 1 << 62
 """In place of the size of a frame that was written while others were on their way."""
@@ -24,7 +25,7 @@ class Window:
         self._acknowledged = 0
         self._alone = 0.0
         """What an acknowledgement takes where nothing is in the way, as it was last seen, in seconds."""
-        self._on_the_way: deque[tuple[float, int, int]] = deque()
+        self._on_the_way: deque[tuple[float, int, int, Written]] = deque()
         self._most_bytes = batching.frame_bytes
         self.size = batching.window
         """Most frames that are not acknowledged."""
@@ -40,6 +41,11 @@ class Window:
         """Frames that are not acknowledged."""
         return self.written - self._acknowledged
 
+    @property
+    def unacknowledged(self) -> list[Written]:
+        """What is kept with frames that are not acknowledged."""
+        return [kept for *_, kept in self._on_the_way]
+
     def narrow(self, size: int, most_bytes: int) -> None:
         """Take down how many frames the other side lets wait, and how many bytes of envelopes it takes in one."""
         self.size = max(1, min(self.size, size))
@@ -47,12 +53,15 @@ class Window:
         self.frame_bytes = min(self.frame_bytes, self._most_bytes)
         self.chunk_bytes = min(self.chunk_bytes, self._most_bytes)
 
-    def wrote(self, now: float, size: int, chunk_size: int) -> None:
-        """A frame that takes room has gone: `size` bytes, of which `chunk_size` are a piece of a large payload."""
+    def wrote(self, now: float, size: int, chunk_size: int, kept: Written) -> None:
+        """A frame that takes room has gone: `size` bytes, of which `chunk_size` are a piece of a large payload.
+
+        What is `kept` with it is let go of when it is acknowledged; see `unacknowledged`.
+        """
         if self.written > self._acknowledged:
             size = _QUEUED  # what it takes tells of others too
         self.written += 1
-        self._on_the_way.append((now, size, chunk_size))
+        self._on_the_way.append((now, size, chunk_size, kept))
 
     def ponged(self, seconds: float) -> None:
         """A sign of life was answered after some seconds."""
@@ -65,7 +74,7 @@ class Window:
             return False
         while self._acknowledged < taken:
             self._acknowledged += 1
-            written_at, size, chunk_size = self._on_the_way.popleft()
+            written_at, size, chunk_size, _ = self._on_the_way.popleft()
             self._learn(now - written_at, size, chunk_size)
         return True
 

@@ -87,11 +87,14 @@ class Limits:
         max_payload_bytes: largest payload of a call or a reply.
         window: frames with calls, replies or chunks that may wait to be taken.
         takes_pieces: whether catalogs and news of others may come in pieces; earlier versions do not say so.
+        remembers: by what this end is asked, where this link is lost, for what became of the calls over it; a secret.
+            Empty where it cannot be asked, as of earlier versions.
     """
 
     max_payload_bytes: int
     window: int
     takes_pieces: bool = False
+    remembers: str = attrs.field(default="", repr=False)
 
 
 @attrs.frozen(kw_only=True)
@@ -185,6 +188,21 @@ class Goodbye:
     is_clean: bool = False
 
 
+@attrs.frozen
+class Asked:
+    """What has become of calls over an earlier link, which was lost? They are calls of this link from now on.
+
+    Attributes:
+        link: what the receiver has called that link; see `Limits.remembers`.
+        first: number of the first of them on this link; the others follow.
+        numbers: their numbers on the lost link, ascending.
+    """
+
+    link: str = attrs.field(repr=False)
+    first: int
+    numbers: tuple[int, ...]
+
+
 @attrs.frozen(kw_only=True)
 class Control:
     """What is said of the link itself; it needs no room in the window.
@@ -200,7 +218,11 @@ class Control:
         goodbye: nothing comes after it.
         reach: who can be reached through the sender; one that `adds` is told apart on the wire.
         catalog_change: what is different in that.
+<<<<<<< HEAD
         renew: whoever has dialed should dial again, as the sender shows another certificate now.
+=======
+        asked: what has become of calls over an earlier link.
+>>>>>>> 9f255e2 (link: after a lost link the caller asks the same start of the other side what became of its calls)
     """
 
     hello: Hello | None = None
@@ -213,7 +235,11 @@ class Control:
     goodbye: Goodbye | None = None
     reach: tuple[Reach, ...] = ()
     catalog_change: CatalogChange | None = None
+<<<<<<< HEAD
     renew: bool = False
+=======
+    asked: Asked | None = None
+>>>>>>> 9f255e2 (link: after a lost link the caller asks the same start of the other side what became of its calls)
 
 
 @attrs.frozen

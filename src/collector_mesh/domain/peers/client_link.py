@@ -2,7 +2,9 @@
 
 from collections.abc import Awaitable, Callable
 
+from collector_mesh.domain.link.entries import SentCall
 from collector_mesh.domain.link.peer_link import PeerLink
+from collector_mesh.domain.link.recovery import Recovery
 from collector_mesh.domain.link.rules import LinkRules
 from collector_mesh.domain.model.call import Call, says_idempotent
 from collector_mesh.domain.model.errors import (
@@ -95,6 +97,11 @@ class ClientLink:
             clock=clock,
             rules=rules,
             dial_timeout=dial_timeout,
+            recovery=Recovery(
+                rules.recover, clock=clock, dice=dice, goes_on_elsewhere=self._goes_on_elsewhere
+            )
+            if rules.recover
+            else None,
         )
         self._ways: dict[str, ClientWay] = {}
         self._way: ClientWay | None = None
@@ -152,6 +159,8 @@ class ClientLink:
     async def aclose(self, *, grace: float = 0.0) -> None:
         """See the port."""
         self._side.is_closed = True
+        if self._side.recovery is not None:
+            self._side.recovery.close()
         ways = list(self._ways.values())
         for way in ways:
             await way.aclose(grace=grace)
@@ -163,6 +172,9 @@ class ClientLink:
     @property
     def _has_others(self) -> bool:
         return self._addresses.may_change or len(self._addresses.known()) > 1
+
+    def _goes_on_elsewhere(self, sent: SentCall) -> bool:
+        return self._has_others and says_idempotent(sent.call) is True
 
     async def _run(self, call: Call, send: _Send, first: _Tried | None = None) -> Reply:
         """Try collectors until the call has its answer; `first` is what a first try has come to."""

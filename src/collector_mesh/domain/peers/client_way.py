@@ -9,7 +9,9 @@ from collector_mesh.domain.link.closing import Phase
 from collector_mesh.domain.link.engine import LinkEngine
 from collector_mesh.domain.link.entries import TakenCall
 from collector_mesh.domain.link.health import Vital
+from collector_mesh.domain.link.held import HeldCalls
 from collector_mesh.domain.link.peer_link import PeerLink
+from collector_mesh.domain.link.recovery import Recovery
 from collector_mesh.domain.link.rules import LinkRules
 from collector_mesh.domain.model.errors import InvalidCallError, UnavailableError
 from collector_mesh.domain.model.frames import Catalog, Hello, Introduction, Limits, Role
@@ -23,6 +25,10 @@ from collector_mesh.domain.ports.frame_stream import FrameStream, NoLinkError, P
 from collector_mesh.domain.ports.link import Link
 from collector_mesh.domain.ports.tasks import Tasks
 from collector_mesh.domain.ports.transport import Transport
+
+_ASK_FIRST_SECONDS = 0.02
+_ASK_CAP_SECONDS = 0.25
+"""Pauses between dials whose only end is to ask what has become of calls."""
 
 ASK_AGAIN_SECONDS = 60.0
 """Seconds after which a collector that had no links is asked whether it has some now."""
@@ -41,6 +47,7 @@ class ClientSide:
         clock: tells the time.
         rules: how links are kept.
         dial_timeout: seconds that one dial may take, the answer included.
+        recovery: finds out what became of calls whose links were lost.
         dials: numbers of its dials: two addresses may lead to the same collector.
         is_closed: whether nothing is dialed anymore.
     """
@@ -53,6 +60,7 @@ class ClientSide:
     clock: Clock
     rules: LinkRules
     dial_timeout: float
+    recovery: Recovery | None = None
     dials: "count[int]" = attrs.field(factory=lambda: count(1))
     is_closed: bool = False
 
@@ -151,7 +159,7 @@ class ClientWay:
             incarnation=side.incarnation,
             limits=Limits(rules.max_payload_bytes, rules.batching.window),
         )
-        host = _ClientHost(self._report)
+        host = _ClientHost(self._report, self._lost, side.recovery)
         engine = LinkEngine(
             me,
             host,
@@ -160,11 +168,35 @@ class ClientWay:
             role=Role.CLIENT,
             batching=rules.batching,
             heartbeats=rules.heartbeats,
+            recovery=side.recovery,
         )
         link = host.link = OpenLink(engine, self.address, opened, stream)
         self._running[engine] = None
         side.tasks.start(self._run(engine, stream), f"link to {self.address}")
         return link
+
+    def _lost(self, held: HeldCalls) -> None:
+        """A link is lost, and calls wait to be asked for."""
+        if not self._side.is_closed:
+            self._side.tasks.start(self._ask(held), f"ask {self.address} for calls")
+
+    async def _ask(self, held: HeldCalls) -> None:
+        """Dial the collector again, if nobody else does: over whichever link opens first it is asked."""
+        side, pause = self._side, _ASK_FIRST_SECONDS
+        alarm = side.clock.alarm()
+        while held.waits and not side.is_closed:
+            if not any(engine.phase is Phase.GREETING for engine in self._running):
+                try:
+                    dial = Dial(self.address, self._begin, side.clock, names_address=False)
+                    link = await dial.first(side.dial_timeout)
+                except Exception:  # noqa: BLE001, S110  # what comes of the calls says it, and that is known in time
+                    pass
+                else:
+                    # Calls that come meanwhile have a link of their own.
+                    link.engine.retire("it was asked what had become of calls")
+            if held.waits:
+                await alarm.wait(pause)
+                pause = min(pause * 2, _ASK_CAP_SECONDS)
 
     def _report(self, error: Exception) -> None:
         """Have whoever looks after tasks hear of an error that nobody waits for."""
@@ -185,9 +217,16 @@ class ClientWay:
 class _ClientHost:
     """What a client makes of what its engine tells."""
 
-    def __init__(self, report: Callable[[Exception], None]) -> None:
+    def __init__(
+        self,
+        report: Callable[[Exception], None],
+        lost: Callable[[HeldCalls], None],
+        recovery: Recovery | None,
+    ) -> None:
         self.link: OpenLink | None = None
         self._report = report
+        self._lost = lost
+        self._recovery = recovery
 
     def catalog(self) -> Catalog:
         return Catalog()
@@ -201,7 +240,8 @@ class _ClientHost:
         """Nobody says hello to a client."""
 
     def opened(self, engine: LinkEngine) -> None:
-        _ = engine
+        if self._recovery is not None:
+            self._recovery.admitted(engine)
         if self.link is not None:
             self.link.settle(has_opened=True)
 
@@ -219,7 +259,13 @@ class _ClientHost:
         """Whom the collector passes calls on to is its own business."""
 
     def ended(self, engine: LinkEngine) -> None:
-        _ = engine
+        recovery = self._recovery
+        if recovery is not None:
+            if engine.nobody_listens or engine.has_no_link:
+                recovery.nobody_at(engine.address)
+            held = recovery.in_doubt(engine)
+            if held is not None:
+                self._lost(held)
         if self.link is not None:
             self.link.settle()
 

@@ -28,6 +28,8 @@ class Holdings:
         self.budget = budget
         self.of_handlers: Callable[[], int] = int
         """What handlers hold whose callers have gone."""
+        self.of_lost: Callable[[], int] = int
+        """What is kept for links that were lost."""
         self._tasks = tasks
         self._of_tables = of_tables
         self._told: dict[LinkEngine, int] = {}
@@ -91,7 +93,7 @@ class Holdings:
             del self._requests[caller]
 
     def _beside_links(self) -> int:
-        return self._of_requests + self.of_handlers()
+        return self._of_requests + self.of_handlers() + self.of_lost()
 
     def _most_of_links(self) -> int:
         return self.budget - min(self._beside_links(), self.budget // 2)

@@ -8,6 +8,7 @@ from collector_mesh.domain.link.closing import Phase
 from collector_mesh.domain.link.engine import LinkEngine
 from collector_mesh.domain.link.entries import TakenCall
 from collector_mesh.domain.link.host import LinkHost
+from collector_mesh.domain.link.recovery import Recovery
 from collector_mesh.domain.link.rules import LinkRules
 from collector_mesh.domain.model.errors import (
     UnavailableError,
@@ -77,6 +78,10 @@ class Streams:
         self.offered: Callable[[str], frozenset[str] | None] = lambda _address: None
         """The only namespaces that are offered to whoever is at an address, None for all."""
         self.holdings = Holdings(rules.max_held_bytes, tasks, reachability.held_bytes)
+        self.recovery = Recovery(rules.recover, clock=clock, dice=dice) if rules.recover else None
+        """Finds out what became of calls whose links were lost."""
+        if self.recovery is not None:
+            self.holdings.of_lost = partial(getattr, self.recovery, "held_bytes")
         self._collector_id = collector_id
         self._roster = roster
         self._admission = admission
@@ -186,6 +191,7 @@ class Streams:
             heartbeats=rules.heartbeats,
             identity=identity,
             offered=offered,
+            recovery=self.recovery,
         )
 
     def _start(self, link: OpenLink, stream: FrameStream) -> None:
@@ -215,6 +221,8 @@ class Streams:
 
     async def close(self) -> None:
         """Say goodbye on every link and wait until all have ended, but not for long."""
+        if self.recovery is not None:
+            self.recovery.close()
         for engine in list(self._open):
             if engine.phase is Phase.GREETING:
                 engine.lost("the collector has ended")
@@ -282,6 +290,8 @@ class Streams:
         ):
             self._roster.tell(LinkFailed(self._collector_id, engine.peer_id, address, engine.reason))
         self._roster.left(engine)
+        if self.recovery is not None and engine.is_dialer and (engine.nobody_listens or engine.has_no_link):
+            self.recovery.nobody_at(engine.address)
 
     def failed(self, engine: LinkEngine, error: Exception) -> None:
         """See `LinkHost`."""
@@ -289,6 +299,8 @@ class Streams:
         self._roster.tell(Defect(self._collector_id, where, error))
 
     def _has_come_in(self, link: OpenLink) -> None:
+        if self.recovery is not None:
+            self.recovery.admitted(link.engine)
         self._tell_of_left_out(link.engine)
         self._tell_dialer(link)
 

@@ -139,7 +139,7 @@ class Chunk(_message.Message):
     def __init__(self, number: _Optional[int] = ..., of_reply: bool = ..., value: _Optional[bytes] = ...) -> None: ...
 
 class Control(_message.Message):
-    __slots__ = ("hello", "welcome", "catalog", "ping", "pong", "draining", "draining_seen", "goodbye", "reach", "catalog_change", "reach_more", "renew")
+    __slots__ = ("hello", "welcome", "catalog", "ping", "pong", "draining", "draining_seen", "goodbye", "reach", "catalog_change", "reach_more", "asked", "renew")
     HELLO_FIELD_NUMBER: _ClassVar[int]
     WELCOME_FIELD_NUMBER: _ClassVar[int]
     CATALOG_FIELD_NUMBER: _ClassVar[int]
@@ -151,6 +151,7 @@ class Control(_message.Message):
     REACH_FIELD_NUMBER: _ClassVar[int]
     CATALOG_CHANGE_FIELD_NUMBER: _ClassVar[int]
     REACH_MORE_FIELD_NUMBER: _ClassVar[int]
+    ASKED_FIELD_NUMBER: _ClassVar[int]
     RENEW_FIELD_NUMBER: _ClassVar[int]
     hello: Hello
     welcome: Welcome
@@ -163,8 +164,19 @@ class Control(_message.Message):
     reach: _containers.RepeatedCompositeFieldContainer[Reach]
     catalog_change: CatalogChange
     reach_more: _containers.RepeatedCompositeFieldContainer[Reach]
+    asked: Asked
     renew: bool
-    def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., welcome: _Optional[_Union[Welcome, _Mapping]] = ..., catalog: _Optional[_Union[Catalog, _Mapping]] = ..., ping: _Optional[_Union[Heartbeat, _Mapping]] = ..., pong: _Optional[_Union[Heartbeat, _Mapping]] = ..., draining: bool = ..., draining_seen: bool = ..., goodbye: _Optional[_Union[Goodbye, _Mapping]] = ..., reach: _Optional[_Iterable[_Union[Reach, _Mapping]]] = ..., catalog_change: _Optional[_Union[CatalogChange, _Mapping]] = ..., reach_more: _Optional[_Iterable[_Union[Reach, _Mapping]]] = ..., renew: bool = ...) -> None: ...
+    def __init__(self, hello: _Optional[_Union[Hello, _Mapping]] = ..., welcome: _Optional[_Union[Welcome, _Mapping]] = ..., catalog: _Optional[_Union[Catalog, _Mapping]] = ..., ping: _Optional[_Union[Heartbeat, _Mapping]] = ..., pong: _Optional[_Union[Heartbeat, _Mapping]] = ..., draining: bool = ..., draining_seen: bool = ..., goodbye: _Optional[_Union[Goodbye, _Mapping]] = ..., reach: _Optional[_Iterable[_Union[Reach, _Mapping]]] = ..., catalog_change: _Optional[_Union[CatalogChange, _Mapping]] = ..., reach_more: _Optional[_Iterable[_Union[Reach, _Mapping]]] = ..., asked: _Optional[_Union[Asked, _Mapping]] = ..., renew: bool = ...) -> None: ...
+
+class Asked(_message.Message):
+    __slots__ = ("link", "first", "numbers")
+    LINK_FIELD_NUMBER: _ClassVar[int]
+    FIRST_FIELD_NUMBER: _ClassVar[int]
+    NUMBERS_FIELD_NUMBER: _ClassVar[int]
+    link: str
+    first: int
+    numbers: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, link: _Optional[str] = ..., first: _Optional[int] = ..., numbers: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class Reach(_message.Message):
     __slots__ = ("collector_id", "path", "methods", "gone")
@@ -253,14 +265,16 @@ class Introduction(_message.Message):
     def __init__(self, collector_id: _Optional[str] = ..., address: _Optional[str] = ..., incarnation: _Optional[str] = ..., catalog: _Optional[_Union[Catalog, _Mapping]] = ..., labels: _Optional[_Mapping[str, str]] = ..., weight: _Optional[int] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ...) -> None: ...
 
 class Limits(_message.Message):
-    __slots__ = ("max_payload_bytes", "window", "takes_pieces")
+    __slots__ = ("max_payload_bytes", "window", "takes_pieces", "remembers")
     MAX_PAYLOAD_BYTES_FIELD_NUMBER: _ClassVar[int]
     WINDOW_FIELD_NUMBER: _ClassVar[int]
     TAKES_PIECES_FIELD_NUMBER: _ClassVar[int]
+    REMEMBERS_FIELD_NUMBER: _ClassVar[int]
     max_payload_bytes: int
     window: int
     takes_pieces: bool
-    def __init__(self, max_payload_bytes: _Optional[int] = ..., window: _Optional[int] = ..., takes_pieces: bool = ...) -> None: ...
+    remembers: str
+    def __init__(self, max_payload_bytes: _Optional[int] = ..., window: _Optional[int] = ..., takes_pieces: bool = ..., remembers: _Optional[str] = ...) -> None: ...
 
 class Catalog(_message.Message):
     __slots__ = ("namespaces", "methods", "more")
