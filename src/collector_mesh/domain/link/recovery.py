@@ -102,7 +102,8 @@ class Recovery:
         self._admitted[engine] = None
         for held in list(self._held):
             if held.other.is_same(start):
-                engine.ask_about_calls(held)
+                if engine.peer is not None and engine.peer.limits.remembers:
+                    engine.ask_about_calls(held)
             elif held.other.is_other_start(start) or (engine.is_dialer and engine.address in held.addresses):
                 self._give_up(held)
         for name, kept in list(self._kept.items()):

@@ -109,7 +109,7 @@ class HandPump:
             elif stream.has_ended:
                 engine.lost("the other side has ended the stream")
             elif stream.other is None:
-                engine.lost(f"nobody listens at {stream.address}")
+                engine.lost(f"nobody listens at {stream.address}", nobody_listens=True)
         while (frame := engine.next_frame(now, with_credit=True)) is not None:
             stream.put(frame)
 

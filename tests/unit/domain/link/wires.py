@@ -12,6 +12,7 @@ from collector_mesh.domain.link.engine import LinkEngine
 from collector_mesh.domain.link.entries import SentCall, TakenCall
 from collector_mesh.domain.link.health import Heartbeats
 from collector_mesh.domain.link.host import LinkHost
+from collector_mesh.domain.link.recovery import Recovery
 from collector_mesh.domain.model.call import Call
 from collector_mesh.domain.model.errors import Executed
 from collector_mesh.domain.model.frames import (
@@ -176,18 +177,25 @@ class Wire:
         identity: Identity | None = None,
         raises: bool = False,
         catalog: Catalog | None = None,
+        now: float = START,
+        recoveries: tuple[Recovery | None, Recovery | None] = (None, None),
+        identities: tuple[Identity | None, Identity | None] | None = None,
+        incarnations: tuple[str, str] = ("left-1", "right-1"),
     ) -> None:
-        self.now = START
+        self.now = now
         self.raises = raises
         """Whether a test wants that its own functions raise."""
         self.left = End("left", self)
         self.right = End("right", self)
-        for end in (self.left, self.right):
+        proved = identities or (None, identity)
+        for end, recovery, incarnation, shown in zip(
+            (self.left, self.right), recoveries, incarnations, proved, strict=True
+        ):
             end.names = catalog or end.names
             me = Introduction(
                 collector_id=end.name,
                 address=f"{end.name}:1",
-                incarnation=f"{end.name}-1",
+                incarnation=incarnation,
                 catalog=end.names,
                 limits=Limits(max_payload, window),
             )
@@ -199,7 +207,8 @@ class Wire:
                 role=role if end is self.left else Role.COLLECTOR,
                 batching=batching,
                 heartbeats=heartbeats,
-                identity=identity if end is self.right else None,
+                identity=shown,
+                recovery=recovery,
             )
 
     def settle(self) -> None:
