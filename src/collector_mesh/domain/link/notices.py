@@ -32,11 +32,7 @@ class Notices:
     """Collects it until a frame is written; each thing is told once, however often it was asked for."""
 
     __slots__ = (
-<<<<<<< HEAD
-        "_rests", "_told_reach", "catalog", "draining", "draining_seen", "greeting", "hello", "may_wait", "offering", "pong", "reach", "renew", "takes_pieces", "whole_bytes",
-=======
-        "_rests", "_told_reach", "asks", "catalog", "draining", "draining_seen", "greeting", "hello", "may_wait", "offering", "pong", "reach", "takes_pieces", "whole_bytes",
->>>>>>> 9f255e2 (link: after a lost link the caller asks the same start of the other side what became of its calls)
+        "_rests", "_told_reach", "asks", "catalog", "draining", "draining_seen", "greeting", "hello", "may_wait", "offering", "pong", "reach", "renew", "takes_pieces", "whole_bytes",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -144,11 +140,8 @@ class Notices:
             goodbye=goodbye,
             reach=self._some_reach() if is_open and (self.reach or self._rests) else (),
             catalog_change=change,
-<<<<<<< HEAD
             renew=self.renew,
-=======
             asked=asked,
->>>>>>> 9f255e2 (link: after a lost link the caller asks the same start of the other side what became of its calls)
         )
         self.hello = self.greeting = self.pong = None
         self.draining = self.draining_seen = self.renew = False

@@ -88,13 +88,8 @@ class Page:
     """The columns of a frame while it is being written."""
 
     __slots__ = (
-<<<<<<< HEAD
-        "call_extras", "executors", "first", "methods", "modes", "names", "now", "numbers", "own_id",
-        "remaining", "reply_extras", "reply_types", "reply_values", "traces", "types", "values",
-=======
         "call_extras", "done", "executors", "first", "methods", "modes", "names", "now", "numbers", "own_id",
-        "remaining", "reply_extras", "reply_types", "reply_values", "types", "values",
->>>>>>> 9f255e2 (link: after a lost link the caller asks the same start of the other side what became of its calls)
+        "remaining", "reply_extras", "reply_types", "reply_values", "traces", "types", "values",
     )  # fmt: skip
 
     def __init__(self, names: Names, own_id: str, first: int, now: float) -> None:

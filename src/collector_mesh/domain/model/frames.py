@@ -218,11 +218,8 @@ class Control:
         goodbye: nothing comes after it.
         reach: who can be reached through the sender; one that `adds` is told apart on the wire.
         catalog_change: what is different in that.
-<<<<<<< HEAD
         renew: whoever has dialed should dial again, as the sender shows another certificate now.
-=======
         asked: what has become of calls over an earlier link.
->>>>>>> 9f255e2 (link: after a lost link the caller asks the same start of the other side what became of its calls)
     """
 
     hello: Hello | None = None
@@ -235,11 +232,8 @@ class Control:
     goodbye: Goodbye | None = None
     reach: tuple[Reach, ...] = ()
     catalog_change: CatalogChange | None = None
-<<<<<<< HEAD
     renew: bool = False
-=======
     asked: Asked | None = None
->>>>>>> 9f255e2 (link: after a lost link the caller asks the same start of the other side what became of its calls)
 
 
 @attrs.frozen
