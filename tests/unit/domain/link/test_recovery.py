@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import attrs
 import pytest
+from tests.unit.domain.link.wires import ECHO, Outcome, Wire, answer
 
 from collector_mesh.app.testing.fakes import FakeClock, FakeDice
 from collector_mesh.domain.link.batching import Batching
@@ -16,7 +17,6 @@ from collector_mesh.domain.model.frames import Asked, Control, Frame
 from collector_mesh.domain.model.identity import Identity
 from collector_mesh.domain.model.payload import Payload
 from collector_mesh.domain.model.status import Reply
-from tests.unit.domain.link.wires import ECHO, Outcome, Wire, answer
 
 SECONDS = 2.0
 SMALL = Batching(large_bytes=100, chunk_bytes=100, window=4)
@@ -135,7 +135,9 @@ def test_both_sides_of_a_link_ask_whoever_has_dialed(pair: Pair, dialer: str) ->
 
 
 @pytest.mark.parametrize("size", [10, 350])
-def test_a_reply_that_was_on_its_way_is_kept_until_the_other_side_has_said_that_it_has_come(size: int) -> None:
+def test_a_reply_that_was_on_its_way_is_kept_until_the_other_side_has_said_that_it_has_come(
+    size: int,
+) -> None:
     pair = Pair()
     wire = pair.link(batching=SMALL)
     first, second = wire.left.send_bytes(size), wire.left.send_bytes(size)
@@ -265,7 +267,9 @@ def test_a_goodbye_that_crosses_the_question_does_not_make_a_call_not_run(pair: 
     assert known(outcome) == (502, Executed.MAYBE)
 
 
-def test_without_another_link_a_call_ends_when_it_was_held_long_enough_and_so_does_its_handler(pair: Pair) -> None:
+def test_without_another_link_a_call_ends_when_it_was_held_long_enough_and_so_does_its_handler(
+    pair: Pair,
+) -> None:
     outcome = pair.wire.left.send_bytes(10)
     pair.wire.settle()
     work = pair.wire.right.last.work = Stops()
@@ -294,7 +298,9 @@ def test_deadlines_hold_while_nobody_can_be_asked_and_after(pair: Pair) -> None:
     assert pair.wire.right.engine.running == 0
 
 
-def test_a_call_that_is_cancelled_while_nobody_can_be_asked_is_stopped_when_its_peer_is_back(pair: Pair) -> None:
+def test_a_call_that_is_cancelled_while_nobody_can_be_asked_is_stopped_when_its_peer_is_back(
+    pair: Pair,
+) -> None:
     outcome, other = pair.wire.left.send_bytes(10), pair.wire.left.send_bytes(10)
     pair.wire.settle()
     cancelled, runs = (taken for taken in pair.wire.right.taken)
@@ -386,9 +392,7 @@ PROVED = Identity(uris=("spiffe://example.org/left",))
 OTHER = Identity(uris=("spiffe://example.org/other",))
 
 
-@pytest.mark.parametrize(
-    ("left", "identity"), [("left-2", PROVED), ("left-1", OTHER), ("left-1", None)]
-)
+@pytest.mark.parametrize(("left", "identity"), [("left-2", PROVED), ("left-1", OTHER), ("left-1", None)])
 def test_nobody_else_gets_a_reply_whatever_they_know(left: str, identity: Identity | None) -> None:
     pair = Pair()
     wire = pair.link(identities=(None, PROVED))
