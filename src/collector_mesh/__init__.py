@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collector_mesh.adapters.telemetry.configuring import configure_logs
     from collector_mesh.adapters.telemetry.otel import OtelTracer
     from collector_mesh.adapters.wire.registry_requests import RegisteredName
+    from collector_mesh.app.access.access import Access
     from collector_mesh.app.allow_list import AllowList, AllowListError
     from collector_mesh.app.clients.client import MeshClient
     from collector_mesh.app.clients.sync_client import SyncMeshClient
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
         OutcomeUnknownError,
         OverloadedError,
         PayloadTooLargeError,
+        UnauthenticatedError,
         UnavailableError,
         UnimplementedError,
     )
@@ -74,6 +76,7 @@ if TYPE_CHECKING:
     )
 
 _HOMES = {
+    "Access": "collector_mesh.app.access.access",
     "AllowList": "collector_mesh.app.allow_list",
     "AllowListError": "collector_mesh.app.allow_list",
     "BlockingClient": "collector_mesh.app.contracts.contract",
@@ -130,6 +133,7 @@ _HOMES = {
     "SyncMeshClient": "collector_mesh.app.clients.sync_client",
     "Tls": "collector_mesh.adapters.grpc.tls",
     "TlsError": "collector_mesh.adapters.grpc.tls",
+    "UnauthenticatedError": "collector_mesh.domain.model.errors",
     "UnavailableError": "collector_mesh.domain.model.errors",
     "UnimplementedError": "collector_mesh.domain.model.errors",
     "Validity": "collector_mesh.domain.registry.results",
@@ -141,6 +145,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "Access",
     "AllowList",
     "AllowListError",
     "BlockingClient",
@@ -197,6 +202,7 @@ __all__ = [
     "SyncMeshClient",
     "Tls",
     "TlsError",
+    "UnauthenticatedError",
     "UnavailableError",
     "UnimplementedError",
     "Validity",

@@ -20,7 +20,7 @@ from collector_mesh.app.collector_services import CollectorServices
 from collector_mesh.app.collector_stubs import CollectorStubs
 from collector_mesh.app.describing import Describing
 from collector_mesh.app.home import Home
-from collector_mesh.app.options import Options, own_address, settings_argument
+from collector_mesh.app.options import Options, own_address, settings_argument, token_argument
 from collector_mesh.app.services.offered import Offered, services_of
 from collector_mesh.app.settings import Settings
 from collector_mesh.app.tracing.making import current_of, root_of
@@ -35,11 +35,13 @@ from collector_mesh.domain.model.status import OK, Reply
 if TYPE_CHECKING:
     # All of the mesh is behind these: whoever imports the class need not make one.
     from collector_mesh.adapters.grpc.tls import Tls
+    from collector_mesh.app.access.access import Access
     from collector_mesh.app.container import CollectorContainer
     from collector_mesh.app.lifetime import Lifetime
     from collector_mesh.app.registry.registry import Registry
     from collector_mesh.app.services.lives import Lives
     from collector_mesh.domain.peers.keeping import Keeping
+    from collector_mesh.domain.policies.access_rules import AccessRules
     from collector_mesh.domain.ports.authorizer import Authorizer
     from collector_mesh.domain.ports.balancer import Balancer
     from collector_mesh.domain.ports.dispatching import Dispatching
@@ -76,6 +78,10 @@ class Collector(CollectorServices, CollectorPeers, CollectorStubs, Caller):
         register_at: HOST:PORT of a registry at which it registers, in the background, what it serves with descriptors. It
             shows the same certificates as everywhere.
         authorizer: asked for each call from outside; without one every caller may call.
+        access: rules that say who may call what, be a peer, serve and look inside; where there is an authorizer too, both have
+            to allow it. See `Access`, and `Access.from_file`.
+        token_file: a file with the bearer token that it shows to those whom it dials, and nothing else; sent over TLS, or
+            to this machine.
         registry: a registry that it offers, or the path of the file in which one is kept; it is opened before the first
             call can come, and closed after the last one, unless it was open before.
         transport: how collectors reach each other; gRPC by default.
@@ -117,6 +123,8 @@ class Collector(CollectorServices, CollectorPeers, CollectorStubs, Caller):
         peers: Iterable[str] = (),
         validator: "Validator | None" = None,
         authorizer: "Authorizer | None" = None,
+        access: "Access | AccessRules | None" = None,
+        token_file: "str | PathLike[str] | None" = None,
         register_at: str | None = None,
         registry: "Registry | str | PathLike[str] | None" = None,
         transport: "Transport | None" = None,
@@ -150,6 +158,8 @@ class Collector(CollectorServices, CollectorPeers, CollectorStubs, Caller):
             validator=validator,
             register_at=register_at,
             authorizer=authorizer,
+            access=access,
+            token=token_argument(None, token_file),
             registry=registry,
             transport=transport,
             tls=tls,

@@ -13,6 +13,7 @@ from collector_mesh.adapters.runtime.memory import resident_bytes
 from collector_mesh.adapters.runtime.pulled import PulledStream
 from collector_mesh.adapters.runtime.randomness import SystemRandomness
 from collector_mesh.adapters.runtime.tasks import LoopTasks
+from collector_mesh.app.access.making import make_access
 from collector_mesh.app.hooks.guards import HookFailures
 from collector_mesh.app.hooks.transport import GuardedTransport
 from collector_mesh.app.making import (
@@ -32,7 +33,6 @@ from collector_mesh.app.making import (
     make_placing,
     make_reflecting,
     make_refusals,
-    make_strangers,
     make_times,
     make_transport,
     make_trust,
@@ -72,8 +72,8 @@ from collector_mesh.domain.peers.keeping import Keeping
 from collector_mesh.domain.peers.named_addresses import addresses_in
 from collector_mesh.domain.peers.roster import Roster
 from collector_mesh.domain.peers.streams import Streams
-from collector_mesh.domain.policies.access import InspectionRule, ServingRule
 from collector_mesh.domain.policies.balancing import BALANCERS
+from collector_mesh.domain.ports.transport import Transport
 from collector_mesh.domain.readiness import Readiness
 from collector_mesh.domain.reporting import Reporting
 from collector_mesh.domain.routing.explainer import Explainer
@@ -107,9 +107,14 @@ class CollectorContainer:
         self.names = names = providers.Singleton(make_names, settings)
         self.trust = trust = providers.Singleton(make_trust, options, settings)
         self.registry = registry = providers.Singleton(make_registry, options)
-        registry_door = providers.Singleton(
-            make_registry_door, registry, guarded_authorizer.provider, trust.provider
+        self.access = access = providers.Singleton(
+            make_access,
+            options,
+            guarded_authorizer,
+            trust,
+            self._its_transport,
         )
+        registry_door = providers.Singleton(make_registry_door, registry, access.provider)
         self.transport = transport = providers.Singleton(
             make_transport, options, settings, clock, names, registry_door
         )
@@ -140,14 +145,13 @@ class CollectorContainer:
         self.reachability = reachability = providers.Singleton(
             Reachability, collector_id, topology, policies, later=tasks.provided.when_idle
         )
-        self.serving = serving = providers.Singleton(ServingRule, guarded_authorizer)
         self.roster = roster = providers.Singleton(
             Roster,
             collector_id,
             handlers,
             topology,
             reachability,
-            serving=serving,
+            access=access,
             tasks=tasks,
             clock=clock,
             observer=guarded_observer,
@@ -168,9 +172,7 @@ class CollectorContainer:
             providers.Callable(make_incarnation, dice),
             roster,
             transport=guarded_transport,
-            strangers=providers.Factory(make_strangers, options, guarded_transport, trust),
-            serving=serving,
-            trust=trust,
+            access=access,
             clock=clock,
             probe=link_rules.provided.probe,
         )
@@ -238,7 +240,7 @@ class CollectorContainer:
             topology,
             policies,
             max_payload_bytes=settings.max_payload_bytes,
-            authorizer=guarded_authorizer,
+            access=access,
         )
         self.roots = roots = providers.Singleton(make_roots, options, settings, dice)
         self.tracer = tracer = providers.Singleton(make_tracer, options, collector_id, guarded_observer)
@@ -378,7 +380,7 @@ class CollectorContainer:
             running=running,
             outgoing=outgoing,
             plain=plain,
-            rule=providers.Factory(InspectionRule, guarded_authorizer, is_open=options.inspect),
+            access=access,
             question=question,
             counts=counts,
             rules=link_rules,
@@ -443,6 +445,10 @@ class CollectorContainer:
             observer=guarded_observer,
             root=providers.Factory(root_of, roots),
         )
+
+    def _its_transport(self) -> Transport:
+        """The way to other collectors, which may be replaced until it is asked for."""
+        return self.guarded_transport()
 
 
 class ClientContainer:

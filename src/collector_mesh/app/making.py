@@ -81,6 +81,7 @@ def make_transport(
         dial_timeout=settings.dial_timeout,
         # Another one may take its place, which knows of no names of hosts.
         host_name=names.origin if isinstance(names, DnsNames) else None,
+        token=options.token,
     )
 
 

@@ -26,6 +26,7 @@ from collector_mesh.domain.model.names import check_name, text_argument
 if TYPE_CHECKING:
     from collector_mesh.adapters.grpc.tls import Tls
     from collector_mesh.app.registry.registry import Registry
+    from collector_mesh.domain.policies.access_rules import AccessRules
     from collector_mesh.domain.ports.authorizer import Authorizer
     from collector_mesh.domain.ports.balancer import Balancer
     from collector_mesh.domain.ports.observer import Observer
@@ -111,6 +112,29 @@ def _check_tls(tls: object) -> None:
         raise TypeError(f"tls must be a collector_mesh.Tls, got {kind_of(tls)}")
 
 
+def _rules_of(access: object) -> "AccessRules | None":
+    if access is None:
+        return None
+    # Only whoever has rules reads them.
+    from collector_mesh.app.access.access import access_rules
+
+    return access_rules(access)
+
+
+def token_argument(token: object, token_file: object) -> "Callable[[], str] | None":
+    """What gives the bearer token that is shown to others; None where none is given.
+
+    Raises:
+        InvalidCallError: both are given, or the secret is none.
+        TypeError: one is of a wrong type.
+    """
+    if token is None and token_file is None:
+        return None
+    from collector_mesh.adapters.runtime.token_source import token_source
+
+    return token_source(token, token_file)
+
+
 def _check_registry(registry: object) -> None:
     if isinstance(registry, str | PathLike):
         if not os.fspath(registry):
@@ -180,6 +204,8 @@ class Options:
     advertise: str | None = attrs.field(default=None, validator=_is_text)
     register_at: str | None = attrs.field(default=None, validator=_if_given(_check_register_at))
     validator: "Validator | None" = attrs.field(default=None, validator=_if_given(check_validator))
+    access: "AccessRules | None" = attrs.field(default=None, converter=_rules_of)
+    token: "Callable[[], str] | None" = attrs.field(default=None, repr=False)
     authorizer: "Authorizer | None" = attrs.field(default=None, validator=_if_given(check_authorizer))
     registry: "Registry | str | PathLike[str] | None" = attrs.field(
         default=None, validator=_if_given(_check_registry)
@@ -226,6 +252,7 @@ class ClientOptions:
     insecure: bool = attrs.field(default=False, validator=_is_flag)
     tracer: "Tracer | None" = attrs.field(default=None, validator=_if_given(check_tracer))
     trace_ids: bool = attrs.field(default=False, validator=_is_flag)
+    token: "Callable[[], str] | None" = attrs.field(default=None, repr=False)
 
 
 def own_address(collector_id: str, transport: "Transport | None") -> str:

@@ -103,6 +103,11 @@ class CollectorGateway:
         self._holdings.of_handlers = lambda: executor.outlived.held_bytes
         streams.take = self.take
 
+    def identify(self, identity: Identity | None, headers: Metadata) -> tuple[Identity | None, Metadata]:
+        """See the port."""
+        access = self._checks.access
+        return access.identify(identity, headers) if access.takes_tokens else (identity, headers)
+
     def on_ready(self, callback: Callable[[], None]) -> None:
         """See the port."""
         if self.is_ready:

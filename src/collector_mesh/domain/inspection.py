@@ -10,7 +10,7 @@ from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.snapshot import ConnectionInfo, Explanation, Snapshot
 from collector_mesh.domain.peers.keeping import Keeping
 from collector_mesh.domain.peers.streams import Streams
-from collector_mesh.domain.policies.access import InspectionRule
+from collector_mesh.domain.policies.access_policy import AccessPolicy
 from collector_mesh.domain.policies.concurrency import ConcurrencyLimit
 from collector_mesh.domain.ports.clock import Clock
 from collector_mesh.domain.ports.inspector import Inspector
@@ -37,7 +37,7 @@ class Inspection:
         running: handlers that run.
         outgoing: calls under way out of here.
         plain: knows which calls wait for a thread.
-        rule: who may look from outside.
+        access: who may look from outside.
         question: asks the validator.
         counts: what has happened.
         rules: what the collector says of itself on its links.
@@ -57,7 +57,7 @@ class Inspection:
         running: ConcurrencyLimit,
         outgoing: ConcurrencyLimit,
         plain: PlainFunctions,
-        rule: InspectionRule,
+        access: AccessPolicy,
         question: ValidatorQuestion,
         counts: Counts,
         rules: LinkRules,
@@ -73,7 +73,7 @@ class Inspection:
         self._running = running
         self._outgoing = outgoing
         self._plain = plain
-        self._rule = rule
+        self._access = access
         self._question = question
         self._counts = counts
         self._rules = rules
@@ -134,17 +134,18 @@ class Inspection:
         """
         return self._explainer.explain(key, now=self._clock.now())
 
-    def snapshot_for(self, identity: Identity | None, *, is_local: bool) -> Snapshot:
+    def snapshot_for(self, identity: Identity | None, *, is_local: bool, is_own: bool = False) -> Snapshot:
         """See the port."""
-        self._rule.check(identity, self._handlers.namespaces, is_local=is_local)
+        namespaces = self._handlers.namespaces
+        self._access.check_inspection(identity, namespaces, is_local=is_local, is_own=is_own)
         return self.snapshot()
 
     async def explanation_for(
-        self, identity: Identity | None, key: MethodKey, *, is_local: bool
+        self, identity: Identity | None, key: MethodKey, *, is_local: bool, is_own: bool = False
     ) -> Explanation:
         """See the port."""
         key.check()
-        self._rule.check(identity, (key.namespace,), is_local=is_local)
+        self._access.check_inspection(identity, (key.namespace,), is_local=is_local, is_own=is_own)
         return await self._question.answered(self.explain(key), identity)
 
 

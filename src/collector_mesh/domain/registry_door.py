@@ -7,8 +7,7 @@ import attrs
 from collector_mesh.domain.model.errors import ForbiddenError, UnavailableError, quoted
 from collector_mesh.domain.model.identity import Identity
 from collector_mesh.domain.model.names import check_name
-from collector_mesh.domain.policies.trust import TrustDomain
-from collector_mesh.domain.ports.authorizer import ServingAuthorizer
+from collector_mesh.domain.policies.access_policy import AccessPolicy
 from collector_mesh.domain.registry.limits import MAX_PAGE
 from collector_mesh.domain.registry.paging import without_names
 from collector_mesh.domain.registry.registry import PAGE, Registry
@@ -40,19 +39,17 @@ class RegistryDoor:
 
     Args:
         core: gives the registry; raises `RuntimeError` where it is not open.
-        authorizer: who may use a namespace, and who may serve it and so say what is in it; without one everybody may.
-        trust: which names of certificates stand for collectors, if any do.
+        access: who may use a namespace, and who may serve it and so say what is in it; without it everybody may.
     """
 
     def __init__(
         self,
         core: Callable[[], Registry],
-        authorizer: ServingAuthorizer | None = None,
-        trust: TrustDomain | None = None,
+        access: AccessPolicy | None = None,
     ) -> None:
         self._core = core
-        self._authorizer = authorizer
-        self._trust = trust
+        self.access = access or AccessPolicy()
+        """Who may do what."""
 
     @property
     def registry(self) -> Registry:
@@ -71,30 +68,26 @@ class RegistryDoor:
 
         Raises:
             InvalidCallError: the namespace is empty or malformed.
+            UnauthenticatedError: it has shown no credentials, or wrong ones, where it needs some.
             ForbiddenError: it may not.
         """
         check_name("namespace", namespace)
-        if caller.collector_id and self._trust is not None:
-            # Or it would be anybody's word.
-            self._trust.check(caller.identity, caller.collector_id)
-        authorizer = self._authorizer
-        if authorizer is None:
-            return
-        collector_id = caller.collector_id or self._proved_id(caller)
-        if not authorizer.may_serve(caller.identity, collector_id, namespace):
+        try:
+            self.access.check_register(caller.identity, caller.collector_id, namespace)
+        except ForbiddenError as error:
             raise ForbiddenError(
-                f"{quoted(str(caller))} may not register in the namespace {quoted(namespace)}: that is for those who"
-                " may serve it"
-            )
+                f"{quoted(str(caller))} may not register in the namespace {quoted(namespace)}, which is for those who may"
+                f" serve it: {error}"
+            ) from error
 
     def check_read(self, caller: RegistryCaller, namespace: str) -> None:
         """See that a caller may see what is in a namespace.
 
         Raises:
+            UnauthenticatedError: it has shown no credentials, or wrong ones, where it needs some.
             ForbiddenError: it may not.
         """
-        if not self._shows(caller, namespace):
-            raise ForbiddenError(f"{quoted(str(caller))} may not use the namespace {quoted(namespace)}")
+        self.access.check_use(caller.identity, namespace)
 
     async def services(
         self, caller: RegistryCaller, namespace: str, *, after: str = "", limit: int = 0
@@ -115,7 +108,7 @@ class RegistryDoor:
         if namespace:
             self.check_read(caller, namespace)
         page = await self.registry.services(namespace, after=after, limit=_page(limit))
-        if namespace or self._authorizer is None:
+        if namespace or not self.access.asks:
             return page
         shown = self._shown(caller, {service.namespace for service in page.services})
         services = tuple(service for service in page.services if service.namespace in shown)
@@ -143,7 +136,7 @@ class RegistryDoor:
         if namespace:
             self.check_read(caller, namespace)
         page = await self.registry.history(namespace, name, after=after, limit=_page(limit))
-        if namespace or self._authorizer is None:
+        if namespace or not self.access.asks:
             return page
         shown = self._shown(caller, {change.namespace for change in page.changes})
         # How much was dropped elsewhere is nobody's business.
@@ -155,13 +148,7 @@ class RegistryDoor:
         return {namespace for namespace in namespaces if self._shows(caller, namespace)}
 
     def _shows(self, caller: RegistryCaller, namespace: str) -> bool:
-        return self._authorizer is None or self._authorizer.may_use(caller.identity, namespace)
-
-    def _proved_id(self, caller: RegistryCaller) -> str:
-        if self._trust is None or caller.identity is None:
-            return ""
-        named = self._trust.ids_in(caller.identity)
-        return named[0] if len(named) == 1 else ""
+        return self.access.may_use(caller.identity, namespace)
 
 
 def _page(limit: int) -> int:

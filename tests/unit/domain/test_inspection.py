@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from typing import ClassVar
 
 import attrs
 import pytest
@@ -8,7 +9,7 @@ from collector_mesh.app.testing.fakes import run
 from collector_mesh.domain.model.errors import ForbiddenError, InvalidCallError
 from collector_mesh.domain.model.identity import Identity
 from collector_mesh.domain.model.names import MethodKey
-from collector_mesh.domain.policies.access import InspectionRule
+from collector_mesh.domain.policies.access_policy import AccessPolicy
 
 ALICE = Identity(uris=("spiffe://example.org/alice",))
 MALLORY = Identity(uris=("spiffe://example.org/mallory",))
@@ -18,9 +19,15 @@ MALLORY = Identity(uris=("spiffe://example.org/mallory",))
 class OnlyOrders:
     """An authorizer that lets everybody use one namespace, and is not asked about nothing."""
 
+    decides_serving: ClassVar[bool] = False
+
     def may_use(self, identity: Identity | None, namespace: str, /) -> bool:
         """See the port."""
         return namespace == "orders"
+
+    def may_serve(self, _identity: Identity | None, _collector_id: str, _namespace: str, /) -> bool:
+        """See the port."""
+        return True
 
 
 @pytest.fixture
@@ -31,37 +38,37 @@ def world() -> World:
 @pytest.mark.parametrize("authorizer", [None, Denying(str(ALICE))])
 @pytest.mark.parametrize("identity", [None, MALLORY])
 def test_everybody_on_this_machine_may_look(authorizer: Denying | None, identity: Identity | None) -> None:
-    InspectionRule(authorizer).check(identity, ("users",), is_local=True)
+    AccessPolicy(authorizer).check_inspection(identity, ("users",), is_local=True)
 
 
 def test_where_it_is_open_everybody_may_look_who_can_connect() -> None:
-    InspectionRule(Denying(str(ALICE)), is_open=True).check(None, ("users",), is_local=False)
+    AccessPolicy(Denying(str(ALICE)), is_open=True).check_inspection(None, ("users",), is_local=False)
 
 
 def test_whom_the_authorizer_lets_use_the_namespaces_may_look_from_elsewhere() -> None:
-    InspectionRule(Denying(str(ALICE))).check(ALICE, ("users", "orders"), is_local=False)
+    AccessPolicy(Denying(str(ALICE))).check_inspection(ALICE, ("users", "orders"), is_local=False)
 
 
 @pytest.mark.parametrize(
     ("rule", "identity", "namespaces", "said"),
     [
-        (InspectionRule(), ALICE, ("users",), "has neither an authorizer"),
-        (InspectionRule(OnlyOrders()), None, ("orders",), "needs an identity, proved with mutual TLS"),
+        (AccessPolicy(), ALICE, ("users",), "has neither access rules, an authorizer"),
+        (AccessPolicy(OnlyOrders()), None, ("orders",), "needs an identity, proved with mutual TLS"),
         (
-            InspectionRule(Denying(str(ALICE))),
+            AccessPolicy(Denying(str(ALICE))),
             MALLORY,
             ("users",),
             "mallory' may not use the namespace 'users'",
         ),
-        (InspectionRule(OnlyOrders()), ALICE, ("orders", "users"), "may not use the namespace 'users'"),
-        (InspectionRule(Denying(str(ALICE))), ALICE, (), "is in no namespace"),
+        (AccessPolicy(OnlyOrders()), ALICE, ("orders", "users"), "may not use the namespace 'users'"),
+        (AccessPolicy(Denying(str(ALICE))), ALICE, (), "is in no namespace"),
     ],
 )
 def test_from_elsewhere_everybody_else_is_refused(
-    rule: InspectionRule, identity: Identity | None, namespaces: Sequence[str], said: str
+    rule: AccessPolicy, identity: Identity | None, namespaces: Sequence[str], said: str
 ) -> None:
     with pytest.raises(ForbiddenError, match=said):
-        rule.check(identity, namespaces, is_local=False)
+        rule.check_inspection(identity, namespaces, is_local=False)
 
 
 def test_a_snapshot_shows_what_runs_who_is_connected_and_what_is_under_way(world: World) -> None:

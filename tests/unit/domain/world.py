@@ -1,7 +1,7 @@
 """A domain of which everything outside is a fake."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import attrs
 
@@ -36,11 +36,10 @@ from collector_mesh.domain.peers.keeping import Keeping
 from collector_mesh.domain.peers.roster import Roster
 from collector_mesh.domain.peers.streams import Streams
 from collector_mesh.domain.peers.times import KeepingTimes
-from collector_mesh.domain.policies.access import InspectionRule, ServingRule
+from collector_mesh.domain.policies.access_policy import AccessPolicy
 from collector_mesh.domain.policies.backoff import Backoff
 from collector_mesh.domain.policies.concurrency import ConcurrencyLimit
 from collector_mesh.domain.policies.policy import Policies
-from collector_mesh.domain.policies.strangers import EVERYBODY
 from collector_mesh.domain.ports.authorizer import Authorizer
 from collector_mesh.domain.ports.frame_stream import NoLinkError
 from collector_mesh.domain.reporting import Reporting
@@ -79,13 +78,13 @@ class World:
         policies: Policies | None = None,
         *,
         authorizer: Authorizer | None = None,
-        serving: ServingRule | None = None,
+        access: AccessPolicy | None = None,
         transport: FakeTransport | None = None,
         wait_for_peer: float = 0.0,
         most_waiting: int = 4,
         gateway_namespace: str = "",
     ) -> None:
-        serving = serving or ServingRule()
+        access = access or AccessPolicy(None if authorizer is None else OfCallers(authorizer))
         self.policies = policies or Policies()
         self.counts = Counts()
         self.clock = FakeClock()
@@ -116,7 +115,7 @@ class World:
             self.handlers,
             self.topology,
             self.reachability,
-            serving=serving,
+            access=access,
             tasks=self.tasks,
             clock=self.clock,
             observer=self.observer,
@@ -130,9 +129,7 @@ class World:
             "this start",
             self.roster,
             transport=self.transport,
-            strangers=EVERYBODY,
-            serving=serving,
-            trust=None,
+            access=access,
             clock=self.clock,
             probe=1.0,
         )
@@ -183,7 +180,7 @@ class World:
             self.topology,
             self.policies,
             max_payload_bytes=MAX_PAYLOAD,
-            authorizer=authorizer,
+            access=access,
         )
         self.sender = Sender(
             "self",
@@ -257,7 +254,7 @@ class World:
             running=self.running,
             outgoing=self.outgoing,
             plain=self.plain,
-            rule=InspectionRule(),
+            access=access,
             question=ValidatorQuestion(
                 "self",
                 self.executor,
@@ -385,12 +382,34 @@ async def echo(request: object, _context: CallContext) -> object:
     return request
 
 
+@attrs.frozen
+class OfCallers:
+    """An authorizer that is about callers alone."""
+
+    authorizer: Authorizer
+    decides_serving: ClassVar[bool] = False
+
+    def may_use(self, identity: Identity | None, namespace: str, /) -> bool:
+        """See the port."""
+        return self.authorizer.may_use(identity, namespace)
+
+    def may_serve(self, _identity: Identity | None, _collector_id: str, _namespace: str, /) -> bool:
+        """See the port."""
+        return True
+
+
 @attrs.define
 class Denying:
     """An authorizer that lets one identity use everything and the others nothing."""
 
     allowed: str
 
+    decides_serving: ClassVar[bool] = False
+
     def may_use(self, identity: Identity | None, _namespace: str, /) -> bool:
         """See the port."""
         return str(identity) == self.allowed
+
+    def may_serve(self, _identity: Identity | None, _collector_id: str, _namespace: str, /) -> bool:
+        """See the port."""
+        return True

@@ -1,11 +1,15 @@
-"""Who a caller is: where it is, and what grpc has proved about it."""
+"""Who a caller is: where it is, and what it has proved."""
 
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote
 
 import grpc
 
 from collector_mesh.domain.model.identity import Identity
+from collector_mesh.domain.model.status import Metadata
+
+Identify = Callable[[Identity | None, Metadata], tuple[Identity | None, Metadata]]
 
 _INTERNET = ("ipv4", "ipv6")
 
@@ -21,6 +25,29 @@ def identity_of(context: grpc.aio.ServicerContext[Any, Any]) -> Identity | None:
 
 def _texts(values: Any) -> tuple[str, ...]:
     return tuple(value.decode(errors="replace") for value in values or ())
+
+
+class Callers:
+    """Tells who callers are: by their certificates, and by the bearer tokens that the collector knows.
+
+    Args:
+        identify: says who somebody is with the headers of its request, and which of these are left; see `Gateway.identify`.
+        proves_identity: whether callers show certificates.
+    """
+
+    def __init__(self, identify: Identify, *, proves_identity: bool) -> None:
+        self._identify = identify
+        self._proves_identity = proves_identity
+
+    def identity(self, context: grpc.aio.ServicerContext[Any, Any]) -> Identity | None:
+        """Who sends a request."""
+        return self.known(context)[0]
+
+    def known(self, context: grpc.aio.ServicerContext[Any, Any]) -> tuple[Identity | None, Metadata]:
+        """Who sends a request, and its headers without what has told that."""
+        identity = identity_of(context) if self._proves_identity else None
+        headers: Any = context.invocation_metadata() or ()
+        return self._identify(identity, headers)
 
 
 def connection_of(context: grpc.aio.ServicerContext[Any, Any]) -> str:

@@ -2,6 +2,7 @@
 
 import grpc
 
+from collector_mesh.adapters.grpc.bearer import TokenSource, check_token_way, with_token
 from collector_mesh.adapters.grpc.descriptors import RESERVE
 from collector_mesh.adapters.grpc.forks import has_used
 from collector_mesh.adapters.grpc.tls import Tls
@@ -131,7 +132,13 @@ def check_plaintext(address: HostPort, tls: Tls | None, *, insecure: bool) -> No
 
 
 def open_channel(
-    address: HostPort, tls: Tls | None, *, insecure: bool, options: Options, host_name: str | None = None
+    address: HostPort,
+    tls: Tls | None,
+    *,
+    insecure: bool,
+    options: Options,
+    host_name: str | None = None,
+    token: TokenSource | None = None,
 ) -> grpc.aio.Channel:
     """Make a channel, inside the loop that will use it.
 
@@ -141,12 +148,18 @@ def open_channel(
         insecure: whether plaintext may leave this machine.
         options: of the channel.
         host_name: the name that the address was found by, which the certificate has to have.
+        token: gives the bearer token that is shown with every request, None for none.
 
     Raises:
-        InvalidCallError: plaintext would leave this machine.
+        InvalidCallError: plaintext would leave this machine, or there is no token.
         TlsError: the certificate files cannot be used.
     """
     check_plaintext(address, tls, insecure=insecure)
+    if token is not None:
+        check_token_way(address, has_tls=tls is not None)
+        return with_token(
+            open_channel(address, tls, insecure=insecure, options=options, host_name=host_name), token
+        )
     has_used()
     RESERVE.make_room()
     if tls is None:

@@ -2,7 +2,7 @@
 
 from typing import Any, NoReturn
 
-from collector_mesh.adapters.grpc.callers import identity_of
+from collector_mesh.adapters.grpc.callers import Callers
 from collector_mesh.adapters.grpc.codes import told
 from collector_mesh.adapters.grpc.door import Context, Door
 from collector_mesh.adapters.grpc.headers import routing_in, sendable
@@ -36,7 +36,7 @@ class Forwarding:
         self._gateway = gateway
         self._placing = gateway.placing
         self._door = door
-        self._proves_identity = proves_identity
+        self._callers = Callers(gateway.identify, proves_identity=proves_identity)
         self._handlers: dict[str, _Handler] = {}
 
     def of(self, path: str) -> _Handler:
@@ -52,13 +52,13 @@ class Forwarding:
         return handler
 
     def _made(self, service: str, method: str) -> _Handler:
-        gateway, placing, door = self._gateway, self._placing, self._door
+        gateway, placing, door, callers = self._gateway, self._placing, self._door, self._callers
 
         async def answer(context: Context, stream: OpenStream) -> bytes:
             # Whatever can be said before a request is there is said: a client may wait for that before it sends one.
             try:
-                metadata, namespace, target, tells = routing_in(context.invocation_metadata())
-                identity = identity_of(context) if self._proves_identity else None
+                identity, headers = callers.known(context)
+                metadata, namespace, target, tells = routing_in(headers)
                 key = placing.place(service, method, namespace=namespace, target=target, identity=identity)
                 if key is None:
                     door.pause(stream)

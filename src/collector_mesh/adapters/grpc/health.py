@@ -9,7 +9,7 @@ import grpc
 from google.protobuf.message import DecodeError
 from grpc_health.v1 import health_pb2
 
-from collector_mesh.adapters.grpc.callers import identity_of
+from collector_mesh.adapters.grpc.callers import Callers
 from collector_mesh.adapters.grpc.door import MALFORMED, Context, Door
 from collector_mesh.domain.model.identity import Identity
 from collector_mesh.domain.policies.open_streams import OpenStream
@@ -37,7 +37,7 @@ class Health:
     Args:
         services: the names that everybody may ask for; the empty one is the whole server.
         served: knows which others there are; None if there are none.
-        proves_identity: whether callers show who they are.
+        callers: tells who callers are; None where nobody shows that.
         sees_all: whether callers are told of services that they may not use.
         on_limit: told which limit has turned away a watcher, with the limit and its connection.
         most_watchers: over all connections.
@@ -48,7 +48,7 @@ class Health:
         self,
         *services: str,
         served: Served | None = None,
-        proves_identity: bool = False,
+        callers: Callers | None = None,
         sees_all: bool = False,
         on_limit: Callable[[str, float, str], None] | None = None,
         most_watchers: int = 4096,
@@ -56,7 +56,7 @@ class Health:
     ) -> None:
         self._services = services
         self._served = served
-        self._proves_identity = proves_identity
+        self._callers = callers
         self._sees_all = sees_all
         self._on_limit = on_limit
         self._most_watchers = most_watchers
@@ -158,7 +158,7 @@ class Health:
         changed.set()
 
     def _identity_of(self, context: Context) -> Identity | None:
-        return identity_of(context) if self._proves_identity else None
+        return None if self._callers is None else self._callers.identity(context)
 
     def _status_of(self, identity: Identity | None, service: str) -> int:
         if service in self._services:

@@ -5,6 +5,7 @@ from typing import TypeVar
 
 import grpc
 
+from collector_mesh.adapters.grpc.bearer import TokenSource
 from collector_mesh.adapters.grpc.errors import mesh_error
 from collector_mesh.adapters.grpc.inspect_service import INSPECT_SERVICE
 from collector_mesh.adapters.grpc.places import Visitor
@@ -33,13 +34,16 @@ class InspectClient(Visitor):
         address: HOST:PORT with a port from 1, or `unix:PATH`.
         tls: certificates; none for a socket of the machine.
         insecure: whether plaintext may leave this machine.
+        token: gives the bearer token that is shown, None for none.
 
     Raises:
         InvalidCallError: it is no such address.
     """
 
-    def __init__(self, address: str, *, tls: Tls | None, insecure: bool) -> None:
-        super().__init__(address, tls=tls, insecure=insecure, max_bytes=_MAX_ANSWER_BYTES)
+    def __init__(
+        self, address: str, *, tls: Tls | None, insecure: bool, token: TokenSource | None = None
+    ) -> None:
+        super().__init__(address, tls=tls, insecure=insecure, max_bytes=_MAX_ANSWER_BYTES, token=token)
 
     async def snapshot(self, *, timeout: float) -> Snapshot:
         """What the collector is and knows.

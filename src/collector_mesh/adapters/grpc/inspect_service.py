@@ -2,7 +2,7 @@
 
 import grpc
 
-from collector_mesh.adapters.grpc.callers import identity_of
+from collector_mesh.adapters.grpc.callers import Callers, Identify
 from collector_mesh.adapters.grpc.door import Context, Door
 from collector_mesh.adapters.wire.inspect_codec import (
     decode_explain_request,
@@ -11,7 +11,6 @@ from collector_mesh.adapters.wire.inspect_codec import (
     encode_snapshot,
 )
 from collector_mesh.domain.model.errors import MeshError
-from collector_mesh.domain.model.identity import Identity
 from collector_mesh.domain.ports.inspector import Inspector
 
 INSPECT_SERVICE = "collector_mesh.inspect.v1.Inspect"
@@ -22,14 +21,25 @@ class InspectService:
 
     Args:
         inspector: who answers.
+        identify: see `Callers`.
         proves_identity: whether callers show certificates.
         is_local: whether only programs on this machine can ask here.
+        is_own: whether only the user of the collector's process can.
     """
 
-    def __init__(self, inspector: Inspector, *, proves_identity: bool, is_local: bool) -> None:
+    def __init__(
+        self,
+        inspector: Inspector,
+        identify: Identify,
+        *,
+        proves_identity: bool,
+        is_local: bool,
+        is_own: bool = False,
+    ) -> None:
         self._inspector = inspector
-        self._proves_identity = proves_identity
+        self._callers = Callers(identify, proves_identity=proves_identity)
         self._is_local = is_local
+        self._is_own = is_own
 
     def handler(self, door: Door) -> grpc.GenericRpcHandler:
         """What a server takes."""
@@ -43,7 +53,9 @@ class InspectService:
         """Answer Snapshot."""
         try:
             decode_snapshot_request(data)
-            shown = self._inspector.snapshot_for(self._identity(context), is_local=self._is_local)
+            shown = self._inspector.snapshot_for(
+                self._callers.identity(context), is_local=self._is_local, is_own=self._is_own
+            )
         except MeshError as error:
             return encode_snapshot(error)
         return encode_snapshot(shown)
@@ -53,11 +65,8 @@ class InspectService:
         try:
             key = decode_explain_request(data)
             shown = await self._inspector.explanation_for(
-                self._identity(context), key, is_local=self._is_local
+                self._callers.identity(context), key, is_local=self._is_local, is_own=self._is_own
             )
         except MeshError as error:
             return encode_explanation(error)
         return encode_explanation(shown)
-
-    def _identity(self, context: Context) -> Identity | None:
-        return identity_of(context) if self._proves_identity else None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import grpc
 
-from collector_mesh.adapters.grpc.callers import connection_of, identity_of
+from collector_mesh.adapters.grpc.callers import Callers, Identify, connection_of
 from collector_mesh.adapters.grpc.door import Door
 from collector_mesh.adapters.grpc.failures import Failure, Kind, failure_of
 from collector_mesh.adapters.grpc.probes import Probes
@@ -304,12 +304,15 @@ class LinkService:
 
     Args:
         accept: is given each stream.
+        identify: see `Callers`.
         proves_identity: whether the certificates of callers are checked.
     """
 
-    def __init__(self, accept: Callable[[FrameStream], None], *, proves_identity: bool) -> None:
+    def __init__(
+        self, accept: Callable[[FrameStream], None], identify: Identify, *, proves_identity: bool
+    ) -> None:
         self._accept = accept
-        self._proves_identity = proves_identity
+        self._callers = Callers(identify, proves_identity=proves_identity)
 
     def handler(self, door: Door) -> grpc.GenericRpcHandler:
         """What a server takes."""
@@ -317,7 +320,7 @@ class LinkService:
 
     async def open(self, context: _Context, opened: OpenStream) -> None:
         """Hand in a stream, which is read and written elsewhere, and end the RPC when it is closed."""
-        stream = TakenStream(context, identity_of(context) if self._proves_identity else None, opened)
+        stream = TakenStream(context, self._callers.identity(context), opened)
         self._accept(stream)
         try:
             await stream.is_closed.wait()

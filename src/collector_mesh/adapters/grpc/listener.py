@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import grpc
 
 from collector_mesh.adapters.grpc.any_method import AnyMethod
+from collector_mesh.adapters.grpc.callers import Callers
 from collector_mesh.adapters.grpc.certificates import ServerCertificates
 from collector_mesh.adapters.grpc.channels import (
     check_plaintext,
@@ -217,14 +218,16 @@ class Services:
             SERVICE,
             *(REGISTRY_SERVICES if registry is not None else ()),
             served=gateway.served,
-            proves_identity=proves_identity,
+            callers=Callers(gateway.identify, proves_identity=proves_identity),
             on_limit=door.on_limit,
         )
         gateway.on_ready(self.health.ready)
-        inspect = InspectService(gateway.inspector, proves_identity=proves_identity, is_local=is_local)
+        inspect = InspectService(
+            gateway.inspector, gateway.identify, proves_identity=proves_identity, is_local=is_local
+        )
         self.handlers = [
             DispatcherService(gateway, proves_identity=proves_identity).handler(door),
-            LinkService(gateway.accept, proves_identity=proves_identity).handler(door),
+            LinkService(gateway.accept, gateway.identify, proves_identity=proves_identity).handler(door),
             inspect.handler(door),
             self.health.handler(door),
         ]

@@ -57,7 +57,13 @@ class LocalInspection:
         has_used()
         options = server_options(max_payload_bytes=_REQUEST_BYTES, keepalive_interval=_KEEPALIVE_SECONDS)
         door = Guard(Notices(self._gateway, f"{UNIX}{self._path}"), has_tls=False).door
-        inspect = InspectService(self._gateway.inspector, proves_identity=False, is_local=True)
+        inspect = InspectService(
+            self._gateway.inspector,
+            self._gateway.identify,
+            proves_identity=False,
+            is_local=True,
+            is_own=True,
+        )
         server = grpc.aio.server(options=options)
         server.add_generic_rpc_handlers((inspect.handler(door), self._health.handler(door)))
         try:

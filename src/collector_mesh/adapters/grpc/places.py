@@ -8,6 +8,7 @@ from typing import Self
 
 import grpc
 
+from collector_mesh.adapters.grpc.bearer import TokenSource, check_token_way, with_token
 from collector_mesh.adapters.grpc.channels import channel_options, check_plaintext, open_channel
 from collector_mesh.adapters.grpc.forks import has_used
 from collector_mesh.adapters.grpc.local_inspection import MAX_PATH_BYTES, UNIX, target_of
@@ -26,16 +27,20 @@ class Place:
         address: HOST:PORT with a port from 1, or `unix:PATH`.
         tls: certificates; none for a socket of the machine.
         insecure: whether plaintext may leave this machine.
+        token: gives the bearer token that is shown, None for none.
 
     Raises:
         InvalidCallError: it is no such address.
     """
 
-    def __init__(self, address: str, *, tls: Tls | None, insecure: bool) -> None:
+    def __init__(
+        self, address: str, *, tls: Tls | None, insecure: bool, token: TokenSource | None = None
+    ) -> None:
         self.address = address
         self.tls = tls
         self._parsed = _parsed(address)
         self._insecure = insecure
+        self._token = token
         if isinstance(self._parsed, str) and tls is not None:
             raise InvalidCallError(f"{address} is a socket of this machine, which takes no certificates")
 
@@ -47,6 +52,8 @@ class Place:
         """
         if not isinstance(self._parsed, str):
             check_plaintext(self._parsed, self.tls, insecure=self._insecure)
+            if self._token is not None:
+                check_token_way(self._parsed, has_tls=self.tls is not None)
 
     def open(self, max_bytes: int) -> grpc.aio.Channel:
         """Make a channel, inside the loop that will use it; nothing is sent yet.
@@ -63,8 +70,11 @@ class Place:
         )
         if isinstance(self._parsed, str):
             has_used()
-            return grpc.aio.insecure_channel(target_of(self._parsed), options=options)
-        return open_channel(self._parsed, self.tls, insecure=self._insecure, options=options)
+            channel = grpc.aio.insecure_channel(target_of(self._parsed), options=options)
+            return channel if self._token is None else with_token(channel, self._token)
+        return open_channel(
+            self._parsed, self.tls, insecure=self._insecure, options=options, token=self._token
+        )
 
 
 class Visitor:
@@ -75,14 +85,23 @@ class Visitor:
         tls: certificates; none for a socket of the machine.
         insecure: whether plaintext may leave this machine.
         max_bytes: of a message.
+        token: gives the bearer token that is shown, None for none.
 
     Raises:
         InvalidCallError: it is no such address.
     """
 
-    def __init__(self, address: str, *, tls: Tls | None, insecure: bool, max_bytes: int) -> None:
+    def __init__(
+        self,
+        address: str,
+        *,
+        tls: Tls | None,
+        insecure: bool,
+        max_bytes: int,
+        token: TokenSource | None = None,
+    ) -> None:
         self.address = address
-        self._place = Place(address, tls=tls, insecure=insecure)
+        self._place = Place(address, tls=tls, insecure=insecure, token=token)
         self._max_bytes = max_bytes
         self._probes = Probes(tls, time.monotonic)
         self._channel: grpc.aio.Channel | None = None

@@ -13,7 +13,7 @@ from google.protobuf.message import DecodeError
 from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection, reflection_pb2
 
-from collector_mesh.adapters.grpc.callers import identity_of
+from collector_mesh.adapters.grpc.callers import Callers
 from collector_mesh.adapters.grpc.codes import STATUS_CODES
 from collector_mesh.adapters.grpc.door import MALFORMED, Context, Door
 from collector_mesh.adapters.grpc.headers import routing_in
@@ -72,7 +72,7 @@ class Reflection:
         self, gateway: Gateway, *, proves_identity: bool, shows_mesh: bool, has_registry: bool = False
     ) -> None:
         self._gateway = gateway
-        self._proves_identity = proves_identity
+        self._callers = Callers(gateway.identify, proves_identity=proves_identity)
         self._shows_mesh = shows_mesh
         self._own = FileSet(_own_files(has_registry=has_registry))
         self._own_services = (*_OWN_SERVICES, *(REGISTRY_SERVICES if has_registry else ()))
@@ -107,8 +107,7 @@ class Reflection:
         named = routing_in(context.invocation_metadata()).namespace
         if not self._shows_mesh:
             return ()
-        identity = identity_of(context) if self._proves_identity else None
-        return self._gateway.reflecting.namespaces(identity, named)
+        return self._gateway.reflecting.namespaces(self._callers.identity(context), named)
 
     async def _answer(self, question: Any, namespaces: tuple[str, ...]) -> Any:
         kind = question.WhichOneof("message_request")

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import NoReturn
 
-from collector_mesh.adapters.grpc.callers import connection_of, identity_of
+from collector_mesh.adapters.grpc.callers import Callers, connection_of
 from collector_mesh.adapters.grpc.codes import TRAILERS_OF_A_CLIENT, told
 from collector_mesh.adapters.grpc.door import Answer, Context
 from collector_mesh.adapters.runtime.aside import aside
@@ -57,7 +57,7 @@ class RegistryCalls:
 
     def __init__(self, door: RegistryDoor, *, proves_identity: bool) -> None:
         self.door = door
-        self._proves_identity = proves_identity
+        self._callers = Callers(door.access.identify, proves_identity=proves_identity)
         self._writing = asyncio.Lock()
         self._waiting_bytes = 0
 
@@ -67,14 +67,13 @@ class RegistryCalls:
         Raises:
             InvalidCallError: it names no collector, or two.
         """
-        identity = identity_of(context) if self._proves_identity else None
         named = {value for key, value in context.invocation_metadata() or () if key == COLLECTOR_ID_KEY}
         if len(named) > 1:
             raise InvalidCallError(f"metadata {COLLECTOR_ID_KEY!r} must have one value")
         collector_id = named.pop() if named else ""
         if collector_id:
             check_name(f"metadata {COLLECTOR_ID_KEY!r}", str(collector_id))
-        return RegistryCaller(identity, connection_of(context), str(collector_id))
+        return RegistryCaller(self._callers.identity(context), connection_of(context), str(collector_id))
 
     @asynccontextmanager
     async def turn(self, size: int) -> AsyncIterator[None]:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from os import PathLike
 from typing import TYPE_CHECKING, Literal
 
 import grpc
@@ -12,6 +13,7 @@ from collector_mesh.adapters.grpc.server_client import ServerClient, StatusError
 from collector_mesh.adapters.grpc.tls import Tls, TlsError
 from collector_mesh.adapters.runtime.asking import AskingValidator
 from collector_mesh.adapters.runtime.cancelling import is_being_cancelled
+from collector_mesh.adapters.runtime.token_source import token_source
 from collector_mesh.adapters.wire.registry_questions import decode_answer, encode_question
 from collector_mesh.domain.model.errors import MeshError
 from collector_mesh.domain.model.names import MethodKey
@@ -59,6 +61,7 @@ class RegistryValidator(AskingValidator):
         refused: seconds for which it is believed that one is not there.
         stale: seconds for which an answer counts while the registry is away.
         timeout: seconds for an answer.
+        token_file: a file with the bearer token to show, and nothing else.
         max_methods: methods of which the answers are remembered, and as many names that are none.
 
     Raises:
@@ -78,19 +81,21 @@ class RegistryValidator(AskingValidator):
         refused: float = 5.0,
         stale: float = 3600.0,
         timeout: float = 2.0,
+        token_file: "str | PathLike[str] | None" = None,
         max_methods: int = 10_000,
     ) -> None:
         check_timeout(timeout)
         times = Times(fresh=fresh, refused=refused, stale=stale, fails=fail, most=max_methods)
         super().__init__(address, times)
         self._tls, self._insecure = tls, insecure
+        self._token = None if token_file is None else token_source(None, token_file)
         self._client = self._made_client()
         self._client.check()
         self._timeout = timeout
 
     def types(self) -> RemoteTypes:
         """What tells the types of services that the registry has."""
-        return RemoteTypes(self._registry, tls=self._tls, insecure=self._insecure)
+        return RemoteTypes(self._registry, tls=self._tls, insecure=self._insecure, token=self._token)
 
     async def _ask(self, key: MethodKey) -> Answer:
         late = Undecided(
@@ -140,7 +145,11 @@ class RegistryValidator(AskingValidator):
 
     def _made_client(self) -> ServerClient:
         return ServerClient(
-            self._registry, tls=self._tls, insecure=self._insecure, max_bytes=_MAX_ANSWER_BYTES
+            self._registry,
+            tls=self._tls,
+            insecure=self._insecure,
+            max_bytes=_MAX_ANSWER_BYTES,
+            token=self._token,
         )
 
 

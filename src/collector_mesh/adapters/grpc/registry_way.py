@@ -5,6 +5,7 @@ import re
 
 import grpc
 
+from collector_mesh.adapters.grpc.bearer import TokenSource
 from collector_mesh.adapters.grpc.server_client import ServerClient, StatusError
 from collector_mesh.adapters.grpc.tls import Tls
 from collector_mesh.adapters.runtime.cancelling import is_being_cancelled
@@ -51,6 +52,7 @@ class RegistryWay(ServerClient):
         address: HOST:PORT, or `unix:PATH`.
         tls: certificates.
         insecure: whether plaintext may leave this machine.
+        token: gives the bearer token that is shown, None for none.
         collector_id: the collector that asks; empty for none.
         timeout: seconds for an answer.
 
@@ -60,9 +62,16 @@ class RegistryWay(ServerClient):
     """
 
     def __init__(
-        self, address: str, *, tls: Tls | None, insecure: bool, collector_id: str = "", timeout: float
+        self,
+        address: str,
+        *,
+        tls: Tls | None,
+        insecure: bool,
+        collector_id: str = "",
+        timeout: float,
+        token: TokenSource | None = None,
     ) -> None:
-        super().__init__(address, tls=tls, insecure=insecure, max_bytes=_MAX_BYTES)
+        super().__init__(address, tls=tls, insecure=insecure, max_bytes=_MAX_BYTES, token=token)
         check_timeout(timeout)
         self.check()
         self._metadata: Metadata = ((COLLECTOR_ID_KEY, collector_id),) if collector_id else ()

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from collector_mesh.adapters.grpc.bearer import TokenSource
 from collector_mesh.adapters.grpc.remote_registry import RemoteRegistry
 from collector_mesh.adapters.grpc.tls import Tls, TlsError
 from collector_mesh.adapters.runtime.registry_types import RegistryTypes
@@ -18,13 +19,18 @@ class RemoteTypes:
         address: HOST:PORT of the registry, or `unix:PATH`.
         tls: certificates.
         insecure: whether plaintext may leave this machine.
+        token: gives the bearer token that is shown, None for none.
 
     Raises:
         InvalidCallError: it is no address, or plaintext would leave this machine.
     """
 
-    def __init__(self, address: str, *, tls: Tls | None, insecure: bool) -> None:
-        self._registry = RemoteRegistry(address, tls=tls, insecure=insecure, timeout=_ANSWER_SECONDS)
+    def __init__(
+        self, address: str, *, tls: Tls | None, insecure: bool, token: TokenSource | None = None
+    ) -> None:
+        self._registry = RemoteRegistry(
+            address, tls=tls, insecure=insecure, timeout=_ANSWER_SECONDS, token=token
+        )
 
     async def described(self, namespace: str, service: str) -> bytes:
         """See the port."""

@@ -6,6 +6,7 @@ from typing import NoReturn
 import attrs
 import grpc
 
+from collector_mesh.adapters.grpc.bearer import TokenSource
 from collector_mesh.adapters.grpc.failures import Kind
 from collector_mesh.adapters.grpc.places import Visitor
 from collector_mesh.adapters.grpc.tls import Tls
@@ -93,6 +94,7 @@ class ServerClient(Visitor):
         address: HOST:PORT with a port from 1, or `unix:PATH`.
         tls: certificates; none for a socket of the machine.
         insecure: whether plaintext may leave this machine.
+        token: gives the bearer token that is shown, None for none.
         max_bytes: of a request and of an answer, about.
 
     Raises:
@@ -100,9 +102,15 @@ class ServerClient(Visitor):
     """
 
     def __init__(
-        self, address: str, *, tls: Tls | None, insecure: bool, max_bytes: int = MAX_MESSAGE_BYTES
+        self,
+        address: str,
+        *,
+        tls: Tls | None,
+        insecure: bool,
+        max_bytes: int = MAX_MESSAGE_BYTES,
+        token: TokenSource | None = None,
     ) -> None:
-        super().__init__(address, tls=tls, insecure=insecure, max_bytes=max_bytes)
+        super().__init__(address, tls=tls, insecure=insecure, max_bytes=max_bytes, token=token)
 
     async def unary(self, path: str, data: bytes, *, metadata: Metadata, timeout: float) -> Answer:
         """Call a unary method.

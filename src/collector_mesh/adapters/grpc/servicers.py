@@ -3,7 +3,7 @@
 import attrs
 import grpc
 
-from collector_mesh.adapters.grpc.callers import connection_of, identity_of
+from collector_mesh.adapters.grpc.callers import Callers, connection_of
 from collector_mesh.adapters.grpc.door import Context, Door
 from collector_mesh.adapters.grpc.headers import headers_of, metadata_of
 from collector_mesh.adapters.grpc.unary_link import FOREVER, SERVICE
@@ -16,7 +16,6 @@ from collector_mesh.adapters.wire.dispatcher_codec import (
     encode_served,
 )
 from collector_mesh.domain.model.errors import InvalidCallError
-from collector_mesh.domain.model.identity import Identity
 from collector_mesh.domain.model.introduction import Welcome
 from collector_mesh.domain.model.status import Reply, status_of
 from collector_mesh.domain.ports.gateway import Gateway
@@ -31,7 +30,7 @@ class DispatcherService:
 
     def __init__(self, gateway: Gateway, *, proves_identity: bool) -> None:
         self._gateway = gateway
-        self._proves_identity = proves_identity
+        self._callers = Callers(gateway.identify, proves_identity=proves_identity)
 
     def handler(self, door: Door) -> grpc.GenericRpcHandler:
         """What a server takes."""
@@ -48,7 +47,7 @@ class DispatcherService:
             offer = decode_connect(data)
         except InvalidCallError as error:
             return encode_connected(Welcome(status_of(error)))
-        offer = attrs.evolve(offer, identity=self._identity(context), source=connection_of(context))
+        offer = attrs.evolve(offer, identity=self._callers.identity(context), source=connection_of(context))
         return encode_connected(await self._gateway.connect(offer))
 
     async def serve(self, data: bytes, context: Context) -> bytes:
@@ -58,12 +57,13 @@ class DispatcherService:
         except InvalidCallError as error:
             return encode_served(Reply.refused(error))
         del data
+        identity, headers = self._callers.known(context)
         reply = await self._gateway.serve(
             request.key,
             request.payload,
             timeout=timeout_of(context),
-            metadata=metadata_of(context.invocation_metadata()),
-            identity=self._identity(context),
+            metadata=metadata_of(headers),
+            identity=identity,
             address=connection_of(context),
         )
         if reply.metadata or reply.initial_metadata:
@@ -77,22 +77,20 @@ class DispatcherService:
         except InvalidCallError as error:
             return encode_dispatched(Reply.refused(error))
         del data
+        identity, headers = self._callers.known(context)
         reply = await self._gateway.dispatch(
             request.key,
             request.payload,
             timeout=timeout_of(context),
             target=request.target,
             hints=request.hints,
-            metadata=metadata_of(context.invocation_metadata()),
-            identity=self._identity(context),
+            metadata=metadata_of(headers),
+            identity=identity,
             address=connection_of(context),
         )
         if reply.metadata or reply.initial_metadata:
             await _tell_metadata(reply, context)
         return encode_dispatched(reply)
-
-    def _identity(self, context: Context) -> Identity | None:
-        return identity_of(context) if self._proves_identity else None
 
 
 async def _tell_metadata(reply: Reply, context: Context) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import grpc
 
+from collector_mesh.adapters.grpc.bearer import TokenSource, check_token_way
 from collector_mesh.adapters.grpc.channels import channel_options, check_plaintext, open_channel
 from collector_mesh.adapters.grpc.forks import check_not_forked
 from collector_mesh.adapters.grpc.link_stream import DialedStream
@@ -41,6 +42,7 @@ class GrpcTransport:
         keepalive_interval: seconds between two pings.
         dial_timeout: seconds that one attempt to connect may take.
         host_name: the name that an address was found by, if it was: certificates are checked against that.
+        token: gives the bearer token that is shown to whoever is dialed, None for none.
 
     Raises:
         RuntimeError: this process was forked from one that has used grpc.
@@ -60,11 +62,13 @@ class GrpcTransport:
         keepalive_interval: float,
         dial_timeout: float = 5.0,
         host_name: Callable[[str], str | None] | None = None,
+        token: TokenSource | None = None,
     ) -> None:
         check_not_forked()
         self._clock = clock
         self._tls = tls
         self._insecure = insecure
+        self._token = token
         self._max_payload_bytes = max_payload_bytes
         self._keepalive_interval = keepalive_interval
         self._dial_timeout = dial_timeout
@@ -95,6 +99,8 @@ class GrpcTransport:
         if parsed.port == 0:
             raise InvalidCallError(f"address must have a port from 1 to 65535, got {address!r}")
         check_plaintext(parsed, self._tls, insecure=self._insecure)
+        if self._token is not None:
+            check_token_way(parsed, has_tls=self._tls is not None)
 
     def listen(self, address: str, gateway: Gateway) -> AbstractAsyncContextManager[Listener]:
         """See the port; port 0 takes a free one."""
@@ -123,6 +129,7 @@ class GrpcTransport:
             insecure=self._insecure,
             options=options,
             host_name=self._host_name(address),
+            token=self._token,
         )
 
 

@@ -39,14 +39,14 @@ def read_access(
 
     Args:
         table: what stands under `[access]`, as TOML gives it.
-        source: where it comes from, as a path of a file; empty where the paths of problems need no such beginning.
+        source: where it comes from, as a file; empty where the paths of problems need no such beginning.
         base: the folder from which the file of tokens is looked for.
         proves_ids: whether certificates prove ids here; None where that is not known.
 
     Returns:
         None with problems that are no warnings; else the rules. No problem has a secret in it.
     """
-    head = f"{source}: {ACCESS}" if source else ACCESS
+    head = source if source.endswith(ACCESS) else f"{source}: {ACCESS}" if source else ACCESS
     found = Found()
     rules = _read(table, head, base, found)
     if rules is None or found.is_wrong:

@@ -1,4 +1,4 @@
-"""Files with bearer tokens: those that a collector knows, and the one that a caller shows."""
+"""The file with the bearer tokens that a collector knows."""
 
 import secrets
 import stat
@@ -7,9 +7,9 @@ from functools import cache
 from pathlib import Path
 
 from collector_mesh.app.access.problems import Found
-from collector_mesh.domain.model.errors import InvalidCallError, kind_of, quoted
+from collector_mesh.domain.model.errors import kind_of, quoted
 from collector_mesh.domain.model.names import NAME
-from collector_mesh.domain.policies.access_tokens import MAX_SECRET, MIN_SECRET, Tokens
+from collector_mesh.domain.policies.access_tokens import Tokens, secret_problem
 
 MAX_TOKENS = 1_000
 _MAX_BYTES = 1 << 20
@@ -77,15 +77,6 @@ def _problem(name: str, secret: object) -> str:
     return secret_problem(secret)
 
 
-def secret_problem(secret: str) -> str:
-    """What is wrong with a secret, without it; empty if nothing is."""
-    if not MIN_SECRET <= len(secret) <= MAX_SECRET:
-        return f"must have {MIN_SECRET} to {MAX_SECRET} characters, got {len(secret)}"
-    if not all("!" <= sign <= "~" for sign in secret):
-        return "must have printable characters of ASCII only, and no spaces"
-    return ""
-
-
 def _content(path: Path, where: str, found: Found) -> str | None:
     try:
         with path.open("rb") as file:
@@ -106,22 +97,3 @@ def _content(path: Path, where: str, found: Found) -> str | None:
     except ValueError:
         found.add(where, f"cannot be read: {quoted(str(path))} is not UTF-8")
     return None
-
-
-def read_token(path: Path) -> str:
-    """The one token in a file that has nothing else, as callers show it.
-
-    Raises:
-        InvalidCallError: the file cannot be read, or has no token; the text names the file, never the secret.
-    """
-    try:
-        with path.open("rb") as file:
-            data = file.read(MAX_SECRET + 3)
-    except OSError as error:
-        raise InvalidCallError(
-            f"token_file {quoted(str(path))} cannot be read: {error.strerror or type(error).__name__}"
-        ) from error
-    secret = data.decode("utf-8", "replace").strip()
-    if problem := secret_problem(secret):
-        raise InvalidCallError(f"the token in token_file {quoted(str(path))} {problem}")
-    return secret

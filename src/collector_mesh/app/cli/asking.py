@@ -8,7 +8,7 @@ import attrs
 
 from collector_mesh.adapters.grpc.inspect_client import InspectClient
 from collector_mesh.adapters.grpc.tls import TlsError
-from collector_mesh.app.cli.dialing import tls_of
+from collector_mesh.app.cli.dialing import tls_of, token_of
 from collector_mesh.domain.model.errors import MeshError
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.snapshot import CandidateInfo, Explanation
@@ -65,7 +65,9 @@ async def _asked(
     if not address:
         return _with(peer, "was not asked itself: its address is not known", fit=True)
     try:
-        async with InspectClient(address, tls=tls_of(arguments), insecure=arguments.insecure) as client:
+        async with InspectClient(
+            address, tls=tls_of(arguments), insecure=arguments.insecure, token=token_of(arguments)
+        ) as client:
             there = (await client.explain(key, timeout=seconds)).candidates[:1]
     except (MeshError, TlsError) as error:
         return _with(peer, f"was not asked itself: {error}", fit=True)

@@ -60,6 +60,9 @@ def add_tls_options(parser: argparse.ArgumentParser) -> "argparse._ArgumentGroup
     tls.add_argument("--tls-key", metavar="FILE", help="its private key, PEM")
     tls.add_argument("--tls-ca", metavar="FILE", help="whom to believe, PEM; callers need certificates then")
     tls.add_argument("--insecure", action="store_true", help="allow plaintext beyond this machine")
+    tls.add_argument(
+        "--token-file", metavar="FILE", help="file with the bearer token to show to those whom it dials"
+    )
     return tls
 
 

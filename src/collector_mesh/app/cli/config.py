@@ -208,6 +208,7 @@ class ServeConfig:
     tls_cert: str | None = None
     tls_key: str | None = None
     tls_ca: str | None = None
+    token_file: str | None = None
     insecure: bool = False
     accept_peers: bool = False
     accept_unary_peers: bool = False

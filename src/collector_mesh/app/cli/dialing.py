@@ -5,6 +5,7 @@ import os
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, TypeVar
 
+from collector_mesh.app.cli.config import VARIABLES
 from collector_mesh.app.cli.errors import EXIT_FAILED, CommandError
 from collector_mesh.app.cli.loops import add_loop_option, run
 
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from collector_mesh.adapters.grpc.tls import Tls
 
 T = TypeVar("T")
+
+TOKEN_FILE_VARIABLE = f"{VARIABLES}TOKEN_FILE"
 
 LOOK_SECONDS = 5.0
 """How long a verb that looks at a collector waits for the answer."""
@@ -27,6 +30,12 @@ def add_tls_options(parser: argparse.ArgumentParser) -> None:
     tls.add_argument("--tls-key", metavar="FILE", help="its private key, PEM")
     tls.add_argument("--tls-ca", metavar="FILE", help="whom to believe, PEM")
     tls.add_argument("--insecure", action="store_true", help="allow plaintext beyond this machine")
+    parser.add_argument(
+        "--token-file",
+        metavar="FILE",
+        help="file with the bearer token to show, and nothing else; sent over TLS or to this machine (default: that of"
+        f" {TOKEN_FILE_VARIABLE})",
+    )
 
 
 def tls_of(arguments: argparse.Namespace) -> "Tls | None":
@@ -40,6 +49,25 @@ def tls_of(arguments: argparse.Namespace) -> "Tls | None":
     files = (arguments.tls_cert, arguments.tls_key, arguments.tls_ca)
     # Some verbs may be told to use TLS without files of their own.
     return Tls(*files) if any(files) or getattr(arguments, "tls", False) else None
+
+
+def token_file_of(arguments: argparse.Namespace) -> str | None:
+    """The file with the bearer token to show that the options or the environment name."""
+    return arguments.token_file or os.environ.get(TOKEN_FILE_VARIABLE, "").strip() or None
+
+
+def token_of(arguments: argparse.Namespace) -> "Callable[[], str] | None":
+    """What gives the bearer token in the file that the options or the environment name; None where they name none.
+
+    Raises:
+        InvalidCallError: that is no path.
+    """
+    path = token_file_of(arguments)
+    if path is None:
+        return None
+    from collector_mesh.adapters.runtime.token_source import token_source
+
+    return token_source(None, path)
 
 
 def add_look_options(parser: argparse.ArgumentParser) -> None:
@@ -72,12 +100,14 @@ def look(arguments: argparse.Namespace, ask: "Callable[[InspectClient], Awaitabl
 
 async def _look(arguments: argparse.Namespace, ask: "Callable[[InspectClient], Awaitable[T]]") -> T:
     from collector_mesh.adapters.grpc.inspect_client import InspectClient
+    from collector_mesh.adapters.grpc.local_inspection import UNIX
     from collector_mesh.adapters.grpc.tls import TlsError
     from collector_mesh.domain.model.errors import MeshError
 
     address = _address(arguments)
     try:
-        client = InspectClient(address, tls=tls_of(arguments), insecure=arguments.insecure)
+        token = None if address.startswith(UNIX) else token_of(arguments)
+        client = InspectClient(address, tls=tls_of(arguments), insecure=arguments.insecure, token=token)
         await client.__aenter__()
     except (MeshError, TlsError) as error:
         raise CommandError(str(error)) from error

@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from collector_mesh.app.cli import loops
-from collector_mesh.app.cli.dialing import add_tls_options, tls_of
+from collector_mesh.app.cli.dialing import add_tls_options, tls_of, token_file_of
 from collector_mesh.app.cli.errors import EXIT_FAILED, CommandError
 from collector_mesh.app.cli.objects import load
 from collector_mesh.app.cli.replies import as_json, raw_of, type_name
@@ -72,7 +72,9 @@ async def _dispatch(arguments: argparse.Namespace) -> int:
     metadata = [_pair("--metadata", pair) for pair in arguments.metadata]
     try:
         tls = tls_of(arguments)
-        async with MeshClient(arguments.address, tls=tls, insecure=arguments.insecure) as client:
+        async with MeshClient(
+            arguments.address, tls=tls, insecure=arguments.insecure, token_file=token_file_of(arguments)
+        ) as client:
             reply = await once_it_listens(
                 lambda timeout: client.dispatch(
                     arguments.namespace,

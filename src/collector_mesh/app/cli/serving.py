@@ -26,6 +26,7 @@ from collector_mesh.domain.policies.balancing import BALANCERS
 
 if TYPE_CHECKING:
     from collector_mesh.app.registry.registry import Registry
+    from collector_mesh.domain.policies.access_rules import AccessRules
 
 
 def collector_of(sourced: Sourced) -> Collector:
@@ -59,6 +60,8 @@ def collector_of(sourced: Sourced) -> Collector:
     tls = None
     with problems.gathered(TlsError):
         tls = _tls(sourced)
+    _check_token(sourced, problems)
+    access = access_of(sourced, tls, problems, None)
     _check_pairs(sourced, problems)
     validator = _validator_of(sourced, tls, problems)
     check_places(sourced, tls, problems)
@@ -80,6 +83,8 @@ def collector_of(sourced: Sourced) -> Collector:
         validator=validator,
         register_at=config.register_at,
         authorizer=authorizer,
+        access=access,
+        token_file=config.token_file,
         registry=registry,
         tls=tls,
         insecure=config.insecure,
@@ -151,6 +156,8 @@ def check_all(sourced: Sourced, problems: Problems, warnings: Problems) -> None:
         tls = _tls(sourced)
         # Reads the files, and sees whether they fit together and name this collector.
         make_trust(Options(collector_id=config.id, listen=config.listen, tls=tls), config.settings)
+    _check_token(sourced, problems)
+    access_of(sourced, tls, problems, warnings)
     _check_pairs(sourced, problems)
     check_places(sourced, tls, problems)
     with problems.gathered(MeshError):
@@ -163,6 +170,48 @@ def check_all(sourced: Sourced, problems: Problems, warnings: Problems) -> None:
         policies_of(config.settings, balancers={**BALANCERS, **pairs("balancer", config.balancer)})
     if config.accept_unary_peers:
         warnings.add(f"{sourced.source('accept_unary_peers')} is deprecated: use accept_peers")
+
+
+def access_of(
+    sourced: Sourced, tls: Tls | None, problems: Problems, warnings: Problems | None
+) -> "AccessRules | None":
+    """The access rules of a configuration; None where there are none, or they are wrong.
+
+    Args:
+        sourced: the configuration.
+        tls: the certificates.
+        problems: takes what is wrong with them.
+        warnings: takes what is probably a mistake in them; None to have it logged.
+    """
+    table = sourced.access
+    if table is None:
+        return None
+    # Only whoever has rules reads them.
+    from collector_mesh.app.access.reading import read_access
+
+    proves_ids = tls is not None and tls.is_mutual
+    rules, found = read_access(table.content, table.source, table.base, proves_ids=proves_ids)
+    for problem in found:
+        if not problem.is_warning:
+            problems.add(str(problem))
+        elif warnings is not None:
+            warnings.add(str(problem))
+        else:
+            log(logging.WARNING, "access", {"problem": str(problem)})
+    return rules
+
+
+def _check_token(sourced: Sourced, problems: Problems) -> None:
+    """See that there is a token to show, if the configuration says so: a dial would only log it."""
+    token_file = sourced.config.token_file
+    if token_file is None:
+        return
+    from collector_mesh.adapters.runtime.token_source import token_source
+
+    with problems.gathered(MeshError):
+        token = token_source(None, token_file)
+        if token is not None:
+            token()
 
 
 def _check_pairs(sourced: Sourced, problems: Problems) -> None:
@@ -198,6 +247,7 @@ def _validator_of(sourced: Sourced, tls: Tls | None, problems: Problems) -> Any:
                 tls=tls,
                 insecure=config.insecure,
                 fail="open" if config.validate_open else "closed",
+                token_file=config.token_file,
             )
     return None
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
+from os import PathLike
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -11,7 +12,7 @@ from collector_mesh.app.begun_in_handler import BegunInHandler
 from collector_mesh.app.calls import made_in_handler
 from collector_mesh.app.clients.client_calls import ClientCalls
 from collector_mesh.app.home import Home
-from collector_mesh.app.options import ClientOptions, settings_argument
+from collector_mesh.app.options import ClientOptions, settings_argument, token_argument
 from collector_mesh.app.settings import Settings
 from collector_mesh.app.stub_channels import channel_to, sync_channel_to
 from collector_mesh.app.tracing.making import flushed
@@ -46,6 +47,8 @@ class MeshClient(Caller):
             client dials one at random, and another one when that fails, is silent, is lost or drains.
         tls: certificates for gRPC.
         insecure: whether plaintext may be used to an address that is not of this machine.
+        token: a bearer token to show; it is sent over TLS, or to this machine.
+        token_file: a file with nothing but that token, which is read again when the collector is dialed.
         transport: how the client reaches the collector; gRPC by default.
         settings: values to tune; a client heeds the times, the size of payloads, and `trace_sample`.
         tracer: takes spans of its calls, as `collector_mesh.OtelTracer` does; without one nothing is recorded.
@@ -61,6 +64,8 @@ class MeshClient(Caller):
         *,
         tls: "Tls | None" = None,
         insecure: bool = False,
+        token: str | None = None,
+        token_file: "str | PathLike[str] | None" = None,
         transport: "Transport | None" = None,
         settings: Settings | None = None,
         tracer: "Tracer | None" = None,
@@ -70,7 +75,14 @@ class MeshClient(Caller):
         from collector_mesh.app.container import ClientContainer
 
         self.container = ClientContainer(
-            ClientOptions(address=address, tls=tls, insecure=insecure, transport=transport, tracer=tracer),
+            ClientOptions(
+                address=address,
+                tls=tls,
+                insecure=insecure,
+                token=token_argument(token, token_file),
+                transport=transport,
+                tracer=tracer,
+            ),
             settings_argument(settings),
         )
         """The parts; to replace one, `override` its provider before the client is entered."""

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from functools import partial
+from os import PathLike
 from typing import TYPE_CHECKING, NoReturn, Self
 from weakref import WeakSet
 
@@ -48,6 +49,8 @@ class SyncMeshClient(BlockingCaller):
             client dials one at random, and another one when that fails, is silent, is lost or drains.
         tls: certificates for gRPC.
         insecure: whether plaintext may be used to an address that is not of this machine.
+        token: a bearer token to show; it is sent over TLS, or to this machine.
+        token_file: a file with nothing but that token, which is read again when the collector is dialed.
         transport: how the client reaches the collector; gRPC by default. If it belongs to an event loop
             (`loop`), as a `LoopbackNetwork` does whose collectors are entered, the client runs in that loop.
         settings: values to tune; a client heeds the times, the size of payloads, and `trace_sample`.
@@ -64,6 +67,8 @@ class SyncMeshClient(BlockingCaller):
         *,
         tls: "Tls | None" = None,
         insecure: bool = False,
+        token: str | None = None,
+        token_file: "str | PathLike[str] | None" = None,
         transport: "Transport | None" = None,
         settings: Settings | None = None,
         tracer: "Tracer | None" = None,
@@ -75,6 +80,8 @@ class SyncMeshClient(BlockingCaller):
             address,
             tls=tls,
             insecure=insecure,
+            token=token,
+            token_file=token_file,
             transport=transport,
             settings=settings,
             tracer=tracer,

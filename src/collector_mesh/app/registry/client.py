@@ -1,15 +1,17 @@
 """A registry that is elsewhere, for programs."""
 
 from collections.abc import Mapping
+from os import PathLike
 from typing import TYPE_CHECKING
 
 from collector_mesh.adapters.grpc.remote_registry import RemoteRegistry
 from collector_mesh.adapters.grpc.tls import Tls
+from collector_mesh.app.options import token_argument
 from collector_mesh.app.registry.registrable import registrable
 
 if TYPE_CHECKING:
     from collector_mesh.adapters.wire.registry_requests import RegisteredName
-    from collector_mesh.app.registry.registrable import Registrable
+from collector_mesh.app.registry.registrable import Registrable
 
 
 class RegistryClient(RemoteRegistry):
@@ -23,6 +25,8 @@ class RegistryClient(RemoteRegistry):
         tls: certificates.
         insecure: whether plaintext may leave this machine.
         timeout: seconds for an answer.
+        token: a bearer token to show; it is sent over TLS, or to this machine.
+        token_file: a file with nothing but that token.
 
     Raises:
         InvalidCallError: it is no address, or plaintext would leave this machine.
@@ -30,9 +34,17 @@ class RegistryClient(RemoteRegistry):
     """
 
     def __init__(
-        self, address: str, *, tls: Tls | None = None, insecure: bool = False, timeout: float = 10.0
+        self,
+        address: str,
+        *,
+        tls: Tls | None = None,
+        insecure: bool = False,
+        timeout: float = 10.0,
+        token: str | None = None,
+        token_file: "str | PathLike[str] | None" = None,
     ) -> None:
-        super().__init__(address, tls=tls, insecure=insecure, timeout=timeout)
+        shown = token_argument(token, token_file)
+        super().__init__(address, tls=tls, insecure=insecure, timeout=timeout, token=shown)
 
     async def register(
         self,

@@ -3,9 +3,8 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from collector_mesh.app.hooks.guards import GuardedAuthorizer
 from collector_mesh.app.options import Options
-from collector_mesh.domain.policies.trust import TrustDomain
+from collector_mesh.domain.policies.access_policy import AccessPolicy
 from collector_mesh.domain.ports.clock import Clock
 from collector_mesh.domain.ports.observer import Observer
 from collector_mesh.domain.ports.randomness import Randomness
@@ -31,15 +30,14 @@ def make_registry(options: Options) -> "Registry | None":
 
 def make_registry_door(
     registry: "Registry | None",
-    authorizer: Callable[[], GuardedAuthorizer | None],
-    trust: Callable[[], TrustDomain | None],
+    access: Callable[[], AccessPolicy],
 ) -> "RegistryDoor | None":
     """Who may use that registry."""
     if registry is None:
         return None
     from collector_mesh.domain.registry_door import RegistryDoor
 
-    return RegistryDoor(lambda: registry.core, authorizer(), trust())
+    return RegistryDoor(lambda: registry.core, access())
 
 
 def make_registering(
@@ -81,4 +79,4 @@ def make_types(options: Options, registry: "Registry | None") -> "RegistryTypes 
         return None
     from collector_mesh.adapters.grpc.remote_types import RemoteTypes
 
-    return RemoteTypes(options.register_at, tls=options.tls, insecure=options.insecure)
+    return RemoteTypes(options.register_at, tls=options.tls, insecure=options.insecure, token=options.token)

@@ -55,6 +55,7 @@ class Registering:
             insecure=options.insecure,
             collector_id=collector_id,
             timeout=_ANSWER_SECONDS,
+            token=options.token,
         )
         self._place = GrpcRegisteringPlace(registry)
         self._registrar = Registrar(

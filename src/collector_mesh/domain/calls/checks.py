@@ -11,12 +11,11 @@ from collector_mesh.domain.model.errors import (
     quoted,
 )
 from collector_mesh.domain.model.frames import Mode
-from collector_mesh.domain.model.identity import Identity
 from collector_mesh.domain.model.limits import SHORT_TYPE_URL, check_sizes
 from collector_mesh.domain.model.names import OWN_PACKAGE
+from collector_mesh.domain.policies.access_policy import AccessPolicy
 from collector_mesh.domain.policies.policy import Policies
 from collector_mesh.domain.policies.relaying import MAX_HOPS
-from collector_mesh.domain.ports.authorizer import Authorizer
 from collector_mesh.domain.serving.handlers import HandlerRegistry
 from collector_mesh.domain.topology.topology import Topology
 
@@ -30,7 +29,7 @@ class CallChecks:
         topology: who is connected, and shares what.
         policies: in which namespaces this collector passes calls on.
         max_payload_bytes: of the largest request that is taken.
-        authorizer: says who may use which namespace; None allows everybody.
+        access: says who may call what; None allows everybody.
     """
 
     def __init__(
@@ -41,7 +40,7 @@ class CallChecks:
         policies: Policies,
         *,
         max_payload_bytes: int,
-        authorizer: Authorizer | None = None,
+        access: AccessPolicy | None = None,
     ) -> None:
         self._collector_id = collector_id
         self._handlers = handlers
@@ -50,7 +49,8 @@ class CallChecks:
         """Gives the key of a method that a peer has, so that it need not be made and checked, else None."""
         self._policies = policies
         self._max_payload_bytes = max_payload_bytes
-        self._authorizer = authorizer
+        self.access = access or AccessPolicy()
+        """Who may do what."""
         self.is_draining = False
         """Whether new calls from outside are refused; those that running handlers make are not."""
 
@@ -66,7 +66,8 @@ class CallChecks:
             InvalidCallError: a field is empty or malformed.
             PayloadTooLargeError: the payload is over the limit.
             LoopError: it was passed on too often, or has come back.
-            ForbiddenError: the caller may not use the namespace, or does not share it.
+            UnauthenticatedError: the caller has shown no credentials, or wrong ones, and needs some.
+            ForbiddenError: the caller may not call it, or does not share its namespace.
             UnavailableError: this collector is draining, or the peer is no longer connected.
             NotFoundError: it would have to be passed on, and this collector does not do that.
         """
@@ -103,8 +104,8 @@ class CallChecks:
             raise InvalidCallError(f"mode must be 0 (serve) or 1 (dispatch), got {mode}")
         elif over_link and origin is not Origin.PEER:
             raise ForbiddenError("a client may dispatch only")
-        if self._authorizer is not None:
-            self.check_use(call.identity, call.key.namespace)
+        if self.access.asks:
+            self.access.check_call(call.identity, call.key)
         (self._check_shared if origin is Origin.PEER else _check_not_own)(call)
         if self.is_draining:
             raise self.draining()
@@ -124,25 +125,6 @@ class CallChecks:
         if call.hops > MAX_HOPS or self._collector_id in call.visited:
             way = ", ".join(call.visited[:8])
             raise LoopError(f"passed on {call.hops} times, by {way}: {MAX_HOPS} are allowed")
-
-    @property
-    def allows_everybody(self) -> bool:
-        """Whether nobody is asked who may use which namespace."""
-        return self._authorizer is None
-
-    def may_use(self, identity: Identity | None, namespace: str) -> bool:
-        """Whether a caller from outside may use a namespace."""
-        return self._authorizer is None or self._authorizer.may_use(identity, namespace)
-
-    def check_use(self, identity: Identity | None, namespace: str) -> None:
-        """See that a caller from outside may use a namespace.
-
-        Raises:
-            ForbiddenError: it may not.
-        """
-        if not self.may_use(identity, namespace):
-            who = quoted(str(identity)) if identity else "an unknown caller"
-            raise ForbiddenError(f"{who} may not use namespace {quoted(namespace)}")
 
     def _check_shared(self, call: Call) -> None:
         """See that the peer that a call comes from shares its namespace at this moment."""

@@ -88,10 +88,10 @@ class Placer:
         if namespace:
             key = MethodKey(namespace, service, method)
             # Before anything else is looked at: what is there, and what is not, is the same to whoever may not use it.
-            if not self._checks.allows_everybody:
-                self._checks.check_use(identity, namespace)
+            if self._checks.access.asks:
+                self._checks.access.check_call(identity, key)
             return key if self._names.has(key, UNARY) else self._named(key, target)
-        kept = None if target else self._kept.get((service, method))
+        kept = None if target or self._checks.access.asks else self._kept.get((service, method))
         if kept is not None and kept[0] == (self._topology.changes, self._handlers.changes):
             return kept[1]
         return self._only_one(service, method, target, identity)
@@ -109,6 +109,8 @@ class Placer:
                 if len(found) > _MOST_NAMED:
                     break
         if not found:
+            if self._checks.access.asks:
+                self._check_access(MethodKey("", service, method), identity)
             return self._without_anybody(MethodKey("", service, method), target, identity)
         if len(found) > 1:
             raise _ambiguous(service, method, found)
@@ -116,7 +118,7 @@ class Placer:
         key = MethodKey(name, service, method)
         if kind != UNARY:
             raise mismatch(key, kind)
-        if not target and self._checks.allows_everybody:
+        if not target and not self._checks.access.asks:
             if len(self._kept) >= _MOST_KEPT:
                 self._kept.clear()
             self._kept[service, method] = changes, key
@@ -161,9 +163,24 @@ class Placer:
         self._check_worth_waiting(key, target)
         return None
 
+    def _check_access(self, key: MethodKey, identity: Identity | None) -> None:
+        """See that it is not for want of credentials, or by a rule about the method alone, that nothing is found.
+
+        Raises:
+            UnauthenticatedError: the caller has shown no credentials, or wrong ones.
+            ForbiddenError: it may use the namespace, and not the method.
+        """
+        access = self._checks.access
+        if self._uses_nothing(identity):
+            access.check_shown(identity, f"call {_shown(key)}")
+        for name, kind in self._names.places(key.service, key.method):
+            there = key._replace(namespace=name)
+            if kind == UNARY and self._is_known(there, kind) and access.may_use(identity, name):
+                access.check_call(identity, there)
+
     def _without_anybody(self, key: MethodKey, target: str, identity: Identity | None) -> MethodKey | None:
         """A method that nobody has in a namespace that the caller may use."""
-        if self._default and self._checks.may_use(identity, self._default):
+        if self._default and self._checks.access.may_use(identity, self._default):
             return self.place(
                 key.service, key.method, namespace=self._default, target=target, identity=identity
             )
@@ -175,7 +192,7 @@ class Placer:
             for name in self._names.silent()
             if self._may_be_silent(silently := key._replace(namespace=name))
             and (not target or self._is_at(silently, target))
-            and self._checks.may_use(identity, name)
+            and self._checks.access.may_call(identity, silently)
         ]
         if len(silent) > 1:
             raise _ambiguous(key.service, key.method, silent)
@@ -223,13 +240,13 @@ class Placer:
         )
 
     def _uses_nothing(self, identity: Identity | None) -> bool:
-        if self._checks.allows_everybody:
+        if not self._checks.access.asks:
             return False
-        return not any(self._checks.may_use(identity, name) for name in self._handlers.namespaces)
+        return not any(self._checks.access.may_use(identity, name) for name in self._handlers.namespaces)
 
     def _is_meant(self, key: MethodKey, kind: str, target: str, identity: Identity | None) -> bool:
         is_there = self._is_at(key, target) if target else self._is_known(key, kind)
-        return is_there and self._checks.may_use(identity, key.namespace)
+        return is_there and self._checks.access.may_call(identity, key)
 
     def _is_known(self, key: MethodKey, kind: str) -> bool:
         """Whether somebody has a method to whom calls may go: others tell of more than they share."""

@@ -76,10 +76,11 @@ class Reflection:
 
     def namespaces(self, identity: Identity | None, named: str) -> tuple[str, ...]:
         """See the port."""
+        self._checks.access.check_credentials(identity)
         if not named:
             known = sorted(self._handlers.namespaces)
-            return tuple(namespace for namespace in known if self._checks.may_use(identity, namespace))
-        self._checks.check_use(identity, named)
+            return tuple(namespace for namespace in known if self._checks.access.may_use(identity, namespace))
+        self._checks.access.check_use(identity, named)
         if not self._handlers.has_namespace(named):
             raise NotFoundError(f"namespace {quoted(named)} not found")
         return (named,)

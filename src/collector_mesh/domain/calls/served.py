@@ -46,7 +46,7 @@ class ServedServices:
         return partial(watchers.remove, callback)
 
     def _may_use_any(self, identity: Identity | None, namespaces: tuple[str, ...]) -> bool:
-        return any(self._checks.may_use(identity, namespace) for namespace in namespaces)
+        return any(self._checks.access.may_use(identity, namespace) for namespace in namespaces)
 
     def _known(self) -> dict[str, tuple[str, ...]]:
         changes = self._handlers.changes

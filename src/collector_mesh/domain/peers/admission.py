@@ -20,9 +20,7 @@ from collector_mesh.domain.model.names import check_name
 from collector_mesh.domain.peers.roster import Roster
 from collector_mesh.domain.peers.unary import UnaryWay
 from collector_mesh.domain.peers.waiting import holds_within
-from collector_mesh.domain.policies.access import ServingRule
-from collector_mesh.domain.policies.strangers import StrangerRule
-from collector_mesh.domain.policies.trust import TrustDomain
+from collector_mesh.domain.policies.access_policy import AccessPolicy
 from collector_mesh.domain.ports.clock import Clock
 from collector_mesh.domain.ports.transport import Transport
 
@@ -66,9 +64,7 @@ class Admission:
         incarnation: of this collector.
         roster: who the peers are.
         transport: knows addresses.
-        strangers: who may come without having been dialed.
-        serving: who may serve which namespace.
-        trust: in which names of certificates stand for collectors; None where nobody proves who it is.
+        access: who may be a peer, and serve which namespace.
         clock: tells the time.
         probe: seconds within which a collector whose id somebody else claims has to answer, at least; it gets three of
             its round trips.
@@ -81,9 +77,7 @@ class Admission:
         roster: Roster,
         *,
         transport: Transport,
-        strangers: StrangerRule,
-        serving: ServingRule,
-        trust: TrustDomain | None,
+        access: AccessPolicy,
         clock: Clock,
         probe: float,
     ) -> None:
@@ -97,9 +91,7 @@ class Admission:
         self._collector_id = collector_id
         self._roster = roster
         self._transport = transport
-        self._strangers = strangers
-        self._serving = serving
-        self._trust = trust
+        self._access = access
         self._clock = clock
         self._probe = probe
 
@@ -111,6 +103,7 @@ class Admission:
         """
         if hello.role == Role.CLIENT:
             self._check_open()
+            self._access.check_credentials(identity)
             return
         if hello.role != Role.COLLECTOR:
             raise InvalidCallError(f"role must be 0 (collector) or 1 (client), got {hello.role}")
@@ -123,6 +116,7 @@ class Admission:
 
         Raises:
             InvalidCallError: it is this very collector, or what it says of itself is malformed.
+            UnauthenticatedError: it has shown no credentials, or wrong ones, where it needs some.
             ForbiddenError: it may not come in this way, its id does not follow from what it has proved, or it offers
                 methods in a namespace that it may not serve.
             UnavailableError: this collector is draining.
@@ -133,12 +127,12 @@ class Admission:
             self._check_open()
             self._check_start(peer)
             if not claim.dialed:
-                self._strangers.check()
+                self._access.check_stranger(claim.identity, peer.collector_id)
         elif not peer.address:
             raise InvalidCallError("address is required")
         check_name("collector_id", peer.collector_id)
         if not claim.has_link:
-            self._strangers.check_address(peer.address)
+            self._access.check_stranger(claim.identity, peer.collector_id, peer.address)
         if peer.address:
             self._transport.check_address(peer.address)
         if peer.weight > MAX_WEIGHT:
@@ -148,10 +142,10 @@ class Admission:
         for method in peer.catalog.methods:
             method.key.check()
         self._check_open()
-        self._check_proof(claim)
+        self._access.check_peer(claim.identity, claim.peer_id, was_dialed=bool(claim.dialed))
         self._check_id(claim)
         for namespace in dict.fromkeys(method.key.namespace for method in peer.catalog.methods):
-            self._serving.check(claim.identity, claim.peer_id, namespace, was_dialed=bool(claim.dialed))
+            self._access.check_serve(claim.identity, claim.peer_id, namespace, was_dialed=bool(claim.dialed))
 
     def _check_open(self) -> None:
         if self.is_draining:
@@ -162,11 +156,6 @@ class Admission:
             raise ItselfError("cannot connect to itself")
         if not peer.incarnation or len(peer.incarnation) > 64:
             raise InvalidCallError("incarnation must have 1 to 64 characters")
-
-    def _check_proof(self, claim: Claim) -> None:
-        # Not every carrier shows whoever dials the certificate of whom it has reached.
-        if self._trust is not None and not (claim.dialed and claim.identity is None):
-            self._trust.check(claim.identity, claim.peer_id)
 
     def _check_id(self, claim: Claim) -> None:
         peer_id, peer = claim.peer_id, claim.introduction
@@ -269,10 +258,7 @@ class Admission:
 
     def _is_proved_against(self, claim: Claim, holder: Identity | None) -> bool:
         """Whether an id belongs to whoever claims it, as far as anything is proved."""
-        if claim.identity is None:
-            return False
-        # With a trust domain its id has been found to follow from its certificate.
-        return self._trust is not None or claim.identity == holder
+        return self._access.holds_id(claim.identity, claim.peer_id, holder)
 
     async def _answers(self, holder: LinkEngine, patience: float) -> bool:
         before = holder.pongs

@@ -22,7 +22,7 @@ from collector_mesh.domain.peers.linked import connection_of, shared_over, state
 from collector_mesh.domain.peers.peer import OpenLink, Peer
 from collector_mesh.domain.peers.times import LET_GO_SECONDS
 from collector_mesh.domain.peers.unary import UnaryWay
-from collector_mesh.domain.policies.access import ServingRule
+from collector_mesh.domain.policies.access_policy import AccessPolicy
 from collector_mesh.domain.ports.clock import Clock
 from collector_mesh.domain.ports.link import UnaryLink
 from collector_mesh.domain.ports.observer import Observer
@@ -44,7 +44,7 @@ class Roster:
         handlers: what this collector serves.
         topology: who is connected, as routing sees it.
         reachability: who is reached through whom.
-        serving: who may serve which namespace.
+        access: who may serve which namespace.
         tasks: closes links in the background.
         clock: tells the time.
         observer: told of who comes and goes.
@@ -57,7 +57,7 @@ class Roster:
         topology: Topology,
         reachability: Reachability,
         *,
-        serving: ServingRule,
+        access: AccessPolicy,
         tasks: Tasks,
         clock: Clock,
         observer: Observer,
@@ -68,7 +68,7 @@ class Roster:
         self._handlers = handlers
         self._topology = topology
         self._reachability = reachability
-        self._serving = serving
+        self._access = access
         self._tasks = tasks
         self._clock = clock
         self._observer = observer
@@ -238,14 +238,15 @@ class Roster:
         way = connection.way
         identity = way.identity if isinstance(way, (LinkEngine, UnaryWay)) else None
         was_dialed = way.is_dialer if isinstance(way, LinkEngine) else connection.dialed
-        return self._serving.allows(identity, connection.peer_id, namespace, was_dialed=was_dialed)
+        return self._access.may_serve(identity, connection.peer_id, namespace, was_dialed=was_dialed)
 
     def sift(self, engine: LinkEngine) -> None:
         """Have left out from now on what the other side of a link may not serve."""
-        if self._serving.authorizer is not None:
-            engine.sieve.may_serve = partial(
-                self._serving.allows, engine.identity, engine.peer_id, was_dialed=engine.is_dialer
-            )
+        engine.sieve.may_serve = (
+            partial(self._access.may_serve, engine.identity, engine.peer_id, was_dialed=engine.is_dialer)
+            if self._access.asks
+            else None
+        )
 
     def want(self, peer_id: str, address: str) -> None:
         """Take down that a peer is kept connected, and at which address."""

@@ -96,6 +96,20 @@ class AccessPolicy:
         if identity is not None and identity.is_rejected:
             raise _wrong()
 
+    def check_shown(self, identity: Identity | None, what: str) -> None:
+        """See that somebody has shown credentials where rules ask for some, whatever they say.
+
+        Args:
+            identity: what is proved.
+            what: it wants to do.
+
+        Raises:
+            UnauthenticatedError: it has not, or they are wrong.
+        """
+        self.check_credentials(identity)
+        if not identity and self._rules is not None and self._rules.asks_credentials:
+            raise UnauthenticatedError(f"credentials are required to {what}")
+
     # ---- calls -------------------------------------------------------------------------------------
 
     def may_use(self, identity: Identity | None, namespace: str, service: str = "") -> bool:

@@ -12,6 +12,15 @@ MIN_SECRET, MAX_SECRET = 16, 4096
 """Characters of a secret."""
 
 
+def secret_problem(secret: str) -> str:
+    """What is wrong with a secret, without it; empty if nothing is."""
+    if not MIN_SECRET <= len(secret) <= MAX_SECRET:
+        return f"must have {MIN_SECRET} to {MAX_SECRET} characters, got {len(secret)}"
+    if not all("!" <= sign <= "~" for sign in secret):
+        return "must have printable characters of ASCII only, and no spaces"
+    return ""
+
+
 def digest_of(secret: str, key: bytes) -> bytes:
     """What is kept of a secret; a key that nobody outside knows makes it say nothing, nor how long a comparison takes.
 

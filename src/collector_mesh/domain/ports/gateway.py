@@ -9,7 +9,7 @@ from collector_mesh.domain.model.identity import Identity
 from collector_mesh.domain.model.introduction import Offer, Welcome
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.payload import Payload
-from collector_mesh.domain.model.status import Reply
+from collector_mesh.domain.model.status import Metadata, Reply
 from collector_mesh.domain.ports.frame_stream import FrameStream
 from collector_mesh.domain.ports.inspector import Inspector
 from collector_mesh.domain.ports.placing import Placing
@@ -26,6 +26,15 @@ class Gateway(Protocol):
 
     collector_id: str
     """The id of the collector."""
+
+    def identify(self, identity: Identity | None, headers: Metadata) -> tuple[Identity | None, Metadata]:
+        """Who sends a request, and the headers of the request without the bearer token that was looked at for that.
+
+        Args:
+            identity: what the transport has proved.
+            headers: as they have come.
+        """
+        ...
 
     def on_ready(self, callback: Callable[[], None]) -> None:
         """Call something once, when whoever asks for the health may hear that calls are taken; at once if that is so."""

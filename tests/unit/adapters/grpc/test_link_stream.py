@@ -20,6 +20,9 @@ class Context:
     def peer(self) -> str:
         return "ipv4:127.0.0.1:1"
 
+    def invocation_metadata(self) -> tuple[()]:
+        return ()
+
     async def write(self, data: bytes) -> None:
         _ = data
         await self.through.wait()
@@ -28,7 +31,7 @@ class Context:
 async def opened(context: Context) -> tuple[FrameStream, "asyncio.Task[None]", "asyncio.Task[None]"]:
     """A stream that is being written to, the handler of its RPC, and whoever writes."""
     taken: list[FrameStream] = []
-    service = LinkService(taken.append, proves_identity=False)
+    service = LinkService(taken.append, lambda identity, headers: (identity, headers), proves_identity=False)
     loop = asyncio.get_running_loop()
     handler = loop.create_task(service.open(cast(Any, context), OpenStream("h", "h:1", 0.0)))
     await asyncio.sleep(0)

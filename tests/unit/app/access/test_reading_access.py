@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from collector_mesh.adapters.runtime.token_source import read_token
 from collector_mesh.app.access.problems import MOST_PROBLEMS
 from collector_mesh.app.access.reading import read_access
-from collector_mesh.app.access.token_files import read_token
 from collector_mesh.domain.model.errors import InvalidCallError
 
 SECRET = "canary-0123456789-abcdef"

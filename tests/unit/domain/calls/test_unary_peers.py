@@ -9,7 +9,7 @@ from collector_mesh.domain.model.events import PeerRefused
 from collector_mesh.domain.model.identity import Identity
 from collector_mesh.domain.model.introduction import Offer
 from collector_mesh.domain.model.status import Reply, Status
-from collector_mesh.domain.policies.access import ServingRule
+from collector_mesh.domain.policies.access_policy import AccessPolicy
 
 
 @pytest.mark.parametrize("code", [200, 500])
@@ -47,7 +47,7 @@ class Serving:
 
 def test_who_may_serve_is_asked_when_a_call_first_goes_to_a_peer_that_does_not_say_what_it_has() -> None:
     serving = Serving("old")
-    world = World(serving=ServingRule(serving))
+    world = World(access=AccessPolicy(serving))
     link = world.peer("old", "orders", "users")
     before = list(serving.asked)
 
@@ -61,7 +61,7 @@ def test_who_may_serve_is_asked_when_a_call_first_goes_to_a_peer_that_does_not_s
 
 def test_a_peer_that_may_not_serve_a_namespace_is_sent_nothing_there_and_others_are_asked() -> None:
     serving = Serving("good")
-    world = World(serving=ServingRule(serving))
+    world = World(access=AccessPolicy(serving))
     evil = world.peer("evil", "orders", "users")
 
     alone = world.dispatch(THERE)
@@ -87,7 +87,7 @@ def test_of_a_peer_that_was_dialed_only_one_who_says_who_may_serve_is_asked(
     decides_serving: bool, code: int
 ) -> None:
     serving = Serving(decides_serving=decides_serving)
-    world = World(serving=ServingRule(serving))
+    world = World(access=AccessPolicy(serving))
     world.peer("old", dialed=True)
 
     assert world.dispatch(THERE).status.code == code

@@ -18,9 +18,8 @@ from collector_mesh.domain.model.identity import Identity
 from collector_mesh.domain.peers.admission import Admission
 from collector_mesh.domain.peers.roster import Roster
 from collector_mesh.domain.peers.streams import Streams
-from collector_mesh.domain.policies.access import ServingRule
+from collector_mesh.domain.policies.access_policy import AccessPolicy
 from collector_mesh.domain.policies.policy import Policies
-from collector_mesh.domain.policies.strangers import EVERYBODY
 from collector_mesh.domain.ports.frame_stream import FrameStream, Machine, Pump, StreamBrokenError
 from collector_mesh.domain.ports.transport import Transport
 from collector_mesh.domain.serving.handlers import HandlerRegistry
@@ -224,7 +223,7 @@ class Host:
             self.handlers,
             self.topology,
             reachability,
-            serving=ServingRule(),
+            access=AccessPolicy(),
             tasks=self.tasks,
             clock=network.clock,
             observer=self.observer,
@@ -234,9 +233,7 @@ class Host:
             dice.token(),
             self.roster,
             transport=transport,
-            strangers=EVERYBODY,
-            serving=ServingRule(),
-            trust=None,
+            access=AccessPolicy(),
             clock=network.clock,
             probe=RULES.probe,
         )

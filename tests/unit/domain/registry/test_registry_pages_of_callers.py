@@ -2,6 +2,7 @@
 
 from tests.unit.domain.registry.world import World, run
 
+from collector_mesh.domain.policies.access_policy import AccessPolicy
 from collector_mesh.domain.registry.schema import Method, Service
 from collector_mesh.domain.registry_door import RegistryCaller, RegistryDoor
 
@@ -27,7 +28,7 @@ def test_a_page_that_ends_at_a_hidden_service_does_not_name_it_and_the_next_ones
     for number, namespace in enumerate(("public-a", "secret", "public-b", "secret", "secret", "public-a")):
         name = f"Service{number}"
         run(world.registry.register_service(namespace, name, world.schemas.service(Service(name))))
-    door = RegistryDoor(lambda: world.registry, Public())
+    door = RegistryDoor(lambda: world.registry, AccessPolicy(Public()))
     seen: list[str] = []
     after = ""
     for _ in range(20):

@@ -43,6 +43,7 @@ _VALUES: Mapping[str, object] = MappingProxyType(
         "tls_key": "orders-1.key",
         "tls_ca": "ca.pem",
         "workers": 4,
+        "token_file": "token",
         "gateway_namespace": "orders",
         "forward_metadata": ("x-request-id",),
         "expose_routes": True,

@@ -7,7 +7,7 @@ from typing import Any
 from collector_mesh.adapters.wire.described.documents import plain
 from collector_mesh.adapters.wire.described.messages import DescriptorError
 from collector_mesh.adapters.wire.grpc_codes import Code, grpc_status_of
-from collector_mesh.app.cli.dialing import tls_of
+from collector_mesh.app.cli.dialing import tls_of, token_file_of
 from collector_mesh.app.cli.errors import CommandError
 from collector_mesh.app.cli.replies import plain_of, raw_of, type_name
 from collector_mesh.app.cli.starting import once_it_listens
@@ -41,7 +41,12 @@ async def call_plainly(
     """
     request = None if value is None else _packed(plain(value))
     metadata = metadata_of(arguments.metadata)
-    async with MeshClient(arguments.address, tls=tls_of(arguments), insecure=arguments.insecure) as client:
+    async with MeshClient(
+        arguments.address,
+        tls=tls_of(arguments),
+        insecure=arguments.insecure,
+        token_file=token_file_of(arguments),
+    ) as client:
         began = time.monotonic()
         reply = await once_it_listens(
             lambda timeout: client.dispatch(

@@ -12,7 +12,7 @@ from collector_mesh.adapters.grpc.tls import TlsError
 from collector_mesh.adapters.wire.described.messages import DescriptorError
 from collector_mesh.adapters.wire.described.rich_status import details_of
 from collector_mesh.adapters.wire.described.shapes import ShapeError
-from collector_mesh.app.cli.dialing import tls_of
+from collector_mesh.app.cli.dialing import tls_of, token_of
 from collector_mesh.app.cli.errors import EXIT_FAILED, CommandError
 from collector_mesh.app.cli.loops import run
 from collector_mesh.app.cli.starting import START_SECONDS
@@ -80,7 +80,12 @@ async def _converse(
     left = TimeLeft(arguments.timeout)
     registry = None if arguments.registry is None else _registry(arguments, name)
     try:
-        client = ServerClient(arguments.address, tls=tls_of(arguments), insecure=arguments.insecure)
+        client = ServerClient(
+            arguments.address,
+            tls=tls_of(arguments),
+            insecure=arguments.insecure,
+            token=token_of(arguments),
+        )
         await client.__aenter__()
     except (MeshError, TlsError) as error:
         raise CommandError(str(error)) from error
@@ -114,6 +119,7 @@ def _registry(arguments: argparse.Namespace, namespace: str) -> "RegisteredTypes
             tls=tls_of(arguments),
             insecure=arguments.insecure,
             timeout=arguments.timeout,
+            token=token_of(arguments),
         )
     except MeshError as error:
         raise CommandError(f"--registry: {error}") from error
