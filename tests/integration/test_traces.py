@@ -1,6 +1,8 @@
 """Traces, as a receiver of OTLP gets them; and receivers that hang, are not there, or answer garbage."""
 
 import asyncio
+import json
+import signal
 import socket
 import threading
 import time
@@ -9,13 +11,14 @@ from contextlib import AsyncExitStack, contextmanager, suppress
 from typing import Any
 
 import pytest
+from google.protobuf.wrappers_pb2 import StringValue
 from opentelemetry import trace as api
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from tests.integration.services.otlp import receiver, values
-from tests.integration.services.processes import LOOPBACK
+from tests.integration.services.processes import LOOPBACK, serving
 from tests.limits import LIMIT_SECONDS, until
 
 from collector_mesh import (
@@ -264,3 +267,29 @@ async def test_whatever_a_receiver_does_calls_go_on_and_the_end_does_not_wait_fo
 
 async def nothing() -> None:
     """Return at once."""
+
+
+async def test_a_collector_of_the_command_line_sends_its_spans_before_it_ends_and_its_log_has_trace_ids() -> (
+    None
+):
+    parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    arguments = ("--service", "things:texts", "--log-format", "json", "--traces")
+    async with receiver() as otlp, serving("c-1", *arguments, otlp.address) as collector:
+        async with MeshClient(collector.address) as client:
+            text = StringValue(value="what is wrong")
+            await client.dispatch("texts", "Texts", "Fail", text, metadata={"traceparent": parent})
+            await client.dispatch("texts", "Texts", "Fail", text)
+        collector.send(signal.SIGTERM)
+        ended = await collector.end()
+
+    lines = [json.loads(line) for line in ended.stderr.splitlines()]
+    failed = [line for line in lines if line["event"] == "handler_failed"]
+    assert [line["path"] for line in failed] == [["c-1"], ["c-1"]]
+    assert failed[0]["trace_id"] == "4bf92f3577b34da6a3ce929d0e0e4736"
+    assert len({line["trace_id"] for line in failed}) == 2
+    recorded = [span for span in otlp.spans if span.trace_id.hex() == failed[0]["trace_id"]]
+    assert [(span.name, span.status.code) for span in recorded] == 2 * [
+        ("Texts/Fail", Status.STATUS_CODE_ERROR)
+    ]
+    assert {resource["service.name"] for resource in otlp.resources} == {"c-1"}
+    assert ended.status == 0

@@ -17,6 +17,8 @@ from collector_mesh import (
     Settings,
     SyncMeshClient,
 )
+from collector_mesh.app.testing.fakes import FakeObserver
+from collector_mesh.domain.model.events import HandlerFailed
 
 pytestmark = pytest.mark.asyncio
 
@@ -95,3 +97,35 @@ async def test_it_comes_through_relays_nested_calls_threads_and_servicers_of_a_c
     assert with_nothing.status.code == 200
     assert without == dict.fromkeys(names, ("", ""))
     assert seen.contexts == awaited
+
+
+async def test_one_trace_id_finds_the_lines_about_a_call_in_the_logs_of_all_collectors_it_has_come_over() -> (
+    None
+):
+    network, told = LoopbackNetwork(through_codec=True), FakeObserver()
+
+    def collector(collector_id: str, *services: Service, trace_ids: bool = False) -> Collector:
+        return Collector(
+            collector_id, transport=network, namespaces=["work"], services=services, observer=told,
+            settings=Settings(relay=True), trace_ids=trace_ids,
+        )  # fmt: skip
+
+    async def fail() -> None:
+        raise ValueError("no")
+
+    service = Service("work", "Failing")
+    service.add("Fail", fail)
+    edge, hub, worker = collector("edge", trace_ids=True), collector("hub"), collector("work-1", service)
+    async with asyncio.timeout(LIMIT_SECONDS), edge, hub, worker:
+        await hub.connect(worker.address)
+        await edge.connect(hub.address)
+        async with MeshClient(edge.address, transport=network) as client:
+            await client.dispatch("work", "Failing", "Fail")
+            await client.dispatch("work", "Failing", "Fail", target="nobody")
+        await edge.dispatch("work", "Failing", "Fail")
+        await hub.dispatch("work", "Failing", "Fail")
+
+    failed = [event for event in told.events if isinstance(event, HandlerFailed)]
+    assert [event.path for event in failed] == 2 * [("edge", "hub", "work-1")] + [()]
+    assert [len(event.trace_id) for event in failed] == [32, 32, 0]
+    assert failed[0].trace_id != failed[1].trace_id

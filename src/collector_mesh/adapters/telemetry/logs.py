@@ -74,6 +74,8 @@ class LoggingObserver:
         facts = {_NAMES.get(name, name): value for name, value in attrs.asdict(event, recurse=False).items()}
         if event.times == 1:
             del facts["times"]
+        if isinstance(event, events.CallEvent) and not event.trace_id:
+            del facts["trace_id"], facts["path"]
         error = facts.pop("error", None)
         if isinstance(event, events.AttemptFailed):
             verdict = facts.pop("verdict")

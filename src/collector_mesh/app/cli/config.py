@@ -10,6 +10,7 @@ import attrs
 from collector_mesh.adapters.dns.target import PREFIX, Target
 from collector_mesh.app.cli.logs import FORMATS, LEVELS
 from collector_mesh.app.cli.problems import got
+from collector_mesh.app.cli.tracing import check_receiver
 from collector_mesh.app.options import check_labels, check_registry_address, check_weight
 from collector_mesh.app.settings import Settings
 from collector_mesh.domain.model.address import HostPort
@@ -133,6 +134,10 @@ def _workers(_instance: object, attribute: "attrs.Attribute[Any]", value: int) -
         )
 
 
+def _receiver(_instance: object, attribute: "attrs.Attribute[Any]", value: str) -> None:
+    check_receiver(attribute.name, value)
+
+
 def _store(_instance: object, attribute: "attrs.Attribute[Any]", value: str) -> None:
     if not value or "\0" in value or value == ":memory:":
         raise ValueError(f"{attribute.name} must be the path of a file, got {got(value)}")
@@ -216,6 +221,7 @@ class ServeConfig:
     metrics: str | None = attrs.field(default=None, validator=_maybe(_address))
     reflection: bool = False
     gateway: bool = True
+    traces: str | None = attrs.field(default=None, validator=_maybe(_receiver))
     no_uvloop: bool = False
     workers: int | None = attrs.field(default=None, validator=_maybe(_workers))
     log_format: str = attrs.field(default=FORMATS[0], validator=_one_of(FORMATS))

@@ -30,6 +30,7 @@ from collector_mesh.app.cli.logs import configure
 from collector_mesh.app.cli.memory import start_trimming
 from collector_mesh.app.cli.metrics_options import add_metrics_options
 from collector_mesh.app.cli.output import Outlet, Outlets
+from collector_mesh.app.cli.tracing import add_tracing_options
 
 if TYPE_CHECKING:
     from collector_mesh.adapters.systemd.notifier import Notifier
@@ -142,6 +143,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="take calls of any gRPC client for any method that the mesh has (yes)",
     )
     add_metrics_options(parser)
+    add_tracing_options(parser)
     add_process_options(parser)
     add_workers_option(parser)
 

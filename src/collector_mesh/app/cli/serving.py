@@ -13,6 +13,7 @@ from collector_mesh.app.cli.objects import load
 from collector_mesh.app.cli.problems import Problems
 from collector_mesh.app.cli.services import load_service
 from collector_mesh.app.cli.sources import Sourced
+from collector_mesh.app.cli.tracing import tracer_for
 from collector_mesh.app.collector import Collector
 from collector_mesh.app.hooks.shape import check_authorizer
 from collector_mesh.app.making import make_trust
@@ -73,6 +74,7 @@ def collector_of(sourced: Sourced) -> Collector:
             "deprecated",
             {"name": sourced.source("accept_unary_peers"), "use": "--accept-peers"},
         )
+    tracer = tracer_for(config.traces, config.id, sourced.source("traces"))
     collector = Collector(
         config.id,
         listen=config.listen,
@@ -98,6 +100,9 @@ def collector_of(sourced: Sourced) -> Collector:
         balancers=balancers,
         metrics=config.metrics or False,
         settings=config.settings,
+        tracer=tracer,
+        # Whoever reads these is a program, which finds the lines of one call by it.
+        trace_ids=config.log_format == "json",
     )
     for mount in mounts:
         with problems.gathered():

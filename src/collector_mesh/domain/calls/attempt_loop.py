@@ -8,7 +8,8 @@ from collector_mesh.domain.calls.place import HERE, Place
 from collector_mesh.domain.calls.retry_state import RetryState, may_repeat
 from collector_mesh.domain.calls.sender import Sender
 from collector_mesh.domain.calls.waiting import WaitingCalls
-from collector_mesh.domain.model.call import Origin
+from collector_mesh.domain.model.call import Call, Origin
+from collector_mesh.domain.model.call_facts import facts_of
 from collector_mesh.domain.model.counts import Counts
 from collector_mesh.domain.model.errors import (
     DeadlineExceededError,
@@ -18,7 +19,6 @@ from collector_mesh.domain.model.errors import (
     quoted,
 )
 from collector_mesh.domain.model.events import AttemptFailed, DispatchFailed
-from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.status import OK, Reply
 from collector_mesh.domain.model.verdict import Reason, Verdict
 from collector_mesh.domain.policies.policy import Policies
@@ -103,7 +103,8 @@ class AttemptLoop:
             error: what was raised.
             reply: what had come of a try, if there was one.
         """
-        self._observer.tell(DispatchFailed(self._collector_id, state.call.key, error))
+        here = self._collector_id
+        self._observer.tell(DispatchFailed(here, state.call.key, error, **facts_of(state.call, here)))
         for known in (state.untaken, reply):
             if known is not None:
                 state.weigh(known, is_reached=True)
@@ -190,7 +191,7 @@ class AttemptLoop:
             state.cut_short = place if reason is Reason.CUT else None
             state.failed = place.standing
             if reply.status is not OK:
-                self._has_failed(call.key, place, verdict)
+                self._has_failed(call, place, verdict)
             if reason is Reason.CUT:
                 # Or no call that takes longer than an attempt may would ever be known to do so.
                 place.times.took(verdict.ended - began, verdict.ended)
@@ -262,10 +263,11 @@ class AttemptLoop:
         retry = self._policies.of(call.key).retry
         return retry.allows(reply, attempts=state.attempts, idempotent=idempotent)
 
-    def _has_failed(self, key: MethodKey, candidate: Candidate, verdict: Verdict) -> None:
+    def _has_failed(self, call: Call, candidate: Candidate, verdict: Verdict) -> None:
         candidate.standing.last = verdict
         self._counts.count_failed(verdict)
-        self._observer.tell(AttemptFailed(self._collector_id, key, verdict))
+        here = self._collector_id
+        self._observer.tell(AttemptFailed(here, call.key, verdict, **facts_of(call, here)))
 
     def _told(self, state: RetryState) -> Reply:
         """What is told of a call that goes nowhere else."""

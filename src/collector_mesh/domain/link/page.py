@@ -138,7 +138,7 @@ class Page:
             or call.metadata
             or call.idempotent is not None
             or (sent.mode and _has_route(call))
-            or len(trace) > IDS_BYTES
+            or (trace and (len(trace) > IDS_BYTES or call.visited))
         ):
             # Before anything is added: it may be what cannot be told.
             self.call_extras.append(_extra(sent, index, size))
@@ -266,7 +266,8 @@ def _extra(sent: SentCall, index: int, size: int) -> CallExtra:
         tracestate=call.trace[IDS_BYTES:],
     )
     if not sent.mode:
-        return extra
+        # Who has passed it on is for whoever looks for it in logs.
+        return attrs.evolve(extra, visited=call.visited) if call.trace and call.visited else extra
     return attrs.evolve(extra, target=call.target, hints=call.hints, hops=call.hops, visited=call.visited)
 
 

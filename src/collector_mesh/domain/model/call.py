@@ -79,6 +79,16 @@ class Call:
     trace: bytes = b""
 
 
+def path_of(call: Call, here: str) -> tuple[str, ...]:
+    """The ids of the collectors that a call has come over, from the first one to this one.
+
+    One that a collector without links has sent, or a version that does not say so, has come from nowhere.
+    """
+    visited, caller = call.visited, call.caller
+    before = (*visited, caller) if caller and caller not in visited else visited
+    return (*before, here) if here not in before else before
+
+
 def says_idempotent(call: Call) -> bool | None:
     """What the caller says on whether a call may run twice; None if nothing."""
     if call.idempotent is not None:

@@ -6,7 +6,7 @@ from contextvars import ContextVar
 from typing import Any, Protocol
 
 from collector_mesh.domain.model.blocking_caller import BlockingCaller
-from collector_mesh.domain.model.call import Call
+from collector_mesh.domain.model.call import Call, path_of
 from collector_mesh.domain.model.caller import Caller
 from collector_mesh.domain.model.caller import Metadata as GivenMetadata
 from collector_mesh.domain.model.identity import Identity
@@ -156,6 +156,11 @@ class CallContext(Caller):
     def trace_id(self) -> str:
         """The id of the trace that the call belongs to, as in log lines; empty where the call has no trace context."""
         return trace_id_of(self._call.trace)
+
+    @property
+    def path(self) -> tuple[str, ...]:
+        """The ids of the collectors that the call has come over, from the first one to this one, as far as they are known."""
+        return path_of(self._call, self.collector_id)
 
     @property
     def trace(self) -> bytes:

@@ -26,6 +26,19 @@ class Event:
 
 
 @attrs.frozen
+class CallEvent(Event):
+    """Something that happened to one call.
+
+    Attributes:
+        trace_id: of the call, as 32 hexadecimal digits; empty where it has none.
+        path: the ids of the collectors that it has come over, from the first one to this one; only with a trace id.
+    """
+
+    trace_id: str = attrs.field(default="", kw_only=True, repr=False)
+    path: tuple[str, ...] = attrs.field(default=(), kw_only=True, repr=False)
+
+
+@attrs.frozen
 class Started(Event):
     """The collector takes calls.
 
@@ -349,7 +362,7 @@ class LifespanFailed(Event):
 
 
 @attrs.frozen
-class ValidatorRefused(Event):
+class ValidatorRefused(CallEvent):
     """The validator has refused a call, or could not decide."""
 
     key: MethodKey
@@ -463,7 +476,7 @@ class Counted(Event):
 
 
 @attrs.frozen
-class AttemptFailed(Event):
+class AttemptFailed(CallEvent):
     """An attempt of a call at a peer has failed; the call may go elsewhere."""
 
     key: MethodKey
@@ -471,7 +484,7 @@ class AttemptFailed(Event):
 
 
 @attrs.frozen
-class DispatchFailed(Event):
+class DispatchFailed(CallEvent):
     """A call could not be routed because of a defect of this collector."""
 
     key: MethodKey
@@ -479,7 +492,7 @@ class DispatchFailed(Event):
 
 
 @attrs.frozen
-class HandlerFailed(Event):
+class HandlerFailed(CallEvent):
     """A handler raised, or returned what cannot be sent.
 
     Attributes:

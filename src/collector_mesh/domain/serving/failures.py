@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Mapping
 
-from collector_mesh.domain.model.context import CallContext
+from collector_mesh.domain.model.call_facts import facts_in
+from collector_mesh.domain.model.context import CURRENT, CallContext
 from collector_mesh.domain.model.errors import (
     MAX_DETAIL_BYTES,
     NO_DETAILS,
@@ -61,7 +62,14 @@ class HandlerFailures:
         self._observer = observer
         self._expose = expose
 
-    def reply(self, key: MethodKey, error: BaseException, context: CallContext | None) -> Reply:
+    def reply(
+        self,
+        key: MethodKey,
+        error: BaseException,
+        context: CallContext | None,
+        *,
+        about: CallContext | None = None,
+    ) -> Reply:
         """The reply for a handler that has ended by an error, which the observer is told of.
 
         A `MeshError` that it has raised itself is its answer, and is no news.
@@ -70,9 +78,10 @@ class HandlerFailures:
             key: the method.
             error: what it has raised.
             context: of its call; None where it has raised nothing, and its result is at fault.
+            about: the same, for the log alone.
         """
         if is_a(error, ChosenFailure):
-            return self._chosen(key, error)  # type: ignore[arg-type]  # just looked
+            return self._chosen(key, error, context)  # type: ignore[arg-type]  # just looked
         raised = _first_of(error)
         first = stood_for(raised)
         called = attribute_of(first, "called") if is_a(first, MeshError) else ""
@@ -95,7 +104,9 @@ class HandlerFailures:
         status = None if is_nested or is_a(error, HandlerError) else chosen_status(error)
         if status is None:
             correlation_id = self._dice.token()
-            self._observer.tell(HandlerFailed(self._collector_id, key, error, correlation_id))
+            self._observer.tell(
+                HandlerFailed(self._collector_id, key, error, correlation_id, **facts_in(context or about))
+            )
             shown = correlation_id
             details: Mapping[str, str] = NO_DETAILS
             if self._expose:
@@ -106,10 +117,11 @@ class HandlerFailures:
 
     def tell(self, key: MethodKey, error: BaseException) -> None:
         """Tell the observer of an error that changes no reply."""
-        self._observer.tell(HandlerFailed(self._collector_id, key, error, self._dice.token()))
+        told = facts_in(CURRENT.get())
+        self._observer.tell(HandlerFailed(self._collector_id, key, error, self._dice.token(), **told))
 
-    def _chosen(self, key: MethodKey, failure: ChosenFailure) -> Reply:
-        reply = self.reply(key, failure.error, None)
+    def _chosen(self, key: MethodKey, failure: ChosenFailure, context: CallContext | None) -> Reply:
+        reply = self.reply(key, failure.error, None, about=context)
         reply.status = chosen_status(failure.chosen(reply.status.message)) or reply.status
         return reply
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from collector_mesh.domain.model.allowed import Allowed
 from collector_mesh.domain.model.call import Call
+from collector_mesh.domain.model.call_facts import facts_in
 from collector_mesh.domain.model.context import CallContext
 from collector_mesh.domain.model.errors import (
     DeadlineExceededError,
@@ -91,7 +92,7 @@ class Validation:
             if self._tasks.is_cancellation(error):
                 raise
             refusal = refusal_of(error, self._collector_id)
-            self._observer.tell(ValidatorRefused(self._collector_id, key, str(refusal)))
+            self._observer.tell(ValidatorRefused(self._collector_id, key, str(refusal), **facts_in(context)))
             raise refusal from error
         context.is_validating = False
         if context.is_cancelled:

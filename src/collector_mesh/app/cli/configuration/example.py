@@ -47,6 +47,7 @@ _VALUES: Mapping[str, object] = MappingProxyType(
         "gateway_namespace": "orders",
         "forward_metadata": ("x-request-id",),
         "expose_routes": True,
+        "traces": "traces.example.org:4317",
         "trust_domain": "example.org",
         "dns_servers": ("10.0.0.53",),
     }
