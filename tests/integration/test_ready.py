@@ -2,6 +2,8 @@
 
 import asyncio
 import signal
+import socket
+from pathlib import Path
 
 import grpc
 import pytest
@@ -14,12 +16,16 @@ pytestmark = pytest.mark.asyncio
 SERVING, NOT_SERVING = health_pb2.HealthCheckResponse.SERVING, health_pb2.HealthCheckResponse.NOT_SERVING
 
 
-async def test_it_is_ready_when_its_peers_are_there() -> None:
+async def test_it_is_ready_when_its_peers_are_there(tmp_path: Path) -> None:
+    systemd = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    systemd.bind(str(tmp_path / "notify"))
+    systemd.setblocking(False)
+    environment = {"NOTIFY_SOCKET": systemd.getsockname(), "WATCHDOG_USEC": "60000000"}
     front, late = (f"127.0.0.1:{free_port()}" for _ in range(2))
     options = ("--namespace", "texts", "--peer", late, "--wait-for-peers", "all")
 
     async def be_ready() -> str:
-        async with serving("front", *options, listen=front) as collector:
+        async with serving("front", *options, listen=front, environment=environment) as collector:
             status = await health.Check(health_pb2.HealthCheckRequest())
             assert status.status == SERVING
             return collector.ready
@@ -35,10 +41,14 @@ async def test_it_is_ready_when_its_peers_are_there() -> None:
             seen.append((await watching.read()).status)
             ready = await asyncio.wait_for(starting, LIMIT_SECONDS)
         watching.cancel()
+    with systemd:
+        heard = [systemd.recv(4096).decode() for _ in range(2)]
 
     assert seen == [NOT_SERVING, SERVING]
     assert (checked.status, was_ready) == (NOT_SERVING, False)
     assert ready == f"front ready on {front}\n"
+    assert heard[0] == "WATCHDOG=1"
+    assert heard[1].startswith(f"READY=1\nSTATUS=front takes calls on {front}\n")
 
 
 async def test_a_signal_ends_the_wait_without_a_ready_line() -> None:

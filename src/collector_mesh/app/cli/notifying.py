@@ -8,10 +8,8 @@ from contextlib import contextmanager
 from collector_mesh.adapters.systemd.notifier import Notifier
 from collector_mesh.adapters.telemetry.records import log
 from collector_mesh.app.cli.phases import Phases
+from collector_mesh.app.cli.workers.words import ADDRESS, REFUSED
 from collector_mesh.domain.model.texts import visible
-
-ADDRESS, REFUSED = "X_COLLECTOR_MESH_ADDRESS", "X_COLLECTOR_MESH_REFUSED"
-"""Beside what systemd knows: where calls are taken, and why a new configuration is not."""
 
 _RETRY_SECONDS = 0.1
 _MOST_PROBLEM = 512

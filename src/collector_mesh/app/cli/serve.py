@@ -156,9 +156,9 @@ def run(arguments: argparse.Namespace) -> int:
         return run_worker(arguments)
     sourced = _read(arguments)
     if sourced.config.workers is not None and not arguments.show_config:
-        from collector_mesh.app.cli.workers.supervisor import supervise
+        from collector_mesh.app.cli.workers.starting import start_supervisor
 
-        return supervise(sourced)
+        start_supervisor(sourced)
     return run_collector(sourced, shows_config=arguments.show_config)
 
 

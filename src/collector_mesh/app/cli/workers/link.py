@@ -17,45 +17,11 @@ import attrs
 from collector_mesh.adapters.systemd.notifier import Notifier
 from collector_mesh.app.cli.errors import EXIT_USAGE, CommandError, tell
 from collector_mesh.app.cli.sources import Sourced
-from collector_mesh.app.cli.workers.plan import worker_config, worker_id
-
-VARIABLE = "_COLLECTOR_MESH_WORKER"
-"""Says to a process that it is a worker, and which one."""
-
-ERROR = "X_COLLECTOR_MESH_ERROR"
-"""What is wrong with the configuration."""
-
-END = b"\0"
-"""Ends a message."""
-
-MOST_BYTES = 64 * 1024
-"""Longest message."""
+from collector_mesh.app.cli.workers.plan import worker_config
+from collector_mesh.app.cli.workers.words import END, ERROR, MOST_BYTES, VARIABLE, Assignment, worker_id
 
 _SECONDS_MORE = 3.0
 """What an end takes beside the drain."""
-
-
-@attrs.frozen
-class Assignment:
-    """Which worker a process is.
-
-    Attributes:
-        id: of all workers together.
-        index: which one, from 0.
-        descriptor: of its end of the socket.
-        port: where it listened before, where it may choose; 0 if it did not.
-        watchdog: seconds of silence after which it is ended, None for no limit.
-    """
-
-    id: str
-    index: int
-    descriptor: int
-    port: int
-    watchdog: float | None
-
-    def text(self) -> str:
-        """As the variable has it."""
-        return json.dumps(attrs.asdict(self))
 
 
 class Worker:

@@ -7,6 +7,7 @@ import attrs
 from collector_mesh.app.cli.config import ServeConfig
 from collector_mesh.app.cli.problems import Problems, got
 from collector_mesh.app.cli.sources import Sourced
+from collector_mesh.app.cli.workers.words import worker_id
 from collector_mesh.domain.model.address import HostPort
 from collector_mesh.domain.model.errors import MeshError
 from collector_mesh.domain.model.names import check_name
@@ -19,11 +20,6 @@ _ADDRESSES = ("listen", "advertise", "metrics")
 """Where each worker has a port of its own."""
 
 _FILES = ("tls_cert", "tls_key")
-
-
-def worker_id(collector_id: str, index: int) -> str:
-    """The id of one worker."""
-    return f"{collector_id}.{index}"
 
 
 def worker_config(config: ServeConfig, collector_id: str, index: int, port: int) -> ServeConfig:

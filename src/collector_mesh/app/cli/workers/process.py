@@ -4,14 +4,12 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 
 import attrs
 
-from collector_mesh.app.cli.workers.link import END, MOST_BYTES, VARIABLE, Assignment
-from collector_mesh.app.cli.workers.plan import worker_id
+from collector_mesh.app.cli.workers.words import END, MOST_BYTES, VARIABLE, Assignment, worker_id
 from collector_mesh.domain.policies.backoff import Backoff
 from collector_mesh.domain.ports.randomness import Randomness
 
@@ -144,9 +142,3 @@ class WorkerProcess:
         if self.link is not None:
             self.link.close()
             self.link = None
-
-
-def command_line() -> list[str]:
-    """What starts this command once more, as it was started."""
-    # Flags of Python's, as -X and -W, are among them.
-    return [sys.executable, *sys.orig_argv[1:]]

@@ -19,12 +19,9 @@ from collector_mesh.adapters.systemd.notifier import Notifier, from_environment
 from collector_mesh.adapters.telemetry.records import log
 from collector_mesh.app.cli.errors import EXIT_FAILED, EXIT_USAGE
 from collector_mesh.app.cli.logs import configure
-from collector_mesh.app.cli.notifying import ADDRESS, REFUSED, log_failure
-from collector_mesh.app.cli.sources import Sourced
-from collector_mesh.app.cli.workers.link import ERROR
 from collector_mesh.app.cli.workers.output import Lossy
-from collector_mesh.app.cli.workers.plan import check_workers
-from collector_mesh.app.cli.workers.process import WorkerProcess, command_line
+from collector_mesh.app.cli.workers.process import WorkerProcess
+from collector_mesh.app.cli.workers.words import ADDRESS, ERROR, REFUSED, Supervision
 from collector_mesh.domain.model.texts import escaped
 
 EXIT_KILLED = 130
@@ -36,43 +33,43 @@ _MOST_FAILED_STARTS = 5
 """Starts of one worker that fail, none having gone well, before all is given up."""
 
 _RELOAD_SECONDS = 60.0
-_END_SECONDS = 10.0
-"""What a worker gets to end, beside the drain and the end of lifespans."""
 
 _SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD)
 
 
-def supervise(sourced: Sourced) -> int:
+def supervise(told: str) -> int:
     """Run the workers until a signal; gives the exit status.
 
-    Raises:
-        CommandError: there cannot be as many workers as are asked for.
+    Args:
+        told: what it has to know, see `Supervision`.
     """
-    check_workers(sourced)
-    config = sourced.config
+    supervision = Supervision.of(told)
     sys.stdout, sys.stderr = Lossy(1, sys.stdout), Lossy(2, sys.stderr)
-    configure(config.log_format, config.log_level, named=config.id)
-    return Supervisor(sourced, from_environment(os.environ, on_failure=log_failure)).run()
+    configure(supervision.log_format, supervision.log_level, named=supervision.id)
+
+    def not_told(reason: str) -> None:
+        log(logging.WARNING, "notify_failed", {"reason": reason})
+
+    return Supervisor(supervision, from_environment(os.environ, on_failure=not_told)).run()
 
 
 class Supervisor:
     """Supervises workers.
 
     Args:
-        sourced: the configuration of all of them.
+        told: what it has to know.
         notifier: the way to systemd, if that has started this process.
     """
 
-    def __init__(self, sourced: Sourced, notifier: Notifier | None) -> None:
-        config = sourced.config
-        self._id, self._notifier = config.id, notifier
+    def __init__(self, told: Supervision, notifier: Notifier | None) -> None:
+        self._id, self._notifier = told.id, notifier
         watchdog = None if notifier is None else notifier.watchdog
-        self._workers = [WorkerProcess(config.id, index, watchdog) for index in range(config.workers or 1)]
-        self._drain_seconds = config.settings.drain_timeout + config.settings.lifespan_close_timeout
+        self._workers = [WorkerProcess(told.id, index, watchdog) for index in range(told.number)]
+        self._end_seconds = told.end_seconds
         self._selector = selectors.DefaultSelector()
         self._dice = SystemRandomness()
         self._environment = dict(os.environ)
-        self._command = command_line()
+        self._command = told.command
         self._received: list[int] = []
         self._alive_at = 0.0
         self._was_ready = False
@@ -247,7 +244,7 @@ class Supervisor:
 
     def _stop(self, now: float) -> None:
         self._stop_at = now
-        self._kill_at = now + self._drain_seconds + _END_SECONDS
+        self._kill_at = now + self._end_seconds
         log(logging.INFO, "draining", {"workers": sum(worker.is_running for worker in self._workers)})
         if self._notifier is not None:
             self._notifier.stopping(f"{self._id}: {len(self._workers)} workers drain")
