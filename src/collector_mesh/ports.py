@@ -31,6 +31,15 @@ if TYPE_CHECKING:
     )
     from collector_mesh.domain.ports.gateway import Gateway
     from collector_mesh.domain.ports.inspector import Inspector
+    from collector_mesh.domain.ports.key_store import (
+        Claim,
+        Claimed,
+        KeyRules,
+        KeysFullError,
+        KeyState,
+        KeyStore,
+        KeyStoreError,
+    )
     from collector_mesh.domain.ports.link import Link, UnaryLink
     from collector_mesh.domain.ports.observer import Observer
     from collector_mesh.domain.ports.randomness import Randomness
@@ -60,6 +69,8 @@ _HOMES = {
     "Call": "collector_mesh.domain.model.call",
     "CallStarter": "collector_mesh.domain.ports.call_starter",
     "Candidate": "collector_mesh.domain.ports.balancer",
+    "Claim": "collector_mesh.domain.ports.key_store",
+    "Claimed": "collector_mesh.domain.ports.key_store",
     "Clock": "collector_mesh.domain.ports.clock",
     "Contact": "collector_mesh.domain.ports.call_starter",
     "EntryKey": "collector_mesh.domain.ports.registry_store",
@@ -71,12 +82,17 @@ _HOMES = {
     "Inspector": "collector_mesh.domain.ports.inspector",
     "Job": "collector_mesh.domain.ports.tasks",
     "Kept": "collector_mesh.domain.ports.registry_store",
+    "KeyRules": "collector_mesh.domain.ports.key_store",
+    "KeyState": "collector_mesh.domain.ports.key_store",
+    "KeyStore": "collector_mesh.domain.ports.key_store",
+    "KeyStoreError": "collector_mesh.domain.ports.key_store",
+    "KeysFullError": "collector_mesh.domain.ports.key_store",
     "Link": "collector_mesh.domain.ports.link",
     "Listener": "collector_mesh.domain.ports.transport",
     "Machine": "collector_mesh.domain.ports.frame_stream",
     "MalformedFrameError": "collector_mesh.domain.ports.frame_stream",
-    "NobodyListensError": "collector_mesh.domain.ports.frame_stream",
     "NoLinkError": "collector_mesh.domain.ports.frame_stream",
+    "NobodyListensError": "collector_mesh.domain.ports.frame_stream",
     "Observer": "collector_mesh.domain.ports.observer",
     "Offer": "collector_mesh.domain.model.introduction",
     "Origin": "collector_mesh.domain.model.call",
@@ -121,6 +137,8 @@ __all__ = [
     "Call",
     "CallStarter",
     "Candidate",
+    "Claim",
+    "Claimed",
     "Clock",
     "Contact",
     "EntryKey",
@@ -132,6 +150,11 @@ __all__ = [
     "Inspector",
     "Job",
     "Kept",
+    "KeyRules",
+    "KeyState",
+    "KeyStore",
+    "KeyStoreError",
+    "KeysFullError",
     "Link",
     "Listener",
     "Machine",

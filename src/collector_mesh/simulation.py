@@ -6,6 +6,7 @@ from collector_mesh._door import door
 
 if TYPE_CHECKING:
     from collector_mesh.adapters.simulated.errors import SimulationError
+    from collector_mesh.app.simulation.key_store import SharedKeys
     from collector_mesh.app.simulation.results import SimulationResult
     from collector_mesh.app.simulation.sim import Sim
     from collector_mesh.app.simulation.simulation import Simulation
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "InvariantError": "collector_mesh.app.simulation.watch",
+    "SharedKeys": "collector_mesh.app.simulation.key_store",
     "Sim": "collector_mesh.app.simulation.sim",
     "Simulation": "collector_mesh.app.simulation.simulation",
     "SimulationError": "collector_mesh.adapters.simulated.errors",
@@ -21,6 +23,14 @@ _HOMES = {
     "Spans": "collector_mesh.app.testing.spans",
 }
 
-__all__ = ["InvariantError", "Sim", "Simulation", "SimulationError", "SimulationResult", "Spans"]
+__all__ = [
+    "InvariantError",
+    "SharedKeys",
+    "Sim",
+    "Simulation",
+    "SimulationError",
+    "SimulationResult",
+    "Spans",
+]
 
 __getattr__, __dir__ = door(__name__, _HOMES)

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collector_mesh.app.testing.contexts import FakeCalls, MadeCall, call_context
     from collector_mesh.app.testing.contract.connection import ConnectionContract
     from collector_mesh.app.testing.contract.dispatch import DispatchContract
+    from collector_mesh.app.testing.contract.key_store import KeyStoreContract
     from collector_mesh.app.testing.contract.link import LinkContract
     from collector_mesh.app.testing.contract.registry_store import RegistryStoreContract
     from collector_mesh.app.testing.contract.serve import ServeContract
@@ -35,6 +36,7 @@ _HOMES = {
     "DispatchContract": "collector_mesh.app.testing.contract.dispatch",
     "FakeCalls": "collector_mesh.app.testing.contexts",
     "FaultyProxy": "collector_mesh.app.testing.proxy",
+    "KeyStoreContract": "collector_mesh.app.testing.contract.key_store",
     "LinkContract": "collector_mesh.app.testing.contract.link",
     "LocalNetwork": "collector_mesh.app.testing.networks",
     "LocalNode": "collector_mesh.app.testing.networks",
@@ -61,6 +63,7 @@ __all__ = [
     "DispatchContract",
     "FakeCalls",
     "FaultyProxy",
+    "KeyStoreContract",
     "LinkContract",
     "LocalNetwork",
     "LocalNode",

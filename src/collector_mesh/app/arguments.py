@@ -7,6 +7,7 @@ from math import inf
 from typing import Literal
 
 from collector_mesh.domain.model.errors import InvalidCallError, MeshError, kind_of, quoted, text_of
+from collector_mesh.domain.model.limits import check_idempotency_key
 from collector_mesh.domain.model.names import MethodKey, check_name, text_argument
 from collector_mesh.domain.model.payload import MAX_PAYLOAD_BYTES, Payload, payload_of
 
@@ -154,6 +155,22 @@ def idempotent_argument(value: object) -> bool | None:
     if value is None or value is True or value is False:
         return value
     raise TypeError(f"idempotent must be True, False or None, got {kind_of(value)}")
+
+
+def idempotency_key_argument(value: object) -> str:
+    """An idempotency key, empty where there is none.
+
+    Raises:
+        InvalidCallError: it is no such; the text says what is allowed, and not what it is.
+        TypeError: it is no text.
+    """
+    if value is None:
+        return ""
+    if not issubclass(type(value), str):
+        raise TypeError(f"key must be a str or None, got {kind_of(value)}")
+    text = text_argument("key", value)
+    check_idempotency_key(text)
+    return text
 
 
 def flag_argument(name: str, value: object) -> bool:

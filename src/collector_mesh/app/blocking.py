@@ -55,6 +55,7 @@ class BlockingCollector(BlockingCaller):
         hints: Mapping[str, str] | None = None,
         metadata: Metadata = (),
         idempotent: bool | None = None,
+        key: str | None = None,
     ) -> Reply:
         """See `BlockingCaller.dispatch`."""
         return self._bridge().run(
@@ -69,6 +70,7 @@ class BlockingCollector(BlockingCaller):
                 hints=hints,
                 metadata=metadata,
                 idempotent=idempotent,
+                key=key,
             )
         )
 

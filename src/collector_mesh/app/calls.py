@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING
 
 from collector_mesh.app.arguments import (
+    idempotency_key_argument,
     idempotent_argument,
     payload_argument,
     seconds_argument,
@@ -78,6 +79,7 @@ class CallFactory:
         hints: Mapping[str, str] | None,
         metadata: Metadata,
         idempotent: bool | None,  # noqa: FBT001  # as in every signature of a call
+        idempotency_key: str | None = None,
     ) -> Call:
         """Make a call; inside a handler that runs, it ends with the call that the handler runs for.
 
@@ -99,7 +101,13 @@ class CallFactory:
                 deadline = parent.deadline
         if self._forwarded and parent is not None and parent.metadata:
             metadata = self._with_forwarded(parent, metadata)
-        if target is _NO_TARGET and metadata is _NO_METADATA and hints is None and idempotent is None:
+        if (
+            target is _NO_TARGET
+            and metadata is _NO_METADATA
+            and hints is None
+            and idempotent is None
+            and idempotency_key is None
+        ):
             call = Call(key, request, deadline)
         else:
             call = Call(
@@ -110,6 +118,7 @@ class CallFactory:
                 NO_HINTS if hints is None else checked_hints(hints),
                 checked_metadata(metadata),
                 idempotent_argument(idempotent),
+                idempotency_key=idempotency_key_argument(idempotency_key),
             )
         if parent is not None or call.metadata or self._root is not None:
             call.trace = self._trace(call, parent)

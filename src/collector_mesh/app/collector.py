@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from collector_mesh.domain.ports.authorizer import Authorizer
     from collector_mesh.domain.ports.balancer import Balancer
     from collector_mesh.domain.ports.dispatching import Dispatching
+    from collector_mesh.domain.ports.key_store import KeyStore
     from collector_mesh.domain.ports.observer import Observer
     from collector_mesh.domain.ports.tracer import Tracer
     from collector_mesh.domain.ports.transport import Transport
@@ -98,6 +99,8 @@ class Collector(CollectorServices, CollectorPeers, CollectorStubs, Caller):
         labels: labels that peers see, as `{"zone": "eu-1"}`; at most 32.
         weight: its share of calls beside others, for the strategy `weighted`; 1 to 10,000.
         balancers: strategies of your own, by the names that settings use; see `collector_mesh.ports.Balancer`.
+        keys: where the replies to calls with an idempotency key are kept: a store, or the path of a file, which the collectors
+            of one machine may share and which outlives this process. By default they are in memory. See docs/idempotency.md.
         observer: receives events in place of the log.
         metrics: HOST:PORT at which Prometheus is answered, or True where a program of yours does that, with
             `collector_mesh.metrics`; needs the extra `metrics`. Beyond this machine it needs `insecure`: it is plaintext.
@@ -139,6 +142,7 @@ class Collector(CollectorServices, CollectorPeers, CollectorStubs, Caller):
         labels: Mapping[str, str] | None = None,
         weight: int = 1,
         balancers: "Mapping[str, Balancer] | None" = None,
+        keys: "KeyStore | str | PathLike[str] | None" = None,
         observer: "Observer | None" = None,
         metrics: bool | str = False,
         settings: Settings | None = None,
@@ -172,6 +176,7 @@ class Collector(CollectorServices, CollectorPeers, CollectorStubs, Caller):
             labels=labels or {},
             weight=weight,
             balancers=balancers or {},
+            keys=keys,
             observer=observer,
             tracer=tracer,
             trace_ids=trace_ids,
@@ -333,6 +338,7 @@ class Collector(CollectorServices, CollectorPeers, CollectorStubs, Caller):
         hints: Mapping[str, str] | None = None,
         metadata: Metadata = (),
         idempotent: bool | None = None,
+        key: str | None = None,
     ) -> Reply:
         """Run a method: on the target, else here, else on a peer that shares the namespace.
 
@@ -361,6 +367,7 @@ class Collector(CollectorServices, CollectorPeers, CollectorStubs, Caller):
                 hints,
                 metadata,
                 idempotent,
+                key,
             )
         except MeshError as error:
             return made_in_handler(Reply.refused(error), known, self.collector_id)

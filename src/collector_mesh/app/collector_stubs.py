@@ -49,6 +49,7 @@ class CollectorStubs:
         target: str = "",
         metadata: Metadata = (),
         idempotent: bool | None = None,
+        idempotency_key: str | None = None,
     ) -> StartedCall | None:
         """Begin a call as `dispatch` does, and be told of the reply; nothing awaits it.
 
@@ -64,6 +65,7 @@ class CollectorStubs:
             target: the id of the only collector that may run it.
             metadata: pairs for the handler, as for `dispatch`.
             idempotent: whether the method may run twice; by default it says so itself.
+            idempotency_key: the `key` of `dispatch`.
 
         Returns:
             The call under way, which can be cancelled; None if it was refused at once.
@@ -78,7 +80,7 @@ class CollectorStubs:
         if _get_running_loop() is not self._home.loop:
             self._home.check()
         try:
-            call = calls.make(key, payload, target, timeout, None, metadata, idempotent)
+            call = calls.make(key, payload, target, timeout, None, metadata, idempotent, idempotency_key)
         except MeshError as error:
             answer(made_in_handler(Reply.refused(error), key, self._options.collector_id))
             return None

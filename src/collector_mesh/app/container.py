@@ -16,6 +16,7 @@ from collector_mesh.adapters.runtime.tasks import LoopTasks
 from collector_mesh.app.access.making import make_access
 from collector_mesh.app.hooks.guards import HookFailures
 from collector_mesh.app.hooks.transport import GuardedTransport
+from collector_mesh.app.keys.making import make_key_store, make_keyed_calls, make_own_store
 from collector_mesh.app.making import (
     make_authorizer,
     make_backoff,
@@ -53,10 +54,10 @@ from collector_mesh.app.tracing.making import (
     root_of,
 )
 from collector_mesh.app.watching import make_attempts, make_dispatching, make_executor, make_watch
-from collector_mesh.domain.calls.attempt_loop import AttemptLoop
 from collector_mesh.domain.calls.checks import CallChecks
 from collector_mesh.domain.calls.dispatcher import Dispatcher
 from collector_mesh.domain.calls.finding import Finder
+from collector_mesh.domain.calls.keyed_loop import KeyedLoop
 from collector_mesh.domain.calls.sender import Sender
 from collector_mesh.domain.calls.served import ServedServices
 from collector_mesh.domain.calls.waiting import WaitingCalls
@@ -74,6 +75,7 @@ from collector_mesh.domain.peers.roster import Roster
 from collector_mesh.domain.peers.streams import Streams
 from collector_mesh.domain.policies.balancing import BALANCERS
 from collector_mesh.domain.ports.transport import Transport
+from collector_mesh.domain.policies.key_places import KeyPlaces
 from collector_mesh.domain.readiness import Readiness
 from collector_mesh.domain.reporting import Reporting
 from collector_mesh.domain.routing.explainer import Explainer
@@ -248,6 +250,10 @@ class CollectorContainer:
         self.watch = watch = providers.Singleton(make_watch, spans, numbers)
         # Without those that attempts are nothing to: that is a call less for each.
         self.attempt_watch = attempt_watch = providers.Singleton(make_watch, spans)
+        self.key_store = key_store = providers.Singleton(make_key_store, options)
+        keyed_calls = providers.Singleton(
+            make_keyed_calls, options, settings, key_store, admission, tasks, clock, guarded_observer
+        )
         self.executor = executor = providers.Singleton(
             make_executor,
             watch,
@@ -264,6 +270,7 @@ class CollectorContainer:
             max_payload_bytes=settings.max_payload_bytes,
             validator=providers.Factory(make_validator, options, plain.provider),
             expose_handler_errors=settings.expose_handler_errors,
+            keys=keyed_calls.provider,
         )
         self.introducer = introducer = providers.Singleton(
             Introducer,
@@ -315,7 +322,7 @@ class CollectorContainer:
         )
         finder = providers.Singleton(Finder, checks, router, topology, keeping, refusals, waiting, dice)
         self.attempt_loop = attempt_loop = providers.Singleton(
-            AttemptLoop,
+            KeyedLoop,
             collector_id,
             checks,
             handlers,
@@ -331,6 +338,9 @@ class CollectorContainer:
             refusals=refusals,
             observer=guarded_observer,
             watch=attempt_watch,
+            router=router,
+            places=providers.Factory(KeyPlaces, settings.key_seconds, settings.max_keys),
+            own_store=providers.Factory(make_own_store, admission),
         )
         self.dispatcher = dispatcher = providers.Singleton(
             Dispatcher,
@@ -485,5 +495,6 @@ class ClientContainer:
             rules=providers.Factory(make_link_rules, options, settings),
             policies=policies,
             dial_timeout=providers.Factory(make_dial_seconds, settings),
+            places=providers.Factory(KeyPlaces, settings.key_seconds, settings.max_keys),
         )
         self.calling = providers.Singleton(make_calling, link, watch, clock)

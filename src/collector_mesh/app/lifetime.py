@@ -7,6 +7,7 @@ from typing import Literal
 
 from collector_mesh.app.container import CollectorContainer
 from collector_mesh.app.hooks.holding import Holding
+from collector_mesh.app.keys.making import open_keys
 from collector_mesh.app.services.lives import Lives
 from collector_mesh.app.tracing.making import flushed
 from collector_mesh.domain.model.events import Draining, RegistryAway, RegistryBack, Started, Stopped
@@ -95,6 +96,7 @@ class Lifetime:
                 registry.watchers.append(self._store_turned)
                 if not registry.is_open:
                     await opened.enter_async_context(registry)
+            await opened.enter_async_context(open_keys(parts.key_store(), admission))
             if types is not None:
                 opened.push_async_callback(types.aclose)
             opened.push_async_callback(self.holding.close)

@@ -14,6 +14,7 @@ from collector_mesh.app.hooks.shape import (
     check_observer,
     check_tracer,
     check_transport,
+    method_of,
 )
 from collector_mesh.app.hooks.validation import check_validator
 from collector_mesh.app.settings import Settings
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from collector_mesh.domain.policies.access_rules import AccessRules
     from collector_mesh.domain.ports.authorizer import Authorizer
     from collector_mesh.domain.ports.balancer import Balancer
+    from collector_mesh.domain.ports.key_store import KeyStore
     from collector_mesh.domain.ports.observer import Observer
     from collector_mesh.domain.ports.tracer import Tracer
     from collector_mesh.domain.ports.transport import Transport
@@ -148,6 +150,15 @@ def _check_registry(registry: object) -> None:
         )
 
 
+def _check_keys(keys: object) -> None:
+    if isinstance(keys, str | PathLike):
+        if not os.fspath(keys):
+            raise InvalidCallError("keys must be the path of a file, got ''")
+        return
+    for method in ("reserve", "finish", "release"):
+        method_of("keys", keys, method)
+
+
 def settings_argument(settings: Settings | None) -> Settings:
     """The settings that are given, or those by default.
 
@@ -225,6 +236,9 @@ class Options:
     tracer: "Tracer | None" = attrs.field(default=None, validator=_if_given(check_tracer))
     trace_ids: bool = attrs.field(default=False, validator=_is_flag)
     metrics: bool | str = attrs.field(default=False, validator=_are_metrics)
+    keys: "KeyStore | str | PathLike[str] | None" = attrs.field(
+        default=None, validator=_if_given(_check_keys)
+    )
 
     def __attrs_post_init__(self) -> None:
         """See that a registry can be reached, and that metrics can be had.

@@ -164,6 +164,9 @@ class Settings:
         keepalive_interval: seconds between two pings on an idle gRPC connection.
         expose_handler_errors: whether a caller sees the text of a handler's exception, or a
             correlation id for the log.
+        key_seconds: how long the reply to a call with an idempotency key is kept, in seconds.
+        max_keys: idempotency keys that are kept at a time; further calls with a new one are shed with 429.
+        max_key_bytes: memory that they and their replies may take, in bytes, when such a call is to begin.
         report_interval: seconds between two reports of the counts to the observer.
         trace_sample: share of the calls that begin a trace here of which spans are recorded; what has been decided
             elsewhere stays.
@@ -221,6 +224,9 @@ class Settings:
     reconnect_cap: float = attrs.field(default=2.0, validator=_number(0.001, 3600, "seconds"))
     keepalive_interval: float = attrs.field(default=10.0, validator=_number(2, 3600, "seconds"))
     expose_handler_errors: bool = attrs.field(default=True, validator=_boolean)
+    key_seconds: float = attrs.field(default=600.0, validator=_number(0.1, 31_536_000, "seconds"))
+    max_keys: int = attrs.field(default=100_000, validator=_number(1, 1 << 30, "keys"))
+    max_key_bytes: int = attrs.field(default=64 << 20, validator=_number(1 << 10, 1 << 40, "bytes"))
     report_interval: float = attrs.field(default=10.0, validator=_number(0.1, 86400, "seconds"))
     trace_sample: float = attrs.field(default=0.01, validator=_number(0, 1, "calls"))
     overrides: Mapping[str, Mapping[str, Any]] = attrs.field(factory=dict)

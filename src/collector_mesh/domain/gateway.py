@@ -181,6 +181,7 @@ class CollectorGateway:
         *,
         timeout: float | None = None,
         metadata: Iterable[tuple[str, str | bytes]] = (),
+        idempotency_key: str = "",
         identity: Identity | None = None,
         address: str = "",
     ) -> Reply:
@@ -195,6 +196,7 @@ class CollectorGateway:
             identity=identity,
             source=name_of(identity, address),
             trace=self._trace(given),
+            idempotency_key=idempotency_key,
         )
         try:
             self._checks.check(call, Mode.SERVE)
@@ -215,6 +217,7 @@ class CollectorGateway:
         target: str = "",
         hints: Mapping[str, str] = NO_HINTS,
         metadata: Iterable[tuple[str, str | bytes]] = (),
+        idempotency_key: str = "",
         identity: Identity | None = None,
         address: str = "",
     ) -> Reply:
@@ -231,6 +234,7 @@ class CollectorGateway:
             identity=identity,
             source=name_of(identity, address),
             trace=self._trace(given),
+            idempotency_key=idempotency_key,
         )
         try:
             held = self._lend(call, address)
@@ -249,6 +253,7 @@ class CollectorGateway:
         timeout: float | None,
         target: str,
         metadata: Iterable[tuple[str, str | bytes]],
+        idempotency_key: str = "",
         identity: Identity | None,
         address: str,
     ) -> Reply:
@@ -259,6 +264,7 @@ class CollectorGateway:
             timeout=timeout,
             target=target,
             metadata=metadata,
+            idempotency_key=idempotency_key,
             identity=identity,
             address=address,
         )

@@ -58,7 +58,7 @@ class Forwarding:
             # Whatever can be said before a request is there is said: a client may wait for that before it sends one.
             try:
                 identity, headers = callers.known(context)
-                metadata, namespace, target, tells = routing_in(headers)
+                metadata, namespace, target, tells, idempotency_key = routing_in(headers)
                 key = placing.place(service, method, namespace=namespace, target=target, identity=identity)
                 if key is None:
                     door.pause(stream)
@@ -85,6 +85,7 @@ class Forwarding:
                 timeout=timeout_of(context),
                 target=target,
                 metadata=metadata,
+                idempotency_key=idempotency_key,
                 identity=identity,
                 address=stream.connection,
             )

@@ -64,6 +64,7 @@ class DispatcherService:
             timeout=timeout_of(context),
             metadata=metadata_of(headers),
             identity=identity,
+            idempotency_key=request.idempotency_key,
             address=connection_of(context),
         )
         if reply.metadata or reply.initial_metadata:
@@ -86,6 +87,7 @@ class DispatcherService:
             hints=request.hints,
             metadata=metadata_of(headers),
             identity=identity,
+            idempotency_key=request.idempotency_key,
             address=connection_of(context),
         )
         if reply.metadata or reply.initial_metadata:

@@ -1,4 +1,10 @@
-"""How a registry lies in a file of SQLite."""
+"""How a registry, and the keys of calls, lie in a file of SQLite."""
+
+import attrs
+
+from collector_mesh.domain.model.errors import MeshError
+from collector_mesh.domain.ports.key_store import KeyStoreError
+from collector_mesh.domain.ports.registry_store import RegistryError
 
 APPLICATION_ID = 0x636D7267
 """What tells such a file from those of other programs: `cmrg`."""
@@ -61,3 +67,91 @@ CREATE TABLE changes (
 CREATE INDEX changes_of_namespace ON changes (namespace, number);
 CREATE INDEX changes_of_name ON changes (name, namespace, kind, number);
 """
+
+KEYS_APPLICATION_ID = 0x636D6B79
+"""The same of a store of keys: `cmky`."""
+
+KEYS_VERSION = 1
+
+KEY_TABLES = f"""
+PRAGMA application_id = {KEYS_APPLICATION_ID};
+PRAGMA user_version = {KEYS_VERSION};
+
+CREATE TABLE store (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    id TEXT NOT NULL,  -- what collectors that share it tell of it
+    boot TEXT NOT NULL,  -- since which start of the machine its times count
+    latest REAL NOT NULL,  -- the latest time in it
+    count INTEGER NOT NULL,  -- of keys
+    size INTEGER NOT NULL  -- what they and their replies take, about
+) STRICT;
+
+CREATE TABLE keys (
+    namespace TEXT NOT NULL,
+    service TEXT NOT NULL,
+    method TEXT NOT NULL,
+    key TEXT NOT NULL,
+    digest BLOB NOT NULL,  -- of the request
+    claimant TEXT NOT NULL,  -- which start of which collector runs it, or ran it
+    owner TEXT NOT NULL,  -- which process that is
+    until REAL,  -- when it is forgotten, in seconds of the machine's monotonic clock; NULL while it runs
+    size INTEGER NOT NULL,
+    head TEXT,  -- JSON: status and whatever else is small; NULL where nobody knows what became of it
+    value BLOB,  -- the payload of the reply
+    PRIMARY KEY (namespace, service, method, key)
+) STRICT;
+
+CREATE INDEX ends ON keys (until) WHERE until IS NOT NULL;
+"""
+
+
+class LockedError(RegistryError):
+    """Another program has locked the file; a moment later it may be free."""
+
+
+class LockedKeysError(KeyStoreError):
+    """The same of a store of keys."""
+
+
+@attrs.frozen
+class FileKind:
+    """What a file is for.
+
+    Attributes:
+        name: as errors name it.
+        application_id: what tells it from other files.
+        version: of its tables.
+        tables: makes them.
+        names: their names.
+        error: where it cannot be used.
+        locked: where it cannot at this moment.
+    """
+
+    name: str
+    application_id: int
+    version: int
+    tables: str
+    names: frozenset[str]
+    error: type[MeshError]
+    locked: type[MeshError]
+
+
+REGISTRY = FileKind(
+    "registry",
+    APPLICATION_ID,
+    VERSION,
+    TABLES,
+    frozenset({"namespaces", "entries", "changes"}),
+    RegistryError,
+    LockedError,
+)
+
+KEYS = FileKind(
+    "key store",
+    KEYS_APPLICATION_ID,
+    KEYS_VERSION,
+    KEY_TABLES,
+    frozenset({"store", "keys"}),
+    KeyStoreError,
+    LockedKeysError,
+)

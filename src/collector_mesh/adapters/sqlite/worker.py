@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Generic, TypeVar
 
-from collector_mesh.domain.ports.registry_store import RegistryError
+from collector_mesh.adapters.sqlite.layout import FileKind
 
 T = TypeVar("T")
 
@@ -59,10 +59,12 @@ class Worker:
     """Does things in one daemon thread, in the order in which they come.
 
     Args:
-        what: what it works on, as errors name it.
+        kind: what it works on.
+        what: the same, as errors name it.
     """
 
-    def __init__(self, what: str) -> None:
+    def __init__(self, kind: FileKind, what: str) -> None:
+        self._kind = kind
         self._what = what
         self._pid = os.getpid()
         self._jobs: queue.SimpleQueue[_Job[Any] | None] = queue.SimpleQueue()
@@ -73,26 +75,28 @@ class Worker:
         """Start the thread.
 
         Raises:
-            RegistryError: the system gives none.
+            MeshError: the system gives none.
         """
-        thread = threading.Thread(target=self._serve, name="collector-mesh-registry", daemon=True)
+        thread = threading.Thread(
+            target=self._serve, name=f"collector-mesh-{self._kind.name.replace(' ', '-')}", daemon=True
+        )
         try:
             thread.start()
         except RuntimeError as error:
-            raise RegistryError(f"{self._what}: the system gives no thread for it") from error
+            raise self._kind.error(f"{self._what}: the system gives no thread for it") from error
         self._thread = thread
 
     async def run(self, function: Callable[[], T]) -> T:
         """Do something in the thread. What is cancelled before it has begun is not done, and after that is done as a whole.
 
         Raises:
-            RegistryError: the thread has ended, or too much waits for it already.
+            MeshError: the thread has ended, or too much waits for it already.
             RuntimeError: this is another process than the one that has the thread.
             BaseException: what the function raises.
         """
         self._check()
         if self._jobs.qsize() >= MAX_WAITING:
-            raise RegistryError(f"{self._what}: {MAX_WAITING} requests wait for it already")
+            raise self._kind.error(f"{self._what}: {MAX_WAITING} requests wait for it already")
         outcome: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         job = _Job(function, outcome)
         self._jobs.put(job)
@@ -123,7 +127,7 @@ class Worker:
                 f"{self._what} belongs to the process that this one was forked from: open it anew in this one"
             )
         if self._has_ended or self._thread is None:
-            raise RegistryError(f"{self._what} is not open")
+            raise self._kind.error(f"{self._what} is not open")
 
     def _serve(self) -> None:
         while (job := self._jobs.get()) is not None:

@@ -94,9 +94,15 @@ class UnaryUnaryCall(UnaryUnaryCallBase):
                     method.key, payload, self._answered, timeout=timeout, target=method.target
                 )
             else:
-                target, pairs = method.routed(metadata)
+                target, pairs, idempotency_key = method.routed(metadata)
                 self._started = starter.submit(
-                    method.key, payload, self._answered, timeout=timeout, target=target, metadata=pairs
+                    method.key,
+                    payload,
+                    self._answered,
+                    timeout=timeout,
+                    target=target,
+                    metadata=pairs,
+                    idempotency_key=idempotency_key,
                 )
         except UnfitRequestError as error:
             self._end(failed(grpc.StatusCode.INTERNAL, str(error)))

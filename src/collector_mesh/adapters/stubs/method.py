@@ -157,8 +157,8 @@ class StubMethod:
                 f"{DESERIALIZING} {self.path}: {type(error).__name__}: {text_of(error)}"
             ) from error
 
-    def routed(self, metadata: Any) -> tuple[str, Metadata]:
-        """The target of a call, and what of its metadata goes to the handler.
+    def routed(self, metadata: Any) -> tuple[str, Metadata, str | None]:
+        """The target of a call, what of its metadata goes to the handler, and its idempotency key.
 
         Args:
             metadata: a `grpc.aio.Metadata`, pairs, or a mapping.
@@ -172,7 +172,7 @@ class StubMethod:
                 f"the channel is for namespace {quoted(self.key.namespace)}, and metadata 'collector-namespace' says"
                 f" {quoted(routing.namespace)}"
             )
-        return routing.target or self.target, routing.metadata
+        return routing.target or self.target, routing.metadata, routing.idempotency_key or None
 
 
 def metadata_of(given: Any) -> Metadata:

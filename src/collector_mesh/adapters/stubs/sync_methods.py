@@ -117,16 +117,25 @@ class SyncUnaryUnary(grpc.UnaryUnaryMultiCallable):  # type: ignore[type-arg]  #
             raise SyncRpcError(grpc.StatusCode.INTERNAL, str(error)) from error
         refused: MeshError | None = None
         target, pairs = method.target, _NO_PAIRS
+        idempotency_key: str | None = None
         try:
             if seconds is not None:
                 check_is_time(seconds)
             if metadata is not None:
-                target, pairs = method.routed(metadata)
+                target, pairs, idempotency_key = method.routed(metadata)
         except MeshError as error:
             refused = error
 
         def begin(told: Callable[[Reply], None], left: float | None) -> StartedCall | None:
-            return starter.submit(method.key, payload, told, timeout=left, target=target, metadata=pairs)
+            return starter.submit(
+                method.key,
+                payload,
+                told,
+                timeout=left,
+                target=target,
+                metadata=pairs,
+                idempotency_key=idempotency_key,
+            )
 
         call = SyncCall(channel, bridge, method, begin, seconds)
         channel.begins(call)

@@ -59,6 +59,7 @@ _WORDS: Mapping[type[events.Event], tuple[str, int]] = MappingProxyType(
         events.AttemptFailed: ("attempt_failed", logging.DEBUG),
         events.DispatchFailed: ("dispatch_failed", logging.ERROR),
         events.HandlerFailed: ("handler_failed", logging.ERROR),
+        events.KeyStoreFailed: ("key_store_failed", logging.ERROR),
     }
 )
 

@@ -32,6 +32,7 @@ from collector_mesh.domain.model.limits import (
 )
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.payload import Payload
+from collector_mesh.domain.model.routing_keys import IDEMPOTENCY_KEY
 from collector_mesh.domain.model.status import OK, Reply, Status
 
 IDEMPOTENT_HINT = "idempotent"
@@ -67,6 +68,7 @@ class Incoming(NamedTuple):
     payload: Payload
     target: str = ""
     hints: Mapping[str, str] = NO_HINTS
+    idempotency_key: str = ""
 
 
 def encode_connect(offer: Offer) -> bytes:
@@ -123,6 +125,8 @@ def encode_serve(call: Call) -> bytes:
     check_sizes(call)
     request = pb.ServeRequest()
     _write_call(request, call)
+    if call.idempotency_key:
+        request.execution_context[IDEMPOTENCY_KEY] = call.idempotency_key
     return request.SerializeToString()
 
 
@@ -137,6 +141,7 @@ def decode_serve(data: bytes) -> Incoming:
     return Incoming(
         MethodKey(request.namespace, request.service.service_name, request.method_name),
         Payload(payload.type_url, payload.value),
+        idempotency_key=request.execution_context.get(IDEMPOTENCY_KEY, ""),
     )
 
 
@@ -170,6 +175,8 @@ def encode_dispatch(call: Call) -> bytes:
         request.routing_hints[IDEMPOTENT_HINT] = "true" if call.idempotent else "false"
         if call.hints and (size := bytes_of_pairs(request.routing_hints.items())) > MAX_HINTS_BYTES:
             raise too_long("hints", size, MAX_HINTS_BYTES)
+    if call.idempotency_key:
+        request.routing_hints[IDEMPOTENCY_KEY] = call.idempotency_key
     return request.SerializeToString()
 
 
@@ -181,11 +188,16 @@ def decode_dispatch(data: bytes) -> Incoming:
     """
     request = _request(pb.DispatchRequest, data)
     payload = request.input
+    hints, key = NO_HINTS, ""
+    if request.routing_hints:
+        hints = given = dict(request.routing_hints)
+        key = given.pop(IDEMPOTENCY_KEY, "")
     return Incoming(
         MethodKey(request.namespace, request.service.service_name, request.method_name),
         Payload(payload.type_url, payload.value),
         request.target_collector_id,
-        dict(request.routing_hints) if request.routing_hints else NO_HINTS,
+        hints,
+        key,
     )
 
 

@@ -198,6 +198,7 @@ def _call_extra(extra: CallExtra) -> pb.CallExtra:
         idempotent=_IDEMPOTENT_NUMBER[extra.idempotent],
         size=extra.size,
         tracestate=extra.tracestate.decode("ascii", "replace"),
+        idempotency_key=extra.idempotency_key,
     )
 
 
@@ -212,6 +213,7 @@ def _read_call_extra(extra: pb.CallExtra) -> CallExtra:
         _IDEMPOTENT.get(extra.idempotent),
         extra.size,
         extra.tracestate.encode("ascii", "replace"),
+        extra.idempotency_key,
     )
 
 

@@ -193,6 +193,7 @@ def _introduction(who: Introduction) -> pb.Introduction:
         labels=who.labels,
         weight=who.weight,
         limits=limits,
+        key_store=who.key_store,
     )
 
 
@@ -210,6 +211,7 @@ def _read_introduction(who: pb.Introduction) -> Introduction:
             who.limits.takes_pieces,
             who.limits.remembers,
         ),
+        key_store=who.key_store,
     )
 
 

@@ -139,13 +139,17 @@ def _receiver(_instance: object, attribute: "attrs.Attribute[Any]", value: str) 
 
 
 def _store(_instance: object, attribute: "attrs.Attribute[Any]", value: str) -> None:
-    if not value or "\0" in value or value == ":memory:":
-        raise ValueError(f"{attribute.name} must be the path of a file, got {got(value)}")
+    _file(_instance, attribute, value)
     if _AN_ADDRESS.fullmatch(value) and not os.path.lexists(value):
         raise ValueError(
             f"{attribute.name} must be the path of a file, got {got(value)}, which is an address: "
             f"serve --validate-at asks a registry there, and serve --register-at registers there; a file is {got('./' + value)}"
         )
+
+
+def _file(_instance: object, attribute: "attrs.Attribute[Any]", value: str) -> None:
+    if not value or "\0" in value or value == ":memory:":
+        raise ValueError(f"{attribute.name} must be the path of a file, got {got(value)}")
 
 
 def _reference(_instance: object, attribute: "attrs.Attribute[Any]", value: str) -> None:
@@ -204,6 +208,7 @@ class ServeConfig:
     authorizer: str | None = attrs.field(default=None, validator=_maybe(_reference))
     registry: str | None = attrs.field(default=None, validator=_maybe(_store))
     registry_level: str | None = attrs.field(default=None, validator=_maybe(_one_of(RULE_LEVELS)))
+    keys: str | None = attrs.field(default=None, validator=_maybe(_file))
     peer: tuple[str, ...] = attrs.field(default=(), validator=_each(_peer))
     wait_for_peers: str | None = attrs.field(default=None, validator=_maybe(_peer_count))
     wait_for_peers_timeout: float | None = attrs.field(default=None, validator=_maybe(_seconds))

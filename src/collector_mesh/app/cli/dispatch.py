@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from collector_mesh.app.cli import loops
 from collector_mesh.app.cli.dialing import add_tls_options, tls_of, token_file_of
 from collector_mesh.app.cli.errors import EXIT_FAILED, CommandError
+from collector_mesh.app.cli.keys_options import add_key_option
 from collector_mesh.app.cli.objects import load
 from collector_mesh.app.cli.replies import as_json, raw_of, type_name
 from collector_mesh.app.cli.starting import once_it_listens
@@ -47,6 +48,7 @@ def add_parser(verbs: Any) -> None:
     parser.add_argument("--data", metavar="JSON", help="the request, as JSON")
     parser.add_argument("--target", metavar="ID", default="", help="the only collector that may run it")
     parser.add_argument("--timeout", metavar="SECONDS", type=float, help="default 15")
+    add_key_option(parser)
     parser.add_argument("--hint", metavar="KEY=VALUE", action="append", default=[], help="for the router")
     parser.add_argument(
         "--metadata", metavar="KEY=VALUE", action="append", default=[], help="for the handler"
@@ -85,6 +87,7 @@ async def _dispatch(arguments: argparse.Namespace) -> int:
                     timeout=timeout,
                     hints=hints,
                     metadata=metadata,
+                    key=arguments.key,
                 ),
                 arguments.timeout,
             )

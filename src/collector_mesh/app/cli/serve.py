@@ -26,6 +26,7 @@ from collector_mesh.app.cli.collector_options import (
     add_workers_option,
 )
 from collector_mesh.app.cli.errors import EXIT_FAILED, CommandError, tell
+from collector_mesh.app.cli.keys_options import add_keys_option
 from collector_mesh.app.cli.logs import configure
 from collector_mesh.app.cli.memory import start_trimming
 from collector_mesh.app.cli.metrics_options import add_metrics_options
@@ -101,6 +102,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--registry", metavar="FILE", help="have a registry, kept in this file; it is made if it is not there"
     )
     add_level_option(parser, "--registry-level")
+    add_keys_option(parser)
     parser.add_argument(
         "--peer",
         metavar="HOST:PORT",

@@ -99,6 +99,7 @@ def collector_of(sourced: Sourced) -> Collector:
         weight=config.weight,
         balancers=balancers,
         metrics=config.metrics or False,
+        keys=config.keys,
         settings=config.settings,
         tracer=tracer,
         # Whoever reads these is a program, which finds the lines of one call by it.

@@ -171,6 +171,7 @@ class MeshClient(Caller):
         hints: Mapping[str, str] | None = None,
         metadata: Metadata = (),
         idempotent: bool | None = None,
+        key: str | None = None,
     ) -> Reply:
         """Have the collector find somebody who runs a method; see `Caller.dispatch`."""
         return await self._send(
@@ -182,6 +183,7 @@ class MeshClient(Caller):
             hints,
             metadata,
             idempotent,
+            key,
         )
 
     async def serve(
@@ -193,6 +195,7 @@ class MeshClient(Caller):
         *,
         timeout: float | None = None,
         metadata: Metadata = (),
+        key: str | None = None,
     ) -> Reply:
         """Have the collector run one of its own methods; it never passes the call on.
 
@@ -207,6 +210,7 @@ class MeshClient(Caller):
             None,
             metadata,
             None,
+            key,
         )
 
     def submit(
@@ -219,12 +223,15 @@ class MeshClient(Caller):
         target: str = "",
         metadata: Metadata = (),
         idempotent: bool | None = None,
+        idempotency_key: str | None = None,
     ) -> StartedCall | None:
         """Begin a call as `dispatch` does, and be told of the reply; nothing awaits it. See `Collector.submit`."""
         link = self._open_link()
         assert self._calls is not None  # for the type checker: there is a link
         try:
-            call = self._calls.make(key, payload, target, timeout, None, metadata, idempotent)
+            call = self._calls.make(
+                key, payload, target, timeout, None, metadata, idempotent, idempotency_key
+            )
         except MeshError as error:
             answer(made_in_handler(Reply.refused(error), key, self.address))
             return None
@@ -288,10 +295,13 @@ class MeshClient(Caller):
         hints: Mapping[str, str] | None,
         metadata: Metadata,
         idempotent: bool | None,  # noqa: FBT001  # as in every signature of a call
+        idempotency_key: str | None,
     ) -> Reply:
         assert self._calls is not None  # for the type checker: there is a link
         try:
-            call = self._calls.make(key, request, target, timeout, hints, metadata, idempotent)
+            call = self._calls.make(
+                key, request, target, timeout, hints, metadata, idempotent, idempotency_key
+            )
             reply = await send(call)
         except MeshError as error:
             reply = Reply.refused(error)

@@ -43,6 +43,7 @@ class ClientCalls:
         hints: Mapping[str, str] | None,
         metadata: Metadata,
         idempotent: bool | None,  # noqa: FBT001  # as in every signature of a call
+        idempotency_key: str | None = None,
     ) -> Call:
         """Make a call.
 
@@ -50,7 +51,7 @@ class ClientCalls:
             MeshError: a part of it is not what it may be, or the request is too large.
             TypeError: an argument is of a wrong type; the text names it.
         """
-        call = self._make(key, request, target, timeout, hints, metadata, idempotent)
+        call = self._make(key, request, target, timeout, hints, metadata, idempotent, idempotency_key)
         call.key.check()
         if call.target:
             check_name("target_collector_id", call.target)

@@ -147,12 +147,13 @@ class SyncMeshClient(BlockingCaller):
         hints: Mapping[str, str] | None = None,
         metadata: Metadata = (),
         idempotent: bool | None = None,
+        key: str | None = None,
     ) -> Reply:
         """Have the collector find a collector that runs a method, and wait; see `BlockingCaller.dispatch`."""
         opened = self._opened or self._open()
-        key = key_argument(namespace, service, method)
+        method_key = key_argument(namespace, service, method)
         try:
-            call = opened.calls.make(key, request, target, timeout, hints, metadata, idempotent)
+            call = opened.calls.make(method_key, request, target, timeout, hints, metadata, idempotent, key)
         except MeshError as error:
             reply = Reply.refused(error)
         else:
@@ -164,7 +165,7 @@ class SyncMeshClient(BlockingCaller):
         if reply.status is OK:
             return reply
         self._stay_at_exit()
-        return made_in_handler(reply, key, self.address)
+        return made_in_handler(reply, method_key, self.address)
 
     def serve(
         self,
@@ -175,6 +176,7 @@ class SyncMeshClient(BlockingCaller):
         *,
         timeout: float | None = None,
         metadata: Metadata = (),
+        key: str | None = None,
     ) -> Reply:
         """Have the collector run one of its own methods, and wait; it never passes the call on.
 
@@ -183,7 +185,14 @@ class SyncMeshClient(BlockingCaller):
         opened = self._opened or self._open()
         return opened.bridge.run(
             partial(
-                opened.client.serve, namespace, service, method, request, timeout=timeout, metadata=metadata
+                opened.client.serve,
+                namespace,
+                service,
+                method,
+                request,
+                timeout=timeout,
+                metadata=metadata,
+                key=key,
             )
         )
 

@@ -16,7 +16,10 @@ from collector_mesh.domain.model.status import Reply
 from collector_mesh.domain.model.typed_payload import value_of
 
 OPTIONS = frozenset(CallOptions.__annotations__)
-"""The names of the options of a call, which no parameter of a contract may have."""
+"""The names of the options of a call, which no parameter of a contract may have, but for `OWN_NAMES`."""
+
+OWN_NAMES = frozenset({"key"})
+"""Those that parameters may have: where a method has one, that is meant, and the option is given by `with_options`."""
 
 
 def caller_argument(caller: object) -> Caller | BlockingCaller:
@@ -117,7 +120,8 @@ class _Options:
 
     def __init__(self, defaults: dict[str, Any], fields: tuple[str, ...]) -> None:
         self.defaults = defaults
-        self._fields = fields
+        self._fields = tuple(name for name in fields if name not in OWN_NAMES)
+        self._names = OPTIONS.difference(OWN_NAMES.intersection(fields))
 
     def taken(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
         """The options of a call, which are taken out of its arguments.
@@ -125,7 +129,7 @@ class _Options:
         Raises:
             TypeError: one may be meant as a field of the request.
         """
-        given = {name: kwargs.pop(name) for name in OPTIONS if name in kwargs}
+        given = {name: kwargs.pop(name) for name in self._names if name in kwargs}
         if not given:
             return self.defaults
         unclear = [name for name in self._fields if name in given]

@@ -5,7 +5,7 @@ import types
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from collector_mesh.app.contracts.calling import OPTIONS
+from collector_mesh.app.contracts.calling import OPTIONS, OWN_NAMES
 from collector_mesh.app.contracts.declaration import Member
 from collector_mesh.app.contracts.errors import ContractError
 from collector_mesh.app.contracts.hints import signature_of
@@ -80,7 +80,8 @@ def members_in(kind: type, taken: Collection[str]) -> dict[str, Member]:
             if not found and not _is_special(attribute):
                 mark = mark_of(value)
                 name, idempotent = (attribute, False) if mark is None else (mark.name, mark.idempotent)
-                members[attribute] = Member(title, attribute, name, idempotent, value)
+                own = tuple(OWN_NAMES.intersection(signature_of(value).parameters))
+                members[attribute] = Member(title, attribute, name, idempotent, value, fields=own)
     if problems:
         raise ContractError(f"{title} cannot be a contract: {'; '.join(problems)}")
     return members
@@ -151,7 +152,7 @@ def _flaws(parameter: inspect.Parameter) -> Iterator[str]:
         yield f"takes **{name}; there may be **options: Unpack[CallOptions], and else parameters are named one by one"
     elif parameter.kind is parameter.POSITIONAL_ONLY:
         yield f"takes {name} by position only; each parameter has a name by which it travels"
-    elif name in OPTIONS:
+    elif name in OPTIONS and name not in OWN_NAMES:
         yield f"takes {name}, which is an option of each call; name it otherwise"
     elif parameter.annotation is parameter.empty:
         yield f"does not say of which type {name} is"

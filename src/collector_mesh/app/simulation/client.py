@@ -74,6 +74,7 @@ class SimulatedClient(MeshClient):
         hints: Mapping[str, str] | None = None,
         metadata: Metadata = (),
         idempotent: bool | None = None,
+        key: str | None = None,
     ) -> Reply:
         """See `MeshClient`."""
         work = partial(
@@ -87,6 +88,7 @@ class SimulatedClient(MeshClient):
             hints=hints,
             metadata=metadata,
             idempotent=idempotent,
+            key=key,
         )
         return await on_host(self._virtual, self.host, work)
 
@@ -99,9 +101,12 @@ class SimulatedClient(MeshClient):
         *,
         timeout: float | None = None,
         metadata: Metadata = (),
+        key: str | None = None,
     ) -> Reply:
         """See `MeshClient`."""
-        work = partial(super().serve, namespace, service, method, request, timeout=timeout, metadata=metadata)
+        work = partial(
+            super().serve, namespace, service, method, request, timeout=timeout, metadata=metadata, key=key
+        )
         return await on_host(self._virtual, self.host, work)
 
     def submit(
@@ -114,13 +119,21 @@ class SimulatedClient(MeshClient):
         target: str = "",
         metadata: Metadata = (),
         idempotent: bool | None = None,
+        idempotency_key: str | None = None,
     ) -> StartedCall | None:
         """See `MeshClient`."""
         self._open_link()
 
         def begin(told: Callable[[Reply], None]) -> StartedCall | None:
             return super(SimulatedClient, self).submit(
-                key, payload, told, timeout=timeout, target=target, metadata=metadata, idempotent=idempotent
+                key,
+                payload,
+                told,
+                timeout=timeout,
+                target=target,
+                metadata=metadata,
+                idempotent=idempotent,
+                idempotency_key=idempotency_key,
             )
 
         if HOST.get() is self.host:

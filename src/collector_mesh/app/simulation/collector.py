@@ -142,6 +142,7 @@ class SimulatedCollector(Collector):
         hints: Mapping[str, str] | None = None,
         metadata: Metadata = (),
         idempotent: bool | None = None,
+        key: str | None = None,
     ) -> Reply:
         """See `Collector`; a call of the scenario is made on the host."""
         work = partial(
@@ -155,6 +156,7 @@ class SimulatedCollector(Collector):
             hints=hints,
             metadata=metadata,
             idempotent=idempotent,
+            key=key,
         )
         if HOST.get() is self.host:
             return await work()
@@ -179,12 +181,20 @@ class SimulatedCollector(Collector):
         target: str = "",
         metadata: Metadata = (),
         idempotent: bool | None = None,
+        idempotency_key: str | None = None,
     ) -> StartedCall | None:
         """See `Collector`; a call of the scenario is begun on the host."""
 
         def begin(told: Callable[[Reply], None]) -> StartedCall | None:
             return super(SimulatedCollector, self).submit(
-                key, payload, told, timeout=timeout, target=target, metadata=metadata, idempotent=idempotent
+                key,
+                payload,
+                told,
+                timeout=timeout,
+                target=target,
+                metadata=metadata,
+                idempotent=idempotent,
+                idempotency_key=idempotency_key,
             )
 
         if HOST.get() is self.host:

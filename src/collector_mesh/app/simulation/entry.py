@@ -25,6 +25,8 @@ class Entry:
     gave: list[bytes]
     told: Executed | None = None
     """What the caller was told on whether a handler ran; None while nothing was."""
+    key_ran_at: list[str] | None = None
+    """Where any call with its idempotency key has run; None where it has none."""
     is_over: bool = False
     is_answered: bool = False
 
@@ -39,12 +41,14 @@ class Entry:
         `MAYBE` is never wrong: it says that nobody knows.
         """
         code, who, ran_at = reply.status.code, reply.handled_by, self.ran_at
+        # Whoever repeats a call with a key gets the reply to the first one.
+        may_be = ran_at if self.key_ran_at is None else self.key_ran_at
         if code == 200 and reply.executed is not Executed.YES:
             return f"{self.what} has succeeded, and is told as executed={reply.executed.value}"
         if reply.executed is Executed.NO:
             if ran_at:
                 return f"{self.what} was told that it had not run ({code}), but ran at {ran_at}"
             return f"{self.what} did not run ({code}), but was handled by {who}" if who else ""
-        if reply.executed is Executed.YES and who not in ran_at:
-            return f"{self.what} was handled by {who or 'nobody'} ({code}), but ran at {ran_at or 'nobody'}"
+        if reply.executed is Executed.YES and who not in may_be:
+            return f"{self.what} was handled by {who or 'nobody'} ({code}), but ran at {may_be or 'nobody'}"
         return ""

@@ -11,6 +11,7 @@ from collector_mesh.app.simulation.entry import Entry
 from collector_mesh.app.simulation.identity import CallWatch
 from collector_mesh.domain.model.call import Call, says_idempotent
 from collector_mesh.domain.model.errors import Executed
+from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.status import Reply
 from collector_mesh.domain.serving.handlers import Method
 
@@ -35,6 +36,8 @@ class Watch:
         self._members: dict[tuple[str, str], float | None] = {}
         """When a collector has left a namespace; None while it is a member."""
         self._rules: list[Callable[[], object]] = []
+        self._key_runs: dict[tuple[MethodKey, str], list[str]] = {}
+        """Where calls with an idempotency key have run."""
         self.outcomes: dict[int, int] = {}
         self.told: dict[Executed, int] = dict.fromkeys(Executed, 0)
         """How many replies have said that a handler ran, that none did, or that it is not known."""
@@ -71,7 +74,10 @@ class Watch:
         number = len(self._calls)
         seconds = (call.deadline - host.now(now)) / host.rate
         said = says_idempotent(call)
-        self._calls.append(Entry(number, host, call.key, now, call.deadline, now + seconds, said, [], []))
+        entry = Entry(number, host, call.key, now, call.deadline, now + seconds, said, [], [])
+        if call.idempotency_key:
+            entry.key_ran_at = self._key_runs.setdefault((call.key, call.idempotency_key), [])
+        self._calls.append(entry)
         self._trace.note("call", host.host_id, *call.key, str(number))
         return number
 
@@ -121,6 +127,8 @@ class Watch:
         if not entry.ran_at and entry.told is Executed.NO:
             self._is_untrue(f"{entry.what} has run at {host_id} after it was told that it had not run")
         entry.ran_at.append(host_id)
+        if entry.key_ran_at is not None:
+            entry.key_ran_at.append(host_id)
         self._check_member(entry, host_id, namespace, call.caller, host_id)
         if call.caller not in ("", host_id):
             self._check_member(entry, call.caller, namespace, call.caller, host_id)

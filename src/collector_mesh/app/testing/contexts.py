@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from collector_mesh.app.arguments import (
+    idempotency_key_argument,
     idempotent_argument,
     key_argument,
     payload_argument,
@@ -80,11 +81,12 @@ class FakeCalls(Caller):
         hints: Mapping[str, str] | None = None,
         metadata: GivenMetadata = (),
         idempotent: bool | None = None,
+        key: str | None = None,
     ) -> Reply:
         """See `Caller.dispatch`."""
-        key = key_argument(namespace, service, method)
+        method_key = key_argument(namespace, service, method)
         try:
-            key.check()
+            method_key.check()
             payload = payload_argument(request)
             options = {
                 "target": text_argument("target", target),
@@ -92,10 +94,11 @@ class FakeCalls(Caller):
                 "hints": dict(checked_hints(hints or {})),
                 "metadata": checked_metadata(metadata),
                 "idempotent": idempotent_argument(idempotent),
+                "key": idempotency_key_argument(key),
             }
         except MeshError as error:
             return Reply.refused(error)
-        name = "/".join(key)
+        name = "/".join(method_key)
         given = {option: value for option, value in options.items() if value not in ("", None, {}, ())}
         self.made.append(MadeCall(name, payload, given))
         if name not in self._answers and name in self._methods:

@@ -1,6 +1,6 @@
 """May a call go on? The one place that asks, for every origin and mode."""
 
-from collector_mesh.domain.model.call import Call, Origin, checked_metadata
+from collector_mesh.domain.model.call import Call, Origin, checked_metadata, scope_key
 from collector_mesh.domain.model.errors import (
     ForbiddenError,
     InvalidCallError,
@@ -82,6 +82,7 @@ class CallChecks:
             or call.hints
             or call.target
             or call.visited
+            or call.idempotency_key
             or len(payload.type_url) > SHORT_TYPE_URL
         ):
             check_sizes(call)
@@ -109,6 +110,8 @@ class CallChecks:
         (self._check_shared if origin is Origin.PEER else _check_not_own)(call)
         if self.is_draining:
             raise self.draining()
+        if call.idempotency_key and origin is Origin.CLIENT:
+            scope_key(call)
         if origin is Origin.PEER and mode == Mode.DISPATCH and not (is_here and not call.target):
             self._check_relay(call, is_here=is_here)
 

@@ -141,6 +141,8 @@ class Dispatcher:
     def _first(self, call: Call, now: float, *, is_here: bool) -> Place | None:
         """Where a call is tried first; None where the loop has to find out."""
         target = call.target
+        if call.idempotency_key:
+            return None
         if target == self._collector_id or (is_here and not target):
             return HERE
         if call.origin is Origin.PEER:

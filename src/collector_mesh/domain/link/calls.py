@@ -126,7 +126,11 @@ class LinkCalls:
             [
                 unusual_call_bytes(call)
                 for call in asked
-                if call.metadata or call.hints or call.visited or len(call.trace) > IDS_BYTES
+                if call.metadata
+                or call.hints
+                or call.visited
+                or len(call.trace) > IDS_BYTES
+                or call.idempotency_key
             ]
         )
         return self.outbox.held_bytes + self.inbox.held_bytes + CALL_MEMORY * len(asked) + payloads + unusual
@@ -184,7 +188,14 @@ class LinkCalls:
             size = len(value)
             cost = size + ENVELOPE_BYTES
             # On the way of every call: nearly none has more than method, payload and time.
-            if call.metadata or call.hints or call.target or call.visited or len(call.trace) > IDS_BYTES:
+            if (
+                call.metadata
+                or call.hints
+                or call.target
+                or call.visited
+                or len(call.trace) > IDS_BYTES
+                or call.idempotency_key
+            ):
                 check_sizes(call)
                 cost += unusual_call_bytes(call)
             if type(value) is not bytes:

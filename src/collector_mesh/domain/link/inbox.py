@@ -319,6 +319,7 @@ class Inbox:
         call.visited = extra.visited
         call.metadata = extra.metadata
         call.idempotent = extra.idempotent
+        call.idempotency_key = extra.idempotency_key
         if not extra.size:
             self._news.append(taken)
             return

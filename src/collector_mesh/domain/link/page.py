@@ -137,6 +137,7 @@ class Page:
             size
             or call.metadata
             or call.idempotent is not None
+            or call.idempotency_key
             or (sent.mode and _has_route(call))
             or (trace and (len(trace) > IDS_BYTES or call.visited))
         ):
@@ -264,6 +265,7 @@ def _extra(sent: SentCall, index: int, size: int) -> CallExtra:
         idempotent=call.idempotent,
         size=size,
         tracestate=call.trace[IDS_BYTES:],
+        idempotency_key=call.idempotency_key,
     )
     if not sent.mode:
         # Who has passed it on is for whoever looks for it in logs.

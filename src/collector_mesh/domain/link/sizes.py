@@ -223,6 +223,7 @@ def cut_introduction(who: Introduction) -> Introduction:
     collector_id = _cut(who.collector_id, MAX_ID_BYTES)
     address = _cut(who.address, MAX_ADDRESS_BYTES)
     incarnation = _cut(who.incarnation, MAX_ID_BYTES)
+    key_store = _cut(who.key_store, MAX_ID_BYTES)
     labels = who.labels
     if len(who.limits.remembers) > MAX_LINK_NAME:
         who = attrs.evolve(who, limits=attrs.evolve(who.limits, remembers=""))
@@ -232,11 +233,17 @@ def cut_introduction(who: Introduction) -> Introduction:
         collector_id is who.collector_id
         and address is who.address
         and incarnation is who.incarnation
+        and key_store is who.key_store
         and labels is who.labels
     ):
         return who
     return attrs.evolve(
-        who, collector_id=collector_id, address=address, incarnation=incarnation, labels=labels
+        who,
+        collector_id=collector_id,
+        address=address,
+        incarnation=incarnation,
+        labels=labels,
+        key_store=key_store,
     )
 
 
@@ -309,13 +316,14 @@ def unusual_call_bytes(call: Call) -> int:
         + texts_bytes(call.visited)
         + _FIELD
         + bytes_of(call.target)
+        + (_FIELD + bytes_of(call.idempotency_key) if call.idempotency_key else 0)
     )
 
 
 def call_memory(call: Call) -> int:
     """What a call that is under way is held at."""
     size = CALL_MEMORY + len(call.payload.value)
-    if call.metadata or call.hints or call.visited or len(call.trace) > IDS_BYTES:
+    if call.metadata or call.hints or call.visited or len(call.trace) > IDS_BYTES or call.idempotency_key:
         return size + unusual_call_bytes(call)
     return size
 

@@ -35,6 +35,7 @@ class BlockingCaller(ABC):
         hints: Mapping[str, str] | None = None,
         metadata: Metadata = (),
         idempotent: bool | None = None,
+        key: str | None = None,
     ) -> Reply:
         """Run a method on a collector that has it, wait, and return the outcome.
 

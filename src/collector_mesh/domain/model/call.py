@@ -3,6 +3,7 @@
 import re
 from collections.abc import Container, Iterable, Mapping
 from enum import Enum
+from hashlib import blake2b
 from itertools import islice
 from types import MappingProxyType
 
@@ -39,6 +40,7 @@ class Origin(Enum):
 _METADATA_KEY = re.compile(r"[a-z0-9_.-]{1,64}")
 _RESERVED_PREFIX = "grpc-"
 _BINARY_SUFFIX = "-bin"
+_SCOPED = "of:"
 
 
 # Not frozen: one is made for every call, and a frozen one costs three times as much.
@@ -61,6 +63,7 @@ class Call:
         visited: their ids.
         source: who has sent it here, by what is proved, else by where it is; empty for this process itself.
         trace: its trace context, or empty; see `trace_context`.
+        idempotency_key: what makes every repeat of it the same call; empty where there is none.
     """
 
     key: MethodKey
@@ -77,6 +80,18 @@ class Call:
     visited: tuple[str, ...] = ()
     source: str = ""
     trace: bytes = b""
+    idempotency_key: str = ""
+
+
+def scope_key(call: Call) -> None:
+    """Make the idempotency key of a caller one of its identity: what others make up never meets it.
+
+    A collector that passes the call on sends that one, so a repeat over another collector is the same call.
+    """
+    who = str(call.identity) if call.identity else ""
+    if who or call.idempotency_key.startswith(_SCOPED):
+        said = f"{who}\0{call.idempotency_key}".encode("utf-8", "backslashreplace")
+        call.idempotency_key = _SCOPED + blake2b(said, digest_size=24).hexdigest()
 
 
 def path_of(call: Call, here: str) -> tuple[str, ...]:

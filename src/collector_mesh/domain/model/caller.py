@@ -18,6 +18,7 @@ class CallOptions(TypedDict, total=False):
     hints: Mapping[str, str] | None
     metadata: Metadata
     idempotent: bool | None
+    key: str | None
 
 
 class Caller(ABC):
@@ -43,6 +44,7 @@ class Caller(ABC):
         hints: Mapping[str, str] | None = None,
         metadata: Metadata = (),
         idempotent: bool | None = None,
+        key: str | None = None,
     ) -> Reply:
         """Run a method on a collector that has it, and return the outcome.
 
@@ -60,6 +62,9 @@ class Caller(ABC):
             metadata: a mapping, or pairs, for the handler; keys in lower case, with `-bin` at their end for
                 bytes; 8 KiB at most.
             idempotent: whether the method may run twice; by default it says so itself.
+            key: makes every repeat of this call, by anybody, the same call: 1 to 128 printable ASCII characters, which
+                the caller makes up once for what it wants done. A repeat gets the first reply, and the handler does not
+                run again; with another request it is refused with 409. See docs/idempotency.md.
 
         Returns:
             The outcome. Every outcome in the mesh is a reply with a code; none is raised.

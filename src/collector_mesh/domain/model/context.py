@@ -263,6 +263,7 @@ class CallContext(Caller):
         hints: Mapping[str, str] | None = None,
         metadata: GivenMetadata = (),
         idempotent: bool | None = None,
+        key: str | None = None,
     ) -> Reply:
         """Run a method on a collector that has it, this one included; see `Caller.dispatch`.
 
@@ -286,6 +287,7 @@ class CallContext(Caller):
             hints=hints,
             metadata=metadata,
             idempotent=idempotent,
+            key=key,
         )
 
     @property
@@ -362,6 +364,7 @@ class BlockingCalls(BlockingCaller):
         hints: Mapping[str, str] | None = None,
         metadata: GivenMetadata = (),
         idempotent: bool | None = None,
+        key: str | None = None,
     ) -> Reply:
         """Have a method run, and wait for what comes of it; see `CallContext.dispatch`.
 
@@ -383,6 +386,7 @@ class BlockingCalls(BlockingCaller):
             hints=hints,
             metadata=metadata,
             idempotent=idempotent,
+            key=key,
         )
 
 

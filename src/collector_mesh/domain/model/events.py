@@ -504,6 +504,17 @@ class HandlerFailed(CallEvent):
     correlation_id: str
 
 
+@attrs.frozen
+class KeyStoreFailed(Event):
+    """What became of a call with an idempotency key could not be written into the store.
+
+    It is kept in memory and written again; where the process ends before that, repeats are told that it is not known.
+    """
+
+    key: MethodKey
+    error: BaseException
+
+
 REPEATING: frozenset[type[Event]] = frozenset(
     {
         BalancerFailed,
@@ -539,6 +550,7 @@ CHANGING: frozenset[type[Event]] = frozenset(
         RegistryBack,
         DispatchFailed,
         HandlerFailed,
+        KeyStoreFailed,
     }
 )
 """Events that programs receive each time, and people do not where they would flood them: peers and callers can repeat these as well."""

@@ -109,6 +109,8 @@ class Introduction:
         labels: what it says of itself, for routing.
         weight: its share of calls, beside others.
         limits: what it takes.
+        key_store: which store it keeps the replies to idempotency keys in: one of its own, for this start alone, or one that
+            it shares; empty where it keeps none, as earlier versions do.
     """
 
     collector_id: str
@@ -118,6 +120,7 @@ class Introduction:
     labels: Mapping[str, str] = NO_LABELS
     weight: int = 1
     limits: Limits = Limits(4 << 20, 4)
+    key_store: str = ""
 
 
 @attrs.frozen
@@ -249,6 +252,7 @@ class CallExtra:
     idempotent: bool | None = None
     size: int = 0
     tracestate: bytes = b""
+    idempotency_key: str = ""
 
 
 @attrs.frozen

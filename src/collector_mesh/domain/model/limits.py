@@ -28,6 +28,9 @@ MAX_TYPE_URL_BYTES = 1024
 MAX_HINTS_BYTES = 4096
 """Of routing hints, keys and values."""
 
+MAX_KEY_CHARACTERS = 128
+"""Of an idempotency key."""
+
 MAX_METADATA_BYTES = 8192
 """Of metadata, keys and values: what fits into the headers of a request.
 
@@ -139,11 +142,25 @@ def check_sizes(call: "Call") -> None:
         _check_pairs("metadata", call.metadata, len(call.metadata), MAX_METADATA_BYTES)
     if call.target:
         check_name("target_collector_id", call.target)
+    if call.idempotency_key:
+        check_idempotency_key(call.idempotency_key)
     if len(call.visited) > MAX_VISITED:
         raise InvalidCallError(f"visited has {len(call.visited)} ids, at most {MAX_VISITED} are allowed")
     for passer in call.visited:
         if len(passer) > MAX_ID_BYTES:
             raise too_long("visited", bytes_of(passer), MAX_ID_BYTES)
+
+
+def check_idempotency_key(key: str) -> None:
+    """See that an idempotency key is one.
+
+    Raises:
+        InvalidCallError: it is none; the text says what is allowed. What it is stays untold: it may be a secret.
+    """
+    if not 1 <= len(key) <= MAX_KEY_CHARACTERS or not key.isascii() or not key.isprintable():
+        raise InvalidCallError(
+            f"idempotency key must be 1 to {MAX_KEY_CHARACTERS} printable ASCII characters"
+        )
 
 
 def _check_pairs(field: str, pairs: Iterable[tuple[str, str | bytes]], count: int, most: int) -> None:

@@ -88,6 +88,8 @@ class Admission:
         self.on_links_claimed: Callable[[UnaryWay], None] = _ignore
         """Told of a peer without links, which is there, when somebody who has links claims its id."""
         self.incarnation = incarnation
+        self.key_store = incarnation
+        """Which store the replies to idempotency keys are kept in, as others are told; one that nobody shares is that of this start."""
         self._collector_id = collector_id
         self._roster = roster
         self._transport = transport

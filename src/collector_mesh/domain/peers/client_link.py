@@ -19,14 +19,17 @@ from collector_mesh.domain.model.errors import (
 )
 from collector_mesh.domain.model.status import OK, Reply
 from collector_mesh.domain.peers.client_way import ClientSide, ClientWay
+from collector_mesh.domain.peers.keyed_client import KeyedClientCalls
 from collector_mesh.domain.peers.searching import Search
 from collector_mesh.domain.peers.submission import Submission
 from collector_mesh.domain.peers.waiting import holds_within
+from collector_mesh.domain.policies.key_places import KeyPlaces
 from collector_mesh.domain.policies.policy import Policies
 from collector_mesh.domain.ports.addresses import Addresses
 from collector_mesh.domain.ports.call_starter import Contact, StartedCall
 from collector_mesh.domain.ports.clock import Alarm, Clock
 from collector_mesh.domain.ports.frame_stream import Pump
+from collector_mesh.domain.ports.key_store import KeyRules
 from collector_mesh.domain.ports.link import Link
 from collector_mesh.domain.ports.randomness import Randomness
 from collector_mesh.domain.ports.tasks import Tasks
@@ -67,6 +70,7 @@ class ClientLink:
         rules: how links are kept.
         policies: how often a call is repeated.
         dial_timeout: seconds that one dial may take, the answer included.
+        places: where calls with idempotency keys went.
     """
 
     def __init__(
@@ -81,6 +85,7 @@ class ClientLink:
         rules: LinkRules,
         policies: Policies | None = None,
         dial_timeout: float = 10.0,
+        places: KeyPlaces | None = None,
     ) -> None:
         self.address = addresses.text
         self._addresses = addresses
@@ -88,6 +93,8 @@ class ClientLink:
         self._clock = clock
         self._dice = dice
         self._policies = policies or Policies()
+        places = places or KeyPlaces(KeyRules().seconds, KeyRules().max_keys)
+        self._keyed = KeyedClientCalls(self._ready, places, self._policies, clock)
         self._side = ClientSide(
             name=f"client-{dice.token()[:12]}",
             incarnation=dice.token(),
@@ -136,7 +143,7 @@ class ClientLink:
             )
 
         submission = Submission(call, answer, run, tasks=self._tasks, clock=self._clock)
-        if way is None or not isinstance(link, PeerLink) or self._leaves(way):
+        if way is None or not isinstance(link, PeerLink) or self._leaves(way) or call.idempotency_key:
             submission.go_on()
         else:
             submission.send(link.engine, is_last=not self._has_others)
@@ -178,6 +185,8 @@ class ClientLink:
 
     async def _run(self, call: Call, send: _Send, first: _Tried | None = None) -> Reply:
         """Try collectors until the call has its answer; `first` is what a first try has come to."""
+        if call.idempotency_key:
+            return await self._keyed.run(call, send)
         best: Reply | None = None
         attempts = tries = 0
         while True:

@@ -39,6 +39,7 @@ def connection_of(
         by_key=engine.known_methods,
         labels=fitting_labels(peer.labels),
         weight=max(1, peer.weight),
+        key_store=peer.key_store,
     )
 
 

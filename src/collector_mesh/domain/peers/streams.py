@@ -177,6 +177,7 @@ class Streams:
             collector_id=self._collector_id,
             address=self._admission.address,
             incarnation=self._admission.incarnation,
+            key_store=self._admission.key_store,
             catalog=self.catalog(),
             labels=rules.labels,
             weight=rules.weight,

@@ -50,6 +50,7 @@ class CallStarter(Protocol):
         target: str = "",
         metadata: Metadata = (),
         idempotent: bool | None = None,
+        idempotency_key: str | None = None,
     ) -> StartedCall | None:
         """Begin a call, as `Caller.dispatch` does; it takes no task, and nobody awaits it.
 
@@ -65,6 +66,7 @@ class CallStarter(Protocol):
             target: as for `dispatch`.
             metadata: as for `dispatch`.
             idempotent: as for `dispatch`.
+            idempotency_key: the `key` of `dispatch`.
 
         Returns:
             The call; None if it was refused at once.

@@ -83,6 +83,7 @@ class Gateway(Protocol):
         *,
         timeout: float | None = None,
         metadata: Iterable[tuple[str, str | bytes]] = (),
+        idempotency_key: str = "",
         identity: Identity | None = None,
         address: str = "",
     ) -> Reply:
@@ -98,6 +99,7 @@ class Gateway(Protocol):
         target: str = "",
         hints: Mapping[str, str] = NO_HINTS,
         metadata: Iterable[tuple[str, str | bytes]] = (),
+        idempotency_key: str = "",
         identity: Identity | None = None,
         address: str = "",
     ) -> Reply:
@@ -112,6 +114,7 @@ class Gateway(Protocol):
         timeout: float | None,
         target: str,
         metadata: Iterable[tuple[str, str | bytes]],
+        idempotency_key: str = "",
         identity: Identity | None,
         address: str,
     ) -> Reply:

@@ -1,13 +1,18 @@
 """Who gets a call, and why."""
 
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Callable, Collection, Container, Iterator, Mapping
 
 from collector_mesh.domain.model.call import Call
 from collector_mesh.domain.model.errors import NotFoundError, quoted
 from collector_mesh.domain.model.kinds import UNARY, mismatch
 from collector_mesh.domain.model.names import MethodKey, check_name
 from collector_mesh.domain.model.snapshot import NO_LABELS
-from collector_mesh.domain.policies.balancing import BALANCERS, DEFAULT_BALANCING
+from collector_mesh.domain.policies.balancing import (
+    BALANCERS,
+    DEFAULT_BALANCING,
+    HASH_KEY,
+    ConsistentHash,
+)
 from collector_mesh.domain.policies.relaying import MAX_HOPS
 from collector_mesh.domain.ports.balancer import Balancer
 from collector_mesh.domain.ports.randomness import Randomness
@@ -18,6 +23,7 @@ from collector_mesh.domain.topology.connection import Connection
 from collector_mesh.domain.topology.topology import Topology
 
 _FEW = 16
+_BY_KEY = ConsistentHash()
 
 
 class Router:
@@ -89,6 +95,39 @@ class Router:
                 left = MAX_HOPS - call.hops
                 lacking = {*lacking, *(member.peer_id for member in onward.members if member.hops > left)}
             return self._select(onward, call, tried, lacking, now, dice)
+        return None
+
+    def choose_by_key(
+        self, call: Call, *, tried: Container[str], now: float, dice: Randomness, store: str | None
+    ) -> Candidate | None:
+        """As `choose`, for a call with an idempotency key: whoever asks, the same peer as long as it is fit.
+
+        Args:
+            call: the call.
+            tried: ids of those who are not asked.
+            now: the time.
+            dice: not thrown where the key decides.
+            store: the only store whose collectors may run it, None for any.
+        """
+        key, topology = call.key, self._topology
+        unknown = topology.lacking(key, now=now)
+        for pool in self.pools(key):
+            lacking: Collection[str] = ()
+            if pool is not topology.having(key):
+                lacking = unknown
+                if call.hops:
+                    left = MAX_HOPS - call.hops
+                    lacking = {*unknown, *(one.peer_id for one in pool.members if one.hops > left)}
+            if store is not None:
+                others = (one.peer_id for one in pool.members if one.connection.key_store != store)
+                lacking = {*lacking, *others}
+            found = self._select(pool, call, tried, lacking, now, dice, {HASH_KEY: call.idempotency_key})
+            if found is not None:
+                return (
+                    found
+                    if pool is not topology.silent(key.namespace)
+                    else found.for_method(topology.times_of(key))
+                )
         return None
 
     def has_another(self, call: Call, besides: Candidate, asked: Container[str], now: float) -> bool:
@@ -163,6 +202,7 @@ class Router:
         lacking: Container[str],
         now: float,
         dice: Randomness,
+        by_key: Mapping[str, str] | None = None,
     ) -> Candidate | None:
         members = pool.members
         tiers, unfit = TIERS, self.fitness.unfit
@@ -179,10 +219,11 @@ class Router:
                 return None
             if len(fit) == 1:
                 return fit[0]
-        strategy = self._balancers[pool.policy.balancing]
+        strategy = self._balancers[pool.policy.balancing] if by_key is None else _BY_KEY
+        hints = call.hints if by_key is None else by_key
         for tier in tiers:
             selection = PoolSelection(
-                self.fitness, pool, tier, tried, lacking, now, dice, call.hints, self._labels
+                self.fitness, pool, tier, tried, lacking, now, dice, hints, self._labels
             )
             found = strategy.choose(selection)
             if found is not None:

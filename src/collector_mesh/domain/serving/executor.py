@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from collector_mesh.domain.link.entries import Cancellable
 from collector_mesh.domain.model.call import Call
@@ -38,6 +38,9 @@ from collector_mesh.domain.serving.outlived import Outlived
 from collector_mesh.domain.serving.plain import Place, PlainFunctions
 from collector_mesh.domain.serving.validation import Validation, out_of_time
 
+if TYPE_CHECKING:
+    from collector_mesh.domain.serving.keyed import KeyedCalls
+
 
 class Executor:
     """Runs calls on this collector and nowhere else. It never raises but what cancels it."""
@@ -57,6 +60,7 @@ class Executor:
         max_payload_bytes: int,
         validator: Validator | None = None,
         expose_handler_errors: bool = True,
+        keys: "Callable[[], KeyedCalls] | None" = None,
     ) -> None:
         self._collector_id = collector_id
         self._handlers = handlers
@@ -70,6 +74,7 @@ class Executor:
         self._failures = HandlerFailures(collector_id, dice, observer, expose=expose_handler_errors)
         self._validation: Validation | None = None
         self.validator = validator
+        self._keys = keys
         self.outlived = Outlived()
         """Those whose callers have gone before the handler has ended."""
 
@@ -86,6 +91,8 @@ class Executor:
     async def run(self, call: Call) -> Reply:
         """Run a call whose fields have been checked."""
         # On the way of every call: what an object or a call more would cost is seen in the benchmark.
+        if call.idempotency_key and self._keys is not None:
+            return await self._keys().run(call, partial(Executor.run, self))
         try:
             method, share = self._admit(call)
         except MeshError as error:
@@ -108,6 +115,8 @@ class Executor:
 
     def execute(self, call: Call, answer: Callable[[Reply], None]) -> Cancellable | None:
         """As `run`, but nobody awaits it: `answer` is called with what comes of it."""
+        if call.idempotency_key and self._keys is not None:
+            return self._keys().execute(call, answer, partial(Executor.run, self))
         try:
             method, share = self._admit(call)
         except MeshError as error:

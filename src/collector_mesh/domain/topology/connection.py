@@ -32,6 +32,7 @@ class Connection:
         flaps: how often in a row the peer was gone again soon after it had come back.
         has_left: whether the peer has said goodbye, and so is missed by nobody for a while.
         offered: the only namespaces that the peer is offered, None for all.
+        key_store: which store it keeps the replies to idempotency keys in, empty where it keeps none.
         by_key: its methods by their names, where somebody keeps that up; else it is made when it is asked for.
     """
 
@@ -52,6 +53,7 @@ class Connection:
     has_left: bool = False
     by_key: Mapping[MethodKey, MethodInfo] | None = None
     offered: frozenset[str] | None = None
+    key_store: str = ""
     _own: tuple[tuple[MethodInfo, ...] | None, Mapping[MethodKey, MethodInfo]] = attrs.field(
         default=(None, {}), init=False, repr=False
     )

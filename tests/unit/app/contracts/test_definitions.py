@@ -382,7 +382,7 @@ def test_what_makes_no_calls_is_refused_with_what_may_be_given(caller: Any) -> N
 
 def test_an_option_that_there_is_not_is_named_with_those_that_there_are() -> None:
     with pytest.raises(
-        TypeError, match=r"tiemout is no option of a call: there are hints, idempotent, metadata, target"
+        TypeError, match=r"tiemout is no option of a call: there are hints, idempotent, key, metadata, target"
     ):
         Shop.client(FakeCalls(), tiemout=3)  # type: ignore[call-overload]  # what is tested
 

@@ -26,18 +26,35 @@ def test_the_keys_of_the_mesh_are_taken_out_and_the_others_stay_in_their_order()
         )
     )
 
-    assert found == ((("b", "1"), ("a", "2"), ("b", "3")), "users", "users-2", False)
+    assert found == ((("b", "1"), ("a", "2"), ("b", "3")), "users", "users-2", False, "")
 
 
 def test_a_key_that_says_the_same_twice_is_heard_once() -> None:
     found = routing_of((("collector-namespace", "users"), ("collector-namespace", "users")))
 
-    assert found == ((), "users", "", False)
+    assert found == ((), "users", "", False, "")
 
 
 @pytest.mark.parametrize(("value", "tells"), [("handled-by", True), ("something-else", False)])
 def test_a_caller_says_whether_it_wants_to_know_who_has_handled_the_call(value: str, tells: bool) -> None:
-    assert routing_of((("collector-tell", value), ("a", "1"))) == ((("a", "1"),), "", "", tells)
+    assert routing_of((("collector-tell", value), ("a", "1"))) == ((("a", "1"),), "", "", tells, "")
+
+
+def test_an_idempotency_key_is_taken_out_of_the_metadata() -> None:
+    found = routing_of((("a", "1"), ("idempotency-key", "order-7")))
+
+    assert (found.metadata, found.idempotency_key) == ((("a", "1"),), "order-7")
+
+
+@pytest.mark.parametrize(
+    "pairs",
+    [(("idempotency-key", "secret\n"),), (("idempotency-key", "secret"), ("idempotency-key", "other"))],
+)
+def test_what_is_no_idempotency_key_is_refused_and_not_told(pairs: Metadata) -> None:
+    with pytest.raises(InvalidCallError) as raised:
+        routing_of(pairs)
+
+    assert "secret" not in str(raised.value)
 
 
 @pytest.mark.parametrize(

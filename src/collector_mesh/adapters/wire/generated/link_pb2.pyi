@@ -61,7 +61,7 @@ class Method(_message.Message):
     def __init__(self, namespace: _Optional[str] = ..., service: _Optional[str] = ..., method: _Optional[str] = ...) -> None: ...
 
 class CallExtra(_message.Message):
-    __slots__ = ("index", "target", "hints", "hops", "visited", "metadata", "idempotent", "size", "tracestate")
+    __slots__ = ("index", "target", "hints", "hops", "visited", "metadata", "idempotent", "size", "tracestate", "idempotency_key")
     class HintsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -78,6 +78,7 @@ class CallExtra(_message.Message):
     IDEMPOTENT_FIELD_NUMBER: _ClassVar[int]
     SIZE_FIELD_NUMBER: _ClassVar[int]
     TRACESTATE_FIELD_NUMBER: _ClassVar[int]
+    IDEMPOTENCY_KEY_FIELD_NUMBER: _ClassVar[int]
     index: int
     target: str
     hints: _containers.ScalarMap[str, str]
@@ -87,7 +88,8 @@ class CallExtra(_message.Message):
     idempotent: int
     size: int
     tracestate: str
-    def __init__(self, index: _Optional[int] = ..., target: _Optional[str] = ..., hints: _Optional[_Mapping[str, str]] = ..., hops: _Optional[int] = ..., visited: _Optional[_Iterable[str]] = ..., metadata: _Optional[_Iterable[_Union[Pair, _Mapping]]] = ..., idempotent: _Optional[int] = ..., size: _Optional[int] = ..., tracestate: _Optional[str] = ...) -> None: ...
+    idempotency_key: str
+    def __init__(self, index: _Optional[int] = ..., target: _Optional[str] = ..., hints: _Optional[_Mapping[str, str]] = ..., hops: _Optional[int] = ..., visited: _Optional[_Iterable[str]] = ..., metadata: _Optional[_Iterable[_Union[Pair, _Mapping]]] = ..., idempotent: _Optional[int] = ..., size: _Optional[int] = ..., tracestate: _Optional[str] = ..., idempotency_key: _Optional[str] = ...) -> None: ...
 
 class ReplyExtra(_message.Message):
     __slots__ = ("index", "code", "message", "details", "executed", "metadata", "size", "tried", "initial_metadata")
@@ -240,7 +242,7 @@ class Welcome(_message.Message):
     def __init__(self, version: _Optional[int] = ..., code: _Optional[int] = ..., message: _Optional[str] = ..., details: _Optional[_Mapping[str, str]] = ..., connection_id: _Optional[str] = ..., shared_namespaces: _Optional[_Iterable[str]] = ..., introduction: _Optional[_Union[Introduction, _Mapping]] = ...) -> None: ...
 
 class Introduction(_message.Message):
-    __slots__ = ("collector_id", "address", "incarnation", "catalog", "labels", "weight", "limits")
+    __slots__ = ("collector_id", "address", "incarnation", "catalog", "labels", "weight", "limits", "key_store")
     class LabelsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -255,6 +257,7 @@ class Introduction(_message.Message):
     LABELS_FIELD_NUMBER: _ClassVar[int]
     WEIGHT_FIELD_NUMBER: _ClassVar[int]
     LIMITS_FIELD_NUMBER: _ClassVar[int]
+    KEY_STORE_FIELD_NUMBER: _ClassVar[int]
     collector_id: str
     address: str
     incarnation: str
@@ -262,7 +265,8 @@ class Introduction(_message.Message):
     labels: _containers.ScalarMap[str, str]
     weight: int
     limits: Limits
-    def __init__(self, collector_id: _Optional[str] = ..., address: _Optional[str] = ..., incarnation: _Optional[str] = ..., catalog: _Optional[_Union[Catalog, _Mapping]] = ..., labels: _Optional[_Mapping[str, str]] = ..., weight: _Optional[int] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ...) -> None: ...
+    key_store: str
+    def __init__(self, collector_id: _Optional[str] = ..., address: _Optional[str] = ..., incarnation: _Optional[str] = ..., catalog: _Optional[_Union[Catalog, _Mapping]] = ..., labels: _Optional[_Mapping[str, str]] = ..., weight: _Optional[int] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., key_store: _Optional[str] = ...) -> None: ...
 
 class Limits(_message.Message):
     __slots__ = ("max_payload_bytes", "window", "takes_pieces", "remembers")

@@ -33,6 +33,7 @@ _VALUES: Mapping[str, object] = MappingProxyType(
         "authorizer": "shop_rules:authorizer",
         "registry": "registry.db",
         "registry_level": "wire_json",
+        "keys": "keys.db",
         "peer": ("orders-2.example.org:50051", "dns:orders.example.org:50051"),
         "wait_for_peers": "all",
         "wait_for_peers_timeout": 30.0,

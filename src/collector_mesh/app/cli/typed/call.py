@@ -13,6 +13,7 @@ from collector_mesh.adapters.wire.described.messages import DescriptorError
 from collector_mesh.adapters.wire.described.shapes import RAW_KEY, TYPE_KEY
 from collector_mesh.adapters.wire.described.texts import kind_of
 from collector_mesh.app.cli.errors import EXIT_FAILED, CommandError
+from collector_mesh.app.cli.keys_options import pairs_of_key
 from collector_mesh.app.cli.typed import outcomes
 from collector_mesh.app.cli.typed.given import data_of, document_of
 from collector_mesh.app.cli.typed.methods import UnknownMethodError, method_of, path_of, wanted_of
@@ -20,6 +21,7 @@ from collector_mesh.app.cli.typed.session import ADVICE, Session, converse
 from collector_mesh.domain.model.errors import InvalidCallError
 from collector_mesh.domain.model.names import check_name
 from collector_mesh.domain.model.routing_keys import HANDLED_BY, TARGET_KEY
+from collector_mesh.domain.model.status import Metadata
 
 _NOTHING = object()
 """In the place of a request, where the user has given none: null is one."""
@@ -45,11 +47,12 @@ def _run(arguments: argparse.Namespace) -> int:
     wanted = wanted_of(words[-1])
     text = data_of(arguments)
     given = _NOTHING if text is None else document_of(text)
-    if arguments.target:
-        try:
+    try:
+        if arguments.target:
             check_name("--target", arguments.target)
-        except InvalidCallError as error:
-            raise CommandError(str(error)) from error
+        key = pairs_of_key(arguments.key)
+    except InvalidCallError as error:
+        raise CommandError(str(error)) from error
 
     async def talk(session: Session) -> int:
         try:
@@ -64,12 +67,14 @@ def _run(arguments: argparse.Namespace) -> int:
 
             whole = wanted._replace(service=getattr(error, "service", "") or wanted.service)
             return await call_plainly(arguments, session, whole, None if given is _NOTHING else given, why)
-        return await _call(arguments, session, method, given)
+        return await _call(arguments, session, method, given, key)
 
     return converse(arguments, words[1] if len(words) == 3 else "", talk)
 
 
-async def _call(arguments: argparse.Namespace, session: Session, method: MethodDescriptor, given: Any) -> int:
+async def _call(
+    arguments: argparse.Namespace, session: Session, method: MethodDescriptor, given: Any, key: Metadata
+) -> int:
     if (kind := kind_of(method)) != "unary":
         raise CommandError(
             f"{path_of(method)[1:]} is a method with {_KINDS[kind]}: this version calls unary methods only"
@@ -83,6 +88,7 @@ async def _call(arguments: argparse.Namespace, session: Session, method: MethodD
     metadata = (*session.metadata, HANDLED_BY)
     if arguments.target:
         metadata = (*metadata, (TARGET_KEY, arguments.target))
+    metadata = (*metadata, *key)
     try:
         answer = await session.client.unary(
             path_of(method), request, metadata=metadata, timeout=session.left()

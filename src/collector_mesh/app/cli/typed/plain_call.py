@@ -57,6 +57,7 @@ async def call_plainly(
                 target=arguments.target,
                 timeout=timeout,
                 metadata=metadata,
+                key=arguments.key,
             ),
             session.left(),
         )

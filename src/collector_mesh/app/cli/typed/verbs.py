@@ -3,10 +3,11 @@
 import argparse
 from typing import Any
 
+from collector_mesh.app.cli.keys_options import add_key_option
 from collector_mesh.app.cli.typed.options import add_source_options
 
 _ADDRESS = "HOST:PORT of any gRPC server, or unix:PATH"
-_CALL_USAGE = """collector-mesh call [-h] [-d JSON|@FILE|-] [--target ID] [--timeout SECONDS] [-H KEY=VALUE]
+_CALL_USAGE = """collector-mesh call [-h] [-d JSON|@FILE|-] [--target ID] [--key KEY] [--timeout SECONDS] [-H KEY=VALUE]
                            [--protoset FILE] [--proto FILE] [-I DIR] [--registry HOST:PORT] [--emit-defaults]
                            [-v] [--json] [--format-error] [--no-uvloop] [--tls] [--tls-cert FILE] [--tls-key FILE]
                            [--tls-ca FILE] [--insecure] HOST:PORT|unix:PATH [NAMESPACE|-] SERVICE/METHOD"""
@@ -37,6 +38,7 @@ def add_call(verbs: Any) -> None:
         help="the request: JSON, a file that has it, or - for stdin; without it a message without fields",
     )
     parser.add_argument("--target", metavar="ID", default="", help="the only collector that may run it")
+    add_key_option(parser)
     parser.add_argument("--emit-defaults", action="store_true", help="print also fields that have no value")
     parser.add_argument(
         "-v", "--verbose", action="store_true", help="print initial and trailing metadata on stderr"
