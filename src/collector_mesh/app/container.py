@@ -74,8 +74,8 @@ from collector_mesh.domain.peers.named_addresses import addresses_in
 from collector_mesh.domain.peers.roster import Roster
 from collector_mesh.domain.peers.streams import Streams
 from collector_mesh.domain.policies.balancing import BALANCERS
-from collector_mesh.domain.ports.transport import Transport
 from collector_mesh.domain.policies.key_places import KeyPlaces
+from collector_mesh.domain.ports.transport import Transport
 from collector_mesh.domain.readiness import Readiness
 from collector_mesh.domain.reporting import Reporting
 from collector_mesh.domain.routing.explainer import Explainer
