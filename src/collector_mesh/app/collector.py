@@ -2,7 +2,7 @@
 
 import warnings
 from asyncio.events import _get_running_loop  # which does not raise where there is none
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from os import PathLike
 from threading import RLock
 from typing import TYPE_CHECKING, Literal, Self
@@ -23,6 +23,7 @@ from collector_mesh.app.home import Home
 from collector_mesh.app.options import Options, own_address, settings_argument, token_argument
 from collector_mesh.app.services.offered import Offered, services_of
 from collector_mesh.app.settings import Settings
+from collector_mesh.app.surrounding import around_handlers
 from collector_mesh.app.tracing.making import current_of, root_of
 from collector_mesh.app.unclosed import Unclosed
 from collector_mesh.domain.model.caller import Caller, Metadata
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from collector_mesh.app.lifetime import Lifetime
     from collector_mesh.app.registry.registry import Registry
     from collector_mesh.app.services.lives import Lives
+    from collector_mesh.domain.model.middleware import Middleware
     from collector_mesh.domain.peers.keeping import Keeping
     from collector_mesh.domain.policies.access_rules import AccessRules
     from collector_mesh.domain.ports.authorizer import Authorizer
@@ -104,6 +106,7 @@ class Collector(CollectorServices, CollectorPeers, CollectorStubs, Caller):
         observer: receives events in place of the log.
         metrics: HOST:PORT at which Prometheus is answered, or True where a program of yours does that, with
             `collector_mesh.metrics`; needs the extra `metrics`. Beyond this machine it needs `insecure`: it is plaintext.
+        middleware: around every call that it dispatches and every handler that it runs, in the order in which calls meet it.
         settings: values to tune.
         tracer: takes spans of the calls that are recorded, as `collector_mesh.OtelTracer` does; the setting `trace_sample`
             says how many are.
@@ -145,6 +148,7 @@ class Collector(CollectorServices, CollectorPeers, CollectorStubs, Caller):
         keys: "KeyStore | str | PathLike[str] | None" = None,
         observer: "Observer | None" = None,
         metrics: bool | str = False,
+        middleware: "Sequence[Middleware]" = (),
         settings: Settings | None = None,
         tracer: "Tracer | None" = None,
         trace_ids: bool = False,
@@ -181,6 +185,7 @@ class Collector(CollectorServices, CollectorPeers, CollectorStubs, Caller):
             tracer=tracer,
             trace_ids=trace_ids,
             metrics=metrics,
+            middleware=middleware,
         )
         self.container = self._build(options, settings_argument(settings))
         """The parts; to replace one, `override` its provider before the collector is entered."""
@@ -196,6 +201,7 @@ class Collector(CollectorServices, CollectorPeers, CollectorStubs, Caller):
         self._handlers = self.container.handlers()
         self._handlers.hand_over = self._home.hand_over
         self._handlers.own = Describing(self.container).methods
+        self._handlers.around = around_handlers(options)
         self._handlers.add(namespaces=texts_argument("namespaces", namespaces))
         self._lives = self._made_lives()
         for service in services_of(services):

@@ -45,6 +45,7 @@ from collector_mesh.app.options import ClientOptions, Options
 from collector_mesh.app.overrides import policies_of
 from collector_mesh.app.registry.making import make_registering, make_registry, make_registry_door, make_types
 from collector_mesh.app.settings import Settings
+from collector_mesh.app.surrounding import make_surrounded
 from collector_mesh.app.tracing.making import (
     enter_of,
     make_calling,
@@ -356,7 +357,10 @@ class CollectorContainer:
             slots=outgoing,
             counts=counts,
         )
-        self.dispatching = dispatching = providers.Singleton(make_dispatching, dispatcher, watch, clock)
+        self.surrounded = surrounded = providers.Singleton(
+            make_surrounded, options, settings, dispatcher, checks, tasks, clock, guarded_observer
+        )
+        self.dispatching = dispatching = providers.Singleton(make_dispatching, surrounded, watch, clock)
         self.greeter = greeter = providers.Singleton(
             Greeter,
             collector_id,
@@ -434,7 +438,8 @@ class CollectorContainer:
             topology,
             reachability,
             checks,
-            dispatching,
+            # The mesh's own questions are nobody's calls: no middleware sees them.
+            providers.Factory(make_dispatching, dispatcher, watch, clock),
             clock,
             self.types,
         )

@@ -1,7 +1,7 @@
 """What a collector is made from, checked."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -27,6 +27,7 @@ from collector_mesh.domain.model.names import check_name, text_argument
 if TYPE_CHECKING:
     from collector_mesh.adapters.grpc.tls import Tls
     from collector_mesh.app.registry.registry import Registry
+    from collector_mesh.domain.model.middleware import Middleware
     from collector_mesh.domain.policies.access_rules import AccessRules
     from collector_mesh.domain.ports.authorizer import Authorizer
     from collector_mesh.domain.ports.balancer import Balancer
@@ -189,6 +190,14 @@ def check_peer_count(name: str, value: object) -> None:
         raise InvalidCallError(f"{name} must be at least 1, got {value}")
 
 
+def _is_middleware(_instance: object, _attribute: object, value: object) -> None:
+    if value != ():
+        # Collectors without it do not need what this imports.
+        from collector_mesh.domain.model.middleware import check_middleware
+
+        check_middleware(value)
+
+
 def _are_peers(_instance: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
     if value is not None:
         check_peer_count(attribute.name, value)
@@ -239,6 +248,7 @@ class Options:
     keys: "KeyStore | str | PathLike[str] | None" = attrs.field(
         default=None, validator=_if_given(_check_keys)
     )
+    middleware: "Sequence[Middleware]" = attrs.field(default=(), validator=_is_middleware)
 
     def __attrs_post_init__(self) -> None:
         """See that a registry can be reached, and that metrics can be had.

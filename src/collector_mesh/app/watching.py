@@ -5,7 +5,6 @@ from functools import partial
 from typing import Any
 
 from collector_mesh.domain.calls.attempt import Attempt
-from collector_mesh.domain.calls.dispatcher import Dispatcher
 from collector_mesh.domain.ports.call_watch import CallWatch
 from collector_mesh.domain.ports.clock import Clock
 from collector_mesh.domain.ports.dispatching import Dispatching
@@ -41,7 +40,7 @@ def make_attempts(watch: CallWatch | None) -> Callable[..., Attempt]:
     return partial(WatchedAttempt, watch)
 
 
-def make_dispatching(dispatcher: Dispatcher, watch: CallWatch | None, clock: Clock) -> Dispatching:
+def make_dispatching(dispatcher: Dispatching, watch: CallWatch | None, clock: Clock) -> Dispatching:
     """What is handed every call that is to be dispatched: the dispatcher, or what is around it."""
     if watch is None:
         return dispatcher

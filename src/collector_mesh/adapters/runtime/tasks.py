@@ -3,7 +3,7 @@
 import asyncio
 import contextvars
 from asyncio.events import _get_running_loop  # which does not raise where there is none
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -15,6 +15,9 @@ from collector_mesh.adapters.runtime.threads import DaemonThreads
 from collector_mesh.domain.model.errors import OutcomeUnknownError, is_a
 from collector_mesh.domain.ports.clock import Clock
 from collector_mesh.domain.ports.tasks import Task, Tasks, ThreadUse
+
+if TYPE_CHECKING:
+    from collector_mesh.adapters.runtime.awaited import AwaitedWork
 
 T = TypeVar("T")
 
@@ -74,6 +77,8 @@ class LoopTasks:
         self._jobs = Jobs(clock, begin_task)
         self.begin: Begin = self._jobs.begin
         """See the port."""
+        self._clock = clock
+        self._awaited: AwaitedWork | None = None
         self._background: dict[asyncio.Task[None], None] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -81,6 +86,16 @@ class LoopTasks:
         """See the port."""
         # As the loop's own method does it.
         return asyncio.Future(loop=self._loop or self._running_loop())
+
+    def awaited(self, work: Coroutine[Any, Any, T], deadline: float) -> Awaitable[T]:
+        """See the port."""
+        awaited = self._awaited
+        if awaited is None:
+            # Nobody needs it but middleware.
+            from collector_mesh.adapters.runtime.awaited import AwaitedWork
+
+            awaited = self._awaited = AwaitedWork(self._clock)
+        return awaited.begin(work, deadline)
 
     def _context(self) -> contextvars.Context:
         """In which what nobody waits for runs."""
@@ -185,6 +200,8 @@ class LoopTasks:
     async def close(self) -> None:
         """See the port."""
         self.cancel_all()
+        if self._awaited is not None:
+            self._awaited.end(OutcomeUnknownError("outcome unknown: cancelled at the end of a drain"))
         # Whoever waits for these gets to see the end of them first.
         await asyncio.sleep(0)
         left: list[asyncio.Task[Any]] = [*self._background, *(job.task for job in self._jobs)]

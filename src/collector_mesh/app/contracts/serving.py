@@ -22,13 +22,16 @@ from collector_mesh.domain.model.typed_payload import value_of
 from collector_mesh.domain.serving.handlers import Method
 
 
-def contract_service(instance: object, declaration: Declaration, lifespan: MakeLifespan | None) -> Service:
+def contract_service(
+    instance: object, declaration: Declaration, lifespan: MakeLifespan | None, middleware: Any = ()
+) -> Service:
     """The service that an object is.
 
     Args:
         instance: the object; its class implements the contract.
         declaration: of the contract.
         lifespan: of the service.
+        middleware: around its methods.
 
     Raises:
         ContractError: the contract cannot be used; or a subclass has overridden a method, and it differs now.
@@ -39,7 +42,11 @@ def contract_service(instance: object, declaration: Declaration, lifespan: MakeL
         check_implements(kind, declaration, {kind.__name__: kind})
     described = declaration.described()
     service = Service(
-        declaration.namespace, declaration.service, lifespan=lifespan, descriptor=described.service_descriptor
+        declaration.namespace,
+        declaration.service,
+        lifespan=lifespan,
+        descriptor=described.service_descriptor,
+        middleware=middleware,
     )
     for member in declaration.members.values():
         if member.kind == UNARY:

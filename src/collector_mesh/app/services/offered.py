@@ -1,7 +1,7 @@
 """What may be given for a service: the one rule of collectors and of the command line."""
 
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from typing import Any
 
 from collector_mesh.app.contracts.declaration import Declaration, given_declaration, implemented_by
@@ -131,14 +131,24 @@ def _of_instance(instance: object) -> Service:
     if (contract := implemented_by(type(instance))) is not None:
         from collector_mesh.app.contracts.serving import contract_service
 
-        return contract_service(instance, contract, lifespan)
+        served = {member.found_in(type(instance)) for member in contract.members.values()}
+        return contract_service(instance, contract, lifespan, _middleware_of(instance, served))
     namespace, name = _names(instance)
-    service = Service(namespace, name, lifespan=lifespan)
+    served = set(marks_of(type(instance)))
+    service = Service(namespace, name, lifespan=lifespan, middleware=_middleware_of(instance, served))
     for attribute, mark in marks_of(type(instance)).items():
         handler = getattr(instance, attribute)
         if callable(handler):
             service.add(mark.name, handler, idempotent=mark.idempotent)
     return service
+
+
+def _middleware_of(instance: object, served: Container[str | None]) -> Any:
+    """What the class or the instance has as `middleware`, if that is no method that it serves."""
+    name = "middleware"
+    if name in served or inspect.getattr_static(instance, name, None) is None:
+        return ()
+    return attribute_of(instance, name)
 
 
 def _names(offered: object) -> tuple[str, str]:

@@ -1,7 +1,9 @@
 """Services: callables made into methods of the mesh."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+import attrs
 
 from collector_mesh.app.arguments import key_argument
 from collector_mesh.app.services.lifespan import MakeLifespan, check_lifespan
@@ -11,6 +13,9 @@ from collector_mesh.domain.serving.handlers import Method
 
 if TYPE_CHECKING:
     from google.protobuf.descriptor import ServiceDescriptor
+
+    from collector_mesh.domain.model.middleware import Middleware
+    from collector_mesh.domain.serving.around import Around
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -25,10 +30,12 @@ class Service:
             `contextlib.asynccontextmanager` does. Each collector opens one before the first call and closes it after the
             drain. The value that it yields is `context.state` in each call there.
         descriptor: the protobuf descriptor of the service, where it has one.
+        middleware: around the handlers of all its methods, in the order in which calls meet it; that of the collector comes
+            first.
 
     Raises:
         InvalidCallError: a name is malformed.
-        TypeError: the lifespan is no such callable.
+        TypeError: the lifespan is no such callable, or the middleware is none.
     """
 
     def __init__(
@@ -38,6 +45,7 @@ class Service:
         *,
         lifespan: MakeLifespan | None = None,
         descriptor: "ServiceDescriptor | None" = None,
+        middleware: "Sequence[Middleware]" = (),
     ) -> None:
         key = key_argument(namespace, name, "method")
         key.check()
@@ -48,6 +56,7 @@ class Service:
         self.namespace = key.namespace
         self.name = key.service
         self._methods: dict[str, Method] = {}
+        self._around = None if middleware == () else _around(middleware)
 
     @property
     def methods(self) -> tuple[Method, ...]:
@@ -113,14 +122,24 @@ class Service:
         key.check()
         if key.method in self._methods and not replace:
             raise DuplicateMethodError(f"method {key} is registered already; replace=True replaces it")
-        self._methods[key.method] = method_from(key, function, idempotent=idempotent)
+        self.put(method_from(key, function, idempotent=idempotent))
 
     def put(self, method: Method) -> None:
         """Take a method that was made already."""
+        if self._around is not None:
+            method = attrs.evolve(method, around=self._around)
         self._methods[method.key.method] = method
 
     def __repr__(self) -> str:
         return f"Service({self.namespace!r}, {self.name!r}, methods={list(self._methods)})"
+
+
+def _around(middleware: object) -> "Around | None":
+    # Services without it do not need what this imports.
+    from collector_mesh.domain.model.middleware import check_middleware
+    from collector_mesh.domain.serving.around import Around
+
+    return Around.of(check_middleware(middleware))
 
 
 def name_of(function: Callable[..., Any]) -> str:

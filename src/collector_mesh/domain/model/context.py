@@ -328,6 +328,10 @@ class CallContext(Caller):
         for begun in list(getattr(self, "_begun", ())):
             begun.abandon()
 
+    def goes_on_as(self, call: Call) -> None:
+        """Take down what middleware has made of the call."""
+        self._call = call
+
     def begins(self, call: "EndsWithHandler") -> None:
         """Take down what the handler has begun, and does not await: it ends when nobody waits for the result anymore."""
         if not hasattr(self, "_begun"):

@@ -100,6 +100,23 @@ class Tasks(Protocol):
         """Make something to await."""
         ...
 
+    def awaited(self, work: Coroutine[Any, Any, T], deadline: float) -> Awaitable[T]:
+        """Give what is to be awaited, once and at once, in the place of work of a user's.
+
+        It runs in the task of whoever awaits it, and costs none of its own. When that task is cancelled or the time is up, the
+        work is cancelled; it may clean up for half a second, and is closed then.
+
+        Args:
+            work: the work; what it gives after it was cancelled is nobody's.
+            deadline: on the monotonic time of the clock, in seconds.
+
+        Raises:
+            DeadlineExceededError: the deadline has passed.
+            OutcomeUnknownError: the work was ended by `close`.
+            BaseException: what the work raises.
+        """
+        ...
+
     def is_cancellation(self, error: BaseException) -> bool:
         """Whether an error that was caught is the cancellation of the running task, and has to go on.
 

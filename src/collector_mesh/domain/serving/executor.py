@@ -134,7 +134,10 @@ class Executor:
     ) -> Reply | Started[Reply]:
         """Run a call that has a slot; the slot is given back if it needs no more."""
         try:
-            outcome = self._tasks.begin(self._work(call, context, method, share))
+            if self._validation is None and method is not None and method.around is None:
+                outcome = self._tasks.begin(self._work(call, context, method, share))
+            else:
+                outcome = self._tasks.begin(self._work_behind(call, context, method, share))
         except Exception as error:  # noqa: BLE001  # whatever goes wrong is an outcome
             outcome = self.outcome(call, context, error)
         except BaseException:
@@ -179,7 +182,10 @@ class Executor:
             error.executed = Executed.NO
         return Reply.refused(error)
 
-    async def _work(self, call: Call, context: CallContext, method: Method | None, share: Slot) -> Reply:
+    async def _work_behind(
+        self, call: Call, context: CallContext, method: Method | None, share: Slot
+    ) -> Reply:
+        """Run a call where a validator is asked first, or middleware is around the handler."""
         CURRENT.set(context)
         key = call.key
         try:
@@ -192,6 +198,26 @@ class Executor:
                 method = await validation.method_of(call, context, method, allowed)
             if method is None:
                 raise self._handlers.not_callable(key)
+        except MeshError as error:
+            context.has_ended = True
+            return Reply.refused(error)
+        if method.around is None:
+            return await self._work(call, context, method, share)
+        return await method.around.run(
+            call,
+            context,
+            method,
+            partial(self._work, context=context, method=method, share=share),
+            failed=self._failed,
+            is_cancellation=self._tasks.is_cancellation,
+            most=self._max_payload_bytes,
+        )
+
+    async def _work(self, call: Call, context: CallContext, method: Method, share: Slot) -> Reply:
+        """Run the handler of a call, in the task and the context that are its own. It raises nothing but what cancels it."""
+        CURRENT.set(context)
+        key = call.key
+        try:
             request = call.payload if method.read is None else method.read(call.payload)
             pending: Any = None
             if method.blocking:

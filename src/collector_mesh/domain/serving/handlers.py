@@ -14,10 +14,14 @@ from collector_mesh.domain.model.payload import Payload, payload_of
 
 if TYPE_CHECKING:
     from collector_mesh.domain.model.snapshot import MethodInfo
+    from collector_mesh.domain.serving.around import Around
 
 
 class Uses(Protocol):
     """Counts the calls that use something; see `serving.life`."""
+
+    state: Any
+    """What the lifespan has yielded."""
 
     def enter(self) -> None:
         """A call waits to use it."""
@@ -45,6 +49,7 @@ class Method:
         takes: the class of messages that it takes, `NoneType` where it takes nothing; None where that is not known.
         gives: the same of its results.
         is_own: whether it is a method of the mesh itself: nobody is told of it, and no validator asked.
+        around: middleware around the function, None where there is none.
     """
 
     key: MethodKey
@@ -59,6 +64,7 @@ class Method:
     takes: type | None = attrs.field(default=None, eq=False, repr=False)
     gives: type | None = attrs.field(default=None, eq=False, repr=False)
     is_own: bool = False
+    around: "Around | None" = attrs.field(default=None, eq=False, repr=False)
     info: "MethodInfo" = attrs.field(init=False, eq=False, repr=False)
     """The method as others see it: one and the same object each time, so that they can tell what is new."""
 
@@ -95,6 +101,8 @@ class HandlerRegistry:
         self._set_methods({})
         self.own: Callable[[str], Iterable[Method]] = _none
         """Gives the mesh's own methods in a namespace, which are there as long as the collector is a member of it."""
+        self.around: Around | None = None
+        """Middleware around all methods that are added from now on, but those of the mesh itself."""
         self.changes = 0
         """Counts the changes."""
         self._lock: AbstractContextManager[object] = lock or nullcontext()
@@ -150,6 +158,8 @@ class HandlerRegistry:
         for namespace in namespaces:
             check_name("namespace", namespace)
             joined.append(text_argument("namespace", namespace))
+        if self.around is not None:
+            methods = [_surrounded(method, self.around) for method in methods]
         added = {method.key: method for method in methods}
         for key in added:
             key.check()
@@ -257,6 +267,11 @@ class HandlerRegistry:
 def _callable(methods: dict[MethodKey, Method]) -> dict[MethodKey, Method]:
     """Those methods that can be called."""
     return {key: method for key, method in methods.items() if method.kind == UNARY}
+
+
+def _surrounded(method: Method, around: "Around") -> Method:
+    """A method with middleware around all that is around it already."""
+    return attrs.evolve(method, around=around.outside(method.around))
 
 
 def _none(_namespace: str) -> tuple[Method, ...]:

@@ -1,0 +1,199 @@
+"""Middleware around calls that are dispatched."""
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+from collector_mesh.domain.calls.checks import CallChecks
+from collector_mesh.domain.model.call import Call, Origin
+from collector_mesh.domain.model.errors import (
+    DeadlineExceededError,
+    Executed,
+    MeshError,
+    OutcomeUnknownError,
+    attribute_of,
+    clipped,
+    text_of,
+)
+from collector_mesh.domain.model.events import HookFailed
+from collector_mesh.domain.model.middleware import DispatchNext, Middleware, OutgoingCall
+from collector_mesh.domain.model.passage import Passage
+from collector_mesh.domain.model.status import Reply, Status, chosen_status
+from collector_mesh.domain.ports.call_starter import StartedCall
+from collector_mesh.domain.ports.clock import Clock
+from collector_mesh.domain.ports.dispatching import Dispatching
+from collector_mesh.domain.ports.observer import Observer
+from collector_mesh.domain.ports.tasks import Job, Tasks
+
+_LATE_SECONDS = 0.05
+"""How much later than a call middleware is ended: what the dispatcher says of a call whose time is up tells more."""
+
+
+class AroundDispatcher:
+    """Has each call that begins here, or comes from a client, meet middleware before it is dispatched.
+
+    Calls that peers have this collector pass on have met that of the collector at which they came into the mesh.
+
+    Args:
+        dispatcher: has calls run.
+        middleware: in the order in which calls meet it; all of it has something to do.
+        collector_id: of this collector.
+        checks: whether a client's call may go on; middleware sees none that may not.
+        tasks: where it runs.
+        clock: the time.
+        observer: told of what it raises.
+        max_payload_bytes: of the largest reply.
+        expose: whether callers see the text of what it raises.
+    """
+
+    def __init__(
+        self,
+        dispatcher: Dispatching,
+        middleware: tuple[Middleware, ...],
+        *,
+        collector_id: str,
+        checks: CallChecks,
+        tasks: Tasks,
+        clock: Clock,
+        observer: Observer,
+        max_payload_bytes: int,
+        expose: bool,
+    ) -> None:
+        self._dispatcher = dispatcher
+        self._steps: tuple[Callable[[OutgoingCall, DispatchNext], Awaitable[Reply]], ...] = tuple(
+            each.dispatch for each in middleware
+        )
+        self._collector_id = collector_id
+        self._checks = checks
+        self._tasks = tasks
+        self._now = clock.now
+        self._observer = observer
+        self._max_payload_bytes = max_payload_bytes
+        self._expose = expose
+        self.known_key = dispatcher.known_key
+        """See the port."""
+
+    @staticmethod
+    def of(middleware: tuple[Middleware, ...]) -> tuple[Middleware, ...]:
+        """Those that have something to do where calls are dispatched."""
+        return tuple(each for each in middleware if type(each).dispatch is not Middleware.dispatch)
+
+    async def dispatch(self, call: Call) -> Reply:
+        """See the port."""
+        if call.origin is not Origin.LOCAL:
+            if call.origin is Origin.PEER:
+                return await self._dispatcher.dispatch(call)
+            try:
+                self._checks.check(call)
+            except MeshError as error:
+                return self._dispatcher.refuse(call, error)
+        passage = Passage(self._steps, OutgoingCall, self._go_on)
+        try:
+            return await self._tasks.awaited(self._around(call, passage), call.deadline + _LATE_SECONDS)
+        except Exception as error:  # noqa: BLE001  # its time is up, say
+            return self._stopped(passage, error)
+        finally:
+            passage.end()
+
+    def submit(self, call: Call, answer: Callable[[Reply], None]) -> StartedCall | None:
+        """See the port: it takes a task."""
+        if call.origin is not Origin.LOCAL:
+            if call.origin is Origin.PEER:
+                return self._dispatcher.submit(call, answer)
+            try:
+                self._checks.check(call)
+            except MeshError as error:
+                answer(self._dispatcher.refuse(call, error))
+                return None
+        passage = Passage(self._steps, OutgoingCall, self._go_on)
+        try:
+            begun = self._tasks.begin(self._around(call, passage))
+        except Exception as error:  # noqa: BLE001  # it has cancelled itself, say
+            begun = self._stopped(passage, error)
+        if isinstance(begun, Reply):
+            passage.end()
+            answer(begun)
+            return None
+
+        def settle(reply: Reply | None, error: BaseException | None) -> None:
+            told = self._stopped(passage, error) if reply is None else reply
+            passage.end()
+            answer(told)
+
+        job = begun.go_on(call.deadline + _LATE_SECONDS, _nothing, settle)
+        return _Begun(job, call, passage, self._now)
+
+    def refuse(self, call: Call, error: MeshError) -> Reply:
+        """See the port."""
+        return self._dispatcher.refuse(call, error)
+
+    def _go_on(self, seen: OutgoingCall) -> Awaitable[Reply]:
+        return self._dispatcher.dispatch(seen._call)  # noqa: SLF001  # middleware is not to see it
+
+    async def _around(self, call: Call, passage: "Passage[OutgoingCall]") -> Reply:
+        try:
+            reply = await passage.begin(OutgoingCall(call, self._now))
+            return passage.outcome(reply, self._max_payload_bytes)
+        except (GeneratorExit, KeyboardInterrupt):
+            # It is closed, or the user's at the terminal.
+            raise
+        except BaseException as error:
+            if self._tasks.is_cancellation(error):
+                raise
+            return self._failed(passage, error)
+
+    def _failed(self, passage: "Passage[OutgoingCall]", error: BaseException) -> Reply:
+        """The outcome where middleware has raised something; that a handler may have run is never told as less."""
+        status = chosen_status(error)
+        if status is None:
+            self._observer.tell(HookFailed(self._collector_id, "middleware.dispatch", error))
+            text = f"middleware error: {text_of(error)}" if self._expose else "middleware error"
+            return self._told(passage, Status(500, clipped(text)), Executed.NO)
+        executed = attribute_of(error, "executed")
+        return self._told(passage, status, executed if isinstance(executed, Executed) else Executed.NO)
+
+    def _stopped(self, passage: "Passage[OutgoingCall]", error: BaseException | None) -> Reply:
+        """The outcome where middleware was ended."""
+        if not isinstance(error, (DeadlineExceededError, OutcomeUnknownError)):
+            return self._failed(passage, error or RuntimeError("no outcome"))
+        reply = Reply.refused(error)
+        return self._told(passage, reply.status, Executed.NO)
+
+    @staticmethod
+    def _told(passage: "Passage[OutgoingCall]", status: Status, executed: Executed) -> Reply:
+        reply, given = Reply(status, executed=executed), passage.given
+        if given is not None and given.executed.rank > reply.executed.rank:
+            reply.executed, reply.handled_by, reply.tried = given.executed, given.handled_by, given.tried
+        elif given is None and passage.has_gone_on and executed is Executed.NO:
+            reply.executed = Executed.MAYBE
+        return reply
+
+
+class _Begun:
+    """A call around which middleware is, and that nobody awaits."""
+
+    __slots__ = ("_call", "_job", "_now", "_passage")
+
+    def __init__(
+        self, job: Job, call: Call, passage: "Passage[OutgoingCall]", now: Callable[[], float]
+    ) -> None:
+        self._job = job
+        self._call = call
+        self._passage = passage
+        self._now = now
+
+    def time_remaining(self) -> float:
+        """See `StartedCall`."""
+        return max(0.0, self._call.deadline - self._now())
+
+    def cancel(self) -> None:
+        """See `StartedCall`."""
+        self._passage.end()
+        self._job.cancel()
+
+
+def _nothing() -> None:
+    """Nothing is given back when the work has ended."""
+
+
+if TYPE_CHECKING:
+    _fits: type[Dispatching] = AroundDispatcher
