@@ -84,7 +84,18 @@ class AwaitedWork:
 class _Awaited(Generic[T]):
     """One such work: it is run by whoever awaits this, step by step, so that it can be closed."""
 
-    __slots__ = ("_all", "_asked", "_before", "_deadline", "_error", "_is_cleaning", "_is_closing", "_task", "_work", "due")
+    __slots__ = (
+        "_all",
+        "_asked",
+        "_before",
+        "_deadline",
+        "_error",
+        "_is_cleaning",
+        "_is_closing",
+        "_task",
+        "_work",
+        "due",
+    )
 
     def __init__(self, everything: AwaitedWork, work: Coroutine[Any, Any, T], deadline: float) -> None:
         self._all = everything
