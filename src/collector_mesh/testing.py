@@ -8,7 +8,11 @@ from typing import TYPE_CHECKING
 from collector_mesh._door import door
 
 if TYPE_CHECKING:
-    from collector_mesh.app.testing.contexts import FakeCalls, MadeCall, call_context
+    from collector_mesh.app.testing.contexts import (
+        FakeCalls,
+        MadeCall,
+        call_context,
+    )
     from collector_mesh.app.testing.contract.connection import ConnectionContract
     from collector_mesh.app.testing.contract.dispatch import DispatchContract
     from collector_mesh.app.testing.contract.key_store import KeyStoreContract
@@ -54,6 +58,8 @@ _HOMES = {
     "TransportContract": "collector_mesh.app.testing.contract.transport",
     "ValidationContract": "collector_mesh.app.testing.contract.validation",
     "call_context": "collector_mesh.app.testing.contexts",
+    "incoming_call": "collector_mesh.app.testing.contexts",
+    "outgoing_call": "collector_mesh.app.testing.contexts",
     "check_contract": "collector_mesh.app.testing.contracts",
     "contract_service": "collector_mesh.app.testing.services",
 }
@@ -83,6 +89,8 @@ __all__ = [
     "call_context",
     "check_contract",
     "contract_service",
+    "incoming_call",
+    "outgoing_call",
 ]
 
 __getattr__, __dir__ = door(__name__, _HOMES)

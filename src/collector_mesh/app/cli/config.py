@@ -201,6 +201,7 @@ class ServeConfig:
     namespace: tuple[str, ...] = attrs.field(default=(), validator=_each(_name))
     service: tuple[str, ...] = attrs.field(default=(), validator=_each(_reference))
     mount: tuple[str, ...] = attrs.field(default=(), validator=_each(_mount))
+    middleware: tuple[str, ...] = attrs.field(default=(), validator=_each(_reference))
     validator: str | None = attrs.field(default=None, validator=_maybe(_reference))
     validate_at: str | None = attrs.field(default=None, validator=_maybe(_registry))
     validate_open: bool = False

@@ -81,6 +81,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         action="append",
         help="a servicer of gRPC to serve; or MODULE:CALLABLE, which is given the collector, and mounts",
     )
+    parser.add_argument(
+        "--middleware",
+        metavar="MODULE:OBJECT",
+        action="append",
+        help="is around every call, in the order given; an object, or a class of one",
+    )
     parser.add_argument("--validator", metavar="MODULE:OBJECT", help="is asked before each call")
     add_authorizer_option(parser)
     parser.add_argument(

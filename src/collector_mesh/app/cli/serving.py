@@ -50,6 +50,13 @@ def collector_of(sourced: Sourced) -> Collector:
             from collector_mesh.app.cli.mounts import load_mount
 
             mounts.append(load_mount(reference, sourced.source("mount")))
+    middleware = []
+    for reference in config.middleware:
+        with problems.gathered():
+            # Whoever has none does not need what this imports.
+            from collector_mesh.app.cli.middleware import load_middleware
+
+            middleware.append(load_middleware(reference, sourced.source("middleware")))
     authorizer = None
     if config.authorizer is not None:
         with problems.gathered():
@@ -100,6 +107,7 @@ def collector_of(sourced: Sourced) -> Collector:
         balancers=balancers,
         metrics=config.metrics or False,
         keys=config.keys,
+        middleware=middleware,
         settings=config.settings,
         tracer=tracer,
         # Whoever reads these is a program, which finds the lines of one call by it.

@@ -22,6 +22,7 @@ from collector_mesh.domain.model.caller import Metadata as GivenMetadata
 from collector_mesh.domain.model.context import CallContext, HandlerCalls
 from collector_mesh.domain.model.errors import Executed, MeshError, NotFoundError
 from collector_mesh.domain.model.identity import Identity
+from collector_mesh.domain.model.middleware import IncomingCall, OutgoingCall
 from collector_mesh.domain.model.names import MethodKey, text_argument
 from collector_mesh.domain.model.payload import MAX_PAYLOAD_BYTES, Message, Payload, Plain, payload_of
 from collector_mesh.domain.model.status import OK, Reply, status_of
@@ -211,6 +212,50 @@ def call_context(
     context.has_started = True
     context.state = state
     return context
+
+
+def incoming_call(
+    request: Message | Payload | Plain | None = None, *, metadata: GivenMetadata = (), **context: Any
+) -> IncomingCall:
+    """Make a call, to test the `serve` of a middleware as the function that it is.
+
+    Args:
+        request: what the handler is called with.
+        metadata: as the caller has given it.
+        context: the other arguments of `call_context`.
+
+    Raises:
+        ValueError, InvalidCallError, TypeError: as for `call_context`.
+    """
+    made = call_context(request=request, metadata=metadata, **context)
+    made.has_started = False
+    return IncomingCall(made._call, made)  # noqa: SLF001  # handlers are not to see it
+
+
+def outgoing_call(
+    request: Message | Payload | Plain | None = None,
+    *,
+    method: str = "test/TestService/Test",
+    metadata: GivenMetadata = (),
+    timeout: float = math.inf,
+    target: str = "",
+) -> OutgoingCall:
+    """Make a call, to test the `dispatch` of a middleware as the function that it is.
+
+    Args:
+        request: what the method is called with.
+        method: `NAMESPACE/SERVICE/METHOD`.
+        metadata: as the caller has given it.
+        timeout: seconds that the call has; they do not pass.
+        target: the id of the only collector that may run it.
+
+    Raises:
+        ValueError, InvalidCallError, TypeError: as for `call_context`.
+    """
+    made = call_context(method=method, request=request, metadata=metadata, timeout=timeout)
+    call: Call = made._call  # noqa: SLF001  # handlers are not to see it
+    call.target = text_argument("target", target)
+    return OutgoingCall(call, lambda: 0.0)
 
 
 if TYPE_CHECKING:

@@ -1,6 +1,7 @@
 """Middleware around calls that are dispatched."""
 
 from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 from collector_mesh.domain.calls.checks import CallChecks
@@ -26,6 +27,9 @@ from collector_mesh.domain.ports.tasks import Job, Tasks
 
 _LATE_SECONDS = 0.05
 """How much later than a call middleware is ended: what the dispatcher says of a call whose time is up tells more."""
+
+_IS_INSIDE: ContextVar[bool] = ContextVar("collector_mesh_in_middleware", default=False)
+"""Whether the running code is middleware around dispatch: the calls that it makes itself do not meet it again."""
 
 
 class AroundDispatcher:
@@ -79,6 +83,8 @@ class AroundDispatcher:
 
     async def dispatch(self, call: Call) -> Reply:
         """See the port."""
+        if _IS_INSIDE.get():
+            return await self._dispatcher.dispatch(call)
         if call.origin is not Origin.LOCAL:
             if call.origin is Origin.PEER:
                 return await self._dispatcher.dispatch(call)
@@ -86,16 +92,22 @@ class AroundDispatcher:
                 self._checks.check(call)
             except MeshError as error:
                 return self._dispatcher.refuse(call, error)
-        passage = Passage(self._steps, OutgoingCall, self._go_on)
+        passage = self._passage()
+        _IS_INSIDE.set(True)
         try:
-            return await self._tasks.awaited(self._around(call, passage), call.deadline + _LATE_SECONDS)
+            return await self._tasks.awaited(
+                passage.begin(OutgoingCall(call, self._now)), call.deadline + _LATE_SECONDS
+            )
         except Exception as error:  # noqa: BLE001  # its time is up, say
             return self._stopped(passage, error)
         finally:
+            _IS_INSIDE.set(False)
             passage.end()
 
     def submit(self, call: Call, answer: Callable[[Reply], None]) -> StartedCall | None:
         """See the port: it takes a task."""
+        if _IS_INSIDE.get():
+            return self._dispatcher.submit(call, answer)
         if call.origin is not Origin.LOCAL:
             if call.origin is Origin.PEER:
                 return self._dispatcher.submit(call, answer)
@@ -104,11 +116,14 @@ class AroundDispatcher:
             except MeshError as error:
                 answer(self._dispatcher.refuse(call, error))
                 return None
-        passage = Passage(self._steps, OutgoingCall, self._go_on)
+        passage = self._passage()
+        _IS_INSIDE.set(True)
         try:
-            begun = self._tasks.begin(self._around(call, passage))
+            begun = self._tasks.begin(passage.begin(OutgoingCall(call, self._now)))
         except Exception as error:  # noqa: BLE001  # it has cancelled itself, say
             begun = self._stopped(passage, error)
+        finally:
+            _IS_INSIDE.set(False)
         if isinstance(begun, Reply):
             passage.end()
             answer(begun)
@@ -126,20 +141,26 @@ class AroundDispatcher:
         """See the port."""
         return self._dispatcher.refuse(call, error)
 
-    def _go_on(self, seen: OutgoingCall) -> Awaitable[Reply]:
-        return self._dispatcher.dispatch(seen._call)  # noqa: SLF001  # middleware is not to see it
-
-    async def _around(self, call: Call, passage: "Passage[OutgoingCall]") -> Reply:
+    async def _go_on(self, seen: OutgoingCall) -> Reply:
+        _IS_INSIDE.set(False)
         try:
-            reply = await passage.begin(OutgoingCall(call, self._now))
-            return passage.outcome(reply, self._max_payload_bytes)
-        except (GeneratorExit, KeyboardInterrupt):
-            # It is closed, or the user's at the terminal.
-            raise
-        except BaseException as error:
-            if self._tasks.is_cancellation(error):
-                raise
-            return self._failed(passage, error)
+            return await self._dispatcher.dispatch(seen._call)  # noqa: SLF001  # middleware is not to see it
+        finally:
+            _IS_INSIDE.set(True)
+
+    def _passage(self) -> "Passage[OutgoingCall]":
+        return Passage(
+            self._steps,
+            OutgoingCall,
+            self._go_on,
+            passes=self._passes,
+            failed=self._failed,
+            most=self._max_payload_bytes,
+        )
+
+    def _passes(self, error: BaseException) -> bool:
+        # It is closed, the user's at the terminal, or cancelled.
+        return isinstance(error, GeneratorExit | KeyboardInterrupt) or self._tasks.is_cancellation(error)
 
     def _failed(self, passage: "Passage[OutgoingCall]", error: BaseException) -> Reply:
         """The outcome where middleware has raised something; that a handler may have run is never told as less."""

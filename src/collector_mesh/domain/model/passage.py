@@ -1,6 +1,6 @@
 """The way of one call through middleware."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 from typing import Any, Generic, TypeVar
 
@@ -23,19 +23,31 @@ class Passage(Generic[C]):
         steps: the methods of the middleware, in order.
         kind: the class of calls that they take.
         last: has the call go on behind the last one.
+        passes: whether something that was raised is no outcome: a cancellation, say.
+        failed: gives the outcome for anything else that was raised.
+        most: bytes of the largest payload of a reply.
     """
 
-    __slots__ = ("_kind", "_last", "_reached", "_steps", "given", "metadata", "payload", "status")
+    __slots__ = (
+        "_failed", "_kind", "_last", "_most", "_passes", "_reached", "_steps", "given", "metadata", "payload", "status",
+    )  # fmt: skip
 
     def __init__(
         self,
         steps: tuple[Callable[[C, Any], Awaitable[Reply]], ...],
         kind: type[C],
         last: Callable[[C], Awaitable[Reply]],
+        *,
+        passes: Callable[[BaseException], bool],
+        failed: Callable[["Passage[C]", BaseException], Reply],
+        most: int,
     ) -> None:
         self._steps = steps
         self._kind = kind
         self._last = last
+        self._passes = passes
+        self._failed = failed
+        self._most = most
         self._reached = 0
         self.given: Reply | None = None
         """What came of the call behind the middleware, None where that is not known."""
@@ -49,10 +61,10 @@ class Passage(Generic[C]):
         """Whether the call has left the last middleware."""
         return self._reached > len(self._steps)
 
-    def begin(self, call: C) -> Awaitable[Reply]:
-        """Have the call meet the first middleware."""
+    def begin(self, call: C) -> Coroutine[Any, Any, Reply]:
+        """Have the call meet the first middleware; gives the outcome, and raises nothing but what passes."""
         self._reached = 1
-        return self._steps[0](call, partial(self._go, 1))
+        return self._step(0, call)
 
     def end(self) -> None:
         """Nobody may call on anymore."""
@@ -68,9 +80,15 @@ class Passage(Generic[C]):
                 f"middleware must call on with a collector_mesh.{self._kind.__name__}, got {kind_of(call)}"
             )
         self._reached = index + 1
-        if index < len(self._steps):
-            return self._steps[index](call, partial(self._go, index + 1))
-        return self._arrive(call)
+        return self._step(index, call) if index < len(self._steps) else self._arrive(call)
+
+    async def _step(self, index: int, call: C) -> Reply:
+        try:
+            return self._outcome(await self._steps[index](call, partial(self._go, index + 1)))
+        except BaseException as error:
+            if self._passes(error):
+                raise
+            return self._failed(self, error)
 
     async def _arrive(self, call: C) -> Reply:
         reply = await self._last(call)
@@ -82,12 +100,8 @@ class Passage(Generic[C]):
         )
         return reply
 
-    def outcome(self, reply: object, most: int) -> Reply:
+    def _outcome(self, reply: object) -> Reply:
         """What middleware has given, if it can be sent; that a handler has run is never told as less than that.
-
-        Args:
-            reply: what it has given.
-            most: bytes of the largest payload.
 
         Raises:
             TypeError: it is no reply, or holds what none may hold.
@@ -105,7 +119,7 @@ class Passage(Generic[C]):
             return given
         if type(reply) is not Reply:
             raise TypeError(f"middleware must give a collector_mesh.Reply, got {kind_of(reply)}")
-        _check(reply, most)
+        _check(reply, self._most)
         if given is not None and reply.executed.rank < given.executed.rank:
             reply.executed, reply.handled_by = given.executed, given.handled_by
         return reply

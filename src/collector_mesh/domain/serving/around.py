@@ -71,17 +71,20 @@ class Around:
             is_cancellation: whether an error is the cancellation of the running task.
             most: bytes of the largest payload.
         """
-        passage = Passage(self._steps, IncomingCall, partial(_handle, context, work, most))
+        passage = Passage(
+            self._steps,
+            IncomingCall,
+            partial(_handle, context, work, most),
+            passes=is_cancellation,
+            failed=partial(_raised, failed, method.key, context),
+            most=most,
+        )
         life = method.life
         if life is not None:
             life.enter()
             context.state = life.state
         try:
-            reply = passage.outcome(await passage.begin(IncomingCall(call, context)), most)
-        except BaseException as error:
-            if is_cancellation(error):
-                raise
-            reply = _raised(failed(method.key, error, context), context, passage, error)
+            reply = await passage.begin(IncomingCall(call, context))
         finally:
             passage.end()
             context.has_ended = True
@@ -108,9 +111,14 @@ async def _handle(context: CallContext, work: Work, most: int, seen: IncomingCal
 
 
 def _raised(
-    reply: Reply, context: CallContext, passage: "Passage[IncomingCall]", error: BaseException
+    failed: Failed,
+    key: MethodKey,
+    context: CallContext,
+    passage: "Passage[IncomingCall]",
+    error: BaseException,
 ) -> Reply:
     """The outcome where middleware has raised something: as of a handler, but for whether one has run."""
+    reply = failed(key, error, context)
     if context.has_started or passage.given is not None or reply.status.code == HandlerError.code:
         return reply
     executed = attribute_of(error, "executed")
