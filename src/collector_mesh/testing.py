@@ -12,6 +12,8 @@ if TYPE_CHECKING:
         FakeCalls,
         MadeCall,
         call_context,
+        incoming_call,
+        outgoing_call,
     )
     from collector_mesh.app.testing.contract.connection import ConnectionContract
     from collector_mesh.app.testing.contract.dispatch import DispatchContract

@@ -1,13 +1,23 @@
 """Middleware in a simulation: the three of the page, each as it is in production, in virtual time."""
 
 import asyncio
-from functools import partial
 
 import pytest
-from examples.middleware import USER, Audit, Cache, WhoCalls, prices
+from examples.middleware import Audit, Cache, WhoCalls, prices
 
-from collector_mesh import DispatchNext, Middleware, OutgoingCall, Reply, Settings
+from collector_mesh import CallContext, DispatchNext, Middleware, OutgoingCall, Reply, Service, Settings
 from collector_mesh.simulation import Sim, Simulation
+
+
+def asking() -> Service:
+    """A service whose handler asks for the user of its own call."""
+    service = Service("shop", "Web")
+
+    @service.method
+    async def ask(context: CallContext) -> str:
+        return await context.call("shop", "Prices", "Of", "tea", returns=str)
+
+    return service
 
 
 @pytest.mark.parametrize("seed", range(2))
@@ -16,18 +26,14 @@ def test_the_three_of_the_page_do_what_it_says(seed: int) -> None:
 
     async def scenario(sim: Sim) -> list[str]:
         sim.collector("prices", services=[prices()], middleware=[audit])
-        web = sim.collector(
-            "web", namespaces=["shop"], peers=["prices"], middleware=[WhoCalls(), Cache("Prices.Of")]
-        )
+        around = [WhoCalls(), Cache("Prices.Of")]
+        web = sim.collector("web", services=[asking()], peers=["prices"], middleware=around)
         await sim.settled()
         told = [(await web.dispatch("shop", "Prices", "Of", "tea")).status.message]
 
-        async def ask(user: str) -> str:
-            USER.set(user)
-            return await web.call("shop", "Prices", "Of", "tea", returns=str)
-
-        # On its host: what a scenario has in its context is in another process.
-        told += [await web.on_host(partial(ask, user)) for user in ("ann", "ann", "bob")]
+        for user in ("ann", "ann", "bob"):
+            reply = await web.dispatch("shop", "Web", "ask", metadata={"user": user})
+            told.append(reply.unpack(str))
         return told
 
     assert Simulation(seed).run(scenario, until=60.0).value == [

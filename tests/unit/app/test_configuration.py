@@ -71,6 +71,7 @@ def test_every_flag_has_its_variable(name: str) -> None:
     texts = {"weight": "5", "log_format": "json", "log_level": "debug", "label": "a=b", "balancer": "a=b:c"}
     texts |= {
         "service": "a:b",
+        "middleware": "a:b",
         "validator": "a:b",
         "authorizer": "a:b",
         "id": "a",
