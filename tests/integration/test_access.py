@@ -75,7 +75,9 @@ def rules(**tokens: str) -> Access:
     )
 
 
-async def test_bearer_tokens_decide_at_every_door_and_reach_no_handler(tmp_path: Path) -> None:
+async def test_bearer_tokens_decide_at_every_door_and_reach_no_handler(  # noqa: PLR0915  # each is a door
+    tmp_path: Path,
+) -> None:
     seen, ops = Seen(), "operator-0123456789abc"
     file = tmp_path / "token"
     file.write_text(f"{SECRET}\n")
@@ -138,7 +140,12 @@ async def test_bearer_tokens_decide_at_every_door_and_reach_no_handler(tmp_path:
         key = MethodKey("orders", "acme.Orders", "Get")
         async with InspectClient(address, tls=None, insecure=False, token=lambda: ops) as client:
             assert (await client.snapshot(timeout=5)).collector_id == "orders-1"
-            assert (await client.explain(key, timeout=5)).candidates
+            told = await client.explain(key, timeout=5)
+            assert told.access.startswith("403: 'token:ops' may not call 'acme.Orders.Get'")
+            told = await client.explain(key, timeout=5, caller="token:ci")
+            assert told.access == "'token:ci' may call it: rule 'ci' allows it"
+            with pytest.raises(MeshError, match="caller must be one"):
+                await client.explain(key, timeout=5, caller="token:*")
         for token, refused in ((None, UnauthenticatedError), (lambda: SECRET, ForbiddenError)):
             async with InspectClient(address, tls=None, insecure=False, token=token) as client:
                 with pytest.raises(refused):

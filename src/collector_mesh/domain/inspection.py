@@ -3,6 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+import attrs
+
 from collector_mesh.domain.link.rules import LinkRules
 from collector_mesh.domain.model.counts import Counts
 from collector_mesh.domain.model.identity import Identity
@@ -141,12 +143,22 @@ class Inspection:
         return self.snapshot()
 
     async def explanation_for(
-        self, identity: Identity | None, key: MethodKey, *, is_local: bool, is_own: bool = False
+        self,
+        identity: Identity | None,
+        key: MethodKey,
+        *,
+        is_local: bool,
+        is_own: bool = False,
+        caller: str = "",
     ) -> Explanation:
         """See the port."""
         key.check()
         self._access.check_inspection(identity, (key.namespace,), is_local=is_local, is_own=is_own)
-        return await self._question.answered(self.explain(key), identity)
+        explanation = self.explain(key)
+        if self._access.asks:
+            told = self._access.explain_call(identity, key, caller)
+            explanation = attrs.evolve(explanation, access=told)
+        return await self._question.answered(explanation, identity)
 
 
 if TYPE_CHECKING:

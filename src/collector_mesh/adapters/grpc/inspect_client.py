@@ -54,10 +54,13 @@ class InspectClient(Visitor):
         """
         return await self._ask("Snapshot", encode_snapshot_request(), decode_snapshot, timeout)
 
-    async def explain(self, key: MethodKey, *, timeout: float) -> Explanation:
-        """Where the collector would have a call go; raises what `snapshot` raises."""
+    async def explain(self, key: MethodKey, *, timeout: float, caller: str = "") -> Explanation:
+        """Where the collector would have a call go, and whether a caller may call; raises what `snapshot` raises."""
         return await self._ask(
-            "Explain", encode_explain_request(key), lambda data: decode_explanation(data, key), timeout
+            "Explain",
+            encode_explain_request(key, caller),
+            lambda data: decode_explanation(data, key),
+            timeout,
         )
 
     async def _ask(self, method: str, data: bytes, decode: Callable[[bytes], T], timeout: float) -> T:

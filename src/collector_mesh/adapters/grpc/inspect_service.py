@@ -63,9 +63,13 @@ class InspectService:
     async def explain(self, data: bytes, context: Context) -> bytes:
         """Answer Explain."""
         try:
-            key = decode_explain_request(data)
+            key, caller = decode_explain_request(data)
             shown = await self._inspector.explanation_for(
-                self._callers.identity(context), key, is_local=self._is_local, is_own=self._is_own
+                self._callers.identity(context),
+                key,
+                is_local=self._is_local,
+                is_own=self._is_own,
+                caller=caller,
             )
         except MeshError as error:
             return encode_explanation(error)

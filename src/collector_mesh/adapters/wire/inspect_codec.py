@@ -11,7 +11,13 @@ from google.protobuf.message import DecodeError, Message
 
 from collector_mesh.adapters.wire.dispatcher_codec import UNREADABLE
 from collector_mesh.adapters.wire.generated import inspect_pb2 as pb
-from collector_mesh.domain.model.errors import InvalidCallError, MeshError, clipped, error_for
+from collector_mesh.domain.model.errors import (
+    MAX_TEXT_BYTES,
+    InvalidCallError,
+    MeshError,
+    clipped,
+    error_for,
+)
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.snapshot import (
     CandidateInfo,
@@ -122,15 +128,15 @@ def decode_snapshot(data: bytes) -> Snapshot:
     )
 
 
-def encode_explain_request(key: MethodKey) -> bytes:
+def encode_explain_request(key: MethodKey, caller: str = "") -> bytes:
     """An ExplainRequest."""
     return pb.ExplainRequest(
-        namespace=key.namespace, service=key.service, method=key.method
+        namespace=key.namespace, service=key.service, method=key.method, caller=caller
     ).SerializeToString()
 
 
-def decode_explain_request(data: bytes) -> MethodKey:
-    """Read an ExplainRequest; the names in it have not been checked.
+def decode_explain_request(data: bytes) -> tuple[MethodKey, str]:
+    """Read an ExplainRequest: the method, and the caller of whom access is told; neither has been checked.
 
     Raises:
         InvalidCallError: the bytes are no such message.
@@ -139,7 +145,7 @@ def decode_explain_request(data: bytes) -> MethodKey:
         request = pb.ExplainRequest.FromString(data)
     except UNREADABLE as error:
         raise InvalidCallError("malformed request") from error
-    return MethodKey(request.namespace, request.service, request.method)
+    return MethodKey(request.namespace, request.service, request.method), request.caller
 
 
 def encode_explanation(outcome: Explanation | MeshError) -> bytes:
@@ -159,6 +165,7 @@ def encode_explanation(outcome: Explanation | MeshError) -> bytes:
         ],
         balancing=outcome.balancing,
         note=outcome.note,
+        access=clipped(outcome.access),
     ).SerializeToString()
 
 
@@ -186,6 +193,7 @@ def decode_explanation(data: bytes, key: MethodKey) -> Explanation:
         ),
         visible(response.balancing),
         visible(response.note),
+        visible(response.access, MAX_TEXT_BYTES),
     )
 
 

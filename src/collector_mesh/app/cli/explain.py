@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from collector_mesh.domain.model.snapshot import Explanation
 
 _USAGE = """collector-mesh explain [-h] [--local ID] [--json] [--timeout SECONDS] [--no-uvloop]
-                              [--tls-cert FILE] [--tls-key FILE] [--tls-ca FILE] [--insecure]
+                              [--tls-cert FILE] [--tls-key FILE] [--tls-ca FILE] [--token-file FILE]
+                              [--insecure] [--as WHO]
                               [HOST:PORT|unix:PATH] NAMESPACE SERVICE METHOD"""
 
 _NAMES = ("namespace", "service", "method")
@@ -37,6 +38,14 @@ def add_parser(verbs: Any) -> None:
         nargs="*",
         help="the collector that the call would be made through, and the method; without an address it is the one"
         " that runs on this machine, if there is one only",
+    )
+    parser.add_argument(
+        "--as",
+        metavar="WHO",
+        dest="caller",
+        default="",
+        help="tell whether this caller may call it, as access rules name it: token:NAME, id:ID, uri:URI, dns:HOST or"
+        " anyone (default: whoever asks)",
     )
     add_look_options(parser)
 
@@ -68,6 +77,7 @@ def run(arguments: argparse.Namespace) -> int:
             **key._asdict(),
             "balancing": explanation.balancing,
             "note": explanation.note,
+            "access": explanation.access,
             "candidates": candidates,
         }
         sys.stdout.write(json.dumps(told, indent=2) + "\n")
@@ -84,5 +94,5 @@ def run(arguments: argparse.Namespace) -> int:
 async def _ask(client: "InspectClient", key: "MethodKey", arguments: argparse.Namespace) -> "Explanation":
     from collector_mesh.app.cli.asking import with_peers
 
-    explanation = await client.explain(key, timeout=arguments.timeout)
+    explanation = await client.explain(key, timeout=arguments.timeout, caller=arguments.caller)
     return await with_peers(client, explanation, arguments)

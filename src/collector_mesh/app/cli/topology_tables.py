@@ -91,6 +91,8 @@ def explanation_lines(explanation: Explanation) -> Iterator[RenderableType]:
     yield plain(f"{explanation.key} {goes}{how}")
     if explanation.note:
         yield plain(explanation.note)
+    if explanation.access:
+        yield plain(f"access: {explanation.access}")
     yield Text()
     table = _table("Candidates", "collector", "fit")
     table.add_column("score\nms", justify="right", no_wrap=True)

@@ -199,12 +199,14 @@ class Explanation:
             fit, else to one of the fit peers; to one that passes it on only if nobody who has the method is fit.
         balancing: name of the strategy that chooses among peers.
         note: what holds for all of them, empty if there is nothing to say.
+        access: whether a caller from outside may call it, and what decides that; empty where nobody is asked.
     """
 
     key: MethodKey
     candidates: tuple[CandidateInfo, ...]
     balancing: str = ""
     note: str = ""
+    access: str = ""
 
     @property
     def fit(self) -> tuple[str, ...]:

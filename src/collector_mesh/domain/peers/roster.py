@@ -242,10 +242,9 @@ class Roster:
 
     def sift(self, engine: LinkEngine) -> None:
         """Have left out from now on what the other side of a link may not serve."""
-        engine.sieve.may_serve = (
-            partial(self._access.may_serve, engine.identity, engine.peer_id, was_dialed=engine.is_dialer)
-            if self._access.asks
-            else None
+        # Also where nobody is asked now: rules may come while the link is there.
+        engine.sieve.may_serve = partial(
+            self._access.may_serve, engine.identity, engine.peer_id, was_dialed=engine.is_dialer
         )
 
     def want(self, peer_id: str, address: str) -> None:

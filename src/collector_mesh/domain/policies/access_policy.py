@@ -7,7 +7,7 @@ from collector_mesh.domain.model.errors import ForbiddenError, MeshError, Unauth
 from collector_mesh.domain.model.identity import Identity
 from collector_mesh.domain.model.names import OWN_PACKAGE, MethodKey
 from collector_mesh.domain.model.status import Metadata
-from collector_mesh.domain.policies.credentials import identified
+from collector_mesh.domain.policies.credentials import identified, named_identity
 from collector_mesh.domain.policies.looking import check_look
 from collector_mesh.domain.policies.strangers import EVERYBODY, StrangerRule
 from collector_mesh.domain.policies.trust import TrustDomain
@@ -152,17 +152,28 @@ class AccessPolicy:
             if not decision.allows:
                 raise self._refusal(identity, f"use namespace {quoted(namespace)}", decision)
 
-    def explain_call(self, identity: Identity | None, key: MethodKey) -> str:
-        """What decides whether a caller may call a method, for people; empty where nobody is asked."""
+    def explain_call(self, identity: Identity | None, key: MethodKey, caller: str = "") -> str:
+        """What decides whether somebody may call a method, for people; empty where nobody is asked.
+
+        Args:
+            identity: who.
+            key: the method.
+            caller: somebody else, as rules name it: `token:ci`; empty for the identity.
+
+        Raises:
+            InvalidCallError: nobody is called so.
+        """
         if not self.asks:
             return ""
-        who = quoted(str(identity)) if identity else "a caller without credentials"
+        if caller:
+            identity = named_identity(caller, self._trust)
         try:
             self.check_call(identity, key)
         except MeshError as error:
             return f"{error.code}: {error}"
         decision = self._of_call(identity, key)
-        return f"{who} may call it: {'the authorizer allows it' if decision is None else decision.reason}"
+        why = "the authorizer allows it" if decision is None else decision.reason
+        return f"{_named(identity)} may call it: {why}"
 
     def _of_call(self, identity: Identity | None, key: MethodKey) -> "Decision | None":
         if self._index is None:

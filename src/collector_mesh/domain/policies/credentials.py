@@ -4,8 +4,10 @@ from typing import TYPE_CHECKING
 
 import attrs
 
+from collector_mesh.domain.model.errors import InvalidCallError, quoted
 from collector_mesh.domain.model.identity import Identity
 from collector_mesh.domain.model.status import Metadata
+from collector_mesh.domain.policies.trust import TrustDomain
 
 if TYPE_CHECKING:
     from collector_mesh.domain.policies.access_tokens import Tokens
@@ -44,3 +46,29 @@ def identified(
         return attrs.evolve(known, is_rejected=True), tuple(kept)
     name, proof = found[0]
     return attrs.evolve(known, token=name, proof=proof), tuple(kept)
+
+
+def named_identity(text: str, trust: TrustDomain | None) -> Identity | None:
+    """Somebody as rules name it, as far as it is one: `token:ci`, `id:orders-1`, `uri:...`, `dns:...`, or `anyone`.
+
+    Raises:
+        InvalidCallError: it names nobody, or several; or ids are not proved here.
+    """
+    from collector_mesh.domain.policies.access_who import ANYONE, DNS, ID, URI, Who
+
+    who = Who.parse(text)
+    if who.is_start:
+        raise InvalidCallError(f"caller must be one, got {quoted(text)}")
+    if who.kind == ANYONE:
+        return None
+    if who.kind == URI:
+        return Identity(uris=(who.name,))
+    if who.kind == DNS:
+        return Identity(dns_names=(who.name,))
+    if who.kind != ID:
+        return Identity(token=who.name)
+    if trust is None:
+        raise InvalidCallError(
+            f"caller {quoted(text)}: ids are proved with mutual TLS, which is not used here"
+        )
+    return Identity(uris=(trust.uri_of(who.name),))

@@ -79,9 +79,13 @@ class TrustDomain:
                 f" {wanted}"
             )
 
+    def uri_of(self, collector_id: str) -> str:
+        """The URI that stands for a collector."""
+        return f"{_SPIFFE}{self.name}{_COLLECTOR}{collector_id}"
+
     def names(self, collector_id: str) -> str:
         """The names that stand for a collector; for people."""
-        return f"{_SPIFFE}{self.name}{_COLLECTOR}{collector_id} or {collector_id}.{self.name}"
+        return f"{self.uri_of(collector_id)} or {collector_id}.{self.name}"
 
 
 def domain_of(identity: Identity, collector_id: str) -> TrustDomain:

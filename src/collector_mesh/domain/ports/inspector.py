@@ -24,9 +24,17 @@ class Inspector(Protocol):
         ...
 
     async def explanation_for(
-        self, identity: Identity | None, key: MethodKey, *, is_local: bool, is_own: bool = False
+        self,
+        identity: Identity | None,
+        key: MethodKey,
+        *,
+        is_local: bool,
+        is_own: bool = False,
+        caller: str = "",
     ) -> Explanation:
         """Where a call would go now, and why, the validator's word included; the names come as they arrived, unchecked.
+
+        Access is told of a caller, as `token:ci`, or of whoever asks.
 
         Raises:
             MeshError: a name is malformed, or it is refused; nothing else gets out.

@@ -86,7 +86,8 @@ def test_an_explanation_arrives_as_it_was_sent(key: MethodKey, candidates: tuple
 def test_a_question_arrives_as_it_was_sent(key: MethodKey) -> None:
     decode_snapshot_request(encode_snapshot_request())
 
-    assert decode_explain_request(encode_explain_request(key)) == key
+    assert decode_explain_request(encode_explain_request(key)) == (key, "")
+    assert decode_explain_request(encode_explain_request(key, "token:ci")) == (key, "token:ci")
 
 
 def test_a_refusal_arrives_as_the_error_that_it_was() -> None:

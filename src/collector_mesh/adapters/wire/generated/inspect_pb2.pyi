@@ -182,26 +182,30 @@ class LinkEnd(_message.Message):
     def __init__(self, peer_id: _Optional[str] = ..., address: _Optional[str] = ..., reason: _Optional[str] = ..., age: _Optional[float] = ...) -> None: ...
 
 class ExplainRequest(_message.Message):
-    __slots__ = ("namespace", "service", "method")
+    __slots__ = ("namespace", "service", "method", "caller")
     NAMESPACE_FIELD_NUMBER: _ClassVar[int]
     SERVICE_FIELD_NUMBER: _ClassVar[int]
     METHOD_FIELD_NUMBER: _ClassVar[int]
+    CALLER_FIELD_NUMBER: _ClassVar[int]
     namespace: str
     service: str
     method: str
-    def __init__(self, namespace: _Optional[str] = ..., service: _Optional[str] = ..., method: _Optional[str] = ...) -> None: ...
+    caller: str
+    def __init__(self, namespace: _Optional[str] = ..., service: _Optional[str] = ..., method: _Optional[str] = ..., caller: _Optional[str] = ...) -> None: ...
 
 class ExplainResponse(_message.Message):
-    __slots__ = ("error", "candidates", "balancing", "note")
+    __slots__ = ("error", "candidates", "balancing", "note", "access")
     ERROR_FIELD_NUMBER: _ClassVar[int]
     CANDIDATES_FIELD_NUMBER: _ClassVar[int]
     BALANCING_FIELD_NUMBER: _ClassVar[int]
     NOTE_FIELD_NUMBER: _ClassVar[int]
+    ACCESS_FIELD_NUMBER: _ClassVar[int]
     error: Error
     candidates: _containers.RepeatedCompositeFieldContainer[Candidate]
     balancing: str
     note: str
-    def __init__(self, error: _Optional[_Union[Error, _Mapping]] = ..., candidates: _Optional[_Iterable[_Union[Candidate, _Mapping]]] = ..., balancing: _Optional[str] = ..., note: _Optional[str] = ...) -> None: ...
+    access: str
+    def __init__(self, error: _Optional[_Union[Error, _Mapping]] = ..., candidates: _Optional[_Iterable[_Union[Candidate, _Mapping]]] = ..., balancing: _Optional[str] = ..., note: _Optional[str] = ..., access: _Optional[str] = ...) -> None: ...
 
 class Candidate(_message.Message):
     __slots__ = ("collector_id", "fit", "reason", "score", "hops")
