@@ -1,7 +1,6 @@
 """Which services run here, for health checks."""
 
 from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING
 
 from collector_mesh.domain.calls.checks import CallChecks
@@ -18,7 +17,7 @@ class ServedServices:
 
     Args:
         handlers: what runs here.
-        checks: who may use which namespace.
+        checks: who may use what.
     """
 
     def __init__(self, handlers: HandlerRegistry, checks: CallChecks) -> None:
@@ -30,23 +29,32 @@ class ServedServices:
     def has(self, identity: Identity | None, service: str, *, sees_all: bool = False) -> bool:
         """See the port."""
         namespaces = self._known().get(service, ())
-        return bool(namespaces) and (sees_all or self._may_use_any(identity, namespaces))
+        return bool(namespaces) and (sees_all or self._may_use(identity, service, namespaces))
 
     def services(self, identity: Identity | None, *, sees_all: bool = False) -> tuple[str, ...]:
         """See the port."""
         known = self._known()
         return tuple(
-            service for service in sorted(known) if sees_all or self._may_use_any(identity, known[service])
+            service
+            for service in sorted(known)
+            if sees_all or self._may_use(identity, service, known[service])
         )
 
     def on_change(self, callback: Callable[[], None]) -> Callable[[], None]:
         """See the port."""
-        watchers = self._handlers.watchers
-        watchers.append(callback)
-        return partial(watchers.remove, callback)
+        watched = self._handlers.watchers, self._checks.access.watchers
+        for watchers in watched:
+            watchers.append(callback)
 
-    def _may_use_any(self, identity: Identity | None, namespaces: tuple[str, ...]) -> bool:
-        return any(self._checks.access.may_use(identity, namespace) for namespace in namespaces)
+        def end() -> None:
+            for watchers in watched:
+                watchers.remove(callback)
+
+        return end
+
+    def _may_use(self, identity: Identity | None, service: str, namespaces: tuple[str, ...]) -> bool:
+        access = self._checks.access
+        return any(access.may_use(identity, namespace, service) for namespace in namespaces)
 
     def _known(self) -> dict[str, tuple[str, ...]]:
         changes = self._handlers.changes

@@ -48,6 +48,8 @@ class AccessPolicy:
         """Whether anybody is asked who may use and serve what."""
         self.takes_tokens = False
         """Whether bearer tokens are known, and are looked for in requests."""
+        self.watchers: list[Callable[[], None]] = []
+        """Called after other rules have come; they must not raise."""
         if rules is not None:
             self.replace(rules)
 
@@ -72,6 +74,8 @@ class AccessPolicy:
         self._rules, self._index = rules, index
         self.asks = self._authorizer is not None or index is not None
         self.takes_tokens = rules is not None and rules.tokens is not None
+        for watcher in list(self.watchers):
+            watcher()
 
     # ---- who somebody is ---------------------------------------------------------------------------
 

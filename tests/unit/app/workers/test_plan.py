@@ -24,6 +24,7 @@ def test_each_has_an_id_a_port_and_files_of_its_own_and_does_not_dial_itself() -
         listen="[::1]:500",
         advertise="here.example.org:600",
         tls_cert="certs/{id}.crt",
+        metrics="127.0.0.1:900",
         peer=("here.example.org:600", "here.example.org:601", "[::1]:501", "other:1"),
     )
 
@@ -36,6 +37,7 @@ def test_each_has_an_id_a_port_and_files_of_its_own_and_does_not_dial_itself() -
         "here.example.org:601",
     )
     assert told.tls_cert == "certs/w.1.crt"
+    assert told.metrics == "127.0.0.1:901"
     assert told.peer == ("here.example.org:600", "other:1")
 
 

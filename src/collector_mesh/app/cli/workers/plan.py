@@ -34,7 +34,7 @@ def worker_config(config: ServeConfig, collector_id: str, index: int, port: int)
     own_id = worker_id(collector_id, index)
     changes: dict[str, Any] = {"id": own_id, "workers": None}
     for name in _ADDRESSES:
-        address = getattr(config, name, None)
+        address = getattr(config, name)
         if address is not None:
             changes[name] = _moved(address, index)
     for name in _FILES:
@@ -58,7 +58,7 @@ def check_workers(sourced: Sourced) -> None:
     config, problems = sourced.config, Problems()
     number = config.workers or 1
     for name in _ADDRESSES:
-        address = getattr(config, name, None)
+        address = getattr(config, name)
         if address is None:
             continue
         port = HostPort.parse(address, field=name).port
