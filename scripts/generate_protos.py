@@ -123,6 +123,7 @@ SOURCES = (
     Source(Path("proto"), Path("collector/dispatcher.proto"), WIRE, has_own_pool=True),
     Source(Path("proto"), Path("collector_mesh/link/v1/link.proto"), WIRE, has_own_pool=True),
     Source(Path("proto"), Path("collector_mesh/inspect/v1/inspect.proto"), WIRE, has_own_pool=True),
+    Source(Path("proto"), Path("collector_mesh/control/v1/control.proto"), WIRE, has_own_pool=True),
     Source(Path("proto"), Path("collector/registry.proto"), WIRE, has_own_pool=True),
     Source(
         Path("proto"),

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from collector_mesh.app.registry.client import RegistryClient
     from collector_mesh.app.registry.registry import Registry
     from collector_mesh.app.registry.validator import LocalRegistryValidator
-    from collector_mesh.app.reloading import Reloaded
     from collector_mesh.app.services.lifespan import LifespanError
     from collector_mesh.app.services.marks import method
     from collector_mesh.app.services.service import Service
@@ -61,6 +60,7 @@ if TYPE_CHECKING:
     )
     from collector_mesh.domain.model.names import MethodKey
     from collector_mesh.domain.model.payload import Payload
+    from collector_mesh.domain.model.reloaded import Reloaded
     from collector_mesh.domain.model.snapshot import (
         CandidateInfo,
         ConnectionInfo,
@@ -133,7 +133,7 @@ _HOMES = {
     "RegistryLimits": "collector_mesh.domain.registry.limits",
     "RegistryValidator": "collector_mesh.adapters.grpc.registry_validator",
     "Reply": "collector_mesh.domain.model.status",
-    "Reloaded": "collector_mesh.app.reloading",
+    "Reloaded": "collector_mesh.domain.model.reloaded",
     "ServeNext": "collector_mesh.domain.model.middleware",
     "Service": "collector_mesh.app.services.service",
     "ServicePage": "collector_mesh.domain.registry.results",

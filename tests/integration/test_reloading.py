@@ -1,12 +1,15 @@
 """Certificates that are replaced while calls run, and peers that may no longer be peers."""
 
 import asyncio
+import json
+import os
+import signal
 from pathlib import Path
 
 import pytest
 from google.protobuf.wrappers_pb2 import StringValue
 from tests.integration.services.certificates import Authority
-from tests.integration.services.processes import LOOPBACK
+from tests.integration.services.processes import LOOPBACK, run, serving
 from tests.integration.services.things import texts_service
 from tests.limits import LIMIT_SECONDS
 
@@ -116,3 +119,34 @@ async def test_a_peer_whose_authority_is_trusted_no_longer_gets_a_goodbye(tmp_pa
                 await asyncio.sleep(0.01)
 
     assert before == 200
+
+
+async def test_serve_reads_its_configuration_again_at_sighup_and_when_its_user_asks_for_it(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "collector.toml"
+
+    def write(text: str) -> None:
+        file.write_text(text)
+        os.utime(file, (1, 1))
+
+    write("[settings]\nmax_running = 7\n")
+    async with serving("reloaded-1", "--config", str(file)) as collector:
+        write("weight = 3\n[settings]\nmax_running = 8\n")
+        for _ in range(10):
+            collector.send(signal.SIGHUP)
+        await collector.logged("configuration_reloaded")
+        asked = await asyncio.to_thread(run, "reload", "--local", "reloaded-1")
+        write("[settings\nmax_runn")
+        wrong = await asyncio.to_thread(run, "reload", "--local", "reloaded-1", "--json")
+        collector.send(signal.SIGHUP)
+        collector.send(signal.SIGTERM)
+        collector.send(signal.SIGHUP)
+        ended = await collector.end()
+
+    assert (asked.status, asked.stdout) == (0, "nothing is different\nneeds a restart: weight\n")
+    assert wrong.status == 1
+    assert json.loads(wrong.stdout)["problems"][0].startswith(f"--config {file}: ")
+    assert "settings.max_running" in ended.stderr
+    assert "reload_failed" in ended.stderr
+    assert ended.status == 0

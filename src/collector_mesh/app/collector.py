@@ -274,7 +274,7 @@ class Collector(CollectorServices, CollectorPeers, CollectorStubs, Caller):
         from collector_mesh.app.reloading import Reloading
 
         with self._making:
-            self._reloading = Reloading(parts, self._peers)
+            self.reloading = Reloading(parts, self._peers)
             self._calls = CallFactory(
                 parts.clock(),
                 parts.policies(),

@@ -19,7 +19,8 @@ from collector_mesh.domain.model.names import text_argument
 if TYPE_CHECKING:
     from collector_mesh.app.container import CollectorContainer
     from collector_mesh.app.lifetime import Lifetime
-    from collector_mesh.app.reloading import Reloaded, Reloading
+    from collector_mesh.app.reloading import Reloading
+    from collector_mesh.domain.model.reloaded import Reloaded
     from collector_mesh.domain.model.snapshot import ConnectionInfo, Explanation, Snapshot
     from collector_mesh.domain.peers.keeping import Keeping
     from collector_mesh.domain.serving.handlers import HandlerRegistry
@@ -32,7 +33,8 @@ class CollectorPeers:
     _handlers: "HandlerRegistry"
     _home: Home
     _lifetime: "Lifetime"
-    _reloading: "Reloading"
+    reloading: "Reloading"
+    """Swaps what it goes by; there from the start on."""
     _keeping: "Keeping | None"
     """Dials peers; None while the collector is not open."""
 
@@ -102,7 +104,7 @@ class CollectorPeers:
         self._open_keeping()
         if self._lifetime.state != "serving":
             raise self._home.closed(self._lifetime.state)
-        return await self._reloading.reload(given, addresses)
+        return await self.reloading.reload(given, addresses)
 
     async def wait_for(
         self,

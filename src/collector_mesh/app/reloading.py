@@ -13,6 +13,7 @@ from collector_mesh.app.overrides import OF_METHODS, OF_NAMESPACES, PoliciesMaki
 from collector_mesh.app.settings import Settings, SettingsError
 from collector_mesh.domain.model.errors import InvalidCallError, MeshError
 from collector_mesh.domain.model.events import ConfigurationReloaded, ReloadFailed
+from collector_mesh.domain.model.reloaded import Reloaded
 from collector_mesh.domain.peers.waiting import holds_within
 from collector_mesh.domain.policies.policy import Policies
 
@@ -30,21 +31,6 @@ _MOVING_SECONDS = 2.0
 """How long those who are new have to answer before those who are gone are let go."""
 
 _Swap = Callable[[], None]
-
-
-@attrs.frozen
-class Reloaded:
-    """What a reload has changed.
-
-    Attributes:
-        changed: what is in force now and was not before: `peers`, `access`, `certificates`, `settings.max_running`, and so on.
-        needs_restart: what is different in the new configuration and stays as it was until the collector is started again.
-        dismissed: ids of peers that may no longer be peers.
-    """
-
-    changed: tuple[str, ...] = ()
-    needs_restart: tuple[str, ...] = ()
-    dismissed: tuple[str, ...] = ()
 
 
 @attrs.frozen
@@ -83,9 +69,18 @@ class Reloading:
         self._shown = _Files.of(container.options().tls)
 
     async def reload(
-        self, settings: Settings | None, peers: tuple[str, ...] | None, access: object | None = None
+        self,
+        settings: Settings | None,
+        peers: tuple[str, ...] | None,
+        *,
+        others: tuple[str, ...] = (),
     ) -> Reloaded:
         """Check what is given, and read certificates again; if all is good, have it in force.
+
+        Args:
+            settings: all settings, None for those that there are.
+            peers: all addresses to stay connected with, None for those that there are.
+            others: what else is different in the configuration, and needs a restart.
 
         Raises:
             SettingsError: a setting or an override has a wrong value, or names no strategy.
@@ -96,7 +91,7 @@ class Reloading:
             parts = self._container
             observer, collector_id = parts.guarded_observer(), parts.options().collector_id
             try:
-                reloaded = await self._reload(settings, peers, access)
+                reloaded = await self._reload(settings, peers, others)
             except (SettingsError, MeshError, ValueError, TypeError) as error:
                 observer.tell(ReloadFailed(collector_id, str(error)))
                 raise
@@ -108,7 +103,7 @@ class Reloading:
             return reloaded
 
     async def _reload(
-        self, settings: Settings | None, peers: tuple[str, ...] | None, access: object | None
+        self, settings: Settings | None, peers: tuple[str, ...] | None, others: tuple[str, ...]
     ) -> Reloaded:
         parts, swaps = self._container, list[_Swap]()
         changed, needs_restart = await self._check_settings(settings or parts.settings(), swaps)
@@ -128,10 +123,10 @@ class Reloading:
             changed.append("peers")
             gone = self._want(peers)
         await self._leave(gone)
-        dismissed = await self._dismiss() if is_renewed or access is not None else ()
+        dismissed = await self._dismiss() if is_renewed else ()
         if is_renewed:
             self._renew(trusts_others=shown.ca != before.ca)
-        return Reloaded(tuple(changed), tuple(needs_restart), dismissed)
+        return Reloaded(tuple(changed), (*others, *needs_restart), dismissed)
 
     # ---- settings ------------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""A grpc server on a socket of the machine, at which a collector can be looked at and nothing else."""
+"""A grpc server on a socket of the machine, at which a collector can be looked at, and told to reload."""
 
 from pathlib import Path
 from typing import Self
@@ -7,6 +7,7 @@ from urllib.parse import quote
 import grpc
 
 from collector_mesh.adapters.grpc.channels import server_options
+from collector_mesh.adapters.grpc.control_service import ControlService, Reload
 from collector_mesh.adapters.grpc.forks import has_used
 from collector_mesh.adapters.grpc.guard import Guard
 from collector_mesh.adapters.grpc.health import Health
@@ -33,16 +34,18 @@ def target_of(path: str) -> str:
 
 
 class LocalInspection:
-    """Offers the inspect service and health at a socket; an async context manager.
+    """Offers the services inspect and control, and health, at a socket; an async context manager.
 
-    Whoever can connect may look: it is for the folder that the socket is in to say who can.
+    Whoever can connect may look and reload: it is for the folder that the socket is in to say who can.
 
     Args:
         gateway: the collector.
         path: of the socket, where nothing is.
+        reload: has the collector read its configuration again; None where it has none.
     """
 
-    def __init__(self, gateway: Gateway, path: Path) -> None:
+    def __init__(self, gateway: Gateway, path: Path, reload: Reload | None = None) -> None:
+        self._reload = reload
         self._path = path
         self._gateway = gateway
         self._health = Health("", SERVICE, served=gateway.served, sees_all=True)
@@ -66,6 +69,8 @@ class LocalInspection:
         )
         server = grpc.aio.server(options=options)
         server.add_generic_rpc_handlers((inspect.handler(door), self._health.handler(door)))
+        if self._reload is not None:
+            server.add_generic_rpc_handlers((ControlService(self._reload).handler(door),))
         try:
             server.add_insecure_port(target_of(str(self._path)))
             self._path.chmod(0o600)

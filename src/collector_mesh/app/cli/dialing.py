@@ -2,7 +2,7 @@
 
 import argparse
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, TypeVar
 
 from collector_mesh.app.cli.config import VARIABLES
@@ -125,25 +125,39 @@ def _address(arguments: argparse.Namespace) -> str:
         if arguments.local is not None:
             raise CommandError("an address and --local ID name two collectors: give one of them")
         return str(arguments.address)
+    return local_address(arguments.local, os.environ, "; give HOST:PORT or unix:PATH")
+
+
+def local_address(local: str | None, environment: Mapping[str, str], instead: str = "") -> str:
+    """The socket of a collector of this machine.
+
+    Args:
+        local: its id; None where it is the only one.
+        environment: says where sockets are.
+        instead: what an error says of what else may be given.
+
+    Raises:
+        CommandError: it does not run here, or there are several.
+    """
     from collector_mesh.adapters.grpc.local_inspection import UNIX
     from collector_mesh.app.cli.local_sockets import LocalError, running, socket_of, where_none
     from collector_mesh.domain.model.errors import InvalidCallError
     from collector_mesh.domain.model.names import check_name
 
-    if arguments.local is not None:
+    if local is not None:
         try:
-            check_name("--local", arguments.local)
-            return f"{UNIX}{socket_of(arguments.local, os.environ)}"
+            check_name("--local", local)
+            return f"{UNIX}{socket_of(local, environment)}"
         except InvalidCallError as error:
             raise CommandError(str(error)) from error
         except LocalError as error:
             raise CommandError(str(error), EXIT_FAILED) from error
-    found = running(os.environ)
+    found = running(environment)
     if len(found) == 1:
         return f"{UNIX}{next(iter(found.values()))}"
     if not found:
         raise CommandError(
-            f"no collector runs here for this user, by {where_none(os.environ)}; give HOST:PORT or unix:PATH",
+            f"no collector runs here for this user, by {where_none(environment)}{instead}",
             EXIT_FAILED,
         )
     raise CommandError(

@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from collector_mesh.adapters.grpc.local_inspection import UNIX, LocalInspection
@@ -11,22 +11,26 @@ from collector_mesh.app.cli.local_sockets import Claim, LocalError, own_folder, 
 from collector_mesh.app.cli.phases import Phases
 from collector_mesh.app.collector import Collector
 from collector_mesh.domain.model.errors import ListenError
+from collector_mesh.domain.model.reloaded import ReloadReport
 
 
 @asynccontextmanager
-async def looked_at(collector: Collector, phases: Phases) -> AsyncIterator[None]:
+async def looked_at(
+    collector: Collector, phases: Phases, reload: Callable[[], Awaitable[ReloadReport]]
+) -> AsyncIterator[None]:
     """Have a socket while the context is open; without one the collector serves all the same, and the log says why.
 
     Args:
         collector: which is looked at.
         phases: tell the socket how far it is, whose health says so.
+        reload: has it read its configuration again.
     """
     async with AsyncExitStack() as opened:
         try:
             path = socket_path(own_folder(os.environ), collector.collector_id)
             opened.enter_context(Claim(path, collector.collector_id))
             inspection = await opened.enter_async_context(
-                LocalInspection(collector.container.gateway(), path)
+                LocalInspection(collector.container.gateway(), path, reload)
             )
             phases.on_ready.append(inspection.ready)
             phases.on_drain.append(inspection.drain)

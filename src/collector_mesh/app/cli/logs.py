@@ -27,8 +27,14 @@ def configure(log_format: str, level: str, *, named: str = "") -> None:
     if named:
         handler.addFilter(partial(_name, named))
     handler.setFormatter(FORMATTERS[log_format]())
+    logging.basicConfig(handlers=[handler], force=True)
+    set_level(level)
+
+
+def set_level(level: str) -> None:
+    """Have another level from now on."""
     wanted = _LEVELS[level]
-    logging.basicConfig(level=max(wanted, logging.INFO), handlers=[handler], force=True)
+    logging.getLogger().setLevel(max(wanted, logging.INFO))
     logging.getLogger(PACKAGE).setLevel(wanted)
 
 

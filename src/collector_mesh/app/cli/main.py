@@ -24,6 +24,7 @@ _VERBS: Mapping[str, str] = MappingProxyType(
         "topology": "topology:add_parser",
         "explain": "explain:add_parser",
         "config": "configuration.verbs:add_parser",
+        "reload": "reload:add_parser",
         "contract": "contracts.verbs:add_parser",
         "registry": "registry:add_parser",
         "certs": "certs:add_parser",

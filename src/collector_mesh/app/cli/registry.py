@@ -52,9 +52,11 @@ def add_parser(verbs: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the verb."""
+    from collector_mesh.app.cli.configuration.rereading import Origin
     from collector_mesh.app.cli.sources import read_config
 
     sourced = read_config(arguments, os.environ, own_id=REGISTRY_ID, spelled=SPELLED)
     if sourced.config.registry is None:
         raise CommandError("a registry needs --store FILE, where it is kept")
-    return run_collector(sourced, shows_config=arguments.show_config)
+    origin = Origin(arguments, os.environ, SPELLED)
+    return run_collector(sourced, origin, shows_config=arguments.show_config)

@@ -26,6 +26,7 @@ from collector_mesh.app.cli.collector_options import (
     add_workers_option,
 )
 from collector_mesh.app.cli.errors import EXIT_FAILED, CommandError, tell
+from collector_mesh.app.cli.hangups import Hangups
 from collector_mesh.app.cli.keys_options import add_keys_option
 from collector_mesh.app.cli.logs import configure
 from collector_mesh.app.cli.memory import start_trimming
@@ -36,6 +37,7 @@ from collector_mesh.app.cli.tracing import add_tracing_options
 if TYPE_CHECKING:
     from collector_mesh.adapters.systemd.notifier import Notifier
     from collector_mesh.app.cli.config import ServeConfig
+    from collector_mesh.app.cli.configuration.rereading import Origin
     from collector_mesh.app.cli.phases import Phases
     from collector_mesh.app.cli.sources import Sourced
     from collector_mesh.app.collector import Collector
@@ -167,11 +169,15 @@ def run(arguments: argparse.Namespace) -> int:
         from collector_mesh.app.cli.workers.starting import start_supervisor
 
         start_supervisor(sourced)
-    return run_collector(sourced, shows_config=arguments.show_config)
+    from collector_mesh.app.cli.configuration.rereading import Origin
+
+    origin = Origin(arguments, os.environ)
+    return run_collector(sourced, origin, shows_config=arguments.show_config)
 
 
 def run_collector(
     sourced: "Sourced",
+    origin: "Origin",
     *,
     shows_config: bool,
     notifier: "Notifier | None" = None,
@@ -182,6 +188,7 @@ def run_collector(
 
     Args:
         sourced: the configuration.
+        origin: where it comes from, and is read again.
         shows_config: whether it is shown.
         notifier: the way to who has started this process; without it, that to systemd, if that has.
         tell_error: tells what has ended it.
@@ -195,6 +202,7 @@ def run_collector(
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         # Until the collector takes signals itself: asyncio would cancel what is under way then, such as the start.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
+    hangups = Hangups()
     with Outlets(_output_lost):
         configure(config.log_format, config.log_level, named=named)
         if notifier is None and NOTIFY_SOCKET in os.environ:
@@ -203,7 +211,7 @@ def run_collector(
 
             notifier = from_environment(os.environ, on_failure=log_failure)
         try:
-            return loops.run(_serve(sourced, notifier), uvloop=not config.no_uvloop)
+            return loops.run(_serve(sourced, origin, notifier, hangups), uvloop=not config.no_uvloop)
         except CommandError as error:
             # Told here, where it cannot block.
             return tell_error(error)
@@ -211,6 +219,7 @@ def run_collector(
             # The loop has given its signals back: one that comes now would change the exit status.
             for number in STOP_SIGNALS:
                 signal.signal(number, signal.SIG_IGN)
+            hangups.ignore()
 
 
 def _read(arguments: argparse.Namespace) -> "Sourced":
@@ -220,11 +229,14 @@ def _read(arguments: argparse.Namespace) -> "Sourced":
     return read_config(arguments, os.environ)
 
 
-async def _serve(sourced: "Sourced", notifier: "Notifier | None") -> int:
+async def _serve(
+    sourced: "Sourced", origin: "Origin", notifier: "Notifier | None", hangups: Hangups
+) -> int:
     from collector_mesh.adapters.grpc.descriptors import raise_limit
     from collector_mesh.adapters.grpc.tls import TlsError
     from collector_mesh.app.cli.inspecting import looked_at
     from collector_mesh.app.cli.phases import Phases
+    from collector_mesh.app.cli.reloads import Reloads
     from collector_mesh.app.cli.serving import collector_of
     from collector_mesh.app.services.lifespan import LifespanError
     from collector_mesh.app.settings import SettingsError
@@ -239,8 +251,11 @@ async def _serve(sourced: "Sourced", notifier: "Notifier | None") -> int:
         stop = asyncio.Event()
         _install_signals(stop)
         phases = Phases()
+        reloads = Reloads(collector, origin, sourced, phases)
+        hangups.take(reloads.request)
         async with AsyncExitStack() as opened:
-            await opened.enter_async_context(looked_at(collector, phases))
+            await opened.enter_async_context(looked_at(collector, phases, reloads.reload))
+            await opened.enter_async_context(reloads)
             if notifier is not None:
                 from collector_mesh.app.cli.notifying import notified
 
@@ -248,10 +263,12 @@ async def _serve(sourced: "Sourced", notifier: "Notifier | None") -> int:
                 opened.enter_context(told)
             if not await _has_started(stop, collector):
                 return 0
+            reloads.started()
             try:
                 ready = partial(_announce, collector, phases)
                 lost = await _stopped_or_lost(stop, collector, _ready(collector, sourced.config, ready))
                 phases.drain()
+                await reloads.aclose()
             finally:
                 await collector.stop()
     except CommandError:

@@ -168,7 +168,9 @@ def check_all(sourced: Sourced, problems: Problems, warnings: Problems) -> None:
     tls = None
     with problems.gathered(TlsError, MeshError):
         tls = _tls(sourced)
-        # Reads the files, and sees whether they fit together and name this collector.
+        if tls is not None:
+            tls.check()
+        # With mutual TLS the certificate has to name this collector.
         make_trust(Options(collector_id=config.id, listen=config.listen, tls=tls), config.settings)
     _check_token(sourced, problems)
     access_of(sourced, tls, problems, warnings)

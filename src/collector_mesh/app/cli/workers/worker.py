@@ -3,6 +3,7 @@
 import argparse
 import os
 
+from collector_mesh.app.cli.configuration.rereading import Origin
 from collector_mesh.app.cli.errors import CommandError
 from collector_mesh.app.cli.serve import run_collector
 from collector_mesh.app.cli.sources import read_config
@@ -15,8 +16,9 @@ def run_worker(arguments: argparse.Namespace) -> int:
     worker.begin()
     try:
         sourced = worker.sourced(read_config(arguments, os.environ))
+        origin = Origin(arguments, os.environ, altered=worker.sourced)
         return run_collector(
-            sourced, shows_config=False, notifier=worker.notifier, tell_error=worker.tell, named=worker.id
+            sourced, origin, shows_config=False, notifier=worker.notifier, tell_error=worker.tell, named=worker.id
         )
     except CommandError as error:
         return worker.tell(error)
