@@ -171,8 +171,7 @@ def run(arguments: argparse.Namespace) -> int:
         start_supervisor(sourced)
     from collector_mesh.app.cli.configuration.rereading import Origin
 
-    origin = Origin(arguments, os.environ)
-    return run_collector(sourced, origin, shows_config=arguments.show_config)
+    return run_collector(sourced, Origin(arguments, os.environ), shows_config=arguments.show_config)
 
 
 def run_collector(
@@ -229,9 +228,7 @@ def _read(arguments: argparse.Namespace) -> "Sourced":
     return read_config(arguments, os.environ)
 
 
-async def _serve(
-    sourced: "Sourced", origin: "Origin", notifier: "Notifier | None", hangups: Hangups
-) -> int:
+async def _serve(sourced: "Sourced", origin: "Origin", notifier: "Notifier | None", hangups: Hangups) -> int:
     from collector_mesh.adapters.grpc.descriptors import raise_limit
     from collector_mesh.adapters.grpc.tls import TlsError
     from collector_mesh.app.cli.inspecting import looked_at

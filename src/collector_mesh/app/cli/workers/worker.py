@@ -18,7 +18,12 @@ def run_worker(arguments: argparse.Namespace) -> int:
         sourced = worker.sourced(read_config(arguments, os.environ))
         origin = Origin(arguments, os.environ, altered=worker.sourced)
         return run_collector(
-            sourced, origin, shows_config=False, notifier=worker.notifier, tell_error=worker.tell, named=worker.id
+            sourced,
+            origin,
+            shows_config=False,
+            notifier=worker.notifier,
+            tell_error=worker.tell,
+            named=worker.id,
         )
     except CommandError as error:
         return worker.tell(error)
