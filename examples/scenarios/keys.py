@@ -1,4 +1,4 @@
-"""Orders with idempotency keys under chaos: whoever does not know what became of one sends it again, and none is placed twice."""
+"""Orders with idempotency keys under chaos: those with an unknown outcome are sent again, by anybody, and none is placed twice."""
 
 import asyncio
 import random

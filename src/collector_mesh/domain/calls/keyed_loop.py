@@ -122,7 +122,8 @@ class KeyedLoop(AttemptLoop):
                 reply = await self._sender.send(call, place, call.deadline)
         finally:
             self._places.back(call, sent, reply, self.now())
-        if reply.status.code == ConflictError.code and not reply.is_own:
+        is_refused = reply.status.code == ConflictError.code and reply.executed is Executed.NO
+        if is_refused and (place is HERE or not reply.is_own):
             # That the key is another request's: this one has not run, whatever became of that.
             return reply
         state.untaken = reply
