@@ -85,6 +85,8 @@ class HeldCalls:
         self.addresses = addresses
         self.until = inf
         """When those that were not asked for are given up."""
+        self.on_alone: Callable[[HeldCalls], None] = _nobody
+        """Called when calls are held, and there is no link to ask over."""
         self.is_over = False
         """Whether nobody is asked anymore."""
         self._engine = engine
@@ -212,3 +214,7 @@ def _no_less(reply: Reply, unknown: Reply) -> Reply:
             return unknown
         reply.executed, reply.handled_by = unknown.executed, unknown.handled_by
     return reply
+
+
+def _nobody(_held: HeldCalls) -> None:
+    """Tell nobody."""

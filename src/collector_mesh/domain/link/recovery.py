@@ -81,12 +81,13 @@ class Recovery:
         """What the other side is to call a new link; nobody can guess it."""
         return self._dice.token()
 
-    def in_doubt(self, engine: "LinkEngine") -> HeldCalls | None:
-        """The calls of a lost link that wait to be asked for, if there are any."""
-        for held in self._held:
-            if held.is_of(engine) and held.waits:
-                return held
-        return None
+    def held_of(self, engine: "LinkEngine") -> HeldCalls | None:
+        """What holds the calls of a link that was lost just now."""
+        return next((held for held in self._held if held.is_of(engine)), None)
+
+    def waits_for(self, peer_id: str) -> bool:
+        """Whether calls wait for the next link to a peer."""
+        return any(held.other.collector_id == peer_id and held.waits for held in self._held)
 
     # ---- links come and go -----------------------------------------------------------------------------
 
@@ -162,6 +163,9 @@ class Recovery:
                 if engine.is_usable and start is not None and held.other.is_same(start):
                     engine.ask_about_calls(held)
                     break
+            else:
+                if held.waits:
+                    held.on_alone(held)
             # Its calls have a deadline of their own, which may be up earlier.
             self._look_at(held.next_tick)
 

@@ -80,6 +80,8 @@ class ClientWay:
         self._unary: Link | None = None
         self._ask_again_at = 0.0
         self._running: dict[LinkEngine, None] = {}
+        self._asking: dict[HeldCalls, None] = {}
+        """Calls of lost links for which the collector is dialed."""
 
     @property
     def usable(self) -> Link | None:
@@ -177,10 +179,17 @@ class ClientWay:
 
     def _lost(self, held: HeldCalls) -> None:
         """A link is lost, and calls wait to be asked for."""
-        if not self._side.is_closed:
+        if not self._side.is_closed and held not in self._asking:
+            self._asking[held] = None
             self._side.tasks.start(self._ask(held), f"ask {self.address} for calls")
 
     async def _ask(self, held: HeldCalls) -> None:
+        try:
+            await self._dial_for(held)
+        finally:
+            del self._asking[held]
+
+    async def _dial_for(self, held: HeldCalls) -> None:
         """Dial the collector again, if nobody else does: over whichever link opens first it is asked."""
         side, pause = self._side, _ASK_FIRST_SECONDS
         alarm = side.clock.alarm()
@@ -263,9 +272,9 @@ class _ClientHost:
         if recovery is not None:
             if engine.nobody_listens or engine.has_no_link:
                 recovery.nobody_at(engine.address)
-            held = recovery.in_doubt(engine)
+            held = recovery.held_of(engine)
             if held is not None:
-                self._lost(held)
+                held.on_alone = self._lost
         if self.link is not None:
             self.link.settle()
 

@@ -127,6 +127,10 @@ class Streams:
         """The links that have ended last, the latest first."""
         return self._ended.recently(self._clock.now())
 
+    def are_waited_for(self, peer_id: str) -> bool:
+        """Whether calls of a lost link wait for the next one to the same peer."""
+        return self.recovery is not None and self.recovery.waits_for(peer_id)
+
     # ---- opening -------------------------------------------------------------------------------------
 
     def accept(self, stream: FrameStream) -> None:

@@ -30,6 +30,9 @@ _ABSENCE = 30.0
 """Seconds that a peer which has said goodbye may stay away before that is told as a failure: one that is replaced is
 back by then."""
 
+_SOON = 0.25
+"""Longest pause between two dials while calls wait for the next link, in seconds."""
+
 _SILENCE = (UnavailableError, OutcomeUnknownError, DeadlineExceededError)
 """Errors that do not tell whether anybody is there."""
 
@@ -182,6 +185,9 @@ class Upkeep:
     async def _is_still_gone(self, keeper: Keeper) -> bool:
         """Wait before the next dial; False if the peer has come by itself meanwhile."""
         pause = self._backoff.pause(keeper.failed, dice=self._dice, is_refused=keeper.was_refused)
+        if pause > _SOON and self._streams.are_waited_for(keeper.peer_id):
+            # Calls wait to hear what became of them, and not for long.
+            pause = self._dice.uniform(0.0, _SOON)
         await keeper.alarm.wait(pause)
         connection = self._topology.get(keeper.peer_id)
         return connection is None or not connection.is_up or connection.way.carrier == "unary"

@@ -528,3 +528,21 @@ def test_a_call_that_nobody_here_was_told_of_was_not_run(pair: Pair) -> None:
 
     assert outcomes[0].replies == []
     assert known(outcomes[1]) == (503, Executed.NO)
+
+
+def test_who_holds_calls_hears_of_each_time_that_there_is_no_link_to_ask_over(pair: Pair) -> None:
+    heard = []
+    pair.wire.left.send_bytes(10)
+    pair.wire.settle()
+    engine = pair.wire.left.engine
+    pair.wire.left.engine.lost("the stream is broken")
+    held = pair.left.held_of(engine)
+    assert held is not None
+    held.on_alone = heard.append
+    pair.wire.right.engine.lost("the stream is broken")
+
+    pair.link()
+    assert heard == []
+    pair.wire.cut()
+
+    assert heard == [held]
