@@ -56,7 +56,9 @@ class Books:
             assert self.done[order] <= 1, f"an order was carried out {self.done[order]} times"
             was_done = self.done[order] == 1
             assert code != 200 or was_done, "an order that nobody has carried out was confirmed"
-            assert reply.executed.value != "no" or not was_done, "an order that was carried out counts as not run"
+            assert reply.executed.value != "no" or not was_done, (
+                "an order that was carried out counts as not run"
+            )
             await sim.sleep(random.uniform(0.0, 0.05))
 
 
