@@ -76,15 +76,17 @@ async def under_load(sim: Sim, settings: Settings) -> Books:
     sim.network.latency("*", "*", median=0.005, p99=0.05)
     pairs = [(one, shop) for one in ("front-1", "hub") for shop in SHOPS]
     pairs += [("front-2", "hub"), ("client-1", "front-1"), ("client-2", "shop-1")]
-    async with sim.client("client-1", "front-1", settings=settings) as one:
-        async with sim.client("client-2", "shop-1", settings=settings) as other:
-            places = (*fronts, one, other)
-            buying = [asyncio.create_task(books.buy(sim, places[n % 4], n)) for n in range(12)]
-            while sim.now < SECONDS:
-                await sim.sleep(random.uniform(0.05, 0.4))
-                sim.network.reset(*random.choice(pairs))
-            for task in buying:
-                await task
+    async with (
+        sim.client("client-1", "front-1", settings=settings) as one,
+        sim.client("client-2", "shop-1", settings=settings) as other,
+    ):
+        places = (*fronts, one, other)
+        buying = [asyncio.create_task(books.buy(sim, places[n % 4], n)) for n in range(12)]
+        while sim.now < SECONDS:
+            await sim.sleep(random.uniform(0.05, 0.4))
+            sim.network.reset(*random.choice(pairs))
+        for task in buying:
+            await task
     await all_is_well(sim, fronts)
     return books
 
