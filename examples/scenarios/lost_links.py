@@ -80,7 +80,7 @@ async def under_load(sim: Sim, settings: Settings) -> Books:
         sim.client("client-1", "front-1", settings=settings) as one,
         sim.client("client-2", "shop-1", settings=settings) as other,
     ):
-        places = (*fronts, one, other)
+        places: list[Collector | MeshClient] = [*fronts, one, other]
         buying = [asyncio.create_task(books.buy(sim, places[n % 4], n)) for n in range(12)]
         while sim.now < SECONDS:
             await sim.sleep(random.uniform(0.05, 0.4))

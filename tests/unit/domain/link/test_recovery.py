@@ -9,6 +9,7 @@ from tests.unit.domain.link.wires import ECHO, Outcome, Wire, answer
 from collector_mesh.app.testing.fakes import FakeClock, FakeDice
 from collector_mesh.domain.link.batching import Batching
 from collector_mesh.domain.link.closing import Phase
+from collector_mesh.domain.link.held import HeldCalls
 from collector_mesh.domain.link.recovery import Recovery
 from collector_mesh.domain.link.sizes import MAX_ASKED, MAX_ASKING
 from collector_mesh.domain.model.call import Call
@@ -531,7 +532,7 @@ def test_a_call_that_nobody_here_was_told_of_was_not_run(pair: Pair) -> None:
 
 
 def test_who_holds_calls_hears_of_each_time_that_there_is_no_link_to_ask_over(pair: Pair) -> None:
-    heard = []
+    heard: list[HeldCalls] = []
     pair.wire.left.send_bytes(10)
     pair.wire.settle()
     engine = pair.wire.left.engine
