@@ -28,6 +28,7 @@ from benchmarks import (
     sync_stubs,
     two_hops,
     validation,
+    watching,
 )
 from benchmarks.conditions import Conditions, loop_factory
 from benchmarks.processes import ServerFailedError
@@ -51,6 +52,7 @@ BENCHMARKS: dict[str, Callable[[Conditions], Coroutine[None, None, None]]] = {
     "contracts": contracts.main,
     "registry": registry.main,
     "validation": validation.main,
+    "watching": watching.main,
     "start": start.main,
     "stubs": stubs.main,
     "sync": sync.main,
