@@ -113,8 +113,14 @@ async def _compare(name: str, seconds: float) -> None:
     ratios = [after / before for before, after in costs]
     low, high = interval(ratios)
     median = statistics.median(ratios)
-    verdict = "" if mode.most is None else f" (target <= {mode.most:g}: {'met' if median <= mode.most else 'missed'})"
-    print(f"    {mode.text:34s} {plain:8.2f} us {watched:8.2f} us  {median:6.3f} x ({low:.3f} to {high:.3f}){verdict}")
+    verdict = (
+        ""
+        if mode.most is None
+        else f" (target <= {mode.most:g}: {'met' if median <= mode.most else 'missed'})"
+    )
+    print(
+        f"    {mode.text:34s} {plain:8.2f} us {watched:8.2f} us  {median:6.3f} x ({low:.3f} to {high:.3f}){verdict}"
+    )
 
 
 async def _run(server: Server, count: int) -> float:

@@ -100,9 +100,7 @@ def odd() -> Service:
 
 
 def watched(collector: Collector, *watches: CallWatch) -> Collector:
-    parts = collector.container
-    parts.watch.override(providers.Object(one_watch(*watches)))
-    parts.attempt_watch.override(parts.watch)
+    collector.container.watch.override(providers.Object(one_watch(*watches)))
     return collector
 
 

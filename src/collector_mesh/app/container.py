@@ -40,7 +40,7 @@ from collector_mesh.app.making import (
     make_validator,
     make_waiting_rules,
 )
-from collector_mesh.app.metrics.making import make_counting, make_metrics, make_numbers
+from collector_mesh.app.metrics.making import make_counting, make_metrics, make_numbers, side_of
 from collector_mesh.app.options import ClientOptions, Options
 from collector_mesh.app.overrides import policies_of
 from collector_mesh.app.registry.making import make_registering, make_registry, make_registry_door, make_types
@@ -248,9 +248,7 @@ class CollectorContainer:
         self.roots = roots = providers.Singleton(make_roots, options, settings, dice)
         self.tracer = tracer = providers.Singleton(make_tracer, options, collector_id, guarded_observer)
         spans = providers.Singleton(make_span_watch, collector_id, tracer, roots)
-        self.watch = watch = providers.Singleton(make_watch, spans, numbers)
-        # Without those that attempts are nothing to: that is a call less for each.
-        self.attempt_watch = attempt_watch = providers.Singleton(make_watch, spans)
+        self.watch = watch = providers.Singleton(make_watch, spans)
         self.key_store = key_store = providers.Singleton(make_key_store, options)
         keyed_calls = providers.Singleton(
             make_keyed_calls, options, settings, key_store, admission, tasks, clock, guarded_observer
@@ -258,6 +256,7 @@ class CollectorContainer:
         self.executor = executor = providers.Singleton(
             make_executor,
             watch,
+            numbers,
             collector_id,
             handlers,
             enter=providers.Factory(enter_of, tracer),
@@ -310,7 +309,7 @@ class CollectorContainer:
             dice=dice,
             policies=policies,
             counts=counts,
-            attempts=providers.Factory(make_attempts, attempt_watch),
+            attempts=providers.Factory(make_attempts, watch),
         )
         self.waiting = waiting = providers.Singleton(
             WaitingCalls,
@@ -338,7 +337,7 @@ class CollectorContainer:
             counts=counts,
             refusals=refusals,
             observer=guarded_observer,
-            watch=attempt_watch,
+            watch=watch,
             router=router,
             places=providers.Factory(KeyPlaces, settings.key_seconds, settings.max_keys),
             own_store=providers.Factory(make_own_store, admission),
@@ -356,6 +355,7 @@ class CollectorContainer:
             dice=dice,
             slots=outgoing,
             counts=counts,
+            side=providers.Factory(side_of, numbers),
         )
         self.surrounded = surrounded = providers.Singleton(
             make_surrounded, options, settings, dispatcher, checks, tasks, clock, guarded_observer

@@ -2,13 +2,16 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from collector_mesh.domain.calls.attempt import Attempt
 from collector_mesh.domain.ports.call_watch import CallWatch
 from collector_mesh.domain.ports.clock import Clock
 from collector_mesh.domain.ports.dispatching import Dispatching
 from collector_mesh.domain.serving.executor import Executor
+
+if TYPE_CHECKING:
+    from collector_mesh.domain.watching.numbers import Numbers
 
 
 def make_watch(*sources: CallWatch | None) -> CallWatch | None:
@@ -21,14 +24,24 @@ def make_watch(*sources: CallWatch | None) -> CallWatch | None:
 
 
 def make_executor(
-    watch: CallWatch | None, *parts: Any, enter: Callable[[bytes], None] | None = None, **more: Any
+    watch: CallWatch | None,
+    numbers: "Numbers | None",
+    *parts: Any,
+    enter: Callable[[bytes], None] | None = None,
+    **more: Any,
 ) -> Executor:
     """What runs calls here; `enter` as for `WatchedExecutor`."""
-    if watch is None:
-        return Executor(*parts, **more)
-    from collector_mesh.domain.serving.watched import WatchedExecutor
+    if numbers is None:
+        if watch is None:
+            return Executor(*parts, **more)
+        from collector_mesh.domain.serving.watched import WatchedExecutor
 
-    return WatchedExecutor(*parts, watch=watch, enter=enter, **more)
+        return WatchedExecutor(*parts, watch=watch, enter=enter, **more)
+    from collector_mesh.domain.serving.measured import MeasuredExecutor, MeasuredWatchedExecutor
+
+    if watch is None:
+        return MeasuredExecutor(*parts, side=numbers.served, **more)
+    return MeasuredWatchedExecutor(*parts, side=numbers.served, watch=watch, enter=enter, **more)
 
 
 def make_attempts(watch: CallWatch | None) -> Callable[..., Attempt]:

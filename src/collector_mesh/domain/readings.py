@@ -87,8 +87,8 @@ class Readings:
         state = self._inspection.state
         yield _family("info", [((self._version,), 1)])
         yield _family("state", [((each,), each == state) for each in _STATES])
-        yield from _side("dispatched", self._numbers.dispatched_side)
-        yield from _side("served", self._numbers.served_side)
+        yield from _side("dispatched", self._numbers.dispatched)
+        yield from _side("served", self._numbers.served)
         yield from self._attempts()
         yield _one("breakers_open", self._open_breakers())
         yield from self._admission()
@@ -171,7 +171,7 @@ def _side(word: str, side: SideNumbers) -> Iterator[Family]:
     methods = list(side.read())
     yield _family(
         f"{word}_seconds",
-        [(key, Buckets(tuple(numbers.buckets), numbers.seconds)) for key, numbers in methods],
+        [(key, Buckets(numbers.buckets, numbers.seconds)) for key, numbers in methods],
     )
     yield _family(
         f"{word}_errors_total",

@@ -12,7 +12,7 @@ from prometheus_client.openmetrics import parser
 from prometheus_client.parser import text_string_to_metric_families as plain
 from tests.limits import LIMIT_SECONDS
 
-from collector_mesh import Collector, InvalidCallError, LoopbackNetwork, Payload, Service
+from collector_mesh import Collector, InvalidCallError, LoopbackNetwork, MethodKey, Payload, Service
 from collector_mesh.adapters.prometheus.text import format_of, metrics_of, text_of
 from collector_mesh.domain.readings import MAX_SERIES
 from collector_mesh.domain.watching.families import METRICS, Family, Sample
@@ -246,3 +246,44 @@ async def test_how_late_the_loop_is_is_seen() -> None:
 def test_every_metric_has_a_name_of_its_kind() -> None:
     assert all((each.kind == "counter") == each.name.endswith("_total") for each in METRICS.values())
     assert all(attrs.astuple(each)[2].endswith(".") for each in METRICS.values())
+
+
+@pytest.mark.asyncio
+async def test_calls_count_once_in_both_forms_however_they_end() -> None:
+    waits, network = asyncio.Event(), LoopbackNetwork()
+    service = echo()
+
+    @service.method("Wait")
+    async def wait(request: Payload) -> Payload:
+        waits.set()
+        await asyncio.Event().wait()
+        return request
+
+    server = Collector("server", services=[service], transport=network, metrics=True)
+    caller = Collector("caller", namespaces=["tests"], transport=network, metrics=True)
+    key, request = MethodKey("tests", "Echo", "Wait"), Payload("t", b"x")
+    async with server, caller:
+        await caller.connect("server")
+        for source in (caller, server):
+            begun = source.submit(key, request, lambda _reply: None)
+            task = asyncio.ensure_future(source.dispatch(*key, request))
+            await asyncio.wait_for(waits.wait(), LIMIT_SECONDS)
+            assert (await read(source))["collector_mesh_dispatched_in_flight", source.collector_id, *IN] == 2
+            assert begun is not None
+            begun.cancel()
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            await source.dispatch(*key, request, timeout=0.05)
+            waits.clear()
+        told = await read(server, caller)
+
+        for collector in ("caller", "server"):
+            assert told["collector_mesh_dispatched_seconds_count", collector, *IN] == 3
+            assert told["collector_mesh_dispatched_in_flight", collector, *IN] == 0
+            assert told["collector_mesh_dispatched_errors_total", "499", collector, *IN] == 2
+            assert told["collector_mesh_dispatched_errors_total", "504", collector, *IN] == 1
+        assert told["collector_mesh_served_seconds_count", "server", *IN] == 6
+        assert told["collector_mesh_served_in_flight", "server", *IN] == 0
+
+
+IN = ("Wait", "tests", "Echo")

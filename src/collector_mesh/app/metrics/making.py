@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collector_mesh.app.container import CollectorContainer
     from collector_mesh.app.metrics.metrics import Metrics
     from collector_mesh.app.options import Options
+    from collector_mesh.domain.watching.method_numbers import SideNumbers
     from collector_mesh.domain.watching.numbers import Numbers
 
 
@@ -59,6 +60,11 @@ def make_numbers(options: "Options", parts: "CollectorContainer") -> "Numbers | 
     return Numbers(
         lambda key: parts.handlers().has(key), lambda key: parts.topology().known_key(key) is not None
     )
+
+
+def side_of(numbers: "Numbers | None") -> "SideNumbers | None":
+    """What counts the calls that are dispatched."""
+    return None if numbers is None else numbers.dispatched
 
 
 def make_counting(observer: Observer, numbers: "Numbers | None") -> Observer:

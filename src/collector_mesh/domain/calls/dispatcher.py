@@ -19,6 +19,7 @@ from collector_mesh.domain.ports.randomness import Randomness
 from collector_mesh.domain.ports.tasks import Promise, Tasks
 from collector_mesh.domain.routing.router import Router
 from collector_mesh.domain.serving.executor import Executor
+from collector_mesh.domain.watching.method_numbers import SideNumbers
 
 
 class Dispatcher:
@@ -43,6 +44,7 @@ class Dispatcher:
         dice: Randomness,
         slots: ConcurrencyLimit,
         counts: Counts,
+        side: SideNumbers | None = None,
     ) -> None:
         self._collector_id = collector_id
         self._checks = checks
@@ -58,17 +60,20 @@ class Dispatcher:
         self._dice = dice
         self._slots = slots
         self._counts = counts
+        self._side = side
 
-    async def dispatch(self, call: Call) -> Reply:
+    async def dispatch(self, call: Call) -> Reply:  # noqa: C901  # most of it in one coroutine: each one more costs
         """Have a call run: on its target, else here, else on a peer that shares the namespace."""
         try:
             is_here = self._checks.check(call)
             share = self._slots.take(call.key.namespace)
         except MeshError as error:
-            return self._refused(error)
+            return self._refused(call, error)
         reply = attempt = None
+        now = self._now()
+        # Counted here, and not around this: one more coroutine would cost more than all that is counted.
+        numbers = None if self._side is None else self._side.begins(call)
         try:
-            now = self._now()
             place = self._first(call, now, is_here=is_here)
             # As `is_simple`, without its call.
             if place is not HERE and (place is None or place.hops):
@@ -102,6 +107,8 @@ class Dispatcher:
             reply = self._failed(call, error, reply, is_tried=attempt is not None)
         finally:
             share.release()
+            if numbers is not None:
+                numbers.has_ended(reply, self._now() - now)
         if reply.status is OK:
             self._counts.succeeded += 1
         else:
@@ -114,9 +121,9 @@ class Dispatcher:
             is_here = self._checks.check(call)
             share = self._slots.take(call.key.namespace)
         except MeshError as error:
-            answer(self._refused(error))
+            answer(self._refused(call, error))
             return None
-        pending = PendingCall(call, answer, self._ended(share), self._loop, self._tasks)
+        pending = PendingCall(call, answer, self._ended(call, share), self._loop, self._tasks)
         try:
             now = self._now()
             place = self._first(call, now, is_here=is_here)
@@ -134,8 +141,10 @@ class Dispatcher:
             raise
         return pending
 
-    def refuse(self, call: Call, error: MeshError) -> Reply:  # noqa: ARG002  # whoever watches calls is told of it
+    def refuse(self, call: Call, error: MeshError) -> Reply:
         """See the port."""
+        if self._side is not None:
+            self._side.of(call).refused(error.code)
         return Reply.refused(error)
 
     def _first(self, call: Call, now: float, *, is_here: bool) -> Place | None:
@@ -156,13 +165,19 @@ class Dispatcher:
             reply = Reply.refused(OutcomeUnknownError(MISHAP))
         return self._loop.failed(RetryState(call), error, reply)
 
-    def _refused(self, error: MeshError) -> Reply:
+    def _refused(self, call: Call, error: MeshError) -> Reply:
         self._counts.count(error.code)
+        if self._side is not None:
+            self._side.of(call).refused(error.code)
         return Reply.refused(error)
 
-    def _ended(self, share: Slot) -> Callable[[Reply | None], None]:
+    def _ended(self, call: Call, share: Slot) -> Callable[[Reply | None], None]:
+        numbers, began = None if self._side is None else self._side.begins(call), self._now()
+
         def ended(reply: Reply | None) -> None:
             share.release()
+            if numbers is not None:
+                numbers.has_ended(reply, self._now() - began)
             if reply is not None:
                 self._counts.count(reply.status.code)
 

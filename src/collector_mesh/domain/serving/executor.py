@@ -96,7 +96,7 @@ class Executor:
         try:
             method, share = self._admit(call)
         except MeshError as error:
-            return Reply.refused(error)
+            return self._not_admitted(call, error)
         context = CallContext(call, self._collector_id, self._clock.now, self._nested)
         outcome = self._begin(call, context, method, share)
         if isinstance(outcome, Reply):
@@ -120,7 +120,7 @@ class Executor:
         try:
             method, share = self._admit(call)
         except MeshError as error:
-            answer(Reply.refused(error))
+            answer(self._not_admitted(call, error))
             return None
         context = CallContext(call, self._collector_id, self._clock.now, self._nested)
         outcome = self._begin(call, context, method, share)
@@ -158,6 +158,9 @@ class Executor:
         if method is not None and method.blocking:
             return method, Lease(self._slots, call.key.namespace, call.source)
         return method, self._slots.take(call.key.namespace, call.source)
+
+    def _not_admitted(self, call: Call, error: MeshError) -> Reply:  # noqa: ARG002  # it may be counted
+        return Reply.refused(error)
 
     def tell(self, key: MethodKey, error: BaseException) -> None:
         """Tell the observer of an error of a handler that changes no reply."""

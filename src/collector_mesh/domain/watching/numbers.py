@@ -8,9 +8,6 @@ from collector_mesh.domain.model.call import Call, Origin
 from collector_mesh.domain.model.counts import OTHERS
 from collector_mesh.domain.model.events import Event, LimitReached, Shedding
 from collector_mesh.domain.model.names import MethodKey
-from collector_mesh.domain.model.status import Reply
-from collector_mesh.domain.model.verdict import Verdict
-from collector_mesh.domain.ports.call_watch import CallWatch
 from collector_mesh.domain.ports.observer import Observer
 from collector_mesh.domain.watching.method_numbers import BOUNDS, SeriesBudget, SideNumbers
 
@@ -43,8 +40,8 @@ class Numbers:
             # What this process calls is of its own choosing; what others name may be made up.
             return call.origin is Origin.LOCAL or self._is_there(call.key)
 
-        self.dispatched_side = SideNumbers(budget, _KEPT_FOR_SERVED, is_known)
-        self.served_side = SideNumbers(budget, 0, lambda call: has_method(call.key))
+        self.dispatched = SideNumbers(budget, _KEPT_FOR_SERVED, is_known)
+        self.served = SideNumbers(budget, 0, lambda call: has_method(call.key))
         self.events: dict[str, int] = {}
         """How often each kind of event has happened, those included that are not told each time."""
         self.limits: dict[str, int] = {}
@@ -53,21 +50,6 @@ class Numbers:
         """How many turns of the event loop were late by how much."""
         self.lag_seconds = 0.0
         """By how much all of them together were late."""
-        # See `CallWatch`. They are on the way of every call: a call less each.
-        self.dispatching = self.dispatched_side.begins
-        self.dispatched = self.dispatched_side.ended
-        self.serving = self.served_side.begins
-        self.served = self.served_side.ended
-
-    def attempting(self, call: Call, peer_id: str) -> Call:  # noqa: ARG002  # a port
-        """See the port: attempts are counted anyway."""
-        return call
-
-    def attempted(self, call: Call, peer_id: str, reply: Reply | None, began: float, ended: float) -> None:
-        """See the port."""
-
-    def judged(self, call: Call, verdict: Verdict) -> None:
-        """See the port."""
 
     def happened(self, event: Event) -> None:
         """Count an event."""
@@ -82,8 +64,8 @@ class Numbers:
 
     def forget(self) -> None:
         """Make room of methods that nobody has anymore."""
-        self.dispatched_side.forget(lambda key: not self._is_there(key))
-        self.served_side.forget(lambda key: not self._has_method(key))
+        self.dispatched.forget(lambda key: not self._is_there(key))
+        self.served.forget(lambda key: not self._has_method(key))
 
     def _is_there(self, key: MethodKey) -> bool:
         return self._has_method(key) or self._is_announced(key)
@@ -114,5 +96,4 @@ def _count(counted: dict[str, int], word: str) -> None:
 
 
 if TYPE_CHECKING:
-    _watches: type[CallWatch] = Numbers
     _observes: type[Observer] = CountingObserver

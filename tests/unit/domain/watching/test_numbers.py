@@ -26,13 +26,11 @@ class World:
 
     def serve(self, name: str, reply: Reply | None = GOOD, seconds: float = 0.002) -> None:
         call = Call(key(name), origin=Origin.PEER)
-        self.numbers.serving(call)
-        self.numbers.served(call, reply, 1.0, 1.0 + seconds)
+        self.numbers.served.begins(call).has_ended(reply, seconds)
 
     def dispatch(self, name: str, reply: Reply | None = GOOD, origin: Origin = Origin.CLIENT) -> None:
         call = Call(key(name), origin=origin)
-        self.numbers.dispatching(call)
-        self.numbers.dispatched(call, reply, 1.0, 1.002)
+        self.numbers.dispatched.begins(call).has_ended(reply, 0.002)
 
 
 def test_calls_errors_and_times_are_counted_by_method() -> None:
@@ -44,8 +42,8 @@ def test_calls_errors_and_times_are_counted_by_method() -> None:
     world.serve("B", BAD)
     world.serve("B", None)
 
-    (_, a), (_, b) = world.numbers.served_side.read()
-    assert a.buckets == [1, 1, *[0] * 9, 1]
+    (_, a), (_, b) = world.numbers.served.read()
+    assert a.buckets == (1, 1, *[0] * 9, 1)
     assert (a.begun, a.in_flight, a.errors) == (3, 0, {})
     assert round(a.seconds, 3) == 100.001
     assert b.errors == {500: 1, 499: 1}
@@ -54,12 +52,10 @@ def test_calls_errors_and_times_are_counted_by_method() -> None:
 def test_what_has_begun_and_not_ended_is_in_flight() -> None:
     world = World()
     world.served.add(key("A"))
-    call = Call(key("A"))
-    world.numbers.serving(call)
 
-    ((_, numbers),) = world.numbers.served_side.read()
+    numbers = world.numbers.served.begins(Call(key("A")))
     before = numbers.in_flight
-    world.numbers.served(call, GOOD, 0.0, 1.0)
+    numbers.has_ended(GOOD, 1.0)
 
     assert (before, numbers.in_flight) == (1, 0)
 
@@ -72,7 +68,7 @@ def test_names_that_callers_make_up_are_summed() -> None:
     world.dispatch("There")
     world.dispatch("Own", origin=Origin.LOCAL)
 
-    read = dict(world.numbers.dispatched_side.read())
+    read = dict(world.numbers.dispatched.read())
     assert list(read) == [key("Own"), key("There"), OTHER_METHODS]
     assert read[OTHER_METHODS].begun == 10_000
     assert read[OTHER_METHODS].errors == {404: 10_000}
@@ -86,7 +82,7 @@ def test_of_too_many_methods_the_last_ones_are_summed_and_those_that_run_here_ha
         world.served.add(key(f"Served{number}"))
         world.serve(f"Served{number}")
 
-    sides = world.numbers.dispatched_side, world.numbers.served_side
+    sides = world.numbers.dispatched, world.numbers.served
     kept = [len(side.methods) for side in sides]
     series = sum(numbers.series for side in sides for numbers in side.methods.values())
     assert kept[0] >= 40
@@ -98,17 +94,30 @@ def test_of_too_many_methods_the_last_ones_are_summed_and_those_that_run_here_ha
 def test_a_method_that_becomes_known_while_a_call_is_under_way_counts_from_the_next_one() -> None:
     world = World()
     early, late = Call(key("A"), origin=Origin.CLIENT), Call(key("A"), origin=Origin.CLIENT)
-    world.numbers.dispatching(early)
+    first = world.numbers.dispatched.begins(early)
     world.announced.add(key("A"))
-    world.numbers.dispatching(late)
-    world.numbers.dispatched(early, GOOD, 0.0, 1.0)
-    world.numbers.dispatched(late, GOOD, 0.0, 1.0)
+    second = world.numbers.dispatched.begins(late)
+    first.has_ended(GOOD, 1.0)
+    second.has_ended(GOOD, 1.0)
 
-    read = dict(world.numbers.dispatched_side.read())
+    read = dict(world.numbers.dispatched.read())
     assert {each: (numbers.begun, numbers.in_flight) for each, numbers in read.items()} == {
         key("A"): (1, 0),
         OTHER_METHODS: (1, 0),
     }
+
+
+def test_times_are_put_into_buckets_now_and_then_and_none_is_lost() -> None:
+    world = World()
+    world.served.add(key("A"))
+    for number in range(5000):
+        world.serve("A", seconds=number / 1000)
+
+    ((_, numbers),) = world.numbers.served.read()
+    assert sum(numbers.buckets) == 5000
+    assert numbers.buckets[1] == 1
+    assert numbers.buckets[-1] == 0
+    assert round(numbers.seconds) == round(sum(range(5000)) / 1000)
 
 
 def test_codes_beyond_a_number_are_summed() -> None:
@@ -119,7 +128,7 @@ def test_codes_beyond_a_number_are_summed() -> None:
         reply.status = OK.__class__(code, "")
         world.serve("A", reply)
 
-    ((_, numbers),) = world.numbers.served_side.read()
+    ((_, numbers),) = world.numbers.served.read()
     assert len(numbers.errors) == 9
     assert numbers.errors[OTHER_CODES] == 92
 
@@ -136,8 +145,8 @@ def test_methods_that_are_gone_make_room_when_it_is_needed() -> None:
     world.numbers.forget()
     world.serve("New")
 
-    assert list(world.numbers.served_side.methods) == [key("New")]
-    assert world.numbers.served_side.others.begun > 0
+    assert list(world.numbers.served.methods) == [key("New")]
+    assert world.numbers.served.others.begun > 0
 
 
 def test_methods_that_are_gone_stay_while_there_is_room() -> None:
@@ -148,7 +157,7 @@ def test_methods_that_are_gone_stay_while_there_is_room() -> None:
 
     world.numbers.forget()
 
-    assert list(world.numbers.served_side.methods) == [key("A")]
+    assert list(world.numbers.served.methods) == [key("A")]
 
 
 def test_events_and_limits_are_counted_before_they_are_told() -> None:
