@@ -72,6 +72,12 @@ async def ready(process: Process) -> None:
     assert (await process.stdout.readline()).startswith(b"w ready: 2 workers")
 
 
+def children_of(process_id: int) -> list[int]:
+    return [
+        int(number) for number in Path(f"/proc/{process_id}/task/{process_id}/children").read_text().split()
+    ]
+
+
 async def ended(process: Process) -> tuple[int | None, str]:
     """Its exit status, and its log; all have ended who could write there."""
     _, log = await asyncio.wait_for(process.communicate(), LIMIT_SECONDS)
@@ -99,11 +105,15 @@ async def test_systemd_hears_of_all_workers_and_one_that_is_stuck_is_replaced(tm
         await until("RELOADING=1\nMONOTONIC_USEC=")
         await until("READY=1\nSTATUS=w: 2 of 2 workers take calls; w.1 keep their configuration")
         await until("WATCHDOG=1")
+        # As a reload that one of them alone was asked for.
+        os.kill(children_of(process.pid)[0], signal.SIGHUP)
+        await until("STATUS=w: 2 of 2 workers take calls; w.1 keep their configuration")
         process.send_signal(signal.SIGTERM)
         await until("STOPPING=1")
         status, log = await ended(process)
 
     assert status == 0
+    assert log.count("worker_back") == 1
     assert re.search(r"worker_killed worker=w\.1 reason=.*stuck", log)
     assert 'workers_not_reloaded workers=w.1 reason="half a file"' in log
 

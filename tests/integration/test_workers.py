@@ -71,11 +71,22 @@ async def test_a_worker_that_is_killed_under_load_comes_back_and_no_call_is_lost
     assert ended.stderr.count(" stopped collector_id=w.") == 2
 
 
-async def test_no_worker_outlives_a_supervisor_that_is_killed() -> None:
-    async with serving("w", "--workers", "1") as supervisor:
+async def test_a_reload_reaches_workers_and_none_outlives_a_supervisor_that_is_killed(tmp_path: Path) -> None:
+    file = tmp_path / "w.toml"
+    file.write_text("workers = 1\n[settings]\nmax_running = 100\n")
+    async with serving("w", "--config", str(file)) as supervisor:
+        assert supervisor.process.stdout is not None
+        await supervisor.process.stdout.readline()
         (worker,) = workers_of(supervisor.process.pid)
+        file.write_text("workers = 1\n[settings]\nmax_running = many\n")
+        supervisor.send(signal.SIGHUP)
+        await supervisor.logged("workers_not_reloaded workers=w.0")
+        file.write_text("workers = 1\n[settings]\nmax_running = 200\n")
+        supervisor.send(signal.SIGHUP)
+        await supervisor.logged("workers_reloaded workers=1")
         supervisor.send(signal.SIGKILL)
         await eventually(lambda: not is_running(worker))
         await supervisor.logged("stopped collector_id=w.0")
 
+    assert re.search(r"configuration_reloaded collector_id=w.0 .*max_running", supervisor.stderr)
     assert "draining collector_id=w.0" in supervisor.stderr

@@ -58,5 +58,7 @@ def run(arguments: argparse.Namespace) -> int:
     sourced = read_config(arguments, os.environ, own_id=REGISTRY_ID, spelled=SPELLED)
     if sourced.config.registry is None:
         raise CommandError("a registry needs --store FILE, where it is kept")
+    if sourced.config.workers is not None:
+        raise CommandError(f"{sourced.source('workers')}: a registry is one process")
     origin = Origin(arguments, os.environ, SPELLED)
     return run_collector(sourced, origin, shows_config=arguments.show_config)

@@ -113,8 +113,7 @@ class WorkerProcess:
         """It takes calls."""
         port = address.rpartition(":")[2]
         self.port = int(port) if port.isdigit() else 0
-        if not self.is_ready:
-            self._ready_at = now
+        self._ready_at = now
         self.is_ready = self.was_ready = True
 
     def ended(self, now: float, dice: Randomness) -> float:

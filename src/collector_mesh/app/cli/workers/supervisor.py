@@ -184,6 +184,11 @@ class Supervisor:
             if not any(each.is_reloading for each in self._workers):
                 self._reloaded()
             return
+        if worker.is_ready:
+            # It was told by somebody else to look at its configuration again.
+            worker.refused = message.get(REFUSED, "")
+            self._tell_status()
+            return
         worker.ready(time.monotonic(), message.get(ADDRESS, ""))
         number = len(self._workers)
         if not self._was_ready and all(each.is_ready for each in self._workers):
