@@ -164,6 +164,8 @@ class Settings:
         keepalive_interval: seconds between two pings on an idle gRPC connection.
         expose_handler_errors: whether a caller sees the text of a handler's exception, or a
             correlation id for the log.
+        key_grace: how long the handler of a call with an idempotency key may go on after the deadline of the call that began it, in
+            seconds: a repeat gets its reply then.
         key_seconds: how long the reply to a call with an idempotency key is kept, in seconds.
         max_keys: idempotency keys that are kept at a time; further calls with a new one are shed with 429.
         max_key_bytes: memory that they and their replies may take, in bytes, when such a call is to begin.
@@ -224,6 +226,7 @@ class Settings:
     reconnect_cap: float = attrs.field(default=2.0, validator=_number(0.001, 3600, "seconds"))
     keepalive_interval: float = attrs.field(default=10.0, validator=_number(2, 3600, "seconds"))
     expose_handler_errors: bool = attrs.field(default=True, validator=_boolean)
+    key_grace: float = attrs.field(default=15.0, validator=_number(0, 3600, "seconds"))
     key_seconds: float = attrs.field(default=600.0, validator=_number(0.1, 31_536_000, "seconds"))
     max_keys: int = attrs.field(default=100_000, validator=_number(1, 1 << 30, "keys"))
     max_key_bytes: int = attrs.field(default=64 << 20, validator=_number(1 << 10, 1 << 40, "bytes"))

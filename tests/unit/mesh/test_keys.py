@@ -203,6 +203,32 @@ async def test_with_a_shared_file_any_collector_knows_the_reply(tmp_path: Path) 
         assert await later.call(*PAY, "7", returns=str, key="k") == "a 1"
 
 
+@pytest.mark.asyncio
+async def test_a_repeat_after_a_504_gets_what_the_handler_has_come_to_meanwhile(shop: Shop) -> None:
+    late = await shop.hub.dispatch(*PAY, "7", key="k", timeout=0.05)
+    repeat = asyncio.create_task(shop.hub.dispatch(*PAY, "7", key="k"))
+    await asyncio.sleep(0)
+    shop.go_on()
+
+    assert (late.status.code, late.executed) == (504, Executed.MAYBE)
+    assert (await repeat).status.code == 200
+    assert shop.paid == ["7"]
+
+
+@pytest.mark.asyncio
+async def test_a_handler_that_is_ended_halfway_is_not_run_again() -> None:
+    till = Till("a")
+    async with Collector("a", services=[till.service()], settings=Settings(key_grace=0.0)) as a:
+        late = await a.dispatch(*PAY, "7", key="k", timeout=0.05)
+        ended = await a.dispatch(*PAY, "7", key="k")
+        till.may_go_on.set()
+        repeat = await a.dispatch(*PAY, "7", key="k")
+
+    assert (late.status.code, ended.executed) == (504, Executed.MAYBE)
+    assert (repeat.status.code, repeat.executed) == (502, Executed.MAYBE)
+    assert till.paid == ["7"]
+
+
 class FailingStore(MemoryKeyStore):
     """A store that fails when it is told to."""
 

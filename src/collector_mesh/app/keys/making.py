@@ -72,6 +72,7 @@ def make_keyed_calls(
         store,
         admission.incarnation,
         make_key_rules(settings),
+        grace=settings.key_grace,
         tasks=tasks,
         clock=clock,
         observer=observer,

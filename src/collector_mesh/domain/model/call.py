@@ -80,7 +80,7 @@ class Call:
     visited: tuple[str, ...] = ()
     source: str = ""
     trace: bytes = b""
-    idempotency_key: str = ""
+    idempotency_key: str = attrs.field(default="", repr=False)
 
 
 def scope_key(call: Call) -> None:

@@ -252,7 +252,7 @@ class CallExtra:
     idempotent: bool | None = None
     size: int = 0
     tracestate: bytes = b""
-    idempotency_key: str = ""
+    idempotency_key: str = attrs.field(default="", repr=False)
 
 
 @attrs.frozen

@@ -128,13 +128,14 @@ class KeyedRun:
 class KeyedCalls:
     """Runs a call once for each key, and gives its reply to all who repeat it.
 
-    A handler that has begun is not cancelled when its callers go: it runs until the deadline of the first of them.
+    A handler that has begun is not cancelled when its callers go: cut off halfway nobody would know what it has done.
 
     Args:
         collector_id: of this collector.
         store: keeps what became of them.
         claimant: stands for this start of this collector.
         rules: how much is kept, and for how long.
+        grace: seconds that a handler may go on after the deadline of its first caller.
         tasks: runs what nobody owns.
         clock: the time.
         observer: told where the store fails.
@@ -147,6 +148,7 @@ class KeyedCalls:
         claimant: str,
         rules: KeyRules,
         *,
+        grace: float,
         tasks: Tasks,
         clock: Clock,
         observer: Observer,
@@ -155,6 +157,7 @@ class KeyedCalls:
         self._store = store
         self._claimant = claimant
         self._rules = rules
+        self._grace = grace
         self._tasks = tasks
         self._clock = clock
         self._observer = observer
@@ -225,7 +228,7 @@ class KeyedCalls:
         known = await self._known(going)
         if known is not None:
             return known
-        reply = await run(attrs.evolve(call, idempotency_key=""))
+        reply = await run(attrs.evolve(call, idempotency_key="", deadline=call.deadline + self._grace))
         kept: Reply | None = reply
         if reply.executed is Executed.NO:
             kept = None
