@@ -95,14 +95,14 @@ def cut_handlers_have_not_run(patch: pytest.MonkeyPatch) -> None:
 
 
 def refusals_of_handlers_have_not_run(patch: pytest.MonkeyPatch) -> None:
-    original = Executor._failed
+    original = Executor.failed
 
     def failed(executor: Executor, key: Any, error: BaseException, *context: Any) -> Reply:
         if isinstance(error, MeshError):
             return Reply.refused(error)
         return original(executor, key, error, *context)
 
-    patch.setattr(Executor, "_failed", failed)
+    patch.setattr(Executor, "failed", failed)
 
 
 def only_the_last_try_counts(patch: pytest.MonkeyPatch) -> None:

@@ -62,16 +62,17 @@ class AroundDispatcher:
         max_payload_bytes: int,
         expose: bool,
     ) -> None:
-        self._dispatcher = dispatcher
-        self._steps: tuple[Callable[[OutgoingCall, DispatchNext], Awaitable[Reply]], ...] = tuple(
+        self.dispatcher = dispatcher
+        self.steps: tuple[Callable[[OutgoingCall, DispatchNext], Awaitable[Reply]], ...] = tuple(
             each.dispatch for each in middleware
         )
         self._collector_id = collector_id
         self._checks = checks
         self._tasks = tasks
+        self.is_cancellation = tasks.is_cancellation
         self._now = clock.now
         self._observer = observer
-        self._max_payload_bytes = max_payload_bytes
+        self.max_payload_bytes = max_payload_bytes
         self._expose = expose
         self.known_key = dispatcher.known_key
         """See the port."""
@@ -84,22 +85,22 @@ class AroundDispatcher:
     async def dispatch(self, call: Call) -> Reply:
         """See the port."""
         if _IS_INSIDE.get():
-            return await self._dispatcher.dispatch(call)
+            return await self.dispatcher.dispatch(call)
         if call.origin is not Origin.LOCAL:
             if call.origin is Origin.PEER:
-                return await self._dispatcher.dispatch(call)
+                return await self.dispatcher.dispatch(call)
             try:
                 self._checks.check(call)
             except MeshError as error:
-                return self._dispatcher.refuse(call, error)
-        passage = self._passage()
+                return self.dispatcher.refuse(call, error)
+        passage = _Passage(self)
         _IS_INSIDE.set(True)
         try:
             return await self._tasks.awaited(
-                passage.begin(OutgoingCall(call, self._now)), call.deadline + _LATE_SECONDS
+                passage.step(OutgoingCall(call, self._now)), call.deadline + _LATE_SECONDS
             )
         except Exception as error:  # noqa: BLE001  # its time is up, say
-            return self._stopped(passage, error)
+            return passage.stopped(error)
         finally:
             _IS_INSIDE.set(False)
             passage.end()
@@ -107,21 +108,21 @@ class AroundDispatcher:
     def submit(self, call: Call, answer: Callable[[Reply], None]) -> StartedCall | None:
         """See the port: it takes a task."""
         if _IS_INSIDE.get():
-            return self._dispatcher.submit(call, answer)
+            return self.dispatcher.submit(call, answer)
         if call.origin is not Origin.LOCAL:
             if call.origin is Origin.PEER:
-                return self._dispatcher.submit(call, answer)
+                return self.dispatcher.submit(call, answer)
             try:
                 self._checks.check(call)
             except MeshError as error:
-                answer(self._dispatcher.refuse(call, error))
+                answer(self.dispatcher.refuse(call, error))
                 return None
-        passage = self._passage()
+        passage = _Passage(self)
         _IS_INSIDE.set(True)
         try:
-            begun = self._tasks.begin(passage.begin(OutgoingCall(call, self._now)))
+            begun = self._tasks.begin(passage.step(OutgoingCall(call, self._now)))
         except Exception as error:  # noqa: BLE001  # it has cancelled itself, say
-            begun = self._stopped(passage, error)
+            begun = passage.stopped(error)
         finally:
             _IS_INSIDE.set(False)
         if isinstance(begun, Reply):
@@ -130,7 +131,7 @@ class AroundDispatcher:
             return None
 
         def settle(reply: Reply | None, error: BaseException | None) -> None:
-            told = self._stopped(passage, error) if reply is None else reply
+            told = passage.stopped(error) if reply is None else reply
             passage.end()
             answer(told)
 
@@ -139,52 +140,64 @@ class AroundDispatcher:
 
     def refuse(self, call: Call, error: MeshError) -> Reply:
         """See the port."""
-        return self._dispatcher.refuse(call, error)
+        return self.dispatcher.refuse(call, error)
 
-    async def _go_on(self, seen: OutgoingCall) -> Reply:
+    def tell(self, error: BaseException) -> str:
+        """Tell the observer what middleware has raised; gives what callers are told."""
+        self._observer.tell(HookFailed(self._collector_id, "middleware.dispatch", error))
+        return clipped(f"middleware error: {text_of(error)}" if self._expose else "middleware error")
+
+
+class _Passage(Passage[OutgoingCall]):
+    """The way of one call to the dispatcher."""
+
+    __slots__ = ("_parts",)
+
+    kind = OutgoingCall
+
+    def __init__(self, parts: AroundDispatcher) -> None:
+        super().__init__(parts.steps, parts.max_payload_bytes)
+        self._parts = parts
+
+    async def arrive(self, call: OutgoingCall) -> Reply:
+        """See the base class."""
         _IS_INSIDE.set(False)
         try:
-            return await self._dispatcher.dispatch(seen._call)  # noqa: SLF001  # middleware is not to see it
+            reply = await self._parts.dispatcher.dispatch(call._call)  # noqa: SLF001  # middleware is not to see it
         finally:
             _IS_INSIDE.set(True)
-
-    def _passage(self) -> "Passage[OutgoingCall]":
-        return Passage(
-            self._steps,
-            OutgoingCall,
-            self._go_on,
-            passes=self._passes,
-            failed=self._failed,
-            most=self._max_payload_bytes,
+        self.given, self.status, self.payload, self.metadata = (
+            reply,
+            reply.status,
+            reply.payload,
+            reply.metadata,
         )
+        return reply
 
-    def _passes(self, error: BaseException) -> bool:
+    def passes(self, error: BaseException) -> bool:
+        """See the base class."""
         # It is closed, the user's at the terminal, or cancelled.
-        return isinstance(error, GeneratorExit | KeyboardInterrupt) or self._tasks.is_cancellation(error)
+        return isinstance(error, GeneratorExit | KeyboardInterrupt) or self._parts.is_cancellation(error)
 
-    def _failed(self, passage: "Passage[OutgoingCall]", error: BaseException) -> Reply:
-        """The outcome where middleware has raised something; that a handler may have run is never told as less."""
+    def failed(self, error: BaseException) -> Reply:
+        """See the base class: that a handler may have run is never told as less."""
         status = chosen_status(error)
         if status is None:
-            self._observer.tell(HookFailed(self._collector_id, "middleware.dispatch", error))
-            text = f"middleware error: {text_of(error)}" if self._expose else "middleware error"
-            return self._told(passage, Status(500, clipped(text)), Executed.NO)
+            return self._told(Status(500, self._parts.tell(error)), Executed.NO)
         executed = attribute_of(error, "executed")
-        return self._told(passage, status, executed if isinstance(executed, Executed) else Executed.NO)
+        return self._told(status, executed if isinstance(executed, Executed) else Executed.NO)
 
-    def _stopped(self, passage: "Passage[OutgoingCall]", error: BaseException | None) -> Reply:
+    def stopped(self, error: BaseException | None) -> Reply:
         """The outcome where middleware was ended."""
         if not isinstance(error, (DeadlineExceededError, OutcomeUnknownError)):
-            return self._failed(passage, error or RuntimeError("no outcome"))
-        reply = Reply.refused(error)
-        return self._told(passage, reply.status, Executed.NO)
+            return self.failed(error or RuntimeError("no outcome"))
+        return self._told(Reply.refused(error).status, Executed.NO)
 
-    @staticmethod
-    def _told(passage: "Passage[OutgoingCall]", status: Status, executed: Executed) -> Reply:
-        reply, given = Reply(status, executed=executed), passage.given
+    def _told(self, status: Status, executed: Executed) -> Reply:
+        reply, given = Reply(status, executed=executed), self.given
         if given is not None and given.executed.rank > reply.executed.rank:
             reply.executed, reply.handled_by, reply.tried = given.executed, given.handled_by, given.tried
-        elif given is None and passage.has_gone_on and executed is Executed.NO:
+        elif given is None and self.has_gone_on and executed is Executed.NO:
             reply.executed = Executed.MAYBE
         return reply
 
@@ -194,9 +207,7 @@ class _Begun:
 
     __slots__ = ("_call", "_job", "_now", "_passage")
 
-    def __init__(
-        self, job: Job, call: Call, passage: "Passage[OutgoingCall]", now: Callable[[], float]
-    ) -> None:
+    def __init__(self, job: Job, call: Call, passage: "_Passage", now: Callable[[], float]) -> None:
         self._job = job
         self._call = call
         self._passage = passage

@@ -1,6 +1,6 @@
 """The way of one call through middleware."""
 
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, Generic, TypeVar
 
@@ -19,34 +19,20 @@ _OVER = -1
 class Passage(Generic[C]):
     """Has one call go through middleware, one after the other, each of which calls on at most once.
 
+    A subclass says what comes behind the last one. It is on the way of every call: no more coroutines than are needed.
+
     Args:
         steps: the methods of the middleware, in order.
-        kind: the class of calls that they take.
-        last: has the call go on behind the last one.
-        passes: whether something that was raised is no outcome: a cancellation, say.
-        failed: gives the outcome for anything else that was raised.
         most: bytes of the largest payload of a reply.
     """
 
-    __slots__ = (
-        "_failed", "_kind", "_last", "_most", "_passes", "_reached", "_steps", "given", "metadata", "payload", "status",
-    )  # fmt: skip
+    __slots__ = ("_most", "_reached", "_steps", "given", "metadata", "payload", "status")
 
-    def __init__(
-        self,
-        steps: tuple[Callable[[C, Any], Awaitable[Reply]], ...],
-        kind: type[C],
-        last: Callable[[C], Awaitable[Reply]],
-        *,
-        passes: Callable[[BaseException], bool],
-        failed: Callable[["Passage[C]", BaseException], Reply],
-        most: int,
-    ) -> None:
+    kind: type[C]
+    """The class of calls that the steps take."""
+
+    def __init__(self, steps: tuple[Callable[[C, Any], Awaitable[Reply]], ...], most: int) -> None:
         self._steps = steps
-        self._kind = kind
-        self._last = last
-        self._passes = passes
-        self._failed = failed
         self._most = most
         self._reached = 0
         self.given: Reply | None = None
@@ -61,65 +47,65 @@ class Passage(Generic[C]):
         """Whether the call has left the last middleware."""
         return self._reached > len(self._steps)
 
-    def begin(self, call: C) -> Coroutine[Any, Any, Reply]:
-        """Have the call meet the first middleware; gives the outcome, and raises nothing but what passes."""
-        self._reached = 1
-        return self._step(0, call)
+    async def step(self, call: C, index: int = 0) -> Reply:
+        """Have the call meet middleware, the first one at first; gives the outcome, and raises nothing but what passes."""
+        if not index:
+            self._reached = 1
+        try:
+            reply = await self._steps[index](call, partial(self._go, index + 1))
+            if (
+                reply is self.given
+                and reply.status is self.status
+                and reply.payload is self.payload
+                and reply.metadata is self.metadata
+            ):
+                return reply
+            return self._changed(reply)
+        except BaseException as error:
+            if self.passes(error):
+                raise
+            return self.failed(error)
 
     def end(self) -> None:
         """Nobody may call on anymore."""
         self._reached = _OVER
+
+    async def arrive(self, call: C) -> Reply:
+        """Have the call go on behind the last one; the outcome is to be `kept`."""
+        raise NotImplementedError
+
+    def passes(self, error: BaseException) -> bool:
+        """Whether something that was raised is no outcome: a cancellation, say."""
+        raise NotImplementedError
+
+    def failed(self, error: BaseException) -> Reply:
+        """The outcome for anything else that was raised."""
+        raise NotImplementedError
 
     def _go(self, index: int, call: C) -> Awaitable[Reply]:
         if self._reached != index:
             if self._reached == _OVER:
                 raise RuntimeError("middleware has called on after the call has ended")
             raise RuntimeError("middleware has called on twice for one call")
-        if type(call) is not self._kind:
+        if type(call) is not self.kind:
             raise TypeError(
-                f"middleware must call on with a collector_mesh.{self._kind.__name__}, got {kind_of(call)}"
+                f"middleware must call on with a collector_mesh.{self.kind.__name__}, got {kind_of(call)}"
             )
         self._reached = index + 1
-        return self._step(index, call) if index < len(self._steps) else self._arrive(call)
+        return self.step(call, index) if index < len(self._steps) else self.arrive(call)
 
-    async def _step(self, index: int, call: C) -> Reply:
-        try:
-            return self._outcome(await self._steps[index](call, partial(self._go, index + 1)))
-        except BaseException as error:
-            if self._passes(error):
-                raise
-            return self._failed(self, error)
-
-    async def _arrive(self, call: C) -> Reply:
-        reply = await self._last(call)
-        self.given, self.status, self.payload, self.metadata = (
-            reply,
-            reply.status,
-            reply.payload,
-            reply.metadata,
-        )
-        return reply
-
-    def _outcome(self, reply: object) -> Reply:
-        """What middleware has given, if it can be sent; that a handler has run is never told as less than that.
+    def _changed(self, reply: object) -> Reply:
+        """What middleware has made of the outcome, if it can be sent; that a handler has run is never told as less.
 
         Raises:
             TypeError: it is no reply, or holds what none may hold.
             ValueError: its metadata cannot travel.
             HandlerError: its payload cannot travel, or is over the limit.
         """
-        given = self.given
-        if (
-            reply is given
-            and given is not None
-            and given.status is self.status
-            and given.payload is self.payload
-            and given.metadata is self.metadata
-        ):
-            return given
         if type(reply) is not Reply:
             raise TypeError(f"middleware must give a collector_mesh.Reply, got {kind_of(reply)}")
         _check(reply, self._most)
+        given = self.given
         if given is not None and reply.executed.rank < given.executed.rank:
             reply.executed, reply.handled_by = given.executed, given.handled_by
         return reply

@@ -1,25 +1,38 @@
 """Middleware around handlers."""
 
 from collections.abc import Awaitable, Callable
-from functools import partial
+from typing import Protocol
 
 import attrs
 
 from collector_mesh.domain.model.call import Call
-from collector_mesh.domain.model.context import CallContext
+from collector_mesh.domain.model.context import CURRENT, CallContext
 from collector_mesh.domain.model.errors import Executed, HandlerError, PayloadTooLargeError, attribute_of
 from collector_mesh.domain.model.middleware import IncomingCall, Middleware, ServeNext
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.passage import Passage
 from collector_mesh.domain.model.status import Reply
+from collector_mesh.domain.policies.concurrency import Slot
 from collector_mesh.domain.policies.retry import is_discovery
 from collector_mesh.domain.serving.handlers import Method
 
-Work = Callable[[Call], Awaitable[Reply]]
-"""Runs the handler of a call, and raises nothing but what cancels it."""
+Steps = tuple[Callable[[IncomingCall, ServeNext], Awaitable[Reply]], ...]
 
-Failed = Callable[[MethodKey, BaseException, CallContext], Reply]
-"""Makes the reply for what a handler, or what is around it, has raised."""
+
+class Serves(Protocol):
+    """What middleware around handlers needs of what runs these."""
+
+    async def work(self, call: Call, context: CallContext, method: Method, share: Slot) -> Reply:
+        """Run the handler of a call; it raises nothing but what cancels it."""
+        ...
+
+    def failed(self, key: MethodKey, error: BaseException, context: CallContext) -> Reply:
+        """The reply for what a handler, or what is around it, has raised."""
+        ...
+
+    def is_cancellation(self, error: BaseException) -> bool:
+        """Whether an error is the cancellation of the running task."""
+        ...
 
 
 @attrs.frozen
@@ -31,12 +44,10 @@ class Around:
     """
 
     middleware: tuple[Middleware, ...]
-    _steps: tuple[Callable[[IncomingCall, ServeNext], Awaitable[Reply]], ...] = attrs.field(
-        init=False, eq=False, repr=False
-    )
+    _steps: Steps = attrs.field(init=False, eq=False, repr=False)
 
     @_steps.default
-    def _the_steps(self) -> tuple[Callable[[IncomingCall, ServeNext], Awaitable[Reply]], ...]:
+    def _the_steps(self) -> Steps:
         return tuple(each.serve for each in self.middleware)
 
     @classmethod
@@ -50,41 +61,26 @@ class Around:
         return self if inner is None else Around((*self.middleware, *inner.middleware))
 
     async def run(
-        self,
-        call: Call,
-        context: CallContext,
-        method: Method,
-        work: Work,
-        *,
-        failed: Failed,
-        is_cancellation: Callable[[BaseException], bool],
-        most: int,
+        self, serves: Serves, call: Call, context: CallContext, method: Method, share: Slot, most: int
     ) -> Reply:
-        """Run a call; it raises nothing but what cancels it.
+        """Run a call in a task and a context of its own; it raises nothing but what cancels it.
 
         Args:
+            serves: runs the handler.
             call: the call.
             context: what its handler sees of it.
             method: the method.
-            work: runs the handler.
-            failed: tells what becomes of errors.
-            is_cancellation: whether an error is the cancellation of the running task.
+            share: the slot of the call.
             most: bytes of the largest payload.
         """
-        passage = Passage(
-            self._steps,
-            IncomingCall,
-            partial(_handle, context, work, most),
-            passes=is_cancellation,
-            failed=partial(_raised, failed, method.key, context),
-            most=most,
-        )
+        CURRENT.set(context)
+        passage = _Passage(self._steps, most, serves, context, method, share)
         life = method.life
         if life is not None:
             life.enter()
             context.state = life.state
         try:
-            reply = await passage.begin(IncomingCall(call, context))
+            reply = await passage.step(IncomingCall(call, context))
         finally:
             passage.end()
             context.has_ended = True
@@ -96,32 +92,58 @@ class Around:
         return reply
 
 
-async def _handle(context: CallContext, work: Work, most: int, seen: IncomingCall) -> Reply:
-    """Run the handler itself."""
-    call = seen._call  # noqa: SLF001  # middleware is not to see it
-    size = len(call.payload.value)
-    if size > most:
-        return Reply.refused(PayloadTooLargeError.of(size, most))
-    context.goes_on_as(call)
-    reply = await work(call)
-    if not context.is_cancelled:
-        # What is around the handler may make calls too.
-        context.has_ended = False
-    return reply
+class _Passage(Passage[IncomingCall]):
+    """The way of one call to its handler."""
 
+    __slots__ = ("_context", "_method", "_serves", "_share")
 
-def _raised(
-    failed: Failed,
-    key: MethodKey,
-    context: CallContext,
-    passage: "Passage[IncomingCall]",
-    error: BaseException,
-) -> Reply:
-    """The outcome where middleware has raised something: as of a handler, but for whether one has run."""
-    reply = failed(key, error, context)
-    if context.has_started or passage.given is not None or reply.status.code == HandlerError.code:
+    kind = IncomingCall
+
+    def __init__(
+        self,
+        steps: Steps,
+        most: int,
+        serves: Serves,
+        context: CallContext,
+        method: Method,
+        share: Slot,
+    ) -> None:
+        super().__init__(steps, most)
+        self._serves = serves
+        self._context = context
+        self._method = method
+        self._share = share
+
+    async def arrive(self, call: IncomingCall) -> Reply:
+        """See the base class."""
+        made, context = call._call, self._context  # noqa: SLF001  # middleware is not to see it
+        size = len(made.payload.value)
+        if size > self._most:
+            return Reply.refused(PayloadTooLargeError.of(size, self._most))
+        context.goes_on_as(made)
+        reply = await self._serves.work(made, context, self._method, self._share)
+        self.given, self.status, self.payload, self.metadata = (
+            reply,
+            reply.status,
+            reply.payload,
+            reply.metadata,
+        )
+        if not context.is_cancelled:
+            # What is around the handler may make calls too.
+            context.has_ended = False
         return reply
-    executed = attribute_of(error, "executed")
-    if isinstance(executed, Executed) and executed is not Executed.YES:
-        reply.executed, reply.handled_by = executed, ""
-    return reply
+
+    def passes(self, error: BaseException) -> bool:
+        """See the base class."""
+        return self._serves.is_cancellation(error)
+
+    def failed(self, error: BaseException) -> Reply:
+        """See the base class: the outcome is as of a handler, but for whether one has run."""
+        context = self._context
+        reply = self._serves.failed(self._method.key, error, context)
+        if context.has_started or self.given is not None or reply.status.code == HandlerError.code:
+            return reply
+        executed = attribute_of(error, "executed")
+        if isinstance(executed, Executed) and executed is not Executed.YES:
+            reply.executed, reply.handled_by = executed, ""
+        return reply

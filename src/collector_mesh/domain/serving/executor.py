@@ -65,6 +65,8 @@ class Executor:
         self._collector_id = collector_id
         self._handlers = handlers
         self._tasks = tasks
+        self.is_cancellation = tasks.is_cancellation
+        """Whether an error is the cancellation of the running task, and has to go on."""
         self._clock = clock
         self._observer = observer
         self._slots = slots
@@ -134,8 +136,12 @@ class Executor:
     ) -> Reply | Started[Reply]:
         """Run a call that has a slot; the slot is given back if it needs no more."""
         try:
-            if self._validation is None and method is not None and method.around is None:
-                outcome = self._tasks.begin(self._work(call, context, method, share))
+            if self._validation is None and method is not None:
+                outcome = self._tasks.begin(
+                    self.work(call, context, method, share)
+                    if method.around is None
+                    else method.around.run(self, call, context, method, share, self._max_payload_bytes)
+                )
             else:
                 outcome = self._tasks.begin(self._work_behind(call, context, method, share))
         except Exception as error:  # noqa: BLE001  # whatever goes wrong is an outcome
@@ -171,7 +177,7 @@ class Executor:
         if isinstance(error, MeshError):
             return self._cut(context, error)
         # Not a handler's, whose errors are replies: a defect of ours, which must not be lost.
-        return self._failed(call.key, error or RuntimeError("no outcome"))
+        return self.failed(call.key, error or RuntimeError("no outcome"))
 
     def _cut(self, context: CallContext, error: MeshError) -> Reply:
         """The reply for a call that was stopped before it had ended."""
@@ -205,18 +211,10 @@ class Executor:
             context.has_ended = True
             return Reply.refused(error)
         if method.around is None:
-            return await self._work(call, context, method, share)
-        return await method.around.run(
-            call,
-            context,
-            method,
-            partial(self._work, context=context, method=method, share=share),
-            failed=self._failed,
-            is_cancellation=self._tasks.is_cancellation,
-            most=self._max_payload_bytes,
-        )
+            return await self.work(call, context, method, share)
+        return await method.around.run(self, call, context, method, share, self._max_payload_bytes)
 
-    async def _work(self, call: Call, context: CallContext, method: Method, share: Slot) -> Reply:
+    async def work(self, call: Call, context: CallContext, method: Method, share: Slot) -> Reply:
         """Run the handler of a call, in the task and the context that are its own. It raises nothing but what cancels it."""
         CURRENT.set(context)
         key = call.key
@@ -236,12 +234,12 @@ class Executor:
                 pending = method.function(request, context)
             result = await pending
         except Exception as error:  # noqa: BLE001  # whatever a handler raises is an outcome
-            return self._failed(key, error, context)
+            return self.failed(key, error, context)
         except BaseException as error:
             # SystemExit, a cancellation of its own making, and the like end the call, not the process.
             if self._tasks.is_cancellation(error):
                 raise
-            return self._failed(key, error, context)
+            return self.failed(key, error, context)
         finally:
             context.has_ended = True
         return self._succeeded(method, result, context)
@@ -285,7 +283,7 @@ class Executor:
             # Nothing else that a handler raises may end the thread.
             if self._tasks.is_cancellation(error):
                 raise
-            return self._failed(method.key, error, context)
+            return self.failed(method.key, error, context)
         context.has_ended = True
         return self._succeeded(method, result, context)
 
@@ -317,14 +315,15 @@ class Executor:
         size = len(result.value)
         if size > self._max_payload_bytes:
             text = f"result of {size} bytes is over the limit of {self._max_payload_bytes} bytes"
-            return self._failed(key, HandlerError(text), context)
+            return self.failed(key, HandlerError(text), context)
         reply = Reply(OK, result, self._collector_id, Executed.YES)
         return _with_metadata(reply, context) if context.has_metadata else reply
 
     def _unsendable(self, key: MethodKey, why: str, context: CallContext) -> Reply:
-        return self._failed(key, HandlerError(f"cannot send the result: {why}"), context)
+        return self.failed(key, HandlerError(f"cannot send the result: {why}"), context)
 
-    def _failed(self, key: MethodKey, error: BaseException, context: CallContext | None = None) -> Reply:
+    def failed(self, key: MethodKey, error: BaseException, context: CallContext | None = None) -> Reply:
+        """The reply for what a handler has raised, or what is around it."""
         if is_a(error, NotServedError):
             # It was closed before the handler was run.
             return Reply.refused(self._handlers.not_callable(key))
