@@ -172,6 +172,8 @@ class Settings:
         report_interval: seconds between two reports of the counts to the observer.
         trace_sample: share of the calls that begin a trace here of which spans are recorded; what has been decided
             elsewhere stays.
+        access_log: share of the calls that the observer is told of when they have ended, as the access log; 0 for none.
+        access_log_errors: whether it is told of calls that end with 429 or with 500 and above in any case.
         overrides: other values for some keys, by `NAMESPACE`, `NAMESPACE/Service` or
             `NAMESPACE/Service.Method`; the narrowest one counts. See `collector_mesh.app.overrides`.
     """
@@ -232,4 +234,6 @@ class Settings:
     max_key_bytes: int = attrs.field(default=64 << 20, validator=_number(1 << 10, 1 << 40, "bytes"))
     report_interval: float = attrs.field(default=10.0, validator=_number(0.1, 86400, "seconds"))
     trace_sample: float = attrs.field(default=0.01, validator=_number(0, 1, "calls"))
+    access_log: float = attrs.field(default=0.0, validator=_number(0, 1, "calls"))
+    access_log_errors: bool = attrs.field(default=False, validator=_boolean)
     overrides: Mapping[str, Mapping[str, Any]] = attrs.field(factory=dict)

@@ -58,6 +58,7 @@ _WORDS: Mapping[type[events.Event], tuple[str, int]] = MappingProxyType(
         events.Counted: ("counted", logging.DEBUG),
         events.AttemptFailed: ("attempt_failed", logging.DEBUG),
         events.DispatchFailed: ("dispatch_failed", logging.ERROR),
+        events.CallEnded: ("call_ended", logging.INFO),
         events.HandlerFailed: ("handler_failed", logging.ERROR),
         events.KeyStoreFailed: ("key_store_failed", logging.ERROR),
     }

@@ -76,6 +76,17 @@ def add_showing_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--reflection", action="store_true", help="offer gRPC server reflection")
 
 
+def add_access_log_option(parser: argparse.ArgumentParser) -> None:
+    """Add how many calls have a line."""
+    parser.add_argument(
+        "--access-log",
+        metavar="SHARE",
+        nargs="?",
+        const="1",
+        help="log a line for each call that ends, or for this share of them, from 0 to 1",
+    )
+
+
 def add_process_options(parser: argparse.ArgumentParser) -> None:
     """Add the event loop and the logs."""
     loops.add_loop_option(parser)

@@ -138,6 +138,11 @@ def _receiver(_instance: object, attribute: "attrs.Attribute[Any]", value: str) 
     check_receiver(attribute.name, value)
 
 
+def _share(_instance: object, attribute: "attrs.Attribute[Any]", value: float) -> None:
+    if not 0 <= value <= 1:
+        raise ValueError(f"{attribute.name} must be a share of calls from 0 to 1, got {value!r}")
+
+
 def _store(_instance: object, attribute: "attrs.Attribute[Any]", value: str) -> None:
     _file(_instance, attribute, value)
     if _AN_ADDRESS.fullmatch(value) and not os.path.lexists(value):
@@ -227,6 +232,7 @@ class ServeConfig:
     metrics: str | None = attrs.field(default=None, validator=_maybe(_address))
     reflection: bool = False
     gateway: bool = True
+    access_log: float | None = attrs.field(default=None, validator=_maybe(_share))
     traces: str | None = attrs.field(default=None, validator=_maybe(_receiver))
     no_uvloop: bool = False
     workers: int | None = attrs.field(default=None, validator=_maybe(_workers))

@@ -16,6 +16,7 @@ from collector_mesh.adapters.telemetry.records import log
 from collector_mesh.app.cli import loops
 from collector_mesh.app.cli.collector_options import (
     STOPS,
+    add_access_log_option,
     add_authorizer_option,
     add_config_options,
     add_level_option,
@@ -154,6 +155,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     add_metrics_options(parser)
     add_tracing_options(parser)
+    add_access_log_option(parser)
     add_process_options(parser)
     add_workers_option(parser)
 

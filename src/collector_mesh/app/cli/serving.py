@@ -3,6 +3,8 @@
 import logging
 from typing import TYPE_CHECKING, Any, Literal
 
+import attrs
+
 from collector_mesh.adapters.dns.names import DnsNames
 from collector_mesh.adapters.grpc.channels import check_plaintext
 from collector_mesh.adapters.grpc.tls import Tls, TlsError
@@ -82,6 +84,9 @@ def collector_of(sourced: Sourced) -> Collector:
             {"name": sourced.source("accept_unary_peers"), "use": "--accept-peers"},
         )
     tracer = tracer_for(config.traces, config.id, sourced.source("traces"))
+    settings = config.settings
+    if config.access_log is not None:
+        settings = attrs.evolve(settings, access_log=config.access_log)
     collector = Collector(
         config.id,
         listen=config.listen,
@@ -108,7 +113,7 @@ def collector_of(sourced: Sourced) -> Collector:
         metrics=config.metrics or False,
         keys=config.keys,
         middleware=middleware,
-        settings=config.settings,
+        settings=settings,
         tracer=tracer,
         # Whoever reads these is a program, which finds the lines of one call by it.
         trace_ids=config.log_format == "json",

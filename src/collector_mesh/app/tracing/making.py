@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collector_mesh.app.hooks.tracer import GuardedTracer
     from collector_mesh.domain.calls.watched_client import WatchedClientLink
     from collector_mesh.domain.peers.client_link import ClientLink
+    from collector_mesh.domain.watching.access_log import AccessLog
     from collector_mesh.domain.watching.roots import TraceRoots
     from collector_mesh.domain.watching.spans import SpanWatch
 
@@ -28,11 +29,27 @@ _LATE_SECONDS = 0.5
 
 def make_roots(options: Options | ClientOptions, settings: Settings, dice: Randomness) -> "TraceRoots | None":
     """What gives calls trace contexts that have none; None where nobody reads these."""
-    if options.tracer is None and not options.trace_ids:
+    if options.tracer is None and not options.trace_ids and not access_log_is_on(settings):
         return None
     from collector_mesh.domain.watching.roots import TraceRoots
 
     return TraceRoots(dice, settings.trace_sample, records=options.tracer is not None)
+
+
+def access_log_is_on(settings: Settings) -> bool:
+    """Whether there is to be an access log."""
+    return settings.access_log > 0 or settings.access_log_errors
+
+
+def make_access_log(
+    collector_id: str, settings: Settings, observer: Observer, dice: Randomness
+) -> "AccessLog | None":
+    """What tells of calls that have ended."""
+    if not access_log_is_on(settings):
+        return None
+    from collector_mesh.domain.watching.access_log import AccessLog
+
+    return AccessLog(collector_id, settings.access_log, observer, dice, errors=settings.access_log_errors)
 
 
 def make_tracer(

@@ -492,6 +492,35 @@ class DispatchFailed(CallEvent):
 
 
 @attrs.frozen
+class CallEnded(CallEvent):
+    """A call has ended; the access log tells of those that the settings ask for.
+
+    Attributes:
+        key: the method; nobody need have it.
+        side: `serve` where it has run here, or was to, `dispatch` where it has begun here and nothing has run here.
+        code: what came of it; 499 where it was cancelled.
+        executed: whether a handler has run: yes, no, maybe.
+        seconds: how long it took.
+        caller: id of the peer that it came from, or empty.
+        source: who has sent it, by what is proved, else by where it is; empty for this process itself.
+        handled_by: the collector whose handler has run, or empty.
+        request_bytes: of its payload.
+        reply_bytes: of the payload of a success.
+    """
+
+    key: MethodKey
+    side: str
+    code: int
+    executed: str
+    seconds: float
+    caller: str
+    source: str
+    handled_by: str
+    request_bytes: int
+    reply_bytes: int
+
+
+@attrs.frozen
 class HandlerFailed(CallEvent):
     """A handler raised, or returned what cannot be sent.
 
