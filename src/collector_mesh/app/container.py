@@ -249,11 +249,8 @@ class CollectorContainer:
         self.roots = roots = providers.Singleton(make_roots, options, settings, dice)
         self.tracer = tracer = providers.Singleton(make_tracer, options, collector_id, guarded_observer)
         spans = providers.Singleton(make_span_watch, collector_id, tracer, roots)
-        self.watch = watch = providers.Singleton(make_watch, spans)
         access_log = providers.Singleton(make_access_log, collector_id, settings, guarded_observer, dice)
-        self.watch = watch = providers.Singleton(make_watch, spans, numbers, access_log)
-        # Without those that attempts are nothing to: that is a call less for each.
-        self.attempt_watch = attempt_watch = providers.Singleton(make_watch, spans)
+        self.watch = watch = providers.Singleton(make_watch, spans, access_log)
         self.key_store = key_store = providers.Singleton(make_key_store, options)
         keyed_calls = providers.Singleton(
             make_keyed_calls, options, settings, key_store, admission, tasks, clock, guarded_observer
