@@ -11,7 +11,7 @@ from contextlib import suppress
 import pytest
 from tests.limits import LIMIT_SECONDS
 
-from collector_mesh.app.cli.output import MAX_QUEUED_BYTES, Outlet, Outlets
+from collector_mesh.app.cli.output import MAX_QUEUED_BYTES, SHARED_PART_BYTES, Outlet, Outlets
 
 
 class Told:
@@ -154,3 +154,18 @@ def test_the_streams_of_python_are_back_at_the_end() -> None:
 
     assert (sys.stdout, sys.stderr) == kept
     assert all(isinstance(stream, Outlet) for stream in inside)
+
+
+def test_lines_of_several_writers_of_one_pipe_are_not_mixed(pipe: tuple[int, int]) -> None:
+    reading, writing = pipe
+    outlets = [
+        Outlet(writing, encoding="utf-8", on_trouble=Told(), most_at_once=SHARED_PART_BYTES) for _ in range(2)
+    ]
+    lines = {f"{sign * 700}\n" for sign in "ab"}
+
+    for _ in range(400):
+        for outlet, line in zip(outlets, sorted(lines), strict=True):
+            outlet.write(line)
+    told = read_all(reading, 800 * 701)
+
+    assert set(told.decode().splitlines(keepends=True)) == lines

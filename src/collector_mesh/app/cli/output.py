@@ -17,6 +17,9 @@ from typing import Self, TextIO
 MAX_QUEUED_BYTES = 1 << 20
 """What may wait for whoever reads; beyond it lines are dropped."""
 
+SHARED_PART_BYTES = 4096
+"""What a pipe takes as a whole, and not mixed with what other processes write to it."""
+
 _MAX_PART_BYTES = 64 * 1024
 """A line that is longer is written in parts; more is never given to the system at once."""
 
@@ -33,10 +36,19 @@ class Outlet(io.TextIOBase):
         descriptor: where to; it is not closed, and another one of that number later is not written to.
         encoding: what it is written in; signs that it does not have are escaped.
         on_trouble: told in the thread how many lines were lost and why: when writing fails, and once it works again.
+        most_at_once: bytes of several lines that are given to the system together.
     """
 
-    def __init__(self, descriptor: int, *, encoding: str, on_trouble: Callable[[int, str], None]) -> None:
+    def __init__(
+        self,
+        descriptor: int,
+        *,
+        encoding: str,
+        on_trouble: Callable[[int, str], None],
+        most_at_once: int = _MAX_PART_BYTES,
+    ) -> None:
         super().__init__()
+        self._most_at_once = most_at_once
         self._descriptor = os.dup(descriptor)
         self._encoding = encoding
         self._on_trouble = on_trouble
@@ -119,7 +131,7 @@ class Outlet(io.TextIOBase):
     def _take(self) -> bytes:
         taken = [self._queue.popleft()]
         size = len(taken[0])
-        while self._queue and size + len(self._queue[0]) <= _MAX_PART_BYTES:
+        while self._queue and size + len(self._queue[0]) <= self._most_at_once:
             size += len(self._queue[0])
             taken.append(self._queue.popleft())
         self._queued_bytes -= size
@@ -184,10 +196,12 @@ class Outlets:
 
     Args:
         on_trouble: told which stream has lost how many lines, and why.
+        shared: whether other processes write there too, so that lines must not be mixed.
     """
 
-    def __init__(self, on_trouble: Callable[[str, int, str], None]) -> None:
+    def __init__(self, on_trouble: Callable[[str, int, str], None], *, shared: bool = False) -> None:
         self._on_trouble = on_trouble
+        self._most_at_once = SHARED_PART_BYTES if shared else _MAX_PART_BYTES
         self._kept = (sys.stdout, sys.stderr)
 
     def __enter__(self) -> Self:
@@ -211,7 +225,12 @@ class Outlets:
 
         with suppress(OSError, ValueError):
             kept.flush()
-        return Outlet(descriptor, encoding=kept.encoding or "utf-8", on_trouble=trouble)
+        return Outlet(
+            descriptor,
+            encoding=kept.encoding or "utf-8",
+            on_trouble=trouble,
+            most_at_once=self._most_at_once,
+        )
 
 
 def make_usable() -> None:

@@ -204,7 +204,7 @@ def run_collector(
         # Until the collector takes signals itself: asyncio would cancel what is under way then, such as the start.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     hangups = Hangups()
-    with Outlets(_output_lost):
+    with Outlets(_output_lost, shared=bool(named)):
         configure(config.log_format, config.log_level, named=named)
         if notifier is None and NOTIFY_SOCKET in os.environ:
             from collector_mesh.adapters.systemd.notifier import from_environment

@@ -6,8 +6,7 @@ import select
 from contextlib import suppress
 from typing import TextIO
 
-_MOST_AT_ONCE = 4096
-"""What a pipe takes as a whole, and not mixed with what others write to it."""
+from collector_mesh.app.cli.output import SHARED_PART_BYTES
 
 
 class Lossy(io.TextIOBase):
@@ -38,7 +37,7 @@ class Lossy(io.TextIOBase):
         rest = memoryview(text.encode(self._encoding, "backslashreplace"))
         with suppress(OSError, ValueError):
             while rest and self._has_room():
-                rest = rest[os.write(self._descriptor, rest[:_MOST_AT_ONCE]) :]
+                rest = rest[os.write(self._descriptor, rest[:SHARED_PART_BYTES]) :]
         return len(text)
 
     def _has_room(self) -> bool:

@@ -6,6 +6,7 @@ import signal
 import sys
 from typing import NoReturn
 
+from collector_mesh.app.cli.errors import CommandError
 from collector_mesh.app.cli.sources import Sourced
 from collector_mesh.app.cli.workers.plan import check_workers
 from collector_mesh.app.cli.workers.words import Supervision
@@ -31,8 +32,10 @@ def start_supervisor(sourced: Sourced) -> NoReturn:
         sourced: the configuration of all workers.
 
     Raises:
-        CommandError: there cannot be as many workers as are asked for.
+        CommandError: there cannot be as many workers as are asked for, or none on this system.
     """
+    if os.name != "posix":
+        raise CommandError(f"{sourced.source('workers')}: this system has no signals for that")
     check_workers(sourced)
     config = sourced.config
     settings = config.settings
