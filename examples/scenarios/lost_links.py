@@ -10,7 +10,7 @@ from collector_mesh import CallContext, Collector, MeshClient, Payload, Service,
 from collector_mesh.simulation import Sim
 
 SHOPS = ["shop-1", "shop-2"]
-SECONDS = 4.0
+SECONDS = 2.5
 LARGE_BYTES = 150_000
 
 

@@ -193,6 +193,7 @@ class CollectorContainer:
             clock=clock,
             dice=dice,
             rules=link_rules,
+            counts=counts,
         )
         self.running = running = providers.Singleton(
             make_concurrency_limit,

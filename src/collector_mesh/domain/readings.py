@@ -106,6 +106,12 @@ class Readings:
         yield _one("retries_total", counts.retries)
         yield _one("retries_refused_total", counts.retries_refused)
         yield _one("passed_on_total", counts.passed_on)
+        lost = {
+            "answered": counts.lost_answered,
+            "not_run": counts.lost_not_run,
+            "unknown": counts.lost_unknown,
+        }
+        yield _counted("lost_calls_total", lost)
         yield _counted("shed_total", _first_of(counts.shed))
         yield _one("breakers_opened_total", counts.breakers_opened)
         yield _one("breakers_shut_total", counts.breakers_shut)

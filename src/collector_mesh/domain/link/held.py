@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from collector_mesh.domain.link.entries import SentCall
 from collector_mesh.domain.link.sizes import MAX_ASKED
 from collector_mesh.domain.link.start import Start
+from collector_mesh.domain.model.counts import Counts
 from collector_mesh.domain.model.errors import DeadlineExceededError, Executed
 from collector_mesh.domain.model.frames import Asked
 from collector_mesh.domain.model.status import Reply
@@ -42,21 +43,6 @@ class Resumed(SentCall):
         self._held.was_told(self, reply)
 
 
-class Tally:
-    """What has come of calls that were held.
-
-    Attributes:
-        answered: replies of handlers.
-        not_run: those that were found not to have run.
-        unknown: those of which it could not be found out what became of them.
-    """
-
-    __slots__ = ("answered", "not_run", "unknown")
-
-    def __init__(self) -> None:
-        self.answered = self.not_run = self.unknown = 0
-
-
 class HeldCalls:
     """Those of one lost link. Whoever waits for one is told in the same way as by the link itself.
 
@@ -65,7 +51,7 @@ class HeldCalls:
         other: who was at its other end.
         link: what the other end has called it.
         addresses: where that one can be dialed.
-        tally: counts what comes of them.
+        counts: counts what comes of them.
         on_wait: called when calls are held again.
         on_asked: called when none is held anymore.
     """
@@ -76,7 +62,7 @@ class HeldCalls:
         other: Start,
         link: str,
         addresses: frozenset[str],
-        tally: Tally,
+        counts: Counts,
         *,
         on_wait: Callable[["HeldCalls"], None],
         on_asked: Callable[["HeldCalls"], None],
@@ -91,7 +77,7 @@ class HeldCalls:
         """Whether nobody is asked anymore."""
         self._engine = engine
         self._link = link
-        self._tally = tally
+        self._counts = counts
         self._on_wait = on_wait
         self._on_asked = on_asked
         self._has_asked = False
@@ -160,11 +146,11 @@ class HeldCalls:
         """An answer has come."""
         _, unknown = self._resumed.pop(resumed.sent, (None, reply))
         if reply.executed is Executed.NO:
-            self._tally.not_run += 1
+            self._counts.lost_not_run += 1
         elif reply.executed is Executed.YES:
-            self._tally.answered += 1
+            self._counts.lost_answered += 1
         else:
-            self._tally.unknown += 1
+            self._counts.lost_unknown += 1
         self._engine.time = resumed.engine.time
         self._settle(resumed.sent, _no_less(reply, unknown))
 
@@ -183,7 +169,7 @@ class HeldCalls:
         for sent, unknown in list(self._calls.items()):
             if sent.deadline <= now:
                 del self._calls[sent]
-                self._tally.unknown += 1
+                self._counts.lost_unknown += 1
                 late = DeadlineExceededError("deadline exceeded")
                 self._settle(sent, _no_less(Reply.refused(late), unknown))
         if now >= self.until:
@@ -194,7 +180,7 @@ class HeldCalls:
         self.is_over = True
         self._engine.time = now
         calls, self._calls = self._calls, {}
-        self._tally.unknown += len(calls)
+        self._counts.lost_unknown += len(calls)
         for sent, unknown in calls.items():
             self._settle(sent, unknown)
 

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 
 from collector_mesh.domain.link.closing import Phase
 from collector_mesh.domain.link.entries import SentCall
-from collector_mesh.domain.link.held import HeldCalls, Tally
+from collector_mesh.domain.link.held import HeldCalls
 from collector_mesh.domain.link.kept import KeptCalls, Room, unknown
 from collector_mesh.domain.link.start import Start
+from collector_mesh.domain.model.counts import Counts
 from collector_mesh.domain.model.frames import Asked, Role
 from collector_mesh.domain.ports.clock import Clock, Timer
 from collector_mesh.domain.ports.randomness import Randomness
@@ -38,6 +39,7 @@ class Recovery:
         seconds: how long calls are held, and handlers go on.
         clock: tells the time.
         dice: make up what links are called, which nobody else must guess.
+        counts: what is counted.
         goes_on_elsewhere: whether a call is tried somewhere else where nobody knows what came of it: it is not held.
     """
 
@@ -47,11 +49,12 @@ class Recovery:
         *,
         clock: Clock,
         dice: Randomness,
+        counts: Counts | None = None,
         goes_on_elsewhere: Callable[[SentCall], bool] = SentCall.goes_on_elsewhere,
     ) -> None:
         self.goes_on_elsewhere = goes_on_elsewhere
-        self.tally = Tally()
-        """What has come of calls whose links were lost."""
+        self.counts = counts or Counts()
+        """What has come of calls whose links were lost, among others."""
         self._seconds = seconds
         self._clock = clock
         self._dice = dice
@@ -125,7 +128,7 @@ class Recovery:
             other,
             peer.limits.remembers,
             frozenset(addresses),
-            self.tally,
+            self.counts,
             on_wait=self._waits_again,
             on_asked=self._forget,
         )

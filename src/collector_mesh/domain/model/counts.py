@@ -19,6 +19,9 @@ class Counts:
         "breakers_opened",
         "breakers_shut",
         "failed_attempts",
+        "lost_answered",
+        "lost_not_run",
+        "lost_unknown",
         "outcomes",
         "passed_on",
         "retries",
@@ -49,6 +52,12 @@ class Counts:
         """Calls that were refused because this collector was at its limit, by namespace.
 
         Beyond a number of namespaces those that were counted first are counted as `OTHERS`."""
+        self.lost_answered = 0
+        """Calls whose link was lost, and whose reply has come over another one."""
+        self.lost_not_run = 0
+        """Calls whose link was lost, and that were found not to have run."""
+        self.lost_unknown = 0
+        """Calls whose link was lost, and of which it could not be found out what became of them."""
         self.breakers_opened = 0
         """Ejections: breakers that have opened, of any peer and namespace."""
         self.breakers_shut = 0
@@ -89,6 +98,9 @@ class Counts:
             "timed_out_attempts": self.timed_out_attempts,
             **{f"attempts_{reason.name.lower()}": self.failed_attempts.get(reason, 0) for reason in Reason},
             "passed_on": self.passed_on,
+            "lost_answered": self.lost_answered,
+            "lost_not_run": self.lost_not_run,
+            "lost_unknown": self.lost_unknown,
             "breakers_opened": self.breakers_opened,
             "breakers_shut": self.breakers_shut,
             **{f"shed_{namespace}": count for namespace, count in sorted(self.shed.items())},

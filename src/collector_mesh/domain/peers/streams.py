@@ -10,6 +10,7 @@ from collector_mesh.domain.link.entries import TakenCall
 from collector_mesh.domain.link.host import LinkHost
 from collector_mesh.domain.link.recovery import Recovery
 from collector_mesh.domain.link.rules import LinkRules
+from collector_mesh.domain.model.counts import Counts
 from collector_mesh.domain.model.errors import (
     UnavailableError,
     quoted,
@@ -56,6 +57,7 @@ class Streams:
         clock: tells the time.
         dice: makes up ids of connections.
         rules: how many links there may be, and how they are kept.
+        counts: what is counted.
     """
 
     def __init__(
@@ -72,13 +74,16 @@ class Streams:
         clock: Clock,
         dice: Randomness,
         rules: LinkRules,
+        counts: Counts | None = None,
     ) -> None:
         self.take: Callable[[TakenCall], None] = _not_ready
         """Runs what comes over a link."""
         self.offered: Callable[[str], frozenset[str] | None] = lambda _address: None
         """The only namespaces that are offered to whoever is at an address, None for all."""
         self.holdings = Holdings(rules.max_held_bytes, tasks, reachability.held_bytes)
-        self.recovery = Recovery(rules.recover, clock=clock, dice=dice) if rules.recover else None
+        self.recovery = (
+            Recovery(rules.recover, clock=clock, dice=dice, counts=counts) if rules.recover else None
+        )
         """Finds out what became of calls whose links were lost."""
         if self.recovery is not None:
             self.holdings.of_lost = partial(getattr, self.recovery, "held_bytes")

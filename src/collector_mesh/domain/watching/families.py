@@ -114,6 +114,7 @@ METRICS = _listed(
     _metric("retries_total", "counter", "Attempts after the first one of a call."),
     _metric("retries_refused_total", "counter", "Retries that a retry budget has refused."),
     _metric("passed_on_total", "counter", "Calls of peers that were passed on to other peers."),
+    _metric("lost_calls_total", "counter", "Calls whose link was lost, by what was found out about them.", "outcome"),
     _metric("shed_total", "counter", "Calls that were refused because a limit was reached, by namespace.", "namespace"),
     _metric("breakers_open", "gauge", "Breakers that are open, of all peers and namespaces."),
     _metric("breakers_opened_total", "counter", "Breakers that have opened."),

@@ -119,7 +119,7 @@ def test_a_reply_that_is_made_after_the_link_was_lost_comes_over_the_next_one(pa
 
     assert (outcome.code, outcome.reply.payload) == (200, taken.call.payload)
     assert (pair.wire.left.engine.in_flight, pair.wire.right.engine.running) == (0, 0)
-    assert (pair.left.tally.answered, pair.left.tally.unknown) == (1, 0)
+    assert (pair.left.counts.lost_answered, pair.left.counts.lost_unknown) == (1, 0)
 
 
 @pytest.mark.parametrize("dialer", ["left", "right"])
@@ -171,7 +171,7 @@ def test_a_call_that_was_written_and_has_not_come_was_not_run(pair: Pair) -> Non
 
     assert known(outcome) == (503, Executed.NO)
     assert pair.wire.right.taken == []
-    assert pair.left.tally.not_run == 1
+    assert pair.left.counts.lost_not_run == 1
 
 
 def test_a_call_of_which_a_part_has_not_come_was_not_run() -> None:
