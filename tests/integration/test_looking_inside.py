@@ -49,7 +49,7 @@ async def test_its_user_looks_at_a_collector_by_its_socket_wherever_it_listens(
     after = run("topology", environment=session)
 
     assert refused.status == 1
-    assert "(--authorizer) nor leave to show itself to every program (--inspect)" in refused.stderr
+    assert "(--authorizer), nor leave to show itself to every program (--inspect)" in refused.stderr
     assert alone.stdout.startswith("c-1 at "), alone
     assert json.loads(by_id.stdout)["collector_id"] == "c-1"
     assert json.loads(by_path.stdout)["candidates"][0]["fit"]
