@@ -67,12 +67,19 @@ def _telemetry() -> dict[str, Any]:
     return {"metrics": True, "tracer": OtelTracer(os.environ[_RECEIVER]), "trace_ids": True}
 
 
+def _access() -> dict[str, Any]:
+    from benchmarks.access_rules import RULES, options
+
+    return options(RULES)
+
+
 _RECEIVER = "BENCHMARK_RECEIVER"
 """Names the address of a receiver of OTLP, in the environment."""
 
 MODES: Mapping[str, Mode] = MappingProxyType(
     {
         "nothing": Mode("nothing switched on", None, _nothing),
+        "access": Mode("100 access rules", 1.03, _access),
         "metrics": Mode("metrics", 1.03, _metrics),
         "telemetry": Mode("metrics, 1 % traces, JSON logs", 1.1, _telemetry),
     }

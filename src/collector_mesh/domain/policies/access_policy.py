@@ -136,7 +136,8 @@ class AccessPolicy:
             UnauthenticatedError: it has shown no credentials, or wrong ones.
             ForbiddenError: it may not.
         """
-        self._check_authorizer(identity, key.namespace)
+        if self._authorizer is not None:
+            self._check_authorizer(identity, key.namespace)
         decision = self._of_call(identity, key)
         if decision is not None and not decision.allows:
             raise self._refusal(
