@@ -409,6 +409,7 @@ class CollectorContainer:
             numbers,
             tasks,
             clock,
+            guarded_observer,
             counts,
             inspection,
             topology,

@@ -118,13 +118,13 @@ async def test_a_registry_of_ones_own_asks_in_any_thread() -> None:
 @pytest.mark.asyncio
 async def test_series_stay_few_under_any_names() -> None:
     service = Service("tests", "Many")
-    for number in range(300):
+    for number in range(120):
         service.add(f"Served{number}", echo_payload)
     async with Collector("one", services=[service], transport=LoopbackNetwork(), metrics=True) as collector:
         parts = collector.container
-        for number in range(300):
+        for number in range(120):
             await collector.dispatch("tests", "Many", f"Served{number}", Payload("t", b""))
-        for number in range(1000):
+        for number in range(300):
             await collector.dispatch("tests", "Many", f"Made{number}", Payload("t", b""))
             parts.counts().count_shed(f"namespace{number}")
         many = [
@@ -145,7 +145,7 @@ async def test_series_stay_few_under_any_names() -> None:
     assert len(peers) > 100
     assert (peers[0], peers[-1]) == ("peer-999", "(others)")
     assert sum(sample.value for sample in by_name["collector_mesh_peer_in_flight"]) == 1000
-    assert sum(sample.value for sample in by_name["collector_mesh_shed_total"]) == 1000
+    assert sum(sample.value for sample in by_name["collector_mesh_shed_total"]) == 300
     assert len(by_name["collector_mesh_shed_total"]) == 21
 
 

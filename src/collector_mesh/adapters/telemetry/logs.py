@@ -41,6 +41,7 @@ _WORDS: Mapping[type[events.Event], tuple[str, int]] = MappingProxyType(
         events.CertificateUnusable: ("certificate_unusable", logging.WARNING),
         events.CertificateExpired: ("certificate_expired", logging.WARNING),
         events.KeyExposed: ("key_exposed", logging.WARNING),
+        events.MetricsServed: ("metrics_served", logging.INFO),
         events.LimitReached: ("limit_reached", logging.WARNING),
         events.HookFailed: ("hook_failed", logging.ERROR),
         events.LifespanFailed: ("lifespan_failed", logging.ERROR),

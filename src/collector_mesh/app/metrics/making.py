@@ -77,7 +77,13 @@ def make_counting(observer: Observer, numbers: "Numbers | None") -> Observer:
 
 
 def make_metrics(
-    options: "Options", numbers: "Numbers | None", tasks: Tasks, clock: Clock, *parts: Any, **more: Any
+    options: "Options",
+    numbers: "Numbers | None",
+    tasks: Tasks,
+    clock: Clock,
+    observer: Observer,
+    *parts: Any,
+    **more: Any,
 ) -> "Metrics | None":
     """What reads everything that metrics tell, and answers scrapers."""
     if numbers is None:
@@ -91,4 +97,5 @@ def make_metrics(
         Readings(options.collector_id, version, numbers, *parts, **more),
         LoopLag(numbers, tasks=tasks, clock=clock),
         options.metrics if isinstance(options.metrics, str) else None,
+        observer,
     )

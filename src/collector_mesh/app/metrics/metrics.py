@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
+from collector_mesh.domain.model.events import MetricsServed
+from collector_mesh.domain.ports.observer import Observer
 from collector_mesh.domain.readings import Readings
 from collector_mesh.domain.watching.families import Family
 from collector_mesh.domain.watching.loop_lag import LoopLag
@@ -23,12 +25,14 @@ class Metrics:
         readings: of the collector.
         lag: sees how late the event loop is.
         address: HOST:PORT of an endpoint, None for none.
+        observer: hears where that is.
     """
 
-    def __init__(self, readings: Readings, lag: LoopLag, address: str | None) -> None:
+    def __init__(self, readings: Readings, lag: LoopLag, address: str | None, observer: Observer) -> None:
         self._readings = readings
         self._lag = lag
         self._address = address
+        self._observer = observer
         self._loop: asyncio.AbstractEventLoop | None = None
         self._scraping: Scraping | None = None
 
@@ -56,6 +60,7 @@ class Metrics:
 
                 self._scraping = Scraping(self, self._address)
                 await opened.enter_async_context(self._scraping.open())
+                self._observer.tell(MetricsServed(self.collector_id, self.address))
             opened.push_async_callback(self._lag.close)
             self._lag.start()
             yield

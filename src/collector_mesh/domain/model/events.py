@@ -436,6 +436,17 @@ class RegistrationRefused(Event):
 
 
 @attrs.frozen
+class MetricsServed(Event):
+    """Scrapers are answered from now on.
+
+    Attributes:
+        address: where, with the real port.
+    """
+
+    address: str
+
+
+@attrs.frozen
 class TracesAway(Event):
     """The spans of recorded calls cannot be passed on, and are lost; no call notices. Told once until they can be."""
 
