@@ -13,7 +13,11 @@ from collector_mesh.domain.watching.families import COLLECTOR, METRICS
 
 MONITORING = Path(__file__).parents[2] / "deploy" / "monitoring"
 SUFFIXES = {"histogram": ("_bucket", "_count", "_sum"), "counter": ("",), "gauge": ("",)}
-OTHERS = {"up": set(), "process_cpu_seconds_total": set(), "process_resident_memory_bytes": set()}
+OTHERS: dict[str, set[str]] = {
+    "up": set(),
+    "process_cpu_seconds_total": set(),
+    "process_resident_memory_bytes": set(),
+}
 SCRAPED = {"job", "instance"}
 """Labels that Prometheus adds itself."""
 
