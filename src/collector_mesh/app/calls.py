@@ -120,8 +120,10 @@ class CallFactory:
                 idempotent_argument(idempotent),
                 idempotency_key=idempotency_key_argument(idempotency_key),
             )
-        if parent is not None or call.metadata or self._root is not None:
+        if parent is not None or call.metadata:
             call.trace = self._trace(call, parent)
+        elif self._root is not None:
+            call.trace = self._root() if self._current is None else self._current() or self._root()
         return call
 
     def _trace(self, call: Call, parent: CallContext | None) -> bytes:

@@ -249,9 +249,10 @@ class CollectorContainer:
         )
         self.roots = roots = providers.Singleton(make_roots, options, settings, dice)
         self.tracer = tracer = providers.Singleton(make_tracer, options, collector_id, guarded_observer)
-        spans = providers.Singleton(make_span_watch, collector_id, tracer, roots)
+        # Apart from those who watch all calls: few are recorded, and the others are not to notice.
+        self.spans = spans = providers.Singleton(make_span_watch, collector_id, tracer, roots)
         access_log = providers.Singleton(make_access_log, collector_id, settings, guarded_observer, dice)
-        self.watch = watch = providers.Singleton(make_watch, spans, access_log)
+        self.watch = watch = providers.Singleton(make_watch, access_log)
         self.key_store = key_store = providers.Singleton(make_key_store, options)
         keyed_calls = providers.Singleton(
             make_keyed_calls, options, settings, key_store, admission, tasks, clock, guarded_observer
@@ -259,6 +260,7 @@ class CollectorContainer:
         self.executor = executor = providers.Singleton(
             make_executor,
             watch,
+            spans,
             numbers,
             collector_id,
             handlers,
@@ -312,7 +314,7 @@ class CollectorContainer:
             dice=dice,
             policies=policies,
             counts=counts,
-            attempts=providers.Factory(make_attempts, watch),
+            attempts=providers.Factory(make_attempts, watch, spans),
         )
         self.waiting = waiting = providers.Singleton(
             WaitingCalls,
@@ -340,7 +342,7 @@ class CollectorContainer:
             counts=counts,
             refusals=refusals,
             observer=guarded_observer,
-            watch=watch,
+            watch=providers.Factory(make_watch, watch, spans),
             router=router,
             places=providers.Factory(KeyPlaces, settings.key_seconds, settings.max_keys),
             own_store=providers.Factory(make_own_store, admission),
@@ -363,7 +365,9 @@ class CollectorContainer:
         self.surrounded = surrounded = providers.Singleton(
             make_surrounded, options, settings, dispatcher, checks, tasks, clock, guarded_observer
         )
-        self.dispatching = dispatching = providers.Singleton(make_dispatching, surrounded, watch, clock)
+        self.dispatching = dispatching = providers.Singleton(
+            make_dispatching, surrounded, watch, spans, clock
+        )
         self.greeter = greeter = providers.Singleton(
             Greeter,
             collector_id,

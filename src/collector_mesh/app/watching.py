@@ -25,38 +25,57 @@ def make_watch(*sources: CallWatch | None) -> CallWatch | None:
 
 def make_executor(
     watch: CallWatch | None,
+    spans: CallWatch | None,
     numbers: "Numbers | None",
     *parts: Any,
     enter: Callable[[bytes], None] | None = None,
     **more: Any,
 ) -> Executor:
-    """What runs calls here; `enter` as for `WatchedExecutor`."""
-    if numbers is None:
-        if watch is None:
-            return Executor(*parts, **more)
+    """What runs calls here; `enter` as for `SampledExecutor`."""
+    kind: type[Executor] = Executor
+    if numbers is not None:
+        from collector_mesh.domain.serving.measured import MeasuredExecutor, MeasuredWatchedExecutor
+
+        kind = MeasuredExecutor if watch is None else MeasuredWatchedExecutor
+        more["side"] = numbers.served
+    elif watch is not None:
         from collector_mesh.domain.serving.watched import WatchedExecutor
 
-        return WatchedExecutor(*parts, watch=watch, enter=enter, **more)
-    from collector_mesh.domain.serving.measured import MeasuredExecutor, MeasuredWatchedExecutor
+        kind = WatchedExecutor
+    if watch is not None:
+        more["watch"] = watch
+    if spans is not None:
+        from collector_mesh.domain.serving.sampled import sampled
 
-    if watch is None:
-        return MeasuredExecutor(*parts, side=numbers.served, **more)
-    return MeasuredWatchedExecutor(*parts, side=numbers.served, watch=watch, enter=enter, **more)
+        kind = sampled(kind)
+        more |= {"spans": spans, "enter": enter}
+    return kind(*parts, **more)
 
 
-def make_attempts(watch: CallWatch | None) -> Callable[..., Attempt]:
-    """What makes the attempts of calls."""
-    if watch is None:
+def make_attempts(watch: CallWatch | None, spans: CallWatch | None) -> Callable[..., Attempt]:
+    """What makes the attempts of calls; metrics count them elsewhere."""
+    if watch is not None:
+        from collector_mesh.domain.calls.watched import WatchedAttempt
+
+        return partial(WatchedAttempt, make_watch(watch, spans) or watch)
+    if spans is None:
         return Attempt
-    from collector_mesh.domain.calls.watched import WatchedAttempt
+    from collector_mesh.domain.calls.sampled import sampled_attempts
 
-    return partial(WatchedAttempt, watch)
+    return sampled_attempts(spans)
 
 
-def make_dispatching(dispatcher: Dispatching, watch: CallWatch | None, clock: Clock) -> Dispatching:
+def make_dispatching(
+    dispatcher: Dispatching, watch: CallWatch | None, spans: CallWatch | None, clock: Clock
+) -> Dispatching:
     """What is handed every call that is to be dispatched: the dispatcher, or what is around it."""
-    if watch is None:
-        return dispatcher
-    from collector_mesh.domain.calls.watched import WatchedDispatcher
+    dispatching = dispatcher
+    if watch is not None:
+        from collector_mesh.domain.calls.watched import WatchedDispatcher
 
-    return WatchedDispatcher(dispatcher, watch, clock)
+        dispatching = WatchedDispatcher(dispatching, watch, clock)
+    if spans is not None:
+        from collector_mesh.domain.calls.sampled import SampledDispatcher
+
+        dispatching = SampledDispatcher(dispatching, spans, clock)
+    return dispatching

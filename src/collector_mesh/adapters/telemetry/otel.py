@@ -16,7 +16,7 @@ from opentelemetry.trace.status import Status, StatusCode
 
 from collector_mesh.adapters.telemetry.span_export import Export
 from collector_mesh.domain.model.span import Span, SpanKind
-from collector_mesh.domain.model.trace_context import NO_TRACE, checked_state, tracestate_of
+from collector_mesh.domain.model.trace_context import IDS_BYTES, NO_TRACE, checked_state, tracestate_of
 from collector_mesh.domain.ports.tracer import Tracer
 
 SCOPE = "collector_mesh"
@@ -73,8 +73,9 @@ class OtelTracer:
 
     def current(self) -> bytes:
         """See the port."""
-        found = api.get_current_span().get_span_context()
-        if not found.is_valid:
+        span = api.get_current_span()
+        # Asked for every call; mostly there is none.
+        if span is api.INVALID_SPAN or not (found := span.get_span_context()).is_valid:
             return NO_TRACE
         ids = found.trace_id.to_bytes(16, "big") + found.span_id.to_bytes(8, "big")
         trace = ids + bytes((found.trace_flags & 3,))
@@ -144,7 +145,7 @@ def _context(trace: bytes, span_id: bytes, *, is_remote: bool) -> api.SpanContex
         int.from_bytes(span_id, "big"),
         is_remote,
         api.TraceFlags(trace[24]),
-        api.TraceState.from_header([tracestate_of(trace)]),
+        api.TraceState.from_header([tracestate_of(trace)]) if len(trace) > IDS_BYTES else None,
     )
 
 

@@ -121,7 +121,8 @@ def decode_frame(data: bytes) -> Frame:
         if size > MAX_FRAME_BYTES:
             _check_size(data)
         message = pb.Frame.FromString(data)
-        if size > _FEW_BYTES:
+        # Trace contexts are bytes, of which no objects are made here.
+        if size > _FEW_BYTES + len(message.call_trace):
             check_numbers(message)
         return _frame(message, size)
     except (DecodeError, UnicodeDecodeError) as error:

@@ -1,9 +1,9 @@
-"""The link of a client whose calls somebody watches."""
+"""The link of a client of whose calls some are recorded."""
 
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
-from collector_mesh.domain.calls.watched import WatchedDispatcher
+from collector_mesh.domain.calls.sampled import SampledDispatcher
 from collector_mesh.domain.model.call import Call
 from collector_mesh.domain.model.errors import MeshError
 from collector_mesh.domain.model.names import MethodKey
@@ -16,7 +16,7 @@ from collector_mesh.domain.ports.dispatching import Dispatching
 
 
 class WatchedClientLink:
-    """Tells a watch of each call of a client, of which a collector makes what it likes.
+    """Tells a watch of each call of a client that is recorded; a collector makes of it what it likes.
 
     Args:
         link: has calls run.
@@ -27,9 +27,9 @@ class WatchedClientLink:
     def __init__(self, link: ClientLink, watch: CallWatch, clock: Clock) -> None:
         self.address = link.address
         self._link = link
-        self.dispatch = WatchedDispatcher(_Dispatching(link, link.dispatch), watch, clock).dispatch
-        self.serve = WatchedDispatcher(_Dispatching(link, link.serve), watch, clock).dispatch
-        self._submit = WatchedDispatcher(_Dispatching(link, link.dispatch), watch, clock).submit
+        self.dispatch = SampledDispatcher(_Dispatching(link, link.dispatch), watch, clock).dispatch
+        self.serve = SampledDispatcher(_Dispatching(link, link.serve), watch, clock).dispatch
+        self._submit = SampledDispatcher(_Dispatching(link, link.dispatch), watch, clock).submit
 
     def submit(self, call: Call, answer: Callable[[Reply], None]) -> StartedCall:
         """See `ClientLink`."""

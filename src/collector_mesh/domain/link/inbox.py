@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Collection, Mapping
+from itertools import islice
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -38,7 +39,7 @@ from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.payload import Payload
 from collector_mesh.domain.model.reply_metadata import with_fitting_metadata
 from collector_mesh.domain.model.status import OK, Reply
-from collector_mesh.domain.model.trace_context import IDS_BYTES, NO_IDS, checked_trace
+from collector_mesh.domain.model.trace_context import IDS_BYTES, NO_IDS, SAMPLED, checked_trace
 
 if TYPE_CHECKING:
     from collector_mesh.domain.link.engine import LinkEngine
@@ -301,13 +302,16 @@ class Inbox:
         if len(traces) != count * IDS_BYTES:
             return
         states = {extra.index: extra.tracestate for extra in calls.extras if extra.tracestate}
-        at = 0
-        for index in range(count):
+        at = len(traces)
+        # Those that were read just now are the last ones.
+        for taken in islice(reversed(self._taken.values()), count):
+            at -= IDS_BYTES
             ids = traces[at : at + IDS_BYTES]
-            at += IDS_BYTES
-            taken = self._taken.get(first + index) if ids != NO_IDS else None
-            if taken is not None:
-                state = states[index].decode("ascii", "replace") if states and index in states else ""
+            # Ids that end in zeros are rare, and what is all zeros is none.
+            if ids[15] and ids[23] and ids[24] <= SAMPLED[0] and not states:
+                taken.call.trace = ids
+            elif ids != NO_IDS:
+                state = states.get(taken.number - first, b"").decode("ascii", "replace")
                 taken.call.trace = checked_trace(ids, state)
 
     def _take_with(self, taken: TakenCall, extra: "CallExtra | ReplyExtra") -> None:

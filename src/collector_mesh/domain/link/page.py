@@ -144,7 +144,7 @@ class Page:
             # Before anything is added: it may be what cannot be told.
             self.call_extras.append(_extra(sent, index, size))
         if trace:
-            self.traces[index] = trace[:IDS_BYTES]
+            self.traces[index] = trace if len(trace) == IDS_BYTES else trace[:IDS_BYTES]
         self.methods.append(method)
         self.types.append(kind)
         self.values.append(value)

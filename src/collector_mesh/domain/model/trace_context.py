@@ -31,6 +31,9 @@ NO_TRACE = b""
 NO_IDS = bytes(IDS_BYTES)
 """The same, where there is a place for one."""
 
+SAMPLED = b"\x01"
+"""The flags of a call that is recorded."""
+
 _SAMPLED = 1
 _KEPT_FLAGS = 3
 """Sampled, and random (level 2): flags that nobody knows are not passed on."""
@@ -144,8 +147,3 @@ def is_sampled(trace: bytes) -> bool:
 def child_of(trace: bytes, span_id: bytes) -> bytes:
     """The context of what belongs to another span of the same trace; the decision and the tracestate stay."""
     return trace[:16] + span_id + trace[24:]
-
-
-def root(ids: bytes, *, sampled: bool) -> bytes:
-    """A trace context that nothing comes before, of 24 bytes that are nobody else's."""
-    return ids + (b"\x01" if sampled else b"\x00")

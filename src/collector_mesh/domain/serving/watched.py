@@ -1,20 +1,14 @@
 """The executor where somebody watches calls."""
 
 from collections.abc import Callable
-from contextvars import copy_context
 from typing import Any
 
 from collector_mesh.domain.link.entries import Cancellable
 from collector_mesh.domain.model.call import Call
-from collector_mesh.domain.model.context import CallContext
 from collector_mesh.domain.model.errors import MeshError
 from collector_mesh.domain.model.status import Reply
-from collector_mesh.domain.model.trace_context import is_sampled
-from collector_mesh.domain.policies.concurrency import Slot
 from collector_mesh.domain.ports.call_watch import CallWatch
-from collector_mesh.domain.ports.tasks import Started
 from collector_mesh.domain.serving.executor import Executor
-from collector_mesh.domain.serving.handlers import Method
 
 
 class WatchedExecutor(Executor):
@@ -23,16 +17,12 @@ class WatchedExecutor(Executor):
     Args:
         parts: those of the executor.
         watch: is told.
-        enter: given the trace context of a call that is recorded, in the context in which its handler runs.
         more: further parts of the executor.
     """
 
-    def __init__(
-        self, *parts: Any, watch: CallWatch, enter: Callable[[bytes], None] | None = None, **more: Any
-    ) -> None:
+    def __init__(self, *parts: Any, watch: CallWatch, **more: Any) -> None:
         super().__init__(*parts, **more)
         self._watch = watch
-        self._enter = enter
 
     async def run(self, call: Call) -> Reply:
         """See the base class."""
@@ -48,32 +38,13 @@ class WatchedExecutor(Executor):
 
     def execute(self, call: Call, answer: Callable[[Reply], None]) -> "Cancellable | None":
         """See the base class."""
-        executed = _Executed(self._watch, call, self._clock.now, answer)
+        executed = ExecutedCall(self._watch, call, self._clock.now, answer)
         try:
             begun = super().execute(call, executed.settle)
         except BaseException:
             executed.end(None)
             raise
         return executed.with_work(begun)
-
-    def _begin(
-        self, call: Call, context: CallContext, method: Method | None, share: Slot
-    ) -> Reply | Started[Reply]:
-        if self._enter is None or not is_sampled(call.trace):
-            return super()._begin(call, context, method, share)
-        # The work takes a copy of the context that it is begun in.
-        return copy_context().run(self._begin_entered, self._enter, call, context, method, share)
-
-    def _begin_entered(
-        self,
-        enter: Callable[[bytes], None],
-        call: Call,
-        context: CallContext,
-        method: Method | None,
-        share: Slot,
-    ) -> Reply | Started[Reply]:
-        enter(call.trace)
-        return super()._begin(call, context, method, share)
 
     def refuse(self, call: Call, error: MeshError) -> Reply:
         """See the base class."""
@@ -84,7 +55,7 @@ class WatchedExecutor(Executor):
         return reply
 
 
-class _Executed:
+class ExecutedCall:
     """A call that runs here and that nobody awaits, and whose end is told once."""
 
     __slots__ = ("_answer", "_began", "_call", "_is_over", "_now", "_watch", "_work")
@@ -101,7 +72,7 @@ class _Executed:
         self._began = now()
         watch.serving(call)
 
-    def with_work(self, work: Cancellable | None) -> "_Executed | None":
+    def with_work(self, work: Cancellable | None) -> "ExecutedCall | None":
         """Keep what runs it, which has perhaps ended already."""
         if work is None:
             return None
