@@ -38,10 +38,10 @@ def pipe() -> Iterator[tuple[int, int]]:
             os.close(descriptor)
 
 
-def read_all(reading: int, size: int) -> bytes:
+def read_all(reading: int, size: int, *, at_once: int = 1 << 16) -> bytes:
     found = b""
     while len(found) < size:
-        found += os.read(reading, 1 << 16)
+        found += os.read(reading, at_once)
     return found
 
 
@@ -166,6 +166,7 @@ def test_lines_of_several_writers_of_one_pipe_are_not_mixed(pipe: tuple[int, int
     for _ in range(400):
         for outlet, line in zip(outlets, sorted(lines), strict=True):
             outlet.write(line)
-    told = read_all(reading, 800 * 701)
+    # Little by little, so that both wait for room in turns.
+    told = read_all(reading, 800 * 701, at_once=4096)
 
     assert set(told.decode().splitlines(keepends=True)) == lines
