@@ -51,6 +51,7 @@ async def test_a_worker_that_is_killed_under_load_comes_back_and_no_call_is_lost
                         "texts", "Texts", "Echo", timeout=LIMIT_SECONDS, idempotent=True
                     )
                     codes.append(reply.status.code)
+                    await asyncio.sleep(0.002)
             for address in addresses:
                 async with MeshClient(address) as client:
                     codes.append((await client.dispatch("texts", "Texts", "Echo")).status.code)
