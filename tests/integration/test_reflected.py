@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from google.protobuf.descriptor_pb2 import FileDescriptorProto, FileDescriptorSet
 
-from collector_mesh.adapters.grpc.reflected import Reflected
+from collector_mesh.adapters.grpc.reflected import Reflected, Seen
 from collector_mesh.domain.model.errors import NotFoundError, UnavailableError
 from collector_mesh.domain.ports.reflecting import Holder
 
@@ -23,7 +23,7 @@ class Slow:
         self._fails = fails
         self._holder = Holder("shop-1", object())
 
-    def services(self, _namespace: str) -> tuple[str, ...]:
+    def services(self, _namespace: str, _identity: object = None) -> tuple[str, ...]:
         return (SHOP,)
 
     def holders(self, _namespace: str, _service: str) -> tuple[Holder, ...]:
@@ -43,7 +43,7 @@ class Slow:
 def asking(mesh: Slow, number: int) -> list[asyncio.Task[Any]]:
     gateway: Any = SimpleNamespace(reflecting=mesh)
     reflected = Reflected(gateway)
-    return [asyncio.create_task(reflected.files_of(("shop",), SHOP)) for _ in range(number)]
+    return [asyncio.create_task(reflected.files_of(Seen(("shop",)), SHOP)) for _ in range(number)]
 
 
 @pytest.mark.asyncio

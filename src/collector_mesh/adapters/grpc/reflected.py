@@ -3,11 +3,13 @@
 import asyncio
 from collections.abc import Callable
 from itertools import islice
+from typing import NamedTuple
 
 import attrs
 
 from collector_mesh.adapters.wire.file_sets import FileSet
 from collector_mesh.domain.model.errors import AmbiguousError, MeshError, NotFoundError, clipped, quoted
+from collector_mesh.domain.model.identity import Identity
 from collector_mesh.domain.model.routing_keys import NAMESPACE_KEY
 from collector_mesh.domain.ports.gateway import Gateway
 from collector_mesh.domain.ports.reflecting import Holder
@@ -46,6 +48,18 @@ class _Kept:
     reason: str = ""
 
 
+class Seen(NamedTuple):
+    """What a caller may see.
+
+    Attributes:
+        namespaces: where.
+        identity: who it is.
+    """
+
+    namespaces: tuple[str, ...]
+    identity: Identity | None = None
+
+
 class Reflected:
     """The files of services of the mesh.
 
@@ -60,14 +74,14 @@ class Reflected:
         """Held by whoever asks."""
         self._bytes = 0
 
-    async def files_of(self, namespaces: tuple[str, ...], service: str) -> FileSet | None:
+    async def files_of(self, seen: Seen, service: str) -> FileSet | None:
         """The files of a service that is in some of the namespaces, None if it is in none.
 
         Raises:
             AmbiguousError: they are not the same in all of these.
             NotFoundError: nobody tells them.
         """
-        having = [name for name in namespaces if service in self._gateway.reflecting.services(name)]
+        having = [name for name in seen.namespaces if service in self._services(seen, name)]
         if not having:
             return None
         found: dict[str, FileSet] = {}
@@ -82,13 +96,11 @@ class Reflected:
         _check_same(f"the service {quoted(service)}", found, lambda files: files.service_file)
         return next(iter(found.values()))
 
-    async def all_files(self, namespaces: tuple[str, ...]) -> list[FileSet]:
-        """The files of all services in some namespaces, as far as they are told; of very many services some."""
-        return [files for _, files in await self._all(namespaces)]
+    async def all_files(self, seen: Seen) -> list[FileSet]:
+        """The files of all services that are seen, as far as they are told; of very many services some."""
+        return [files for _, files in await self._all(seen)]
 
-    async def found(
-        self, namespaces: tuple[str, ...], what: str, find: Callable[[FileSet], str]
-    ) -> tuple[FileSet, str]:
+    async def found(self, seen: Seen, what: str, find: Callable[[FileSet], str]) -> tuple[FileSet, str]:
         """The first files among which something is found, and the name of the file.
 
         Raises:
@@ -96,7 +108,7 @@ class Reflected:
             AmbiguousError: it is found in several namespaces, and is not the same there.
         """
         found: dict[str, FileSet] = {}
-        for namespace, files in await self._all(namespaces):
+        for namespace, files in await self._all(seen):
             # In one namespace the first that has it counts.
             if namespace not in found and find(files):
                 found[namespace] = files
@@ -106,9 +118,15 @@ class Reflected:
         files = next(iter(found.values()))
         return files, find(files)
 
-    async def _all(self, namespaces: tuple[str, ...]) -> list[tuple[str, FileSet]]:
-        services = self._gateway.reflecting.services
-        places = ((namespace, service) for namespace in namespaces for service in services(namespace))
+    def _services(self, seen: Seen, namespace: str) -> tuple[str, ...]:
+        return self._gateway.reflecting.services(namespace, seen.identity)
+
+    async def _all(self, seen: Seen) -> list[tuple[str, FileSet]]:
+        places = (
+            (namespace, service)
+            for namespace in seen.namespaces
+            for service in self._services(seen, namespace)
+        )
         found = []
         now = asyncio.get_running_loop().time
         until = now() + _LOOK_SECONDS

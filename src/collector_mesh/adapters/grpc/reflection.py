@@ -19,7 +19,7 @@ from collector_mesh.adapters.grpc.door import MALFORMED, Context, Door
 from collector_mesh.adapters.grpc.headers import routing_in
 from collector_mesh.adapters.grpc.health import HEALTH_SERVICE, REGISTRY_SERVICES
 from collector_mesh.adapters.grpc.inspect_service import INSPECT_SERVICE
-from collector_mesh.adapters.grpc.reflected import Reflected
+from collector_mesh.adapters.grpc.reflected import Reflected, Seen
 from collector_mesh.adapters.grpc.unary_link import SERVICE
 from collector_mesh.adapters.wire.file_sets import FileSet, set_of
 from collector_mesh.adapters.wire.generated import dispatcher_pb2, inspect_pb2
@@ -87,7 +87,7 @@ class Reflection:
     async def tell(self, door: Door, context: Context, stream: OpenStream) -> None:
         """Answer questions until there are no more."""
         try:
-            namespaces = self._namespaces(context)
+            seen = self._seen(context)
         except MeshError as error:
             code = (
                 Code.NOT_FOUND
@@ -96,35 +96,34 @@ class Reflection:
             )
             await context.abort(STATUS_CODES[code], clipped(str(error)))
         async for question in _questions(context, partial(door.read, stream, context)):
-            answer = await self._answer(question, namespaces)
+            answer = await self._answer(question, seen)
             answer.valid_host = question.host
             answer.original_request.CopyFrom(question)
             data = answer.SerializeToString()
             del answer  # it has as much in it, and may wait long to be taken
             await door.write(stream, context, data)
 
-    def _namespaces(self, context: Context) -> tuple[str, ...]:
+    def _seen(self, context: Context) -> Seen:
         named = routing_in(context.invocation_metadata()).namespace
         if not self._shows_mesh:
-            return ()
-        return self._gateway.reflecting.namespaces(self._callers.identity(context), named)
+            return Seen(())
+        identity = self._callers.identity(context)
+        return Seen(self._gateway.reflecting.namespaces(identity, named), identity)
 
-    async def _answer(self, question: Any, namespaces: tuple[str, ...]) -> Any:
+    async def _answer(self, question: Any, seen: Seen) -> Any:
         kind = question.WhichOneof("message_request")
         try:
             if kind == "list_services":
-                return self._listed(namespaces)
+                return self._listed(seen)
             if kind == "file_by_filename":
-                return await self._file(namespaces, question.file_by_filename)
+                return await self._file(seen, question.file_by_filename)
             if kind == "file_containing_symbol":
-                return await self._symbol(namespaces, question.file_containing_symbol)
+                return await self._symbol(seen, question.file_containing_symbol)
             if kind == "file_containing_extension":
                 extension = question.file_containing_extension
-                return await self._extension(
-                    namespaces, extension.containing_type, extension.extension_number
-                )
+                return await self._extension(seen, extension.containing_type, extension.extension_number)
             if kind == "all_extension_numbers_of_type":
-                return await self._extensions(namespaces, question.all_extension_numbers_of_type)
+                return await self._extensions(seen, question.all_extension_numbers_of_type)
         except NotFoundError as error:
             return _failed(Code.NOT_FOUND, str(error))
         except AmbiguousError as error:
@@ -133,45 +132,43 @@ class Reflection:
             return _failed(grpc_status_of(Reply.refused(error)).code, str(error))
         return _failed(Code.INVALID_ARGUMENT, "there is no question in the request")
 
-    def _listed(self, namespaces: tuple[str, ...]) -> Any:
+    def _listed(self, seen: Seen) -> Any:
         services = self._gateway.reflecting.services
-        told = [services(namespace) for namespace in namespaces]
-        kept = self._lists.get(namespaces)
+        told = [services(namespace, seen.identity) for namespace in seen.namespaces]
+        kept = self._lists.get(seen.namespaces)
         # What has not changed is the same object: many may ask, and there may be thousands of services.
         if kept is None or not all(map(is_, kept.told, told)):
             if len(self._lists) >= _MOST_LISTS:
                 self._lists.clear()
-            kept = self._lists[namespaces] = _List(told, _list_of(self._own_services, told))
+            kept = self._lists[seen.namespaces] = _List(told, _list_of(self._own_services, told))
         answer = Answer()
         answer.CopyFrom(kept.answer)
         return answer
 
-    async def _file(self, namespaces: tuple[str, ...], name: str) -> Any:
+    async def _file(self, seen: Seen, name: str) -> Any:
         def find(files: FileSet) -> str:
             return name if name in files.files else ""
 
-        return _told(*await self._found(namespaces, f"the file {quoted(name)}", find))
+        return _told(*await self._found(seen, f"the file {quoted(name)}", find))
 
-    async def _symbol(self, namespaces: tuple[str, ...], symbol: str) -> Any:
+    async def _symbol(self, seen: Seen, symbol: str) -> Any:
         name = symbol.removeprefix(".")
         if own := self._own.file_of(name):
             return _told(self._own, own)
         # Whoever asks for a service or one of its methods need not have others looked through.
         for service in (name, name.rpartition(".")[0]):
-            if (files := await self._reflected.files_of(namespaces, service)) is not None:
+            if (files := await self._reflected.files_of(seen, service)) is not None:
                 return _told(files, files.service_file)
         return _told(
-            *await self._found(namespaces, f"the symbol {quoted(name)}", lambda files: files.file_of(name))
+            *await self._found(seen, f"the symbol {quoted(name)}", lambda files: files.file_of(name))
         )
 
-    async def _extension(self, namespaces: tuple[str, ...], message: str, number: int) -> Any:
+    async def _extension(self, seen: Seen, message: str, number: int) -> Any:
         what = f"the extension {number} of {quoted(message)}"
-        return _told(
-            *await self._found(namespaces, what, lambda files: files.file_of_extension(message, number))
-        )
+        return _told(*await self._found(seen, what, lambda files: files.file_of_extension(message, number)))
 
-    async def _extensions(self, namespaces: tuple[str, ...], message: str) -> Any:
-        every = [self._own, *await self._reflected.all_files(namespaces)]
+    async def _extensions(self, seen: Seen, message: str) -> Any:
+        every = [self._own, *await self._reflected.all_files(seen)]
         found = [numbers for files in every if (numbers := files.extensions_of(message)) is not None]
         if not found:
             raise NotFoundError(f"the message {quoted(message)} is not known")
@@ -181,12 +178,10 @@ class Reflection:
         answer.all_extension_numbers_response.extension_number.extend(numbers)
         return answer
 
-    async def _found(
-        self, namespaces: tuple[str, ...], what: str, find: Callable[[FileSet], str]
-    ) -> tuple[FileSet, str]:
+    async def _found(self, seen: Seen, what: str, find: Callable[[FileSet], str]) -> tuple[FileSet, str]:
         if own := find(self._own):
             return self._own, own
-        return await self._reflected.found(namespaces, what, find)
+        return await self._reflected.found(seen, what, find)
 
 
 def _list_of(own: tuple[str, ...], told: list[tuple[str, ...]]) -> Any:

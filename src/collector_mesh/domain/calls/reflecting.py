@@ -31,6 +31,10 @@ _MOST_KEPT = 1024
 """Services of which it is remembered who serves them."""
 
 
+_Shown = tuple[tuple[str, ...], object, tuple[str, ...]]
+"""All services of a namespace, the rules, and the services that are shown."""
+
+
 class Reflection:
     """Shows what can be called: here, at peers, and behind them.
 
@@ -73,6 +77,8 @@ class Reflection:
         self._types = types
         self._holders: dict[tuple[str, str], tuple[Holder, ...]] = {}
         self._as_of = (-1, -1)
+        self._shown: dict[tuple[str, Identity | None], _Shown] = {}
+        """What callers may see, by rules."""
 
     def namespaces(self, identity: Identity | None, named: str) -> tuple[str, ...]:
         """See the port."""
@@ -85,9 +91,20 @@ class Reflection:
             raise NotFoundError(f"namespace {quoted(named)} not found")
         return (named,)
 
-    def services(self, namespace: str) -> tuple[str, ...]:
+    def services(self, namespace: str, identity: Identity | None = None) -> tuple[str, ...]:
         """See the port."""
-        return self._names.services(namespace)
+        every, access = self._names.services(namespace), self._checks.access
+        rules = access.rules
+        if rules is None:
+            return every
+        known = self._shown.get((namespace, identity))
+        if known is not None and known[0] is every and known[1] is rules:
+            return known[2]
+        shown = tuple(service for service in every if access.may_use(identity, namespace, service))
+        if len(self._shown) >= _MOST_KEPT:
+            self._shown.clear()
+        self._shown[namespace, identity] = every, rules, shown
+        return shown
 
     def holders(self, namespace: str, service: str) -> tuple[Holder, ...]:
         """See the port."""

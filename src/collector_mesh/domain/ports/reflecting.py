@@ -53,8 +53,11 @@ class Reflecting(Protocol):
         """
         ...
 
-    def services(self, namespace: str) -> tuple[str, ...]:
-        """The services that can be called in a namespace, here or elsewhere, in order."""
+    def services(self, namespace: str, identity: Identity | None = None) -> tuple[str, ...]:
+        """The services of a namespace, here or elsewhere, of which a caller may call something, in order.
+
+        It is the same object as long as nothing has changed.
+        """
         ...
 
     def holders(self, namespace: str, service: str) -> tuple[Holder, ...]:

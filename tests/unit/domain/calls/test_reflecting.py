@@ -12,6 +12,9 @@ from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.payload import Payload
 from collector_mesh.domain.model.reach import Reach
 from collector_mesh.domain.model.snapshot import MethodInfo
+from collector_mesh.domain.policies.access_policy import AccessPolicy
+from collector_mesh.domain.policies.access_rules import AccessRule, AccessRules
+from collector_mesh.domain.policies.access_who import Who
 from collector_mesh.domain.serving.handlers import Method
 
 DESCRIBE = ("collector_mesh.reflection.v1.Descriptors", "Describe")
@@ -130,3 +133,17 @@ def test_a_service_is_asked_for_by_its_name(length: int) -> None:
 
     assert (call.key, call.target, call.idempotent) == (MethodKey("orders", *DESCRIBE), "b", True)
     assert StringValue.FromString(call.payload.value).value == "s" * length
+
+
+def test_of_a_namespace_callers_see_the_services_of_which_they_may_call_something() -> None:
+    some = AccessRule("some", (Who("token", "ci"),), use=("users/S.Get", "users/Other"))
+    world = World(access=AccessPolicy(rules=AccessRules((some,))))
+    for service in ("S", "Other", "Hidden"):
+        world.handlers.register(Method(MethodKey("users", service, "Get"), echo))
+    ci = Identity(token="ci")
+
+    seen = world.reflection.services("users", ci)
+
+    assert seen == ("Other", "S")
+    assert world.reflection.services("users", ci) is seen
+    assert world.reflection.services("users", Identity(token="other")) == ()
