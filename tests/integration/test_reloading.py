@@ -1,7 +1,6 @@
 """Certificates that are replaced while calls run, and peers that may no longer be peers."""
 
 import asyncio
-import json
 import os
 import signal
 from pathlib import Path
@@ -9,11 +8,13 @@ from pathlib import Path
 import pytest
 from google.protobuf.wrappers_pb2 import StringValue
 from tests.integration.services.certificates import Authority
-from tests.integration.services.processes import LOOPBACK, run, serving
+from tests.integration.services.processes import LOOPBACK, environment_of, eventually, run, serving
 from tests.integration.services.things import texts_service
 from tests.limits import LIMIT_SECONDS
 
-from collector_mesh import Collector, Settings, TlsError
+from collector_mesh import Access, Collector, InvalidCallError, Reloaded, Settings, TlsError
+from collector_mesh.adapters.grpc.inspect_client import ControlClient
+from collector_mesh.app.cli.local_sockets import socket_of
 
 pytestmark = pytest.mark.asyncio
 
@@ -138,15 +139,50 @@ async def test_serve_reads_its_configuration_again_at_sighup_and_when_its_user_a
         await collector.logged("configuration_reloaded")
         asked = await asyncio.to_thread(run, "reload", "--local", "reloaded-1")
         write("[settings\nmax_runn")
-        wrong = await asyncio.to_thread(run, "reload", "--local", "reloaded-1", "--json")
+        async with ControlClient(f"unix:{socket_of('reloaded-1', environment_of(None))}") as client:
+            wrong = await client.reload(timeout=LIMIT_SECONDS)
         collector.send(signal.SIGHUP)
         collector.send(signal.SIGTERM)
         collector.send(signal.SIGHUP)
         ended = await collector.end()
 
     assert (asked.status, asked.stdout) == (0, "nothing is different\nneeds a restart: weight\n")
-    assert wrong.status == 1
-    assert json.loads(wrong.stdout)["problems"][0].startswith(f"--config {file}: ")
+    assert wrong.problems[0].startswith(f"--config {file}: ")
     assert "settings.max_running" in ended.stderr
     assert "reload_failed" in ended.stderr
     assert ended.status == 0
+
+
+async def test_a_peer_that_access_rules_no_longer_let_in_ends_with_a_goodbye_after_its_calls(
+    tmp_path: Path,
+) -> None:
+    authority = Authority(tmp_path)
+    tls = {name: authority.collector(name) for name in ("m-1", "a-1", "b-1")}
+
+    def rules(*ids: str) -> Access:
+        return Access(rules=[{"who": [f"id:{each}"], "peer": [each], "use": ["texts"]} for each in ids])
+
+    async with (
+        Collector(
+            "m-1", listen=LOOPBACK, services=[texts_service()], tls=tls["m-1"], access=rules("a-1", "b-1")
+        ) as served,
+        Collector("a-1", namespaces=["texts"], tls=tls["a-1"], peers=[served.address]) as a,
+        Collector("b-1", namespaces=["texts"], tls=tls["b-1"], peers=[served.address]) as b,
+    ):
+        for each in (a, b):
+            await each.wait_for(peers="all", timeout=LIMIT_SECONDS)
+        running = asyncio.create_task(a.dispatch("texts", "Texts", "Hold", StringValue(value=str(tmp_path))))
+        await eventually((tmp_path / "started").exists)
+        with pytest.raises(InvalidCallError):
+            await served.reload(access=Access(rules=[{"who": ["nobody"]}]))
+
+        told = await served.reload(access=rules("b-1"))
+        again = await served.reload(access=rules("b-1"))
+        (tmp_path / "go").touch()
+        finished = await running
+        others = await b.dispatch(*ECHO, StringValue(value="x"))
+        ids = [each.peer_id for each in served.snapshot().connections]
+
+    assert told == Reloaded(("access",), (), ("a-1",))
+    assert again == Reloaded()
+    assert (finished.status.code, others.status.code, ids) == (200, 200, ["b-1"])

@@ -17,12 +17,14 @@ from collector_mesh.domain.model.errors import UnavailableError, clipped
 from collector_mesh.domain.model.names import text_argument
 
 if TYPE_CHECKING:
+    from collector_mesh.app.access.access import Access
     from collector_mesh.app.container import CollectorContainer
     from collector_mesh.app.lifetime import Lifetime
     from collector_mesh.app.reloading import Reloading
     from collector_mesh.domain.model.reloaded import Reloaded
     from collector_mesh.domain.model.snapshot import ConnectionInfo, Explanation, Snapshot
     from collector_mesh.domain.peers.keeping import Keeping
+    from collector_mesh.domain.policies.access_rules import AccessRules
     from collector_mesh.domain.serving.handlers import HandlerRegistry
 
 
@@ -80,7 +82,11 @@ class CollectorPeers:
         await self._open_keeping().disconnect(text_argument("peer_id", peer_id))
 
     async def reload(
-        self, *, settings: Settings | None = None, peers: Iterable[str] | None = None
+        self,
+        *,
+        settings: Settings | None = None,
+        peers: Iterable[str] | None = None,
+        access: "Access | AccessRules | None" = None,
     ) -> "Reloaded":
         """Go by another configuration from now on. All of it is checked first, then swapped in one step; no call is dropped.
 
@@ -91,20 +97,28 @@ class CollectorPeers:
             settings: all settings, as for the constructor, with their overrides; by default as they are. Some cannot change
                 while the collector runs, and are named in what this returns.
             peers: all addresses of collectors to stay connected with, in place of those before; by default as they are.
+            access: all access rules, in place of those before; by default as they are.
 
         Raises:
             SettingsError: a setting or an override has a wrong value, or names no strategy; nothing has changed.
-            InvalidCallError: an address is malformed, or the certificate does not name this collector; nothing has changed.
+            InvalidCallError: an address is malformed, a rule is wrong, or the certificate does not name this collector; nothing
+                has changed.
             TlsError: the certificate files cannot be used; nothing has changed.
             TypeError: an argument is of a wrong type; the text names it.
             RuntimeError: as for `dispatch`.
         """
         given = None if settings is None else settings_argument(settings)
         addresses = None if peers is None else texts_argument("peers", peers)
+        rules = None
+        if access is not None:
+            # Whoever has no rules does not load what reads them.
+            from collector_mesh.app.access.access import access_rules
+
+            rules = access_rules(access)
         self._open_keeping()
         if self._lifetime.state != "serving":
             raise self._home.closed(self._lifetime.state)
-        return await self.reloading.reload(given, addresses)
+        return await self.reloading.reload(given, addresses, rules)
 
     async def wait_for(
         self,

@@ -55,6 +55,8 @@ OF_NAMESPACES = frozenset(
 )
 """What can be set for a namespace: breakers, budgets and latencies are kept for each peer and namespace."""
 
+_FIELDS = attrs.fields_dict(Settings)
+
 
 def policies_of(settings: Settings, *, balancers: Mapping[str, object]) -> Policies:
     """The policies that settings with their overrides make.
@@ -119,13 +121,13 @@ def check_overrides(overrides: Mapping[str, object]) -> Iterator[str]:
     """Everything that is wrong with overrides by itself, one text for each: `policies_of` stops at the first."""
     for name, values in overrides.items():
         try:
-            _overridden(Settings(), name, {} if isinstance(values, Mapping) else values)
+            table = _table(name, values)
         except SettingsError as error:
             yield str(error)
             continue
-        for key, value in values.items():  # type: ignore[attr-defined]  # a mapping, or it was refused
+        for key, value in table.items():
             try:
-                _overridden(Settings(), name, {key: value})
+                _check(name, key, value)
             except SettingsError as error:
                 yield str(error)
 
@@ -148,6 +150,19 @@ def _wider(name: str) -> list[str]:
 
 
 def _overridden(base: Settings, name: str, values: object) -> Settings:
+    table = _table(name, values)
+    for key, value in table.items():
+        _check(name, key, value)
+    # What is checked is not checked again, nor are all the other fields: there may be thousands of overrides.
+    made = object.__new__(Settings)
+    for field in _FIELDS:
+        object.__setattr__(made, field, table.get(field, getattr(base, field)))
+    object.__setattr__(made, "overrides", MappingProxyType({}))
+    return made
+
+
+def _table(name: str, values: object) -> Mapping[str, object]:
+    """The values for a name, which may have some."""
     where = f"overrides.{name!r}"
     namespace, slash, rest = name.partition("/")
     service, _, method = rest.rpartition(".")
@@ -161,18 +176,25 @@ def _overridden(base: Settings, name: str, values: object) -> Settings:
         raise SettingsError(f"{where}: {error}") from error
     if not isinstance(values, Mapping):
         raise SettingsError(f"{where} must be a table, got {values!r}")
-    allowed = OF_METHODS if slash else OF_METHODS | OF_NAMESPACES
-    for key in values:
-        if key in OF_NAMESPACES and slash:
-            raise SettingsError(f"{where}: {key} can be set for a collector or a namespace only")
-        if key not in allowed:
-            raise SettingsError(
-                f"{where}: {key!r} cannot be set here, allowed are {', '.join(sorted(allowed))}"
-            )
-    try:
-        return attrs.evolve(base, overrides=MappingProxyType({}), **values)
-    except SettingsError as error:
-        raise SettingsError(f"{where}: {error}") from error
+    return values
+
+
+def _check(name: str, key: str, value: object) -> None:
+    """See that something may be set for a name, and to a value."""
+    is_narrow = "/" in name
+    if key in OF_NAMESPACES and is_narrow:
+        raise SettingsError(f"overrides.{name!r}: {key} can be set for a collector or a namespace only")
+    if key not in OF_METHODS and (is_narrow or key not in OF_NAMESPACES):
+        allowed = OF_METHODS if is_narrow else OF_METHODS | OF_NAMESPACES
+        raise SettingsError(
+            f"overrides.{name!r}: {key!r} cannot be set here, allowed are {', '.join(sorted(allowed))}"
+        )
+    field = _FIELDS[key]
+    if field.validator is not None:
+        try:
+            field.validator(None, field, value)
+        except SettingsError as error:
+            raise SettingsError(f"overrides.{name!r}: {error}") from error
 
 
 def _policy(settings: Settings) -> Policy:

@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import attrs
 from dependency_injector import providers
 
+from collector_mesh.adapters.runtime.aside import aside
 from collector_mesh.app.making import make_trust, make_waiting_rules
 from collector_mesh.app.overrides import OF_METHODS, OF_NAMESPACES, PoliciesMaking, namespace_limits
 from collector_mesh.app.settings import Settings, SettingsError
@@ -20,12 +22,18 @@ from collector_mesh.domain.policies.policy import Policies
 if TYPE_CHECKING:
     from collector_mesh.adapters.grpc.tls import Tls
     from collector_mesh.app.container import CollectorContainer
+    from collector_mesh.domain.policies.access_index import AccessIndex
+    from collector_mesh.domain.policies.access_policy import AccessPolicy
+    from collector_mesh.domain.policies.access_rules import AccessRules
 
 RELOADABLE = OF_METHODS | OF_NAMESPACES | {"overrides", "max_waiting", "wait_for_peer", "drain_timeout"}
 """Settings that a collector takes over while it runs; the others need a restart."""
 
 _AT_ONCE = 16
 """Overrides that are made into policies in one go; each takes some 50 microseconds."""
+
+_FEW_RULES = 256
+"""Access rules that are made ready in the event loop; more of them are in a thread."""
 
 _MOVING_SECONDS = 2.0
 """How long those who are new have to answer before those who are gone are let go."""
@@ -72,6 +80,7 @@ class Reloading:
         self,
         settings: Settings | None,
         peers: tuple[str, ...] | None,
+        access: "AccessRules | None" = None,
         *,
         others: tuple[str, ...] = (),
     ) -> Reloaded:
@@ -80,6 +89,7 @@ class Reloading:
         Args:
             settings: all settings, None for those that there are.
             peers: all addresses to stay connected with, None for those that there are.
+            access: the access rules, None for those that there are.
             others: what else is different in the configuration, and needs a restart.
 
         Raises:
@@ -91,7 +101,7 @@ class Reloading:
             parts = self._container
             observer, collector_id = parts.guarded_observer(), parts.options().collector_id
             try:
-                reloaded = await self._reload(settings, peers, others)
+                reloaded = await self._reload(settings, peers, access, others)
             except (SettingsError, MeshError, ValueError, TypeError) as error:
                 observer.tell(ReloadFailed(collector_id, str(error)))
                 raise
@@ -103,10 +113,15 @@ class Reloading:
             return reloaded
 
     async def _reload(
-        self, settings: Settings | None, peers: tuple[str, ...] | None, others: tuple[str, ...]
+        self,
+        settings: Settings | None,
+        peers: tuple[str, ...] | None,
+        access: "AccessRules | None",
+        others: tuple[str, ...],
     ) -> Reloaded:
         parts, swaps = self._container, list[_Swap]()
         changed, needs_restart = await self._check_settings(settings or parts.settings(), swaps)
+        index = await self._index_of(access)
         shown = self._check_certificates()
         if peers is not None:
             for address in peers:
@@ -114,6 +129,9 @@ class Reloading:
         # From here on nothing fails, and nobody else has a turn before all of it is done.
         for swap in swaps:
             swap()
+        if index is not None:
+            parts.access().replace(access, index)
+            changed.append("access")
         before, self._shown = self._shown, shown
         is_renewed = shown != before
         if is_renewed:
@@ -123,7 +141,7 @@ class Reloading:
             changed.append("peers")
             gone = self._want(peers)
         await self._leave(gone)
-        dismissed = await self._dismiss() if is_renewed else ()
+        dismissed = await self._dismiss() if is_renewed or index is not None else ()
         if is_renewed:
             self._renew(trusts_others=shown.ca != before.ca)
         return Reloaded(tuple(changed), (*others, *needs_restart), dismissed)
@@ -164,6 +182,20 @@ class Reloading:
         ):
             limit.resize(getattr(settings, key), namespace_limits(settings, key))
         parts.waiting().rules = make_waiting_rules(settings)
+
+    # ---- access rules --------------------------------------------------------------------------------
+
+    async def _index_of(self, rules: "AccessRules | None") -> "AccessIndex | None":
+        """What decides by other rules; None where they are those that there are."""
+        if rules is None:
+            return None
+        access = self._container.access()
+        make = partial(self._new_index, access, rules)
+        return make() if len(rules.rules) <= _FEW_RULES else await aside(make)
+
+    @staticmethod
+    def _new_index(access: "AccessPolicy", rules: "AccessRules") -> "AccessIndex | None":
+        return None if rules == access.rules else access.index_of(rules)
 
     # ---- certificates --------------------------------------------------------------------------------
 

@@ -41,7 +41,7 @@ def run(*arguments: str, environment: Mapping[str, str] | None = None, cwd: Path
     done = subprocess.run(
         [*COMMAND, *arguments],
         cwd=cwd,
-        env=_environment(environment),
+        env=environment_of(environment),
         capture_output=True,
         encoding="utf-8",
         timeout=LIMIT_SECONDS,
@@ -59,7 +59,7 @@ def refused(*arguments: str, cwd: Path = SERVICES) -> Ended:
         asked = {
             "arguments": arguments,
             "folder": str(cwd),
-            "environment": _environment(None),
+            "environment": environment_of(None),
             "stdout": stdout.name,
             "stderr": stderr.name,
         }
@@ -76,7 +76,8 @@ def _refusing() -> subprocess.Popen[str]:
     )
 
 
-def _environment(more: Mapping[str, str] | None) -> dict[str, str]:
+def environment_of(more: Mapping[str, str] | None) -> dict[str, str]:
+    """The variables that a command is run with."""
     own = {name: value for name, value in os.environ.items() if not name.startswith("COLLECTOR_MESH_")}
     return {**own, "XDG_RUNTIME_DIR": _RUNTIME.name, **(more or {})}
 
@@ -138,7 +139,7 @@ async def serving(
         *COMMAND,
         *(verb, "--id", collector_id, "--listen", listen, *arguments),
         cwd=SERVICES,
-        env=_environment(environment),
+        env=environment_of(environment),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )

@@ -2,7 +2,7 @@
 
 import asyncio
 from functools import partial
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import attrs
 
@@ -20,6 +20,9 @@ from collector_mesh.app.settings import SettingsError
 from collector_mesh.domain.model.errors import MeshError, text_of
 from collector_mesh.domain.model.events import ReloadFailed
 from collector_mesh.domain.model.reloaded import ReloadReport
+
+if TYPE_CHECKING:
+    from collector_mesh.domain.policies.access_rules import AccessRules
 
 _TAKEN_OVER = frozenset({"peer", "settings", "log_level"})
 """Keys that a collector takes over while it runs, settings at least in part."""
@@ -107,9 +110,9 @@ class Reloads:
     async def _reload(self) -> ReloadReport:
         problems, warnings = Problems(), Problems()
         try:
-            sourced = await aside(partial(self._read, problems, warnings))
+            sourced, rules = await aside(partial(self._read, problems, warnings))
         except Exception as error:  # noqa: BLE001  # whatever it is, the collector goes on as it was
-            sourced = None
+            sourced = rules = None
             problems.add(text_of(error))
         if sourced is None or problems:
             texts = problems.texts
@@ -118,10 +121,12 @@ class Reloads:
             observer.tell(ReloadFailed(self._collector.collector_id, "; ".join(texts[:_TOLD]) + more))
             return ReloadReport(problems=texts, warnings=warnings.texts)
         old, new = self._sourced.config, sourced.config
+        others = _different(old, new)
+        if rules is None and self._collector.container.access().rules is not None:
+            # Half a file must not open everything.
+            others = ("access", *others)
         try:
-            reloaded = await self._collector.reloading.reload(
-                new.settings, new.peer, others=_different(old, new)
-            )
+            reloaded = await self._collector.reloading.reload(new.settings, new.peer, rules, others=others)
         except (MeshError, TlsError, SettingsError, ValueError, TypeError, RuntimeError) as error:
             return ReloadReport(problems=(str(error),), warnings=warnings.texts)
         if new.log_level != old.log_level:
@@ -131,11 +136,9 @@ class Reloads:
         self._sourced = attrs.evolve(sourced, config=attrs.evolve(old, **taken))
         return ReloadReport(reloaded, warnings=warnings.texts)
 
-    def _read(self, problems: Problems, warnings: Problems) -> Sourced | None:
+    def _read(self, problems: Problems, warnings: Problems) -> "tuple[Sourced | None, AccessRules | None]":
         sourced = read_again(self._origin, self._collector.collector_id, problems)
-        if sourced is not None:
-            check_all(sourced, problems, warnings)
-        return sourced
+        return sourced, None if sourced is None else check_all(sourced, problems, warnings)
 
 
 def _different(old: ServeConfig, new: ServeConfig) -> tuple[str, ...]:

@@ -157,13 +157,16 @@ def check_places(sourced: Sourced, tls: Tls | None, problems: Problems) -> None:
             check_plaintext(HostPort.parse(peer, field=sourced.source("peer")), tls, insecure=config.insecure)
 
 
-def check_all(sourced: Sourced, problems: Problems, warnings: Problems) -> None:
+def check_all(sourced: Sourced, problems: Problems, warnings: Problems) -> "AccessRules | None":
     """See that a collector can be made of a configuration, as far as that can be told without importing anything.
 
     Args:
         sourced: the configuration.
         problems: takes what is wrong.
         warnings: takes what is probably a mistake.
+
+    Returns:
+        The access rules, None for none.
     """
     if sourced.config.workers is not None:
         from collector_mesh.app.cli.workers.plan import first_of
@@ -178,7 +181,7 @@ def check_all(sourced: Sourced, problems: Problems, warnings: Problems) -> None:
         # With mutual TLS the certificate has to name this collector.
         make_trust(Options(collector_id=config.id, listen=config.listen, tls=tls), config.settings)
     _check_token(sourced, problems)
-    access_of(sourced, tls, problems, warnings)
+    rules = access_of(sourced, tls, problems, warnings)
     _check_pairs(sourced, problems)
     check_places(sourced, tls, problems)
     with problems.gathered(MeshError):
@@ -191,6 +194,7 @@ def check_all(sourced: Sourced, problems: Problems, warnings: Problems) -> None:
         policies_of(config.settings, balancers={**BALANCERS, **pairs("balancer", config.balancer)})
     if config.accept_unary_peers:
         warnings.add(f"{sourced.source('accept_unary_peers')} is deprecated: use accept_peers")
+    return rules
 
 
 def access_of(

@@ -63,19 +63,27 @@ class AccessPolicy:
         """Whether ids follow from certificates."""
         return self._trust is not None
 
-    def replace(self, rules: "AccessRules | None") -> None:
-        """Decide by other rules from now on, in one step; what was remembered of the earlier ones is forgotten."""
-        index = None
-        if rules is not None:
-            # Whoever has no rules does not pay for them.
-            from collector_mesh.domain.policies.access_index import AccessIndex
+    def replace(self, rules: "AccessRules | None", index: "AccessIndex | None" = None) -> None:
+        """Decide by other rules from now on, in one step; what was remembered of the earlier ones is forgotten.
 
-            index = AccessIndex(rules, self._trust)
+        Args:
+            rules: the rules, None for none.
+            index: what `index_of` gives for them, where that was made before.
+        """
+        if rules is not None and index is None:
+            index = self.index_of(rules)
         self._rules, self._index = rules, index
         self.asks = self._authorizer is not None or index is not None
         self.takes_tokens = rules is not None and rules.tokens is not None
         for watcher in list(self.watchers):
             watcher()
+
+    def index_of(self, rules: "AccessRules") -> "AccessIndex":
+        """What decides by rules; with thousands of them it takes a while to make, and may be made in a thread."""
+        # Whoever has no rules does not pay for them.
+        from collector_mesh.domain.policies.access_index import AccessIndex
+
+        return AccessIndex(rules, self._trust)
 
     # ---- who somebody is ---------------------------------------------------------------------------
 
