@@ -85,7 +85,7 @@ async def overrides(folder: Path) -> None:
         for number in range(1, ROUNDS + 1):
             write(file, number)
             begin = time.perf_counter()
-            reports = []
+            reports: list[object] = []
 
             async def reload(into: list[object] = reports) -> None:
                 into.append(await reloads.reload())
