@@ -6,6 +6,7 @@ import re
 import attrs
 
 from collector_mesh.domain.model.errors import InvalidCallError, quoted
+from collector_mesh.domain.model.texts import without_credentials
 
 PREFIX = "dns:"
 
@@ -65,5 +66,5 @@ def server_of(text: str) -> tuple[str, int]:
 def _malformed(text: str) -> InvalidCallError:
     return InvalidCallError(
         "address must be dns:NAME:PORT with a port from 1 to 65535, or dns:_SERVICE._PROTOCOL.NAME without one"
-        f" (SRV), got {quoted(text)}"
+        f" (SRV), got {quoted(without_credentials(text))}"
     )

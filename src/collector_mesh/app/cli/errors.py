@@ -3,7 +3,7 @@
 import sys
 from contextlib import suppress
 
-from collector_mesh.domain.model.texts import escaped
+from collector_mesh.domain.model.texts import escaped, without_credentials
 
 EXIT_FAILED = 1
 EXIT_USAGE = 2
@@ -26,5 +26,7 @@ def tell(error: CommandError) -> int:
     """Tell an error, in one line on stderr; give the exit status."""
     # Whoever does not read it learns of the exit status.
     with suppress(OSError):
-        print(f"collector-mesh: error: {escaped(str(error))}", file=sys.stderr, flush=True)
+        print(
+            f"collector-mesh: error: {escaped(without_credentials(str(error)))}", file=sys.stderr, flush=True
+        )
     return error.status

@@ -1,15 +1,11 @@
 """Several problems told as one error, so that whoever starts a command mends all of them at once."""
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from collector_mesh.app.cli.errors import CommandError
 from collector_mesh.domain.model.errors import MAX_QUOTED
-from collector_mesh.domain.model.texts import visible
-
-_CREDENTIALS = re.compile(r"(?<=://)[^/@\s]*@")
-"""What stands before the host of a URL: a user, and often a password."""
+from collector_mesh.domain.model.texts import visible, without_credentials
 
 _MOST = 20
 """Problems that are told; there can be as many as there are lines in a file."""
@@ -64,8 +60,8 @@ def named(source: str, name: str, text: str) -> str:
 
 
 def masked(text: str) -> str:
-    """A text without the credentials of the URLs in it."""
-    return _CREDENTIALS.sub("***@", text)
+    """A text without the credentials of the addresses in it."""
+    return without_credentials(text)
 
 
 def got(value: object) -> str:

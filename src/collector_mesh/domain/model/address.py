@@ -7,6 +7,7 @@ from contextlib import suppress
 import attrs
 
 from collector_mesh.domain.model.errors import InvalidCallError, quoted
+from collector_mesh.domain.model.texts import without_credentials
 
 _HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9._-]{0,251}[A-Za-z0-9_.])?")
 _ADDRESS = re.compile(r"(?:\[(?P<six>[0-9A-Fa-f:.%a-z]{2,64})\]|(?P<host>[^:\[\]]+)):(?P<port>[0-9]{1,5})")
@@ -40,7 +41,9 @@ class HostPort:
                 return cls(match["six"], int(match["port"]))
             if match["host"] and _HOST.fullmatch(match["host"]):
                 return cls(match["host"], int(match["port"]))
-        raise InvalidCallError(f"{field} must be HOST:PORT with a port from 0 to 65535, got {quoted(text)}")
+        raise InvalidCallError(
+            f"{field} must be HOST:PORT with a port from 0 to 65535, got {quoted(without_credentials(text))}"
+        )
 
     @property
     def is_loopback(self) -> bool:

@@ -1,9 +1,14 @@
 """How a text that came from elsewhere is shown to people, wherever that is."""
 
+import re
+
 MAX_VISIBLE = 256
 """Longest foreign text that is shown, in characters."""
 
 _CUT = "..."
+
+_CREDENTIALS = re.compile(r"(?:(?<=://)[^/@\s]*|(?<![^\s'\"=,;(\[])[^\s'\"/@:=,;(\[]+:[^\s'\"/@]*)@")
+"""What stands before the host of a URL, or of an address that is written like one: a user, and a password."""
 
 
 def escaped(text: str) -> str:
@@ -23,6 +28,14 @@ def visible(text: str, most: int = MAX_VISIBLE) -> str:
     # One more than fits tells whether something is cut.
     whole = escaped(text[: most + 1])
     return whole if len(whole) <= most else whole[: most - len(_CUT)] + _CUT
+
+
+def without_credentials(text: str) -> str:
+    """A text without the user and password of the addresses in it, as `http://USER:PASSWORD@HOST` and `USER:PASSWORD@HOST`.
+
+    No address of the mesh has them; but people write addresses so, and errors quote what was written.
+    """
+    return _CREDENTIALS.sub("***@", text) if "@" in text else text
 
 
 def _escape(sign: str) -> str:
