@@ -8,6 +8,7 @@ import re
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.integration.services.certificates import Authority, flags
@@ -105,7 +106,7 @@ async def scraped(address: str) -> str:
 
 async def calls(client: MeshClient) -> list[Reply]:
     """Calls of every kind, with a secret wherever there is place for one."""
-    options = {"metadata": {"note": METADATA, "note-bin": METADATA.encode()}, "hints": {"route": HINT}}
+    options: Any = {"metadata": {"note": METADATA, "note-bin": METADATA.encode()}, "hints": {"route": HINT}}
     made = [
         await client.dispatch("vault", "Vault", "keep", PAYLOAD, key=KEY, **options),
         await client.dispatch("vault", "Vault", "keep", PAYLOAD, key=KEY, **options),
