@@ -7,16 +7,18 @@ from typing import Any
 
 import attrs
 import pytest
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.openmetrics import parser
 from prometheus_client.parser import text_string_to_metric_families as plain
 from tests.limits import LIMIT_SECONDS
 
 from collector_mesh import Collector, InvalidCallError, LoopbackNetwork, MethodKey, Payload, Service
 from collector_mesh.adapters.prometheus.text import format_of, metrics_of, text_of
+from collector_mesh.adapters.simulated.errors import SimulationError
 from collector_mesh.domain.readings import MAX_SERIES
 from collector_mesh.domain.watching.families import METRICS, Family, Sample
 from collector_mesh.metrics import MeshMetrics, exposition
+from collector_mesh.simulation import Sim, Simulation
 
 openmetrics: Any = parser.text_string_to_metric_families  # it has no types
 
@@ -287,3 +289,25 @@ async def test_calls_count_once_in_both_forms_however_they_end() -> None:
 
 
 IN = ("Wait", "tests", "Echo")
+
+
+def test_a_simulation_counts_in_virtual_time_and_has_no_endpoint() -> None:
+    read: list[dict[tuple[str, ...], float]] = []
+
+    async def scenario(sim: Sim) -> None:
+        server = sim.collector("server", services=[echo()], metrics=True)
+        caller = sim.collector("caller", namespaces=["tests"], peers=["server"], metrics=True)
+        await sim.settled()
+        await caller.dispatch("tests", "Echo", "Echo", Payload("t", b"x"))
+        registry = CollectorRegistry()
+        registry.register(MeshMetrics(server, caller))
+        read.append(values(generate_latest(registry).decode()))
+        with pytest.raises(SimulationError, match="no sockets"):
+            sim.collector("other", metrics="127.0.0.1:0")
+
+    Simulation(1).run(scenario, until=60)
+
+    (told,) = read
+    assert told["collector_mesh_dispatched_seconds_count", "caller", "Echo", "tests", "Echo"] == 1
+    assert told["collector_mesh_served_seconds_count", "server", "Echo", "tests", "Echo"] == 1
+    assert told["collector_mesh_loop_lag_seconds_sum", "server"] < 0.01

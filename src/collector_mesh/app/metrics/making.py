@@ -1,6 +1,5 @@
 """What metrics are made of: none of it where they are not switched on."""
 
-from importlib import metadata
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -88,6 +87,8 @@ def make_metrics(
     """What reads everything that metrics tell, and answers scrapers."""
     if numbers is None:
         return None
+    from importlib import metadata
+
     from collector_mesh.app.metrics.metrics import Metrics
     from collector_mesh.domain.readings import Readings
     from collector_mesh.domain.watching.loop_lag import LoopLag

@@ -102,6 +102,8 @@ class SimulatedCollector(Collector):
         self._names = SimulatedNames(network)
         observer = TracingObserver(network.trace, options.pop("observer", None))
         transport = SimulatedTransport(network, host)
+        if isinstance(options.get("metrics"), str):
+            raise SimulationError("a simulation has no sockets: use metrics=True, and collector_mesh.metrics")
         super().__init__(claims or host.host_id, transport=transport, observer=observer, **options)
         self.wanted.update(dict.fromkeys(self._peers))
 

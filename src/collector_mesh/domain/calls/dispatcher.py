@@ -1,6 +1,7 @@
 """A call on its way out: checked, admitted, routed, tried."""
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from collector_mesh.domain.calls.attempt_loop import AttemptLoop
 from collector_mesh.domain.calls.checks import CallChecks
@@ -19,7 +20,9 @@ from collector_mesh.domain.ports.randomness import Randomness
 from collector_mesh.domain.ports.tasks import Promise, Tasks
 from collector_mesh.domain.routing.router import Router
 from collector_mesh.domain.serving.executor import Executor
-from collector_mesh.domain.watching.method_numbers import SideNumbers
+
+if TYPE_CHECKING:
+    from collector_mesh.domain.watching.method_numbers import SideNumbers
 
 
 class Dispatcher:
@@ -44,7 +47,7 @@ class Dispatcher:
         dice: Randomness,
         slots: ConcurrencyLimit,
         counts: Counts,
-        side: SideNumbers | None = None,
+        side: "SideNumbers | None" = None,
     ) -> None:
         self._collector_id = collector_id
         self._checks = checks
