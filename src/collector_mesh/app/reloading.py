@@ -26,7 +26,11 @@ if TYPE_CHECKING:
     from collector_mesh.domain.policies.access_policy import AccessPolicy
     from collector_mesh.domain.policies.access_rules import AccessRules
 
-RELOADABLE = OF_METHODS | OF_NAMESPACES | {"overrides", "max_waiting", "wait_for_peer", "drain_timeout"}
+RELOADABLE = (
+    OF_METHODS
+    | OF_NAMESPACES
+    | {"overrides", "max_waiting", "wait_for_peer", "drain_timeout", "trace_sample"}
+)
 """Settings that a collector takes over while it runs; the others need a restart."""
 
 _AT_ONCE = 16
@@ -182,6 +186,8 @@ class Reloading:
         ):
             limit.resize(getattr(settings, key), namespace_limits(settings, key))
         parts.waiting().rules = make_waiting_rules(settings)
+        if (roots := parts.roots()) is not None:
+            roots.share = settings.trace_sample
 
     # ---- access rules --------------------------------------------------------------------------------
 

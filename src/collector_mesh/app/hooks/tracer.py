@@ -1,5 +1,6 @@
 """A tracer, so that whatever it does is a log line and no call notices: the rest of the mesh relies on it."""
 
+import asyncio
 import inspect
 from typing import TYPE_CHECKING, Any
 
@@ -76,7 +77,9 @@ class GuardedTracer:
         try:
             await self._tracer.flush(timeout)
             self._look()
-        except Exception as error:  # noqa: BLE001  # as above
+        except (KeyboardInterrupt, asyncio.CancelledError):
+            raise
+        except BaseException as error:  # noqa: BLE001  # as above
             self._failed("flush", error)
 
     def _look(self) -> None:
