@@ -121,7 +121,7 @@ class Reloads:
             observer.tell(ReloadFailed(self._collector.collector_id, "; ".join(texts[:_TOLD]) + more))
             return ReloadReport(problems=texts, warnings=warnings.texts)
         old, new = self._sourced.config, sourced.config
-        others = _different(old, new)
+        others = tuple(sourced.spelled.get(name, name) for name in _different(old, new))
         if rules is None and self._collector.container.access().rules is not None:
             # Half a file must not open everything.
             others = ("access", *others)

@@ -149,6 +149,14 @@ class Admission:
         for namespace in dict.fromkeys(method.key.namespace for method in peer.catalog.methods):
             self._access.check_serve(claim.identity, claim.peer_id, namespace, was_dialed=bool(claim.dialed))
 
+    def check_linkless(self, identity: Identity | None, peer_id: str, *, was_dialed: bool) -> None:
+        """See that somebody without links, who is a peer, may go on being one.
+
+        Raises:
+            MeshError: it may not; see `check`.
+        """
+        self._access.check_peer(identity, peer_id, was_dialed=was_dialed)
+
     def _check_open(self) -> None:
         if self.is_draining:
             raise UnavailableError(f"collector {quoted(self._collector_id)} is draining")

@@ -12,8 +12,10 @@ from collector_mesh.domain.peers.admission import Admission, Claim, ItselfError
 from collector_mesh.domain.peers.open_links import OpenLinks
 from collector_mesh.domain.peers.peer import OpenLink
 from collector_mesh.domain.peers.roster import Roster
+from collector_mesh.domain.peers.unary import UnaryWay
 from collector_mesh.domain.ports.randomness import Randomness
 from collector_mesh.domain.ports.tasks import Tasks
+from collector_mesh.domain.topology.connection import Connection
 
 
 class Arrivals:
@@ -75,6 +77,14 @@ class Arrivals:
         """Why the other side of a link that is open may be a peer no longer; None if it may."""
         try:
             self._admission.check(self._claim(engine))
+        except MeshError as error:
+            return error
+        return None
+
+    def refusal_of_linkless(self, connection: Connection, way: UnaryWay) -> MeshError | None:
+        """The same of a peer without links."""
+        try:
+            self._admission.check_linkless(way.identity, connection.peer_id, was_dialed=connection.dialed)
         except MeshError as error:
             return error
         return None

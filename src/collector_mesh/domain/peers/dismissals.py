@@ -67,7 +67,19 @@ class Dismissals:
                 gone.append((engine, error))
         if gone:
             self._tasks.start(self._end(gone, patience), "end links of those who are peers no longer")
-        return tuple(dict.fromkeys(engine.peer_id for engine, _ in gone))
+        linkless = self._look_at_linkless()
+        return tuple(dict.fromkeys((*(engine.peer_id for engine, _ in gone), *linkless)))
+
+    def _look_at_linkless(self) -> list[str]:
+        gone = []
+        for connection, way in self._roster.linkless:
+            way.ask_again()
+            error = self._arrivals.refusal_of_linkless(connection, way)
+            if error is not None:
+                gone.append(connection.peer_id)
+                self._tell(connection.peer_id, connection.address, error)
+                self._roster.forget(connection, str(error))
+        return gone
 
     def end_older(self, patience: float, *, calls: float) -> None:
         """Have links end that were made before now, by those who do not make them anew: whom is trusted has changed.
@@ -91,12 +103,15 @@ class Dismissals:
     def _dismiss(self, engine: LinkEngine, error: MeshError) -> None:
         peer_id, address = engine.peer_id, self._links.address_of(engine)
         if engine.peer_role == Role.COLLECTOR:
-            self._roster.tell(PeerRefused(self._collector_id, peer_id, address, str(error)))
+            self._tell(peer_id, address, error)
         connection = self._roster.connection(peer_id)
         if connection is not None and connection.way is engine:
             self._roster.forget(connection, str(error))
         engine.tell_draining()
         engine.retire(str(error))
+
+    def _tell(self, peer_id: str, address: str, error: MeshError) -> None:
+        self._roster.tell(PeerRefused(self._collector_id, peer_id, address, str(error)))
 
     async def _end(self, gone: Sequence[_Dismissed], patience: float) -> None:
         await self._clock.alarm().wait(patience)

@@ -82,6 +82,11 @@ class Roster:
         """The connection to a peer."""
         return self._topology.get(peer_id)
 
+    @property
+    def linkless(self) -> "tuple[tuple[Connection, UnaryWay], ...]":
+        """The peers without links, and the ways to them."""
+        return tuple((each, each.way) for each in self._topology if isinstance(each.way, UnaryWay))
+
     # ---- peers with links ----------------------------------------------------------------------------
 
     def join(self, link: OpenLink) -> None:

@@ -78,6 +78,10 @@ class UnaryWay:
         self._asked: dict[str, bool] = {}
         self._sent: dict[SentCall, Job | None] = {}
 
+    def ask_again(self) -> None:
+        """Ask anew which namespaces the peer may serve: the rules are others."""
+        self._asked.clear()
+
     @property
     def time(self) -> float:
         """See `Way`."""
