@@ -12,10 +12,11 @@ from collector_mesh.simulation import SharedKeys, Sim
 NAMESPACE = "orders"
 PLACE = (NAMESPACE, "OrderService", "PlaceOrder")
 SHOPS = ["shop-1", "shop-2", "shop-3"]
-SECONDS = 12.0
-BUYERS = 24
-CALLS = 500
-"""Calls that a run makes at least."""
+SECONDS, BUYERS, CALLS = 3.0, 8, 60
+"""How long and how many buy, and the calls that they make at least."""
+
+MANY = 12.0, 24, 500
+"""The same of `many`."""
 
 
 class Books:
@@ -56,6 +57,15 @@ class Books:
 
 async def scenario(sim: Sim) -> None:
     """Either the shops share a store that outlives them, and anything may crash; or each has its own, and links alone suffer."""
+    await _run(sim, SECONDS, BUYERS, CALLS)
+
+
+async def many(sim: Sim) -> None:
+    """The same with more calls."""
+    await _run(sim, *MANY)
+
+
+async def _run(sim: Sim, seconds: float, buyers: int, calls: int) -> None:
     books = Books()
     is_shared = random.random() < 0.5
     keys = SharedKeys(sim) if is_shared else None
@@ -82,8 +92,8 @@ async def scenario(sim: Sim) -> None:
             faults = asyncio.create_task(
                 _trouble(sim, [*SHOPS, *hubs, "front-1", *(f"client-{n}" for n in range(3))])
             )
-        buyers = [asyncio.create_task(_buy(sim, books, callers, n)) for n in range(BUYERS)]
-        for task in buyers:
+        tasks = [asyncio.create_task(_buy(sim, books, callers, n, seconds, calls)) for n in range(buyers)]
+        for task in tasks:
             await task
         if faults is not None:
             faults.cancel()
@@ -91,14 +101,16 @@ async def scenario(sim: Sim) -> None:
         await sim.calm()
     twice = [order for order, count in books.placed.items() if count > 1]
     assert not twice, f"placed twice: {twice}"
-    assert books.codes.total() >= CALLS, f"too few calls to say anything: {books.codes}"
+    assert books.codes.total() >= calls, f"too few calls to say anything: {books.codes}"
     assert books.codes[200] > 0, f"nobody was served: {books.codes}"
 
 
-async def _buy(sim: Sim, books: Books, callers: Sequence[Collector | MeshClient], number: int) -> None:
+async def _buy(
+    sim: Sim, books: Books, callers: Sequence[Collector | MeshClient], number: int, seconds: float, calls: int
+) -> None:
     """One who orders, and sends each order again, by anybody, until the outcome is known, and sometimes after that."""
     count = 0
-    while sim.now < SECONDS or books.codes.total() < CALLS:
+    while sim.now < seconds or books.codes.total() < calls:
         count += 1
         order = b"order %d of %d" % (count, number)
         for _ in range(random.randint(2, 6)):

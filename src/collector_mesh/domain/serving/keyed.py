@@ -34,7 +34,7 @@ from collector_mesh.domain.ports.tasks import Job, Promise, Tasks
 _FIRST_LOOK, _LAST_LOOK = 0.02, 0.5
 """How often it is looked whether a call that runs elsewhere has ended, in seconds."""
 
-_SAVE_AGAIN = 1.0
+_SAVE_AGAIN = 0.2
 """Seconds after which what could not be written into a store is written again."""
 
 _LOST = "outcome unknown: the collector that ran the first call with this key has ended"
