@@ -1,6 +1,7 @@
 """Has a collector that `serve` runs read its configuration again: at a signal, or when its user asks for it."""
 
 import asyncio
+import logging
 from functools import partial
 from typing import TYPE_CHECKING, Self
 
@@ -8,6 +9,7 @@ import attrs
 
 from collector_mesh.adapters.grpc.tls import TlsError
 from collector_mesh.adapters.runtime.aside import aside
+from collector_mesh.adapters.telemetry.records import log
 from collector_mesh.app.cli.config import ServeConfig
 from collector_mesh.app.cli.configuration.rereading import Origin, read_again
 from collector_mesh.app.cli.logs import set_level
@@ -114,6 +116,8 @@ class Reloads:
         except Exception as error:  # noqa: BLE001  # whatever it is, the collector goes on as it was
             sourced = rules = None
             problems.add(text_of(error))
+        for text in warnings.texts[:_TOLD]:
+            log(logging.WARNING, "configuration_doubtful", {"reason": text})
         if sourced is None or problems:
             texts = problems.texts
             more = f"; and {len(texts) - _TOLD} more" if len(texts) > _TOLD else ""

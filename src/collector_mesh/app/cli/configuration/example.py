@@ -23,6 +23,7 @@ _WIDTH = 100
 _VALUES: Mapping[str, object] = MappingProxyType(
     {
         "id": "orders-1",
+        "access_log": 0.01,
         "advertise": "orders-1.example.org:50051",
         "namespace": ("audit",),
         "service": ("orders_service:orders",),
