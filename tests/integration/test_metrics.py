@@ -168,3 +168,19 @@ async def test_the_command_line_serves_metrics_or_says_in_one_line_why_not(colle
     assert (beyond.status, beyond.stderr.count("\n")) == (2, 1)
     assert "--insecure" in beyond.stderr
     assert b'collector_mesh_state{collector="a",state="serving"} 1.0' in whole
+
+
+async def test_a_defect_is_in_the_log_and_the_next_scrape_is_answered(
+    collector: Collector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_metrics: object) -> bytes:
+        raise ValueError("a defect")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("collector_mesh.app.metrics.scraping.metrics_of", broken)
+        code, _, body = await scraped(collector)
+    after, _, text = await scraped(collector)
+
+    assert (code, body) == (500, b"the metrics cannot be read, see the log\n")
+    assert after == 200
+    assert b'collector_mesh_events_total{collector="one",event="Defect"} 1.0' in text

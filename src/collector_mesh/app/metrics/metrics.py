@@ -58,7 +58,7 @@ class Metrics:
             if self._address is not None:
                 from collector_mesh.app.metrics.scraping import Scraping
 
-                self._scraping = Scraping(self, self._address)
+                self._scraping = Scraping(self, self._address, self._observer)
                 await opened.enter_async_context(self._scraping.open())
                 self._observer.tell(MetricsServed(self.collector_id, self.address))
             opened.push_async_callback(self._lag.close)

@@ -9,6 +9,8 @@ from collector_mesh.adapters.prometheus.endpoint import Answer, Headers, serving
 from collector_mesh.adapters.prometheus.text import Format, format_of, metrics_of, of_process, text_of
 from collector_mesh.app.metrics.metrics import Metrics
 from collector_mesh.domain.model.address import HostPort
+from collector_mesh.domain.model.events import Defect
+from collector_mesh.domain.ports.observer import Observer
 
 
 class Scraping:
@@ -17,10 +19,12 @@ class Scraping:
     Args:
         metrics: of the collector.
         address: HOST:PORT.
+        observer: hears where something here goes wrong.
     """
 
-    def __init__(self, metrics: Metrics, address: str) -> None:
+    def __init__(self, metrics: Metrics, address: str, observer: Observer) -> None:
         self._metrics = metrics
+        self._observer = observer
         self._where = HostPort.parse(address, field="metrics")
         self._making: dict[Format, asyncio.Task[bytes]] = {}
         self._thread: ThreadPoolExecutor | None = None
@@ -52,8 +56,14 @@ class Scraping:
         if task is None:
             task = self._making[form] = asyncio.get_running_loop().create_task(self._made(form))
             task.add_done_callback(lambda _done: self._making.pop(form, None))
-        # Whoever has asked first may go before it is made.
-        text = await asyncio.shield(task)
+        try:
+            # Whoever has asked first may go before it is made.
+            text = await asyncio.shield(task)
+        except Exception as error:  # noqa: BLE001  # a defect of ours, or of the library: the log has it, not the scraper
+            self._observer.tell(Defect(self._metrics.collector_id, "metrics", error))
+            return Answer(
+                500, b"the metrics cannot be read, see the log\n", (("Content-Type", "text/plain"),)
+            )
         return Answer(200, text, form.headers)
 
     async def _made(self, form: Format) -> bytes:
