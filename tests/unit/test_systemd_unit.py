@@ -11,7 +11,7 @@ import pytest
 
 from collector_mesh import Settings
 from collector_mesh.app.cli.main import parser
-from collector_mesh.app.cli.serve import STOP_SIGNALS
+from collector_mesh.app.cli.waiting import STOP_SIGNALS
 
 UNIT = Path(__file__).parents[2] / "deploy" / "systemd" / "collector-mesh@.service"
 ANALYZE = shutil.which("systemd-analyze")

@@ -3,11 +3,9 @@
 import argparse
 import asyncio
 import logging
-import math
 import os
 import signal
-import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -32,31 +30,24 @@ from collector_mesh.app.cli.keys_options import add_keys_option
 from collector_mesh.app.cli.logs import configure
 from collector_mesh.app.cli.memory import start_trimming
 from collector_mesh.app.cli.metrics_options import add_metrics_options
-from collector_mesh.app.cli.output import Outlet, Outlets
+from collector_mesh.app.cli.output import Outlets
 from collector_mesh.app.cli.tracing import add_tracing_options
+from collector_mesh.app.cli.waiting import (
+    STOP_SIGNALS,
+    announce,
+    has_started,
+    install_signals,
+    ready_with_peers,
+    stopped_or_lost,
+)
 
 if TYPE_CHECKING:
     from collector_mesh.adapters.systemd.notifier import Notifier
-    from collector_mesh.app.cli.config import ServeConfig
     from collector_mesh.app.cli.configuration.rereading import Origin
-    from collector_mesh.app.cli.phases import Phases
     from collector_mesh.app.cli.sources import Sourced
-    from collector_mesh.app.collector import Collector
 
-EXIT_KILLED = 130
 WORKER, NOTIFY_SOCKET = "_COLLECTOR_MESH_WORKER", "NOTIFY_SOCKET"
 """Variables that say who has started this process, and wants to hear from it; modules for that are loaded where they are set."""
-
-STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
-
-ONE_SIGNAL_SECONDS = 0.2
-"""Signals that come so soon after the first one are no second one: nobody has asked twice.
-
-`timeout` sends its signal to the process and then to its group; others pass on an interrupt that the terminal has sent to all.
-"""
-
-_LOG_SECONDS = 0.2
-"""How long the ready line waits at most for what was logged before it: it may be that nobody reads that."""
 
 
 def add_parser(verbs: Any) -> None:
@@ -248,7 +239,7 @@ async def _serve(sourced: "Sourced", origin: "Origin", notifier: "Notifier | Non
         collector = collector_of(sourced)
         # A module that is being imported can only be ended, so signals do that until now.
         stop = asyncio.Event()
-        _install_signals(stop)
+        install_signals(stop)
         phases = Phases()
         reloads = Reloads(collector, origin, sourced, phases)
         hangups.take(reloads.request)
@@ -260,12 +251,14 @@ async def _serve(sourced: "Sourced", origin: "Origin", notifier: "Notifier | Non
 
                 told = notified(notifier, collector.collector_id, lambda: collector.bound_address, phases)
                 opened.enter_context(told)
-            if not await _has_started(stop, collector):
+            if not await has_started(stop, collector):
                 return 0
             reloads.started()
             try:
-                ready = partial(_announce, collector, phases)
-                lost = await _stopped_or_lost(stop, collector, _ready(collector, sourced.config, ready))
+                ready = partial(announce, collector, phases)
+                lost = await stopped_or_lost(
+                    stop, collector, ready_with_peers(collector, sourced.config, ready)
+                )
                 phases.drain()
                 await reloads.aclose()
             finally:
@@ -282,95 +275,6 @@ async def _serve(sourced: "Sourced", origin: "Origin", notifier: "Notifier | Non
     if lost:
         raise CommandError(f"no program can connect any more: {lost}", EXIT_FAILED)
     return 0
-
-
-async def _has_started(stop: asyncio.Event, collector: "Collector") -> bool:
-    """Start it; a signal that comes before it has started ends that."""
-    starting = asyncio.ensure_future(collector.start())
-    stopping = asyncio.ensure_future(stop.wait())
-    try:
-        await asyncio.wait((starting, stopping), return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        stopping.cancel()
-        if not starting.done():
-            starting.cancel()
-            await asyncio.wait((starting,))
-    if starting.cancelled():
-        return False
-    starting.result()
-    return True
-
-
-async def _ready(collector: "Collector", config: "ServeConfig", announce: Callable[[], None]) -> None:
-    """Announce that the collector is ready, once it has the peers that it is to wait for.
-
-    Raises:
-        CommandError: they have not come in time.
-    """
-    from collector_mesh.app.cli.serving import needed_peers
-    from collector_mesh.domain.model.errors import UnavailableError
-
-    needed = needed_peers(config)
-    if needed is not None:
-        seconds = config.wait_for_peers_timeout
-        try:
-            await collector.wait_for(peers=needed, timeout=math.inf if seconds is None else seconds)
-        except UnavailableError as error:
-            raise CommandError(f"--wait-for-peers {needed}: {error}", EXIT_FAILED) from error
-    announce()
-
-
-async def _stopped_or_lost(
-    stop: asyncio.Event, collector: "Collector", starting: Coroutine[Any, Any, None]
-) -> str:
-    """Start, and wait for a signal, or until nobody can connect anymore; give why, or nothing.
-
-    Raises:
-        CommandError: the start has failed.
-    """
-    stopping = asyncio.ensure_future(stop.wait())
-    losing = asyncio.ensure_future(collector.wait_unreachable())
-    ready = asyncio.ensure_future(starting)
-    try:
-        await asyncio.wait((stopping, losing, ready), return_when=asyncio.FIRST_COMPLETED)
-        if ready.done():
-            await ready
-            await asyncio.wait((stopping, losing), return_when=asyncio.FIRST_COMPLETED)
-        return losing.result() if losing.done() else ""
-    finally:
-        for task in (stopping, losing, ready):
-            task.cancel()
-
-
-def _install_signals(stop: asyncio.Event) -> None:
-    """The first signal drains, a second one ends the process at once."""
-    loop = asyncio.get_running_loop()
-    first_at = 0.0
-
-    def received() -> None:
-        nonlocal first_at
-        if not stop.is_set():
-            first_at = loop.time()
-            stop.set()
-        elif loop.time() - first_at >= ONE_SIGNAL_SECONDS:
-            os._exit(EXIT_KILLED)
-
-    for number in STOP_SIGNALS:
-        loop.add_signal_handler(number, received)
-
-
-def _announce(collector: "Collector", phases: "Phases") -> None:
-    """Tell whoever has started this that calls are taken; it may not be listening."""
-    phases.ready()
-    # Whoever has read the line may look into the log for how that came about, or end this at once.
-    if isinstance(sys.stderr, Outlet):
-        sys.stderr.drain(_LOG_SECONDS)
-    sys.stdout.write(f"{collector.collector_id} ready on {collector.bound_address}\n")
-    if phases.on_announced:
-        # What they write themselves comes after it.
-        if isinstance(sys.stdout, Outlet):
-            sys.stdout.drain(_LOG_SECONDS)
-        phases.announced()
 
 
 def _output_lost(stream: str, lines: int, reason: str) -> None:
