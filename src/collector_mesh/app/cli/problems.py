@@ -39,6 +39,14 @@ class Problems:
                 raise
             self.add(str(error))
 
+    @contextmanager
+    def of(self, source: str, name: str, *kinds: type[Exception]) -> Iterator[None]:
+        """Note what the block raises of some kinds, with where the value comes from that it is about, and go on after it."""
+        try:
+            yield
+        except kinds as error:
+            self.add(named(source, name, str(error)))
+
     def check(self) -> None:
         """See that there are none.
 

@@ -174,8 +174,9 @@ def check_all(sourced: Sourced, problems: Problems, warnings: Problems) -> "Acce
         sourced = first_of(sourced, problems)
     config = sourced.config
     tls = None
-    with problems.gathered(TlsError, MeshError):
+    with problems.gathered(TlsError):
         tls = _tls(sourced)
+    with problems.of(sourced.source("tls_cert"), "tls_cert", TlsError, MeshError):
         if tls is not None:
             tls.check()
         # With mutual TLS the certificate has to name this collector.
@@ -233,7 +234,7 @@ def _check_token(sourced: Sourced, problems: Problems) -> None:
         return
     from collector_mesh.adapters.runtime.token_source import token_source
 
-    with problems.gathered(MeshError):
+    with problems.of(sourced.source("token_file"), "token_file", MeshError):
         token = token_source(None, token_file)
         if token is not None:
             token()
