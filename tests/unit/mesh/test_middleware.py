@@ -7,9 +7,12 @@ from contextvars import ContextVar
 from typing import Any
 
 import pytest
+from mesh_test import users_pb2, users_pb2_grpc
+from tests.generated.servicers import BlockingUsers, Users
 
 from collector_mesh import (
     Collector,
+    Contract,
     DispatchNext,
     Executed,
     ForbiddenError,
@@ -25,6 +28,7 @@ from collector_mesh import (
     Service,
     Settings,
     Status,
+    implements,
     method,
 )
 from collector_mesh.domain.model.events import HandlerFailed, HookFailed
@@ -32,6 +36,8 @@ from collector_mesh.ports import Event
 from collector_mesh.testing import incoming_call, outgoing_call
 
 pytestmark = pytest.mark.asyncio
+
+USERS = "mesh.test.users.v1.UserService"
 
 SHORT = 0.1
 """Seconds that a call has whose middleware takes for ever."""
@@ -474,3 +480,37 @@ async def test_it_is_tested_alone_by_calls_that_a_test_makes() -> None:
 
     assert came.unpack(dict) == {"text": "Test (('b', 'c'),)"}
     assert sent.unpack(dict) == {"text": "M ()"}
+
+
+class Shop(Contract, namespace="n"):
+    async def price(self, article: str) -> int: ...
+
+
+async def test_it_is_around_contracts_and_servicers_of_grpc_too_and_not_around_repeats_of_a_key() -> None:
+    notes: list[str] = []
+
+    @implements(Shop)
+    class Its:
+        middleware = (Serve(noting(notes, "the contract's")),)
+
+        async def price(self, article: str) -> int:
+            return len(article)
+
+    async with Collector(
+        "c",
+        transport=LoopbackNetwork(),
+        services=[service(), Its],
+        middleware=[Serve(noting(notes, "its"))],
+    ) as collector:
+        for servicer in (Users(), BlockingUsers()):
+            collector.mount("users", users_pb2_grpc.add_UserServiceServicer_to_server, servicer, replace=True)
+            await collector.call("users", USERS, "CreateUser", users_pb2.User())
+        mounted, notes[:] = list(notes), []
+        assert await Shop.client(collector).price("tea") == 3
+        priced, notes[:] = list(notes), []
+        for _ in range(2):
+            await collector.call("n", "S", "echo", "a", key="once")
+
+    assert mounted == ["its before", "its after"] * 2
+    assert priced == ["its before", "the contract's before", "the contract's after", "its after"]
+    assert notes == ["its before", "its after"]

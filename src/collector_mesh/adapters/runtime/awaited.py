@@ -97,21 +97,23 @@ class _Awaited(Generic[T]):
         "due",
     )
 
+    due: float
+    """When it is to be looked at."""
+    _task: asyncio.Task[Any] | None
+    _before: int
+    """How often the task was cancelled before."""
+    _asked: int
+    """How often it was cancelled from here."""
+    _error: Exception | None
+    """What whoever awaits it is told."""
+    _is_cleaning: bool
+    _is_closing: bool
+
     def __init__(self, everything: AwaitedWork, work: Coroutine[Any, Any, T], deadline: float) -> None:
+        # Most work never waits: what that takes is set then.
         self._all = everything
         self._work = work
         self._deadline = deadline
-        self.due = deadline
-        """When it is to be looked at."""
-        self._task: asyncio.Task[Any] | None = None
-        self._before = 0
-        """How often the task was cancelled before."""
-        self._asked = 0
-        """How often it was cancelled from here."""
-        self._error: Exception | None = None
-        """What whoever awaits it is told."""
-        self._is_cleaning = False
-        self._is_closing = False
 
     def __await__(self) -> Generator[Any, Any, T]:
         try:
@@ -138,6 +140,10 @@ class _Awaited(Generic[T]):
         raise self._error
 
     def _begin(self) -> None:
+        self._before = self._asked = 0
+        self._error = None
+        self._is_cleaning = self._is_closing = False
+        self.due = self._deadline
         # Code that is run by hand, as in tests, has no task.
         self._task = task = asyncio.current_task() if _get_running_loop() is not None else None
         if task is not None:

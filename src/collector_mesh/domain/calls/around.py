@@ -156,7 +156,11 @@ class _Passage(Passage[OutgoingCall]):
     kind = OutgoingCall
 
     def __init__(self, parts: AroundDispatcher) -> None:
-        super().__init__(parts.steps, parts.max_payload_bytes)
+        # As the base class does it, without its call.
+        self._steps = parts.steps
+        self._most = parts.max_payload_bytes
+        self._reached = 1
+        self.given = None
         self._parts = parts
 
     async def arrive(self, call: OutgoingCall) -> Reply:
@@ -166,12 +170,10 @@ class _Passage(Passage[OutgoingCall]):
             reply = await self._parts.dispatcher.dispatch(call._call)  # noqa: SLF001  # middleware is not to see it
         finally:
             _IS_INSIDE.set(True)
-        self.given, self.status, self.payload, self.metadata = (
-            reply,
-            reply.status,
-            reply.payload,
-            reply.metadata,
-        )
+        self.given = reply
+        self.status = reply.status
+        self.payload = reply.payload
+        self.metadata = reply.metadata
         return reply
 
     def passes(self, error: BaseException) -> bool:

@@ -55,6 +55,11 @@ class SeenCall:
         return self._call.metadata
 
     @property
+    def key(self) -> str:
+        """The idempotency key of the call, or empty."""
+        return self._call.idempotency_key
+
+    @property
     def source(self) -> str:
         """Who has sent the call here, by what is proved, else by where it is; empty for this process itself."""
         return self._call.source

@@ -34,7 +34,7 @@ class Passage(Generic[C]):
     def __init__(self, steps: tuple[Callable[[C, Any], Awaitable[Reply]], ...], most: int) -> None:
         self._steps = steps
         self._most = most
-        self._reached = 0
+        self._reached = 1
         self.given: Reply | None = None
         """What came of the call behind the middleware, None where that is not known."""
         self.status: Status
@@ -49,8 +49,6 @@ class Passage(Generic[C]):
 
     async def step(self, call: C, index: int = 0) -> Reply:
         """Have the call meet middleware, the first one at first; gives the outcome, and raises nothing but what passes."""
-        if not index:
-            self._reached = 1
         try:
             reply = await self._steps[index](call, partial(self._go, index + 1))
             if (
@@ -71,7 +69,7 @@ class Passage(Generic[C]):
         self._reached = _OVER
 
     async def arrive(self, call: C) -> Reply:
-        """Have the call go on behind the last one; the outcome is to be `kept`."""
+        """Have the call go on behind the last one; the outcome is to be `given`."""
         raise NotImplementedError
 
     def passes(self, error: BaseException) -> bool:

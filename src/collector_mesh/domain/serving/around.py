@@ -108,7 +108,11 @@ class _Passage(Passage[IncomingCall]):
         method: Method,
         share: Slot,
     ) -> None:
-        super().__init__(steps, most)
+        # As the base class does it, without its call.
+        self._steps = steps
+        self._most = most
+        self._reached = 1
+        self.given = None
         self._serves = serves
         self._context = context
         self._method = method
@@ -117,18 +121,17 @@ class _Passage(Passage[IncomingCall]):
     async def arrive(self, call: IncomingCall) -> Reply:
         """See the base class."""
         made, context = call._call, self._context  # noqa: SLF001  # middleware is not to see it
-        size = len(made.payload.value)
-        if size > self._most:
-            return Reply.refused(PayloadTooLargeError.of(size, self._most))
-        context.goes_on_as(made)
+        if made is not context._call:  # noqa: SLF001  # the same
+            size = len(made.payload.value)
+            if size > self._most:
+                return Reply.refused(PayloadTooLargeError.of(size, self._most))
+            context.goes_on_as(made)
         reply = await self._serves.work(made, context, self._method, self._share)
-        self.given, self.status, self.payload, self.metadata = (
-            reply,
-            reply.status,
-            reply.payload,
-            reply.metadata,
-        )
-        if not context.is_cancelled:
+        self.given = reply
+        self.status = reply.status
+        self.payload = reply.payload
+        self.metadata = reply.metadata
+        if not context._is_cancelled:  # noqa: SLF001  # what its deadline says is looked at elsewhere
             # What is around the handler may make calls too.
             context.has_ended = False
         return reply
