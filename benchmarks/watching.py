@@ -55,14 +55,12 @@ class Mode:
         most: the ratio that a call may have at most; None where there is none.
         options: gives the options of a collector for it, in the process of that collector.
         most_added: microseconds that a call may take more at most; None where there is no such limit.
-        most_us: the microseconds that a call may take more; None where there are none.
     """
 
     text: str
     most: float | None
     options: Callable[[], dict[str, Any]]
     most_added: float | None = None
-    most_us: float | None = None
 
 
 def _nothing() -> dict[str, Any]:
@@ -100,26 +98,6 @@ def _access() -> dict[str, Any]:
     return options(RULES)
 
 
-def _around_dispatch() -> dict[str, Any]:
-    from collector_mesh import DispatchNext, Middleware, OutgoingCall, Reply
-
-    class Passing(Middleware):
-        async def dispatch(self, call: OutgoingCall, call_next: DispatchNext) -> Reply:
-            return await call_next(call)
-
-    return {"middleware": [Passing()]}
-
-
-def _around_serve() -> dict[str, Any]:
-    from collector_mesh import IncomingCall, Middleware, Reply, ServeNext
-
-    class Passing(Middleware):
-        async def serve(self, call: IncomingCall, call_next: ServeNext) -> Reply:
-            return await call_next(call)
-
-    return {"middleware": [Passing()]}
-
-
 _RECEIVER = "BENCHMARK_RECEIVER"
 """Names the address of a receiver of OTLP, in the environment."""
 
@@ -130,8 +108,6 @@ MODES: Mapping[str, Mode] = MappingProxyType(
         "metrics": Mode("metrics", 1.03, _metrics),
         "middleware": Mode("a middleware at each end", None, _middleware, most_added=6.0),
         "telemetry": Mode("metrics, 1 % traces, JSON logs", 1.1, _telemetry),
-        "around_dispatch": Mode("one middleware around dispatch", None, _around_dispatch, most_us=3.0),
-        "around_serve": Mode("one middleware around serve", None, _around_serve, most_us=3.0),
     }
 )
 """What is compared with `nothing`, by name."""
@@ -176,19 +152,6 @@ async def _compare(name: str, seconds: float) -> None:
     elif mode.most_added is not None:
         added = statistics.median(after - before for before, after in costs) * 1e6
         verdict = f" {added:+.2f} us (target <= {mode.most_added:g} us: {'met' if added <= mode.most_added else 'missed'})"
-    verdict = (
-        ""
-        if mode.most is None
-        else f" (target <= {mode.most:g}: {'met' if median <= mode.most else 'missed'})"
-    )
-    if mode.most_us is not None:
-        more = [(after - before) * 1e6 for before, after in costs]
-        low_us, high_us = interval(more)
-        met = "met" if statistics.median(more) <= mode.most_us else "missed"
-        verdict = (
-            f" {statistics.median(more):+.1f} us ({low_us:.1f} to {high_us:.1f})"
-            f" (target <= {mode.most_us:g} us: {met})"
-        )
     print(
         f"    {mode.text:34s} {plain:8.2f} us {watched:8.2f} us  {median:6.3f} x ({low:.3f} to {high:.3f}){verdict}"
     )
