@@ -80,7 +80,7 @@ def test_every_flag_has_its_variable(name: str) -> None:
         "registry": "a.db",
         "registry_level": "wire",
     }
-    texts |= {"wait_for_peers": "2", "wait_for_peers_timeout": "1.5", "access_log": "0.5"}
+    texts |= {"workers": "4", "wait_for_peers": "2", "wait_for_peers_timeout": "1.5", "access_log": "0.5"}
     kind = attrs.fields_dict(ServeConfig)[name].type
     text = texts.get(name, "yes" if kind is bool else "a:1")
 
