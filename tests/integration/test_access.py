@@ -1,5 +1,6 @@
 """Access rules over real sockets: certificates and bearer tokens, at every door of a collector."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from collector_mesh import (
     Registry,
     RegistryClient,
     Service,
+    SyncMeshClient,
     UnauthenticatedError,
 )
 from collector_mesh.adapters.grpc.inspect_client import InspectClient
@@ -102,6 +104,12 @@ async def test_bearer_tokens_decide_at_every_door_and_reach_no_handler(  # noqa:
             )
             assert (await code(wrong)) == (401, "the bearer token is not one that is known here")
             assert (await code(nobody))[0] == 401
+            assert "canary" not in repr((vars(wrong), good.container.options(), wrong.container.options()))
+            sync = SyncMeshClient(address, token=SECRET)
+            assert "canary" not in repr(vars(sync))
+            called = await asyncio.to_thread(sync.dispatch, "orders", "acme.Orders", "Get", Payload("", b"x"))
+            assert called.status.code == 200
+            await asyncio.to_thread(sync.close)
             with pytest.raises(UnauthenticatedError, match="credentials are required to call"):
                 await nobody.call("orders", "acme.Orders", "Get", Payload("", b"x"))
         async with grpc.aio.insecure_channel(address) as channel:
@@ -135,7 +143,6 @@ async def test_bearer_tokens_decide_at_every_door_and_reach_no_handler(  # noqa:
                     await lists(b"\n\x06orders", metadata=metadata)
                 assert caught.value.code() is grpc.StatusCode.UNAUTHENTICATED
                 stream = reflect(metadata=(*metadata, ("collector-namespace", "orders")))
-                await stream.done_writing()
                 assert await stream.code() is grpc.StatusCode.UNAUTHENTICATED
         key = MethodKey("orders", "acme.Orders", "Get")
         async with InspectClient(address, tls=None, insecure=False, token=lambda: ops) as client:
@@ -154,9 +161,9 @@ async def test_bearer_tokens_decide_at_every_door_and_reach_no_handler(  # noqa:
             assert not await registry.list("orders")
             with pytest.raises(ForbiddenError, match="may not use namespace 'users'"):
                 await registry.list("users")
-    assert [identity.token for identity in seen.identities] == ["ci"] * 3
+    assert [identity.token for identity in seen.identities] == ["ci"] * 4
     assert "canary" not in repr((seen.metadata, seen.identities))
-    assert ("x-app", "1") in seen.metadata[1]
+    assert ("x-app", "1") in seen.metadata[2]
 
 
 async def test_collectors_are_peers_by_their_tokens_and_a_token_does_not_leave_the_machine_in_plaintext(

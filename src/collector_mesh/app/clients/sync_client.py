@@ -75,18 +75,22 @@ class SyncMeshClient(BlockingCaller):
     ) -> None:
         self._opened: OpenedClient | None = None
         self._unclosed: Unclosed | None = None
-        self._make = partial(
-            InnerClient,
-            address,
-            tls=tls,
-            insecure=insecure,
-            token=token,
-            token_file=token_file,
-            transport=transport,
-            settings=settings,
-            tracer=tracer,
-        )
-        made = self._make()
+
+        def make() -> InnerClient:
+            # No object that can be printed has the token.
+            return InnerClient(
+                address,
+                tls=tls,
+                insecure=insecure,
+                token=token,
+                token_file=token_file,
+                transport=transport,
+                settings=settings,
+                tracer=tracer,
+            )
+
+        self._make = make
+        made = make()
         self.address, self._max_payload_bytes = made.address, made.max_payload_bytes
         self._transport = transport
         self._what = f"the client of {visible(self.address)}"
