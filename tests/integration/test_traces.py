@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from google.protobuf.wrappers_pb2 import StringValue
 from opentelemetry import trace as api
+from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
@@ -31,7 +32,6 @@ from collector_mesh import (
     Settings,
     SyncMeshClient,
 )
-from collector_mesh.adapters.telemetry.otel import otlp_exporter
 from collector_mesh.app.tracing import making
 from collector_mesh.domain.model.events import Event, TracesAway
 
@@ -93,7 +93,7 @@ class Programs:
 
     def __init__(self, address: str) -> None:
         self.provider = TracerProvider(resource=Resource({"service.name": "program"}))
-        self.provider.add_span_processor(BatchSpanProcessor(otlp_exporter(address)))
+        self.provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(f"http://{address}")))
         self.tracer = self.provider.get_tracer("program")
 
 

@@ -2,8 +2,8 @@
 
 import os
 import time
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from opentelemetry import context as current_context
 from opentelemetry import trace as api
@@ -48,11 +48,12 @@ class OtelTracer:
     def __init__(
         self, endpoint: str | None = None, *, exporter: SpanExporter | None = None, service: str = SCOPE
     ) -> None:
-        self._exporter = exporter or otlp_exporter(endpoint)
         resource = Resource.create()
         if str(resource.attributes.get(SERVICE_NAME, _UNKNOWN)).startswith(_UNKNOWN):
             resource = resource.merge(Resource({SERVICE_NAME: service}))
         self._resource = resource
+        self._exporter = exporter or otlp_exporter(endpoint, resource.attributes)
+        self._makes_messages = bool(getattr(self._exporter, "makes_messages", False))
         self._scope = InstrumentationScope(SCOPE)
         self._export = Export(self._pass_on, "collector-mesh-traces")
 
@@ -97,7 +98,8 @@ class OtelTracer:
     def _pass_on(self, spans: Sequence[tuple[Span, int]]) -> None:
         # What carries the spans is no call of the program: it makes no spans of its own.
         current_context.attach(current_context.set_value(_SUPPRESS_INSTRUMENTATION_KEY, True))
-        result = self._exporter.export([self._readable(span, offset) for span, offset in spans])
+        given: Any = spans if self._makes_messages else [self._readable(*timed) for timed in spans]
+        result = self._exporter.export(given)
         if result is not SpanExportResult.SUCCESS:
             raise ConnectionError("the receiver has not taken them")
 
@@ -118,7 +120,7 @@ class OtelTracer:
         )
 
 
-def otlp_exporter(endpoint: str | None) -> SpanExporter:
+def otlp_exporter(endpoint: str | None, resource: Mapping[str, Any]) -> SpanExporter:
     """An exporter for OTLP, of the protocol that the environment names.
 
     Raises:
@@ -128,9 +130,9 @@ def otlp_exporter(endpoint: str | None) -> SpanExporter:
     url = f"http://{endpoint}" if endpoint and "://" not in endpoint else endpoint
     # Each loads what it is made of.
     if protocol == "grpc":
-        from opentelemetry.exporter.otlp.proto.grpc import trace_exporter as over_grpc
+        from collector_mesh.adapters.telemetry.otlp import MeshSpanExporter
 
-        return over_grpc.OTLPSpanExporter(url)
+        return MeshSpanExporter(url, resource, SCOPE)
     if protocol == "http/protobuf":
         from opentelemetry.exporter.otlp.proto.http import trace_exporter as over_http
 
