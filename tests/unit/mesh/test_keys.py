@@ -184,6 +184,18 @@ async def test_a_call_that_may_have_run_is_asked_again_at_its_collector_and_afte
 
 
 @pytest.mark.asyncio
+async def test_a_stub_says_its_key_in_the_metadata(shop: Shop) -> None:
+    shop.go_on()
+    pay = shop.hub.channel("payments").unary_unary("/PaymentService/Pay")
+    request = payload_of("7").value
+
+    replies = [await pay(request, metadata=(("idempotency-key", "k"),)) for _ in range(2)]
+
+    assert replies[0] == replies[1]
+    assert shop.paid == ["7"]
+
+
+@pytest.mark.asyncio
 async def test_with_a_shared_file_any_collector_knows_the_reply(tmp_path: Path) -> None:
     network, tills = LoopbackNetwork(), [Till("a"), Till("b")]
     path = tmp_path / "keys.db"
