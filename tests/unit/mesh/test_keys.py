@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 import attrs
 import pytest
@@ -186,7 +187,7 @@ async def test_a_call_that_may_have_run_is_asked_again_at_its_collector_and_afte
 @pytest.mark.asyncio
 async def test_a_stub_says_its_key_in_the_metadata(shop: Shop) -> None:
     shop.go_on()
-    pay = shop.hub.channel("payments").unary_unary("/PaymentService/Pay")
+    pay: Any = shop.hub.channel("payments").unary_unary("/PaymentService/Pay")
     request = payload_of("7").value
 
     replies = [await pay(request, metadata=(("idempotency-key", "k"),)) for _ in range(2)]
