@@ -447,7 +447,7 @@ class CollectorContainer:
             reachability,
             checks,
             # The mesh's own questions are nobody's calls: no middleware sees them.
-            providers.Factory(make_dispatching, dispatcher, watch, clock),
+            providers.Factory(make_dispatching, dispatcher, watch, spans, clock),
             clock,
             self.types,
         )
