@@ -12,13 +12,14 @@ from prometheus_client.openmetrics import parser
 from prometheus_client.parser import text_string_to_metric_families as plain
 from tests.limits import LIMIT_SECONDS
 
-from collector_mesh import Collector, InvalidCallError, LoopbackNetwork, MethodKey, Payload, Service
+from collector_mesh import Collector, InvalidCallError, LoopbackNetwork, MethodKey, Payload, Service, Settings
 from collector_mesh.adapters.prometheus.text import format_of, metrics_of, text_of
 from collector_mesh.adapters.simulated.errors import SimulationError
 from collector_mesh.domain.readings import MAX_SERIES
 from collector_mesh.domain.watching.families import METRICS, Family, Sample
 from collector_mesh.metrics import MeshMetrics, exposition
 from collector_mesh.simulation import Sim, Simulation
+from collector_mesh.testing import Spans
 
 openmetrics: Any = parser.text_string_to_metric_families  # it has no types
 
@@ -311,3 +312,22 @@ def test_a_simulation_counts_in_virtual_time_and_has_no_endpoint() -> None:
     assert told["collector_mesh_dispatched_seconds_count", "caller", "Echo", "tests", "Echo"] == 1
     assert told["collector_mesh_served_seconds_count", "server", "Echo", "tests", "Echo"] == 1
     assert told["collector_mesh_loop_lag_seconds_sum", "server"] < 0.01
+
+
+@pytest.mark.asyncio
+async def test_calls_count_once_where_some_are_recorded_too() -> None:
+    network, settings = LoopbackNetwork(), Settings(trace_sample=0.5)
+    server = Collector(
+        "server", services=[echo()], transport=network, metrics=True, tracer=Spans(), settings=settings
+    )
+    caller = Collector(
+        "caller", namespaces=["tests"], transport=network, metrics=True, tracer=Spans(), settings=settings
+    )
+    async with server, caller:
+        await caller.connect("server")
+        for _ in range(20):
+            await caller.dispatch("tests", "Echo", "Echo", Payload("t", b"x"))
+        told = await read(server, caller)
+
+    assert told["collector_mesh_dispatched_seconds_count", "caller", "Echo", "tests", "Echo"] == 20
+    assert told["collector_mesh_served_seconds_count", "server", "Echo", "tests", "Echo"] == 20
