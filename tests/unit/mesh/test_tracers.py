@@ -50,7 +50,11 @@ async def nothing() -> None:
     """What nobody awaits."""
 
 
-@pytest.mark.parametrize("found", [ValueError("no"), SystemExit(3), b"not ids", 7, nothing], ids=repr)
+@pytest.mark.parametrize(
+    "found",
+    [ValueError("no"), SystemExit(3), b"not ids", 7, nothing],
+    ids=["raises", "exits", "no-ids", "number", "awaitable"],
+)
 async def test_whatever_a_tracer_of_a_user_does_calls_go_on_and_the_end_comes_in_time(
     found: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
