@@ -26,7 +26,7 @@ def test_a_check_tells_what_is_wrong_and_what_is_strange_in_the_table(
     assert main(["config", "check", str(path)]) == 1
     told = capsys.readouterr().out.splitlines()
     assert [line.removeprefix(f"{path}: ") for line in told] == [
-        f"the token in token_file '{token}' must have 16 to 4096 characters, got 6",
+        f"token_file: the token in token_file '{token}' must have 16 to 4096 characters, got 6",
         "access.tokens: 'short' must have 16 to 4096 characters, got 8",
         (
             "access.rules[1].who[2] must be id:NAME, uri:URI, dns:HOST or token:NAME, of at most 1024 characters, or anyone,"
