@@ -1,7 +1,6 @@
 """Middleware around calls that are dispatched and around handlers: in order, once, and harmless whatever it does."""
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from typing import Any
@@ -300,8 +299,8 @@ def swallowing(until: asyncio.Event) -> Does:
 @BOTH
 async def test_what_hangs_or_swallows_its_cancellation_ends_with_the_time_of_the_call(kind: Any) -> None:
     freed = asyncio.Event()
-    began = time.monotonic()
     async with (
+        asyncio.timeout(LIMIT),
         Collector("a", transport=LoopbackNetwork(), services=[service()], middleware=[kind(_hangs)]) as hung,
         Collector(
             "b", transport=LoopbackNetwork(), services=[service()], middleware=[kind(swallowing(freed))]
@@ -321,7 +320,7 @@ async def test_what_hangs_or_swallows_its_cancellation_ends_with_the_time_of_the
     assert {reply.executed for reply in replies} == {Executed.NO}
     task = asyncio.current_task()
     assert task is not None
-    assert (task.cancelling(), time.monotonic() - began < LIMIT) == (0, True)
+    assert task.cancelling() == 0
 
 
 async def test_a_time_limit_of_its_own_ends_what_it_is_around_and_nothing_else() -> None:

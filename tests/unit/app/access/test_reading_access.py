@@ -1,6 +1,5 @@
 """The table `[access]`: all of its problems at once, with their paths, and never a secret."""
 
-import time
 import tomllib
 from pathlib import Path
 
@@ -143,13 +142,11 @@ def test_rules_that_name_nobody_contradict_or_are_shadowed_are_warned_of(tmp_pat
     assert "nobody may do anything" in told("[access]")[0]
 
 
-def test_10_000_rules_are_read_and_looked_at_in_a_moment() -> None:
+def test_10_000_rules_are_read_and_looked_at() -> None:
     table = {"rules": [{"who": ["anyone"], "use": [f"n{number}"]} for number in range(10_000)]}
-    began = time.process_time()
     rules, problems = read_access(table, "", Path())
     assert rules is not None
     assert not problems
-    assert time.process_time() - began < 10
 
 
 @pytest.mark.parametrize(
