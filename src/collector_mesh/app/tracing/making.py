@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from collector_mesh.app.options import ClientOptions, Options
 from collector_mesh.app.settings import Settings
 from collector_mesh.domain.ports.clock import Clock
-from collector_mesh.domain.ports.observer import Observer
 from collector_mesh.domain.ports.randomness import Randomness
 
 if TYPE_CHECKING:
     from collector_mesh.app.hooks.tracer import GuardedTracer
     from collector_mesh.domain.calls.watched_client import WatchedClientLink
     from collector_mesh.domain.peers.client_link import ClientLink
+    from collector_mesh.domain.ports.observer import Observer
     from collector_mesh.domain.watching.access_log import AccessLog
     from collector_mesh.domain.watching.roots import TraceRoots
     from collector_mesh.domain.watching.spans import SpanWatch
@@ -42,7 +42,7 @@ def access_log_is_on(settings: Settings) -> bool:
 
 
 def make_access_log(
-    collector_id: str, settings: Settings, observer: Observer, dice: Randomness
+    collector_id: str, settings: Settings, observer: "Observer", dice: Randomness
 ) -> "AccessLog | None":
     """What tells of calls that have ended."""
     if not access_log_is_on(settings):
@@ -53,7 +53,7 @@ def make_access_log(
 
 
 def make_tracer(
-    options: Options | ClientOptions, collector_id: str, observer: Observer
+    options: Options | ClientOptions, collector_id: str, observer: "Observer"
 ) -> "GuardedTracer | None":
     """Who takes the spans of recorded calls, behind a guard."""
     if options.tracer is None:
