@@ -271,10 +271,11 @@ class Collector(CollectorServices, CollectorPeers, CollectorStubs, Caller):
         self._home.enter()
         parts = self.container
         # What a call needs is made before the first peer can send one, and by one thread.
-        from collector_mesh.app.reloading import Reloading
-
         with self._making:
-            self.reloading = Reloading(parts, self._peers)
+            self._reloading = None
+            if self._options.tls is not None:
+                # It has to know with which certificates the collector began.
+                _ = self.reloading
             self._calls = CallFactory(
                 parts.clock(),
                 parts.policies(),

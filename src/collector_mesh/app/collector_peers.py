@@ -35,8 +35,8 @@ class CollectorPeers:
     _handlers: "HandlerRegistry"
     _home: Home
     _lifetime: "Lifetime"
-    reloading: "Reloading"
-    """Swaps what it goes by; there from the start on."""
+    _peers: tuple[str, ...]
+    _reloading: "Reloading | None"
     _keeping: "Keeping | None"
     """Dials peers; None while the collector is not open."""
 
@@ -119,6 +119,16 @@ class CollectorPeers:
         if self._lifetime.state != "serving":
             raise self._home.closed(self._lifetime.state)
         return await self.reloading.reload(given, addresses, rules)
+
+    @property
+    def reloading(self) -> "Reloading":
+        """Swaps what the collector goes by."""
+        if self._reloading is None:
+            # Most collectors never do, and do not load it.
+            from collector_mesh.app.reloading import Reloading
+
+            self._reloading = Reloading(self.container, self._peers)
+        return self._reloading
 
     async def wait_for(
         self,

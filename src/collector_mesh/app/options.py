@@ -191,7 +191,7 @@ def check_peer_count(name: str, value: object) -> None:
 
 
 def _is_middleware(_instance: object, _attribute: object, value: object) -> None:
-    if value != ():
+    if value not in ((), []):
         # Collectors without it do not need what this imports.
         from collector_mesh.domain.model.middleware import check_middleware
 

@@ -5,16 +5,16 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from collector_mesh.domain.calls.attempt import Attempt
-from collector_mesh.domain.ports.call_watch import CallWatch
 from collector_mesh.domain.ports.clock import Clock
 from collector_mesh.domain.ports.dispatching import Dispatching
 from collector_mesh.domain.serving.executor import Executor
 
 if TYPE_CHECKING:
+    from collector_mesh.domain.ports.call_watch import CallWatch
     from collector_mesh.domain.watching.numbers import Numbers
 
 
-def make_watch(*sources: CallWatch | None) -> CallWatch | None:
+def make_watch(*sources: "CallWatch | None") -> "CallWatch | None":
     """Those that watch calls as one, in their order; None where nothing is switched on."""
     if not any(source is not None for source in sources):
         return None
@@ -24,8 +24,8 @@ def make_watch(*sources: CallWatch | None) -> CallWatch | None:
 
 
 def make_executor(
-    watch: CallWatch | None,
-    spans: CallWatch | None,
+    watch: "CallWatch | None",
+    spans: "CallWatch | None",
     numbers: "Numbers | None",
     *parts: Any,
     enter: Callable[[bytes], None] | None = None,
@@ -52,7 +52,7 @@ def make_executor(
     return kind(*parts, **more)
 
 
-def make_attempts(watch: CallWatch | None, spans: CallWatch | None) -> Callable[..., Attempt]:
+def make_attempts(watch: "CallWatch | None", spans: "CallWatch | None") -> Callable[..., Attempt]:
     """What makes the attempts of calls; metrics count them elsewhere."""
     if watch is not None:
         from collector_mesh.domain.calls.watched import WatchedAttempt
@@ -66,7 +66,7 @@ def make_attempts(watch: CallWatch | None, spans: CallWatch | None) -> Callable[
 
 
 def make_dispatching(
-    dispatcher: Dispatching, watch: CallWatch | None, spans: CallWatch | None, clock: Clock
+    dispatcher: Dispatching, watch: "CallWatch | None", spans: "CallWatch | None", clock: Clock
 ) -> Dispatching:
     """What is handed every call that is to be dispatched: the dispatcher, or what is around it."""
     dispatching = dispatcher

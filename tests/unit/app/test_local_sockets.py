@@ -33,9 +33,10 @@ def runtime() -> Iterator[Path]:
 
 @pytest.fixture
 def environment(runtime: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    # Python's own choice, for those that the environment does not name.
     monkeypatch.setattr(tempfile, "tempdir", str(runtime / "temporary"))
     (runtime / "temporary").mkdir()
-    return {"XDG_RUNTIME_DIR": str(runtime)}
+    return {"XDG_RUNTIME_DIR": str(runtime), "TMPDIR": str(runtime / "temporary")}
 
 
 def listening(path: Path) -> socket.socket:
@@ -54,18 +55,20 @@ def test_the_folder_is_in_that_of_the_session_and_only_its_user_can_enter(
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
-@pytest.mark.parametrize("named", [{}, {"XDG_RUNTIME_DIR": ""}, {"XDG_RUNTIME_DIR": "relative"}])
+@pytest.mark.parametrize(
+    "named", [{}, {"XDG_RUNTIME_DIR": ""}, {"XDG_RUNTIME_DIR": "relative"}, {"TMPDIR": "none"}]
+)
 def test_without_one_it_is_in_the_temporary_folder_under_the_name_of_the_user(
     environment: dict[str, str], runtime: Path, named: dict[str, str]
 ) -> None:
-    folder = own_folder(named)
+    folder = own_folder({"TMP": str(runtime / "temporary"), **named})
 
     assert folder == runtime / "temporary" / f"collector-mesh-{os.geteuid()}"
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
 def test_where_that_of_the_session_is_gone_the_temporary_one_is_taken(environment: dict[str, str]) -> None:
-    gone = {"XDG_RUNTIME_DIR": "/nowhere/at/all"}
+    gone = environment | {"XDG_RUNTIME_DIR": "/nowhere/at/all"}
 
     assert own_folder(gone) == folders(gone)[1]
 
@@ -79,7 +82,7 @@ def test_a_folder_that_others_can_enter_is_not_trusted(
     folder.chmod(mode)
 
     with pytest.raises(LocalError, match=f"is open to others: its mode is {mode:04o}"):
-        own_folder({})
+        own_folder(environment | {"XDG_RUNTIME_DIR": ""})
 
 
 def test_a_folder_that_is_a_link_is_not_trusted(environment: dict[str, str], runtime: Path) -> None:
@@ -87,7 +90,7 @@ def test_a_folder_that_is_a_link_is_not_trusted(environment: dict[str, str], run
     (runtime / "temporary" / f"collector-mesh-{os.geteuid()}").symlink_to(runtime / "elsewhere")
 
     with pytest.raises(LocalError, match="is no folder"):
-        own_folder({})
+        own_folder(environment | {"XDG_RUNTIME_DIR": ""})
 
 
 def test_a_folder_of_another_user_is_not_trusted(
@@ -151,7 +154,7 @@ def test_a_lock_that_is_a_link_is_not_followed(environment: dict[str, str], runt
 
 def test_those_who_look_find_it_in_either_folder(environment: dict[str, str]) -> None:
     # A service of the system has no session, the user who looks has one.
-    path = socket_path(own_folder({}), "a")
+    path = socket_path(own_folder(environment | {"XDG_RUNTIME_DIR": ""}), "a")
 
     with Claim(path, "a"), closing(listening(path)):
         assert socket_of("a", environment) == path

@@ -1,17 +1,19 @@
 """The control service on a grpc server: a collector is told to do something by its own user."""
 
 from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
 
 import grpc
 
 from collector_mesh.adapters.grpc.door import Context, Door
-from collector_mesh.adapters.wire.control_codec import encode_reloaded
 from collector_mesh.domain.model.errors import MeshError
-from collector_mesh.domain.model.reloaded import ReloadReport
+
+if TYPE_CHECKING:
+    from collector_mesh.domain.model.reloaded import ReloadReport
 
 CONTROL_SERVICE = "collector_mesh.control.v1.Control"
 
-Reload = Callable[[], Awaitable[ReloadReport]]
+Reload = Callable[[], Awaitable["ReloadReport"]]
 """Reads the configuration again; raises nothing."""
 
 
@@ -33,8 +35,14 @@ class ControlService:
 
     async def reload(self, _data: bytes, _context: Context) -> bytes:
         """Answer Reload."""
+        # Most collectors are never told to.
+        from collector_mesh.adapters.wire.control_codec import encode_reloaded
+
         return encode_reloaded(await self._reload())
 
 
 def _refused(error: MeshError) -> bytes:
+    from collector_mesh.adapters.wire.control_codec import encode_reloaded
+    from collector_mesh.domain.model.reloaded import ReloadReport
+
     return encode_reloaded(ReloadReport(problems=(str(error),)))

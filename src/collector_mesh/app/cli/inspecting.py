@@ -4,6 +4,7 @@ import logging
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING
 
 from collector_mesh.adapters.grpc.local_inspection import UNIX, LocalInspection
 from collector_mesh.adapters.telemetry.records import log
@@ -11,12 +12,14 @@ from collector_mesh.app.cli.local_sockets import Claim, LocalError, own_folder, 
 from collector_mesh.app.cli.phases import Phases
 from collector_mesh.app.collector import Collector
 from collector_mesh.domain.model.errors import ListenError
-from collector_mesh.domain.model.reloaded import ReloadReport
+
+if TYPE_CHECKING:
+    from collector_mesh.domain.model.reloaded import ReloadReport
 
 
 @asynccontextmanager
 async def looked_at(
-    collector: Collector, phases: Phases, reload: Callable[[], Awaitable[ReloadReport]]
+    collector: Collector, phases: Phases, reload: Callable[[], Awaitable["ReloadReport"]]
 ) -> AsyncIterator[None]:
     """Have a socket while the context is open; without one the collector serves all the same, and the log says why.
 

@@ -7,7 +7,6 @@ import hashlib
 import os
 import socket
 import stat
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -40,10 +39,25 @@ def folders(environment: Mapping[str, str]) -> list[Path]:
     runtime = environment.get("XDG_RUNTIME_DIR", "")
     if Path(runtime).is_absolute():
         found.append(Path(runtime) / _FOLDER)
-    # Python looks for a folder that can be written to; there may be none.
     with suppress(OSError):
-        found.append(Path(tempfile.gettempdir()).absolute() / f"{_FOLDER}-{os.geteuid()}")
+        found.append(_temporary(environment) / f"{_FOLDER}-{os.geteuid()}")
     return found
+
+
+def _temporary(environment: Mapping[str, str]) -> Path:
+    """The folder for temporary files.
+
+    Raises:
+        OSError: there is none.
+    """
+    named = next(filter(None, map(environment.get, ("TMPDIR", "TEMP", "TMP"))), "/tmp")  # noqa: S108  # see `check_folder`
+    found = Path(named)
+    if found.is_absolute() and found.is_dir() and os.access(found, os.W_OK | os.X_OK):
+        return found
+    # What looks for another one takes as much memory as ten modules of ours.
+    import tempfile
+
+    return Path(tempfile.gettempdir()).absolute()
 
 
 def check_folder(folder: Path) -> None:

@@ -5,6 +5,8 @@ import os
 import signal
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from functools import partial
 from importlib import import_module
 from types import MappingProxyType
 from typing import Any, NoReturn
@@ -48,10 +50,25 @@ class _Parser(argparse.ArgumentParser):
     """A parser whose errors are one line, and to which a part of an option is none: `--insec` allows nothing."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(**{**options, "allow_abbrev": False})
+        form = partial(options.pop("formatter_class", argparse.HelpFormatter), width=_columns() - 2)
+        super().__init__(**{**options, "allow_abbrev": False, "formatter_class": form})
 
     def error(self, message: str) -> NoReturn:
         self.exit(EXIT_USAGE, f"{self.prog}: error: {message} (see {self.prog} --help)\n")
+
+
+def _columns() -> int:
+    """How wide the terminal is.
+
+    As `shutil` tells it, which argparse loads otherwise: with it comes what packs archives.
+    """
+    with suppress(KeyError, ValueError):
+        if (columns := int(os.environ["COLUMNS"])) > 0:
+            return columns
+    with suppress(AttributeError, ValueError, OSError):
+        if (columns := os.get_terminal_size(sys.__stdout__.fileno()).columns) > 0:  # type: ignore[union-attr]  # as above
+            return columns
+    return 80
 
 
 class _Version(argparse.Action):

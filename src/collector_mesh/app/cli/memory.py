@@ -40,6 +40,11 @@ class Trimmer:
         return True
 
 
+def forget_sources() -> None:
+    """Forget the sources of what attrs has generated, which are for debuggers: what comes then takes their place."""
+    linecache.clearcache()
+
+
 def start_trimming() -> threading.Event | None:
     """Do so in the background, where the C library knows how; setting what is returned ends it."""
     try:
@@ -51,8 +56,8 @@ def start_trimming() -> threading.Event | None:
 
     def run() -> None:
         if not ended.wait(_STARTED_SECONDS):
-            # The sources of what attrs has generated, for debuggers; and what reading the configuration took.
-            linecache.clearcache()
+            # What reading the configuration took, too.
+            forget_sources()
             trim(0)
         while not ended.wait(_LOOK_SECONDS):
             trimmer.look()

@@ -52,7 +52,7 @@ def add_parser(verbs: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the verb."""
-    from collector_mesh.app.cli.configuration.rereading import Origin
+    from collector_mesh.app.cli.configuration.origin import Origin
     from collector_mesh.app.cli.sources import read_config
 
     sourced = read_config(arguments, os.environ, own_id=REGISTRY_ID, spelled=SPELLED)

@@ -11,7 +11,7 @@ from collector_mesh.adapters.grpc.tls import TlsError
 from collector_mesh.adapters.runtime.aside import aside
 from collector_mesh.adapters.telemetry.records import log
 from collector_mesh.app.cli.config import ServeConfig
-from collector_mesh.app.cli.configuration.rereading import Origin, read_again
+from collector_mesh.app.cli.configuration.origin import Origin
 from collector_mesh.app.cli.logs import set_level
 from collector_mesh.app.cli.phases import Phases
 from collector_mesh.app.cli.problems import Problems
@@ -21,9 +21,9 @@ from collector_mesh.app.collector import Collector
 from collector_mesh.app.settings import SettingsError
 from collector_mesh.domain.model.errors import MeshError, text_of
 from collector_mesh.domain.model.events import ReloadFailed
-from collector_mesh.domain.model.reloaded import ReloadReport
 
 if TYPE_CHECKING:
+    from collector_mesh.domain.model.reloaded import ReloadReport
     from collector_mesh.domain.policies.access_rules import AccessRules
 
 _TAKEN_OVER = frozenset({"peer", "settings", "log_level"})
@@ -31,8 +31,6 @@ _TAKEN_OVER = frozenset({"peer", "settings", "log_level"})
 
 _TOLD = 20
 """Problems that the log tells at once."""
-
-_ENDING = ReloadReport(problems=("the collector is ending",))
 
 
 class Reloads:
@@ -68,9 +66,9 @@ class Reloads:
         if not self._is_closed:
             self._asked()
 
-    async def reload(self) -> ReloadReport:
+    async def reload(self) -> "ReloadReport":
         """Have it read again, and say what has come of it."""
-        return _ENDING if self._is_closed else await asyncio.shield(self._asked())
+        return _ending() if self._is_closed else await asyncio.shield(self._asked())
 
     async def __aenter__(self) -> Self:
         """Nothing is done yet."""
@@ -87,7 +85,7 @@ class Reloads:
             self._worker.cancel()
             await asyncio.wait([self._worker])
         if self._next is not None and not self._next.done():
-            self._next.set_result(_ENDING)
+            self._next.set_result(_ending())
 
     def _asked(self) -> "asyncio.Future[ReloadReport]":
         if self._next is None:
@@ -100,7 +98,7 @@ class Reloads:
         await self._has_started.wait()
         while (asked := self._next) is not None:
             self._next = None
-            report = _ENDING
+            report = _ending()
             self._phases.reloading()
             try:
                 report = await self._reload()
@@ -109,7 +107,9 @@ class Reloads:
                 if not asked.done():
                     asked.set_result(report)
 
-    async def _reload(self) -> ReloadReport:
+    async def _reload(self) -> "ReloadReport":
+        from collector_mesh.domain.model.reloaded import ReloadReport
+
         problems, warnings = Problems(), Problems()
         try:
             sourced, rules = await aside(partial(self._read, problems, warnings))
@@ -141,8 +141,18 @@ class Reloads:
         return ReloadReport(reloaded, warnings=warnings.texts)
 
     def _read(self, problems: Problems, warnings: Problems) -> "tuple[Sourced | None, AccessRules | None]":
+        # Most configurations are never read again.
+        from collector_mesh.app.cli.configuration.rereading import read_again
+
         sourced = read_again(self._origin, self._collector.collector_id, problems)
         return sourced, None if sourced is None else check_all(sourced, problems, warnings)
+
+
+def _ending() -> "ReloadReport":
+    """What is told of what is not done anymore."""
+    from collector_mesh.domain.model.reloaded import ReloadReport
+
+    return ReloadReport(problems=("the collector is ending",))
 
 
 def _different(old: ServeConfig, new: ServeConfig) -> tuple[str, ...]:

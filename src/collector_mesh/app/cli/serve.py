@@ -28,7 +28,7 @@ from collector_mesh.app.cli.errors import EXIT_FAILED, CommandError, tell
 from collector_mesh.app.cli.hangups import Hangups
 from collector_mesh.app.cli.keys_options import add_keys_option
 from collector_mesh.app.cli.logs import configure
-from collector_mesh.app.cli.memory import start_trimming
+from collector_mesh.app.cli.memory import forget_sources, start_trimming
 from collector_mesh.app.cli.metrics_options import add_metrics_options
 from collector_mesh.app.cli.output import Outlets
 from collector_mesh.app.cli.tracing import add_tracing_options
@@ -43,7 +43,7 @@ from collector_mesh.app.cli.waiting import (
 
 if TYPE_CHECKING:
     from collector_mesh.adapters.systemd.notifier import Notifier
-    from collector_mesh.app.cli.configuration.rereading import Origin
+    from collector_mesh.app.cli.configuration.origin import Origin
     from collector_mesh.app.cli.sources import Sourced
 
 WORKER, NOTIFY_SOCKET = "_COLLECTOR_MESH_WORKER", "NOTIFY_SOCKET"
@@ -162,7 +162,7 @@ def run(arguments: argparse.Namespace) -> int:
         from collector_mesh.app.cli.workers.starting import start_supervisor
 
         start_supervisor(sourced)
-    from collector_mesh.app.cli.configuration.rereading import Origin
+    from collector_mesh.app.cli.configuration.origin import Origin
 
     return run_collector(sourced, Origin(arguments, os.environ), shows_config=arguments.show_config)
 
@@ -233,10 +233,12 @@ async def _serve(sourced: "Sourced", origin: "Origin", notifier: "Notifier | Non
     from collector_mesh.domain.model.errors import ListenError, MeshError
 
     raise_limit()
+    forget_sources()
     start_trimming()
     log(logging.DEBUG, "configured", sourced.given())
     try:
         collector = collector_of(sourced)
+        forget_sources()
         # A module that is being imported can only be ended, so signals do that until now.
         stop = asyncio.Event()
         install_signals(stop)

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 from collector_mesh.app.options import Options
 from collector_mesh.app.settings import Settings
 from collector_mesh.domain.ports.clock import Clock
-from collector_mesh.domain.ports.key_store import KeyRules, KeyStore
 from collector_mesh.domain.ports.observer import Observer
 from collector_mesh.domain.ports.tasks import Tasks
 
 if TYPE_CHECKING:
     from collector_mesh.domain.peers.admission import Admission
+    from collector_mesh.domain.ports.key_store import KeyRules, KeyStore
     from collector_mesh.domain.serving.keyed import KeyedCalls
 
 
-def make_key_store(options: Options) -> KeyStore | None:
+def make_key_store(options: Options) -> "KeyStore | None":
     """The store that was given, or that at a path; None where each start has one of its own in memory."""
     keys = options.keys
     if isinstance(keys, str | PathLike):
@@ -28,7 +28,7 @@ def make_key_store(options: Options) -> KeyStore | None:
 
 
 @asynccontextmanager
-async def open_keys(store: KeyStore | None, admission: "Admission") -> AsyncIterator[None]:
+async def open_keys(store: "KeyStore | None", admission: "Admission") -> AsyncIterator[None]:
     """Have a store open that has to be, and others told of it.
 
     One that several collectors of this process share is open as long as one of them is.
@@ -46,15 +46,18 @@ def make_own_store(admission: "Admission") -> Callable[[], str]:
     return lambda: admission.key_store
 
 
-def make_key_rules(settings: Settings) -> KeyRules:
+def make_key_rules(settings: Settings) -> "KeyRules":
     """How much is kept, and for how long."""
+    # Collectors of whom no call has a key do not need what this imports.
+    from collector_mesh.domain.ports.key_store import KeyRules
+
     return KeyRules(settings.key_seconds, settings.max_keys, settings.max_key_bytes)
 
 
 def make_keyed_calls(
     options: Options,
     settings: Settings,
-    store: KeyStore | None,
+    store: "KeyStore | None",
     admission: "Admission",
     tasks: Tasks,
     clock: Clock,

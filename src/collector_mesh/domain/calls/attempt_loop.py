@@ -1,5 +1,7 @@
 """Tries one collector after the other until a call has its answer."""
 
+from typing import TYPE_CHECKING
+
 import attrs
 
 from collector_mesh.domain.calls.checks import CallChecks
@@ -23,7 +25,6 @@ from collector_mesh.domain.model.status import OK, Reply
 from collector_mesh.domain.model.verdict import Reason, Verdict
 from collector_mesh.domain.policies.policy import Policies
 from collector_mesh.domain.policies.retry import is_discovery
-from collector_mesh.domain.ports.call_watch import CallWatch
 from collector_mesh.domain.ports.clock import Clock
 from collector_mesh.domain.ports.observer import Observer
 from collector_mesh.domain.ports.randomness import Randomness
@@ -32,6 +33,9 @@ from collector_mesh.domain.serving.executor import Executor
 from collector_mesh.domain.serving.handlers import HandlerRegistry
 from collector_mesh.domain.topology.candidates import Candidate
 from collector_mesh.domain.topology.topology import Topology
+
+if TYPE_CHECKING:
+    from collector_mesh.domain.ports.call_watch import CallWatch
 
 _MISSED = frozenset({Reason.LEAVING, Reason.UNREACHED})
 """The call has not run, since whoever was to run it has left."""
@@ -61,7 +65,7 @@ class AttemptLoop:
         counts: Counts,
         refusals: Refusals,
         observer: Observer,
-        watch: CallWatch | None = None,
+        watch: "CallWatch | None" = None,
     ) -> None:
         self._collector_id = collector_id
         self._checks = checks

@@ -29,7 +29,6 @@ from collector_mesh.domain.ports.addresses import Addresses
 from collector_mesh.domain.ports.call_starter import Contact, StartedCall
 from collector_mesh.domain.ports.clock import Alarm, Clock
 from collector_mesh.domain.ports.frame_stream import Pump
-from collector_mesh.domain.ports.key_store import KeyRules
 from collector_mesh.domain.ports.link import Link
 from collector_mesh.domain.ports.randomness import Randomness
 from collector_mesh.domain.ports.tasks import Tasks
@@ -93,7 +92,10 @@ class ClientLink:
         self._clock = clock
         self._dice = dice
         self._policies = policies or Policies()
-        places = places or KeyPlaces(KeyRules().seconds, KeyRules().max_keys)
+        if places is None:
+            from collector_mesh.domain.ports.key_store import KeyRules
+
+            places = KeyPlaces(KeyRules().seconds, KeyRules().max_keys)
         self._keyed = KeyedClientCalls(self._ready, places, self._policies, clock)
         self._side = ClientSide(
             name=f"client-{dice.token()[:12]}",

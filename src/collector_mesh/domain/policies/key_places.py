@@ -6,7 +6,6 @@ from collector_mesh.domain.model.call import Call
 from collector_mesh.domain.model.errors import Executed
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.status import Reply
-from collector_mesh.domain.ports.key_store import KeysFullError
 
 _SWEEP_SECONDS = 1.0
 
@@ -89,6 +88,9 @@ class KeyPlaces:
             for key in [key for key, one in self._places.items() if not one.sent and one.until <= now]:
                 del self._places[key]
         if len(self._places) >= self._most:
+            # Most programs have no keys, and do not load what this imports.
+            from collector_mesh.domain.ports.key_store import KeysFullError
+
             raise KeysFullError.of(
                 f"overloaded: {len(self._places)} idempotency keys are remembered, at most {self._most} may be"
             )

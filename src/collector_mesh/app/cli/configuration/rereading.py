@@ -1,15 +1,12 @@
 """The configuration of a collector that runs, read again: files may just be written, or no files."""
 
-import argparse
 import os
 import stat
 import time
-from collections.abc import Callable, Mapping
 from pathlib import Path
 
-import attrs
-
 from collector_mesh.app.cli.configuration.file import MAX_FILE_BYTES, ConfigFile, read_content
+from collector_mesh.app.cli.configuration.origin import Origin
 from collector_mesh.app.cli.problems import Problems
 from collector_mesh.app.cli.sources import Sourced, file_named, gathered
 
@@ -18,23 +15,6 @@ _SETTLED_SECONDS = 0.5
 
 _LOOK_SECONDS = 0.05
 _LOOKS = 40
-
-
-@attrs.frozen
-class Origin:
-    """Where a configuration has come from.
-
-    Attributes:
-        arguments: the flags.
-        environment: variables.
-        spelled: how users spell values that are not called as they are here.
-        altered: makes that of this process of it, where one configuration is for several.
-    """
-
-    arguments: argparse.Namespace
-    environment: Mapping[str, str]
-    spelled: Mapping[str, str] = attrs.field(factory=dict)
-    altered: Callable[[Sourced], Sourced] | None = None
 
 
 def read_again(origin: Origin, own_id: str, problems: Problems) -> Sourced | None:

@@ -3,7 +3,7 @@
 import argparse
 import os
 
-from collector_mesh.app.cli.configuration.rereading import Origin
+from collector_mesh.app.cli.configuration.origin import Origin
 from collector_mesh.app.cli.errors import CommandError
 from collector_mesh.app.cli.serve import run_collector
 from collector_mesh.app.cli.sources import read_config
