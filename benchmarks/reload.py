@@ -13,7 +13,7 @@ from pathlib import Path
 from benchmarks.conditions import Conditions
 from benchmarks.measure import PAYLOAD, Target
 from collector_mesh import Collector, Payload, Reloaded, Service, Settings, Tls
-from collector_mesh.app.cli.configuration.rereading import Origin
+from collector_mesh.app.cli.configuration.origin import Origin
 from collector_mesh.app.cli.issuing import Authority, Issued
 from collector_mesh.app.cli.reloads import Reloads
 from collector_mesh.app.cli.sources import read_config

@@ -9,7 +9,7 @@ import pytest
 from tests.limits import LIMIT_SECONDS
 
 from collector_mesh import Collector, LoopbackNetwork, Reloaded
-from collector_mesh.app.cli.configuration.rereading import Origin
+from collector_mesh.app.cli.configuration.origin import Origin
 from collector_mesh.app.cli.reloads import Reloads
 from collector_mesh.app.cli.sources import read_config
 from collector_mesh.app.testing.fakes import FakeObserver
