@@ -175,6 +175,7 @@ async def test_a_call_that_may_have_run_is_asked_again_at_its_collector_and_afte
     await begun(shop)
     assert (await lost).executed is Executed.MAYBE
     name = next(name for name, till in shop.tills.items() if till.paid)
+    shop.go_on()
     await shop.collectors[name].stop()
 
     reply = await shop.hub.dispatch(*PAY, "7", key="k", timeout=0.5)

@@ -68,6 +68,9 @@ class KeyedLoop(AttemptLoop):
                 told = None if is_there else self._told(state)
             elif state.attempts and not await self._ready_again(state, now):
                 told = self._told(state)
+            elif (place := self._next(state, self.now())) is None:
+                # It has paused meanwhile, and another call with its key may have gone elsewhere.
+                told = None
             else:
                 told = await self._try(state, place, self.now())
             if told is not None:
@@ -78,6 +81,9 @@ class KeyedLoop(AttemptLoop):
         call, own_id = state.call, self._collector_id
         known = self._places.of(call, now)
         store = None if known is None else known.store
+        if store == "":
+            # It went to somebody who tells of no store: what became of it nobody can find out.
+            return None
         is_here = self._handlers.find(call.key) is not None
         if call.target == own_id or (is_here and not call.target and own_id not in state.asked):
             if own_id in state.asked or store not in (None, self._own_store()):

@@ -9,7 +9,6 @@ import attrs
 from collector_mesh.domain.model.call import Call
 from collector_mesh.domain.model.errors import (
     ConflictError,
-    DeadlineExceededError,
     Executed,
     MeshError,
     OutcomeUnknownError,
@@ -19,7 +18,7 @@ from collector_mesh.domain.model.errors import (
 from collector_mesh.domain.model.events import KeyStoreFailed
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.status import Reply
-from collector_mesh.domain.ports.clock import Clock, Timer
+from collector_mesh.domain.ports.clock import Clock
 from collector_mesh.domain.ports.key_store import (
     Claim,
     KeyRules,
@@ -29,7 +28,9 @@ from collector_mesh.domain.ports.key_store import (
     KeyStoreError,
 )
 from collector_mesh.domain.ports.observer import Observer
-from collector_mesh.domain.ports.tasks import Job, Promise, Tasks
+from collector_mesh.domain.ports.tasks import Promise, Tasks
+from collector_mesh.domain.serving.keyed_run import KeyedRun, Waiter
+from collector_mesh.domain.serving.memory_keys import reply_bytes
 
 _FIRST_LOOK, _LAST_LOOK = 0.02, 0.5
 """How often it is looked whether a call that runs elsewhere has ended, in seconds."""
@@ -39,90 +40,10 @@ _SAVE_AGAIN = 0.2
 
 _LOST = "outcome unknown: the collector that ran the first call with this key has ended"
 
+_ENDED = "outcome unknown: the first call with this key was ended before its handler had"
+
 Run = Callable[[Call], Coroutine[Any, Any, Reply]]
 """Runs a call here, with whatever belongs to that: its place among those that run, the validator, the handler."""
-
-
-class Waiter:
-    """One of those who wait for the reply to a key.
-
-    Args:
-        run: what it waits for.
-        answer: told once what comes of it.
-    """
-
-    __slots__ = ("_run", "answer", "timer")
-
-    def __init__(self, run: "KeyedRun", answer: Callable[[Reply], None]) -> None:
-        self._run = run
-        self.answer = answer
-        self.timer: Timer | None = None
-
-    def cancel(self) -> None:
-        """Wait no longer. The handler goes on: what it comes to is the reply to the next one who asks."""
-        self._run.leave(self)
-
-    def expire(self) -> None:
-        """Its time is up."""
-        if self._run.leave(self):
-            self.answer(Reply.refused(DeadlineExceededError("deadline exceeded")))
-
-
-class KeyedRun:
-    """A call with a key that runs here, or is waited for, for all who have asked for it."""
-
-    __slots__ = ("_clock", "_patience", "_waiters", "call", "claim", "job", "reply", "timer")
-
-    def __init__(self, call: Call, claim: Claim, clock: Clock, patience: float) -> None:
-        self.call = call
-        self.claim = claim
-        self._clock = clock
-        self._patience = patience
-        self._waiters: dict[Waiter, None] = {}
-        self.job: Job | None = None
-        self.timer: Timer | None = None
-        """Ends it where nobody waits for it anymore, and it has no time of its own."""
-        self.reply: Reply | None = None
-        """What it has come to, while that is not in the store yet."""
-
-    @property
-    def is_awaited(self) -> bool:
-        """Whether anybody waits for it."""
-        return bool(self._waiters)
-
-    def join(self, call: Call, answer: Callable[[Reply], None]) -> Waiter:
-        """Wait for it too, within the time of a call."""
-        waiter = Waiter(self, answer)
-        self._waiters[waiter] = None
-        if call.deadline != float("inf"):
-            waiter.timer = self._clock.call_at(call.deadline, waiter.expire)
-        if self.timer is not None:
-            self.timer.cancel()
-            self.timer = None
-        return waiter
-
-    def leave(self, waiter: Waiter) -> bool:
-        """One of them waits no longer; gives whether it has waited."""
-        if waiter not in self._waiters:
-            return False
-        del self._waiters[waiter]
-        if waiter.timer is not None:
-            waiter.timer.cancel()
-        if not self._waiters and self.job is not None and self.call.deadline == float("inf"):
-            # A handler that never ends is not kept for ever.
-            self.timer = self._clock.call_at(self._clock.now() + self._patience, self.job.cancel)
-        return True
-
-    def settle(self, reply: Reply) -> None:
-        """Tell all of them what came of it."""
-        if self.timer is not None:
-            self.timer.cancel()
-        waiters, self._waiters = list(self._waiters), {}
-        for waiter in waiters:
-            if waiter.timer is not None:
-                waiter.timer.cancel()
-            # Whoever gets one changes it on its way.
-            waiter.answer(attrs.evolve(reply, nested=None))
 
 
 class KeyedCalls:
@@ -162,6 +83,9 @@ class KeyedCalls:
         self._clock = clock
         self._observer = observer
         self._runs: dict[tuple[MethodKey, str], KeyedRun] = {}
+        self._unsaved: dict[KeyedRun, Reply | None] = {}
+        """Those that the store has not taken yet, with what is to be kept of them; None where they did not run."""
+        self._unsaved_bytes = 0
 
     async def run(self, call: Call, run: Run) -> Reply:
         """Run a call, or wait for whoever runs it. Whoever is cancelled meanwhile cancels nobody else.
@@ -198,7 +122,7 @@ class KeyedCalls:
                 return None
             return going.join(call, answer)
         claim = Claim(call.key, call.idempotency_key, digest, self._claimant)
-        going = self._runs[place] = KeyedRun(call, claim, self._clock, self._rules.seconds)
+        going = self._runs[place] = KeyedRun(call, claim, self._clock, self._rules.seconds, self._stopped)
         waiter = going.join(call, answer)
         try:
             outcome = self._tasks.begin(self._go(going, run))
@@ -213,15 +137,24 @@ class KeyedCalls:
         else:
 
             def settle(reply: Reply | None, error: BaseException | None) -> None:
-                self._ended(going, Reply.refused(_stopped(error)) if reply is None else reply)
+                if reply is None:
+                    self._stopped(going, error)
+                else:
+                    self._ended(going, reply)
 
             going.job = outcome.go_on(float("inf"), _nothing, settle)
         return waiter
 
     def _ended(self, going: KeyedRun, reply: Reply) -> None:
         if going.reply is None:
-            self._runs.pop((going.call.key, going.call.idempotency_key), None)
+            self._runs.pop(going.place, None)
         going.settle(reply)
+
+    def _stopped(self, going: KeyedRun, error: BaseException | None) -> None:
+        """It was ended before it had. Nobody knows how far it came, so it is kept that it is not to run again."""
+        going.reply = Reply.refused(OutcomeUnknownError(_ENDED))
+        self._save_again(going, going.reply, 0.0)
+        self._ended(going, Reply.refused(_why_stopped(error)))
 
     async def _go(self, going: KeyedRun, run: Run) -> Reply:
         call, claim = going.call, going.claim
@@ -233,18 +166,14 @@ class KeyedCalls:
         if reply.executed is Executed.NO:
             kept = None
         elif reply.executed is Executed.MAYBE:
-            kept = Reply.refused(
-                OutcomeUnknownError(
-                    "outcome unknown: the first call with this key was ended before its handler had"
-                )
-            )
+            kept = Reply.refused(OutcomeUnknownError(_ENDED))
         try:
             await self._save(claim, kept)
         except Exception as error:  # noqa: BLE001  # the store may be a user's
             self._observer.tell(KeyStoreFailed(self._collector_id, claim.method, error))
             if kept is not None:
                 going.reply = kept
-            self._tasks.start(self._save_later(going, kept), f"keep the reply of {claim.method.short}")
+            self._save_again(going, kept, _SAVE_AGAIN)
         return reply
 
     async def _known(self, going: KeyedRun) -> Reply | None:
@@ -252,6 +181,8 @@ class KeyedCalls:
         pause = _FIRST_LOOK
         while True:
             try:
+                if self._unsaved_bytes:
+                    self._check_room()
                 state, reply = await self._store.reserve(going.claim, self._rules, self._clock.now())
             except Exception as error:  # noqa: BLE001  # the store may be a user's
                 return self._refused(going.claim, error)
@@ -283,22 +214,48 @@ class KeyedCalls:
         else:
             await self._store.finish(claim, kept, self._rules, self._clock.now())
 
-    async def _save_later(self, going: KeyedRun, kept: Reply | None) -> None:
-        """Try again to write what could not be written; meanwhile it is kept here, and gone with the process."""
-        place = going.call.key, going.call.idempotency_key
-        until = self._clock.now() + self._rules.seconds
-        while self._clock.now() < until:
-            await self._clock.alarm().wait(_SAVE_AGAIN)
-            if kept is None and place in self._runs:
-                # Somebody has begun it anew.
-                return
-            try:
-                await self._save(going.claim, kept)
-                break
-            except Exception:  # noqa: BLE001, S112  # it was told the first time
-                continue
-        if self._runs.get(place) is going:
-            del self._runs[place]
+    def _save_again(self, going: KeyedRun, kept: Reply | None, pause: float) -> None:
+        """Have it written by and by; meanwhile it is kept here, and gone with the process."""
+        going.until = self._clock.now() + self._rules.seconds
+        if kept is not None:
+            self._unsaved_bytes += reply_bytes(kept)
+        self._unsaved[going] = kept
+        if len(self._unsaved) == 1:
+            self._tasks.start(self._save_all(pause), "keep replies to idempotency keys")
+
+    async def _save_all(self, pause: float) -> None:
+        """Write what could not be written, one after the other, until all of it is or its time is up."""
+        while self._unsaved:
+            if pause:
+                await self._clock.alarm().wait(pause)
+            pause = _SAVE_AGAIN
+            for going, kept in list(self._unsaved.items()):
+                # Where its call did not run, somebody may have begun it anew.
+                if kept is not None or going.place not in self._runs:
+                    try:
+                        await self._save(going.claim, kept)
+                    except Exception:  # noqa: BLE001  # it was told the first time
+                        if self._clock.now() < going.until:
+                            break
+                self._saved(going)
+
+    def _saved(self, going: KeyedRun) -> None:
+        kept = self._unsaved.pop(going)
+        if kept is not None:
+            self._unsaved_bytes -= reply_bytes(kept)
+        if self._runs.get(going.place) is going:
+            del self._runs[going.place]
+
+    def _check_room(self) -> None:
+        """See that the store can be written, as far as is known: what it does not take has to be kept here.
+
+        Raises:
+            KeysFullError: too much waits to be written.
+        """
+        if self._unsaved_bytes >= self._rules.max_bytes:
+            raise KeysFullError.of(
+                f"overloaded: {self._unsaved_bytes} bytes of replies to idempotency keys wait to be written into the key store"
+            )
 
 
 def digest_of(call: Call) -> bytes:
@@ -317,10 +274,10 @@ def _taken(call: Call) -> MeshError:
     )
 
 
-def _stopped(error: BaseException | None) -> MeshError:
+def _why_stopped(error: BaseException | None) -> MeshError:
     if isinstance(error, MeshError):
         return OutcomeUnknownError(f"outcome unknown: {text_of(error)}") if error.code != 502 else error
-    return OutcomeUnknownError("outcome unknown: it was stopped")
+    return OutcomeUnknownError(_ENDED)
 
 
 def _nothing() -> None:
