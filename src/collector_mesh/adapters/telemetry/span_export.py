@@ -1,16 +1,22 @@
 """Passes on what is recorded, in a thread of its own: whoever takes it may be slow, hang, or not be there."""
 
 import asyncio
+import os
 import queue
 import threading
 import time
+import weakref
 from collections.abc import Callable, Sequence
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 
 MOST_WAITING = 2048
 """Of what waits; what comes on top is lost, and counted."""
+
+TOO_MANY = f"more than {MOST_WAITING} spans wait for the receiver"
+STILL_WAITING = "the receiver had not taken all of them in time"
+"""Failures of which no exporter tells."""
 
 _BATCH = 512
 _GATHER_SECONDS = 1.0
@@ -33,6 +39,11 @@ class Export(Generic[T]):
     def __init__(self, export: Callable[[Sequence[T]], None], name: str) -> None:
         self._export = export
         self._name = name
+        self._begin()
+        _EXPORTS.add(self)
+
+    def _begin(self) -> None:
+        """Have nothing, which is what a forked process has too: what waits is that of the other one."""
         self._queue: queue.Queue[T] = queue.Queue(MOST_WAITING)
         self._lock = threading.Lock()
         self._hurry = threading.Event()
@@ -40,8 +51,9 @@ class Export(Generic[T]):
         self._flushes = 0
         self.lost = 0
         """Things that were taken, or came, and were not passed on."""
+        self._lost_before = 0
         self.failure = ""
-        """Why the last export has failed; empty where it has not."""
+        """Why what was taken last is lost, or waits for long; empty where nothing is and does."""
 
     def put(self, thing: T) -> None:
         """Take something."""
@@ -50,8 +62,8 @@ class Export(Generic[T]):
                 self._queue.put_nowait(thing)
             except queue.Full:
                 self.lost += 1
+                self.failure = self.failure or TOO_MANY
                 return
-            # After a fork there is none.
             if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
                 self._thread.start()
@@ -64,6 +76,7 @@ class Export(Generic[T]):
         try:
             while self._queue.unfinished_tasks:
                 if time.monotonic() >= until:
+                    self.failure = self.failure or STILL_WAITING
                     return False
                 await asyncio.sleep(_LOOK_SECONDS)
         finally:
@@ -94,8 +107,26 @@ class Export(Generic[T]):
                 self.failure = str(error) or type(error).__name__
                 with self._lock:
                     self.lost += len(things)
+                    self._lost_before = self.lost
             else:
-                self.failure = ""
+                with self._lock:
+                    # A receiver that takes some of it is not back while others are lost.
+                    if self.lost == self._lost_before:
+                        self.failure = ""
+                    self._lost_before = self.lost
             for _ in things:
                 self._queue.task_done()
             del things
+
+
+_EXPORTS: "weakref.WeakSet[Export[Any]]" = weakref.WeakSet()
+"""Of the process: a fork changes all of them."""
+
+
+def _after_fork() -> None:
+    for export in _EXPORTS:
+        export._begin()  # noqa: SLF001  # of the same module
+
+
+if hasattr(os, "register_at_fork"):  # which Windows has not, as it has no forks
+    os.register_at_fork(after_in_child=_after_fork)
