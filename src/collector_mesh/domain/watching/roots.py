@@ -70,4 +70,6 @@ class TraceRoots:
             return math.inf
         if share >= 1.0:
             return 1
-        return 1 + math.floor(math.log1p(-min(self._uniform(0.0, 1.0), _BELOW_ONE)) / math.log1p(-share))
+        gap = math.log1p(-min(self._uniform(0.0, 1.0), _BELOW_ONE)) / math.log1p(-share)
+        # Of the least share that there is, more than a number can be.
+        return gap if math.isinf(gap) else 1 + math.floor(gap)

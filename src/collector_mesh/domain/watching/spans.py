@@ -32,6 +32,8 @@ _NO_PARENT = bytes(8)
 class _Open:
     """A span of this collector that has not ended."""
 
+    call: Call
+    kind: SpanKind
     parent: bytes
     """The trace context that its call had before."""
     tries: "list[_Try]" = attrs.field(factory=list)
@@ -74,12 +76,12 @@ class SpanWatch:
     def dispatching(self, call: Call) -> None:
         """See the port."""
         if is_sampled(call.trace):
-            self._begin(call)
+            self._begin(call, SpanKind.CLIENT)
 
     def serving(self, call: Call) -> None:
         """See the port."""
         if is_sampled(call.trace):
-            self._begin(call)
+            self._begin(call, SpanKind.SERVER)
 
     def attempting(self, call: Call, peer_id: str) -> Call:  # noqa: ARG002  # as the port has it
         """See the port; one that is recorded is sent with a trace context of its own."""
@@ -130,18 +132,21 @@ class SpanWatch:
         if is_sampled(call.trace):
             self._end(call, SpanKind.SERVER, reply, began, ended)
 
-    def _begin(self, call: Call) -> None:
+    def _begin(self, call: Call, kind: SpanKind) -> None:
         parent = call.trace
         if len(self._open) < MOST_OPEN or parent[16:24] == _NO_PARENT:
             span_id = self._span_id()
             if len(self._open) < MOST_OPEN:
-                self._open[span_id] = _Open(parent)
+                self._open[span_id] = _Open(call, kind, parent)
             call.trace = child_of(parent, span_id)
 
     def _end(self, call: Call, kind: SpanKind, reply: Reply | None, began: float, ended: float) -> None:
-        open_span = self._open.pop(call.trace[16:24], None)
-        if open_span is None:
+        span_id = call.trace[16:24]
+        open_span = self._open.get(span_id)
+        # One that has none of its own has that of another one, which goes on.
+        if open_span is None or open_span.call is not call or open_span.kind is not kind:
             return
+        del self._open[span_id]
         for tried in open_span.tries:
             self._tell(self._of_try(tried))
         about = self._about(call, reply)

@@ -9,6 +9,7 @@ from collector_mesh.app.testing.spans import Spans
 from collector_mesh.domain.model.call import Call
 from collector_mesh.domain.model.errors import Executed
 from collector_mesh.domain.model.names import MethodKey
+from collector_mesh.domain.model.span import SpanKind
 from collector_mesh.domain.model.status import OK, Reply, Status
 from collector_mesh.domain.model.trace_context import checked_trace, is_sampled, trace_of
 from collector_mesh.domain.model.verdict import Reason, Verdict
@@ -131,6 +132,31 @@ def test_with_very_many_open_spans_further_calls_are_not_recorded_and_go_on(
     assert second.trace == PARENT
     assert checked_trace(root.trace) == root.trace
     assert [span.name for span in world.spans].count("S/M") == 1
+
+
+def test_a_call_for_which_there_is_no_room_does_not_end_the_span_that_it_belongs_to(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "MOST_OPEN", 1)
+    world = World()
+    call = world.call()
+    world.watch.dispatching(call)
+    world.watch.serving(call)
+    nested = world.call(call.trace)
+    world.watch.dispatching(nested)
+    world.watch.dispatched(nested, DONE, 0.0, 1.0)
+    world.watch.served(call, DONE, 0.0, 1.0)
+    assert len(world.spans) == 0
+    world.watch.dispatched(call, REFUSED, 0.0, 2.0)
+
+    (span,) = world.spans
+    assert (span.kind, span.ended, span.parent_id) == (SpanKind.CLIENT, 2.0, PARENT[16:24])
+
+
+def test_a_share_may_be_as_small_as_a_number_can_be() -> None:
+    roots = TraceRoots(SystemRandomness(), 5e-324)
+
+    assert not any(is_sampled(roots.root()) for _ in range(100))
 
 
 def test_names_from_elsewhere_are_bounded_and_of_one_line() -> None:
