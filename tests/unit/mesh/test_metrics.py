@@ -12,7 +12,16 @@ from prometheus_client.openmetrics import parser
 from prometheus_client.parser import text_string_to_metric_families as plain
 from tests.limits import LIMIT_SECONDS
 
-from collector_mesh import Collector, InvalidCallError, LoopbackNetwork, MethodKey, Payload, Service, Settings
+from collector_mesh import (
+    Collector,
+    InvalidCallError,
+    LoopbackNetwork,
+    MeshClient,
+    MethodKey,
+    Payload,
+    Service,
+    Settings,
+)
 from collector_mesh.adapters.prometheus.text import format_of, metrics_of, text_of
 from collector_mesh.adapters.simulated.errors import SimulationError
 from collector_mesh.domain.readings import MAX_SERIES
@@ -331,3 +340,59 @@ async def test_calls_count_once_where_some_are_recorded_too() -> None:
 
     assert told["collector_mesh_dispatched_seconds_count", "caller", "Echo", "tests", "Echo"] == 20
     assert told["collector_mesh_served_seconds_count", "server", "Echo", "tests", "Echo"] == 20
+
+
+@pytest.mark.asyncio
+async def test_the_first_call_of_a_client_counts_for_its_method_also_where_it_is_passed_on() -> None:
+    network, relay = LoopbackNetwork(), Settings(relay=True)
+    more: dict[str, Any] = {"transport": network, "namespaces": ["tests"], "metrics": True, "settings": relay}
+    async with (
+        Collector("server", services=[echo()], transport=network),
+        Collector("hub", peers=["server"], **more) as hub,
+        Collector("edge", peers=["hub"], **more) as edge,
+        MeshClient("edge", transport=network) as client,
+    ):
+        await edge.wait_for(methods=["tests/Echo/Echo"])
+        await client.call("tests", "Echo", "Echo", Payload("t", b"1"))
+        told = [await read(hub), await read(edge)]
+
+    count = "collector_mesh_dispatched_seconds_count"
+    assert [values[count, each, "Echo", "tests", "Echo"] for values, each in zip(told, ("hub", "edge"), strict=True)] == [1, 1]
+
+
+@pytest.mark.asyncio
+async def test_a_caller_that_goes_while_a_further_try_is_under_way_counts_as_gone() -> None:
+    network, hangs = LoopbackNetwork(), asyncio.Event()
+
+    def service() -> Service:
+        hanging = Service("tests", "Echo")
+
+        @hanging.method("Hang")
+        async def hang() -> None:
+            hangs.set()
+            await asyncio.Event().wait()
+
+        return hanging
+
+    few = Settings(max_running=1)
+    async with (
+        Collector("a", services=[service()], transport=network, settings=few) as a,
+        Collector("b", services=[service()], transport=network) as b,
+        Collector("front", namespaces=["tests"], peers=["a", "b"], transport=network, metrics=True) as front,
+    ):
+        _ = b
+        await front.wait_for(peers="all")
+        full = asyncio.ensure_future(a.dispatch("tests", "Echo", "Hang"))
+        await hangs.wait()
+        for _ in range(8):
+            hangs.clear()
+            going = asyncio.ensure_future(front.dispatch("tests", "Echo", "Hang"))
+            await hangs.wait()
+            going.cancel()
+            await asyncio.gather(going, return_exceptions=True)
+        told = await read(front)
+        full.cancel()
+
+    errors = {labels: value for labels, value in told.items() if labels[0].endswith("dispatched_errors_total")}
+    assert list(errors.values()) == [8]
+    assert next(iter(errors))[1] == "499"

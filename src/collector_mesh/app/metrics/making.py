@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collector_mesh.app.container import CollectorContainer
     from collector_mesh.app.metrics.metrics import Metrics
     from collector_mesh.app.options import Options
+    from collector_mesh.domain.model.names import MethodKey
     from collector_mesh.domain.watching.method_numbers import SideNumbers
     from collector_mesh.domain.watching.numbers import Numbers
 
@@ -56,9 +57,12 @@ def make_numbers(options: "Options", parts: "CollectorContainer") -> "Numbers | 
         return None
     from collector_mesh.domain.watching.numbers import Numbers
 
-    return Numbers(
-        lambda key: parts.handlers().has(key), lambda key: parts.topology().known_key(key) is not None
-    )
+    def is_announced(key: "MethodKey") -> bool:
+        # Asked before a call looks for peers itself; what a peer passes on for others counts too.
+        topology = parts.topology()
+        return topology.having(key) is not None or topology.onward(key) is not None
+
+    return Numbers(lambda key: parts.handlers().has(key), is_announced)
 
 
 def side_of(numbers: "Numbers | None") -> "SideNumbers | None":

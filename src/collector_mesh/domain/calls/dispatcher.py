@@ -108,6 +108,10 @@ class Dispatcher:
                     reply = await self._loop.run(state) if told is None else told
         except Exception as error:  # noqa: BLE001  # a defect of ours: whoever waits hears what is known
             reply = self._failed(call, error, reply, is_tried=attempt is not None)
+        except BaseException:
+            # Nobody waits for what a further try would have given, and what the first one gave is not what came of the call.
+            reply = None
+            raise
         finally:
             share.release()
             if numbers is not None:
