@@ -357,7 +357,10 @@ async def test_the_first_call_of_a_client_counts_for_its_method_also_where_it_is
         told = [await read(hub), await read(edge)]
 
     count = "collector_mesh_dispatched_seconds_count"
-    assert [values[count, each, "Echo", "tests", "Echo"] for values, each in zip(told, ("hub", "edge"), strict=True)] == [1, 1]
+    assert [
+        values[count, each, "Echo", "tests", "Echo"]
+        for values, each in zip(told, ("hub", "edge"), strict=True)
+    ] == [1, 1]
 
 
 @pytest.mark.asyncio
@@ -393,6 +396,8 @@ async def test_a_caller_that_goes_while_a_further_try_is_under_way_counts_as_gon
         told = await read(front)
         full.cancel()
 
-    errors = {labels: value for labels, value in told.items() if labels[0].endswith("dispatched_errors_total")}
+    errors = {
+        labels: value for labels, value in told.items() if labels[0].endswith("dispatched_errors_total")
+    }
     assert list(errors.values()) == [8]
     assert next(iter(errors))[1] == "499"

@@ -103,7 +103,7 @@ class Export(Generic[T]):
                     break
             try:
                 self._export(things)
-            except Exception as error:  # noqa: BLE001  # an exporter may raise anything
+            except BaseException as error:  # noqa: BLE001  # an exporter may raise anything
                 self.failure = str(error) or type(error).__name__
                 with self._lock:
                     self.lost += len(things)
