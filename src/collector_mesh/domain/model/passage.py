@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, Generic, TypeVar
 
-from collector_mesh.domain.model.errors import HandlerError, error_for, is_code, kind_of
+from collector_mesh.domain.model.errors import Executed, HandlerError, error_for, is_code, kind_of
 from collector_mesh.domain.model.limits import SHORT_TYPE_URL, is_long, long_type_url
 from collector_mesh.domain.model.middleware import SeenCall
 from collector_mesh.domain.model.payload import Payload, flaw_of
@@ -51,8 +51,10 @@ class Passage(Generic[C]):
         """Have the call meet middleware, the first one at first; gives the outcome, and raises nothing but what passes."""
         try:
             reply = await self._steps[index](call, partial(self._go, index + 1))
+            given = self.given
             if (
-                reply is self.given
+                given is not None
+                and reply is given
                 and reply.status is self.status
                 and reply.payload is self.payload
                 and reply.metadata is self.metadata
@@ -71,6 +73,11 @@ class Passage(Generic[C]):
     async def arrive(self, call: C) -> Reply:
         """Have the call go on behind the last one; the outcome is to be `given`."""
         raise NotImplementedError
+
+    def left(self, reply: Reply) -> None:
+        """Say of the outcome whether a handler may have run, where middleware has not waited for what it called on."""
+        if reply.executed is Executed.NO:
+            reply.executed = Executed.MAYBE
 
     def passes(self, error: BaseException) -> bool:
         """Whether something that was raised is no outcome: a cancellation, say."""
@@ -104,7 +111,10 @@ class Passage(Generic[C]):
             raise TypeError(f"middleware must give a collector_mesh.Reply, got {kind_of(reply)}")
         _check(reply, self._most)
         given = self.given
-        if given is not None and reply.executed.rank < given.executed.rank:
+        if given is None:
+            if self.has_gone_on:
+                self.left(reply)
+        elif reply.executed.rank < given.executed.rank:
             reply.executed, reply.handled_by = given.executed, given.handled_by
         return reply
 

@@ -136,6 +136,13 @@ class _Passage(Passage[IncomingCall]):
             context.has_ended = False
         return reply
 
+    def left(self, reply: Reply) -> None:
+        """See the base class: here it is known that a handler has begun."""
+        if self._context.has_started:
+            reply.executed = Executed.YES
+        else:
+            super().left(reply)
+
     def passes(self, error: BaseException) -> bool:
         """See the base class."""
         return self._serves.is_cancellation(error)
