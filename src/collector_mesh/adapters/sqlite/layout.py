@@ -125,6 +125,7 @@ class FileKind:
         names: their names.
         error: where it cannot be used.
         locked: where it cannot at this moment.
+        is_private: whether a new one is for its user alone, and not for whom the process lets read its files.
     """
 
     name: str
@@ -134,6 +135,7 @@ class FileKind:
     names: frozenset[str]
     error: type[MeshError]
     locked: type[MeshError]
+    is_private: bool = False
 
 
 REGISTRY = FileKind(
@@ -154,4 +156,6 @@ KEYS = FileKind(
     frozenset({"store", "keys"}),
     KeyStoreError,
     LockedKeysError,
+    # Keys may be secrets, and replies are anything.
+    is_private=True,
 )

@@ -114,6 +114,9 @@ def _create(kind: FileKind, path: Path, busy_seconds: float) -> None:
         )
     made = path.with_name(f"{path.name}.new-{secrets.token_hex(4)}")
     try:
+        if kind.is_private:
+            # SQLite gives what lies beside it the same mode.
+            os.close(os.open(made, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         with closing(_connect(kind, made, busy_seconds, mode="rwc")) as connection:
             connection.executescript(f"BEGIN IMMEDIATE; {kind.tables} COMMIT;")
         _sync(made)
