@@ -10,6 +10,10 @@ import pytest
 from collector_mesh import Collector, LoopbackNetwork, Service
 
 
+def _modes(folder: Path) -> dict[str, int]:
+    return {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()}
+
+
 @pytest.mark.skipif(os.name == "nt", reason="it has no such modes")
 def test_a_key_store_is_made_for_its_own_user_alone(tmp_path: Path) -> None:
     service = Service("shop", "Orders")
@@ -22,7 +26,7 @@ def test_a_key_store_is_made_for_its_own_user_alone(tmp_path: Path) -> None:
         file = tmp_path / "keys.db"
         async with Collector("shop", services=[service], transport=LoopbackNetwork(), keys=str(file)) as shop:
             await shop.call("shop", "Orders", "Place", key="order 7")
-            return {path.name: stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()}
+            return _modes(tmp_path)
 
     before = os.umask(0o022)
     try:

@@ -16,6 +16,7 @@ ID = "{id}"
 """Stands for the id of a worker in the names of certificate files."""
 
 _LAST_PORT = 65535
+_LOCALHOST = "localhost"
 _ADDRESSES = ("listen", "advertise", "metrics")
 """Where each worker has a port of its own."""
 
@@ -65,6 +66,11 @@ def check_workers(sourced: Sourced) -> None:
         if port and port + number - 1 > _LAST_PORT:
             last = f"the last of {number} workers would have port {port + number - 1}"
             problems.add(f"{sourced.source(name)} {got(address)}: {last}, and ports go up to {_LAST_PORT}")
+    if config.metrics is not None and _are_shared(config.listen, config.metrics, number):
+        problems.add(
+            f"{sourced.source('metrics')} {got(config.metrics)}: {number} workers need {number} ports from there on, and"
+            f" some of them are ports of {sourced.source('listen')} {got(config.listen)}"
+        )
     with problems.gathered(MeshError):
         check_name("id", worker_id(config.id, number - 1))
     if number > 1 and config.tls_ca is not None:
@@ -88,6 +94,16 @@ def first_of(sourced: Sourced, problems: Problems) -> Sourced:
     with problems.gathered():
         check_workers(sourced)
     return attrs.evolve(sourced, config=worker_config(sourced.config, sourced.config.id, 0, 0))
+
+
+def _are_shared(one: str, other: str, number: int) -> bool:
+    """Whether two addresses have a port in common where each worker has one of its own."""
+    first, second = HostPort.parse(one), HostPort.parse(other)
+    if not (first.port and second.port) or abs(first.port - second.port) >= number:
+        return False
+    if first.is_wildcard or second.is_wildcard or first.host == second.host:
+        return True
+    return _LOCALHOST in (first.host, second.host) and first.is_loopback and second.is_loopback
 
 
 def _moved(address: str, index: int) -> str:
