@@ -105,13 +105,21 @@ class Admission:
         """
         if hello.role == Role.CLIENT:
             self._check_open()
-            self._access.check_credentials(identity)
+            self.check_client(identity)
             return
         if hello.role != Role.COLLECTOR:
             raise InvalidCallError(f"role must be 0 (collector) or 1 (client), got {hello.role}")
         self.check(Claim(hello.introduction, identity))
         if not hello.dial:
             raise InvalidCallError("dial must be at least 1, got 0")
+
+    def check_client(self, identity: Identity | None) -> None:
+        """See that a client may have a link; what it may call is another question.
+
+        Raises:
+            UnauthenticatedError: it has shown wrong credentials, or such as are known no longer.
+        """
+        self._access.check_credentials(identity)
 
     def check(self, claim: Claim) -> None:
         """See that somebody may be a peer, as far as can be told at once.
@@ -125,6 +133,7 @@ class Admission:
             ConflictError: it has the id of this collector, or a later start of it is known.
         """
         peer = claim.introduction
+        self._access.check_credentials(claim.identity)
         if claim.has_link:
             self._check_open()
             self._check_start(peer)

@@ -74,9 +74,12 @@ class Arrivals:
             self._consider(engine)
 
     def refusal(self, engine: LinkEngine) -> MeshError | None:
-        """Why the other side of a link that is open may be a peer no longer; None if it may."""
+        """Why the other side of a link that is open may have it no longer; None if it may."""
         try:
-            self._admission.check(self._claim(engine))
+            if engine.peer_role == Role.CLIENT:
+                self._admission.check_client(engine.identity)
+            else:
+                self._admission.check(self._claim(engine))
         except MeshError as error:
             return error
         return None

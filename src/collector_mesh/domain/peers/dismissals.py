@@ -1,4 +1,4 @@
-"""Peers that may no longer be peers, by rules that have changed while they were connected."""
+"""Peers that may no longer be peers, or serve what they have told of, by rules that have changed while they were connected."""
 
 from collections.abc import Sequence
 
@@ -9,10 +9,11 @@ from collector_mesh.domain.model.events import PeerRefused
 from collector_mesh.domain.model.frames import Role
 from collector_mesh.domain.peers.arrivals import Arrivals
 from collector_mesh.domain.peers.open_links import OpenLinks
-from collector_mesh.domain.peers.renewals import is_in_use
+from collector_mesh.domain.peers.renewals import Renewals, is_in_use
 from collector_mesh.domain.peers.roster import Roster
 from collector_mesh.domain.ports.clock import Clock
 from collector_mesh.domain.ports.tasks import Tasks
+from collector_mesh.domain.topology.reachability import Reachability
 
 _AT_ONCE = 16
 """Peers that are looked at in one go: each may have thousands of methods."""
@@ -30,6 +31,8 @@ class Dismissals:
         links: those that there are.
         arrivals: says who may be a peer, as of those who come.
         roster: who the peers are.
+        reachability: who is reached through them.
+        renewals: make links anew over which more may be told now.
         tasks: waits in the background for calls under way.
         clock: tells the time.
     """
@@ -40,6 +43,8 @@ class Dismissals:
         links: OpenLinks,
         arrivals: Arrivals,
         roster: Roster,
+        reachability: Reachability,
+        renewals: Renewals,
         *,
         tasks: Tasks,
         clock: Clock,
@@ -48,6 +53,8 @@ class Dismissals:
         self._links = links
         self._arrivals = arrivals
         self._roster = roster
+        self._reachability = reachability
+        self._renewals = renewals
         self._tasks = tasks
         self._clock = clock
 
@@ -61,14 +68,19 @@ class Dismissals:
         for number, engine in enumerate(self._links):
             if number % _AT_ONCE == _AT_ONCE - 1:
                 await self._clock.alarm().wait(0)
-            is_peer = is_in_use(engine) and engine.peer_role == Role.COLLECTOR
-            if is_peer and (error := self._arrivals.refusal(engine)) is not None:
+            if not is_in_use(engine):
+                continue
+            if (error := self._arrivals.refusal(engine)) is not None:
                 self._dismiss(engine, error)
                 gone.append((engine, error))
+            elif engine.peer_role == Role.COLLECTOR:
+                self._reachability.look_again(engine, engine.sieve)
+                if engine.sieve.gains():
+                    self._renewals.renew(engine)
         if gone:
-            self._tasks.start(self._end(gone, patience), "end links of those who are peers no longer")
-        linkless = self._look_at_linkless()
-        return tuple(dict.fromkeys((*(engine.peer_id for engine, _ in gone), *linkless)))
+            self._tasks.start(self._end(gone, patience), "end links of those who may have them no longer")
+        peers = [engine.peer_id for engine, _ in gone if engine.peer_role == Role.COLLECTOR]
+        return tuple(dict.fromkeys((*peers, *self._look_at_linkless())))
 
     def _look_at_linkless(self) -> list[str]:
         gone = []

@@ -72,11 +72,15 @@ class Renewals:
         for engine in self._links:
             if is_in_use(engine) and engine.peer_role == Role.COLLECTOR:
                 count += 1
-                if engine.is_dialer:
-                    self._renew(self._links.address_of(engine))
-                else:
-                    engine.ask_for_renewal()
+                self.renew(engine)
         return count
+
+    def renew(self, engine: LinkEngine) -> None:
+        """Have one link made anew in the background."""
+        if engine.is_dialer:
+            self._renew(self._links.address_of(engine))
+        else:
+            engine.ask_for_renewal()
 
     def asked(self, engine: LinkEngine) -> None:
         """The other side of a link that this side has dialed wants it made anew."""

@@ -109,9 +109,16 @@ class Streams:
         self.renewals = Renewals(collector_id, self._open, roster, self._dial_again, tasks=tasks, clock=clock)
         """Makes links anew."""
         self.dismissals = Dismissals(
-            collector_id, self._open, self._arrivals, roster, tasks=tasks, clock=clock
+            collector_id,
+            self._open,
+            self._arrivals,
+            roster,
+            reachability,
+            self.renewals,
+            tasks=tasks,
+            clock=clock,
         )
-        """Ends links of those who are peers no longer."""
+        """Ends links of those who may have them no longer."""
 
     # ---- for a snapshot ------------------------------------------------------------------------------
 

@@ -190,14 +190,14 @@ class AccessIndex:
     def _made(self, identity: Identity | None, claimed: str = "") -> _Caller:
         if identity is not None and identity.is_rejected:
             return _Caller((), is_rejected=True)
-        if identity is not None and identity.token and not self._knows(identity):
+        if identity is not None and not self.knows(identity):
             identity = attrs.evolve(identity, token="", proof=b"")
         proved = proved_names(identity, self._trust, claimed)
         fits = {position for positions in self._who.of(proved) for position in positions}
         return _Caller(tuple(sorted(fits)))
 
-    def _knows(self, identity: Identity) -> bool:
-        """Whether a token that was shown when a link began is still one."""
+    def knows(self, identity: Identity) -> bool:
+        """Whether a token that was shown when a link began is still one; so it is of whoever has shown none."""
         tokens = self.rules.tokens
         return not identity.proof or (tokens is not None and tokens.knows(identity.token, identity.proof))
 

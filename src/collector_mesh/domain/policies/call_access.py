@@ -92,12 +92,12 @@ class CallAccess:
         return (identity, headers) if tokens is None else identified(identity, headers, tokens)
 
     def check_credentials(self, identity: Identity | None) -> None:
-        """See that nobody has shown wrong credentials.
+        """See that nobody has shown wrong credentials, or such as are known no longer.
 
         Raises:
             UnauthenticatedError: it has.
         """
-        if identity is not None and identity.is_rejected:
+        if self._is_wrong(identity):
             raise _wrong()
 
     def check_shown(self, identity: Identity | None, what: str) -> None:
@@ -188,6 +188,12 @@ class CallAccess:
             return self._index.use_some(identity, key.namespace)
         return self._index.use(identity, key)
 
+    def _is_wrong(self, identity: Identity | None) -> bool:
+        if identity is None:
+            return False
+        # A link shows its token once: that may be known no longer.
+        return identity.is_rejected or (self._index is not None and not self._index.knows(identity))
+
     def _check_authorizer(self, identity: Identity | None, namespace: str) -> None:
         if self._authorizer is not None and not self._authorizer.may_use(identity, namespace):
             raise ForbiddenError(f"{_named(identity)} may not use namespace {quoted(namespace)}")
@@ -197,7 +203,7 @@ class CallAccess:
     def _refusal(
         self, identity: Identity | None, what: str, decision: "Decision", *, peer_id: str = ""
     ) -> MeshError:
-        if identity is not None and identity.is_rejected:
+        if self._is_wrong(identity):
             return _wrong()
         if not identity and not peer_id and self._rules is not None and self._rules.asks_credentials:
             return UnauthenticatedError(f"credentials are required to {what}: {decision.reason}")

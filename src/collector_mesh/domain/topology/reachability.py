@@ -104,6 +104,12 @@ class Reachability:
             self._topology.passes_on(way.peer_id)
             self._spread(targets)
 
+    def look_again(self, way: Way, sieve: Sieve) -> None:
+        """Who may serve what has changed: forget what a peer has told that it may not tell anymore."""
+        asked: dict[str, bool] = {}
+        if refused := [told for told in self.told_over(way) if sieve.refuses(told, asked)]:
+            self.heard(way, refused, sieve)
+
     def told_over(self, way: Way) -> Collection[Reach]:
         """What was told over a link of who can be reached through its other side, as far as it is true."""
         heard = self._heard.get(way)
