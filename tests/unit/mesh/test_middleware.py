@@ -361,6 +361,31 @@ async def test_calls_of_clients_meet_it_once_they_may_go_on_and_those_passed_on_
     assert notes == ["hub before", "hub after"]
 
 
+async def test_a_repeat_is_the_same_call_whether_middleware_is_on_its_way_or_not() -> None:
+    network, ran = LoopbackNetwork(), list[str]()
+    # A key of this form is made one of the caller's, as it is for whoever has proved an identity.
+    key = "of:one"
+    async with (
+        Collector("shop", transport=network, services=[service(ran)]),
+        Collector("hub", transport=network, namespaces=["n"], peers=["shop"]) as hub,
+        Collector(
+            "other",
+            transport=network,
+            namespaces=["n"],
+            peers=["shop"],
+            middleware=[Dispatch(noting([], ""))],
+        ) as other,
+        MeshClient("hub", transport=network) as client,
+        MeshClient("other", transport=network) as second,
+    ):
+        await hub.wait_for(peers="all")
+        await other.wait_for(peers="all")
+        for asked in (client, second):
+            await asked.call("n", "S", "echo", "a", key=key)
+
+    assert ran == ["a"]
+
+
 async def test_calls_that_handlers_make_and_those_that_nobody_awaits_meet_it() -> None:
     notes: list[str] = []
     asks = Service("n", "Asks")

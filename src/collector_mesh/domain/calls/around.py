@@ -89,10 +89,9 @@ class AroundDispatcher:
         if call.origin is not Origin.LOCAL:
             if call.origin is Origin.PEER:
                 return await self.dispatcher.dispatch(call)
-            try:
-                self._checks.check(call)
-            except MeshError as error:
-                return self.dispatcher.refuse(call, error)
+            refused = self._refused(call)
+            if refused is not None:
+                return refused
         passage = _Passage(self)
         _IS_INSIDE.set(True)
         try:
@@ -112,10 +111,9 @@ class AroundDispatcher:
         if call.origin is not Origin.LOCAL:
             if call.origin is Origin.PEER:
                 return self.dispatcher.submit(call, answer)
-            try:
-                self._checks.check(call)
-            except MeshError as error:
-                answer(self.dispatcher.refuse(call, error))
+            refused = self._refused(call)
+            if refused is not None:
+                answer(refused)
                 return None
         passage = _Passage(self)
         _IS_INSIDE.set(True)
@@ -137,6 +135,17 @@ class AroundDispatcher:
 
         job = begun.go_on(call.deadline + _LATE_SECONDS, _nothing, settle)
         return _Begun(job, call, passage, self._now)
+
+    def _refused(self, call: Call) -> Reply | None:
+        """The reply to a client's call that may not go on; None where it may."""
+        key = call.idempotency_key
+        try:
+            self._checks.check(call)
+        except MeshError as error:
+            return self.dispatcher.refuse(call, error)
+        # The dispatcher checks it too, and makes the key one of the caller's: done twice, it would be another one than elsewhere.
+        call.idempotency_key = key
+        return None
 
     def refuse(self, call: Call, error: MeshError) -> Reply:
         """See the port."""
