@@ -72,7 +72,7 @@ def copied(frame: Frame) -> Frame:
     return decode_frame(encode_frame(frame))
 
 
-def _encoded(frame: Frame) -> bytes:
+def _encoded(frame: Frame) -> bytes:  # noqa: C901  # a column after the other
     message = pb.Frame(
         credit=frame.credit,
         forget_names=frame.forgets_names,
@@ -90,7 +90,8 @@ def _encoded(frame: Frame) -> bytes:
         message.call_remaining.extend(calls.remaining)
         if calls.modes:
             message.call_mode.extend(calls.modes)
-        message.call_trace = calls.traces
+        if calls.traces:
+            message.call_trace = calls.traces
         if calls.extras:
             message.call_extra.extend(map(_call_extra, calls.extras))
     if replies is not None:
@@ -122,7 +123,7 @@ def decode_frame(data: bytes) -> Frame:
             _check_size(data)
         message = pb.Frame.FromString(data)
         # Trace contexts are bytes, of which no objects are made here.
-        if size > _FEW_BYTES + len(message.call_trace):
+        if size > _FEW_BYTES and size > _FEW_BYTES + len(message.call_trace):
             check_numbers(message)
         return _frame(message, size)
     except (DecodeError, UnicodeDecodeError) as error:

@@ -129,7 +129,7 @@ class LinkCalls:
                 if call.metadata
                 or call.hints
                 or call.visited
-                or len(call.trace) > IDS_BYTES
+                or (call.trace and len(call.trace) > IDS_BYTES)
                 or call.idempotency_key
             ]
         )
@@ -193,7 +193,7 @@ class LinkCalls:
                 or call.hints
                 or call.target
                 or call.visited
-                or len(call.trace) > IDS_BYTES
+                or (call.trace and len(call.trace) > IDS_BYTES)
                 or call.idempotency_key
             ):
                 check_sizes(call)

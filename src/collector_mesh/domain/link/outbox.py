@@ -266,7 +266,9 @@ class Outbox:
         if calls is not None or replies is not None or chunks:
             chunk_size = len(chunks[0].value) if chunks else 0
             # Until the other side has taken the replies: if the link is lost, it may ask for them.
-            kept: Written = (replies, self._names.texts, page.done if page is not None else None)
+            kept: Written | None = None
+            if page is not None and (replies is not None or page.done is not None):
+                kept = replies, self._names.texts, page.done
             self.window.wrote(now, queued - self.queued_bytes + chunk_size, chunk_size, kept)
         return Frame(credit, control, forgets, methods, texts, calls, replies, cancels, chunks)
 

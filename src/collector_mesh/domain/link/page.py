@@ -103,7 +103,7 @@ class Page:
         self.remaining: list[int] = []
         self.modes: list[int] = []
         self.call_extras: list[CallExtra] = []
-        self.traces: dict[int, bytes] = {}
+        self.traces: dict[int, bytes] | None = None
         self.numbers: list[int] = []
         self.reply_types: list[int] = []
         self.reply_values: list[bytes] = []
@@ -144,6 +144,8 @@ class Page:
             # Before anything is added: it may be what cannot be told.
             self.call_extras.append(_extra(sent, index, size))
         if trace:
+            if self.traces is None:
+                self.traces = {}
             self.traces[index] = trace if len(trace) == IDS_BYTES else trace[:IDS_BYTES]
         self.methods.append(method)
         self.types.append(kind)
@@ -197,14 +199,14 @@ class Page:
             tuple(self.remaining),
             tuple(self.modes) if any(self.modes) else (),
             tuple(self.call_extras),
-            self._traces() if self.traces else b"",
+            b"" if self.traces is None else self._traces(self.traces),
         )
 
-    def _traces(self) -> bytes:
+    def _traces(self, traces: dict[int, bytes]) -> bytes:
         count = len(self.methods)
-        if len(self.traces) == count:
-            return b"".join(self.traces.values())
-        return b"".join(self.traces.get(index, NO_IDS) for index in range(count))
+        if len(traces) == count:
+            return b"".join(traces.values())
+        return b"".join(traces.get(index, NO_IDS) for index in range(count))
 
     def replies(self) -> Replies | None:
         """The replies that were added."""

@@ -25,7 +25,7 @@ class Window:
         self._acknowledged = 0
         self._alone = 0.0
         """What an acknowledgement takes where nothing is in the way, as it was last seen, in seconds."""
-        self._on_the_way: deque[tuple[float, int, int, Written]] = deque()
+        self._on_the_way: deque[tuple[float, int, int, Written | None]] = deque()
         self._most_bytes = batching.frame_bytes
         self.size = batching.window
         """Most frames that are not acknowledged."""
@@ -44,7 +44,7 @@ class Window:
     @property
     def unacknowledged(self) -> list[Written]:
         """What is kept with frames that are not acknowledged."""
-        return [kept for *_, kept in self._on_the_way]
+        return [kept for *_, kept in self._on_the_way if kept is not None]
 
     def narrow(self, size: int, most_bytes: int) -> None:
         """Take down how many frames the other side lets wait, and how many bytes of envelopes it takes in one."""
@@ -53,7 +53,7 @@ class Window:
         self.frame_bytes = min(self.frame_bytes, self._most_bytes)
         self.chunk_bytes = min(self.chunk_bytes, self._most_bytes)
 
-    def wrote(self, now: float, size: int, chunk_size: int, kept: Written) -> None:
+    def wrote(self, now: float, size: int, chunk_size: int, kept: Written | None) -> None:
         """A frame that takes room has gone: `size` bytes, of which `chunk_size` are a piece of a large payload.
 
         What is `kept` with it is let go of when it is acknowledged; see `unacknowledged`.
