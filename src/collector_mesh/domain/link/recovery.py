@@ -61,8 +61,8 @@ class Recovery:
         self._is_closed = False
         self._open: dict[str, LinkEngine] = {}
         """Links by what the other side calls them."""
-        self._admitted: dict[LinkEngine, None] = {}
-        """Those over which may be asked."""
+        self._admitted: dict[tuple[str, str], dict[LinkEngine, Start]] = {}
+        """Those over which may be asked, and who is there, by its id and incarnation: many links may be lost at once."""
         self._held: dict[HeldCalls, None] = {}
         """Lost links with calls that wait to be asked for, or of which the other side is still to be told."""
         self._kept: dict[str, KeptCalls] = {}
@@ -103,7 +103,7 @@ class Recovery:
         start = Start.of(engine)
         if start is None or engine.phase is not Phase.OPEN or self._is_closed:
             return
-        self._admitted[engine] = None
+        self._admitted.setdefault((start.collector_id, start.incarnation), {})[engine] = start
         for held in list(self._held):
             if held.other.is_same(start):
                 if engine.peer is not None and engine.peer.limits.remembers:
@@ -147,7 +147,7 @@ class Recovery:
     def ended(self, engine: "LinkEngine") -> None:
         """A link has ended: what was asked for over it may be asked for again, if it was lost."""
         self._open.pop(engine.name_for_other, None)
-        self._admitted.pop(engine, None)
+        self._leave(engine)
         is_lost = engine.name_for_other in self._kept
         until = self._clock.now() + self._seconds
         for name, kept in list(self._kept.items()):
@@ -158,12 +158,21 @@ class Recovery:
                 else:
                     self._drop(name)
 
+    def _leave(self, engine: "LinkEngine") -> None:
+        start = Start.of(engine)
+        if start is not None:
+            who = start.collector_id, start.incarnation
+            links = self._admitted.get(who, {})
+            links.pop(engine, None)
+            if not links:
+                self._admitted.pop(who, None)
+
     def look(self) -> None:
         """Ask where there is another link already."""
         for held in list(self._held):
-            for engine in self._admitted:
-                start = Start.of(engine)
-                if engine.is_usable and start is not None and held.other.is_same(start):
+            other = held.other
+            for engine, start in self._admitted.get((other.collector_id, other.incarnation), {}).items():
+                if engine.is_usable and other.is_same(start):
                     engine.ask_about_calls(held)
                     break
             else:
