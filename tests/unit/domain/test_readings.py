@@ -101,9 +101,12 @@ def test_calls_are_told_by_method_with_their_times_and_codes_and_those_under_way
     read = metered.read()
 
     others = (OTHERS, OTHERS, OTHERS)
-    seconds = read["dispatched_seconds"]
-    assert set(seconds) == {THERE, others}
-    assert seconds[THERE] == Buckets((0, 0, 2, *[0] * 8, 1), pytest.approx(7.004))
+    times = read["dispatched_seconds"]
+    assert set(times) == {THERE, others}
+    told = times[THERE]
+    assert isinstance(told, Buckets)
+    assert told.counts == (0, 0, 2, *[0] * 8, 1)
+    assert told.seconds == pytest.approx(7.004)
     assert read["dispatched_errors_total"] == {(*THERE, "499"): 1, (*THERE, "500"): 1}
     assert read["dispatched_in_flight"] == {THERE: 1, others: 0}
     assert read["served_seconds"] == {}
