@@ -21,7 +21,9 @@ OTHERS: dict[str, set[str]] = {
 SCRAPED = {"job", "instance"}
 """Labels that Prometheus adds itself."""
 
-WORDS = {"sum", "max", "count", "rate", "increase", "topk", "histogram_quantile", "by", "and", "label_values"}
+WORDS = {"sum", "max", "count", "rate", "increase", "topk", "histogram_quantile", "vector", "label_values"} | {
+    "by", "and", "or", "unless", "offset", "m"
+}  # fmt: skip
 
 
 def exported() -> Mapping[str, set[str]]:
@@ -77,6 +79,28 @@ def test_a_query_uses_what_is_exported(expression: str, text: str) -> None:
     for name, selectors in selected.items():
         assert set(re.findall(r"(\w+) ?(?:=~|!=|=)", selectors)) <= known[name]
     assert expression.count("(") == expression.count(")")
+
+
+def test_what_has_no_series_before_it_happens_for_the_first_time_is_seen_then_too() -> None:
+    appearing = {
+        "limit_reached_total",
+        "shed_total",
+        "events_total",
+        "dispatched_errors_total",
+        "served_errors_total",
+    }
+    once = [rule["expr"] for rule in rules() if "increase(" in rule["expr"] or "for" not in rule]
+
+    assert once
+    for expression in once:
+        for name in re.findall(r"increase\(collector_mesh_(\w+)", expression):
+            assert name not in appearing or f"unless collector_mesh_{name} offset" in expression
+
+
+def test_a_rule_about_something_that_goes_on_looks_back_less_far_than_that() -> None:
+    for rule in rules():
+        for minutes in re.findall(r"rate\([^)]*\[(\d+)m\]\)\) > 0\b(?!\.)", rule["expr"]):
+            assert int(minutes) < int(rule["for"].removesuffix("m")), rule["alert"]
 
 
 def test_the_dashboard_shows_every_metric() -> None:

@@ -192,6 +192,17 @@ def test_names_come_out_as_they_went_in(accept: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("encoding", "is_gzip"),
+    [
+        ("gzip", True), ("br, GZIP ; q=0.5", True), ("gzip;q=1.0;x=y", True), ("", False),
+        ("gzip;q=0", False), ("br, gzip; Q = 0.000", False), ("gzipped, x-gzip", False), ("gzip;q=0.01", True),
+    ],
+)  # fmt: skip
+def test_a_text_is_compressed_where_that_is_asked_for(encoding: str, is_gzip: bool) -> None:
+    assert format_of("", encoding).is_gzip is is_gzip
+
+
+@pytest.mark.parametrize(
     "accept",
     [
         "application/openmetrics-text; version=x",

@@ -1,6 +1,7 @@
 """Metrics in the formats that Prometheus reads, made by its own library."""
 
 import gzip
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import accumulate
@@ -9,7 +10,7 @@ from typing import Any
 import attrs
 from prometheus_client import CollectorRegistry, PlatformCollector, ProcessCollector
 from prometheus_client.core import Metric
-from prometheus_client.exposition import choose_encoder, generate_latest, gzip_accepted
+from prometheus_client.exposition import choose_encoder, generate_latest
 from prometheus_client.utils import floatToGoString
 
 from collector_mesh.domain.watching import families
@@ -24,6 +25,7 @@ _PAUSE_SECONDS = 0.001
 
 _END = b"# EOF\n"
 _LONGEST_ACCEPT = 1024
+_NO_WEIGHT = re.compile(r"q *= *0(\.0*)?")
 _EDGES = (*map(floatToGoString, BOUNDS), "+Inf")
 
 Encoder = Callable[[Any], bytes]
@@ -61,7 +63,16 @@ def format_of(accept: str, accept_encoding: str) -> Format:
         encoder, content_type = choose_encoder("")
     if not (content_type.isascii() and content_type.isprintable()):
         encoder, content_type = choose_encoder("")
-    return Format(content_type, gzip_accepted(accept_encoding[:_LONGEST_ACCEPT]), encoder)
+    return Format(content_type, _takes_gzip(accept_encoding[:_LONGEST_ACCEPT]), encoder)
+
+
+def _takes_gzip(accept_encoding: str) -> bool:
+    """Whether somebody takes what is compressed with gzip; the library does not look at the weight, which may be 0."""
+    for coding in accept_encoding.lower().split(","):
+        name, *parameters = (part.strip() for part in coding.split(";"))
+        if name == "gzip" and not any(map(_NO_WEIGHT.fullmatch, parameters)):
+            return True
+    return False
 
 
 def metrics_of(read: Iterable[Read]) -> list[Metric]:
