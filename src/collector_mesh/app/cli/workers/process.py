@@ -39,6 +39,7 @@ class WorkerProcess:
         error: what it has said of the configuration.
         refused: why it keeps its old configuration, since the last reload.
         is_reloading: whether it was told to look at its configuration again, and has not answered.
+        is_stale: whether all were told so while it was starting.
     """
 
     collector_id: str
@@ -55,6 +56,7 @@ class WorkerProcess:
     error: str = ""
     refused: str = ""
     is_reloading: bool = False
+    is_stale: bool = False
     link: socket.socket | None = None
     _ready_at: float = 0.0
     _data: bytes = b""
@@ -125,7 +127,7 @@ class WorkerProcess:
             # Somebody else may have the port meanwhile.
             self.port = 0
         self.failures += 1
-        self.is_running = self.is_ready = self.is_reloading = False
+        self.is_running = self.is_ready = self.is_reloading = self.is_stale = False
         pause = max(_LEAST_PAUSE, _BACKOFF.pause(self.failures, dice=dice))
         self.restart_at = now + pause
         return pause

@@ -190,6 +190,9 @@ class Supervisor:
             self._tell_status()
             return
         worker.ready(time.monotonic(), message.get(ADDRESS, ""))
+        if worker.is_stale:
+            worker.is_stale = False
+            worker.send(signal.SIGHUP)
         number = len(self._workers)
         if not self._was_ready and all(each.is_ready for each in self._workers):
             self._was_ready = True
@@ -264,7 +267,8 @@ class Supervisor:
             self._notifier.reloading()
         self._reload_until = now + _RELOAD_SECONDS
         for worker in self._workers:
-            # Those that are starting read it anyway.
+            # One that is starting may have read it already, and is told once it can hear.
+            worker.is_stale = worker.is_running and not worker.is_ready
             if worker.is_ready:
                 worker.is_reloading, worker.refused = True, ""
                 worker.send(signal.SIGHUP)
