@@ -4,6 +4,7 @@ import asyncio
 from asyncio.events import _get_running_loop  # which does not raise where there is none
 from collections.abc import Coroutine, Generator
 from contextlib import suppress
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 from collector_mesh.domain.model.errors import DeadlineExceededError
@@ -30,164 +31,134 @@ class AwaitedWork:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._waiting: dict[_Awaited[Any], None] = {}
+        self.waiting: dict[Awaited[Any], None] = {}
+        """What waits."""
         self._timer: Timer | None = None
-        self._earliest = _NEVER
+        self.earliest = _NEVER
+        """None of it is to be looked at before."""
         self._next_sweep = -_NEVER
-
-    def begin(self, work: Coroutine[Any, Any, T], deadline: float) -> "_Awaited[T]":
-        """Give what is to be awaited in the place of the work; see `Tasks.awaited`."""
-        return _Awaited(self, work, deadline)
+        self.begin = partial(Awaited, self)
+        """Gives what is to be awaited in the place of the work; see `Tasks.awaited`."""
 
     def now(self) -> float:
         """The time."""
         return self._clock.now()
 
-    def add(self, awaited: "_Awaited[Any]") -> None:
-        """Some work waits."""
-        self._waiting[awaited] = None
-        self.watch(awaited.due)
-
-    def remove(self, awaited: "_Awaited[Any]") -> None:
-        """It has ended."""
-        del self._waiting[awaited]
-
     def watch(self, due: float) -> None:
         """Look at it then."""
-        if due < self._earliest:
-            self._earliest = due
+        if due < self.earliest:
+            self.earliest = due
             self._set_timer()
 
     def end(self, error: Exception) -> None:
         """End all that waits, and tell whoever awaits it why."""
-        for awaited in list(self._waiting):
+        for awaited in list(self.waiting):
             awaited.stop(error)
 
     def _set_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if self._earliest < _NEVER:
-            self._timer = self._clock.call_at(max(self._earliest, self._next_sweep), self._look)
+        if self.earliest < _NEVER:
+            self._timer = self._clock.call_at(max(self.earliest, self._next_sweep), self._look)
 
     def _look(self) -> None:
         self._timer = None
         now = self.now() + _ROUNDING_SECONDS
         self._next_sweep = now + SWEEP_SECONDS
-        for awaited in list(self._waiting):
+        for awaited in list(self.waiting):
             if awaited.due <= now:
                 awaited.is_due()
-        self._earliest = min((awaited.due for awaited in self._waiting), default=_NEVER)
+        self.earliest = min((awaited.due for awaited in self.waiting), default=_NEVER)
         self._set_timer()
 
 
-class _Awaited(Generic[T]):
-    """One such work: it is run by whoever awaits this, step by step, so that it can be closed."""
+class Awaited(Generic[T]):
+    """One such work: it is run by whoever awaits this, step by step, so that it can be closed.
 
-    __slots__ = (
-        "_all",
-        "_asked",
-        "_before",
-        "_deadline",
-        "_error",
-        "_is_cleaning",
-        "_is_closing",
-        "_task",
-        "_work",
-        "due",
-    )
+    Args:
+        everything: all such work.
+        work: the work.
+        deadline: on the monotonic time of the clock, in seconds.
+    """
 
-    due: float
-    """When it is to be looked at."""
-    _task: asyncio.Task[Any] | None
-    _before: int
+    # No slots: most work is never cancelled, and what that takes costs nothing then.
+    _task: asyncio.Task[Any] | None = None
+    _before = 0
     """How often the task was cancelled before."""
-    _asked: int
+    _asked = 0
     """How often it was cancelled from here."""
-    _error: Exception | None
+    _error: Exception | None = None
     """What whoever awaits it is told."""
-    _is_cleaning: bool
-    _is_closing: bool
+    _is_cleaning = _is_closing = False
 
     def __init__(self, everything: AwaitedWork, work: Coroutine[Any, Any, T], deadline: float) -> None:
-        # Most work never waits: what that takes is set then.
         self._all = everything
         self._work = work
-        self._deadline = deadline
+        self._deadline = self.due = deadline
+        """When it is to be looked at."""
 
-    def __await__(self) -> Generator[Any, Any, T]:
+    def __await__(self) -> Generator[Any, Any, T]:  # noqa: C901, PLR0912, PLR0915  # a frame or a call more is seen in what middleware costs
+        work = self._work
         try:
-            awaited = self._step(None)
+            awaited = work.send(None)
         except StopIteration as end:
             result: T = end.value
             return result
-        self._begin()
+        except GeneratorExit as error:
+            raise _not_closed() from error
+        # Code that is run by hand, as in tests, has no task.
+        loop = _get_running_loop()
+        task = None if loop is None else asyncio.current_task(loop)
+        if task is not None:
+            self._task = task
+            self._before = task.cancelling()
+            everything = self._all
+            everything.waiting[self] = None
+            if self.due < everything.earliest:
+                everything.watch(self.due)
         try:
-            result = yield from self._rest(awaited)
+            while True:
+                thrown: BaseException | None = None
+                try:
+                    yield awaited
+                except GeneratorExit:
+                    work.close()
+                    raise
+                except BaseException as error:  # noqa: BLE001  # it goes on in the work
+                    thrown = error
+                if self._is_closing:
+                    self._close()
+                    break
+                try:
+                    awaited = work.send(None) if thrown is None else work.throw(thrown)
+                except StopIteration as end:
+                    result = end.value
+                    # What it has made of a cancellation is no result: whoever has cancelled it goes on.
+                    if task is None or task.cancelling() <= self._before:
+                        return result
+                    break
+                except GeneratorExit as error:
+                    raise _not_closed() from error
+                finally:
+                    # It refers to its traceback, that to this frame.
+                    thrown = None
+                if task is not None and task.cancelling() > self._before and not self._is_cleaning:
+                    # It cleans up, or does not want to end.
+                    self._look_again()
         except GeneratorExit:
             raise
         except BaseException:
             if not self._is_cancelled:
                 raise
-        else:
-            # What it has made of a cancellation is no result: whoever has cancelled it goes on.
-            if not self._is_cancelled:
-                return result
         finally:
-            self._end()
+            if task is not None:
+                del self._all.waiting[self]
+                for _ in range(self._asked):
+                    task.uncancel()
         if self._error is None or self._is_cancelled:
             raise asyncio.CancelledError
         raise self._error
-
-    def _begin(self) -> None:
-        self._before = self._asked = 0
-        self._error = None
-        self._is_cleaning = self._is_closing = False
-        self.due = self._deadline
-        # Code that is run by hand, as in tests, has no task.
-        self._task = task = asyncio.current_task() if _get_running_loop() is not None else None
-        if task is not None:
-            self._before = task.cancelling()
-            self._all.add(self)
-
-    def _end(self) -> None:
-        if self._task is not None:
-            self._all.remove(self)
-            for _ in range(self._asked):
-                self._task.uncancel()
-
-    def _rest(self, awaited: Any) -> Generator[Any, Any, Any]:
-        """Have the work go on until it ends, or is closed."""
-        while True:
-            thrown: BaseException | None = None
-            try:
-                yield awaited
-            except GeneratorExit:
-                self._work.close()
-                raise
-            except BaseException as error:  # noqa: BLE001  # it goes on in the work
-                thrown = error
-            if self._is_closing:
-                self._close()
-                return None
-            try:
-                awaited = self._step(thrown)
-            except StopIteration as end:
-                return end.value
-            finally:
-                # It refers to its traceback, that to this frame.
-                thrown = None
-            if self._is_cancelled and not self._is_cleaning:
-                # It cleans up, or does not want to end.
-                self._look_again()
-
-    def _step(self, thrown: BaseException | None) -> Any:
-        """Have the work go on; gives what it waits for."""
-        try:
-            return self._work.send(None) if thrown is None else self._work.throw(thrown)
-        except GeneratorExit as error:
-            # Nobody has closed it.
-            raise RuntimeError("what was awaited has raised GeneratorExit") from error
 
     @property
     def _is_cancelled(self) -> bool:
@@ -227,3 +198,7 @@ class _Awaited(Generic[T]):
         # It may wait again all the same, or raise anything.
         with suppress(BaseException):
             self._work.close()
+
+
+def _not_closed() -> RuntimeError:
+    return RuntimeError("what was awaited has raised GeneratorExit")

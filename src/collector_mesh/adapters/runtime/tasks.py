@@ -89,13 +89,12 @@ class LoopTasks:
 
     def awaited(self, work: Coroutine[Any, Any, T], deadline: float) -> Awaitable[T]:
         """See the port."""
-        awaited = self._awaited
-        if awaited is None:
+        if self._awaited is None:
             # Nobody needs it but middleware.
             from collector_mesh.adapters.runtime.awaited import AwaitedWork
 
-            awaited = self._awaited = AwaitedWork(self._clock)
-        return awaited.begin(work, deadline)
+            self._awaited = AwaitedWork(self._clock)
+        return self._awaited.begin(work, deadline)
 
     def _context(self) -> contextvars.Context:
         """In which what nobody waits for runs."""

@@ -68,7 +68,8 @@ class AroundDispatcher:
         )
         self._collector_id = collector_id
         self._checks = checks
-        self._tasks = tasks
+        self._begin = tasks.begin
+        self._awaited = tasks.awaited
         self.is_cancellation = tasks.is_cancellation
         self._now = clock.now
         self._observer = observer
@@ -95,7 +96,7 @@ class AroundDispatcher:
         passage = _Passage(self)
         _IS_INSIDE.set(True)
         try:
-            return await self._tasks.awaited(
+            return await self._awaited(
                 passage.step(OutgoingCall(call, self._now)), call.deadline + _LATE_SECONDS
             )
         except Exception as error:  # noqa: BLE001  # its time is up, say
@@ -118,7 +119,7 @@ class AroundDispatcher:
         passage = _Passage(self)
         _IS_INSIDE.set(True)
         try:
-            begun = self._tasks.begin(passage.step(OutgoingCall(call, self._now)))
+            begun = self._begin(passage.step(OutgoingCall(call, self._now)))
         except Exception as error:  # noqa: BLE001  # it has cancelled itself, say
             begun = passage.stopped(error)
         finally:
