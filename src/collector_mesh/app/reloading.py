@@ -60,9 +60,11 @@ class _Files:
 
 
 def _content(path: Path | None) -> bytes:
+    from collector_mesh.adapters.grpc.tls import TlsError, read
+
     try:
-        return b"" if path is None else path.read_bytes()
-    except OSError:
+        return b"" if path is None else read(path)
+    except TlsError:
         return b""
 
 

@@ -7,7 +7,11 @@ import attrs
 import grpc
 
 from collector_mesh.adapters.grpc.names import names_in
+from collector_mesh.adapters.runtime.regular_files import read_regular
 from collector_mesh.domain.model.identity import Identity
+
+_MAX_BYTES = 8 << 20
+"""The authorities of a machine take some 250 KiB."""
 
 
 class TlsError(ValueError):
@@ -102,9 +106,14 @@ def read(path: Path) -> bytes:
     """The content of a file.
 
     Raises:
-        TlsError: it cannot be read.
+        TlsError: it cannot be read, or is too large.
     """
     try:
-        return path.read_bytes()
+        content, _ = read_regular(path, _MAX_BYTES + 1)
     except OSError as error:
         raise TlsError(f"cannot read {path}: {error.strerror or error}") from error
+    except ValueError as error:
+        raise TlsError(f"cannot read {path}: {error}") from error
+    if len(content) > _MAX_BYTES:
+        raise TlsError(f"cannot read {path}: has more than {_MAX_BYTES >> 20} MiB")
+    return content

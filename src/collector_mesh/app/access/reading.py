@@ -7,7 +7,7 @@ from typing import TypeVar
 from collector_mesh.app.access.problems import Found, Problem
 from collector_mesh.app.access.shadows import warn_of_shadows
 from collector_mesh.app.access.token_files import read_tokens, tokens_of
-from collector_mesh.domain.model.errors import MAX_QUOTED, MeshError, quoted
+from collector_mesh.domain.model.errors import MAX_QUOTED, MeshError, kind_of, quoted
 from collector_mesh.domain.model.texts import visible
 from collector_mesh.domain.policies.access_rules import (
     EFFECTS,
@@ -25,8 +25,11 @@ from collector_mesh.domain.policies.access_who import TOKEN, Who
 
 T = TypeVar("T")
 
-_KEYS = ("tokens", "default", "rules")
-_RULE_KEYS = ("name", "who", "effect", "peer", "serve", "use", "inspect")
+KEYS = ("tokens", "default", "rules")
+"""What may stand in the table."""
+
+RULE_KEYS = ("name", "who", "effect", "peer", "serve", "use", "inspect")
+"""What may stand in a rule."""
 
 ACCESS = "access"
 """The name of the table."""
@@ -59,7 +62,7 @@ def _read(table: object, head: str, base: Path, found: Found) -> AccessRules | N
     if not isinstance(table, Mapping):
         found.add(head, f"must be a table, got {_got(table)}")
         return None
-    _check_keys(table, _KEYS, head, found)
+    _check_keys(table, KEYS, head, found)
     tokens = _tokens(table.get("tokens"), f"{head}.tokens", base, found)
     default = _effect(table.get("default", "deny"), f"{head}.default", found)
     given = table.get("rules", [])
@@ -81,9 +84,8 @@ def _tokens(value: object, where: str, base: Path, found: Found) -> Tokens | Non
         # In a program; in a file of its own they can be kept from others.
         return tokens_of(value, where, found)
     if not isinstance(value, str) or not value or "\0" in value:
-        found.add(
-            where, f"must be the path of a file, got {'a text' if isinstance(value, str) else _got(value)}"
-        )
+        # It may have secrets in it.
+        found.add(where, f"must be the path of a file, got {kind_of(value)}")
         return None
     return read_tokens(base / value, where, found)
 
@@ -92,7 +94,7 @@ def _rule(value: object, number: int, where: str, found: Found) -> AccessRule:
     if not isinstance(value, Mapping):
         found.add(where, f"must be a table, got {_got(value)}")
         return AccessRule(f"#{number}", ())
-    _check_keys(value, _RULE_KEYS, where, found)
+    _check_keys(value, RULE_KEYS, where, found)
     rule = AccessRule(
         _name(value.get("name"), number, f"{where}.name", found),
         _each(value, "who", where, found, Who.parse),

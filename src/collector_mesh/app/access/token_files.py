@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
+from collector_mesh.adapters.runtime.regular_files import read_regular
 from collector_mesh.app.access.problems import Found
 from collector_mesh.domain.model.errors import kind_of, quoted
 from collector_mesh.domain.model.names import NAME
-from collector_mesh.domain.policies.access_tokens import Tokens, secret_problem
+from collector_mesh.domain.policies.access_tokens import MIN_SECRET, Tokens, secret_problem
 
 MAX_TOKENS = 1_000
 _MAX_BYTES = 1 << 20
@@ -52,10 +53,12 @@ def tokens_of(read: Mapping[str, object], where: str, found: Found) -> Tokens | 
         return None
     known: dict[str, str] = {}
     names: dict[str, str] = {}
-    for name, secret in read.items():
+    for number, (name, secret) in enumerate(read.items(), 1):
         problem = _problem(name, secret)
         if problem:
-            found.add(f"{where}: {quoted(name)}", problem)
+            # A long name may be the secret of somebody who has written them the other way round.
+            shown = quoted(name) if len(name) < MIN_SECRET else f"token {number}"
+            found.add(f"{where}: {shown}", problem)
         elif isinstance(secret, str):
             if secret in names:
                 found.add(
@@ -79,9 +82,8 @@ def _problem(name: str, secret: object) -> str:
 
 def _content(path: Path, where: str, found: Found) -> str | None:
     try:
-        with path.open("rb") as file:
-            data = file.read(_MAX_BYTES + 1)
-            mode = path.stat().st_mode
+        data, seen = read_regular(path, _MAX_BYTES + 1)
+        mode = seen.st_mode
         if len(data) > _MAX_BYTES:
             found.add(where, f"must have at most {_MAX_BYTES >> 20} MiB: {quoted(str(path))}")
             return None
@@ -94,6 +96,8 @@ def _content(path: Path, where: str, found: Found) -> str | None:
         return data.decode("utf-8-sig")
     except OSError as error:
         found.add(where, f"cannot be read: {quoted(str(path))}: {error.strerror or type(error).__name__}")
-    except ValueError:
+    except UnicodeDecodeError:
         found.add(where, f"cannot be read: {quoted(str(path))} is not UTF-8")
+    except ValueError as error:
+        found.add(where, f"cannot be read: {quoted(str(path))} {error}")
     return None

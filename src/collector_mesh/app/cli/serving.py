@@ -1,6 +1,7 @@
 """The collector that `serve` runs, made from its configuration."""
 
 import logging
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import attrs
@@ -24,7 +25,7 @@ from collector_mesh.app.options import Options
 from collector_mesh.app.overrides import policies_of
 from collector_mesh.app.settings import SettingsError
 from collector_mesh.domain.model.address import HostPort
-from collector_mesh.domain.model.errors import MeshError
+from collector_mesh.domain.model.errors import InvalidCallError, MeshError, quoted
 from collector_mesh.domain.policies.balancing import BALANCERS
 
 if TYPE_CHECKING:
@@ -154,7 +155,12 @@ def check_places(sourced: Sourced, tls: Tls | None, problems: Problems) -> None:
             if names.is_name(peer):
                 names.check(peer)
                 continue
-            check_plaintext(HostPort.parse(peer, field=sourced.source("peer")), tls, insecure=config.insecure)
+            address = HostPort.parse(peer, field=sourced.source("peer"))
+            if not address.port:
+                raise InvalidCallError(
+                    f"{sourced.source('peer')} must have a port from 1 to 65535, got {quoted(peer)}"
+                )
+            check_plaintext(address, tls, insecure=config.insecure)
 
 
 def check_all(sourced: Sourced, problems: Problems, warnings: Problems) -> "AccessRules | None":
@@ -185,6 +191,7 @@ def check_all(sourced: Sourced, problems: Problems, warnings: Problems) -> "Acce
     rules = access_of(sourced, tls, problems, warnings)
     _check_pairs(sourced, problems)
     check_places(sourced, tls, problems)
+    _check_stores(sourced, problems)
     with problems.gathered(MeshError):
         check_plaintext(
             HostPort.parse(config.listen, field=sourced.source("listen")), tls, insecure=config.insecure
@@ -238,6 +245,19 @@ def _check_token(sourced: Sourced, problems: Problems) -> None:
         token = token_source(None, token_file)
         if token is not None:
             token()
+
+
+def _check_stores(sourced: Sourced, problems: Problems) -> None:
+    """See that there can be the files that are made where they are not there; they are opened at the start."""
+    for name in ("keys", "registry"):
+        file = getattr(sourced.config, name)
+        path = None if file is None else Path(file)
+        if path is not None and path.is_dir():
+            problems.add(f"{sourced.source(name)} {quoted(file)} is a folder")
+        elif path is not None and not path.parent.is_dir():
+            problems.add(
+                f"{sourced.source(name)} {quoted(file)}: there is no folder {quoted(str(path.parent))}"
+            )
 
 
 def _check_pairs(sourced: Sourced, problems: Problems) -> None:

@@ -1,20 +1,13 @@
 """The configuration of a collector that runs, read again: files may just be written, or no files."""
 
-import os
-import stat
-import time
+from collections.abc import Mapping
 from pathlib import Path
 
+from collector_mesh.adapters.runtime.regular_files import read_settled
 from collector_mesh.app.cli.configuration.file import MAX_FILE_BYTES, ConfigFile, read_content
 from collector_mesh.app.cli.configuration.origin import Origin
-from collector_mesh.app.cli.problems import Problems
+from collector_mesh.app.cli.problems import Problems, got
 from collector_mesh.app.cli.sources import Sourced, file_named, gathered
-
-_SETTLED_SECONDS = 0.5
-"""What was written so long ago is not being written anymore."""
-
-_LOOK_SECONDS = 0.05
-_LOOKS = 40
 
 
 def read_again(origin: Origin, own_id: str, problems: Problems) -> Sourced | None:
@@ -35,12 +28,29 @@ def read_again(origin: Origin, own_id: str, problems: Problems) -> Sourced | Non
     sourced = gathered(
         origin.arguments, origin.environment, problems, file=file, own_id=own_id, spelled=origin.spelled
     )
-    return sourced if sourced is None or origin.altered is None else origin.altered(sourced)
+    if sourced is None:
+        return None
+    _see_tokens(sourced, problems)
+    return sourced if origin.altered is None else origin.altered(sourced)
+
+
+def _see_tokens(sourced: Sourced, problems: Problems) -> None:
+    """See that nobody is writing the file of tokens; what is in it is read with the access rules."""
+    table = sourced.access
+    named = table.content.get("tokens") if table is not None and isinstance(table.content, Mapping) else None
+    if table is None or not isinstance(named, str):
+        return
+    try:
+        is_empty = not read_settled(table.base / named, 1 << 20).strip()
+    except (OSError, ValueError):
+        return  # whoever reads the rules tells it
+    if is_empty:
+        problems.add(f"{table.source}.tokens: {got(named)} is empty, as a file is that is just being written")
 
 
 def _read(path: Path, source: str, problems: Problems) -> ConfigFile | None:
     try:
-        data = _settled(path)
+        data = read_settled(path, MAX_FILE_BYTES + 1)
     except (OSError, ValueError) as error:
         problems.add(f"{source}: cannot be read: {getattr(error, 'strerror', None) or error}")
         return None
@@ -49,33 +59,3 @@ def _read(path: Path, source: str, problems: Problems) -> ConfigFile | None:
         problems.add(f"{source}: is empty, as a file is that is just being written")
         return None
     return read_content(data, path, source, problems)
-
-
-def _settled(path: Path) -> bytes:
-    """What is in a file, once nobody writes it anymore.
-
-    Raises:
-        OSError: it cannot be read.
-        ValueError: it is no file, or is being written all the time.
-    """
-    data, seen = _content(path)
-    for _ in range(_LOOKS):
-        # A clock that was set back makes files of the future, which have to be looked at twice.
-        if time.time() - seen.st_mtime >= _SETTLED_SECONDS:
-            return data
-        time.sleep(_LOOK_SECONDS)
-        again, now = _content(path)
-        if again == data and (now.st_mtime_ns, now.st_ino) == (seen.st_mtime_ns, seen.st_ino):
-            return data
-        data, seen = again, now
-    raise ValueError("is being written all the time")
-
-
-def _content(path: Path) -> tuple[bytes, os.stat_result]:
-    # A pipe, as a shell makes for `<(command)`, would wait, or has been read to its end.
-    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0))
-    with os.fdopen(descriptor, "rb", closefd=True) as file:
-        seen = os.fstat(descriptor)
-        if not stat.S_ISREG(seen.st_mode):
-            raise ValueError("is no file that can be read again")
-        return file.read(MAX_FILE_BYTES + 1), seen

@@ -1,13 +1,15 @@
 """The configuration as TOML, each value with where it has come from."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 
 from collector_mesh.app.cli.problems import masked
-from collector_mesh.app.cli.sources import SETTING_FIELDS, TEXT_FIELDS, Sourced
+from collector_mesh.app.cli.sources import SETTING_FIELDS, TEXT_FIELDS, AccessTable, Sourced
 from collector_mesh.domain.model.texts import escaped
 
 _SETTINGS = "settings"
+
+_MASK = '"***"'
 
 
 def show(sourced: Sourced) -> int:
@@ -31,6 +33,38 @@ def shown(sourced: Sourced) -> Iterator[str]:
         yield f"[{_SETTINGS}.overrides.{toml(name)}]"
         for key, value in values.items():
             yield _line(key, value, sourced.source(_SETTINGS, "overrides"))
+    if sourced.access is not None:
+        yield from _access(sourced.access)
+
+
+def _access(table: AccessTable) -> Iterator[str]:
+    """The table of access rules; what does not belong there may be anything, and is not shown."""
+    from collector_mesh.app.access.reading import KEYS, RULE_KEYS
+
+    content, source = table.content, table.source
+    yield ""
+    if not isinstance(content, Mapping):
+        yield f"access = {_MASK}  # {source}"
+        return
+    yield f"[access]  # {source}"
+    for key, value in content.items():
+        if key == "tokens":
+            # The file is looked for beside the one that it is named in, wherever this is written to.
+            path = isinstance(value, str) and "\0" not in value
+            yield f"tokens = {toml(str((table.base / value).absolute())) if path else _MASK}"
+        elif key != "rules":
+            yield _of_access(key, value, KEYS)
+    rules = content.get("rules", [])
+    for rule in rules if isinstance(rules, list) else [rules]:
+        yield ""
+        yield "[[access.rules]]"
+        for key, value in rule.items() if isinstance(rule, Mapping) else [("rule", rule)]:
+            yield _of_access(key, value, RULE_KEYS)
+
+
+def _of_access(key: str, value: object, known: Collection[str]) -> str:
+    is_shown = key in known and isinstance(value, bool | str | list)
+    return f"{key if key in known else toml(key)} = {masked(toml(value)) if is_shown else _MASK}"
 
 
 def _line(name: str, value: object, source: str) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 import attrs
 
 from collector_mesh.app.cli.config import ServeConfig
+from collector_mesh.app.cli.errors import CommandError
 from collector_mesh.app.cli.problems import Problems, got
 from collector_mesh.app.cli.sources import Sourced
 from collector_mesh.app.cli.workers.words import worker_id
@@ -91,9 +92,14 @@ def first_of(sourced: Sourced, problems: Problems) -> Sourced:
         sourced: of all workers.
         problems: takes what keeps them from running side by side.
     """
-    with problems.gathered():
+    config = sourced.config
+    try:
         check_workers(sourced)
-    return attrs.evolve(sourced, config=worker_config(sourced.config, sourced.config.id, 0, 0))
+    except CommandError as error:
+        # There may be no such worker at all.
+        problems.add(str(error))
+        return attrs.evolve(sourced, config=attrs.evolve(config, workers=None))
+    return attrs.evolve(sourced, config=worker_config(config, config.id, 0, 0))
 
 
 def _are_shared(one: str, other: str, number: int) -> bool:
