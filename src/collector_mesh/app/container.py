@@ -314,7 +314,7 @@ class CollectorContainer:
             dice=dice,
             policies=policies,
             counts=counts,
-            attempts=providers.Factory(make_attempts, watch, spans),
+            attempts=providers.Factory(make_attempts, watch, spans, clock),
         )
         self.waiting = waiting = providers.Singleton(
             WaitingCalls,

@@ -52,17 +52,19 @@ def make_executor(
     return kind(*parts, **more)
 
 
-def make_attempts(watch: "CallWatch | None", spans: "CallWatch | None") -> Callable[..., Attempt]:
+def make_attempts(
+    watch: "CallWatch | None", spans: "CallWatch | None", clock: Clock
+) -> Callable[..., Attempt]:
     """What makes the attempts of calls; metrics count them elsewhere."""
     if watch is not None:
         from collector_mesh.domain.calls.watched import WatchedAttempt
 
-        return partial(WatchedAttempt, make_watch(watch, spans) or watch)
+        return partial(WatchedAttempt, make_watch(watch, spans) or watch, clock)
     if spans is None:
         return Attempt
     from collector_mesh.domain.calls.sampled import sampled_attempts
 
-    return sampled_attempts(spans)
+    return sampled_attempts(spans, clock)
 
 
 def make_dispatching(

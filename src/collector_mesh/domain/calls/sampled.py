@@ -59,7 +59,7 @@ class SampledDispatcher:
         return (self._watched if trace and trace[24] & 1 else self._plain).refuse(call, error)
 
 
-def sampled_attempts(watch: CallWatch) -> Callable[..., Attempt]:
+def sampled_attempts(watch: CallWatch, clock: Clock) -> Callable[..., Attempt]:
     """Makes the attempts of calls, and has those of calls that are recorded watched."""
 
     def attempt(
@@ -73,7 +73,7 @@ def sampled_attempts(watch: CallWatch) -> Callable[..., Attempt]:
     ) -> Attempt:
         trace = call.trace
         if trace and trace[24] & 1:
-            return WatchedAttempt(watch, call, candidate, way, answer, judge, now, deadline)
+            return WatchedAttempt(watch, clock, call, candidate, way, answer, judge, now, deadline)
         return Attempt(call, candidate, way, answer, judge, now, deadline)
 
     return attempt

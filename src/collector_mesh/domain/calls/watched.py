@@ -125,11 +125,12 @@ class _Submitted:
 class WatchedAttempt(Attempt):
     """An attempt whose beginning and end a watch is told of."""
 
-    __slots__ = ("_is_told", "_watch")
+    __slots__ = ("_is_told", "_now", "_watch")
 
     def __init__(
         self,
         watch: CallWatch,
+        clock: Clock,
         call: Call,
         candidate: Candidate,
         way: Way,
@@ -139,6 +140,7 @@ class WatchedAttempt(Attempt):
         deadline: float,
     ) -> None:
         self._watch = watch
+        self._now = clock.now
         self._is_told = False
         call = watch.attempting(call, candidate.peer_id)
         super().__init__(call, candidate, way, answer, judge, now, deadline)
@@ -168,7 +170,8 @@ class WatchedAttempt(Attempt):
     def _tell(self, reply: Reply | None) -> None:
         if not self._is_told:
             self._is_told = True
-            self._watch.attempted(self.call, self.candidate.peer_id, reply, self.began, self._way.time)
+            # Not the time of its link: who gives up does so between two messages of that.
+            self._watch.attempted(self.call, self.candidate.peer_id, reply, self.began, self._now())
 
 
 def _untold(_reply: Reply) -> None:

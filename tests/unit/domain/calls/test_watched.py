@@ -187,11 +187,13 @@ class Tried:
         judge = Judge(self.world.clock, self.world.dice, goes_on_elsewhere=lambda *_: False)
         parts = self.call, place, self.way, self.replies.append, judge, 1000.0, 1010.0
         self.attempt: Attempt = (
-            kind(self.noted, *parts) if kind is WatchedAttempt else kind(self.noted)(*parts)
+            kind(self.noted, self.world.clock, *parts)
+            if kind is WatchedAttempt
+            else kind(self.noted, self.world.clock)(*parts)
         )
 
 
-def test_an_attempt_is_sent_as_the_watch_says_and_told_with_the_time_of_its_link() -> None:
+def test_an_attempt_is_sent_as_the_watch_says_and_told_with_its_times() -> None:
     tried = Tried(done("a"))
     tried.world.clock.time += 4.0
 
@@ -204,14 +206,15 @@ def test_an_attempt_is_sent_as_the_watch_says_and_told_with_the_time_of_its_link
     assert tried.replies == [done("a")]
 
 
-def test_an_attempt_that_is_given_up_ends_without_a_reply_and_is_told_once() -> None:
+def test_an_attempt_that_is_given_up_ends_without_a_reply_and_is_told_once_with_the_time_then() -> None:
     tried = Tried(None)
     tried.attempt.send()
+    tried.world.clock.time += 4.0
 
     tried.attempt.cancel()
     tried.attempt.cancel()
 
-    assert tried.noted.ended == [("attempt a", None, 1000.0, 1000.0)]
+    assert tried.noted.ended == [("attempt a", None, 1000.0, 1004.0)]
     assert tried.way.cancelled == [tried.attempt]
 
 
