@@ -329,6 +329,7 @@ class World:
         labels: Mapping[str, str] = NO_LABELS,
         weight: int = 1,
         has_answered: bool = True,
+        key_store: str = "",
         **link: Any,
     ) -> FakeLink:
         """Add a connection to a peer that shares some namespaces, orders if none is named."""
@@ -351,6 +352,7 @@ class World:
                 methods=methods,
                 labels=labels,
                 weight=weight,
+                key_store=key_store,
             )
         )
         return made

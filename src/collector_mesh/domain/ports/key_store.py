@@ -11,7 +11,7 @@ from collector_mesh.domain.model.errors import OverloadedError, UnavailableError
 from collector_mesh.domain.model.names import MethodKey
 from collector_mesh.domain.model.status import Reply
 
-_PLACE = re.compile(r"""key store (?:'[^']*'|"[^"]*"):?""")
+_PLACE = re.compile(r"""key store (?:'[^']*'|"[^"]*")""")
 """How such errors begin that name a file."""
 
 

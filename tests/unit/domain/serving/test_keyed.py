@@ -1,10 +1,12 @@
 """Calls with an idempotency key where they run: the first one runs, whoever repeats it gets the same reply."""
 
+from collections.abc import Iterator
+
 import attrs
 import pytest
 from tests.unit.domain.serving.threads import Cancelled, Threads, Work
 
-from collector_mesh.app.testing.fakes import FakeClock, FakeObserver, FakePromise
+from collector_mesh.app.testing.fakes import FakeClock, FakeObserver, FakePromise, run
 from collector_mesh.domain.model.call import Call
 from collector_mesh.domain.model.errors import (
     Executed,
@@ -126,8 +128,10 @@ class Desk:
 
 
 @pytest.fixture
-def desk() -> Desk:
-    return Desk()
+def desk() -> Iterator[Desk]:
+    desk = Desk()
+    yield desk
+    run(desk.tasks.close())
 
 
 def codes(*answers: list[Reply]) -> list[list[int]]:
@@ -296,7 +300,7 @@ def test_who_awaits_a_call_gets_its_reply_and_may_be_cancelled_alone(desk: Desk)
             "outcome unknown: the collector closes",
         ),
         (OverloadedError("too much"), "outcome unknown: too much"),
-        (Cancelled(), "outcome unknown: it was stopped"),
+        (Cancelled(), "outcome unknown: the first call with this key was ended before its handler had"),
     ],
 )
 def test_where_a_handler_is_stopped_from_outside_nobody_knows_what_it_has_done(
@@ -308,6 +312,9 @@ def test_where_a_handler_is_stopped_from_outside_nobody_knows_what_it_has_done(
 
     assert codes(answers) == [[502]]
     assert answers[0].status.message == message
+    desk.step()
+    assert codes(desk.ask(pay()), Desk(desk.store, "two").ask(pay())) == [[502], [502]]
+    assert len(desk.handler.calls) == 1
 
 
 def test_a_defect_where_a_call_is_begun_is_told_to_who_waits_and_the_key_may_be_asked_for_again(
@@ -390,7 +397,7 @@ def test_what_a_collector_had_begun_that_has_ended_is_unknown_and_never_run_agai
 @pytest.mark.parametrize(
     ("error", "message"),
     [
-        (KeyStoreError("key store '/var/keys.db': the disk is full"), "the key store the disk is full"),
+        (KeyStoreError("key store '/var/keys.db': the disk is full"), "the key store: the disk is full"),
         (ValueError("a secret"), "the key store cannot be used"),
     ],
 )
@@ -463,6 +470,21 @@ def test_a_key_that_cannot_be_given_back_is_begun_anew_and_the_later_run_counts(
 
     assert again == [paid()]
     assert desk.ask(pay()) == [paid()]
+    assert desk.tasks.background == []
+
+
+def test_where_too_much_waits_to_be_written_no_further_call_is_run(desk: Desk) -> None:
+    desk.ask(pay())
+    desk.store.error = OSError("the disk is full")
+    desk.end(paid(bytes(RULES.max_bytes)))
+    desk.store.error = None
+
+    (refused,) = desk.ask(pay("another"))
+    desk.step()
+    desk.pass_time(0.2)
+
+    assert (refused.status.code, refused.executed) == (429, Executed.NO)
+    assert "wait to be written into the key store" in refused.status.message
     assert desk.tasks.background == []
 
 
