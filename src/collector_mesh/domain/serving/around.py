@@ -124,7 +124,9 @@ class _Passage(Passage[IncomingCall]):
         if made is not context._call:  # noqa: SLF001  # the same
             size = len(made.payload.value)
             if size > self._most:
-                return Reply.refused(PayloadTooLargeError.of(size, self._most))
+                reply = self.given = Reply.refused(PayloadTooLargeError.of(size, self._most))
+                self.status, self.payload, self.metadata = reply.status, reply.payload, reply.metadata
+                return reply
             context.goes_on_as(made)
         reply = await self._serves.work(made, context, self._method, self._share)
         self.given = reply
@@ -149,9 +151,10 @@ class _Passage(Passage[IncomingCall]):
 
     def failed(self, error: BaseException) -> Reply:
         """See the base class: the outcome is as of a handler, but for whether one has run."""
-        context = self._context
+        context, given = self._context, self.given
         reply = self._serves.failed(self._method.key, error, context)
-        if context.has_started or self.given is not None or reply.status.code == HandlerError.code:
+        has_run = context.has_started if given is None else given.executed is not Executed.NO
+        if has_run or reply.status.code == HandlerError.code:
             return reply
         executed = attribute_of(error, "executed")
         if isinstance(executed, Executed) and executed is not Executed.YES:
