@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.limits import LIMIT_SECONDS
 
 from collector_mesh import Access, Collector, MeshClient, MeshError, Payload, Settings
 
@@ -42,13 +43,13 @@ async def code_of(caller: Collector | MeshClient, namespace: str) -> int:
 
 
 async def becomes(code: int, caller: Collector | MeshClient, namespace: str) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(LIMIT_SECONDS):
         while await code_of(caller, namespace) != code:
             await asyncio.sleep(0.01)
 
 
 async def holds(condition: Callable[[], object]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(LIMIT_SECONDS):
         while not condition():
             await asyncio.sleep(0.01)
 

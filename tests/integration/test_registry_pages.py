@@ -170,7 +170,7 @@ async def test_only_those_who_may_serve_a_namespace_register_there_and_only_who_
     assert rules.asked[0] == (None, "users-1", "a")
     assert {code for code, _ in refused} == {"PERMISSION_DENIED"}
     assert "may not register in the namespace 'b'" in refused[0][1]
-    assert "may not use the namespace 'c'" in refused[4][1]
+    assert "may not use namespace 'c'" in refused[4][1]
     assert there.status.code == 4
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from collector_mesh.adapters.runtime.bridge import Bridge
 from collector_mesh.app.services.offered import Offered
+from collector_mesh.app.settings import Settings
 from collector_mesh.domain.model.blocking_caller import BlockingCaller
 from collector_mesh.domain.model.caller import Metadata
 from collector_mesh.domain.model.payload import Message, Payload, Plain
@@ -14,10 +15,13 @@ from collector_mesh.domain.model.status import Reply
 if TYPE_CHECKING:
     import grpc
 
+    from collector_mesh.app.access.access import Access
     from collector_mesh.app.collector import Collector
     from collector_mesh.app.services.added import Added
     from collector_mesh.app.stub_channels import ClientInterceptor
+    from collector_mesh.domain.model.reloaded import Reloaded
     from collector_mesh.domain.model.snapshot import ConnectionInfo, Explanation, Snapshot
+    from collector_mesh.domain.policies.access_rules import AccessRules
     from collector_mesh.domain.ports.validator import Validator
 
 
@@ -95,6 +99,18 @@ class BlockingCollector(BlockingCaller):
     ) -> None:
         """Wait until peers are connected, and methods can be called; see `Collector.wait_for`."""
         self._bridge().run(partial(self._collector.wait_for, peers=peers, methods=methods, timeout=timeout))
+
+    def reload(
+        self,
+        *,
+        settings: Settings | None = None,
+        peers: Iterable[str] | None = None,
+        access: "Access | AccessRules | None" = None,
+    ) -> "Reloaded":
+        """Go by another configuration from now on; see `Collector.reload`."""
+        return self._bridge().run(
+            partial(self._collector.reload, settings=settings, peers=peers, access=access)
+        )
 
     def snapshot(self) -> "Snapshot":
         """Describe what the collector is and knows, at one moment between two turns of its loop."""
