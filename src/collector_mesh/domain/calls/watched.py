@@ -14,6 +14,7 @@ from collector_mesh.domain.ports.call_starter import StartedCall
 from collector_mesh.domain.ports.call_watch import CallWatch
 from collector_mesh.domain.ports.clock import Clock
 from collector_mesh.domain.ports.dispatching import Dispatching
+from collector_mesh.domain.serving.watched import WatchedCall
 from collector_mesh.domain.topology.candidates import Candidate
 
 
@@ -49,13 +50,14 @@ class WatchedDispatcher:
 
     def submit(self, call: Call, answer: Callable[[Reply], None]) -> StartedCall | None:
         """See the port."""
-        submitted = _Submitted(self._watch, call, self._now, answer)
+        watch = self._watch
+        submitted = WatchedCall(watch.dispatching, watch.dispatched, call, self._now, answer)
         try:
             begun = self._dispatcher.submit(call, submitted.settle)
         except BaseException:
             submitted.end(None)
             raise
-        return submitted.with_inner(begun)
+        return submitted.with_work(begun)
 
     def refuse(self, call: Call, error: MeshError) -> Reply:
         """See the port."""
@@ -64,62 +66,6 @@ class WatchedDispatcher:
         self._watch.dispatching(call)
         self._watch.dispatched(call, reply, now, now)
         return reply
-
-
-class _Submitted:
-    """A call that nobody awaits, and whose end is told once."""
-
-    __slots__ = ("_answer", "_began", "_call", "_inner", "_is_over", "_now", "_watch")
-
-    def __init__(
-        self, watch: CallWatch, call: Call, now: Callable[[], float], answer: Callable[[Reply], None]
-    ) -> None:
-        self._watch = watch
-        self._call = call
-        self._now = now
-        self._answer = answer
-        self._is_over = False
-        self._inner: StartedCall | None = None
-        self._began = now()
-        watch.dispatching(call)
-
-    def with_inner(self, inner: StartedCall | None) -> "_Submitted | None":
-        """Keep what goes on with it, which has perhaps ended already."""
-        if inner is None:
-            return None
-        if not self._is_over:
-            self._inner = inner
-        return self
-
-    def settle(self, reply: Reply) -> None:
-        """Take what came of it."""
-        answer = self._answer
-        try:
-            self.end(reply)
-        finally:
-            # Whatever is made of it, somebody waits for it.
-            answer(reply)
-
-    def end(self, reply: Reply | None) -> None:
-        """Tell that it has ended."""
-        if not self._is_over:
-            self._is_over = True
-            # What refers to itself is garbage for long.
-            self._inner, self._answer = None, _untold
-            self._watch.dispatched(self._call, reply, self._began, self._now())
-
-    def time_remaining(self) -> float:
-        """See `StartedCall`."""
-        return max(0.0, self._call.deadline - self._now())
-
-    def cancel(self) -> None:
-        """See `StartedCall`."""
-        inner = self._inner
-        try:
-            self.end(None)
-        finally:
-            if inner is not None:
-                inner.cancel()
 
 
 class WatchedAttempt(Attempt):
@@ -172,10 +118,6 @@ class WatchedAttempt(Attempt):
             self._is_told = True
             # Not the time of its link: who gives up does so between two messages of that.
             self._watch.attempted(self.call, self.candidate.peer_id, reply, self.began, self._now())
-
-
-def _untold(_reply: Reply) -> None:
-    """Nobody is told twice."""
 
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from collector_mesh.domain.ports.call_watch import CallWatch
 from collector_mesh.domain.ports.tasks import Started
 from collector_mesh.domain.serving.executor import Executor
 from collector_mesh.domain.serving.handlers import Method
-from collector_mesh.domain.serving.watched import ExecutedCall
+from collector_mesh.domain.serving.watched import WatchedCall
 
 
 class SampledExecutor(Executor):
@@ -55,7 +55,7 @@ class SampledExecutor(Executor):
         trace = call.trace
         if not trace or not trace[24] & 1:
             return super().execute(call, answer)
-        executed = ExecutedCall(self._spans, call, self._clock.now, answer)
+        executed = WatchedCall(self._spans.serving, self._spans.served, call, self._clock.now, answer)
         try:
             begun = super().execute(call, executed.settle)
         except BaseException:

@@ -38,7 +38,7 @@ class WatchedExecutor(Executor):
 
     def execute(self, call: Call, answer: Callable[[Reply], None]) -> "Cancellable | None":
         """See the base class."""
-        executed = ExecutedCall(self._watch, call, self._clock.now, answer)
+        executed = WatchedCall(self._watch.serving, self._watch.served, call, self._clock.now, answer)
         try:
             begun = super().execute(call, executed.settle)
         except BaseException:
@@ -55,25 +55,38 @@ class WatchedExecutor(Executor):
         return reply
 
 
-class ExecutedCall:
-    """A call that runs here and that nobody awaits, and whose end is told once."""
+class WatchedCall:
+    """A call that nobody awaits, here or on its way out, and whose beginning and end are told once.
 
-    __slots__ = ("_answer", "_began", "_call", "_is_over", "_now", "_watch", "_work")
+    Args:
+        begins: told of the call now.
+        ended: told of it, of what came of it (None if it was cancelled), and of when it began and ended.
+        call: the call.
+        now: gives the time.
+        answer: called with what comes of it.
+    """
+
+    __slots__ = ("_answer", "_began", "_call", "_ended", "_is_over", "_now", "_work")
 
     def __init__(
-        self, watch: CallWatch, call: Call, now: Callable[[], float], answer: Callable[[Reply], None]
+        self,
+        begins: Callable[[Call], None],
+        ended: Callable[[Call, Reply | None, float, float], None],
+        call: Call,
+        now: Callable[[], float],
+        answer: Callable[[Reply], None],
     ) -> None:
-        self._watch = watch
+        self._ended = ended
         self._call = call
         self._now = now
         self._answer = answer
         self._is_over = False
         self._work: Cancellable | None = None
         self._began = now()
-        watch.serving(call)
+        begins(call)
 
-    def with_work(self, work: Cancellable | None) -> "ExecutedCall | None":
-        """Keep what runs it, which has perhaps ended already."""
+    def with_work(self, work: Cancellable | None) -> "WatchedCall | None":
+        """Keep what goes on with it, which has perhaps ended already."""
         if work is None:
             return None
         if not self._is_over:
@@ -95,7 +108,11 @@ class ExecutedCall:
             self._is_over = True
             # What refers to itself is garbage for long.
             self._work, self._answer = None, _untold
-            self._watch.served(self._call, reply, self._began, self._now())
+            self._ended(self._call, reply, self._began, self._now())
+
+    def time_remaining(self) -> float:
+        """See `StartedCall`."""
+        return max(0.0, self._call.deadline - self._now())
 
     def cancel(self) -> None:
         """Stop it."""
