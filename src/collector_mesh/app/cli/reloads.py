@@ -10,12 +10,12 @@ import attrs
 from collector_mesh.adapters.grpc.tls import TlsError
 from collector_mesh.adapters.runtime.aside import aside
 from collector_mesh.adapters.telemetry.records import log
+from collector_mesh.app.cli.checks import check_all
 from collector_mesh.app.cli.config import ServeConfig
 from collector_mesh.app.cli.configuration.origin import Origin
 from collector_mesh.app.cli.logs import set_level
 from collector_mesh.app.cli.phases import Phases
 from collector_mesh.app.cli.problems import Problems
-from collector_mesh.app.cli.serving import check_all
 from collector_mesh.app.cli.sources import Sourced
 from collector_mesh.app.collector import Collector
 from collector_mesh.app.settings import SettingsError

@@ -54,7 +54,8 @@ def _read(path: Path, arguments: argparse.Namespace, problems: Problems) -> Sour
 
 
 def _check(sourced: Sourced, problems: Problems, warnings: Problems, *, imports: bool) -> None:
-    from collector_mesh.app.cli.serving import check_all, collector_of
+    from collector_mesh.app.cli.checks import check_all
+    from collector_mesh.app.cli.serving import collector_of
 
     check_all(sourced, problems, warnings)
     if imports and not problems:
