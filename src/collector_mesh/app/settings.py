@@ -26,6 +26,7 @@ def _number(low: float, high: float, unit: str) -> _Check:
         wanted = (int, float) if attribute.type is float else (int,)
         if isinstance(value, bool) or not isinstance(value, wanted) or not low <= value <= high:
             kind = "a number" if attribute.type is float else "a whole number"
+            kind = "a share" if (low, high) == (0, 1) else kind
             upper = "" if math.isinf(high) else f" to {high:.15g}"
             raise SettingsError(
                 f"{attribute.name} must be {kind} of {unit} from {low:g}{upper}, got {value!r}"

@@ -134,7 +134,11 @@ def otlp_exporter(endpoint: str | None, resource: Mapping[str, Any]) -> SpanExpo
 
         return MeshSpanExporter(url, resource, SCOPE)
     if protocol == "http/protobuf":
-        from opentelemetry.exporter.otlp.proto.http import trace_exporter as over_http
+        try:
+            from opentelemetry.exporter.otlp.proto.http import trace_exporter as over_http
+        except ImportError as error:
+            text = "OTLP over HTTP needs its exporter: pip install opentelemetry-exporter-otlp-proto-http"
+            raise ImportError(f"{text} ({error})") from error
 
         # Of a URL in the environment the exporter makes this by itself.
         return over_http.OTLPSpanExporter(f"{url.rstrip('/')}/v1/traces" if url else None)

@@ -68,6 +68,13 @@ def run(arguments: argparse.Namespace) -> int:
         key.check()
     except InvalidCallError as error:
         raise CommandError(str(error)) from error
+    if arguments.caller:
+        from collector_mesh.domain.policies.access_who import Who
+
+        try:
+            Who.parse(arguments.caller)
+        except InvalidCallError as error:
+            raise CommandError(f"--as {error}") from error
     explanation = look(arguments, lambda client: _ask(client, key, arguments))
     if arguments.json:
         import attrs

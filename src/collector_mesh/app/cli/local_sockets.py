@@ -25,6 +25,8 @@ _SOCKET, _LOCK = ".sock", ".lock"
 _MOST_TRIES = 100
 _CONNECT_SECONDS = 1.0
 _MAX_ID_BYTES = 256
+_SHOWN = 16
+"""Collectors that an error names."""
 
 
 class LocalError(Exception):
@@ -160,8 +162,12 @@ def socket_of(collector_id: str, environment: Mapping[str, str]) -> Path:
             continue
         if is_live(path):
             return path
+    others = list(running(environment))
+    if len(others) > _SHOWN:
+        others[_SHOWN:] = ["..."]
+    there = f"; there is {', '.join(others)}" if others else ""
     raise LocalError(
-        f"no collector {collector_id!r} runs here for this user, by {_where(environment, problems)}"
+        f"no collector {collector_id!r} runs here for this user, by {_where(environment, problems)}{there}"
     )
 
 

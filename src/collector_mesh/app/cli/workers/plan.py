@@ -5,7 +5,6 @@ from typing import Any
 import attrs
 
 from collector_mesh.app.cli.config import ServeConfig
-from collector_mesh.app.cli.errors import CommandError
 from collector_mesh.app.cli.problems import Problems, got
 from collector_mesh.app.cli.sources import Sourced
 from collector_mesh.app.cli.workers.words import worker_id
@@ -57,7 +56,13 @@ def check_workers(sourced: Sourced) -> None:
     Raises:
         CommandError: there cannot; the text has every problem.
     """
-    config, problems = sourced.config, Problems()
+    problems = Problems()
+    _look(sourced, problems)
+    problems.check()
+
+
+def _look(sourced: Sourced, problems: Problems) -> None:
+    config = sourced.config
     number = config.workers or 1
     for name in _ADDRESSES:
         address = getattr(config, name)
@@ -82,7 +87,6 @@ def check_workers(sourced: Sourced) -> None:
                     f"{sourced.source(name)} {got(file)}: with mutual TLS a certificate proves one id, so that each of"
                     f" {number} workers needs its own: write {ID} in the name of the file, as in certs/{ID}.crt"
                 )
-    problems.check()
 
 
 def first_of(sourced: Sourced, problems: Problems) -> Sourced:
@@ -92,12 +96,12 @@ def first_of(sourced: Sourced, problems: Problems) -> Sourced:
         sourced: of all workers.
         problems: takes what keeps them from running side by side.
     """
-    config = sourced.config
-    try:
-        check_workers(sourced)
-    except CommandError as error:
+    config, own = sourced.config, Problems()
+    _look(sourced, own)
+    if own:
+        for text in own.texts:
+            problems.add(text)
         # There may be no such worker at all.
-        problems.add(str(error))
         return attrs.evolve(sourced, config=attrs.evolve(config, workers=None))
     return attrs.evolve(sourced, config=worker_config(config, config.id, 0, 0))
 
