@@ -72,7 +72,7 @@ class Dispatcher:
             share = self._slots.take(call.key.namespace)
         except MeshError as error:
             return self._refused(call, error)
-        reply = attempt = None
+        reply = attempt = place = None
         now = self._now()
         # Counted here, and not around this: one more coroutine would cost more than all that is counted.
         numbers = None if self._side is None else self._side.begins(call)
@@ -107,7 +107,7 @@ class Dispatcher:
                     told = self._loop.take(state, place, reply, now, deadline)
                     reply = await self._loop.run(state) if told is None else told
         except Exception as error:  # noqa: BLE001  # a defect of ours: whoever waits hears what is known
-            reply = self._failed(call, error, reply, is_tried=attempt is not None)
+            reply = self._failed(call, error, reply, is_tried=attempt is not None or place is HERE)
         except BaseException:
             # Nobody waits for what a further try would have given, and what the first one gave is not what came of the call.
             reply = None
