@@ -215,6 +215,7 @@ class Host:
         self.tasks = FakeTasks()
         self.observer = FakeObserver()
         self.topology = Topology()
+        self.access = AccessPolicy()
         self.handlers = HandlerRegistry(["users"])
         transport, dice = HandTransport(network, self), FakeDice(tokens=start * 1_000_000)
         reachability = Reachability(collector_id, self.topology, Policies())
@@ -223,7 +224,7 @@ class Host:
             self.handlers,
             self.topology,
             reachability,
-            access=AccessPolicy(),
+            access=self.access,
             tasks=self.tasks,
             clock=network.clock,
             observer=self.observer,
@@ -233,7 +234,7 @@ class Host:
             dice.token(),
             self.roster,
             transport=transport,
-            access=AccessPolicy(),
+            access=self.access,
             clock=network.clock,
             probe=RULES.probe,
         )
