@@ -183,4 +183,4 @@ async def test_a_defect_is_in_the_log_and_the_next_scrape_is_answered(
 
     assert (code, body) == (500, b"the metrics cannot be read, see the log\n")
     assert after == 200
-    assert b'collector_mesh_events_total{collector="one",event="Defect"} 1.0' in text
+    assert b'collector_mesh_events_total{collector="one",event="defect"} 1.0' in text

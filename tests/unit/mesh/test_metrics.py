@@ -89,7 +89,7 @@ async def test_calls_peers_and_the_state_are_told_on_both_sides() -> None:
         assert told["collector_mesh_state", "server", "serving"] == 1
         assert told["collector_mesh_admitted_limit", "server", "max_running"] == 256
         assert told["collector_mesh_links", "caller"] == 1
-        assert told["collector_mesh_events_total", "caller", "PeerConnected"] == 1
+        assert told["collector_mesh_events_total", "caller", "peer_connected"] == 1
     told = await read(server)
 
     assert told["collector_mesh_state", "server", "closed"] == 1

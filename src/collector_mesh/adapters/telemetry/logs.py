@@ -9,6 +9,7 @@ import attrs
 
 from collector_mesh.adapters.telemetry.records import PACKAGE, log
 from collector_mesh.domain.model import events
+from collector_mesh.domain.model.texts import word_of
 from collector_mesh.domain.ports.observer import Observer
 
 _LOGGER = logging.getLogger(PACKAGE)
@@ -71,7 +72,7 @@ class LoggingObserver:
 
     def tell(self, event: events.Event) -> None:
         """See the port."""
-        word, level = _WORDS.get(type(event)) or (_word_of(type(event).__name__), logging.INFO)
+        word, level = _WORDS.get(type(event)) or (word_of(type(event).__name__), logging.INFO)
         if not _LOGGER.isEnabledFor(level):
             return
         facts = {_NAMES.get(name, name): value for name, value in attrs.asdict(event, recurse=False).items()}
@@ -94,11 +95,6 @@ class LoggingObserver:
 
 _NAMES = MappingProxyType({"key": "method"})
 """What facts are called in the log where it is not as in the event."""
-
-
-def _word_of(name: str) -> str:
-    """The word for an event that has none of its own, as `order_placed` for `OrderPlaced`."""
-    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip("_")
 
 
 if TYPE_CHECKING:

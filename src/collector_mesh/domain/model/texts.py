@@ -1,6 +1,7 @@
 """How a text that came from elsewhere is shown to people, wherever that is."""
 
 import re
+from functools import lru_cache
 
 MAX_VISIBLE = 256
 """Longest foreign text that is shown, in characters."""
@@ -36,6 +37,12 @@ def without_credentials(text: str) -> str:
     No address of the mesh has them; but people write addresses so, and errors quote what was written.
     """
     return _CREDENTIALS.sub("***@", text) if "@" in text else text
+
+
+@lru_cache(256)
+def word_of(name: str) -> str:
+    """What logs and metrics call a kind of event by the name of its class: `order_placed` for `OrderPlaced`."""
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip("_")
 
 
 def _escape(sign: str) -> str:

@@ -136,7 +136,7 @@ METRICS = _listed(
     _metric("clients", "gauge", "Links of programs outside the mesh."),
     _metric("dialing", "gauge", "Addresses of wanted peers that have never answered."),
     _metric("limit_reached_total", "counter", "Refusals and ends of links because a limit was reached, by its name; of calls that are shed, when that begins.", "limit"),
-    _metric("events_total", "counter", "Events, by their kind: what the log has, and each time.", "event"),
+    _metric("events_total", "counter", "Events, by their words in the log, and each time.", "event"),
     _metric("loop_lag_seconds", "histogram", "How late the event loop was, looked at four times a second."),
 )  # fmt: skip
 """All metrics, by their names without the prefix, in the order in which they are told."""

@@ -8,6 +8,7 @@ from collector_mesh.domain.model.call import Call, Origin
 from collector_mesh.domain.model.counts import OTHERS
 from collector_mesh.domain.model.events import Event, LimitReached, Shedding
 from collector_mesh.domain.model.names import MethodKey
+from collector_mesh.domain.model.texts import word_of
 from collector_mesh.domain.ports.observer import Observer
 from collector_mesh.domain.watching.method_numbers import BOUNDS, SeriesBudget, SideNumbers
 
@@ -43,7 +44,7 @@ class Numbers:
         self.dispatched = SideNumbers(budget, _KEPT_FOR_SERVED, is_known)
         self.served = SideNumbers(budget, 0, lambda call: has_method(call.key))
         self.events: dict[str, int] = {}
-        """How often each kind of event has happened, those included that are not told each time."""
+        """How often each kind of event has happened, by its word in the log; those included that are not told each time."""
         self.limits: dict[str, int] = {}
         """How often something was refused, or ended, because a limit was reached."""
         self.lags = [0] * (len(BOUNDS) + 1)
@@ -53,7 +54,7 @@ class Numbers:
 
     def happened(self, event: Event) -> None:
         """Count an event."""
-        _count(self.events, type(event).__name__)
+        _count(self.events, word_of(type(event).__name__))
         if isinstance(event, LimitReached | Shedding):
             _count(self.limits, event.limit)
 

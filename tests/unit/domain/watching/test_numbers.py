@@ -173,6 +173,6 @@ def test_events_and_limits_are_counted_before_they_are_told() -> None:
     observer.tell(LimitReached("a", "max_links", 4, "b"))
     observer.tell(LimitReached("a", "max_links", 4, "b"))
 
-    assert numbers.events == {"Started": 1, "LimitReached": 2}
+    assert numbers.events == {"started": 1, "limit_reached": 2}
     assert numbers.limits == {"max_links": 2}
     assert len(told) == 3
