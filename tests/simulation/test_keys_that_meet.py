@@ -6,11 +6,11 @@ from math import inf
 
 import pytest
 
-from collector_mesh import CallContext, Payload, Service, Settings
+from collector_mesh import CallContext, Executed, Payload, Service, Settings
 from collector_mesh.domain.model.events import AttemptFailed, Event
 from collector_mesh.domain.peers import linked
 from collector_mesh.domain.topology.connection import Connection
-from collector_mesh.simulation import Sim, Simulation
+from collector_mesh.simulation import SharedKeys, Sim, Simulation
 
 PAY = ("payments", "PaymentService", "Pay")
 WAIT = ("payments", "PaymentService", "Wait")
@@ -122,5 +122,27 @@ def test_a_call_without_a_deadline_that_was_ended_is_told_as_unknown_and_not_run
         # Its time is up, and the key is free.
         anew = await shop.dispatch(*WAIT, REQUEST, timeout=1.0, key="7")
         assert (anew.status.code, books.waited) == (200, 2)
+
+    Simulation(1).run(scenario, until=60.0)
+
+
+def test_a_call_for_a_collector_that_has_ended_is_told_of_that_when_another_one_with_its_key_may_have_run() -> (
+    None
+):
+    async def scenario(sim: Sim) -> None:
+        books, keys = Books(), SharedKeys(sim)
+        for shop in ("shop-1", "shop-2"):
+            sim.collector(shop, services=books.services, keys=keys)
+        front = sim.collector("front", namespaces=["payments"], peers=["shop-1", "shop-2"])
+        await sim.settled()
+        await sim.stop("shop-1")
+        # It waits for its collector. Meanwhile another one takes the key elsewhere.
+        first = asyncio.create_task(front.dispatch(*WAIT, REQUEST, target="shop-1", timeout=2.0, key="7"))
+        await sim.sleep(0.1)
+        other = await front.dispatch(*WAIT, REQUEST, timeout=0.5, key="7")
+        assert other.status.code == 504
+        told = await first
+        assert (told.status.code, told.executed) == (503, Executed.NO)
+        assert books.waited == 1
 
     Simulation(1).run(scenario, until=60.0)

@@ -158,8 +158,8 @@ class KeyedLoop(AttemptLoop):
             )
         else:
             return super()._goes_on(state, place, reply, reason)
-        if goes_on:
-            # Nobody else may run it now.
+        if goes_on and not state.is_free:
+            # Nobody else may run it now. A try that was no attempt, since the peer is leaving, is made again when it is back.
             state.asked.pop(place.peer_id, None)
         return goes_on
 
