@@ -11,6 +11,9 @@ from collector_mesh.domain.policies.access_rules import AccessRule, AccessRules
 _MOST_PAIRS = 500_000
 """Pairs of somebody and something that are looked at; rules behind them are not."""
 
+_MOST_STEPS = 1_000_000
+"""The same of earlier rules that may be about both: each takes a microsecond."""
+
 
 def warn_of_shadows(rules: AccessRules, head: str, found: Found) -> None:
     """Tell of each rule all of which is decided by earlier ones: shadowed, or contradicted where they say the opposite."""
@@ -18,7 +21,7 @@ def warn_of_shadows(rules: AccessRules, head: str, found: Found) -> None:
     left = _MOST_PAIRS
     for position, rule in enumerate(rules.rules):
         left -= len(rule.who) * (len(rule.peer) + len(rule.serve) + len(rule.use) + 1)
-        if left < 0:
+        if left < 0 or shadows.steps > _MOST_STEPS:
             found.add(
                 f"{head}.rules", f"are looked at for shadows up to rules[{position}] only", is_warning=True
             )
@@ -42,6 +45,8 @@ class _Shadows:
         self._who = WhoIndex(rules)
         self._about = {"peer": Patterns(), "serve": Patterns(), "use": Patterns()}
         self._inspect: list[int] = []
+        self.steps = 0
+        """Earlier rules that were looked at."""
         for position, rule in enumerate(rules):
             for kind, patterns in self._about.items():
                 for pattern in getattr(rule, kind):
@@ -63,7 +68,7 @@ class _Shadows:
         for who in rule.who:
             about = tuple(self._who.of_all(who))
             for thing in things:
-                earlier = _first_in_both(about, thing, position)
+                earlier = self._first_in_both(about, thing, position)
                 if earlier is None:
                     return None
                 last = max(last, earlier)
@@ -82,18 +87,20 @@ class _Shadows:
             if dot and "/" in head:
                 yield from patterns.whole(head)
 
+    def _first_in_both(
+        self, one: tuple[Positions, ...], other: tuple[Positions, ...], before: int
+    ) -> int | None:
+        """The first of the rules before one that is in both."""
+        few, many = sorted((one, other), key=lambda lists: sum(map(len, lists)))
+        for position in merge(*few):
+            self.steps += 1
+            if position >= before:
+                return None
+            if any(is_in(positions, position) for positions in many):
+                return position
+        return None
+
 
 def _wide(kind: str, pattern: str) -> str:
     """A pattern of `use` in the form in which one for more is how one for less begins."""
     return f"{pattern}/*" if kind == "use" and "/" not in pattern and not pattern.endswith("*") else pattern
-
-
-def _first_in_both(one: tuple[Positions, ...], other: tuple[Positions, ...], before: int) -> int | None:
-    """The first of the rules before one that is in both."""
-    few, many = sorted((one, other), key=lambda lists: sum(map(len, lists)))
-    for position in merge(*few):
-        if position >= before:
-            return None
-        if any(is_in(positions, position) for positions in many):
-            return position
-    return None

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 AUTHORIZATION = "authorization"
 """The header that a bearer token comes in."""
 
-_BEARER = "bearer "
+_BEARER = "bearer"
 
 _MOST_SHOWN = 4
 """Tokens of one request that are looked at."""
@@ -34,8 +34,10 @@ def identified(
     kept, shown = [], []
     for pair in headers:
         key, value = pair
-        if key == AUTHORIZATION and isinstance(value, str) and value[: len(_BEARER)].lower() == _BEARER:
-            shown.append(value[len(_BEARER) :].strip())
+        # Whatever stands between the words: a secret that is written a little wrong is no metadata of the call.
+        words = value.split(None, 1) if key == AUTHORIZATION and isinstance(value, str) else ()
+        if words and words[0].lower() == _BEARER:
+            shown.append(words[1].strip() if len(words) > 1 else "")
         else:
             kept.append(pair)
     if not shown:
