@@ -56,7 +56,7 @@ class GuardedTracer:
             return NO_TRACE
         if type(found) is bytes:
             # Nothing else than what a call may carry; ours gives nothing else.
-            return found if not found or checked_trace(found[:IDS_BYTES]) else NO_TRACE
+            return checked_trace(found[:IDS_BYTES], str(found[IDS_BYTES:], "latin-1")) if found else NO_TRACE
         dispose(found)
         self._failed("current", TypeError(f"a tracer must give bytes, got {kind_of(found)}"))
         return NO_TRACE
