@@ -103,7 +103,7 @@ def test_however_often_the_other_side_asks_it_is_dialed_once_a_second(network: H
 
 def test_of_many_links_only_some_are_made_anew_at_a_time_and_all_of_them_are(network: HandNetwork) -> None:
     a = network.start("a", "a:1")
-    others = [network.start(f"b{number}", f"b{number}:1") for number in range(2 * AT_ONCE)]
+    others = [network.start(f"b{number}", f"b{number}:1") for number in range(AT_ONCE + 2)]
     for other in others:
         a.dial(other.address)
     network.run(1.0)
