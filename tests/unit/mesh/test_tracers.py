@@ -7,8 +7,10 @@ import pytest
 from tests.limits import LIMIT_SECONDS
 
 from collector_mesh import CallContext, Collector, LoopbackNetwork, MeshClient, Payload, Service, Settings
+from collector_mesh.app.hooks.tracer import GuardedTracer
 from collector_mesh.app.testing.fakes import FakeObserver
 from collector_mesh.domain.model.events import HookFailed
+from collector_mesh.domain.model.trace_context import NO_TRACE
 from collector_mesh.testing import Spans
 
 pytestmark = pytest.mark.asyncio
@@ -105,3 +107,31 @@ async def test_the_share_that_is_recorded_changes_with_a_reload_and_a_decision_t
     assert parents[0].endswith("-00")
     assert parents[1].endswith("-01")
     assert parents[2] == never["traceparent"]
+
+
+IDS = b"\x01" * 24
+
+
+@pytest.mark.parametrize(
+    ("given", "taken"),
+    [
+        (b"", NO_TRACE),
+        (IDS + b"\x01", IDS + b"\x01"),
+        (IDS + b"\x01a=1", IDS + b"\x01a=1"),
+        (IDS + b"\xff", IDS + b"\x03"),
+        (IDS + b"\x01\xff\n", IDS + b"\x01"),
+        (IDS + b"\x01" + b"a=1," * 100_000, IDS + b"\x01"),
+        (bytes(25), NO_TRACE),
+        (b"short", NO_TRACE),
+    ],
+)  # fmt: skip
+async def test_a_call_carries_no_more_of_what_a_tracer_gives_than_links_take(
+    given: bytes, taken: bytes
+) -> None:
+    class Given(Spans):
+        def current(self) -> bytes:
+            return given
+
+    guarded = GuardedTracer(Given(), "a", FakeObserver())
+
+    assert guarded.current() == taken
