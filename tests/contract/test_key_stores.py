@@ -131,12 +131,15 @@ async def test_a_file_that_is_no_key_store_is_refused_and_stays_as_it_is(tmp_pat
 
 
 @pytest.mark.asyncio
-async def test_a_locked_file_is_waited_for_and_then_an_error(tmp_path: Path) -> None:
+async def test_a_locked_file_is_waited_for_and_then_an_error_but_repeats_are_answered(tmp_path: Path) -> None:
     async with SqliteKeyStore(tmp_path / "keys.db", busy_seconds=0.1) as store:
+        await store.reserve(claim_of("kept"), RULES, 0.0)
+        await store.finish(claim_of("kept"), reply_of(), RULES, 0.0)
         with closing(sqlite3.connect(tmp_path / "keys.db", isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
             with pytest.raises(KeyStoreError, match="is locked by another program"):
                 await store.reserve(claim_of("k"), RULES, 0.0)
+            assert (await store.reserve(claim_of("kept"), RULES, 0.0)).reply == reply_of()
             other.execute("ROLLBACK")
 
         assert (await store.reserve(claim_of("k"), RULES, 0.0)).state is KeyState.BEGUN

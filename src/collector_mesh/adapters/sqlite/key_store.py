@@ -7,7 +7,7 @@ import sqlite3
 from base64 import b64decode, b64encode
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import attrs
 
@@ -55,6 +55,17 @@ class _Book:
     latest: float
     count: int
     size: int
+
+
+class _Row(NamedTuple):
+    """A key in the file, see `KEY_TABLES`."""
+
+    digest: bytes
+    claimant: str
+    owner: str
+    until: float | None
+    head: str | None
+    value: bytes | None
 
 
 class SqliteKeyStore(SqliteFile):
@@ -120,7 +131,7 @@ class SqliteKeyStore(SqliteFile):
 
     async def reserve(self, claim: Claim, rules: KeyRules, now: float) -> Claimed:
         """See the port."""
-        claimed = await self._writing(lambda connection: self._reserve(connection, claim, rules, now))
+        claimed = await self._do(lambda: self._looked_up(claim, now) or self._reserved(claim, rules, now))
         if isinstance(claimed, KeysFullError):
             # Raised here, so that what was tidied up stays so.
             raise claimed
@@ -153,32 +164,57 @@ class SqliteKeyStore(SqliteFile):
         (store_id,) = connection.execute("SELECT id FROM store").fetchone()
         return str(store_id)
 
+    def _looked_up(self, claim: Claim, now: float) -> Claimed | None:
+        """What is known of a key, where nothing has to be written for that: repeats wait for no disk, and need no room on it."""
+
+        def look(connection: sqlite3.Connection) -> Claimed | None:
+            book = self._book(connection)
+            if self._is_of_other_start(book, now):
+                return None
+            row = self._row(connection, claim)
+            return None if row is None else self._told(row, claim, now)
+
+        return self._read(look)
+
+    def _reserved(self, claim: Claim, rules: KeyRules, now: float) -> Claimed | KeysFullError:
+        return self._write(lambda connection: self._reserve(connection, claim, rules, now))
+
     def _reserve(
         self, connection: sqlite3.Connection, claim: Claim, rules: KeyRules, now: float
     ) -> Claimed | KeysFullError:
         book = self._tidy(connection, now)
         key = (*claim.method, claim.key)
-        row = connection.execute(
-            f"SELECT digest, claimant, owner, until, head, value FROM keys WHERE {_WHERE}", key
-        ).fetchone()
-        if row is not None and row[3] is not None and row[3] <= now:
+        row = self._row(connection, claim)
+        if row is not None and row.until is not None and row.until <= now:
             self._forget(connection, f"DELETE FROM keys WHERE {_WHERE} RETURNING size", key)
             row = None
         if row is None:
             return self._begin(connection, claim, rules, now, book)
-        digest, claimant, owner, until, head, value = row
-        if digest != claim.digest:
+        told = self._told(row, claim, now)
+        if told is None:
+            connection.execute(f"UPDATE keys SET until = ? WHERE {_WHERE}", (now + rules.seconds, *key))
+        return told or LOST
+
+    def _row(self, connection: sqlite3.Connection, claim: Claim) -> _Row | None:
+        found = connection.execute(
+            f"SELECT digest, claimant, owner, until, head, value FROM keys WHERE {_WHERE}",
+            (*claim.method, claim.key),
+        ).fetchone()
+        return None if found is None else _Row(*found)
+
+    def _told(self, row: _Row, claim: Claim, now: float) -> Claimed | None:
+        """What a row says; None where that changes it: its time is up, or its claimant has been killed."""
+        if row.until is not None and row.until <= now:
+            return None
+        if row.digest != claim.digest:
             return TAKEN
-        if head is not None:
-            return Claimed(KeyState.KEPT, self._reply(head, value))
-        if until is not None:
+        if row.head is not None:
+            return Claimed(KeyState.KEPT, self._reply(row.head, row.value))
+        if row.until is not None:
             return LOST
-        if owner == self._owners.own and claimant == claim.claimant:
+        if row.owner == self._owners.own and row.claimant == claim.claimant:
             return BEGUN
-        if self._owners.is_alive(owner):
-            return RUNNING
-        connection.execute(f"UPDATE keys SET until = ? WHERE {_WHERE}", (now + rules.seconds, *key))
-        return LOST
+        return RUNNING if self._owners.is_alive(row.owner) else None
 
     def _begin(
         self, connection: sqlite3.Connection, claim: Claim, rules: KeyRules, now: float, book: _Book
@@ -222,8 +258,8 @@ class SqliteKeyStore(SqliteFile):
 
     def _tidy(self, connection: sqlite3.Connection, now: float) -> _Book:
         """Forget a few whose time is up, so that no call pays for all; gives what there is."""
-        book = _Book(*connection.execute("SELECT boot, latest, count, size FROM store").fetchone())
-        if book.boot != self._boot or now < book.latest - 1.0:
+        book = self._book(connection)
+        if self._is_of_other_start(book, now):
             # The machine has started since, and its clock with it: how long that took nobody knows.
             connection.execute(
                 "UPDATE keys SET until = ? + MAX(0, until - ?) WHERE until IS NOT NULL", (now, book.latest)
@@ -235,7 +271,15 @@ class SqliteKeyStore(SqliteFile):
             " RETURNING size",
             (now,),
         )
+        return self._book(connection)
+
+    @staticmethod
+    def _book(connection: sqlite3.Connection) -> _Book:
         return _Book(*connection.execute("SELECT boot, latest, count, size FROM store").fetchone())
+
+    def _is_of_other_start(self, book: _Book, now: float) -> bool:
+        """Whether its times are those of another start of the machine."""
+        return book.boot != self._boot or now < book.latest - 1.0
 
     @staticmethod
     def _forget(connection: sqlite3.Connection, query: str, arguments: tuple[Any, ...]) -> None:
