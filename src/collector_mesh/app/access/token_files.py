@@ -57,7 +57,8 @@ def tokens_of(read: Mapping[str, object], where: str, found: Found) -> Tokens | 
         problem = _problem(name, secret)
         if problem:
             # A long name may be the secret of somebody who has written them the other way round.
-            shown = quoted(name) if len(name) < MIN_SECRET else f"token {number}"
+            is_short = isinstance(name, str) and len(name) < MIN_SECRET
+            shown = quoted(name) if is_short else f"token {number}"
             found.add(f"{where}: {shown}", problem)
         elif isinstance(secret, str):
             if secret in names:
@@ -72,7 +73,9 @@ def tokens_of(read: Mapping[str, object], where: str, found: Found) -> Tokens | 
     return Tokens.of(known, _key())
 
 
-def _problem(name: str, secret: object) -> str:
+def _problem(name: object, secret: object) -> str:
+    if not isinstance(name, str):
+        return f"must have a text as its name, got {kind_of(name)}"
     if not NAME.fullmatch(name):
         return f"must match {NAME.pattern}"
     if not isinstance(secret, str):

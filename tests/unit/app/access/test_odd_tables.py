@@ -1,4 +1,4 @@
-"""Very many rules are read in a time that does not grow with the square of their number."""
+"""Tables of very many rules, and with values of odd types."""
 
 from pathlib import Path
 
@@ -21,4 +21,14 @@ def test_rules_that_each_could_be_shadowed_by_all_others_are_looked_at_up_to_som
     assert read is not None
     assert [str(problem) for problem in problems] == [
         "access.rules are looked at for shadows up to rules[14] only"
+    ]
+
+
+def test_names_of_tokens_that_are_no_texts_are_told_without_their_secrets() -> None:
+    table = {"tokens": {b"ci": "a-secret-of-somebody", 1: "a-secret-of-another"}}
+    read, problems = read_access(table, "", Path())
+    assert read is None
+    assert [str(problem) for problem in problems] == [
+        "access.tokens: token 1 must have a text as its name, got bytes",
+        "access.tokens: token 2 must have a text as its name, got int",
     ]
