@@ -260,6 +260,24 @@ def test_an_error_that_says_itself_that_a_handler_may_have_run_is_believed(form:
     assert (reply.status.code, reply.executed) == (502, Executed.MAYBE)
 
 
+@FORMS
+def test_an_answer_that_does_not_wait_for_what_was_called_on_says_that_a_handler_may_have_run(
+    form: str,
+) -> None:
+    left: list[Any] = []
+
+    async def answers(call: OutgoingCall, call_next: DispatchNext) -> Reply:
+        left.append(call_next(call))
+        left[0].send(None)
+        return call.reply()
+
+    around = Around(answers)
+    around.inner.at_once = None
+
+    assert run_in(around, form).executed is Executed.MAYBE
+    left[0].close()
+
+
 def test_an_awaited_call_whose_time_is_up_in_middleware_has_not_run_and_ends_shortly_after_its_deadline() -> (
     None
 ):

@@ -154,6 +154,22 @@ def test_an_answer_in_the_place_of_the_handlers_is_given_and_nothing_has_run(wor
     assert (reply.status.code, reply.payload.value, reply.executed) == (200, b"cached", Executed.NO)
 
 
+def test_an_answer_that_does_not_wait_for_a_handler_that_has_begun_says_that_it_has_run(world: World) -> None:
+    left: list[Any] = []
+
+    async def answers(call: IncomingCall, call_next: ServeNext) -> Reply:
+        left.append(call_next(call))
+        left[0].send(None)
+        return call.reply()
+
+    async def waits(request: object, _context: CallContext) -> object:
+        await FakePromise()
+        return request
+
+    assert serve(world, answers, function=waits).executed is Executed.YES
+    left[0].close()
+
+
 def test_a_404_of_its_own_is_an_answer_and_does_not_say_that_the_method_is_elsewhere(world: World) -> None:
     async def refuses(_call: IncomingCall, _call_next: ServeNext) -> Reply:
         return Reply(Status(404, "method of payment not found"))
