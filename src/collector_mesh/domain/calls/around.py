@@ -178,8 +178,13 @@ class _Passage(Passage[OutgoingCall]):
         _IS_INSIDE.set(False)
         try:
             reply = await self._parts.dispatcher.dispatch(call._call)  # noqa: SLF001  # middleware is not to see it
-        finally:
+        except GeneratorExit:
+            # Nobody has waited for it: it is closed in a context that may be anybody's, whose calls meet middleware.
+            raise
+        except BaseException:
             _IS_INSIDE.set(True)
+            raise
+        _IS_INSIDE.set(True)
         self.given = reply
         self.status = reply.status
         self.payload = reply.payload

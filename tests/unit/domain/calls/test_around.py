@@ -275,7 +275,11 @@ def test_an_answer_that_does_not_wait_for_what_was_called_on_says_that_a_handler
     around.inner.at_once = None
 
     assert run_in(around, form).executed is Executed.MAYBE
-    left[0].close()
+    # Where that is closed may be anywhere: calls that are made there meet middleware all the same.
+    left.pop().close()
+    assert run_in(around, form).executed is Executed.MAYBE
+    assert len(left) == 1
+    left.pop().close()
 
 
 def test_an_awaited_call_whose_time_is_up_in_middleware_has_not_run_and_ends_shortly_after_its_deadline() -> (
