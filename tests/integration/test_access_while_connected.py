@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from tests.limits import LIMIT_SECONDS
 
-from collector_mesh import Access, Collector, MeshClient, MeshError, Payload, Settings
+from collector_mesh import Access, Collector, InvalidCallError, MeshClient, MeshError, Payload, Settings, Tls
+from collector_mesh.app.cli.main import main
 
 pytestmark = pytest.mark.asyncio
 
@@ -70,7 +71,9 @@ async def test_a_peer_passes_on_nothing_anymore_in_a_namespace_that_it_may_no_lo
         relay.register("x", "test.Echo", "Echo", echo)
         behind.register("y", "test.Echo", "Echo", echo)
         await behind.connect(relay.address)
+        await holds(lambda: "c" in relay.explain("y", "test.Echo", "Echo").fit)
         await relay.connect(here.address)
+        await holds(lambda: "b" in here.explain("y", "test.Echo", "Echo").fit)
         await becomes(200, here, "y")
 
         await here.reload(access=rules("x"))
@@ -112,3 +115,22 @@ async def test_a_client_whose_token_is_known_no_longer_shows_the_one_that_its_fi
             await becomes(200, client, "x")
             await here.reload(access=rules(user=USER))
             await becomes(401, client, "x")
+
+
+async def test_a_certificate_of_another_domain_is_refused_by_a_reload_and_nothing_changes(
+    tmp_path: Path,
+) -> None:
+    for domain in ("first.example", "second.example"):
+        assert main(["certs", str(tmp_path / domain), "--id", "a", "--domain", domain]) == 0
+    folder = tmp_path / "first.example"
+    tls = Tls(cert=folder / "a.crt", key=folder / "a.key", ca=folder / "ca.pem")
+    async with Collector("a", listen="127.0.0.1:0", tls=tls, access=rules("x")) as here:
+        for name in ("a.crt", "a.key", "ca.pem"):
+            (folder / name).write_bytes((tmp_path / "second.example" / name).read_bytes())
+
+        with pytest.raises(
+            InvalidCallError, match=r"'second\.example', .* 'first\.example': that needs a restart"
+        ):
+            await here.reload(access=rules("x", "y"), settings=Settings(max_running=7))
+
+        assert here.container.settings().max_running == Settings().max_running

@@ -13,7 +13,7 @@ from collector_mesh.adapters.runtime.aside import aside
 from collector_mesh.app.making import make_trust, make_waiting_rules
 from collector_mesh.app.overrides import OF_METHODS, OF_NAMESPACES, PoliciesMaking, namespace_limits
 from collector_mesh.app.settings import Settings, SettingsError
-from collector_mesh.domain.model.errors import InvalidCallError, MeshError
+from collector_mesh.domain.model.errors import InvalidCallError, MeshError, quoted
 from collector_mesh.domain.model.events import ConfigurationReloaded, ReloadFailed
 from collector_mesh.domain.model.reloaded import Reloaded
 from collector_mesh.domain.peers.waiting import holds_within
@@ -213,7 +213,12 @@ class Reloading:
         shown = _Files.of(options.tls)
         if shown != self._shown and options.tls is not None:
             options.tls.check()
-            make_trust(options, self._container.settings())
+            trust, before = make_trust(options, self._container.settings()), self._container.trust()
+            if trust != before and trust is not None and before is not None:
+                raise InvalidCallError(
+                    f"the certificate names this collector in the domain {quoted(trust.name)}, and whom it is connected"
+                    f" with it knows by names in {quoted(before.name)}: that needs a restart"
+                )
             if _Files.of(options.tls) != shown:
                 raise InvalidCallError("the files of certificates are just being replaced")
         return shown
