@@ -105,6 +105,32 @@ def test_everything_that_is_wrong_is_told_at_once_with_its_path(
     assert len(told) == 8
 
 
+def test_access_rules_that_are_wrong_are_told_beside_whatever_else_is(
+    file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file.write_text(
+        'colour = "red"\n[access]\ndefault = "maybe"\n[[access.rules]]\nname = "a"\nwho = ["id:"]\nuse = ["n"]\n'
+    )
+
+    status = main(["config", "check", str(file)])
+
+    told = lines(capsys)
+    assert status == 1
+    assert [line.removeprefix(f"{file}: ").split(",")[0] for line in told] == [
+        "unknown key 'colour'",
+        "access.default must be one of allow",
+        "access.rules[1].who[1] must be id:NAME",
+    ]
+    assert " access, " in told[0]
+    assert " settings, " in told[0]
+
+
+def test_a_file_may_be_as_large_as_10_000_rules_make_it(file: Path) -> None:
+    file.write_text(f"#{'-' * (4 << 20)}\nweight = 2\n")
+
+    assert main(["config", "check", str(file)]) == 0
+
+
 def test_what_does_not_go_together_is_wrong_too(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file.write_text(
         'tls_cert = "a.pem"\nvalidate_open = true\nregistry_level = "wire"\npeer = ["10.0.0.1:1"]\n'
@@ -132,10 +158,10 @@ def test_what_does_not_go_together_is_wrong_too(file: Path, capsys: pytest.Captu
         b"weight = 1\nlabel = [",
         b"\xff\xfei\x00d\x00",
         b"a = " + b"[" * 5000,
-        b"#" * ((1 << 20) + 1),
+        b"#" * ((8 << 20) + 1),
         b"id = '\xe9'\n",
     ],
-    ids=["half written", "UTF-16", "nested", "over 1 MiB", "Latin-1"],
+    ids=["half written", "UTF-16", "nested", "over 8 MiB", "Latin-1"],
 )
 def test_a_file_that_is_no_toml_is_told_in_one_line(
     file: Path, capsys: pytest.CaptureFixture[str], content: bytes

@@ -244,7 +244,7 @@ def test_of_very_many_problems_the_first_are_told(file: Path) -> None:
         (b"weight = true", "weight must be a whole number from 1 to 10000, got True"),
         (b"[settings]\nmax_running = 1.0", "must be a whole number of calls from 1 to 1048576, got 1.0"),
         (b"a = " + b"[" * 100_000, "cannot be read: is nested too deeply"),
-        (b"#" * (1 << 21), "has more than 1 MiB"),
+        (b"#" * (1 << 24), "has more than 8 MiB"),
     ],
 )
 def test_a_file_of_another_form_is_one_clear_problem(written: bytes, said: str, file: Path) -> None:
@@ -268,7 +268,7 @@ def test_a_folder_is_no_file(tmp_path: Path) -> None:
 
 
 def test_a_device_without_an_end_is_no_configuration() -> None:
-    assert "has more than 1 MiB" in problems("--config", "/dev/zero")[0]
+    assert "has more than 8 MiB" in problems("--config", "/dev/zero")[0]
 
 
 def test_what_kubernetes_adds_for_a_service_of_our_name_is_passed_over() -> None:

@@ -84,7 +84,7 @@ async def test_what_is_different_is_taken_over_and_what_cannot_be_is_named_until
         (GOOD[:30], "(at end of document)"),
         (b"", "is empty"),
         (b"\xff\xfei\x00d\x00", "codec can't decode"),
-        (b"#" * ((1 << 20) + 1), "has more than 1 MiB"),
+        (b"#" * ((8 << 20) + 1), "has more than 8 MiB"),
         (b"a = " + b"[" * 9000, "nested too deeply"),
         (b'weight = 0\nlisten = "x"\n', "weight must be"),
         (b'tls_cert = "none.pem"\ntls_key = "none.key"\n', "cannot read none.pem"),

@@ -150,9 +150,22 @@ def gathered(
         _check(layer, problems)
         told.update(layer)
     if problems:
+        if access is not None:
+            _check_access(access, problems)
         return None
     sources = {path: where for path, (_, where) in told.items()}
     return Sourced(structured(_nested(told), ServeConfig), sources, spelled, access)
+
+
+def _check_access(table: AccessTable, problems: Problems) -> None:
+    """Note what is wrong with access rules of a configuration that cannot be used anyway, so that all is told at once."""
+    from collector_mesh.app.access.reading import read_access
+
+    # Whether ids are proved hangs on the rest of it.
+    _, found = read_access(table.content, table.source, table.base, proves_ids=True)
+    for problem in found:
+        if not problem.is_warning:
+            problems.add(str(problem))
 
 
 def _from_flags(arguments: argparse.Namespace, spelled: Mapping[str, str]) -> Iterator[tuple[Path, _Value]]:
@@ -231,7 +244,11 @@ def _known(
             yield (*path, name), (value, f"{source}: {'.'.join((*path, name))}")
         else:
             close = difflib.get_close_matches(name, [*known, *tables], n=1)
-            meant = f"did you mean {close[0]}?" if close else f"allowed are {', '.join(sorted(known))}"
+            meant = (
+                f"did you mean {close[0]}?"
+                if close
+                else f"allowed are {', '.join(sorted({*known, *tables}))}"
+            )
             problems.add(f"{source}: unknown {what} {got(name)}, {meant}")
 
 
