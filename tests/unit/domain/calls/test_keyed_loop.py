@@ -22,6 +22,7 @@ from collector_mesh.domain.model.errors import (
 )
 from collector_mesh.domain.model.status import OK, Reply, Status
 from collector_mesh.domain.policies.key_places import KeyPlaces
+from collector_mesh.domain.policies.policy import Policies, Policy
 
 SECONDS = 60.0
 LOST = OutcomeUnknownError("outcome unknown: the link was lost")
@@ -146,7 +147,9 @@ def test_what_a_peer_itself_does_not_know_is_the_truth_and_not_asked_for_again(w
 def test_where_a_peer_keeps_no_keys_what_was_lost_stays_unknown(world: Keyed) -> None:
     a, b = (world.replica(one, answer=in_turn(LOST)) for one in "ab")
 
-    assert world.ask().status.code == 502
+    first, repeat = world.ask(), world.ask()
+
+    assert [(one.status.code, one.executed) for one in (first, repeat)] == [(502, Executed.MAYBE)] * 2
     assert sorted(tries(a, b)) == [0, 1]
 
 
@@ -276,6 +279,16 @@ def test_a_call_of_a_peer_that_cannot_run_here_is_not_passed_on_where_nothing_is
 
     assert reply.status.code == 429
     assert tries(there) == [0]
+
+
+def test_a_call_of_a_peer_that_is_for_another_one_is_passed_on_and_counted_once() -> None:
+    world = Keyed(policies=Policies(Policy(relays=True)))
+    there = world.replica("a", key_store="a", answer=in_turn(LOST))
+    world.peer("b", "orders", methods=())
+
+    assert world.ask(origin=Origin.PEER, caller="b").status.code == 200
+    assert (tries(there), world.counts.passed_on) == ([2], 1)
+    run(world.tasks.close())
 
 
 def test_a_call_with_a_target_goes_there_alone_and_is_asked_for_there_again(world: Keyed) -> None:

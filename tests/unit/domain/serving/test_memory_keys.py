@@ -154,3 +154,15 @@ def test_keys_of_which_the_time_is_up_are_forgotten_as_others_come() -> None:
         begin(store, claim_of(f"new {number}"), now=60.0)
 
     assert len(store) == 3
+
+
+def test_a_key_of_which_the_time_is_up_is_begun_anew_even_where_it_is_not_forgotten_yet() -> None:
+    store = MemoryKeyStore()
+    for number in range(20):
+        begin(store, claim_of(f"old {number}"))
+        end(store, claim_of(f"old {number}"), now=0.0)
+
+    begin(store, claim_of("old 19", claimant="two", request=b"another request"), now=60.0)
+
+    assert len(store) == 12
+    assert run(store.reserve(claim_of("old 19"), RULES, 60.0)) == TAKEN
