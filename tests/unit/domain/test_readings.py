@@ -173,7 +173,7 @@ def test_events_limits_and_the_lag_of_the_loop_are_told(metered: Metered) -> Non
 
     read = metered.read()
 
-    assert read["events_total"] == {("LimitReached",): 1}
+    assert read["events_total"] == {("limit_reached",): 1}
     assert read["limit_reached_total"] == {("max_links",): 1}
     assert read["loop_lag_seconds"] == {(): Buckets((*[0] * 9, 1, 0, 0), 0.3)}
 
