@@ -17,7 +17,7 @@ from collector_mesh.domain.model.errors import (
 )
 from collector_mesh.domain.model.events import KeyStoreFailed
 from collector_mesh.domain.model.names import MethodKey
-from collector_mesh.domain.model.status import Reply
+from collector_mesh.domain.model.status import OK, Reply
 from collector_mesh.domain.ports.clock import Clock
 from collector_mesh.domain.ports.key_store import (
     Claim,
@@ -163,7 +163,10 @@ class KeyedCalls:
             return known
         reply = await run(attrs.evolve(call, idempotency_key="", deadline=call.deadline + self._grace))
         kept: Reply | None = reply
-        if reply.executed is Executed.NO:
+        # A success stands, whoever has given it: middleware may have, without the handler.
+        if reply.status.code == OK.code:
+            pass
+        elif reply.executed is Executed.NO:
             kept = None
         elif reply.executed is Executed.MAYBE:
             kept = Reply.refused(OutcomeUnknownError(_ENDED))

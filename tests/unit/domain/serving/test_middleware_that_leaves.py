@@ -89,3 +89,19 @@ def test_middleware_that_gives_nothing_is_told_what_it_has_to_give(middleware: M
 
     assert reply.status.code == 500
     assert "middleware must give a collector_mesh.Reply, got NoneType" in reply.status.message
+
+
+class _AnswersFirst(Middleware):
+    """Has an answer of its own for the first call alone."""
+
+    calls = 0
+
+    async def serve(self, call: IncomingCall, call_next: ServeNext) -> Reply:
+        self.calls += 1
+        return call.reply("kept") if self.calls == 1 else await call_next(call)
+
+
+def test_a_success_of_middleware_is_what_a_repeat_of_the_key_gets() -> None:
+    reply, runs = asyncio.run(_run(_AnswersFirst(), key="order 7", times=2))
+
+    assert (reply.payload.unpack(str), runs) == ("kept", 0)
