@@ -141,6 +141,30 @@ async def test_a_half_closed_connection_still_answers() -> None:
         assert await one.is_over()
 
 
+async def test_what_is_said_after_a_half_close_goes_nowhere_and_the_answer_still_comes() -> None:
+    ended = asyncio.Event()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        assert await reader.read() == b"question"
+        await ended.wait()
+        writer.write(b"answer")
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        async with FaultyProxy(f"127.0.0.1:{port}") as proxy:
+            host, _, own_port = proxy.address.rpartition(":")
+            reader, writer = await asyncio.open_connection(host, int(own_port))
+            writer.write(b"question")
+            await until(lambda: proxy.passed["to_target"] == 8)
+            proxy.half_close("to_target")
+            writer.write(b"more")
+            await until(lambda: proxy.lost["to_target"] == 4)
+            ended.set()
+            assert await reader.read() == b"answer"
+            writer.close()
+
+
 async def test_a_cut_ends_what_is_open_and_takes_what_is_new() -> None:
     async with proxied() as (echo, proxy):
         one = await line(echo, proxy)

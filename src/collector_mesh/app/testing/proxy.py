@@ -32,6 +32,8 @@ class _Pipe:
         self._reader = reader
         self.writer = writer
         self.has_lost = False
+        self.is_ended = False
+        """Whether this direction was ended while its source goes on."""
         self._held: deque[tuple[float, bytes]] = deque()
         self._held_bytes = 0
         self._has_news = asyncio.Event()
@@ -82,11 +84,15 @@ class _Pipe:
             await proxy.running.wait()
             if not data:
                 return
-            self.writer.write(data)
-            await self.writer.drain()
+            if self.is_ended:
+                # As by a machine that has ended its side: what comes now goes nowhere.
+                proxy.lost[self._direction] += len(data)
+            else:
+                self.writer.write(data)
+                await self.writer.drain()
+                proxy.passed[self._direction] += len(data)
             self._held_bytes -= len(data)
             self._has_room.set()
-            proxy.passed[self._direction] += len(data)
             busy_until = max(busy_until, loop.time()) + len(data) / proxy.rate
 
 
@@ -184,6 +190,7 @@ class FaultyProxy:
         """End one direction of every open connection; the other one goes on."""
         for pipe in list(self._pipes):
             if pipe._direction == direction and pipe.writer.can_write_eof():  # noqa: SLF001  # of this module
+                pipe.is_ended = True
                 pipe.writer.write_eof()
 
     def _take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
