@@ -95,5 +95,5 @@ async def scenario(sim: Sim) -> None:
     """No order is carried out twice, and hardly any customer hears that nobody knows what became of it."""
     books = await under_load(sim, Settings(relay=True))
     total, unknown = books.codes.total(), books.codes[502]
-    assert books.codes[200] >= 0.98 * total, f"too many have failed: {books.codes}, run: {books.told}"
+    assert books.codes[200] >= 0.95 * total, f"too many have failed: {books.codes}, run: {books.told}"
     assert unknown <= 0.01 * total, f"of too many nobody knows what became of them: {books.codes}"
