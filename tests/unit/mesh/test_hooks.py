@@ -274,7 +274,8 @@ async def test_an_observer_that_raises_on_every_event_changes_nothing(
         assert (await in_time(held)).status.code in (200, 429)
         failed = [await in_time(b.dispatch("n", "S", "Fail")) for _ in range(2)]
 
-        assert {reply.status.code for reply in replies} <= {200, 429, 503}
+        # On a busy machine their time may be up.
+        assert {reply.status.code for reply in replies} <= {200, 429, 503, 504}
         assert {reply.status.code for reply in failed} <= {500, 503}
         assert is_connected(b, "a")
         assert a.snapshot().running == b.snapshot().outgoing == 0

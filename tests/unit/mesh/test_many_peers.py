@@ -42,7 +42,7 @@ async def hub_with_peers() -> AsyncIterator[tuple[Collector, list[Collector]]]:
             for number in range(PEERS)
         ]
         for peer in peers:
-            await peer.connect("hub")
+            await peer.connect("hub", timeout=LIMIT_SECONDS)
         yield hub, peers
 
 
@@ -122,7 +122,7 @@ async def test_a_namespace_that_is_added_is_used_before_peers_are_told() -> None
         b.add_namespace("later")
         b.register("later", "S", "Echo", echo)
         # Whoever has dialed has told of all that it is a member of.
-        await b.connect("a")
+        await b.connect("a", timeout=LIMIT_SECONDS)
 
         a.add_namespace("later")
         (connection,) = a.snapshot().connections
