@@ -124,10 +124,16 @@ OF_GRPC := $(addprefix tests/integration/test_,gateway.py foreign_clients.py lik
 # none of that: of the unit tests those of adapters are run. `make test-oldest OLDEST=tests` runs all.
 OLDEST ?= tests/unit/adapters tests/contract $(OF_GRPC)
 
-test-oldest: $(READY) ## what touches libraries, under the oldest ones that are supported
-	"$(BIN)/python" -m venv --clear build/oldest
+OLDEST_READY := build/oldest/ready
+
+$(OLDEST_READY): pyproject.toml
+	@python="$(PYTHON)"; [ -n "$$python" ] || { echo "make: no Python of version 3.11 or newer" >&2; exit 1; }; \
+		echo "Making build/oldest with $$($$python --version) ..."; "$$python" -m venv --clear build/oldest
 	build/oldest/bin/python $(PIP_INSTALL) --editable '.[dev]' grpcio==1.78.2 grpcio-health-checking==1.78.2 \
 		grpcio-reflection==1.78.2 protobuf==6.33.5 attrs==24.2.0 dependency-injector==4.46.0
+	@touch $@
+
+test-oldest: $(OLDEST_READY) ## what touches libraries, under the oldest ones that are supported
 	build/oldest/bin/pytest --numprocesses 3 --dist worksteal $(OLDEST)
 
 test-all-pythons: ## the suite under every supported Python that is at hand
