@@ -99,7 +99,7 @@ class Registry(Every):
 
             store = await self._opened.enter_async_context(SqliteStore(self._path))
         self._core = DomainRegistry(
-            WatchedStore(store or MemoryStore(), self._tell),
+            WatchedStore(MemoryStore() if store is None else store, self._tell),
             WireSchemas(),
             wall=time.time,
             compare=lambda old, new: [str(one) for one in differences(old, new, level=self._level)],
